@@ -1,0 +1,205 @@
+"""Every setting of the app, read at access: the only reader of ``django.conf.settings``.
+
+Nothing is cached, so ``override_settings`` and pytest-django's ``settings`` fixture work without a signal.
+A property raises ``ImproperlyConfigured`` naming the setting when its value is unusable; ``checks.py`` reports
+the same faults, with a hint, before anything is sold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+STRIPE_API_BASE = "https://api.stripe.com"
+STRIPE_JS_URL = "https://js.stripe.com/dahlia/stripe.js"
+UI_MODES = ("hosted_page", "embedded_page", "elements")
+RENAMED_UI_MODES = {"hosted": "hosted_page", "embedded": "embedded_page", "custom": "elements"}
+PROCESS_EVENTS = ("inline", "task")
+DOUBLE_PAYMENT = ("flag", "refund")
+CAPTURE_METHODS = ("automatic", "automatic_async", "manual")
+
+
+class Settings:
+    """Django's settings under the names of this app, typed, with defaults."""
+
+    @property
+    def STRIPE_SECRET_KEY(self) -> str:
+        """The secret or restricted API key: ``sk_test_``, ``sk_live_``, ``rk_test_`` or ``rk_live_``; required."""
+        return self._text("STRIPE_SECRET_KEY", required=True)
+
+    @property
+    def STRIPE_PUBLISHABLE_KEY(self) -> str:
+        """The publishable key for the browser; needed by ``embedded_page`` and ``elements``."""
+        return self._text("STRIPE_PUBLISHABLE_KEY")
+
+    @property
+    def STRIPE_WEBHOOK_SECRETS(self) -> list[str]:
+        """The signing secrets, tried in turn, so that a secret can be rolled and several endpoints can deliver."""
+        value = getattr(settings, "STRIPE_WEBHOOK_SECRETS", [])
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise ImproperlyConfigured("STRIPE_WEBHOOK_SECRETS must be a list of signing secrets (whsec_...).")
+        secrets = [secret.strip() for secret in value if isinstance(secret, str) and secret.strip()]
+        if len(secrets) != len(value):
+            raise ImproperlyConfigured("STRIPE_WEBHOOK_SECRETS holds an empty entry or one that is not a string.")
+        return secrets
+
+    @property
+    def STRIPE_API_BASE(self) -> str:
+        """Where Stripe's API is spoken to, without a trailing slash."""
+        return self._text("STRIPE_API_BASE", STRIPE_API_BASE).rstrip("/")
+
+    @property
+    def STRIPE_JS_URL(self) -> str:
+        """The versioned Stripe.js that the pages load."""
+        return self._text("STRIPE_JS_URL", STRIPE_JS_URL)
+
+    @property
+    def CHECKOUT_ADAPTER(self) -> str:
+        """Dotted path of the host's ``CheckoutAdapter`` subclass."""
+        return self._text("CHECKOUT_ADAPTER", "django_checkout.adapters.CheckoutAdapter")
+
+    @property
+    def CHECKOUT_BASE_URL(self) -> str:
+        """Scheme and host for absolute URLs where no request is at hand, without a trailing slash."""
+        return self._text("CHECKOUT_BASE_URL").rstrip("/")
+
+    @property
+    def CHECKOUT_UI_MODE(self) -> str:
+        """The UI mode where none is named: ``hosted_page``, ``embedded_page`` or ``elements``."""
+        return self._choice("CHECKOUT_UI_MODE", UI_MODES)
+
+    @property
+    def CHECKOUT_SESSION_DEFAULTS(self) -> dict[str, Any]:
+        """Stripe parameters merged into every Checkout Session, e.g. ``{"automatic_tax": {"enabled": True}}``."""
+        value = getattr(settings, "CHECKOUT_SESSION_DEFAULTS", {})
+        if not isinstance(value, Mapping):
+            raise ImproperlyConfigured("CHECKOUT_SESSION_DEFAULTS must be a dict of Checkout Session parameters.")
+        return dict(value)
+
+    @property
+    def CHECKOUT_SESSION_TTL_SECONDS(self) -> int:
+        """How long a session can be paid, in seconds: Stripe takes 30 minutes to 24 hours; we keep a minute's slack."""
+        return self._integer("CHECKOUT_SESSION_TTL_SECONDS", 23 * 3600, minimum=31 * 60, maximum=24 * 3600 - 60)
+
+    @property
+    def CHECKOUT_PROCESS_EVENTS(self) -> str:
+        """``inline``: an event is processed before Stripe is answered; ``task``: by Django's task framework."""
+        return self._choice("CHECKOUT_PROCESS_EVENTS", PROCESS_EVENTS)
+
+    @property
+    def CHECKOUT_DOUBLE_PAYMENT(self) -> str:
+        """What happens to a second payment of one order: ``flag`` it, or ``refund`` it where that is certain."""
+        return self._choice("CHECKOUT_DOUBLE_PAYMENT", DOUBLE_PAYMENT)
+
+    @property
+    def CHECKOUT_EVENT_RETENTION_DAYS(self) -> int:
+        """How long processed events are kept, in days."""
+        return self._integer("CHECKOUT_EVENT_RETENTION_DAYS", 90, minimum=1)
+
+    @property
+    def CHECKOUT_WEBHOOK_TOLERANCE_SECONDS(self) -> int:
+        """How far a signature's timestamp may be from our clock, in either direction, in seconds."""
+        return self._integer("CHECKOUT_WEBHOOK_TOLERANCE_SECONDS", 300, minimum=1)
+
+    @property
+    def CHECKOUT_WEBHOOK_MAX_BYTES(self) -> int:
+        """The largest webhook body that is read, in bytes."""
+        return self._integer("CHECKOUT_WEBHOOK_MAX_BYTES", 1024 * 1024, minimum=1024)
+
+    @property
+    def CHECKOUT_STRIPE_TIMEOUT_SECONDS(self) -> int:
+        """How long one call to Stripe may take, in seconds."""
+        return self._integer("CHECKOUT_STRIPE_TIMEOUT_SECONDS", 10, minimum=1)
+
+    @property
+    def CHECKOUT_CAPTURE_METHOD(self) -> str:
+        """``manual`` authorises now and captures later; empty leaves the choice to Stripe."""
+        return self._choice("CHECKOUT_CAPTURE_METHOD", ("", *CAPTURE_METHODS))
+
+    @property
+    def CHECKOUT_TOKEN_MAX_AGE_SECONDS(self) -> int:
+        """How long a signed link to an order works, in seconds."""
+        return self._integer("CHECKOUT_TOKEN_MAX_AGE_SECONDS", 30 * 24 * 3600, minimum=60)
+
+    @property
+    def CHECKOUT_CSP(self) -> Mapping[str, Sequence[str]] | None:
+        """The Content-Security-Policy of our own pages; None: our strict one; an empty dict: none (yours applies)."""
+        value = getattr(settings, "CHECKOUT_CSP", None)
+        if value is not None and not isinstance(value, Mapping):
+            raise ImproperlyConfigured("CHECKOUT_CSP must be a dict of directives, or None.")
+        return value
+
+    @property
+    def CHECKOUT_EMULATOR(self) -> bool:
+        """Whether the emulator may serve its API and its payment pages. Never in production."""
+        return self._boolean("CHECKOUT_EMULATOR", default=False)
+
+    @property
+    def CHECKOUT_EMULATOR_STORE(self) -> str:
+        """Path of the emulator's own SQLite file; empty keeps its objects in memory."""
+        return self._text("CHECKOUT_EMULATOR_STORE")
+
+    @property
+    def livemode(self) -> bool:
+        """Whether the secret key is a live one.
+
+        Raises:
+            ImproperlyConfigured: the key is missing or has none of Stripe's prefixes.
+        """
+        key = self.STRIPE_SECRET_KEY
+        if key.startswith(("sk_live_", "rk_live_")):
+            return True
+        if key.startswith(("sk_test_", "rk_test_")):
+            return False
+        raise ImproperlyConfigured("STRIPE_SECRET_KEY does not start with sk_test_, rk_test_, sk_live_ or rk_live_.")
+
+    @property
+    def debug(self) -> bool:
+        """Django's own ``DEBUG``."""
+        return bool(settings.DEBUG)
+
+    @property
+    def user_model(self) -> str:
+        """Django's own ``AUTH_USER_MODEL``."""
+        return str(settings.AUTH_USER_MODEL)
+
+    def _text(self, name: str, default: str = "", *, required: bool = False) -> str:
+        value = getattr(settings, name, default)
+        if value is None:
+            value = default
+        if not isinstance(value, str):
+            raise ImproperlyConfigured(f"{name} must be a string.")
+        value = value.strip()
+        if required and not value:
+            raise ImproperlyConfigured(f"{name} is not set.")
+        return value
+
+    def _choice(self, name: str, choices: tuple[str, ...]) -> str:
+        value = getattr(settings, name, choices[0])
+        if value not in choices:
+            raise ImproperlyConfigured(f"{name} must be one of: {', '.join(repr(choice) for choice in choices)}.")
+        return str(value)
+
+    def _integer(self, name: str, default: int, *, minimum: int, maximum: int | None = None) -> int:
+        value = getattr(settings, name, default)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ImproperlyConfigured(f"{name} must be a whole number.")
+        if value < minimum or (maximum is not None and value > maximum):
+            limit = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+            raise ImproperlyConfigured(f"{name} must be {limit}.")
+        return value
+
+    def _boolean(self, name: str, *, default: bool) -> bool:
+        value = getattr(settings, name, default)
+        if not isinstance(value, bool):
+            raise ImproperlyConfigured(f"{name} must be True or False.")
+        return value
+
+
+conf = Settings()
+
+#: The names a project may set: what the README documents and the system checks read.
+NAMES = tuple(name for name in vars(Settings) if name.isupper())

@@ -1,0 +1,186 @@
+"""Every error of the app: a stable code, the HTTP status a face answers with, and what a user may be shown.
+
+``str(error)`` is for the developer and the operator; ``user_message`` is for the shopper. Neither ever holds a
+secret, a payload, an address or an e-mail address.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.core.exceptions import SuspiciousOperation
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+class CheckoutError(Exception):
+    """Something the app refuses to do, or could not do."""
+
+    code: ClassVar[str] = "checkout_error"
+    http_status: ClassVar[int] = 500
+    user_message: ClassVar[Promise | str] = _("Something went wrong. You have not been charged. Please try again.")
+
+
+class OrderDataError(CheckoutError):
+    """What the host says about its order cannot be sold; nothing was sent to Stripe."""
+
+    code = "invalid_order"
+    http_status = 400
+    user_message = _("This order cannot be paid online. Please contact the shop.")
+
+
+class MoneyError(OrderDataError):
+    """An amount or a currency that Stripe does not take."""
+
+    code = "invalid_amount"
+
+
+class MetadataError(OrderDataError):
+    """Metadata that is malformed, too large, or looks like personal or card data."""
+
+    code = "invalid_metadata"
+
+
+class ParameterError(CheckoutError):
+    """A parameter that Stripe does not allow in this mode or UI mode; nothing was sent to Stripe."""
+
+    code = "invalid_parameter"
+    http_status = 400
+    user_message = _("This order cannot be paid online. Please contact the shop.")
+
+
+class OrderNotFoundError(CheckoutError):
+    """No such order, or nobody may say that there is."""
+
+    code = "order_not_found"
+    http_status = 404
+    user_message = _("We could not find this order.")
+
+
+class SessionNotFoundError(CheckoutError):
+    """No such Checkout Session of this order."""
+
+    code = "session_not_found"
+    http_status = 404
+    user_message = _("We could not find this payment.")
+
+
+class OrderNotPayableError(CheckoutError):
+    """The order is paid, on its way to being paid, or canceled."""
+
+    code = "order_not_payable"
+    http_status = 409
+    user_message = _("This order cannot be paid (again). Its status is shown below.")
+
+
+class OrderChangedError(CheckoutError):
+    """The order changed after a payment began, or was paid with other content."""
+
+    code = "order_changed"
+    http_status = 409
+    user_message = _("This order can no longer be changed.")
+
+
+class SessionBusyError(CheckoutError):
+    """Another request is starting a payment for this order right now."""
+
+    code = "session_busy"
+    http_status = 503
+    user_message = _("Your payment is being prepared. Please try again in a moment.")
+
+
+class PaymentInFlightError(CheckoutError):
+    """A payment of this order is being processed and can neither be canceled nor repeated."""
+
+    code = "payment_in_flight"
+    http_status = 409
+    user_message = _("A payment for this order is being processed.")
+
+
+class CaptureError(CheckoutError):
+    """There is nothing to capture, or less than was asked for."""
+
+    code = "not_capturable"
+    http_status = 409
+
+
+class RefundError(CheckoutError):
+    """There is nothing to refund, or less than was asked for."""
+
+    code = "not_refundable"
+    http_status = 409
+
+
+class AcceptError(CheckoutError):
+    """There is nothing to accept on this order."""
+
+    code = "nothing_to_accept"
+    http_status = 409
+
+
+class StripeError(CheckoutError):
+    """Stripe answered, or failed to answer, a call of ours. ``request_id`` is Stripe's, where it sent one."""
+
+    code = "stripe_error"
+    http_status = 502
+
+    def __init__(self, message: str, *, stripe_code: str = "", request_id: str = "", param: str = "") -> None:
+        super().__init__(message)
+        self.stripe_code = stripe_code
+        self.request_id = request_id
+        self.param = param
+
+
+class StripeUnavailableError(StripeError):
+    """Silence, 409, 429 or 5xx: whether Stripe acted is unknown, and the same request may be sent again."""
+
+    code = "stripe_unavailable"
+    http_status = 503
+    user_message = _("The payment service cannot be reached right now. You have not been charged. Please try again.")
+
+
+class StripeRefusedError(StripeError):
+    """A definite 4xx: Stripe did not act and will not act on this request."""
+
+    code = "stripe_refused"
+    http_status = 502
+    user_message = _("The payment service did not accept this order. Please contact the shop.")
+
+
+class StripeCredentialsError(StripeRefusedError):
+    """401 or 403: STRIPE_SECRET_KEY is wrong, revoked, or lacks a permission."""
+
+    code = "stripe_credentials"
+
+
+class StripeNotFoundError(StripeRefusedError):
+    """404: Stripe has no such object in this account and mode."""
+
+    code = "stripe_not_found"
+
+
+class SignatureError(CheckoutError, SuspiciousOperation):
+    """A webhook body that Stripe did not sign, or that is too old, too new, too large or not JSON."""
+
+    code = "invalid_signature"
+    http_status = 400
+
+
+class EventBusyError(CheckoutError):
+    """Another worker is processing this event; Stripe's next delivery, or the sweep, finds it done."""
+
+    code = "event_busy"
+    http_status = 503
+
+
+class UnknownFactError(CheckoutError):
+    """Stripe said something that this version does not understand; the event is kept and can be processed again."""
+
+    code = "unknown_fact"
+    http_status = 500
+
+
+class IncompleteFactError(UnknownFactError):
+    """A payload lacks a field that we read: the object is fetched from Stripe instead."""
+
+    code = "incomplete_fact"
