@@ -1,0 +1,188 @@
+"""Settings of the example project, read from the environment and from `.env` beside manage.py.
+
+With nothing set, the shop runs against the emulator that ships with django_checkout. Set `STRIPE_SECRET_KEY`,
+`STRIPE_PUBLISHABLE_KEY` and `STRIPE_WEBHOOK_SECRETS` to test-mode keys and `CHECKOUT_EMULATOR=False`, and the same
+project talks to Stripe. `.env.example` lists every variable.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import django
+import environ
+from django.contrib.messages import constants as message_levels
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+#: Everything the shop writes while it runs: databases, collected static files. Ignored by git.
+VAR_DIR = BASE_DIR / "var"
+
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+# --- Django -----------------------------------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=True)
+SECRET_KEY = env.str("SECRET_KEY", default="")
+if not SECRET_KEY:
+    if not DEBUG:
+        raise ImproperlyConfigured("Set SECRET_KEY in the environment or in .env: it has a default only while DEBUG is on.")
+    SECRET_KEY = "django-insecure-thistle-and-slip-example-key-not-for-production"  # noqa: S105
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    # Before django_checkout, so that the shop's templates may override the app's.
+    "example_project.shop",
+    "django_checkout",
+]
+
+#: Django 6 sends the Content-Security-Policy header itself; on 5.2 the example does, from the same setting.
+CSP_MIDDLEWARE = (
+    "django.middleware.csp.ContentSecurityPolicyMiddleware"
+    if django.VERSION >= (6, 0)
+    else "example_project.csp.ContentSecurityPolicyMiddleware"
+)
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    CSP_MIDDLEWARE,
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "example_project.urls"
+WSGI_APPLICATION = "example_project.wsgi.application"
+ASGI_APPLICATION = "example_project.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.debug",
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "example_project.shop.context_processors.shop",
+            ],
+        },
+    },
+]
+
+MESSAGE_TAGS = {message_levels.ERROR: "error"}
+
+
+def database() -> dict[str, Any]:
+    """Return the connection that DATABASE_URL names, with what django_checkout needs of each engine."""
+    connection: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'shop.sqlite3'}")
+    options: dict[str, Any] = connection.setdefault("OPTIONS", {})
+    if connection["ENGINE"] == "django.db.backends.sqlite3":
+        # Two writers wait for each other instead of failing half-way through their transactions.
+        options.setdefault("transaction_mode", "IMMEDIATE")
+        options.setdefault("timeout", 20)
+        options.setdefault("init_command", "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
+    elif connection["ENGINE"] == "django.db.backends.mysql":
+        options.setdefault("isolation_level", "read committed")
+        options.setdefault("charset", "utf8mb4")
+    return connection
+
+
+DATABASES = {"default": database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "shop:login"
+LOGIN_REDIRECT_URL = "shop:orders"
+LOGOUT_REDIRECT_URL = "shop:catalogue"
+
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Thistle & Slip <studio@thistle-and-slip.example>")
+
+# --- Stripe and django_checkout ---------------------------------------------------------------------------------------
+
+#: On unless there is a Stripe key to talk to Stripe with.
+CHECKOUT_EMULATOR = env.bool("CHECKOUT_EMULATOR", default=not env.str("STRIPE_SECRET_KEY", default=""))
+CHECKOUT_BASE_URL = env.str("CHECKOUT_BASE_URL", default="http://127.0.0.1:8000").rstrip("/")
+CHECKOUT_ADAPTER = "example_project.shop.adapters.ShopAdapter"
+CHECKOUT_EMULATOR_STORE = env.str("CHECKOUT_EMULATOR_STORE", default=str(VAR_DIR / "emulator.sqlite3"))
+
+if CHECKOUT_EMULATOR:
+    STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="sk_test_emulator")
+    STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY", default="pk_test_emulator")
+    STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS", default=["whsec_emulator"])
+    STRIPE_API_BASE = env.str("STRIPE_API_BASE", default=f"{CHECKOUT_BASE_URL}/emulator")
+else:
+    STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY")
+    STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY")
+    STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS")
+    STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com")
+
+# --- Security ---------------------------------------------------------------------------------------------------------
+
+#: No inline script, no inline style, nothing from elsewhere. Browsers hold the redirect that answers a form to
+#: `form-action` too, so the address of the payment page belongs there.
+SECURE_CSP = {
+    "default-src": ["'self'"],
+    "img-src": ["'self'", "data:"],
+    "object-src": ["'none'"],
+    "base-uri": ["'none'"],
+    "frame-ancestors": ["'none'"],
+    "form-action": ["'self'"] if CHECKOUT_EMULATOR else ["'self'", "https://checkout.stripe.com"],
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+# Wallets and 3-D Secure open windows that must be able to answer.
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin-allow-popups"
+# Lax, not Strict: the shopper comes back from the payment page by a link from another site.
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_HTTPONLY = True
+
+HTTPS = env.bool("HTTPS", default=CHECKOUT_BASE_URL.startswith("https://"))
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=HTTPS and not DEBUG)
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)
+if env.bool("BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"brief": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{", "datefmt": "%H:%M:%S"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "brief"}},
+    "loggers": {
+        "django_checkout": {
+            "handlers": ["console"],
+            "level": env.str("CHECKOUT_LOG_LEVEL", default="INFO"),
+        },
+    },
+}

@@ -1,0 +1,55 @@
+"""The shop's side of the admin: products to edit, orders to look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from example_project.shop.models import Order, OrderLine, Product
+
+# Django's admin classes are generic to the type checker only.
+if TYPE_CHECKING:
+    ProductAdminBase = admin.ModelAdmin[Product]
+    OrderAdminBase = admin.ModelAdmin[Order]
+    OrderLineInlineBase = admin.TabularInline[OrderLine, Order]
+else:
+    ProductAdminBase = OrderAdminBase = admin.ModelAdmin
+    OrderLineInlineBase = admin.TabularInline
+
+
+@admin.register(Product)
+class ProductAdmin(ProductAdminBase):
+    """The shelf."""
+
+    list_display = ["name", "kind", "price", "is_available", "position"]
+    list_filter = ["kind", "is_available"]
+    search_fields = ["name", "tagline"]
+    prepopulated_fields = {"slug": ["name"]}
+
+
+class OrderLineInline(OrderLineInlineBase):
+    """What was ordered."""
+
+    model = OrderLine
+    extra = 0
+    can_delete = False
+    readonly_fields = ["product", "name", "unit_price", "quantity"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
+        return False
+
+
+@admin.register(Order)
+class OrderAdmin(OrderAdminBase):
+    """The shop's orders. Their payment side is under Checkout."""
+
+    list_display = ["number", "state", "name", "created_at", "paid_at"]
+    list_filter = ["state", "created_at"]
+    search_fields = ["number", "name", "email"]
+    readonly_fields = ["number", "user", "currency", "state", "created_at", "paid_at"]
+    inlines = [OrderLineInline]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False

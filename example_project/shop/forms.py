@@ -1,0 +1,38 @@
+"""The shop's forms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from example_project.shop.cart import MAX_QUANTITY
+from example_project.shop.models import Order
+
+# ModelForm is generic to the type checker only.
+if TYPE_CHECKING:
+    OrderForm = forms.ModelForm[Order]
+else:
+    OrderForm = forms.ModelForm
+
+
+class QuantityForm(forms.Form):
+    """How many of a product; the cart holds it to its own limits."""
+
+    quantity = forms.IntegerField(min_value=0, max_value=10 * MAX_QUANTITY)
+
+
+class CheckoutForm(OrderForm):
+    """Who is buying. Everything about the payment is asked on the payment page."""
+
+    class Meta:
+        model = Order
+        fields = ["email", "name", "note"]
+        labels = {"email": _("E-mail"), "name": _("Your name"), "note": _("A note to the studio (optional)")}
+        help_texts = {"email": _("We write when your order is ready to be picked up.")}
+        widgets = {
+            "email": forms.EmailInput(attrs={"autocomplete": "email", "placeholder": "you@example.com"}),
+            "name": forms.TextInput(attrs={"autocomplete": "name"}),
+            "note": forms.Textarea(attrs={"rows": 3}),
+        }

@@ -1,0 +1,21 @@
+"""How the shop writes prices."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from babel.core import UnknownLocaleError
+from babel.numbers import format_currency
+from django import template
+from django.utils.translation import get_language, to_locale
+
+register = template.Library()
+
+
+@register.filter
+def price(amount: Decimal, currency: str) -> str:
+    """Write an amount in the visitor's language: {{ product.price|price:"eur" }} is €68.00 or 68,00 €."""
+    try:
+        return format_currency(amount, currency.upper(), locale=to_locale(get_language() or "en"))
+    except UnknownLocaleError:
+        return format_currency(amount, currency.upper(), locale="en")

@@ -1,0 +1,15 @@
+"""The addresses of the example project: the shop, the admin, the checkout and, while it is on, the emulator."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("example_project.shop.urls")),
+    path("admin/", admin.site.urls),
+    path("checkout/", include("django_checkout.urls")),
+]
+if settings.CHECKOUT_EMULATOR:
+    urlpatterns.append(path("emulator/", include("django_checkout.emulator.urls")))
