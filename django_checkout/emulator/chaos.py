@@ -1,0 +1,143 @@
+"""What goes wrong on demand: requests fail or lose their answer, deliveries are lost, doubled, late, shuffled."""
+
+from __future__ import annotations
+
+import fnmatch
+import random
+import threading
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from .messages import ApiError, DroppedError
+
+When = Literal["before", "after"]
+Mishap = Literal["lose", "duplicate", "delay"]
+Item = TypeVar("Item")
+
+ERRORS: dict[int, tuple[str, str | None, str]] = {
+    409: ("invalid_request_error", "lock_timeout", "This object cannot be accessed right now."),
+    429: ("invalid_request_error", "rate_limit", "Request rate limit exceeded."),
+    500: ("api_error", None, "An unknown error occurred."),
+    503: ("api_error", None, "Stripe is temporarily unavailable."),
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Fault:
+    """A failure of the next ``remaining`` requests that match; ``status`` 0 means no answer at all."""
+
+    match: str
+    when: When
+    remaining: int
+    status: int
+    timeout: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class DeliveryFault:
+    """A mishap of the next ``remaining`` deliveries of matching events."""
+
+    kind: Mishap
+    types: str
+    remaining: int
+    seconds: int = 0
+
+
+class Chaos:
+    """The switchboard; everything is off until a test or the control page turns it on, and counts down to off again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.faults: list[Fault] = []
+        self.delivery_faults: list[DeliveryFault] = []
+        self._order: Literal["", "reverse", "shuffle"] = ""
+        self._random = random.Random(0)  # noqa: S311 - to be repeatable, not to be secret
+
+    def reset(self) -> None:
+        """Turn everything off."""
+        with self._lock:
+            self.faults.clear()
+            self.delivery_faults.clear()
+            self._order = ""
+
+    def fail(self, count: int = 1, *, status: int = 500, when: When = "before", match: str = "*") -> None:
+        """Answer the next requests with an error; ``match`` is a pattern such as ``POST /v1/refunds*``.
+
+        ``after`` acts first. A 500 after acting is what its idempotency key is answered with from then on.
+        """
+        if status not in ERRORS:
+            msg = f"the emulator has no {status} to answer with; it has {sorted(ERRORS)}"
+            raise ValueError(msg)
+        with self._lock:
+            self.faults.append(Fault(match=match, when=when, remaining=count, status=status))
+
+    def drop(self, count: int = 1, *, when: When = "after", match: str = "*", timeout: bool = False) -> None:
+        """Cut the next requests off without an answer, by default after acting on them."""
+        with self._lock:
+            self.faults.append(Fault(match=match, when=when, remaining=count, status=0, timeout=timeout))
+
+    def lose(self, count: int = 1, *, types: str = "*") -> None:
+        """Never deliver the next events of matching types; Stripe's API still lists them as undelivered."""
+        self._add("lose", count, types)
+
+    def duplicate(self, count: int = 1, *, types: str = "*") -> None:
+        """Deliver the next events of matching types twice."""
+        self._add("duplicate", count, types)
+
+    def delay(self, seconds: int, count: int = 1, *, types: str = "*") -> None:
+        """Deliver the next events of matching types only after ``seconds`` of the emulator's clock."""
+        self._add("delay", count, types, seconds)
+
+    def reorder(self, order: Literal["", "reverse", "shuffle"] = "shuffle", *, seed: int = 0) -> None:
+        """Deliver what is due at the same time backwards or shuffled, until switched off with ``""``."""
+        with self._lock:
+            self._order = order
+            self._random = random.Random(seed)  # noqa: S311 - to be repeatable, not to be secret
+
+    @property
+    def order(self) -> str:
+        """How deliveries are reordered."""
+        return self._order
+
+    def strike(self, method: str, path: str, when: When) -> None:
+        """Raise what is to happen to a request at this moment, if anything."""
+        with self._lock:
+            fault = self._next_fault(f"{method} {path}", when)
+        if fault is None:
+            return
+        if fault.status == 0:
+            raise DroppedError(timeout=fault.timeout)
+        kind, code, message = ERRORS[fault.status]
+        headers = {"Stripe-Rate-Limited-Reason": "global-rate"} if fault.status == 429 else {}
+        error = ApiError(message, status=fault.status, kind=kind, code=code, headers=headers)
+        error.is_remembered = when == "after" and fault.status >= 500
+        raise error
+
+    def mishap(self, event_type: str) -> DeliveryFault | None:
+        """Return what is to happen to a delivery of this event, if anything, and count it."""
+        with self._lock:
+            for fault in self.delivery_faults:
+                if fault.remaining > 0 and fnmatch.fnmatchcase(event_type, fault.types):
+                    fault.remaining -= 1
+                    return fault
+        return None
+
+    def arranged(self, items: list[Item]) -> list[Item]:
+        """Return the items in the order in which they are to be delivered."""
+        with self._lock:
+            if self._order == "reverse":
+                return items[::-1]
+            if self._order == "shuffle":
+                return self._random.sample(items, len(items))
+        return items
+
+    def _add(self, kind: Mishap, count: int, types: str, seconds: int = 0) -> None:
+        with self._lock:
+            self.delivery_faults.append(DeliveryFault(kind=kind, types=types, remaining=count, seconds=seconds))
+
+    def _next_fault(self, request: str, when: When) -> Fault | None:
+        for fault in self.faults:
+            if fault.remaining > 0 and fault.when == when and fnmatch.fnmatchcase(request, fault.match):
+                fault.remaining -= 1
+                return fault
+        return None

@@ -1,0 +1,211 @@
+"""The emulator as tests, pages, views and command use it: one object, no framework."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from . import cards, checkout, jobs
+from .api import Api
+from .cards import BankAccount, Card, Decline
+from .chaos import Chaos
+from .checkout import PaymentOutcome, Shopper
+from .clock import Clock
+from .deliveries import Attempt, Delivery, Outbox, Post
+from .messages import Doc, Request, Response, without_hidden
+from .resources import disputes, refunds, sessions, webhooks
+from .store import Store
+from .world import World
+
+DEFAULT_SECRET = "whsec_emulator"  # noqa: S105 - the emulator has no secrets
+
+
+class EmulatorClock:
+    """The emulator's clock as a test moves it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def now(self) -> int:
+        """Return the emulator's time in whole seconds."""
+        return self._world.clock.now()
+
+    def advance(self, seconds: int) -> None:
+        """Move on, and let happen what was due meanwhile: expiry, settlement, failing refunds."""
+        with self._world.store.transaction():
+            self._world.clock.move(seconds)
+            jobs.run_due(self._world)
+
+
+class Emulator:
+    """A stateful stand-in for Stripe with one test-mode account.
+
+    ``store`` is the path of its SQLite file, or empty for memory. Events go to ``webhook_url``, signed with
+    ``webhook_secret``, and to endpoints created over the API; without a URL they wait for ``deliver_to``.
+    All methods may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: str = "",
+        webhook_url: str = "",
+        webhook_secret: str = DEFAULT_SECRET,
+        enabled_events: tuple[str, ...] = ("*",),
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.store = Store(store)
+        self.world = World(self.store, Clock(self.store, wall))
+        self.chaos = Chaos()
+        self.clock = EmulatorClock(self.world)
+        self.outbox = Outbox(self.world, self.chaos)
+        self.webhook_secret = webhook_secret
+        self._api = Api(self.world, self.chaos)
+        with self.store.transaction():
+            webhooks.configure(self.world, webhook_url, webhook_secret, enabled_events)
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+    def handle(self, request: Request) -> Response:
+        """Answer an HTTP request; raises ``DroppedError`` where chaos wants the connection cut."""
+        return self._api.answer(request)
+
+    # What a shopper does
+
+    def pay(
+        self,
+        session_id: str,
+        card: str = "4242424242424242",
+        *,
+        iban: str | None = None,
+        email: str = "shopper@example.com",
+        name: str = "Sam Shopper",
+        country: str = "US",
+        postal_code: str = "10001",
+    ) -> PaymentOutcome:
+        """Pay a session by test card, or with ``iban`` by delayed debit. Raises ``ApiError`` if it is not open."""
+        shopper = Shopper(email=email, name=name, country=country, postal_code=postal_code)
+        method = chosen_method(card, iban)
+        with self.store.transaction():
+            return checkout.pay(self.world, self._session(session_id), method, shopper)
+
+    def authenticate(self, session_id: str, *, succeed: bool = True) -> PaymentOutcome:
+        """Answer the 3-D Secure challenge of a session."""
+        with self.store.transaction():
+            return checkout.authenticate(self.world, self._session(session_id), succeed=succeed)
+
+    def recover(self, session_id: str) -> Doc:
+        """Open the recovery URL of an expired session: return the new session that it makes."""
+        with self.store.transaction():
+            return without_hidden(sessions.recover(self.world, self._session(session_id)))
+
+    # What banks and the account's owner do
+
+    def settle(self, session_id: str, *, succeed: bool = True) -> PaymentOutcome:
+        """End the delayed payment of a session."""
+        with self.store.transaction():
+            return checkout.settle(self.world, self._session(session_id), succeed=succeed)
+
+    def refund(self, payment_intent: str, amount: int | None = None) -> Doc:
+        """Refund from the dashboard: a refund that carries no metadata."""
+        with self.store.transaction():
+            jobs.run_due(self.world)
+            intent = self.world.get("payment_intent", payment_intent)
+            charge = self.world.get("charge", intent["latest_charge"])
+            left = charge["amount_captured"] - charge["amount_refunded"]
+            return without_hidden(refunds.new_refund(self.world, charge, amount or left, None, {}))
+
+    def finish_refund(self, refund_id: str) -> Doc:
+        """Let a pending refund succeed."""
+        with self.store.transaction():
+            return without_hidden(refunds.finish_refund(self.world, self.world.get("refund", refund_id)))
+
+    def fail_refund(self, refund_id: str) -> Doc:
+        """Let a refund fail, also one that had succeeded."""
+        with self.store.transaction():
+            return without_hidden(refunds.fail_refund(self.world, self.world.get("refund", refund_id)))
+
+    def open_dispute(
+        self, payment_intent: str, *, reason: str = "fraudulent", amount: int | None = None, inquiry: bool = False
+    ) -> Doc:
+        """Let a shopper dispute a payment."""
+        with self.store.transaction():
+            charge = self._charge(payment_intent)
+            return without_hidden(disputes.open_dispute(self.world, charge, reason, amount, inquiry=inquiry))
+
+    def close_dispute(self, dispute_id: str, status: str = "won") -> Doc:
+        """Close a dispute as ``won``, ``lost``, ``prevented`` or ``warning_closed``."""
+        with self.store.transaction():
+            return without_hidden(disputes.close_dispute(self.world, self.world.get("dispute", dispute_id), status))
+
+    def warn_of_fraud(self, payment_intent: str) -> Doc:
+        """Report a payment as probably fraudulent."""
+        with self.store.transaction():
+            return without_hidden(disputes.warn(self.world, self._charge(payment_intent)))
+
+    # What tests look at
+
+    def get(self, object_id: str) -> Doc:
+        """Return any object by its id, as the API shows it; raises KeyError."""
+        with self.store.transaction():
+            jobs.run_due(self.world)
+            document = self.store.find(object_id)
+        if document is None:
+            raise KeyError(object_id)
+        return without_hidden(document)
+
+    def events(self, event_type: str | None = None) -> list[Doc]:
+        """Return all events so far, or those of one type, oldest first."""
+        with self.store.transaction():
+            jobs.run_due(self.world)
+            where = {"type": event_type} if event_type else None
+            return [without_hidden(event) for event in self.store.select("event", where, oldest_first=True)]
+
+    # Webhooks in process
+
+    def pending_deliveries(self) -> list[Delivery]:
+        """Return what has not been acknowledged, oldest first, freshly signed; posting it is the caller's."""
+        with self.store.transaction():
+            jobs.run_due(self.world)
+            return self.outbox.pending()
+
+    def acknowledge(self, delivery: Delivery, status: int = 200) -> None:
+        """Note how a delivery that the caller has posted was answered."""
+        with self.store.transaction():
+            self.outbox.record(delivery.id, status)
+
+    def deliver_to(self, post: Post) -> list[Attempt]:
+        """Try everything pending once, as chaos wants it; ``post(body, headers)`` returns the status, or None.
+
+        What is refused stays pending and is tried by the next call, whatever its back-off.
+        """
+        with self.store.transaction():
+            jobs.run_due(self.world)
+            deliveries = self.outbox.take(due_only=False, in_process=True)
+        attempts = []
+        for delivery in deliveries:
+            status = post(delivery.body, delivery.headers)
+            with self.store.transaction():
+                self.outbox.record(delivery.id, status)
+            attempts.append(Attempt(delivery=delivery, status=status))
+        return attempts
+
+    def _session(self, session_id: str) -> Doc:
+        jobs.run_due(self.world)
+        return self.world.get(sessions.KIND, session_id, "session")
+
+    def _charge(self, payment_intent: str) -> Doc:
+        jobs.run_due(self.world)
+        return self.world.get("charge", self.world.get("payment_intent", payment_intent)["latest_charge"])
+
+
+def chosen_method(card: str, iban: str | None) -> Card | BankAccount | Decline:
+    """Return the test card or account with this number, or why the page refuses it."""
+    if iban is not None:
+        return cards.find_bank_account(iban) or cards.INCOMPLETE
+    digits = "".join(character for character in card if character.isdigit())
+    if not 13 <= len(digits) <= 19:
+        return cards.INCOMPLETE
+    return cards.find_card(digits) or cards.UNKNOWN

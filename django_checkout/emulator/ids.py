@@ -1,0 +1,41 @@
+"""Ids that look like Stripe's: a prefix that tells the type, then random characters that tell nothing."""
+
+from __future__ import annotations
+
+import secrets
+import string
+
+ALPHABET = string.ascii_letters + string.digits
+
+#: Object types to prefix and number of random characters.
+SHAPES = {
+    "balance_transaction": ("txn_", 24),
+    "charge": ("ch_", 24),
+    "checkout.session": ("cs_test_", 58),
+    "customer": ("cus_", 14),
+    "dispute": ("du_", 24),
+    "event": ("evt_", 24),
+    "item": ("li_", 24),
+    "payment_intent": ("pi_", 24),
+    "payment_method": ("pm_", 24),
+    "price": ("price_", 24),
+    "product": ("prod_", 14),
+    "radar.early_fraud_warning": ("issfr_", 24),
+    "refund": ("re_", 24),
+    "request": ("req_", 14),
+    "shipping_rate": ("shr_", 24),
+    "webhook_endpoint": ("we_", 24),
+    "_delivery": ("delivery_", 24),
+    "_job": ("job_", 24),
+}
+
+
+def new_id(kind: str) -> str:
+    """Return a fresh id for an object of this type."""
+    prefix, length = SHAPES[kind]
+    return prefix + random_text(length)
+
+
+def random_text(length: int) -> str:
+    """Return ``length`` letters and digits."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))

@@ -1,0 +1,181 @@
+"""Products and prices, made over the API or inline in a line item."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+from ..calls import Call, list_objects, merged_metadata
+from ..currencies import check_currency, check_unit_amount
+from ..messages import ApiError, Doc
+from ..world import World
+
+MAX_IMAGES = 8
+
+
+def new_product(world: World, params: Doc, *, active: bool = True) -> Doc:
+    """Make and keep a product."""
+    if len(params.get("images", [])) > MAX_IMAGES:
+        raise ApiError("Array images exceeded maximum 8 allowed elements.", param="images")
+    product = world.new(
+        "product",
+        active=params.get("active", active),
+        default_price=None,
+        description=params.get("description"),
+        images=params.get("images", []),
+        marketing_features=[],
+        metadata=params.get("metadata", {}),
+        name=params["name"],
+        package_dimensions=None,
+        shippable=params.get("shippable"),
+        statement_descriptor=params.get("statement_descriptor"),
+        tax_code=params.get("tax_code"),
+        unit_label=params.get("unit_label"),
+        url=params.get("url"),
+    )
+    product["updated"] = product["created"]
+    if "id" in params:
+        if world.store.find(params["id"]):
+            raise ApiError("Product already exists.", code="resource_already_exists", param="id")
+        product["id"] = params["id"]
+    return world.store.insert(product)
+
+
+def new_price(world: World, params: Doc, param: str = "", *, active: bool = True) -> Doc:
+    """Make and keep a price, and its product where that comes inline."""
+    if "product" in params and "product_data" in params:
+        raise one_of("product", "product_data", param)
+    if "unit_amount" in params and "unit_amount_decimal" in params:
+        raise one_of("unit_amount", "unit_amount_decimal", param)
+    if "product" in params:
+        product = world.get("product", params["product"], inside(param, "product"))
+    elif "product_data" in params:
+        product = new_product(world, params["product_data"], active=active)
+    else:
+        raise missing(inside(param, "product"))
+    currency = check_currency(params["currency"], inside(param, "currency"))
+    amount, exact = _unit_amount(params, currency, param)
+    recurring = params.get("recurring")
+    price = world.new(
+        "price",
+        active=params.get("active", active),
+        billing_scheme="per_unit",
+        currency=currency,
+        custom_unit_amount=None,
+        lookup_key=params.get("lookup_key"),
+        metadata=params.get("metadata", {}),
+        nickname=params.get("nickname"),
+        product=product["id"],
+        recurring=_recurring(recurring) if recurring else None,
+        tax_behavior=params.get("tax_behavior", "unspecified"),
+        tiers_mode=None,
+        transform_quantity=None,
+        type="recurring" if recurring else "one_time",
+        unit_amount=amount,
+        unit_amount_decimal=exact,
+    )
+    return world.store.insert(price)
+
+
+def line_amount(price: Doc, quantity: int) -> int:
+    """Return what ``quantity`` of a price costs, rounded half up as Stripe does with fractional prices."""
+    return int((Decimal(price["unit_amount_decimal"]) * quantity).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def inside(param: str, name: str) -> str:
+    """Return the path of a nested parameter."""
+    return f"{param}[{name}]" if param else name
+
+
+def missing(param: str) -> ApiError:
+    """Return Stripe's error for a parameter that is needed here."""
+    return ApiError(f"Missing required param: {param}.", code="parameter_missing", param=param)
+
+
+def one_of(first: str, second: str, param: str = "") -> ApiError:
+    """Return Stripe's error for two parameters that exclude each other."""
+    return ApiError(f"You may only specify one of these parameters: {first}, {second}.", param=inside(param, first))
+
+
+def _unit_amount(params: Doc, currency: str, param: str) -> tuple[int | None, str]:
+    if "unit_amount" in params:
+        check_unit_amount(params["unit_amount"], currency, inside(param, "unit_amount"))
+        return params["unit_amount"], str(params["unit_amount"])
+    if "unit_amount_decimal" not in params:
+        raise missing(inside(param, "unit_amount"))
+    where = inside(param, "unit_amount_decimal")
+    try:
+        exact = Decimal(params["unit_amount_decimal"])
+    except InvalidOperation:
+        raise ApiError("Invalid decimal", code="parameter_invalid_decimal", param=where) from None
+    if not exact.is_finite() or exact < 0 or exact != exact.quantize(Decimal(1).scaleb(-12)):
+        raise ApiError("Invalid decimal", code="parameter_invalid_decimal", param=where)
+    whole = int(exact) if exact == int(exact) else None
+    if whole is not None:
+        check_unit_amount(whole, currency, where)
+    return whole, format(exact.normalize(), "f")
+
+
+def _recurring(params: Doc) -> Doc:
+    return {
+        "interval": params["interval"],
+        "interval_count": params.get("interval_count", 1),
+        "meter": params.get("meter"),
+        "usage_type": params.get("usage_type", "licensed"),
+        "trial_period_days": None,
+    }
+
+
+def create_product(call: Call) -> Doc:
+    """POST /v1/products."""
+    product = new_product(call.world, call.params)
+    call.world.emit("product.created", product)
+    return product
+
+
+def retrieve_product(call: Call) -> Doc:
+    """GET /v1/products/:id."""
+    return call.world.get("product", call.ids["id"])
+
+
+def update_product(call: Call) -> Doc:
+    """POST /v1/products/:id."""
+    return _update(call, "product", "id", updated=call.world.clock.now())
+
+
+def list_products(call: Call) -> Doc:
+    """GET /v1/products."""
+    if "ids" in call.params:
+        return list_objects(call, "product", ("active", "shippable", "url"), {"id": call.params["ids"]})
+    return list_objects(call, "product", ("active", "shippable", "url"))
+
+
+def create_price(call: Call) -> Doc:
+    """POST /v1/prices."""
+    price = new_price(call.world, call.params)
+    call.world.emit("price.created", price)
+    return price
+
+
+def retrieve_price(call: Call) -> Doc:
+    """GET /v1/prices/:price."""
+    return call.world.get("price", call.ids["price"], "price")
+
+
+def update_price(call: Call) -> Doc:
+    """POST /v1/prices/:price."""
+    return _update(call, "price", "price")
+
+
+def list_prices(call: Call) -> Doc:
+    """GET /v1/prices."""
+    where = {"lookup_key": call.params["lookup_keys"]} if "lookup_keys" in call.params else None
+    return list_objects(call, "price", ("active", "currency", "product", "type"), where)
+
+
+def _update(call: Call, kind: str, id_name: str, **extra: object) -> Doc:
+    document = call.world.get(kind, call.ids[id_name], id_name)
+    changes = {name: value for name, value in call.params.items() if name != "expand"}
+    changes = {name: None if value == "" else value for name, value in changes.items()}
+    if "metadata" in call.params:
+        changes["metadata"] = merged_metadata(document["metadata"], call.params["metadata"])
+    return call.world.update(document, f"{kind}.updated", **changes, **extra)

@@ -1,0 +1,121 @@
+"""The line items of a session: made from parameters, priced, summed up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..ids import new_id
+from ..messages import ApiError, Doc, without_hidden
+from ..world import World
+from .catalog import inside, line_amount, missing, new_price, one_of
+
+MAX_LINES = {"payment": 100, "subscription": 40}
+MAX_QUANTITY = 999_999
+
+
+def new_lines(world: World, params: list[Doc], mode: str) -> list[Doc]:
+    """Return line items for the ``line_items`` of a new session."""
+    if len(params) > MAX_LINES[mode]:
+        raise ApiError(
+            f"Array line_items exceeded maximum {MAX_LINES[mode]} allowed elements.",
+            code="parameter_invalid_array",
+            param="line_items",
+        )
+    lines = [new_line(world, line, f"line_items[{index}]") for index, line in enumerate(params)]
+    check_lines(lines, mode)
+    return lines
+
+
+def new_line(world: World, params: Doc, param: str) -> Doc:
+    """Return one line item."""
+    if "price" in params and "price_data" in params:
+        raise one_of("price", "price_data", param)
+    if "price_data" in params:
+        price = new_price(world, params["price_data"], inside(param, "price_data"), active=False)
+    elif "price" in params:
+        price = world.get("price", params["price"], inside(param, "price"))
+        if not price["active"]:
+            raise ApiError(f"The price specified is inactive: {price['id']}", param=inside(param, "price"))
+    else:
+        raise missing(inside(param, "price"))
+    product = world.get("product", price["product"])
+    line: Doc = {
+        "id": new_id("item"),
+        "object": "item",
+        "adjustable_quantity": _adjustable(params.get("adjustable_quantity")),
+        "amount_discount": 0,
+        "amount_subtotal": 0,
+        "amount_tax": 0,
+        "amount_total": 0,
+        "currency": price["currency"],
+        "description": product["name"],
+        "metadata": params.get("metadata", {}),
+        "price": without_hidden(price),
+        "quantity": None,
+    }
+    return priced(line, params.get("quantity"), param)
+
+
+def priced(line: Doc, quantity: int | None, param: str) -> Doc:
+    """Set a line's quantity and what follows from it."""
+    if quantity is None:
+        raise missing(inside(param, "quantity"))
+    if not 0 <= quantity <= MAX_QUANTITY or (quantity == 0 and not line["adjustable_quantity"]):
+        raise ApiError(
+            "This value must be greater than or equal to 1.",
+            code="parameter_invalid_integer",
+            param=inside(param, "quantity"),
+        )
+    amount = line_amount(line["price"], quantity)
+    line.update(quantity=quantity, amount_subtotal=amount)
+    line["amount_total"] = amount - line["amount_discount"] + line["amount_tax"]
+    return line
+
+
+def replaced_lines(world: World, current: list[Doc], params: list[Doc], mode: str) -> list[Doc]:
+    """Return line items after an update that sends the whole list: kept by id, changed, added, dropped."""
+    known = {line["id"]: line for line in current}
+    lines = []
+    for index, change in enumerate(params):
+        param = f"line_items[{index}]"
+        if "id" not in change:
+            lines.append(new_line(world, change, param))
+            continue
+        if change["id"] not in known:
+            raise ApiError(f"No such line item: '{change['id']}'", code="resource_missing", param=inside(param, "id"))
+        line = known[change["id"]]
+        if "price" in change or "price_data" in change:
+            renewed = new_line(world, {"quantity": line["quantity"], **change}, param)
+            line = {**renewed, "id": line["id"]}
+        if "metadata" in change:
+            line["metadata"] = change["metadata"] or {}
+        lines.append(priced(line, change.get("quantity", line["quantity"]), param))
+    check_lines(lines, mode)
+    return lines
+
+
+def check_lines(lines: list[Doc], mode: str) -> None:
+    """Raise Stripe's error for lines that do not go together."""
+    if not lines:
+        raise missing("line_items")
+    if len({line["currency"] for line in lines}) > 1:
+        raise ApiError("All line items must have the same currency.", param="line_items")
+    recurring = [line for line in lines if line["price"]["type"] == "recurring"]
+    if mode == "payment" and recurring:
+        raise ApiError(
+            "You must provide at least one one-time price in `payment` mode and no recurring prices.",
+            param="line_items",
+        )
+    if mode == "subscription" and not recurring:
+        raise ApiError("You must provide at least one recurring price in `subscription` mode.", param="mode")
+
+
+def total(lines: Iterable[Doc], name: str) -> int:
+    """Return the sum of one amount over all lines."""
+    return sum(line[name] for line in lines)
+
+
+def _adjustable(params: Doc | None) -> Doc | None:
+    if not params or not params["enabled"]:
+        return None
+    return {"enabled": True, "minimum": params.get("minimum", 0), "maximum": params.get("maximum", 99)}

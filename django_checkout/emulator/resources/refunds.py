@@ -1,0 +1,166 @@
+"""Refunds: made, updated, canceled; they may stay pending or fail later."""
+
+from __future__ import annotations
+
+from ..calls import Call, list_objects, merged_metadata
+from ..messages import ApiError, Doc, StateError
+from ..world import World
+from .balance import new_balance_transaction
+from .catalog import missing
+
+KIND = "refund"
+PENDING_SECONDS = 2 * 24 * 3600
+FAILING_SECONDS = 5 * 24 * 3600
+
+
+def create(call: Call) -> Doc:
+    """POST /v1/refunds."""
+    world, params = call.world, call.params
+    charge = _charge_to_refund(world, params)
+    left = charge["amount_captured"] - charge["amount_refunded"]
+    if charge["disputed"] and any(
+        not dispute["is_charge_refundable"] and dispute["status"] != "won"
+        for dispute in world.store.select("dispute", {"charge": charge["id"]})
+    ):
+        message = f"Charge {charge['id']} has been charged back; cannot issue a refund."
+        raise StateError(message, code="charge_disputed", param="charge")
+    if left <= 0:
+        message = f"Charge {charge['id']} has already been refunded."
+        raise StateError(message, code="charge_already_refunded", param="charge")
+    amount = params.get("amount", left)
+    if amount < 1:
+        raise ApiError("Invalid positive integer", code="parameter_invalid_integer", param="amount")
+    if amount > left:
+        raise ApiError(
+            f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})",
+            code="refund_amount_too_large",
+            param="amount",
+        )
+    return new_refund(world, charge, amount, params.get("reason"), params.get("metadata") or {})
+
+
+def new_refund(world: World, charge: Doc, amount: int, reason: str | None, metadata: Doc) -> Doc:
+    """Give money back and tell of it."""
+    effect = charge.get("_effect", "")
+    refund = world.new(
+        KIND,
+        amount=amount,
+        balance_transaction=None,
+        charge=charge["id"],
+        currency=charge["currency"],
+        customer=charge["customer"],
+        customer_account=None,
+        destination_details=_destination(charge),
+        metadata=metadata,
+        payment_intent=charge["payment_intent"],
+        payment_method=charge["payment_method"],
+        reason=reason,
+        receipt_number=None,
+        source_transfer_reversal=None,
+        status="pending" if effect == "refund_pending" else "succeeded",
+        transfer_reversal=None,
+    )
+    del refund["livemode"]
+    if charge["id"].startswith("py_"):
+        refund["id"] = refund["id"].replace("re_", "pyr_")
+    if effect == "refund_pending":
+        refund["pending_reason"] = "processing"
+        world.schedule("finish_refund", refund["id"], world.clock.now() + PENDING_SECONDS)
+    if effect == "refund_fails":
+        world.schedule("fail_refund", refund["id"], world.clock.now() + FAILING_SECONDS)
+    refund["balance_transaction"] = new_balance_transaction(world, refund, "refund", -amount)["id"]
+    world.store.insert(refund)
+    total = charge["amount_refunded"] + amount
+    world.emit("refund.created", refund)
+    world.update(charge, "charge.refunded", amount_refunded=total, refunded=total == charge["amount_captured"])
+    return refund
+
+
+def finish_refund(world: World, refund: Doc) -> Doc:
+    """Let a pending refund arrive."""
+    if refund["status"] != "pending":
+        raise StateError(f"This refund has a status of {refund['status']}.")
+    refund.pop("pending_reason", None)
+    return world.update(refund, "refund.updated", status="succeeded")
+
+
+def finish_due(world: World, refund: Doc) -> None:
+    """Let a pending refund arrive if nothing else became of it."""
+    if refund["status"] == "pending":
+        finish_refund(world, refund)
+
+
+def fail_refund(world: World, refund: Doc, failure_reason: str = "expired_or_canceled_card") -> Doc:
+    """Let a refund fail, also one that had succeeded: the money returns to the account."""
+    if refund["status"] not in ("pending", "succeeded"):
+        raise StateError(f"This refund has a status of {refund['status']}.")
+    refund.pop("pending_reason", None)
+    returned = new_balance_transaction(world, refund, "refund_failure", refund["amount"])
+    refund["failure_balance_transaction"] = returned["id"]
+    refund["failure_reason"] = failure_reason
+    world.update(refund, status="failed")
+    _give_back(world, refund)
+    world.emit("refund.updated", refund, {"status": "succeeded"})
+    world.emit("refund.failed", refund)
+    return refund
+
+
+def fail_due(world: World, refund: Doc) -> None:
+    """Let a refund fail if nothing else became of it."""
+    if refund["status"] in ("pending", "succeeded"):
+        fail_refund(world, refund)
+
+
+def _give_back(world: World, refund: Doc) -> None:
+    charge = world.get("charge", refund["charge"])
+    world.update(charge, amount_refunded=charge["amount_refunded"] - refund["amount"], refunded=False)
+
+
+def _charge_to_refund(world: World, params: Doc) -> Doc:
+    if "charge" in params:
+        return world.get("charge", params["charge"], "charge")
+    if "payment_intent" not in params:
+        raise missing("payment_intent")
+    intent = world.get("payment_intent", params["payment_intent"], "payment_intent")
+    if intent["status"] != "succeeded":
+        raise StateError(
+            f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.",
+            code="payment_intent_unexpected_state" if intent["latest_charge"] else "missing",
+            param="payment_intent",
+        )
+    return world.get("charge", intent["latest_charge"])
+
+
+def _destination(charge: Doc) -> Doc:
+    if charge["payment_method_details"]["type"] != "card":
+        return {"type": charge["payment_method_details"]["type"]}
+    return {
+        "type": "card",
+        "card": {"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"},
+    }
+
+
+def retrieve(call: Call) -> Doc:
+    """GET /v1/refunds/:refund."""
+    return call.world.get(KIND, call.ids["refund"], "refund")
+
+
+def list_refunds(call: Call) -> Doc:
+    """GET /v1/refunds."""
+    return list_objects(call, KIND, ("charge", "payment_intent"))
+
+
+def update(call: Call) -> Doc:
+    """POST /v1/refunds/:refund."""
+    refund = retrieve(call)
+    metadata = merged_metadata(refund["metadata"], call.params.get("metadata", {}))
+    return call.world.update(refund, "refund.updated", metadata=metadata)
+
+
+def cancel(call: Call) -> Doc:
+    """POST /v1/refunds/:refund/cancel; only one that waits for the customer can be."""
+    refund = retrieve(call)
+    if refund["status"] != "requires_action":
+        raise StateError(f"You cannot cancel a refund with a status of {refund['status']}.", param="refund")
+    _give_back(call.world, refund)
+    return call.world.update(refund, "refund.updated", status="canceled")

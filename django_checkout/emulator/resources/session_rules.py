@@ -1,0 +1,138 @@
+"""Which parameters of a new session go together: Stripe's conditional rules, as tables."""
+
+from __future__ import annotations
+
+from ..clock import Clock
+from ..messages import ApiError, Doc
+from .catalog import missing, one_of
+
+HOSTED, EMBEDDED, ELEMENTS = "hosted_page", "embedded_page", "elements"
+
+#: UI modes in which a parameter is refused.
+REFUSED_UI_MODES = {
+    "success_url": (EMBEDDED, ELEMENTS),
+    "cancel_url": (EMBEDDED, ELEMENTS),
+    "return_url": (HOSTED,),
+    "redirect_on_completion": (HOSTED, ELEMENTS),
+    "after_expiration": (ELEMENTS,),
+    "branding_settings": (ELEMENTS,),
+    "origin_context": (ELEMENTS,),
+    "submit_type": (ELEMENTS,),
+    "payment_method_options.acss_debit": (ELEMENTS,),
+    "custom_fields": (ELEMENTS,),
+    "custom_text": (ELEMENTS,),
+    "tax_id_collection.required": (ELEMENTS,),
+    "payment_method_options.card.restrictions": (ELEMENTS,),
+    "optional_items": (ELEMENTS,),
+    "permissions": (HOSTED,),
+    "permissions.update_shipping_details": (HOSTED, EMBEDDED),
+}
+#: Modes in which a parameter is taken; all, where it is not listed.
+TAKEN_MODES = {
+    "line_items": ("payment", "subscription"),
+    "payment_intent_data": ("payment",),
+    "subscription_data": ("subscription",),
+    "setup_intent_data": ("setup",),
+    "customer_creation": ("payment", "setup"),
+    "payment_method_collection": ("subscription",),
+    "phone_number_collection": ("payment", "subscription"),
+    "submit_type": ("payment", "subscription"),
+    "saved_payment_method_options": ("payment", "subscription"),
+    "invoice_creation": ("payment",),
+    "shipping_options": ("payment", "subscription"),
+    "discounts": ("payment", "subscription"),
+    "allow_promotion_codes": ("payment", "subscription"),
+}
+EXCLUSIVE = (
+    ("customer", "customer_email"),
+    ("customer", "customer_creation"),
+    ("discounts", "allow_promotion_codes"),
+)
+NEEDS = {"customer_update": "customer"}
+MAXIMUM_ITEMS = {"discounts": 1, "shipping_options": 5, "custom_fields": 3, "optional_items": 10}
+URLS = ("success_url", "cancel_url", "return_url")
+
+MIN_LIFE_SECONDS = 30 * 60
+MAX_LIFE_SECONDS = 24 * 3600
+
+
+def check_session(params: Doc) -> None:
+    """Raise Stripe's error for the first rule that the parameters of a new session break."""
+    mode, ui_mode = params.get("mode"), params.get("ui_mode", HOSTED)
+    if mode is None:
+        raise missing("mode")
+    _check_tables(params, mode, ui_mode)
+    if ui_mode == HOSTED and "success_url" not in params:
+        raise missing("success_url")
+    if ui_mode == EMBEDDED:
+        _check_return(params)
+    if mode != "setup" and not params.get("line_items"):
+        raise missing("line_items")
+    if mode == "setup" and "currency" not in params and "payment_method_types" not in params:
+        raise missing("currency")
+    for name in URLS:
+        if name in params and not params[name].startswith(("http://", "https://")):
+            raise ApiError("Not a valid URL", code="url_invalid", param=name)
+    if "customer_email" in params and "@" not in params["customer_email"]:
+        raise ApiError(
+            f"Invalid email address: {params['customer_email']}", code="email_invalid", param="customer_email"
+        )
+
+
+def life_seconds(params: Doc, clock: Clock) -> int:
+    """Return how long a new session is to stay open.
+
+    The client's clock does not move with the emulator's, so an ``expires_at`` may be right by either.
+    """
+    if "expires_at" not in params:
+        return MAX_LIFE_SECONDS
+    life: int = params["expires_at"] - clock.now()
+    if clock.offset_seconds and not MIN_LIFE_SECONDS <= life <= MAX_LIFE_SECONDS:
+        life += clock.offset_seconds
+    if life < MIN_LIFE_SECONDS:
+        message = "The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation."
+        raise ApiError(message, param="expires_at")
+    if life > MAX_LIFE_SECONDS:
+        message = "The `expires_at` timestamp must be less than 24 hours from Checkout Session creation."
+        raise ApiError(message, param="expires_at")
+    return life
+
+
+def _check_tables(params: Doc, mode: str, ui_mode: str) -> None:
+    for path, ui_modes in REFUSED_UI_MODES.items():
+        if ui_mode in ui_modes and _has(params, path):
+            raise ApiError(f"You can not pass `{path}` when `ui_mode` is `{ui_mode}`.", param=_bracketed(path))
+    for name, modes in TAKEN_MODES.items():
+        if name in params and mode not in modes:
+            raise ApiError(f"You can not pass `{name}` in `{mode}` mode.", param=name)
+    for first, second in EXCLUSIVE:
+        if first in params and second in params:
+            raise one_of(first, second)
+    for name, needed in NEEDS.items():
+        if name in params and needed not in params:
+            raise ApiError(f"`{name}` can only be used with `{needed}`.", param=name)
+    for name, limit in MAXIMUM_ITEMS.items():
+        if len(params.get(name, ())) > limit:
+            raise ApiError(f"Array {name} exceeded maximum {limit} allowed elements.", param=name)
+
+
+def _check_return(params: Doc) -> None:
+    never = params.get("redirect_on_completion") == "never"
+    if never and "return_url" in params:
+        raise ApiError("You can not pass `return_url` when `redirect_on_completion` is `never`.", param="return_url")
+    if not never and "return_url" not in params:
+        raise missing("return_url")
+
+
+def _has(params: Doc, path: str) -> bool:
+    node: object = params
+    for step in path.split("."):
+        if not isinstance(node, dict) or step not in node:
+            return False
+        node = node[step]
+    return True
+
+
+def _bracketed(path: str) -> str:
+    first, *rest = path.split(".")
+    return first + "".join(f"[{step}]" for step in rest)

@@ -1,0 +1,199 @@
+"""Derives ``emulator/parameters.txt`` from Stripe's OpenAPI document: ``python derive_parameters.py spec3.json``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROUTES = """
+GET /v1/account
+GET /v1/balance_transactions
+GET /v1/charges
+GET,POST /v1/checkout/sessions
+GET,POST /v1/checkout/sessions/{session}
+POST /v1/checkout/sessions/{session}/expire
+GET /v1/checkout/sessions/{session}/line_items
+GET,POST /v1/customers
+GET,POST,DELETE /v1/customers/{customer}
+GET /v1/disputes
+GET,POST /v1/disputes/{dispute}
+POST /v1/disputes/{dispute}/close
+GET /v1/events
+GET /v1/events/{id}
+GET /v1/payment_intents
+GET,POST /v1/payment_intents/{intent}
+POST /v1/payment_intents/{intent}/cancel
+POST /v1/payment_intents/{intent}/capture
+GET,POST /v1/prices
+GET,POST /v1/prices/{price}
+GET,POST /v1/products
+GET,POST /v1/products/{id}
+GET /v1/radar/early_fraud_warnings
+GET /v1/radar/early_fraud_warnings/{early_fraud_warning}
+GET,POST /v1/refunds
+GET,POST /v1/refunds/{refund}
+POST /v1/refunds/{refund}/cancel
+GET,POST /v1/webhook_endpoints
+GET,POST,DELETE /v1/webhook_endpoints/{webhook_endpoint}
+GET /v1/balance_transactions/{id}
+GET /v1/charges/{charge}
+"""
+#: Only these parts of a route are played; what else the document allows there is answered as unknown.
+SUBSETS = {
+    "POST /v1/payment_intents/{intent}": {"description", "expand", "metadata", "receipt_email", "shipping"},
+    "POST /v1/prices": {
+        "active",
+        "billing_scheme",
+        "currency",
+        "expand",
+        "lookup_key",
+        "metadata",
+        "nickname",
+        "product",
+        "product_data",
+        "recurring",
+        "tax_behavior",
+        "unit_amount",
+        "unit_amount_decimal",
+    },
+    "POST /v1/prices/{price}": {"active", "expand", "lookup_key", "metadata", "nickname"},
+    "POST /v1/products": {
+        "active",
+        "description",
+        "expand",
+        "id",
+        "images",
+        "metadata",
+        "name",
+        "shippable",
+        "statement_descriptor",
+        "tax_code",
+        "unit_label",
+        "url",
+    },
+    "POST /v1/products/{id}": {
+        "active",
+        "default_price",
+        "description",
+        "expand",
+        "images",
+        "metadata",
+        "name",
+        "shippable",
+        "tax_code",
+        "unit_label",
+        "url",
+    },
+    "POST /v1/customers": {
+        "address",
+        "business_name",
+        "description",
+        "email",
+        "expand",
+        "individual_name",
+        "metadata",
+        "name",
+        "phone",
+        "preferred_locales",
+        "shipping",
+        "tax_exempt",
+    },
+    "POST /v1/payment_intents/{intent}/capture": {
+        "amount_to_capture",
+        "application_fee_amount",
+        "expand",
+        "final_capture",
+        "metadata",
+        "statement_descriptor",
+        "statement_descriptor_suffix",
+    },
+}
+SUBSETS["POST /v1/customers/{customer}"] = SUBSETS["POST /v1/customers"]
+#: Enumerations too long to be worth checking.
+OPEN = {"enabled_events", "api_version", "iin"}
+
+
+def main(path: str) -> None:
+    """Print the table."""
+    document = json.loads(Path(path).read_text())
+    print("# Request parameters of the routes that the emulator plays, by name and type.")
+    print(f"# Derived from Stripe's OpenAPI document {document['info']['version']}, (c) Stripe, Inc., MIT licence.")
+    print('# "!" is required, "?" may be emptied with "", {} is an object, [] a list, range is {gt,gte,lt,lte} or int.')
+    for line in ROUTES.split("\n"):
+        if not line:
+            continue
+        methods, route = line.split()
+        for method in methods.split(","):
+            operation = document["paths"][route].get(method.lower())
+            if operation is None:
+                continue
+            print(f"{method} {route}")
+            keep = SUBSETS.get(f"{method} {route}")
+            for name, schema, required in members(operation):
+                if keep is None or name in keep:
+                    describe(name, schema, required, 1)
+
+
+def members(operation: dict[str, Any]) -> list[tuple[str, dict[str, Any], bool]]:
+    """Return the parameters of a route, in query or body."""
+    query = [
+        (item["name"], item["schema"], item.get("required", False))
+        for item in operation.get("parameters", [])
+        if item["in"] == "query"
+    ]
+    content = operation.get("requestBody", {}).get("content", {})
+    body = next(iter(content.values()))["schema"] if content else {}
+    required = body.get("required", [])
+    return query + [(name, schema, name in required) for name, schema in body.get("properties", {}).items()]
+
+
+def describe(name: str, schema: dict[str, Any], required: bool, depth: int) -> None:
+    """Print one parameter and what is nested in it."""
+    choices = schema.get("anyOf", [schema])
+    emptied = any(choice.get("enum") == [""] for choice in choices) or "" in schema.get("enum", [])
+    choices = [choice for choice in choices if choice.get("enum") != [""]]
+    chosen = choices[0]
+    nested: dict[str, Any] = {}
+    kind = word(name, chosen)
+    if len(choices) > 1:
+        kinds = {choice.get("type") for choice in choices}
+        kind = "range" if kinds == {"object", "integer"} else "str"
+        chosen = {"type": "map"} if kind == "str" else chosen
+    if chosen.get("type") == "array":
+        items = chosen["items"]
+        nested = items if items.get("properties") else {}
+        kind = "[]" if nested else f"[] {word(name, items)}"
+    elif chosen.get("type") == "object" and kind == "{}":
+        nested = chosen
+    marks = ("!" if required else "") + ("?" if emptied else "")
+    print("  " * depth + f"{name}{marks} {kind}")
+    for child, child_schema in nested.get("properties", {}).items():
+        describe(child, child_schema, child in nested.get("required", []), depth + 1)
+
+
+def word(name: str, schema: dict[str, Any]) -> str:
+    """Return the type of a scalar, a map or an object."""
+    values = [str(value) for value in schema.get("enum", []) if value != ""]
+    if values and name not in OPEN:
+        return "enum " + " ".join(values)
+    match schema.get("type"):
+        case "boolean":
+            return "bool"
+        case "integer":
+            return "int"
+        case "number":
+            return "num"
+        case "object":
+            if schema.get("properties"):
+                return "{}"
+            values_type = schema.get("additionalProperties", {})
+            return "map" if values_type == {"type": "string"} else "tree"
+        case _:
+            limit = schema.get("maxLength", 5000)
+            return "str" if limit == 5000 else f"str<={limit}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
