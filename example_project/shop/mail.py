@@ -7,10 +7,9 @@ from django.core.mail import send_mail
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
-from django_checkout.money import from_minor
+from django_checkout.money import format_minor
 from example_project.shop.access import signed_path
 from example_project.shop.models import Order
-from example_project.shop.templatetags.shop import price
 
 
 def _link(order: Order) -> str:
@@ -25,6 +24,6 @@ def send_confirmation(order: Order) -> None:
 
 def send_refund_notice(order: Order, amount_minor: int) -> None:
     """Say that money is on its way back."""
-    amount = price(from_minor(amount_minor, order.currency), order.currency)
+    amount = format_minor(amount_minor, order.currency)
     body = render_to_string("shop/mail/refund.txt", {"order": order, "amount": amount, "link": _link(order)})
     send_mail(_("A refund for your order %(number)s") % {"number": order.number}, body, None, [order.email])

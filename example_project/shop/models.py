@@ -134,7 +134,9 @@ class OrderLine(models.Model):
         ordering = ["pk"]
         verbose_name = _("order line")
         verbose_name_plural = _("order lines")
-        constraints = [models.CheckConstraint(condition=models.Q(quantity__gt=0), name="shop_orderline_quantity_positive")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(quantity__gt=0), name="shop_orderline_quantity_positive")
+        ]
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.name}"

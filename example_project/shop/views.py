@@ -39,11 +39,16 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 def product(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one product, and what else it sits well with."""
     shown = get_object_or_404(Product, slug=slug, is_available=True)
-    others = Product.objects.filter(is_available=True).exclude(pk=shown.pk).exclude(kind=shown.kind)[:3]
+    others = Product.objects.filter(is_available=True).exclude(pk=shown.pk)
     return render(
         request,
         "shop/product.html",
-        {"product": shown, "others": others, "quantities": range(1, MAX_QUANTITY + 1)},
+        {
+            "product": shown,
+            # Tea beside stoneware, and the other way round.
+            "others": sorted(others, key=lambda other: other.kind == shown.kind)[:4],
+            "quantities": range(1, MAX_QUANTITY + 1),
+        },
     )
 
 

@@ -1,0 +1,121 @@
+"""`manage.py demo`: the shop, filled and open, with one command; `--check` buys something in it."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import io
+import os
+import socket
+import sys
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import BaseCommand, CommandError, CommandParser, call_command
+
+from example_project.shop.catalogue import seed_catalogue
+
+HOST = "127.0.0.1"
+#: For accounts that exist on this machine, in the demo's own database, and are printed when it starts.
+PASSWORD = "tea-and-slip"  # noqa: S105
+ADMIN = {"username": "admin", "email": "admin@example.com", "is_staff": True, "is_superuser": True}
+SHOPPER = {"username": "robin", "email": "robin@example.com", "first_name": "Robin", "last_name": "Vale"}
+
+
+class Command(BaseCommand):
+    """Migrates, fills the shelf, makes the accounts and serves; what is there already stays."""
+
+    help = "Open the demo shop on this machine, or with --check make one whole purchase in it and exit."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=int, default=8000, help="the port to serve on (default: %(default)s)")
+        parser.add_argument(
+            "--check",
+            action="store_true",
+            help="serve on a free port with a temporary database, buy something over HTTP, print its timeline, exit",
+        )
+        # Set by --check, so that a server never outlives the check that started it, however that ended.
+        parser.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
+
+    def handle(self, *, port: int, check: bool, until_stdin_closes: bool, **options: Any) -> None:
+        if check:
+            from example_project.shop.demo_check import run
+
+            run(self.stdout)
+            return
+        if not settings.DEBUG:
+            raise CommandError("The demo serves with Django's development server, which needs DEBUG=True.")
+        _require_free(port)
+        _require_base_url(port)
+        if until_stdin_closes:
+            threading.Thread(target=_exit_with_stdin, daemon=True).start()
+        call_command("migrate", interactive=False, verbosity=0)
+        seed_catalogue()
+        self._print_welcome(port, _make_accounts() if settings.CHECKOUT_EMULATOR else [])
+        call_command("runserver", f"{HOST}:{port}", use_reloader=False, skip_checks=False, stdout=io.StringIO())
+
+    def _print_welcome(self, port: int, accounts: list[tuple[str, str, str]]) -> None:
+        address = f"http://{HOST}:{port}"
+        bold = self.style.SUCCESS
+        lines = ["", bold("Thistle & Slip is open."), ""]
+        lines.append(f"  Shop     {bold(address + '/')}")
+        lines.append(f"  Admin    {bold(address + '/admin/')}")
+        if accounts:
+            lines.append("")
+            lines.extend(f"  {title:<8} {username} / {password}" for title, username, password in accounts)
+            lines.append("")
+            lines.append("  Payments are emulated on this machine. Cards, with any date to come and any CVC:")
+            lines.append("    4242 4242 4242 4242   is paid")
+            lines.append("    4000 0000 0000 0002   is declined")
+        else:
+            lines.append("")
+            lines.append(f"  Payments go to {settings.STRIPE_API_BASE}. For the admin: manage.py createsuperuser")
+        lines.extend(["", "  Everything is kept in var/; delete it to start afresh. Stop with Ctrl-C.", ""])
+        self.stdout.write("\n".join(lines))
+        self.stdout.flush()
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+            raise CommandError(f"Port {port} {reason}. Choose another: manage.py demo --port {port + 1}") from error
+        except OverflowError as error:
+            raise CommandError("--port must be between 1 and 65535.") from error
+
+
+def _require_base_url(port: int) -> None:
+    """Start over with CHECKOUT_BASE_URL naming this port where the settings, which are read once, name another."""
+    base_url = f"http://{HOST}:{port}"
+    if base_url == settings.CHECKOUT_BASE_URL or (not settings.CHECKOUT_EMULATOR and "CHECKOUT_BASE_URL" in os.environ):
+        return
+    os.environ["CHECKOUT_BASE_URL"] = base_url
+    if settings.CHECKOUT_EMULATOR:
+        os.environ["STRIPE_API_BASE"] = f"{base_url}/emulator"
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 (the same command, with one variable more)
+
+
+def _make_accounts() -> list[tuple[str, str, str]]:
+    """Make the demo's accounts where they are missing and return title, name and password of each."""
+    users = get_user_model()._default_manager
+    accounts = []
+    for title, account in (("Merchant", ADMIN), ("Shopper", SHOPPER)):
+        user, created = users.get_or_create(username=account["username"], defaults=account)
+        if created:
+            user.set_password(PASSWORD)
+            user.save(update_fields=["password"])
+        known = user.check_password(PASSWORD)
+        accounts.append((title, str(account["username"]), PASSWORD if known else "the password you gave it"))
+    return accounts
+
+
+def _exit_with_stdin() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
