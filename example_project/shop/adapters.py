@@ -25,8 +25,9 @@ class ShopAdapter(CheckoutAdapter):
                     name=line.name,
                     unit_amount_minor=to_minor(line.unit_price, order.currency),
                     quantity=line.quantity,
+                    sku=line.product.slug if line.product else "",
                 )
-                for line in order.lines.all()
+                for line in order.lines.select_related("product")
             ),
             user=order.user,
             email=order.email,

@@ -14,8 +14,8 @@ PRODUCTS: list[dict[str, Any]] = [
         "name": "Moon Teapot",
         "tagline": "Round as its name, with a handle of bent willow.",
         "description": (
-            "Thrown in two halves and joined at the belly, so that the light runs around it without a corner to stop at. "
-            "The spout was cut by hand until it stopped dripping, and that took us three winters."
+            "Thrown in two halves and joined at the belly, so that the light runs around it without a corner to stop "
+            "at. The spout was cut by hand until it stopped dripping, and that took us three winters."
         ),
         "facts": "0.7 litres, four cups\nGrog stoneware, oatmeal glaze\nHandle of steamed willow",
         "price": Decimal("68.00"),
@@ -105,8 +105,8 @@ PRODUCTS: list[dict[str, Any]] = [
         "name": "Brass Strainer",
         "tagline": "Catches the last leaf and rests on any cup.",
         "description": (
-            "Spun brass with a fine mesh and two flat wings, so that it lies across cups of every width. It darkens with "
-            "use; a little lemon brings it back, if you must."
+            "Spun brass with a fine mesh and two flat wings, so that it lies across cups of every width. It darkens "
+            "with use; a little lemon brings it back, if you must."
         ),
         "facts": "7 cm across, 15 cm with its wings\nSolid brass, steel mesh\nWash by hand",
         "price": Decimal("19.50"),

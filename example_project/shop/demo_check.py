@@ -1,4 +1,4 @@
-"""`manage.py demo --check`: one whole purchase over real sockets, step by step, in a shop made for it and gone after."""
+"""`manage.py demo --check`: one whole purchase over real sockets, step by step, in a shop made for it."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def _environment(base_url: str, folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _served(base_url: str, folder: Path, log: Path) -> Iterator[None]:
+def served(base_url: str, folder: Path, log: Path) -> Iterator[None]:
     """Serve the demo from a child process until the block ends, however it ends."""
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo", "--until-stdin-closes"]
     with log.open("wb") as output:
@@ -276,7 +276,7 @@ def run(output: TextIO) -> None:
         log = Path(name) / "server.log"
         try:
             output.write(f"{step} at {base_url}")
-            with _served(base_url, Path(name), log):
+            with served(base_url, Path(name), log):
                 purchase = Purchase(base_url, log)
                 for step, act in purchase.steps():
                     output.write(step)

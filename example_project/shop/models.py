@@ -139,7 +139,7 @@ class OrderLine(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.quantity} × {self.name}"
+        return f"{self.quantity} \N{MULTIPLICATION SIGN} {self.name}"
 
     @property
     def total(self) -> Decimal:

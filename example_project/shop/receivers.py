@@ -22,7 +22,7 @@ State = Order.State
 
 
 def _locked(source: Order) -> Order:
-    """Return the shop's row as it is now, locked. django_checkout's own order is locked already: its lock comes first."""
+    """Return the shop's row as it is now, locked; django_checkout's own order, whose lock comes first, is already."""
     return Order.objects.select_for_update().get(pk=source.pk)
 
 

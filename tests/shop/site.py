@@ -1,0 +1,24 @@
+"""The example project's settings, for tests that run it under tests.settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from example_project import settings as example
+
+
+def shop_settings(base_url: str = "http://testserver") -> dict[str, Any]:
+    """Return what makes the test project the shop at `base_url`, with the emulator whatever the environment says."""
+    return {
+        "ROOT_URLCONF": "example_project.urls",
+        "MIDDLEWARE": example.MIDDLEWARE,
+        "TEMPLATES": example.TEMPLATES,
+        "SECURE_CSP": {**example.SECURE_CSP, "form-action": ["'self'"]},
+        "LOGIN_URL": example.LOGIN_URL,
+        "LOGIN_REDIRECT_URL": example.LOGIN_REDIRECT_URL,
+        "LOGOUT_REDIRECT_URL": example.LOGOUT_REDIRECT_URL,
+        "DEFAULT_FROM_EMAIL": example.DEFAULT_FROM_EMAIL,
+        "CHECKOUT_ADAPTER": example.CHECKOUT_ADAPTER,
+        "CHECKOUT_EMULATOR": True,
+        "CHECKOUT_BASE_URL": base_url,
+    }

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from example_project.shop.cart import MAX_QUANTITY, ORDER_KEY, SESSION_KEY
+from example_project.shop.models import Order, Product
+
+
+def quantities(visitor):
+    return visitor.session.get(SESSION_KEY, {})
+
+
+def test_an_added_product_is_in_the_cart(visitor, shelf):
+    response = visitor.post("/cart/add/moon-teapot/", {"quantity": 2})
+
+    assert (response.status_code, response.url) == (303, "/cart/")
+    page = visitor.get("/cart/").content.decode()
+    assert "Moon Teapot" in page
+    assert "€136.00" in page
+
+
+def test_adding_again_adds_up(visitor, shelf):
+    visitor.post("/cart/add/moon-teapot/")
+    visitor.post("/cart/add/moon-teapot/")
+
+    assert quantities(visitor) == {str(shelf["moon-teapot"].pk): 2}
+
+
+def test_a_cart_holds_no_more_than_the_studio_makes(visitor, shelf):
+    visitor.post("/cart/add/moon-teapot/", {"quantity": MAX_QUANTITY})
+    visitor.post("/cart/add/moon-teapot/", {"quantity": MAX_QUANTITY})
+
+    assert quantities(visitor) == {str(shelf["moon-teapot"].pk): MAX_QUANTITY}
+
+
+def test_a_quantity_can_be_changed_and_taken_out(visitor, shelf):
+    visitor.post("/cart/add/moon-teapot/")
+    visitor.post("/cart/change/moon-teapot/", {"quantity": 5})
+    assert quantities(visitor) == {str(shelf["moon-teapot"].pk): 5}
+
+    visitor.post("/cart/change/moon-teapot/", {"quantity": 0})
+    assert quantities(visitor) == {}
+    assert "Nothing in your cart yet" in visitor.get("/cart/").content.decode()
+
+
+@pytest.mark.parametrize("quantity", ["-1", "1.5", "many", "", "1000000000000"])
+def test_a_quantity_that_is_none_changes_nothing(visitor, shelf, quantity):
+    visitor.post("/cart/add/moon-teapot/", {"quantity": 3})
+    visitor.post("/cart/change/moon-teapot/", {"quantity": quantity})
+
+    assert quantities(visitor) == {str(shelf["moon-teapot"].pk): 3}
+
+
+def test_what_is_no_longer_sold_is_not_in_the_total(visitor, shelf):
+    visitor.post("/cart/add/moon-teapot/")
+    visitor.post("/cart/add/ripple-bowl/")
+    Product.objects.filter(slug="moon-teapot").update(is_available=False)
+
+    page = visitor.get("/cart/").content.decode()
+    assert "Moon Teapot" not in page
+    assert "€29.00" in page
+
+
+def test_adding_returns_to_the_page_it_came_from_but_to_no_other_site(visitor, shelf):
+    assert visitor.post("/cart/add/moon-teapot/", {"next": "/?kind=tea#shelf"}).url == "/?kind=tea#shelf"
+    assert visitor.post("/cart/add/moon-teapot/", {"next": "https://evil.example/"}).url == "/cart/"
+    assert visitor.post("/cart/add/moon-teapot/", {"next": "//evil.example/"}).url == "/cart/"
+
+
+def test_adding_needs_a_post_with_a_csrf_token(shelf):
+    strict = Client(enforce_csrf_checks=True)
+
+    assert strict.get("/cart/add/moon-teapot/").status_code == 405
+    assert strict.post("/cart/add/moon-teapot/").status_code == 403
+
+
+@pytest.mark.parametrize(("state", "is_kept"), [(Order.State.NEW, True), (Order.State.PAID, False)])
+def test_the_cart_is_kept_until_its_order_is_paid(visitor, shelf, make_order, state, is_kept):
+    visitor.post("/cart/add/moon-teapot/")
+    session = visitor.session
+    session[ORDER_KEY] = make_order(state=state).number
+    session.save()
+
+    visitor.get("/cart/")
+
+    assert bool(quantities(visitor)) is is_kept

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import pytest
+
+from django_checkout.models import Order as Payable
+from example_project.shop.models import Order
+
+DETAILS = {"email": "guest@example.com", "name": "A Guest"}
+
+
+@pytest.fixture
+def full_cart(visitor, shelf):
+    visitor.post("/cart/add/moon-teapot/", {"quantity": 2})
+    visitor.post("/cart/add/smoked-oolong/")
+    return visitor
+
+
+def test_a_guest_makes_an_order_and_may_see_it(full_cart):
+    response = full_cart.post("/cart/checkout/", DETAILS)
+
+    order = Order.objects.get()
+    assert (response.status_code, response.url) == (303, f"/orders/{order.number}/pay/")
+    assert [(line.name, line.quantity) for line in order.lines.all()] == [("Moon Teapot", 2), ("Smoked Oolong", 1)]
+    assert full_cart.get(order.get_absolute_url()).status_code == 200
+
+
+def test_what_is_to_be_paid_is_handed_over(full_cart):
+    full_cart.post("/cart/checkout/", DETAILS)
+
+    order, payable = Order.objects.get(), Payable.objects.get()
+    assert payable.reference == order.number
+    assert payable.source == order
+    assert payable.status == "unpaid"
+
+
+def test_checking_out_again_changes_the_order_and_makes_no_other(full_cart):
+    full_cart.post("/cart/checkout/", DETAILS)
+    full_cart.post("/cart/change/moon-teapot/", {"quantity": 1})
+    full_cart.post("/cart/checkout/", {**DETAILS, "name": "Another Name"})
+
+    order = Order.objects.get()
+    assert order.name == "Another Name"
+    assert [line.quantity for line in order.lines.all()] == [1, 1]
+    assert Payable.objects.count() == 1
+
+
+def test_the_second_time_the_details_are_there(full_cart):
+    full_cart.post("/cart/checkout/", DETAILS)
+
+    assert "guest@example.com" in full_cart.get("/cart/checkout/").content.decode()
+
+
+def test_a_signed_in_shopper_owns_the_order_and_need_not_type(full_cart, robin):
+    full_cart.force_login(robin)
+
+    assert "Robin Vale" in full_cart.get("/cart/checkout/").content.decode()
+    full_cart.post("/cart/checkout/", DETAILS)
+    assert Order.objects.get().user == robin
+
+
+@pytest.mark.parametrize("details", [{}, {**DETAILS, "email": "nowhere"}, {**DETAILS, "name": " "}])
+def test_details_that_are_missing_are_asked_for_again(full_cart, details):
+    page = full_cart.post("/cart/checkout/", details)
+
+    assert page.status_code == 200
+    assert 'aria-invalid="true"' in page.content.decode()
+    assert not Order.objects.exists()
+
+
+def test_an_empty_cart_cannot_be_checked_out(visitor, shelf):
+    assert visitor.get("/cart/checkout/").url == "/cart/"
+    assert visitor.post("/cart/checkout/", DETAILS).url == "/cart/"
+    assert not Order.objects.exists()
+
+
+def test_the_pay_page_offers_the_way_to_the_payment(full_cart):
+    pay = full_cart.post("/cart/checkout/", DETAILS).url
+
+    page = full_cart.get(pay).content.decode()
+
+    assert 'action="/checkout/start/' in page
+    assert "Pay €150.50" in page
+
+
+def test_coming_back_says_that_nothing_was_charged(full_cart):
+    pay = full_cart.post("/cart/checkout/", DETAILS).url
+
+    assert "have not been charged" in full_cart.get(f"{pay}?back").content.decode()
+
+
+def test_a_paid_order_has_no_pay_page(full_cart):
+    pay = full_cart.post("/cart/checkout/", DETAILS).url
+    Order.objects.update(state=Order.State.PAID)
+
+    assert full_cart.get(pay).url == Order.objects.get().get_absolute_url()
+
+
+@pytest.mark.parametrize("state", Order.State.values)
+def test_every_state_has_its_page(visitor, make_order, robin, state):
+    order = make_order(user=robin, state=state)
+    visitor.force_login(robin)
+
+    page = visitor.get(order.get_absolute_url()).content.decode()
+
+    assert Order.State(state).label in page
+    assert ("Pay now" in page) is (state == "new")

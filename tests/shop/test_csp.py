@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from example_project.csp import ContentSecurityPolicyMiddleware
+
+
+@pytest.mark.parametrize("path", ["/", "/cart/", "/account/login/", "/admin/login/", "/orders/nothing/"])
+def test_every_page_has_the_strict_policy(visitor, shelf, path):
+    policy = visitor.get(path)["Content-Security-Policy"]
+
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+
+
+def test_a_page_with_a_policy_of_its_own_keeps_it():
+    own = HttpResponse(headers={"Content-Security-Policy": "default-src 'none'"})
+
+    response = ContentSecurityPolicyMiddleware(lambda request: own)(RequestFactory().get("/"))
+
+    assert response["Content-Security-Policy"] == "default-src 'none'"
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_djangos_debug_pages_are_left_alone(settings, status):
+    settings.DEBUG = True
+
+    response = ContentSecurityPolicyMiddleware(lambda request: HttpResponse(status=status))(RequestFactory().get("/"))
+
+    assert "Content-Security-Policy" not in response

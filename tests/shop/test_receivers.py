@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from django.core import mail
+
+from django_checkout import signals
+from django_checkout.models import Order as Payable
+from example_project.shop.models import Order
+
+State = Order.State
+
+
+def send(signal, source, **arguments):
+    signal.send(sender=Payable, source=source, **{"order": None, **arguments})
+    source.refresh_from_db()
+
+
+def refund(source, *, refunded_minor, amount_minor):
+    order = SimpleNamespace(paid_minor=13600, refunded_minor=refunded_minor)
+    send(signals.order_refunded, source, order=order, amount_minor=amount_minor)
+
+
+def test_a_paid_order_is_marked_and_confirmed_by_mail(make_order, django_capture_on_commit_callbacks):
+    order = make_order()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        send(signals.order_paid, order)
+
+    assert order.state == State.PAID
+    assert order.paid_at is not None
+    [message] = mail.outbox
+    assert message.to == ["robin@example.com"]
+    assert order.number in message.subject
+    assert "2 × Moon Teapot  €136.00" in message.body  # noqa: RUF001
+    assert "http://testserver/orders/open/" in message.body
+
+
+def test_the_same_news_again_changes_nothing_and_sends_nothing(make_order, django_capture_on_commit_callbacks):
+    order = make_order()
+    with django_capture_on_commit_callbacks(execute=True):
+        send(signals.order_paid, order)
+        paid_at = order.paid_at
+        send(signals.order_paid, order)
+
+    assert order.paid_at == paid_at
+    assert len(mail.outbox) == 1
+
+
+def test_no_mail_leaves_before_the_payment_is_committed(make_order, django_capture_on_commit_callbacks):
+    order = make_order()
+
+    with django_capture_on_commit_callbacks(execute=False):
+        send(signals.order_paid, order)
+
+    assert mail.outbox == []
+
+
+def test_a_payment_on_its_way_is_shown_and_may_fail(make_order):
+    order = make_order()
+
+    send(signals.order_pending, order)
+    assert order.state == State.PROCESSING
+
+    send(signals.order_payment_failed, order)
+    assert order.state == State.NEW
+
+
+@pytest.mark.parametrize("state", [State.PAID, State.REFUNDED, State.CANCELED])
+@pytest.mark.parametrize("signal", [signals.order_pending, signals.order_payment_failed, signals.order_canceled])
+def test_news_of_the_way_does_not_move_an_order_that_has_arrived(make_order, signal, state):
+    order = make_order(state=state)
+
+    send(signal, order)
+
+    assert order.state == state
+
+
+@pytest.mark.parametrize(("refunded_minor", "state"), [(1000, State.PARTLY_REFUNDED), (13600, State.REFUNDED)])
+def test_a_refund_is_marked_and_told(make_order, django_capture_on_commit_callbacks, refunded_minor, state):
+    order = make_order(state=State.PAID)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        refund(order, refunded_minor=refunded_minor, amount_minor=1000)
+
+    assert order.state == state
+    assert "€10.00 of your order" in mail.outbox[0].body
+
+
+def test_a_canceled_order_is_marked(make_order):
+    order = make_order()
+
+    send(signals.order_canceled, order)
+
+    assert order.state == State.CANCELED
