@@ -223,7 +223,8 @@ def _complete(world: World, session: Doc, shopper: Shopper, payment_status: str)
         customer = new_customer(world, {"email": known["email"], "name": shopper.name})
         changes["customer"] = customer["id"]
     if session["shipping_address_collection"]:
-        shipping = {"address": {**billing["address"], "line1": "1 Example Street"}, "name": shopper.name}
+        typed = session.get("_typed_shipping")
+        shipping = typed or {"address": {**billing["address"], "line1": "1 Example Street"}, "name": shopper.name}
         changes["collected_information"] = {
             "business_name": None,
             "individual_name": None,

@@ -11,12 +11,17 @@ from .cards import BankAccount, Card, Decline
 from .chaos import Chaos
 from .checkout import PaymentOutcome, Shopper
 from .clock import Clock
+from .courier import Courier
 from .deliveries import Attempt, Delivery, Outbox, Post
+from .ids import random_text
 from .messages import Doc, Request, Response, without_hidden
+from .pages import Pages
+from .payment_form import PaymentForm
 from .resources import disputes, refunds, sessions, webhooks
 from .store import Store
 from .world import World
 
+ACKNOWLEDGED_POLL_SECONDS = 0.02
 DEFAULT_SECRET = "whsec_emulator"  # noqa: S105 - the emulator has no secrets
 
 
@@ -61,16 +66,34 @@ class Emulator:
         self.outbox = Outbox(self.world, self.chaos)
         self.webhook_secret = webhook_secret
         self._api = Api(self.world, self.chaos)
+        self._pages = Pages(self)
+        self._courier: Courier | None = None
         with self.store.transaction():
             webhooks.configure(self.world, webhook_url, webhook_secret, enabled_events)
+            self.form_secret = self.store.setting("form_secret", "") or random_text(32)
+            self.store.set_setting("form_secret", self.form_secret)
 
     def close(self) -> None:
-        """Close the store."""
+        """Stop delivering and close the store."""
+        if self._courier:
+            self._courier.stop()
+            self._courier = None
         self.store.close()
+
+    def start_courier(self) -> None:
+        """Deliver events over HTTP from now on, in the background."""
+        if self._courier is None:
+            self._courier = Courier(self)
+            self._courier.start()
 
     def handle(self, request: Request) -> Response:
         """Answer an HTTP request; raises ``DroppedError`` where chaos wants the connection cut."""
-        return self._api.answer(request)
+        is_api = request.path.startswith(("/v1/", "/v2/"))
+        try:
+            return self._api.answer(request) if is_api else self._pages.answer(request)
+        finally:
+            if self._courier:
+                self._courier.wake()
 
     # What a shopper does
 
@@ -100,6 +123,20 @@ class Emulator:
         """Open the recovery URL of an expired session: return the new session that it makes."""
         with self.store.transaction():
             return without_hidden(sessions.recover(self.world, self._session(session_id)))
+
+    def submit(self, session_id: str, form: PaymentForm) -> PaymentOutcome:
+        """Pay with what was typed on the page."""
+        with self.store.transaction():
+            session = self._session(session_id)
+            session["_typed_shipping"] = form.shipping()
+            if form.values["shipping_rate"]:
+                sessions.choose_shipping(self.world, session, form.values["shipping_rate"])
+            return checkout.pay(self.world, session, form.method(), form.shopper())
+
+    def ship(self, session_id: str, shipping_rate: str) -> Doc:
+        """Choose one of the shipping rates that an open session offers."""
+        with self.store.transaction():
+            return sessions.choose_shipping(self.world, self._session(session_id), shipping_rate)
 
     # What banks and the account's owner do
 
@@ -163,6 +200,33 @@ class Emulator:
             where = {"type": event_type} if event_type else None
             return [without_hidden(event) for event in self.store.select("event", where, oldest_first=True)]
 
+    def find_session(self, session_id: str) -> Doc | None:
+        """Return a session with what the API hides, or None."""
+        with self.store.transaction():
+            jobs.run_due(self.world)
+            return self.store.find(session_id, sessions.KIND)
+
+    # Webhooks over HTTP
+
+    def take_due(self) -> list[Delivery]:
+        """Return what is to be posted over HTTP now."""
+        with self.store.transaction():
+            jobs.run_due(self.world)
+            return self.outbox.take(due_only=True, in_process=False)
+
+    def wait_until_acknowledged(self, session_id: str, timeout_seconds: float = 10) -> None:
+        """Wait as the hosted page does: until every endpoint has taken the session's completion, or for 10 seconds."""
+        if self._courier is None:
+            return
+        self._courier.wake()
+        deadline = time.monotonic() + timeout_seconds
+        where = {"type": "checkout.session.completed", "data.object.id": session_id}
+        while time.monotonic() < deadline:
+            with self.store.transaction():
+                if not any(self.outbox.is_waiting(event["id"]) for event in self.store.select("event", where)):
+                    return
+            time.sleep(ACKNOWLEDGED_POLL_SECONDS)
+
     # Webhooks in process
 
     def pending_deliveries(self) -> list[Delivery]:
@@ -171,7 +235,7 @@ class Emulator:
             jobs.run_due(self.world)
             return self.outbox.pending()
 
-    def acknowledge(self, delivery: Delivery, status: int = 200) -> None:
+    def acknowledge(self, delivery: Delivery, status: int | None = 200) -> None:
         """Note how a delivery that the caller has posted was answered."""
         with self.store.transaction():
             self.outbox.record(delivery.id, status)

@@ -276,12 +276,13 @@ def capture_intent(call: Call) -> Doc:
     """POST /v1/payment_intents/:intent/capture."""
     intent, world = _get_intent(call), call.world
     _check_status(intent, ("requires_capture",), "capture")
-    amount: int = call.params.get("amount_to_capture", intent["amount_capturable"])
+    capturable: int = intent["amount_capturable"]
+    amount: int = call.params.get("amount_to_capture", capturable)
     if amount < 1:
         raise ApiError("Invalid positive integer", code="parameter_invalid_integer", param="amount_to_capture")
-    if amount > intent["amount_capturable"]:
+    if amount > capturable:
         raise ApiError(
-            f"The amount to capture ({amount}) is greater than the capturable amount ({intent['amount_capturable']}).",
+            f"The amount to capture ({amount}) is greater than the capturable amount ({capturable}).",
             code="amount_too_large",
             param="amount_to_capture",
         )

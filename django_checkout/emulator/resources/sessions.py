@@ -78,6 +78,17 @@ def set_lines(world: World, session: Doc, items: list[Doc]) -> None:
     check_charge_amount(session["amount_total"], session["currency"])
 
 
+def choose_shipping(world: World, session: Doc, shipping_rate: str) -> Doc:
+    """Set the shipping rate of an open session to one of those it offers."""
+    check_open(session)
+    if shipping_rate not in [option["shipping_rate"] for option in session["shipping_options"]]:
+        raise ApiError("This shipping rate is not offered.", code="resource_missing", param="shipping_rate")
+    session["shipping_cost"] = {**session["shipping_cost"], "shipping_rate": shipping_rate}
+    session["shipping_cost"] = chosen_cost(world, session)
+    set_totals(session)
+    return world.store.save(session)
+
+
 def set_totals(session: Doc) -> None:
     """Add up the line items and the shipping."""
     items, shipping = session["_lines"], session["shipping_cost"]

@@ -1,0 +1,73 @@
+"""Posts webhooks over HTTP in the background, as Stripe does."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import requests
+
+from .deliveries import Delivery
+
+if TYPE_CHECKING:
+    from .emulator import Emulator
+
+logger = logging.getLogger("django_checkout.emulator")
+
+POLL_SECONDS = 0.5
+TIMEOUT_SECONDS = 20
+WORKERS = 4
+
+
+class Courier:
+    """A thread that takes what is due and a few more that post it."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="emulator-courier")
+        self._thread = threading.Thread(target=self._run, name="emulator-courier", daemon=True)
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after what is being posted."""
+        self._stopped.set()
+        self._wake.set()
+        self._thread.join()
+        self._pool.shutdown()
+
+    def wake(self) -> None:
+        """Look at once whether something is due."""
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                for delivery in self._emulator.take_due():
+                    self._pool.submit(self._post, delivery)
+            except Exception:
+                logger.exception("the emulator could not read its outbox")
+            self._wake.wait(POLL_SECONDS)
+            self._wake.clear()
+
+    def _post(self, delivery: Delivery) -> None:
+        status: int | None = None
+        try:
+            answer = requests.post(
+                delivery.url,
+                data=delivery.body,
+                headers=delivery.headers,
+                timeout=TIMEOUT_SECONDS,
+                allow_redirects=False,
+            )
+            status = answer.status_code
+        except requests.RequestException as error:
+            logger.warning("event=%s endpoint=%s: %s", delivery.event_id, delivery.endpoint_id, type(error).__name__)
+        logger.info("event=%s type=%s status=%s", delivery.event_id, delivery.event_type, status)
+        self._emulator.acknowledge(delivery, status)

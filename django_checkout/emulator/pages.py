@@ -1,0 +1,244 @@
+"""The pages on which a person pays: the hosted page, the bank's challenge, the way back into an expired session."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from babel.core import Locale, UnknownLocaleError
+from django.template import Context, Engine
+from django.utils import translation
+
+from django_checkout.money import format_minor
+
+from . import cards
+from .messages import ApiError, Doc, Request, Response
+from .payment_form import PaymentForm
+from .resources import account, sessions
+
+if TYPE_CHECKING:
+    from .emulator import Emulator
+
+_CODES = "AT AU BE BR CA CH DE DK ES FI FR GB IE IN IT JP MX NL NO NZ PL PT SE SG US"
+COUNTRIES = tuple(_CODES.split())
+ASSETS = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+
+
+@cache
+def engine() -> Engine:
+    """Return the template engine of these pages, which does not depend on how the site has set up its own."""
+    return Engine(
+        dirs=[str(files("django_checkout").joinpath("templates"))],
+        libraries={"i18n": "django.templatetags.i18n"},
+        builtins=["django.templatetags.i18n"],
+    )
+
+
+class Pages:
+    """Answers requests to ``/pay/``, ``/recover/`` and ``/assets/``."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+
+    def answer(self, request: Request) -> Response:
+        """Return a page, in the language of the session or of the browser."""
+        root, _, rest = request.path.lstrip("/").partition("/")
+        if root == "assets":
+            return asset(rest)
+        session_id, _, step = rest.strip("/").partition("/")
+        session = self._emulator.find_session(session_id)
+        with translation.override(language_of(request, session)):
+            if session is None or session["ui_mode"] != "hosted_page" or step not in ("", "authenticate"):
+                return self._message(request, None, "missing", status=404)
+            try:
+                if root == "recover":
+                    return redirect(self._emulator.recover(session_id)["url"])
+                return self._pay(request, session, step)
+            except ApiError:
+                return self._message(request, self._emulator.find_session(session_id), "closed", status=409)
+
+    def _pay(self, request: Request, session: Doc, step: str) -> Response:
+        if session["status"] != "open":
+            return self._message(request, session, session["status"], status=200)
+        typed = dict(parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True))
+        if request.method == "POST" and not hmac.compare_digest(typed.get("token", ""), self._token(session)):
+            return self._message(request, session, "forged", status=403)
+        if step == "authenticate":
+            return self._authenticate(request, session, typed)
+        if request.method != "POST":
+            return self._form(request, session, PaymentForm.of(session))
+        return self._submit(request, session, typed)
+
+    def _submit(self, request: Request, session: Doc, typed: dict[str, str]) -> Response:
+        form = PaymentForm.of(session, typed)
+        if "use_card" in typed:
+            form.values.update(method="card", card_number=typed["use_card"], card_expiry="12 / 34", card_cvc="123")
+            return self._form(request, session, form)
+        if "update" in typed:
+            return self._form(request, self._emulator.ship(session["id"], form.values["shipping_rate"]), form)
+        if not form.check(session, self._emulator.clock.now()):
+            return self._form(request, session, form, status=422)
+        outcome = self._emulator.submit(session["id"], form)
+        if outcome.is_complete:
+            self._emulator.wait_until_acknowledged(session["id"])
+            return redirect(outcome.redirect_url or self._url(request, session))
+        if outcome.status == "requires_action":
+            return redirect(outcome.redirect_url or self._url(request, session))
+        return self._form(request, session, form, decline=outcome.message, status=402)
+
+    def _authenticate(self, request: Request, session: Doc, typed: dict[str, str]) -> Response:
+        if request.method != "POST":
+            return self._render(request, session, "authenticate.html", {})
+        outcome = self._emulator.authenticate(session["id"], succeed=typed.get("answer") == "complete")
+        if outcome.is_complete:
+            self._emulator.wait_until_acknowledged(session["id"])
+            return redirect(outcome.redirect_url or self._url(request, session))
+        return self._form(request, session, PaymentForm.of(session), decline=outcome.message, status=402)
+
+    def _form(
+        self, request: Request, session: Doc, form: PaymentForm, *, decline: str = "", status: int = 200
+    ) -> Response:
+        allowed = (session["shipping_address_collection"] or {}).get("allowed_countries", [])
+        context = {
+            "form": form,
+            "decline": decline,
+            "test_cards": cards.CARDS,
+            "bank_accounts": cards.BANK_ACCOUNTS if session["currency"] in cards.DELAYED_METHODS else (),
+            "bank_method": cards.DELAYED_METHODS.get(session["currency"], "").replace("_", " "),
+            "countries": country_names(COUNTRIES),
+            "shipping_countries": country_names(allowed),
+            "rates": self._rates(session),
+        }
+        return self._render(request, session, "pay.html", context, status=status)
+
+    def _rates(self, session: Doc) -> list[Doc]:
+        return [
+            {
+                "id": option["shipping_rate"],
+                "name": self._emulator.get(option["shipping_rate"])["display_name"],
+                "amount": self._money(option["shipping_amount"], session),
+            }
+            for option in session["shipping_options"]
+        ]
+
+    def _message(self, request: Request, session: Doc | None, kind: str, *, status: int) -> Response:
+        return self._render(request, session, "message.html", {"kind": kind}, status=status)
+
+    def _render(
+        self, request: Request, session: Doc | None, template: str, context: dict[str, Any], *, status: int = 200
+    ) -> Response:
+        shown = self._summary(session) if session else {}
+        extra = {
+            "base_url": urlsplit(request.base_url).path,
+            "language": translation.get_language() or "en",
+            "direction": "rtl" if translation.get_language_bidi() else "ltr",
+            "shop_name": account.NAME,
+            **shown,
+            **context,
+        }
+        body = engine().get_template(f"django_checkout/emulator/{template}").render(Context(extra))
+        targets = [shown.get("success_url"), shown.get("cancel_url")]
+        headers = {"Content-Type": "text/html; charset=utf-8", **security_headers(targets)}
+        return Response(status=status, headers=headers, body=body.encode())
+
+    def _summary(self, session: Doc) -> Doc:
+        shipping = session["shipping_cost"]
+        total = session["amount_total"]
+        return {
+            "session": session,
+            "token": self._token(session),
+            "total": self._money(total, session) if total is not None else "",
+            "subtotal": self._money(session["amount_subtotal"] or 0, session),
+            "shipping": self._money(shipping["amount_total"], session) if shipping else "",
+            "lines": [self._line(line, session) for line in session["_lines"]] if "_lines" in session else [],
+            "is_free": total == 0,
+            "is_manual": session["_params"].get("payment_intent_data", {}).get("capture_method") == "manual",
+            "success_url": sessions.substituted(session["success_url"], session),
+            "cancel_url": session["cancel_url"],
+        }
+
+    def _line(self, line: Doc, session: Doc) -> Doc:
+        product = self._emulator.get(line["price"]["product"])
+        unit = line["price"]["unit_amount"]
+        return {
+            "name": line["description"],
+            "description": product["description"],
+            "quantity": line["quantity"],
+            "amount": self._money(line["amount_total"], session),
+            "unit": self._money(unit, session) if unit is not None and line["quantity"] > 1 else "",
+        }
+
+    def _money(self, minor: int, session: Doc) -> str:
+        return format_minor(minor, session["currency"] or "usd")
+
+    def _token(self, session: Doc) -> str:
+        """Return proof that a form was sent from the page, which no other site can read."""
+        return hmac.new(self._emulator.form_secret.encode(), session["id"].encode(), hashlib.sha256).hexdigest()
+
+    def _url(self, request: Request, session: Doc) -> str:
+        return f"{request.base_url}/pay/{session['id']}"
+
+
+def redirect(url: str) -> Response:
+    """Return a redirect that turns a POST into a GET."""
+    return Response(status=303, headers={"Location": url, "Content-Type": "text/plain"}, body=b"")
+
+
+def asset(name: str) -> Response:
+    """Return a static file of these pages."""
+    suffix = name[name.rfind(".") :]
+    path = files("django_checkout").joinpath("static/django_checkout/emulator", name)
+    if "/" in name or ".." in name or suffix not in ASSETS or not path.is_file():
+        return Response(status=404, headers={"Content-Type": "text/plain"}, body=b"Not found")
+    headers = {"Content-Type": ASSETS[suffix], "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    return Response(status=200, headers=headers, body=path.read_bytes())
+
+
+def security_headers(targets: list[str | None]) -> dict[str, str]:
+    """Return headers that allow a page its style sheet and its own form, and the redirect that ends it.
+
+    Browsers hold ``form-action`` against the redirects after a form as well.
+    """
+    origins = {f"{parts.scheme}://{parts.netloc}" for url in targets if url and (parts := urlsplit(url)).netloc}
+    allowed = " ".join(["'self'", *sorted(origins)])
+    policy = (
+        "default-src 'none'",
+        "style-src 'self'",
+        "img-src 'self'",
+        f"form-action {allowed}",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+    return {
+        "Content-Security-Policy": "; ".join(policy),
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+
+
+def language_of(request: Request, session: Doc | None) -> str:
+    """Return the language asked for by the session, else by the browser, as far as Django has it."""
+    asked = (session or {}).get("locale")
+    accepted = [part.partition(";")[0].strip() for part in request.headers.get("accept-language", "").split(",")]
+    for tag in ([asked] if asked and asked != "auto" else []) + accepted:
+        try:
+            return translation.get_supported_language_variant(tag.lower())
+        except LookupError:
+            continue
+    return "en"
+
+
+def country_names(codes: Sequence[str]) -> list[tuple[str, str]]:
+    """Return countries by code and name in the active language, by name."""
+    try:
+        locale = Locale.parse(translation.to_locale(translation.get_language() or "en"))
+    except (UnknownLocaleError, ValueError):
+        locale = Locale("en")
+    return sorted(((code, locale.territories.get(code, code)) for code in codes), key=lambda pair: pair[1])

@@ -1,0 +1,91 @@
+"""Serves an emulator over HTTP to any client in any language: standard library only."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+from .emulator import Emulator
+from .messages import DroppedError, Request
+
+logger = logging.getLogger("django_checkout.emulator")
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+
+
+class EmulatorServer(ThreadingHTTPServer):
+    """An HTTP server with one thread per connection and one emulator behind them."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], emulator: Emulator) -> None:
+        super().__init__(address, Handler)
+        self.emulator = emulator
+
+    @property
+    def url(self) -> str:
+        """Where it is reached."""
+        host, port = self.server_address[:2]
+        return f"http://{host if isinstance(host, str) else host.decode()}:{port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Turns one HTTP request into one call of the emulator."""
+
+    protocol_version = "HTTP/1.1"
+    server: EmulatorServer
+    timeout = 60
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self._answer()
+
+    def do_POST(self) -> None:
+        """Answer."""
+        self._answer()
+
+    def do_DELETE(self) -> None:
+        """Answer."""
+        self._answer()
+
+    def do_HEAD(self) -> None:
+        """Answer without a body."""
+        self._answer()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Log what the base class would print."""
+        logger.debug(format, *args)
+
+    def _answer(self) -> None:
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+            self.close_connection = True
+            self.send_error(413 if length.isdigit() else 400)
+            return
+        url = urlsplit(self.path)
+        host = self.headers.get("Host") or urlsplit(self.server.url).netloc
+        asked = Request(
+            method="GET" if self.command == "HEAD" else self.command,
+            base_url=f"http://{host}",
+            path="/control/" if url.path == "/" else url.path,
+            query=url.query,
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self.rfile.read(int(length)),
+        )
+        try:
+            answer = self.server.emulator.handle(asked)
+        except DroppedError:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        logger.info("%s %s %s", self.command, url.path, answer.status)
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)

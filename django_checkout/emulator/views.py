@@ -1,0 +1,34 @@
+"""The emulator inside a Django site: the same pages and API, under the site's own address."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+
+from django_checkout.conf import conf
+
+from .messages import DroppedError, Request
+from .shared import get_emulator
+
+
+@csrf_exempt  # The API is called with a key; the pages carry a token of their own.
+def serve(request: HttpRequest, root: str, rest: str = "") -> HttpResponseBase:
+    """Hand a request to the emulator; 404 unless ``CHECKOUT_EMULATOR`` is true."""
+    if not conf.CHECKOUT_EMULATOR:
+        raise Http404
+    prefix = reverse("django_checkout_emulator:index").rstrip("/")
+    asked = Request(
+        method=request.method or "GET",
+        base_url=request.build_absolute_uri(prefix or "/").rstrip("/"),
+        path=f"/{root}/{rest}",
+        query=request.META.get("QUERY_STRING", ""),
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=request.body,
+    )
+    try:
+        answer = get_emulator().handle(asked)
+    except DroppedError:
+        # A view cannot hang up on its client; an empty 502 is what a proxy would make of it.
+        return HttpResponse(status=502)
+    return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
