@@ -186,7 +186,7 @@ def _wait_for(found: Callable[[], T], otherwise: str) -> T:
         time.sleep(0.2)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -270,7 +270,7 @@ def run(output: TextIO) -> None:
         CommandError: a step failed; the message names it, and the server's last words precede it.
     """
     signal.signal(signal.SIGTERM, _on_sigterm)
-    base_url = f"http://{HOST}:{_free_port()}"
+    base_url = f"http://{HOST}:{free_port()}"
     step = "start the demo server"
     with tempfile.TemporaryDirectory(prefix="checkout-demo-") as name:
         log = Path(name) / "server.log"

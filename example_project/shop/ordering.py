@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from django.db import transaction
 from django.http import HttpRequest
+from django.urls import reverse
 
 from django_checkout import services
+from django_checkout.exceptions import OrderChangedError
+from django_checkout.models import Order as Payable
+from django_checkout.tokens import Purpose, make_token
 from example_project.shop.access import remember_order
 from example_project.shop.cart import Cart
 from example_project.shop.models import CURRENCY, Order, OrderLine
@@ -14,13 +18,32 @@ from example_project.shop.models import CURRENCY, Order, OrderLine
 def place_order(request: HttpRequest, cart: Cart, order: Order) -> Order:
     """Save `order` with the cart's lines, tell django_checkout what is to be paid, and let this browser see it.
 
-    An order that went to the payment page and came back unpaid is changed, not doubled: `services.place` makes a new
-    revision of it.
+    An order that went to the payment page and came back unpaid is changed, not doubled. If its payment has begun
+    after all, it stays as it is, and what is in the cart now is another order.
     """
     if request.user.is_authenticated:
         order.user = request.user
+    try:
+        placed = _place(cart, order)
+    except OrderChangedError:
+        placed = _place(cart, Order(user=order.user, name=order.name, email=order.email, note=order.note))
+    cart.bind(placed)
+    remember_order(request, placed)
+    return placed
+
+
+def start_path(order: Order) -> str:
+    """Return where a form must be sent to begin paying."""
+    return reverse("django_checkout:start", args=[make_token(services.get_order(order).pk, Purpose.PAY)])
+
+
+def _place(cart: Cart, order: Order) -> Order:
     order.currency = CURRENCY
     with transaction.atomic():
+        payable = services.find_order(order) if order.pk else None
+        if payable is not None:
+            # The one lock order: django_checkout's row before the shop's, as in the receivers.
+            Payable.objects.select_for_update().get(pk=payable.pk)
         order.save()
         order.lines.all().delete()
         OrderLine.objects.bulk_create(
@@ -34,6 +57,4 @@ def place_order(request: HttpRequest, cart: Cart, order: Order) -> Order:
             for line in cart
         )
         services.place(order)
-    cart.bind(order)
-    remember_order(request, order)
     return order

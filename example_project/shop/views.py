@@ -16,7 +16,7 @@ from example_project.shop.access import get_order_by_token, get_visible_order, r
 from example_project.shop.cart import MAX_QUANTITY, Cart
 from example_project.shop.forms import CheckoutForm, QuantityForm
 from example_project.shop.models import Order, Product
-from example_project.shop.ordering import place_order
+from example_project.shop.ordering import place_order, start_path
 
 
 class SeeOther(HttpResponseRedirect):
@@ -114,7 +114,8 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
     shown = get_visible_order(request, number)
     if not shown.is_payable:
         return HttpResponseRedirect(shown.get_absolute_url())
-    return render(request, "shop/pay.html", {"order": shown, "came_back": "back" in request.GET})
+    context = {"order": shown, "start_path": start_path(shown), "came_back": "back" in request.GET}
+    return render(request, "shop/pay.html", context)
 
 
 @never_cache
