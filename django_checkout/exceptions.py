@@ -136,6 +136,8 @@ class StripeUnavailableError(StripeError):
 
     code = "stripe_unavailable"
     http_status = 503
+    #: Stripe repeats a stored failure for this idempotency key and will never act on it.
+    is_replayed = False
     user_message = _("The payment service cannot be reached right now. You have not been charged. Please try again.")
 
 

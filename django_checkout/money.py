@@ -17,18 +17,49 @@ from django.utils.translation import get_language, to_locale
 from django_checkout.exceptions import MoneyError
 
 #: Charged in whole units.
-ZERO_DECIMAL = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
+ZERO_DECIMAL = frozenset(
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
+)
 #: Charged in thousandths, of which the last digit must be 0.
-THREE_DECIMAL = frozenset("bhd jod kwd omr tnd".split())
+THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 #: Sent in hundredths although the currency has none, so the amount must be a multiple of 100.
 WHOLE_UNITS_IN_HUNDREDTHS = frozenset(("isk", "ugx"))
 
 #: Stripe's smallest charge per settlement currency, in minor units; others are left to Stripe's answer.
 MINIMUM_MINOR = {
-    **dict.fromkeys("usd aud brl cad chf eur inr nzd sgd ars cop idr ils php rub zar".split(), 50),
-    **dict.fromkeys("aed myr pln ron".split(), 200),
-    **{"gbp": 30, "czk": 1500, "dkk": 250, "hkd": 400, "huf": 17500, "jpy": 50, "krw": 50, "mxn": 1000},
-    **{"nok": 300, "sek": 300, "thb": 1000},
+    **dict.fromkeys(
+        [
+            "usd",
+            "aud",
+            "brl",
+            "cad",
+            "chf",
+            "eur",
+            "inr",
+            "nzd",
+            "sgd",
+            "ars",
+            "cop",
+            "idr",
+            "ils",
+            "php",
+            "rub",
+            "zar",
+        ],
+        50,
+    ),
+    **dict.fromkeys(["aed", "myr", "pln", "ron"], 200),
+    "gbp": 30,
+    "czk": 1500,
+    "dkk": 250,
+    "hkd": 400,
+    "huf": 17500,
+    "jpy": 50,
+    "krw": 50,
+    "mxn": 1000,
+    "nok": 300,
+    "sek": 300,
+    "thb": 1000,
 }
 #: Card charges take up to twelve digits.
 MAXIMUM_MINOR = 999_999_999_999

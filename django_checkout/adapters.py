@@ -1,0 +1,51 @@
+"""The questions we ask the host: one class, named by ``CHECKOUT_ADAPTER``, and nothing else to configure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+from django_checkout.conf import conf
+from django_checkout.values import OrderData
+
+
+class CheckoutAdapter:
+    """Translates between the host's orders and ours. Subclass it, answer ``describe``, and name it in the settings.
+
+    ``order`` is always the host's own row; for an order placed from an ``OrderData`` without one it is None.
+    """
+
+    def describe(self, order: Any) -> OrderData:
+        """Say what is sold, to whom, and for how much; called by ``services.place`` inside no lock of ours."""
+        raise ImproperlyConfigured("CHECKOUT_ADAPTER names a class that does not answer describe(order).")
+
+    def can_pay(self, request: HttpRequest, order: Any) -> bool:
+        """Whether this request may see and pay the order, once we know that it holds a token or is the owner."""
+        return True
+
+    def return_url(self, order: Any) -> str:
+        """Where the return page leads on to once payment is settled; "" offers no link."""
+        return ""
+
+    def cancel_url(self, order: Any) -> str:
+        """Where a shopper who turns back from the payment page arrives; "" is our own pay page."""
+        return ""
+
+
+def get_adapter() -> CheckoutAdapter:
+    """Return a fresh instance of the host's adapter.
+
+    Raises:
+        ImproperlyConfigured: CHECKOUT_ADAPTER cannot be imported or is not a ``CheckoutAdapter``.
+    """
+    path = conf.CHECKOUT_ADAPTER
+    try:
+        adapter_class = import_string(path)
+    except ImportError as error:
+        raise ImproperlyConfigured(f"CHECKOUT_ADAPTER: {path!r} cannot be imported: {error}") from error
+    if not (isinstance(adapter_class, type) and issubclass(adapter_class, CheckoutAdapter)):
+        raise ImproperlyConfigured(f"CHECKOUT_ADAPTER: {path!r} is not a subclass of CheckoutAdapter.")
+    return adapter_class()

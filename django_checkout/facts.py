@@ -1,0 +1,243 @@
+"""Stripe's objects, as plain JSON types, read into facts: pure, tolerant of older API versions, never guessing.
+
+A field that is absent or null is not said (None). A field without which nothing can be concluded raises
+``IncompleteFactError``, and the caller fetches the object from Stripe instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django_checkout.exceptions import IncompleteFactError
+from django_checkout.values import (
+    DisputeFact,
+    FraudWarningFact,
+    Ownership,
+    PaymentFact,
+    RefundFact,
+    SessionFact,
+)
+
+Json = Mapping[str, Any]
+
+#: Keys that we write into the metadata of every Stripe object we make.
+ORDER_KEY = "order_id"
+SESSION_KEY = "checkout_session"
+REFUND_KEY = "checkout_refund"
+
+
+def read_session(stripe_object: Json, *, event_type: str = "") -> SessionFact:
+    """Read a Checkout Session; what the event type implies counts as said.
+
+    https://docs.stripe.com/api/checkout/sessions/object
+    """
+    action = event_type.removeprefix("checkout.session.")
+    status = _text(stripe_object, "status")
+    payment_status = _text(stripe_object, "payment_status")
+    if action == "expired":
+        status = status or "expired"
+    elif action in ("completed", "async_payment_succeeded", "async_payment_failed"):
+        status = "complete"
+    if action == "async_payment_succeeded":
+        payment_status = "paid"
+    if not payment_status or not status:
+        raise IncompleteFactError("The Checkout Session has no status or no payment_status.")
+    totals = _mapping(stripe_object, "total_details")
+    presentment = _mapping(stripe_object, "presentment_details")
+    recovery = _mapping(_mapping(stripe_object, "after_expiration"), "recovery")
+    return SessionFact(
+        stripe_id=_required(stripe_object, "id"),
+        ownership=read_ownership(stripe_object),
+        status=status,
+        payment_status=payment_status,
+        mode=_text(stripe_object, "mode"),
+        currency=_text(stripe_object, "currency"),
+        amount_subtotal_minor=_integer(stripe_object, "amount_subtotal"),
+        amount_total_minor=_integer(stripe_object, "amount_total"),
+        amount_discount_minor=_integer(totals, "amount_discount"),
+        amount_shipping_minor=_integer(totals, "amount_shipping"),
+        amount_tax_minor=_integer(totals, "amount_tax"),
+        presentment_currency=_text(presentment, "presentment_currency"),
+        presentment_amount_minor=_integer(presentment, "presentment_amount"),
+        payment_intent_id=_id(stripe_object, "payment_intent"),
+        subscription_id=_id(stripe_object, "subscription"),
+        invoice_id=_id(stripe_object, "invoice"),
+        customer_id=_id(stripe_object, "customer"),
+        expires_at=_instant(stripe_object, "expires_at"),
+        recovered_from=_id(stripe_object, "recovered_from"),
+        recovery_url=_text(recovery, "url"),
+        url=_text(stripe_object, "url"),
+        has_async_failed=action == "async_payment_failed",
+        customer_details=_customer_details(stripe_object),
+    )
+
+
+def read_payment_intent(stripe_object: Json) -> PaymentFact:
+    """Read a PaymentIntent: https://docs.stripe.com/api/payment_intents/object."""
+    status = _text(stripe_object, "status")
+    if not status:
+        raise IncompleteFactError("The PaymentIntent has no status.")
+    charge = stripe_object.get("latest_charge")
+    return PaymentFact(
+        payment_intent_id=_required(stripe_object, "id"),
+        ownership=read_ownership(stripe_object),
+        status=status,
+        currency=_text(stripe_object, "currency"),
+        amount_minor=_integer(stripe_object, "amount"),
+        captured_minor=_integer(stripe_object, "amount_received"),
+        # An earlier try's charge failed, and is not the one that refunds and disputes will name.
+        charge_id=_id(stripe_object, "latest_charge") if status in ("succeeded", "requires_capture") else None,
+        capture_before=_capture_before(charge) if isinstance(charge, Mapping) else None,
+    )
+
+
+def read_charge(stripe_object: Json) -> PaymentFact:
+    """Read a Charge as a fact about its PaymentIntent: https://docs.stripe.com/api/charges/object."""
+    status = _text(stripe_object, "status")
+    if not status:
+        raise IncompleteFactError("The Charge has no status.")
+    captured = _integer(stripe_object, "amount_captured")
+    if captured is None and stripe_object.get("captured") is True:
+        captured = _integer(stripe_object, "amount")
+    succeeded = status == "succeeded"
+    charge_id = _required(stripe_object, "id")
+    return PaymentFact(
+        payment_intent_id=_id(stripe_object, "payment_intent") or charge_id,
+        ownership=read_ownership(stripe_object),
+        currency=_text(stripe_object, "currency"),
+        captured_minor=captured if succeeded else None,
+        charge_id=charge_id if succeeded else None,
+        capture_before=_capture_before(stripe_object),
+    )
+
+
+def read_refund(stripe_object: Json) -> RefundFact:
+    """Read a Refund: https://docs.stripe.com/api/refunds/object."""
+    amount = _integer(stripe_object, "amount")
+    currency = _text(stripe_object, "currency")
+    payment_intent_id, charge_id = _id(stripe_object, "payment_intent"), _id(stripe_object, "charge")
+    if amount is None or not currency or not (payment_intent_id or charge_id):
+        raise IncompleteFactError("The Refund has no amount, no currency, or names no payment.")
+    return RefundFact(
+        stripe_id=_required(stripe_object, "id"),
+        payment_intent_id=payment_intent_id,
+        charge_id=charge_id,
+        amount_minor=amount,
+        currency=currency,
+        status=_text(stripe_object, "status"),
+        reason=_text(stripe_object, "reason") or "",
+        failure_reason=_text(stripe_object, "failure_reason") or "",
+        refund_uuid=_text(_mapping(stripe_object, "metadata"), REFUND_KEY) or "",
+        livemode=_boolean(stripe_object, "livemode"),
+    )
+
+
+def read_dispute(stripe_object: Json, *, ticket: int) -> DisputeFact:
+    """Read a Dispute: https://docs.stripe.com/api/disputes/object."""
+    status, amount, currency = (
+        _text(stripe_object, "status"),
+        _integer(stripe_object, "amount"),
+        _text(stripe_object, "currency"),
+    )
+    if not status or amount is None or not currency:
+        raise IncompleteFactError("The Dispute has no status, no amount or no currency.")
+    withdrawn = sum(
+        -entry["net"]
+        for entry in stripe_object.get("balance_transactions") or ()
+        if isinstance(entry, Mapping) and isinstance(entry.get("net"), int)
+    )
+    return DisputeFact(
+        stripe_id=_required(stripe_object, "id"),
+        payment_intent_id=_id(stripe_object, "payment_intent"),
+        charge_id=_id(stripe_object, "charge"),
+        amount_minor=amount,
+        currency=currency,
+        status=status,
+        reason=_text(stripe_object, "reason") or "",
+        due_by=_instant(_mapping(stripe_object, "evidence_details"), "due_by"),
+        withdrawn_minor=withdrawn,
+        livemode=_boolean(stripe_object, "livemode"),
+        ticket=ticket,
+    )
+
+
+def read_fraud_warning(stripe_object: Json) -> FraudWarningFact:
+    """Read an early fraud warning: https://docs.stripe.com/api/radar/early_fraud_warnings/object."""
+    return FraudWarningFact(
+        stripe_id=_required(stripe_object, "id"),
+        payment_intent_id=_id(stripe_object, "payment_intent"),
+        charge_id=_id(stripe_object, "charge"),
+        fraud_type=_text(stripe_object, "fraud_type") or "",
+    )
+
+
+def read_ownership(stripe_object: Json) -> Ownership:
+    """Read whose a Stripe object says it is, from its metadata and mode."""
+    metadata = _mapping(stripe_object, "metadata")
+    return Ownership(
+        reference=_text(metadata, ORDER_KEY) or _text(stripe_object, "client_reference_id") or "",
+        session_uuid=_text(metadata, SESSION_KEY) or "",
+        livemode=_boolean(stripe_object, "livemode"),
+    )
+
+
+def find_id(stripe_object: Json, key: str) -> str:
+    """Return the id in a field that may hold an id, an expanded object or nothing; "" for nothing."""
+    return _id(stripe_object, key) or ""
+
+
+def _customer_details(stripe_object: Json) -> dict[str, Any] | None:
+    details = _mapping(stripe_object, "customer_details")
+    collected = _mapping(stripe_object, "collected_information")
+    shipping = _mapping(collected, "shipping_details") or _mapping(stripe_object, "shipping_details")
+    said = {key: details[key] for key in ("email", "name", "phone", "tax_exempt") if details.get(key)}
+    if details.get("address"):
+        said["billing_address"] = details["address"]
+    if details.get("tax_ids"):
+        said["tax_ids"] = details["tax_ids"]
+    if shipping:
+        said["shipping"] = {"name": shipping.get("name"), "address": shipping.get("address")}
+    return said or None
+
+
+def _capture_before(charge: Json) -> datetime | None:
+    return _instant(_mapping(_mapping(charge, "payment_method_details"), "card"), "capture_before")
+
+
+def _mapping(stripe_object: Json, key: str) -> Json:
+    value = stripe_object.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(stripe_object: Json, key: str) -> str | None:
+    value = stripe_object.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def _integer(stripe_object: Json, key: str) -> int | None:
+    value = stripe_object.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _boolean(stripe_object: Json, key: str) -> bool | None:
+    value = stripe_object.get(key)
+    return value if isinstance(value, bool) else None
+
+
+def _instant(stripe_object: Json, key: str) -> datetime | None:
+    value = _integer(stripe_object, key)
+    return None if value is None else datetime.fromtimestamp(value, tz=UTC)
+
+
+def _id(stripe_object: Json, key: str) -> str | None:
+    value = stripe_object.get(key)
+    return _text(value, "id") if isinstance(value, Mapping) else _text(stripe_object, key)
+
+
+def _required(stripe_object: Json, key: str) -> str:
+    value = _text(stripe_object, key)
+    if value is None:
+        raise IncompleteFactError(f"The object has no {key}.")
+    return value

@@ -1,0 +1,288 @@
+"""The only importer of ``stripe`` at run time: calls, signatures, error translation; plain values leave it.
+
+``stripe`` is imported on first use (it costs a fifth of a second and forty megabytes), the API version is pinned on
+every call, and no global of the library is changed. Every call runs outside transactions and locks, takes at most
+CHECKOUT_STRIPE_TIMEOUT_SECONDS per try, and is tried twice.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+
+from django_checkout import facts
+from django_checkout.conf import conf
+from django_checkout.exceptions import (
+    SignatureError,
+    StripeCredentialsError,
+    StripeNotFoundError,
+    StripeRefusedError,
+    StripeUnavailableError,
+)
+from django_checkout.values import CreatedSession, Fact, PaymentFact, RefundFact, SessionFact
+
+if TYPE_CHECKING:
+    import requests
+    import stripe
+    from stripe.params.checkout import SessionCreateParams
+
+API_VERSION = "2026-08-26.dahlia"
+#: How often a call is repeated by the SDK, with the same idempotency key, after silence, 409 or 5xx.
+MAX_NETWORK_RETRIES = 1
+
+logger = logging.getLogger("django_checkout")
+
+_SESSION_EXPAND = ["payment_intent", "payment_intent.latest_charge"]
+
+
+@lru_cache(maxsize=1)
+def http_session() -> requests.Session:
+    """Return the connection pool of this process; a test kit mounts its transport on it."""
+    import requests
+
+    return requests.Session()
+
+
+def create_session(params: SessionCreateParams, *, idempotency_key: str) -> tuple[CreatedSession, str]:
+    """Create a Checkout Session; return it and Stripe's request id.
+
+    Raises:
+        StripeUnavailableError: the same call may be repeated, with the same key and body.
+        StripeRefusedError: nothing was created and this request never will be.
+    """
+    with _translated():
+        created = _client().v1.checkout.sessions.create(params, {"idempotency_key": idempotency_key})
+    data = _plain(created)
+    fact = facts.read_session(data)
+    return CreatedSession(fact=fact, client_secret=data.get("client_secret") or ""), _request_id(created)
+
+
+def retrieve_session(session_id: str) -> list[Fact]:
+    """Read a Checkout Session, and its PaymentIntent and Charge where there are any, in one call."""
+    with _translated():
+        session = _client().v1.checkout.sessions.retrieve(_checked(session_id), {"expand": [*_SESSION_EXPAND]})
+    return session_facts(_plain(session))
+
+
+def session_facts(data: Mapping[str, Any]) -> list[Fact]:
+    """Return what a Checkout Session that may hold an expanded PaymentIntent says."""
+    result: list[Fact] = [facts.read_session(data)]
+    intent = data.get("payment_intent")
+    if isinstance(intent, Mapping):
+        result.append(facts.read_payment_intent(intent))
+        charge = intent.get("latest_charge")
+        if isinstance(charge, Mapping):
+            result.append(facts.read_charge(charge))
+    return result
+
+
+def expire_session(session_id: str) -> SessionFact:
+    """Expire an open Checkout Session.
+
+    Raises:
+        StripeRefusedError: it is not open; it may have been paid just now, so read it.
+    """
+    with _translated():
+        session = _client().v1.checkout.sessions.expire(_checked(session_id))
+    return facts.read_session(_plain(session))
+
+
+def capture_payment(payment_intent_id: str, amount_minor: int | None, *, idempotency_key: str) -> PaymentFact:
+    """Capture an authorised PaymentIntent, in full or in part; the rest of the authorisation is released."""
+    with _translated():
+        intent = _client().v1.payment_intents.capture(
+            _checked(payment_intent_id),
+            {} if amount_minor is None else {"amount_to_capture": amount_minor},
+            {"idempotency_key": idempotency_key},
+        )
+    return facts.read_payment_intent(_plain(intent))
+
+
+def cancel_payment(payment_intent_id: str) -> PaymentFact:
+    """Cancel an authorised PaymentIntent: the money is released."""
+    with _translated():
+        intent = _client().v1.payment_intents.cancel(_checked(payment_intent_id))
+    return facts.read_payment_intent(_plain(intent))
+
+
+def create_refund(
+    payment_intent_id: str, amount_minor: int, *, reason: str, refund_uuid: str, metadata: Mapping[str, str]
+) -> tuple[RefundFact, str]:
+    """Ask for a refund; return it and Stripe's request id. ``refund_uuid`` is the key and stands in the metadata."""
+    params: stripe.params.RefundCreateParams = {
+        "payment_intent": _checked(payment_intent_id),
+        "amount": amount_minor,
+        "metadata": {**metadata, facts.REFUND_KEY: refund_uuid},
+    }
+    if reason:
+        params["reason"] = reason  # type: ignore[typeddict-item]  # checked by the caller against Stripe's three
+    with _translated():
+        refund = _client().v1.refunds.create(params, {"idempotency_key": refund_uuid})
+    return facts.read_refund(_plain(refund)), _request_id(refund)
+
+
+def list_refunds(*, payment_intent_id: str = "", charge_id: str = "") -> list[RefundFact]:
+    """Read every refund of a payment, page by page."""
+    params: stripe.params.RefundListParams = {"limit": 100}
+    if payment_intent_id:
+        params["payment_intent"] = payment_intent_id
+    else:
+        params["charge"] = _checked(charge_id)
+    with _translated():
+        return [facts.read_refund(_plain(refund)) for refund in _client().v1.refunds.list(params).auto_paging_iter()]
+
+
+def list_disputes(payment_intent_id: str) -> list[dict[str, Any]]:
+    """Read every dispute of a payment, as plain JSON types."""
+    with _translated():
+        found = _client().v1.disputes.list({"payment_intent": _checked(payment_intent_id), "limit": 100})
+        return [_plain(dispute) for dispute in found.auto_paging_iter()]
+
+
+def retrieve_payment_intent(payment_intent_id: str) -> list[Fact]:
+    """Read a PaymentIntent and its latest Charge in one call."""
+    with _translated():
+        intent = _client().v1.payment_intents.retrieve(_checked(payment_intent_id), {"expand": ["latest_charge"]})
+    data = _plain(intent)
+    result: list[Fact] = [facts.read_payment_intent(data)]
+    charge = data.get("latest_charge")
+    if isinstance(charge, Mapping):
+        result.append(facts.read_charge(charge))
+    return result
+
+
+def retrieve_object(kind: str, object_id: str) -> dict[str, Any]:
+    """Read the object that an event is about, as plain JSON types.
+
+    ``kind`` is the event type's prefix, e.g. ``checkout.session`` or ``charge.dispute``.
+
+    Raises:
+        StripeNotFoundError: of this kind or with this id there is none.
+    """
+    v1 = _client().v1
+    services: dict[str, Any] = {
+        "checkout.session": v1.checkout.sessions,
+        "payment_intent": v1.payment_intents,
+        "charge": v1.charges,
+        "refund": v1.refunds,
+        "charge.refund": v1.refunds,
+        "charge.dispute": v1.disputes,
+        "radar.early_fraud_warning": v1.radar.early_fraud_warnings,
+        "invoice": v1.invoices,
+        "customer.subscription": v1.subscriptions,
+        "customer": v1.customers,
+    }
+    if kind not in services:
+        raise StripeNotFoundError(f"Objects of events {kind}.* are not read by django_checkout.")
+    with _translated():
+        return _plain(services[kind].retrieve(_checked(object_id)))
+
+
+def verify_webhook(payload: bytes, header: str, *, now: datetime | None = None) -> dict[str, Any]:
+    """Return the JSON object that Stripe signed, or raise; https://docs.stripe.com/webhooks/signature.
+
+    Every secret is tried in turn. Unlike the SDK's own check, a timestamp from the future is refused too.
+
+    Raises:
+        SignatureError: not signed with any of STRIPE_WEBHOOK_SECRETS, too old, too new, or not a JSON object.
+    """
+    import stripe
+
+    tolerance = conf.CHECKOUT_WEBHOOK_TOLERANCE_SECONDS
+    now = now or timezone.now()
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError as error:
+        raise SignatureError("The webhook body is not UTF-8.") from error
+    for secret in conf.STRIPE_WEBHOOK_SECRETS:
+        try:
+            stripe.WebhookSignature.verify_header(text, header, secret, tolerance)
+        except stripe.SignatureVerificationError:
+            continue
+        if _signed_at(header) > now.timestamp() + tolerance:
+            raise SignatureError("The webhook's timestamp is in the future; compare this machine's clock.")
+        break
+    else:
+        raise SignatureError("The webhook is not signed with any of STRIPE_WEBHOOK_SECRETS, or is too old.")
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise SignatureError("The webhook body is not JSON.") from error
+    if not isinstance(data, dict):
+        raise SignatureError("The webhook body is not a JSON object.")
+    return data
+
+
+def _signed_at(header: str) -> int:
+    parts = dict(part.partition("=")[::2] for part in header.split(","))
+    return int(parts["t"])
+
+
+def _client() -> stripe.StripeClient:
+    return _build_client(conf.STRIPE_SECRET_KEY, conf.STRIPE_API_BASE, conf.CHECKOUT_STRIPE_TIMEOUT_SECONDS)
+
+
+@lru_cache(maxsize=4)
+def _build_client(key: str, api_base: str, timeout_seconds: int) -> stripe.StripeClient:
+    import stripe
+
+    return stripe.StripeClient(
+        key,
+        stripe_version=API_VERSION,
+        max_network_retries=MAX_NETWORK_RETRIES,
+        http_client=stripe.RequestsClient(timeout=timeout_seconds, session=http_session()),
+        base_addresses={"api": api_base},
+    )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the SDK's errors into ours, keeping ids and codes and dropping bodies."""
+    import stripe
+
+    try:
+        yield
+    except stripe.APIConnectionError as error:
+        raise StripeUnavailableError("Stripe did not answer.") from error
+    except stripe.StripeError as error:
+        status = error.http_status or 0
+        stripe_code = getattr(error.error, "code", None) or error.code or ""
+        details = {
+            "stripe_code": stripe_code,
+            "request_id": error.request_id or "",
+            "param": getattr(error, "param", None) or "",
+        }
+        note = f"Stripe answered {status} {stripe_code} (request_id={details['request_id']}, param={details['param']})"
+        logger.warning("stripe_error status=%s code=%s request_id=%s", status, stripe_code, details["request_id"])
+        if status in (409, 429) or status >= 500 or not status:
+            unavailable = StripeUnavailableError(f"{note}.", **details)
+            unavailable.is_replayed = (error.headers or {}).get("Idempotent-Replayed") == "true"
+            raise unavailable from error
+        if status in (401, 403):
+            raise StripeCredentialsError(f"{note}: check STRIPE_SECRET_KEY and its permissions.", **details) from error
+        if status == 404:
+            raise StripeNotFoundError(f"{note}: no such object in this account and mode.", **details) from error
+        raise StripeRefusedError(f"{note}.", **details) from error
+
+
+def _checked(stripe_id: str) -> str:
+    if not stripe_id or "/" in stripe_id:
+        raise StripeNotFoundError("An empty or malformed id was about to be sent to Stripe.")
+    return stripe_id
+
+
+def _plain(stripe_object: stripe.StripeObject) -> dict[str, Any]:
+    data: dict[str, Any] = stripe_object.to_dict(for_json=True)
+    return data
+
+
+def _request_id(stripe_object: stripe.StripeObject) -> str:
+    response = stripe_object.last_response
+    return (response.request_id if response else None) or ""

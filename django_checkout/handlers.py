@@ -1,0 +1,62 @@
+"""Built-in reactions to Stripe's events: each reads a fact and applies it; the ledger knows the rest.
+
+Event types: https://docs.stripe.com/api/events/types.
+"""
+
+from __future__ import annotations
+
+from django_checkout import facts, ledger
+from django_checkout.inbox import handles
+from django_checkout.values import EventData
+
+
+@handles(
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+)
+def on_session(event: EventData) -> bool:
+    """A session ended, or its delayed payment did."""
+    return ledger.apply([facts.read_session(event.object, event_type=event.type)]) is not None
+
+
+@handles(
+    "payment_intent.succeeded",
+    "payment_intent.canceled",
+    "payment_intent.amount_capturable_updated",
+)
+def on_payment_intent(event: EventData) -> bool:
+    """Money moved, was reserved, or never will. A declined card is no fact about the order and is not listened to."""
+    return ledger.apply([facts.read_payment_intent(event.object)]) is not None
+
+
+@handles("charge.succeeded", "charge.captured", "charge.updated")
+def on_charge(event: EventData) -> bool:
+    """A charge tells its id and what was captured."""
+    return ledger.apply([facts.read_charge(event.object)]) is not None
+
+
+@handles("refund.created", "refund.updated", "refund.failed", "charge.refund.updated")
+def on_refund(event: EventData) -> bool:
+    """Money goes back, or fails to; made here or in Stripe's dashboard."""
+    return ledger.apply([facts.read_refund(event.object)]) is not None
+
+
+@handles(
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    reads=True,
+)
+def on_dispute(event: EventData) -> bool:
+    """A customer objects. Disputes can be reopened, so the event only rings the bell and the dispute is read."""
+    return ledger.apply([facts.read_dispute(event.object, ticket=event.ticket)]) is not None
+
+
+@handles("radar.early_fraud_warning.created", "radar.early_fraud_warning.updated")
+def on_fraud_warning(event: EventData) -> bool:
+    """The card's issuer suspects fraud: refunding now may spare a dispute."""
+    return ledger.apply([facts.read_fraud_warning(event.object)]) is not None

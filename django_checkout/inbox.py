@@ -1,0 +1,354 @@
+"""Events recorded once, claimed and processed: the ``@handles`` registry, and the sole writer of inbox state.
+
+A fresh event whose payload says everything is recorded and applied in one transaction: if anything raises, both are
+undone, the failure is recorded in a transaction of its own, and Stripe's next delivery or the sweep tries again. An
+event that only rings the bell is leased, its object is read from Stripe with no transaction open, and then applied.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from django_checkout import gateway, ledger
+from django_checkout.conf import conf
+from django_checkout.exceptions import CheckoutError, EventBusyError, IncompleteFactError, SignatureError
+from django_checkout.ledger.announcements import backoff_seconds
+from django_checkout.models import WebhookEvent
+from django_checkout.models.events import EventState
+from django_checkout.values import EventData
+
+logger = logging.getLogger("django_checkout")
+
+#: How long a worker may hold an event while it reads from Stripe, in seconds.
+LEASE_SECONDS = 120
+#: Never stored: whoever holds one can act for the shopper, or for us.
+_SECRET_KEYS = frozenset(("client_secret", "secret"))
+
+#: A handler returns False where the event is none of ours.
+Handler = Callable[[EventData], bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Registered:
+    handler: Handler
+    reads: bool
+
+
+_registry: dict[str, list[_Registered]] = {}
+
+
+def handles(*types: str, reads: bool = False) -> Callable[[Handler], Handler]:
+    """Register a function for event types, by their exact names; ours run first, then the host's.
+
+    The function gets an ``EventData`` inside the transaction that marks the event processed, and may run again if
+    that is rolled back. With ``reads`` its ``object`` is read from Stripe first, because the payload may be stale.
+    """
+
+    def register(handler: Handler) -> Handler:
+        for event_type in types:
+            _registry.setdefault(event_type, []).append(_Registered(handler, reads))
+        return handler
+
+    return register
+
+
+def handled_types() -> list[str]:
+    """Return the event types that a webhook endpoint should be subscribed to."""
+    return sorted(_registry)
+
+
+def receive(body: Mapping[str, Any]) -> WebhookEvent:
+    """Record a verified event and, unless the queue does it, process it; a repeat of a processed one changes nothing.
+
+    Raises:
+        SignatureError: it is signed, but is not an event.
+        EventBusyError: another worker holds it.
+        Exception: whatever processing raised; the event is kept as failed.
+    """
+    row = _read_envelope(body)
+    verdict = _verdict(row)
+    if verdict:
+        row.state, row.error_code, row.processed_at = EventState.IGNORED, verdict, timezone.now()
+        return _insert(row)[0]
+    if conf.CHECKOUT_PROCESS_EVENTS == "task":
+        return _insert(row)[0]
+    if _needs_read(row):
+        row, is_new = _insert(row)
+        return row if not is_new and row.state in _SETTLED else process(row)
+    try:
+        return _record_and_apply(row)
+    except IncompleteFactError:
+        row, _ = _insert(row)
+        return process(row, reads=True)
+    except Exception as error:
+        row, _ = _insert(row)
+        _record_failure(row, error)
+        raise
+
+
+def process(row: WebhookEvent, *, reads: bool = False) -> WebhookEvent:
+    """Process a recorded event once, whatever state it is in; a processed one is returned as it is.
+
+    Raises:
+        EventBusyError: another worker holds it.
+        Exception: whatever processing raised; the event is kept as failed.
+    """
+    try:
+        return _process(row, reads=reads or _needs_read(row))
+    except EventBusyError:
+        raise
+    except IncompleteFactError as error:
+        if reads or _needs_read(row):
+            _record_failure(row, error)
+            raise
+        return process(row, reads=True)
+    except Exception as error:
+        _record_failure(row, error)
+        raise
+
+
+def replay(row: WebhookEvent) -> WebhookEvent:
+    """Process an event again although it was processed or ignored: harmless, and useful once a cause is mended."""
+
+    def reopen() -> None:
+        WebhookEvent.objects.filter(pk=row.pk).update(
+            state=EventState.RECEIVED, next_attempt_at=timezone.now(), leased_until=None
+        )
+
+    ledger.in_transaction(reopen)
+    row.refresh_from_db()
+    verdict = _verdict(row)
+    if verdict:
+        WebhookEvent.objects.filter(pk=row.pk).update(state=EventState.IGNORED, error_code=verdict)
+        row.refresh_from_db()
+        return row
+    return process(row)
+
+
+def due(*, now: datetime | None = None, limit: int) -> list[WebhookEvent]:
+    """Return events that wait to be processed, oldest first: received, failed and due, or held by a dead worker."""
+    now = now or timezone.now()
+    rows = WebhookEvent.objects
+    waiting = rows.filter(state=EventState.RECEIVED)
+    failed = rows.filter(state=EventState.FAILED, next_attempt_at__lte=now)
+    abandoned = rows.filter(state=EventState.PROCESSING, leased_until__lte=now)
+    return list((waiting | failed | abandoned).order_by("pk")[:limit])
+
+
+_SETTLED = (EventState.PROCESSED, EventState.IGNORED)
+
+
+def _record_and_apply(row: WebhookEvent) -> WebhookEvent:
+    """Insert the event as processed and apply it, in one transaction; on a duplicate, see what became of the first."""
+
+    def work() -> WebhookEvent | None:
+        fresh = replace_state(row, EventState.PROCESSED)
+        try:
+            with transaction.atomic():
+                fresh.save(force_insert=True)
+        except IntegrityError:
+            return None
+        if not _run_handlers(fresh, _event_of(fresh)):
+            fresh.state = EventState.IGNORED
+            fresh.error_code = "not_ours"
+            fresh.save(update_fields=["state", "error_code"])
+        return fresh
+
+    done = ledger.in_transaction(work)
+    if done is not None:
+        return done
+    known = WebhookEvent.objects.get(stripe_id=row.stripe_id)
+    return known if known.state in _SETTLED else process(known)
+
+
+def _process(row: WebhookEvent, *, reads: bool) -> WebhookEvent:
+    event = _event_of(row)
+    if reads:
+        if not ledger.in_transaction(lambda: _lease(row.pk)):
+            return WebhookEvent.objects.get(pk=row.pk)
+        event = _read_object(event)
+
+    def work() -> WebhookEvent:
+        fresh = WebhookEvent.objects.select_for_update().get(pk=row.pk)
+        if fresh.state in _SETTLED:
+            return fresh
+        if not reads and _is_leased(fresh):
+            raise EventBusyError("Another worker is processing this event.")
+        is_ours = _run_handlers(fresh, event)
+        fresh.state = EventState.PROCESSED if is_ours else EventState.IGNORED
+        fresh.error_code, fresh.error_message = "" if is_ours else "not_ours", ""
+        fresh.attempts += 1
+        fresh.leased_until = fresh.next_attempt_at = None
+        fresh.processed_at = timezone.now()
+        fresh.save(
+            update_fields=[
+                "state",
+                "attempts",
+                "leased_until",
+                "next_attempt_at",
+                "error_code",
+                "error_message",
+                "processed_at",
+            ]
+        )
+        return fresh
+
+    return ledger.in_transaction(work)
+
+
+def _lease(pk: int) -> bool:
+    """Take the event before Stripe is read; False if it is settled."""
+    fresh = WebhookEvent.objects.select_for_update().get(pk=pk)
+    if fresh.state in _SETTLED:
+        return False
+    if _is_leased(fresh):
+        raise EventBusyError("Another worker is processing this event.")
+    fresh.state = EventState.PROCESSING
+    fresh.leased_until = timezone.now() + timedelta(seconds=LEASE_SECONDS)
+    fresh.save(update_fields=["state", "leased_until"])
+    return True
+
+
+def _is_leased(row: WebhookEvent) -> bool:
+    return row.state == EventState.PROCESSING and row.leased_until is not None and row.leased_until > timezone.now()
+
+
+def _read_object(event: EventData) -> EventData:
+    """Read the event's object from Stripe, numbered so that a slow read cannot undo a later one."""
+    object_id = str(event.object.get("id") or "")
+    ticket = ledger.in_transaction(lambda: ledger.take_ticket(object_id))
+    kind = event.type.rpartition(".")[0]
+    return replace(event, object=gateway.retrieve_object(kind, object_id), ticket=ticket)
+
+
+def _run_handlers(row: WebhookEvent, event: EventData) -> bool:
+    answers = [registered.handler(event) for registered in _registry.get(_plain_type(row.type), ())]
+    return any(answer is not False for answer in answers)
+
+
+def _record_failure(row: WebhookEvent, error: Exception) -> None:
+    """Keep the event as failed, with a time to try again, whatever happened to the transaction that raised."""
+    code = error.code if isinstance(error, CheckoutError) else type(error).__name__
+    # The text of other errors may hold data of the shopper's.
+    message = str(error) if isinstance(error, CheckoutError) else ""
+
+    def work() -> None:
+        fresh = WebhookEvent.objects.select_for_update().get(pk=row.pk)
+        if fresh.state in _SETTLED:
+            return
+        fresh.state = EventState.FAILED
+        fresh.attempts += 1
+        fresh.leased_until = None
+        fresh.next_attempt_at = timezone.now() + timedelta(seconds=backoff_seconds(fresh.attempts))
+        fresh.error_code, fresh.error_message = code, message
+        fresh.save(
+            update_fields=["state", "attempts", "leased_until", "next_attempt_at", "error_code", "error_message"]
+        )
+
+    ledger.in_transaction(work)
+    logger.error("event_failed event=%s type=%s code=%s", row.stripe_id, row.type, code, exc_info=error)
+
+
+def _insert(row: WebhookEvent) -> tuple[WebhookEvent, bool]:
+    """Insert an event once, in a transaction of its own; return the row that stands, and whether it is this one."""
+
+    def work() -> tuple[WebhookEvent, bool]:
+        try:
+            with transaction.atomic():
+                row.save(force_insert=True)
+        except IntegrityError:
+            return WebhookEvent.objects.get(stripe_id=row.stripe_id), False
+        return row, True
+
+    row.pk = None
+    return ledger.in_transaction(work)
+
+
+def replace_state(row: WebhookEvent, state: EventState) -> WebhookEvent:
+    """Return a copy of an unsaved event in another state, so that a transaction that is run again starts clean."""
+    values = {field.attname: getattr(row, field.attname) for field in WebhookEvent._meta.concrete_fields}
+    values |= {"id": None, "state": state, "attempts": 1, "processed_at": timezone.now()}
+    return WebhookEvent(**values)
+
+
+def _verdict(row: WebhookEvent) -> str:
+    """Return why an event is not processed at all, or ""."""
+    if _plain_type(row.type) not in _registry:
+        return "unhandled_type"
+    return "livemode_mismatch" if row.livemode != conf.livemode else ""
+
+
+def _needs_read(row: WebhookEvent) -> bool:
+    if row.is_thin:
+        return True
+    return any(registered.reads for registered in _registry.get(_plain_type(row.type), ()))
+
+
+def _plain_type(event_type: str) -> str:
+    return event_type.removeprefix("v1.")
+
+
+def _event_of(row: WebhookEvent) -> EventData:
+    stripe_object = row.payload.get("related_object") if row.is_thin else (row.payload.get("data") or {}).get("object")
+    return EventData(
+        id=row.stripe_id,
+        type=_plain_type(row.type),
+        livemode=row.livemode,
+        created_at=row.created_at,
+        object=stripe_object if isinstance(stripe_object, Mapping) else {},
+    )
+
+
+def _read_envelope(body: Mapping[str, Any]) -> WebhookEvent:
+    """Read a classic event or a thin one; https://docs.stripe.com/event-destinations."""
+    is_thin = body.get("object") == "v2.core.event"
+    event_id, event_type, livemode = body.get("id"), body.get("type"), body.get("livemode")
+    if not isinstance(event_id, str) or not isinstance(event_type, str) or not isinstance(livemode, bool):
+        raise SignatureError("The signed body is not an event: it has no id, no type or no livemode.")
+    if not 0 < len(event_id) <= 255 or len(event_type) > 255:
+        raise SignatureError("The signed body is not an event: its id or type is too long.")
+    stripe_object = body.get("related_object") if is_thin else (_mapping(body.get("data"))).get("object")
+    stripe_object = _mapping(stripe_object)
+    request = _mapping(body.get("request"))
+    intent = stripe_object.get("payment_intent") if stripe_object.get("object") != "payment_intent" else None
+    return WebhookEvent(
+        stripe_id=event_id,
+        type=event_type,
+        is_thin=is_thin,
+        api_version=str(body.get("api_version") or ""),
+        livemode=livemode,
+        account=str(body.get("account") or body.get("context") or ""),
+        payload=without_secrets(body),
+        object_id=str(stripe_object.get("id") or "")[:255],
+        payment_intent_id=intent if isinstance(intent, str) else "",
+        request_id=str(request.get("id") or ""),
+        created_at=_created_at(body.get("created")),
+    )
+
+
+def without_secrets(value: Any) -> Any:
+    """Return plain JSON types without the values that are keys to something."""
+    if isinstance(value, Mapping):
+        return {key: without_secrets(item) for key, item in value.items() if key not in _SECRET_KEYS}
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [without_secrets(item) for item in value]
+    return value
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _created_at(value: Any) -> datetime:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return datetime.fromtimestamp(value, tz=UTC)
+    parsed = parse_datetime(value) if isinstance(value, str) else None
+    return parsed if parsed is not None and parsed.tzinfo else timezone.now()

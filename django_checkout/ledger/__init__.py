@@ -1,0 +1,40 @@
+"""The sole writer of payment state: joins facts into rows under lock, derives the order's state, announces it."""
+
+from __future__ import annotations
+
+from django_checkout.ledger.apply import apply
+from django_checkout.ledger.intentions import (
+    abandon_session,
+    accept,
+    cancel,
+    fail_session,
+    lease_session,
+    mark_synced,
+    note_session_request,
+    release_session,
+    reserve_session,
+)
+from django_checkout.ledger.locks import LockedOrder, in_transaction, lock_order
+from django_checkout.ledger.refunds import fail_refund, lease_refund, note_refund_request, reserve_refund
+from django_checkout.ledger.tickets import take_ticket
+
+__all__ = [
+    "LockedOrder",
+    "abandon_session",
+    "accept",
+    "apply",
+    "cancel",
+    "fail_refund",
+    "fail_session",
+    "in_transaction",
+    "lease_refund",
+    "lease_session",
+    "lock_order",
+    "mark_synced",
+    "note_refund_request",
+    "note_session_request",
+    "release_session",
+    "reserve_refund",
+    "reserve_session",
+    "take_ticket",
+]

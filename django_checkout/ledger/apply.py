@@ -1,0 +1,58 @@
+"""The one way into the ledger: a fact finds its order, is joined under lock, and the order follows.
+
+Called inside a transaction of the caller's (``locks.in_transaction``). Facts are never rejected for being late,
+doubled or contradictory; what contradicts our intentions is stored and raises attention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django_checkout.ledger import orders
+from django_checkout.ledger.disputes import join_dispute, join_fraud_warning
+from django_checkout.ledger.locks import LockedOrder
+from django_checkout.ledger.payments import join_payment, lock_order_of_payment, lock_payment
+from django_checkout.ledger.refunds import join_refund
+from django_checkout.ledger.sessions import join_session, lock_order_of_session
+from django_checkout.models import Order
+from django_checkout.values import DisputeFact, Fact, PaymentFact, RefundFact, SessionFact
+
+
+def apply(facts: Sequence[Fact]) -> Order | None:
+    """Join facts about one order, derive its state and announce what is new; return it, or None if it is not ours.
+
+    Locks the order and all that belongs to it. A refund, dispute or fraud warning of a payment that names no order
+    yet is stored with that payment and counts as soon as the order turns up.
+
+    Raises:
+        UnknownFactError: a status that states.py does not know; nothing of these facts is stored.
+    """
+    order: Order | None = None
+    for fact in facts:
+        locked = _apply_one(fact)
+        if locked is not None:
+            order = orders.settle(locked)
+    return order
+
+
+def _apply_one(fact: Fact) -> LockedOrder | None:
+    if isinstance(fact, SessionFact):
+        found = lock_order_of_session(fact)
+        if found is None:
+            return None
+        locked, session = found
+        join_session(locked, session, fact)
+        return locked
+    if isinstance(fact, PaymentFact):
+        with_payment = lock_order_of_payment(fact)
+        if with_payment is not None:
+            join_payment(with_payment, fact)
+        return with_payment
+    locked_order, payment = lock_payment(fact.payment_intent_id, fact.charge_id)
+    if isinstance(fact, RefundFact):
+        join_refund(locked_order, payment, fact)
+    elif isinstance(fact, DisputeFact):
+        join_dispute(locked_order, payment, fact)
+    else:
+        join_fraud_warning(locked_order, payment, fact)
+    return locked_order

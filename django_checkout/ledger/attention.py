@@ -1,0 +1,38 @@
+"""Raises and resolves the reasons for which a person should look at an order."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.utils import timezone
+
+from django_checkout.ledger.announcements import News
+from django_checkout.models import AttentionItem, Order
+from django_checkout.states import WITHHOLDING, Attention
+
+logger = logging.getLogger("django_checkout")
+
+
+def raise_attention(order: Order, code: Attention, fact: str, detail: str) -> News | None:
+    """Record a reason once; a resolved one stays resolved. Return what the host should hear, if it is new."""
+    _, is_new = AttentionItem.objects.get_or_create(order=order, code=code, fact=fact, defaults={"detail": detail})
+    if not is_new:
+        return None
+    order.needs_attention = True
+    logger.warning("attention order=%s reason=%s fact=%s", order.reference, code, fact)
+    return News(signal="attention_needed", fact=f"{code}:{fact}"[:255], reason=code)
+
+
+def resolve_attention(order: Order, *, note: str, by: Any) -> int:
+    """Resolve every open reason with a note; return how many there were."""
+    count = order.attention.filter(resolved_at=None).update(resolved_at=timezone.now(), resolved_by=by, note=note)
+    order.needs_attention = False
+    return count
+
+
+def is_withheld(order: Order) -> bool:
+    """Whether ``order_paid`` must wait until staff accept what does not match."""
+    if not order.needs_attention:
+        return False
+    return order.attention.filter(resolved_at=None, code__in=WITHHOLDING).exists()

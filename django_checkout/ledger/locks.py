@@ -1,0 +1,121 @@
+"""Locks, in one order everywhere: event, order, session, payment, refund; and transactions that are retried.
+
+An order's row is the lock of all that belongs to it. Only a payment that names no order yet is locked alone; when its
+order turns up meanwhile, ``LockOrderChangedError`` starts the transaction over.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from django.db import OperationalError, transaction
+from django.db.models import Q
+
+from django_checkout.exceptions import OrderNotFoundError
+from django_checkout.models import CheckoutSession, Dispute, Order, Payment, Refund
+
+T = TypeVar("T")
+
+ATTEMPTS = 8
+#: How long a call to Stripe may hold a row that waits for its answer, in seconds; longer than the call and its repeat.
+LEASE_SECONDS = 60
+#: PostgreSQL's SQLSTATEs and MariaDB's error numbers for "start the transaction over".
+_RETRYABLE_SQLSTATES = frozenset(("40001", "40P01"))
+_RETRYABLE_ERRNOS = frozenset((1205, 1213, 1020))
+
+
+class LockOrderChangedError(Exception):
+    """A row locked alone turned out to belong to an order: the transaction must start over. Never leaves the ledger."""
+
+
+def in_transaction(work: Callable[[], T]) -> T:
+    """Run ``work`` in a transaction of its own, again from the start after a deadlock; at most eight times.
+
+    Raises:
+        RuntimeError: a transaction is open already: calls to Stripe must not wait inside one.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with transaction.atomic(durable=True):
+                return work()
+        except (OperationalError, LockOrderChangedError) as error:
+            if attempt == ATTEMPTS or not is_retryable(error):
+                raise
+            time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311  # jitter, not a secret
+    raise AssertionError("unreachable")
+
+
+def is_retryable(error: Exception) -> bool:
+    """Whether the database, or we, asked to start the transaction over."""
+    if isinstance(error, LockOrderChangedError):
+        return True
+    cause = error.__cause__
+    if getattr(cause, "sqlstate", None) in _RETRYABLE_SQLSTATES:
+        return True
+    arguments = getattr(cause, "args", ())
+    return bool(arguments) and arguments[0] in _RETRYABLE_ERRNOS
+
+
+@dataclass(slots=True, kw_only=True)
+class LockedOrder:
+    """An order and what belongs to it, locked until the transaction ends, with what changed in this transaction."""
+
+    order: Order
+    sessions: list[CheckoutSession]
+    payments: list[Payment]
+    #: Payments inserted in this transaction, so that nothing else can refer to them yet.
+    new_payment_pks: set[int] = field(default_factory=set)
+    #: Payments that named no order until now: refunds and disputes may have come first.
+    claimed_payments: list[Payment] = field(default_factory=list)
+    changed_sessions: dict[int, set[str]] = field(default_factory=dict)
+    changed_payments: dict[int, set[str]] = field(default_factory=dict)
+    #: Rows of which the host, or a person, may have to hear.
+    sessions_with_news: list[CheckoutSession] = field(default_factory=list)
+    refunds_with_news: list[Refund] = field(default_factory=list)
+    disputes_with_news: list[Dispute] = field(default_factory=list)
+    fraud_news: set[int] = field(default_factory=set)
+    #: The order's columns as they stand in the database.
+    original: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.remember()
+
+    def remember(self) -> None:
+        """Take the order's columns for what the database holds."""
+        self.original = {field.attname: getattr(self.order, field.attname) for field in Order._meta.concrete_fields}
+
+    def payment_of(self, session: CheckoutSession) -> Payment | None:
+        """Return the payment of a session from among the locked rows."""
+        return next((payment for payment in self.payments if payment.pk == session.payment_id), None)
+
+    def kept_payment(self) -> Payment | None:
+        """Return the payment that the order keeps."""
+        return next((payment for payment in self.payments if payment.pk == self.order.kept_payment_id), None)
+
+    def session_of(self, payment: Payment) -> CheckoutSession | None:
+        """Return the session that a payment came from, from among the locked rows."""
+        return next((session for session in self.sessions if session.payment_id == payment.pk), None)
+
+    def refunds_of(self, payment: Payment) -> list[Refund]:
+        """Return a payment's refunds; they change only under this lock."""
+        return [] if payment.pk in self.new_payment_pks else list(payment.refunds.order_by("pk"))
+
+
+def lock_order(*, pk: int | None = None, reference: str = "", payment_id: str = "") -> LockedOrder:
+    """Lock an order, its sessions and its payments; ``payment_id`` adds a payment that may not name the order yet.
+
+    Raises:
+        OrderNotFoundError: there is no such order.
+    """
+    which = Q(pk=pk) if pk is not None else Q(reference=reference)
+    order = Order.objects.select_for_update().filter(which).first()
+    if order is None:
+        raise OrderNotFoundError("There is no such order.")
+    sessions = list(CheckoutSession.objects.select_for_update().filter(order=order).order_by("pk"))
+    belongs = Q(order=order) | Q(stripe_id=payment_id) if payment_id else Q(order=order)
+    payments = list(Payment.objects.select_for_update().filter(belongs).order_by("pk"))
+    return LockedOrder(order=order, sessions=sessions, payments=payments)

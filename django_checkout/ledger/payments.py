@@ -1,0 +1,112 @@
+"""Joins what Stripe said of a PaymentIntent or Charge into the Payment row where everything meets."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+
+from django_checkout.exceptions import OrderNotFoundError
+from django_checkout.ledger.locks import LockedOrder, LockOrderChangedError, lock_order
+from django_checkout.models import Payment
+from django_checkout.states import join_intent
+from django_checkout.values import PaymentFact
+
+
+def lock_order_of_payment(fact: PaymentFact) -> LockedOrder | None:
+    """Lock the order that a PaymentIntent belongs to; None if none of ours is named.
+
+    Proof is a Payment row that names an order, or the UUID of one of the order's sessions in the metadata.
+    """
+    order_pk = Payment.objects.filter(stripe_id=fact.payment_intent_id).values_list("order_id", flat=True).first()
+    if order_pk is not None:
+        return lock_order(pk=order_pk)
+    owner = fact.ownership
+    if not (owner.reference and owner.session_uuid):
+        return None
+    try:
+        locked = lock_order(reference=owner.reference, payment_id=fact.payment_intent_id)
+    except OrderNotFoundError:
+        return None
+    for session in locked.sessions:
+        agrees = owner.livemode is None or session.livemode == owner.livemode
+        if agrees and str(session.uuid) == owner.session_uuid:
+            return locked
+    return None
+
+
+def join_payment(locked: LockedOrder, fact: PaymentFact) -> Payment:
+    """Join a fact into the order's payment, inserting it or claiming one that named no order yet.
+
+    States are joined by their order, amounts by maximum. A payment that belongs to another order is left alone.
+
+    Raises:
+        UnknownFactError: a status that states.py does not know.
+    """
+    payment = next((row for row in locked.payments if row.stripe_id == fact.payment_intent_id), None)
+    if payment is None:
+        payment = Payment(stripe_id=fact.payment_intent_id, order=locked.order)
+        for name, value in _joined(payment, fact).items():
+            setattr(payment, name, value)
+        try:
+            with transaction.atomic():
+                payment.save(force_insert=True)
+        except IntegrityError:
+            # A refund or a dispute that was faster has inserted it since we looked.
+            payment = Payment.objects.select_for_update().get(stripe_id=fact.payment_intent_id)
+        else:
+            locked.new_payment_pks.add(payment.pk)
+            locked.payments.append(payment)
+            return payment
+        locked.payments.append(payment)
+    if payment.order_id is None:
+        payment.order = locked.order
+        locked.changed_payments.setdefault(payment.pk, set()).add("order")
+        locked.claimed_payments.append(payment)
+    elif payment.order_id != locked.order.pk:
+        return payment
+    for name, value in _joined(payment, fact).items():
+        if getattr(payment, name) != value:
+            setattr(payment, name, value)
+            locked.changed_payments.setdefault(payment.pk, set()).add(name)
+    return payment
+
+
+def _joined(payment: Payment, fact: PaymentFact) -> dict[str, object]:
+    values: dict[str, object] = {
+        "captured_minor": max(payment.captured_minor, fact.captured_minor or 0),
+        "amount_minor": max(payment.amount_minor, fact.amount_minor or 0),
+    }
+    if fact.status is not None:
+        values["intent_status"] = join_intent(payment.intent_status, fact.status)
+    if fact.ownership.livemode is not None:
+        values["livemode"] = fact.ownership.livemode
+    values |= {name: said for name in ("currency", "charge_id", "capture_before") if (said := getattr(fact, name))}
+    return values
+
+
+def lock_payment(payment_intent_id: str | None, charge_id: str | None) -> tuple[LockedOrder | None, Payment]:
+    """Lock the payment that a refund or a dispute names: with its order, or alone while it names none.
+
+    Raises:
+        LockOrderChangedError: its order turned up while we waited for it alone; start the transaction over.
+    """
+    payment = _find_payment(payment_intent_id, charge_id)
+    if payment is None:
+        stripe_id = payment_intent_id or charge_id or ""
+        try:
+            with transaction.atomic():
+                return None, Payment.objects.create(stripe_id=stripe_id, charge_id=charge_id or "")
+        except IntegrityError:
+            payment = Payment.objects.get(stripe_id=stripe_id)
+    if payment.order_id is None:
+        payment = Payment.objects.select_for_update().get(pk=payment.pk)
+        if payment.order_id is not None:
+            raise LockOrderChangedError
+        return None, payment
+    locked = lock_order(pk=payment.order_id)
+    return locked, next(row for row in locked.payments if row.pk == payment.pk)
+
+
+def _find_payment(payment_intent_id: str | None, charge_id: str | None) -> Payment | None:
+    if payment_intent_id:
+        return Payment.objects.filter(stripe_id=payment_intent_id).first()
+    return Payment.objects.filter(charge_id=charge_id).order_by("pk").first()

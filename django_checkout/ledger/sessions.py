@@ -1,0 +1,171 @@
+"""Joins what Stripe said of a Checkout Session into its row, and finds whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils import timezone
+
+from django_checkout.exceptions import IncompleteFactError, OrderNotFoundError
+from django_checkout.ledger.locks import LockedOrder, lock_order
+from django_checkout.ledger.payments import join_payment
+from django_checkout.models import CheckoutSession, Order
+from django_checkout.states import (
+    LIVE_SESSION_STATUSES,
+    PAYMENT_RANK,
+    SESSION_RANK,
+    PaymentStatus,
+    SessionStatus,
+    join,
+)
+from django_checkout.values import Ownership, PaymentFact, SessionFact
+
+_AMOUNTS = (
+    "currency",
+    "amount_subtotal_minor",
+    "amount_discount_minor",
+    "amount_shipping_minor",
+    "amount_tax_minor",
+    "amount_total_minor",
+    "presentment_currency",
+    "presentment_amount_minor",
+)
+_IDS = ("subscription_id", "invoice_id", "customer_id", "recovered_from", "recovery_url", "expires_at")
+
+
+def lock_order_of_session(fact: SessionFact) -> tuple[LockedOrder, CheckoutSession] | None:
+    """Lock the order that a session belongs to; None if it is not ours.
+
+    Proof of ownership is the Stripe id of one of our rows, our row's UUID in the metadata, or ``recovered_from``
+    naming one of our rows; an order's reference alone proves nothing. The mode (live or test) must agree as well.
+    """
+    owner = fact.ownership
+    if owner.reference and owner.session_uuid:
+        try:
+            locked = lock_order(reference=owner.reference, payment_id=fact.payment_intent_id or "")
+        except OrderNotFoundError:
+            locked = None
+        if locked is not None:
+            session = _find_row(locked, fact)
+            return None if session is None else (locked, session)
+    for stripe_id in filter(None, (fact.stripe_id, fact.recovered_from)):
+        order_pk = CheckoutSession.objects.filter(stripe_id=stripe_id).values_list("order_id", flat=True).first()
+        if order_pk is not None:
+            locked = lock_order(pk=order_pk, payment_id=fact.payment_intent_id or "")
+            session = _find_row(locked, fact)
+            return None if session is None else (locked, session)
+    return None
+
+
+def join_session(locked: LockedOrder, session: CheckoutSession, fact: SessionFact) -> None:
+    """Join a fact into a session's row and, where money moved, into its payment's.
+
+    Raises:
+        UnknownFactError: a status that states.py does not know.
+        IncompleteFactError: the session is complete and the fact lacks what must be compared.
+    """
+    status = join(SESSION_RANK, session.status, fact.status)
+    payment_status = join(PAYMENT_RANK, session.payment_status, fact.payment_status)
+    if (
+        fact.status == SessionStatus.COMPLETE
+        and fact.mode != "setup"
+        and (fact.currency is None or fact.amount_subtotal_minor is None or fact.amount_total_minor is None)
+    ):
+        raise IncompleteFactError("The complete Checkout Session has no currency or no amounts.")
+    said: dict[str, object] = {"status": status, "payment_status": payment_status}
+    said["stripe_id"] = session.stripe_id or fact.stripe_id
+    said["has_async_failed"] = session.has_async_failed or fact.has_async_failed
+    # Amounts are provisional while the session is open and frozen once it is complete.
+    if fact.status == status:
+        said |= {name: value for name in _AMOUNTS if (value := getattr(fact, name)) is not None}
+    said |= {name: value for name in _IDS if (value := getattr(fact, name)) is not None}
+    if status == SessionStatus.OPEN:
+        said["url"] = fact.url or session.url
+    else:
+        said["url"] = ""
+    if status == SessionStatus.COMPLETE and session.completed_at is None:
+        said["completed_at"] = timezone.now()
+    if status not in LIVE_SESSION_STATUSES:
+        said["live_for_id"] = None
+    if status != SessionStatus.CREATING:
+        said["leased_until"] = None
+    was = (session.status, session.payment_status, session.has_async_failed)
+    _write(locked, session, said)
+    if was != (session.status, session.payment_status, session.has_async_failed):
+        locked.sessions_with_news.append(session)
+    if status == SessionStatus.COMPLETE and fact.customer_details:
+        _copy_customer(locked.order, fact.customer_details)
+    _join_money(locked, session, fact)
+
+
+def _join_money(locked: LockedOrder, session: CheckoutSession, fact: SessionFact) -> None:
+    is_complete = session.status == SessionStatus.COMPLETE
+    is_settled = is_complete and session.payment_status != PaymentStatus.UNPAID
+    payment_id = fact.payment_intent_id or (session.stripe_id if is_settled and session.payment_id is None else None)
+    if payment_id is None:
+        return
+    is_final = is_settled and not session.is_manual_capture
+    is_paid = is_final and session.payment_status == PaymentStatus.PAID
+    payment = join_payment(
+        locked,
+        PaymentFact(
+            payment_intent_id=payment_id,
+            ownership=Ownership(livemode=session.livemode),
+            status="succeeded" if is_final else None,
+            currency=session.currency or None,
+            amount_minor=session.amount_total_minor if is_complete else None,
+            captured_minor=session.amount_total_minor if is_paid else None,
+        ),
+    )
+    if session.payment_id is None:
+        _write(locked, session, {"payment_id": payment.pk})
+
+
+def _copy_customer(order: Order, details: Mapping[str, Any]) -> None:
+    order.customer_details = dict(details)
+    if not order.email and isinstance(details.get("email"), str):
+        order.email = details["email"]
+
+
+def _find_row(locked: LockedOrder, fact: SessionFact) -> CheckoutSession | None:
+    """Return the row that a fact is about, adopting a copy that Stripe made of one of ours."""
+    original: CheckoutSession | None = None
+    for session in locked.sessions:
+        if fact.ownership.livemode is not None and session.livemode != fact.ownership.livemode:
+            continue
+        if session.stripe_id == fact.stripe_id:
+            return session
+        if str(session.uuid) == fact.ownership.session_uuid:
+            if session.stripe_id is None:
+                return session
+            original = original or session
+        if fact.recovered_from and session.stripe_id == fact.recovered_from:
+            original = session
+    return None if original is None else _adopt(locked, original, fact)
+
+
+def _adopt(locked: LockedOrder, original: CheckoutSession, fact: SessionFact) -> CheckoutSession:
+    copy = CheckoutSession.objects.create(
+        order=original.order,
+        stripe_id=fact.stripe_id,
+        livemode=original.livemode,
+        mode=original.mode,
+        ui_mode=original.ui_mode,
+        revision=original.revision,
+        asked_currency=original.asked_currency,
+        asked_subtotal_minor=original.asked_subtotal_minor,
+        is_manual_capture=original.is_manual_capture,
+        recovered_from=fact.recovered_from or "",
+        status=SessionStatus.OPEN,
+        expires_at=fact.expires_at or original.expires_at,
+    )
+    locked.sessions.append(copy)
+    return copy
+
+
+def _write(locked: LockedOrder, session: CheckoutSession, values: dict[str, object]) -> None:
+    for name, value in values.items():
+        if getattr(session, name) != value:
+            setattr(session, name, value)
+            locked.changed_sessions.setdefault(session.pk, set()).add(name)

@@ -1,0 +1,56 @@
+"""What may stand in Stripe's metadata: the host's keys, within Stripe's limits and never personal or card data.
+
+https://docs.stripe.com/metadata: 50 keys, names of 40 characters, values of 500, strings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from django_checkout.exceptions import MetadataError
+from django_checkout.facts import ORDER_KEY, REFUND_KEY, SESSION_KEY
+
+RESERVED_KEYS = frozenset((ORDER_KEY, SESSION_KEY, REFUND_KEY))
+MAXIMUM_KEYS = 50 - len(RESERVED_KEYS)
+
+_EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+")
+_DIGITS = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
+
+
+def check_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return the host's metadata as a dict, if Stripe may have it.
+
+    Raises:
+        MetadataError: naming the key, never the value.
+    """
+    if not isinstance(metadata, Mapping):
+        raise MetadataError("Metadata must be a mapping of strings to strings.")
+    if len(metadata) > MAXIMUM_KEYS:
+        raise MetadataError(f"Metadata may have {MAXIMUM_KEYS} keys besides our own.")
+    for key, value in metadata.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise MetadataError("Metadata keys and values must be strings.")
+        if not 0 < len(key) <= 40 or "[" in key or "]" in key:
+            raise MetadataError("A metadata key must have 1 to 40 characters and no square brackets.")
+        if key in RESERVED_KEYS:
+            raise MetadataError(f"The metadata key {key!r} is written by django_checkout itself.")
+        if len(value) > 500:
+            raise MetadataError(f"The metadata value of {key!r} is longer than 500 characters.")
+        if _looks_personal(value) or _looks_personal(key):
+            raise MetadataError(f"The metadata of {key!r} looks like an e-mail address or a card number.")
+    return dict(metadata)
+
+
+def _looks_personal(text: str) -> bool:
+    if _EMAIL.search(text):
+        return True
+    return any(_passes_luhn(re.sub(r"\D", "", match.group())) for match in _DIGITS.finditer(text))
+
+
+def _passes_luhn(digits: str) -> bool:
+    total = 0
+    for position, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if position % 2 else 1)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0

@@ -1,0 +1,23 @@
+"""The tables. Facts and states are written by ``ledger`` and ``inbox`` alone, under lock; everything else reads."""
+
+from __future__ import annotations
+
+from django_checkout.models.events import ReadTicket, WebhookEvent
+from django_checkout.models.news import Announcement, AttentionItem, Discrepancy
+from django_checkout.models.orders import Order, OrderLine
+from django_checkout.models.payments import Dispute, Payment, Refund
+from django_checkout.models.sessions import CheckoutSession
+
+__all__ = [
+    "Announcement",
+    "AttentionItem",
+    "CheckoutSession",
+    "Discrepancy",
+    "Dispute",
+    "Order",
+    "OrderLine",
+    "Payment",
+    "ReadTicket",
+    "Refund",
+    "WebhookEvent",
+]

@@ -1,0 +1,138 @@
+"""Order: the payment side of one of the host's orders. OrderLine: what is sold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from django_checkout.conf import conf
+from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
+from django_checkout.states import OrderStatus
+
+
+class Order(models.Model):
+    """The payment side of one of the host's orders; it outlives the host's row.
+
+    Amounts are minor units of ``currency``. ``status`` is stored so that it can be queried, and is always what
+    ``states.derive_order_status`` makes of the facts. Staff with ``refund_order`` may give money back.
+    """
+
+    reference = CaseSensitiveCharField(_("reference"), max_length=200, unique=True)
+    revision = models.PositiveIntegerField(_("revision"), default=1)
+    content_hash = models.CharField(max_length=64, editable=False)
+    source_type = models.ForeignKey(
+        ContentType, verbose_name=_("source type"), null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    source_id = CaseSensitiveCharField(_("source id"), max_length=ID_LENGTH, blank=True, default="")
+    source = GenericForeignKey("source_type", "source_id", for_concrete_model=False)
+    user = models.ForeignKey(
+        conf.user_model,
+        verbose_name=_("user"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="checkout_orders",
+    )
+    livemode = models.BooleanField(_("live mode"), null=True, blank=True)
+    currency = models.CharField(_("currency"), max_length=3)
+    metadata = models.JSONField(_("metadata"), default=dict, blank=True)
+    locale = models.CharField(_("locale"), max_length=20, blank=True, default="")
+
+    subtotal_minor = models.BigIntegerField(_("subtotal"))
+    # Copied from the session of the kept payment, as Stripe counted it.
+    discount_minor = models.BigIntegerField(_("discount"), null=True, blank=True)
+    shipping_minor = models.BigIntegerField(_("shipping"), null=True, blank=True)
+    tax_minor = models.BigIntegerField(_("tax"), null=True, blank=True)
+    total_minor = models.BigIntegerField(_("total"), null=True, blank=True)
+    paid_minor = models.BigIntegerField(_("paid"), default=0)
+    refunded_minor = models.BigIntegerField(_("refunded"), default=0)
+
+    status = models.CharField(_("status"), max_length=32, default=OrderStatus.UNPAID)
+    disputed = models.BooleanField(_("disputed"), default=False)
+    needs_attention = models.BooleanField(_("needs attention"), default=False)
+    kept_payment = models.OneToOneField(
+        "Payment",
+        verbose_name=_("kept payment"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="kept_by",
+    )
+
+    # Personal data, erasable.
+    email = models.EmailField(_("email"), max_length=512, blank=True, default="")
+    customer_details = models.JSONField(_("customer details"), default=dict, blank=True)
+
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+    paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
+    canceled_at = models.DateTimeField(_("canceled at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        ordering = ["-id"]
+        permissions = [
+            ("refund_order", "Can refund orders"),
+            ("operate_order", "Can sync, expire, capture, cancel and accept orders"),
+        ]
+        indexes = [
+            models.Index(fields=["status", "-id"], name="checkout_order_status"),
+            models.Index(fields=["needs_attention", "-id"], name="checkout_order_attention"),
+            models.Index(fields=["source_type", "source_id"], name="checkout_order_source"),
+            models.Index(fields=["created_at"], name="checkout_order_created"),
+            models.Index(fields=["email"], name="checkout_order_email"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(subtotal_minor__gte=0), name="checkout_order_subtotal_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class OrderLine(models.Model):
+    """One line of an order as it was placed: what the payment page shows and the subtotal adds up from."""
+
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="lines")
+    position = models.PositiveIntegerField(_("position"))
+    name = models.CharField(_("name"), max_length=5000)
+    description = models.TextField(_("description"), blank=True, default="")
+    image_url = models.CharField(_("image"), max_length=2048, blank=True, default="")
+    sku = models.CharField(_("article number"), max_length=255, blank=True, default="")
+    quantity = models.PositiveIntegerField(_("quantity"))
+    unit_amount_minor = models.BigIntegerField(_("unit price"))
+    tax_code = models.CharField(_("tax code"), max_length=64, blank=True, default="")
+    tax_behavior = models.CharField(_("tax behavior"), max_length=32, blank=True, default="")
+
+    class Meta:
+        verbose_name = _("order line")
+        verbose_name_plural = _("order lines")
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "position"], name="checkout_line_position"),
+            models.CheckConstraint(
+                condition=models.Q(unit_amount_minor__gte=0, quantity__gte=1), name="checkout_line_amounts"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} x {self.name}"
+
+    @property
+    def amount_minor(self) -> int:
+        """Quantity times unit price, in minor units."""
+        return self.quantity * self.unit_amount_minor
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what decides whether a line changed."""
+        return {name: getattr(self, name) for name in LINE_FIELDS}
+
+
+LINE_FIELDS = ("name", "description", "image_url", "sku", "quantity", "unit_amount_minor", "tax_code", "tax_behavior")

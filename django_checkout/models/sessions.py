@@ -1,0 +1,89 @@
+"""CheckoutSession: one attempt to pay an order."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
+from django_checkout.models.orders import Order
+from django_checkout.models.payments import Payment
+from django_checkout.states import PaymentStatus, SessionStatus
+
+
+class CheckoutSession(models.Model):
+    """One attempt to pay an order: our intention (``asked_*``, ``request``) and what Stripe said of it.
+
+    ``uuid`` is the idempotency key of the create call and stands in the metadata as ``checkout_session``: the proof
+    that a Stripe session is ours. Client secrets are never stored.
+    """
+
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="sessions")
+    #: The order while this session can be paid: unique, so that the database allows one live session per order.
+    live_for = models.OneToOneField(
+        Order, null=True, blank=True, on_delete=models.SET_NULL, related_name="live_session", editable=False
+    )
+    uuid = models.UUIDField(_("UUID"), default=uuid.uuid4, unique=True, editable=False)
+    stripe_id = CaseSensitiveCharField(_("Stripe id"), max_length=ID_LENGTH, null=True, blank=True, unique=True)
+    livemode = models.BooleanField(_("live mode"))
+    mode = models.CharField(_("mode"), max_length=64, default="payment")
+    ui_mode = models.CharField(_("UI mode"), max_length=64, default="hosted_page")
+
+    revision = models.PositiveIntegerField(_("revision"))
+    asked_currency = models.CharField(_("asked currency"), max_length=3)
+    asked_subtotal_minor = models.BigIntegerField(_("asked subtotal"))
+    #: The subtotal of a revision that Stripe is being told of; either may be right while that is in flight.
+    next_subtotal_minor = models.BigIntegerField(null=True, blank=True, editable=False)
+    is_manual_capture = models.BooleanField(_("manual capture"), default=False)
+    request = models.JSONField(_("request"), default=dict)
+    request_hash = models.CharField(max_length=64, editable=False)
+    leased_until = models.DateTimeField(null=True, blank=True, editable=False)
+
+    status = models.CharField(_("status"), max_length=64, default=SessionStatus.CREATING)
+    payment_status = models.CharField(_("payment status"), max_length=64, default=PaymentStatus.UNPAID)
+    has_async_failed = models.BooleanField(_("delayed payment failed"), default=False)
+    payment = models.ForeignKey(
+        Payment, verbose_name=_("payment"), null=True, blank=True, on_delete=models.PROTECT, related_name="sessions"
+    )
+    currency = models.CharField(_("currency"), max_length=3, blank=True, default="")
+    amount_subtotal_minor = models.BigIntegerField(_("subtotal"), null=True, blank=True)
+    amount_discount_minor = models.BigIntegerField(_("discount"), null=True, blank=True)
+    amount_shipping_minor = models.BigIntegerField(_("shipping"), null=True, blank=True)
+    amount_tax_minor = models.BigIntegerField(_("tax"), null=True, blank=True)
+    amount_total_minor = models.BigIntegerField(_("total"), null=True, blank=True)
+    presentment_currency = models.CharField(_("presentment currency"), max_length=3, blank=True, default="")
+    presentment_amount_minor = models.BigIntegerField(_("presentment amount"), null=True, blank=True)
+    subscription_id = CaseSensitiveCharField(_("subscription"), max_length=ID_LENGTH, blank=True, default="")
+    invoice_id = CaseSensitiveCharField(_("invoice"), max_length=ID_LENGTH, blank=True, default="")
+    customer_id = CaseSensitiveCharField(_("customer"), max_length=ID_LENGTH, blank=True, default="")
+    recovered_from = CaseSensitiveCharField(_("recovered from"), max_length=ID_LENGTH, blank=True, default="")
+    recovery_url = models.URLField(_("recovery URL"), max_length=2048, blank=True, default="")
+    url = models.URLField(_("URL"), max_length=2048, blank=True, default="")
+    expires_at = models.DateTimeField(_("expires at"))
+
+    request_id = models.CharField(_("Stripe request id"), max_length=255, blank=True, default="")
+    error_code = models.CharField(_("error code"), max_length=255, blank=True, default="")
+    error_message = models.TextField(_("error message"), blank=True, default="")
+    synced_at = models.DateTimeField(_("last read from Stripe"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+    completed_at = models.DateTimeField(_("completed"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("checkout session")
+        verbose_name_plural = _("checkout sessions")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["status", "expires_at"], name="checkout_session_status"),
+            models.Index(fields=["created_at"], name="checkout_session_created"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(asked_subtotal_minor__gte=0), name="checkout_session_subtotal_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.stripe_id or str(self.uuid)

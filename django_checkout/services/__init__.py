@@ -1,0 +1,28 @@
+"""The use cases: what views, API, admin, commands and hosts call.
+
+``order`` is always ours or the host's own row. Whatever speaks to Stripe must be called outside transactions
+(``RuntimeError`` otherwise) and raises the errors of ``exceptions.py`` and nothing else that a caller must know.
+"""
+
+from __future__ import annotations
+
+from django_checkout.services.checkout import cancel, expire, start
+from django_checkout.services.money_back import refund, resume_refund
+from django_checkout.services.placing import find_order, get_order, pay_url, place
+from django_checkout.services.settling import accept, capture, sync, tell_owed
+
+__all__ = [
+    "accept",
+    "cancel",
+    "capture",
+    "expire",
+    "find_order",
+    "get_order",
+    "pay_url",
+    "place",
+    "refund",
+    "resume_refund",
+    "start",
+    "sync",
+    "tell_owed",
+]

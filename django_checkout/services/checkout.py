@@ -1,0 +1,257 @@
+"""Starts, ends and cancels attempts to pay: a row before each request, and no lock held across it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from django_checkout import gateway, ledger, params
+from django_checkout.adapters import get_adapter
+from django_checkout.conf import conf
+from django_checkout.exceptions import (
+    OrderNotPayableError,
+    PaymentInFlightError,
+    SessionBusyError,
+    StripeError,
+    StripeNotFoundError,
+    StripeRefusedError,
+    StripeUnavailableError,
+)
+from django_checkout.models import CheckoutSession, Order
+from django_checkout.services.placing import absolute_url, get_order, place
+from django_checkout.services.settling import apply_facts, read_session
+from django_checkout.states import OrderStatus, SessionStatus
+from django_checkout.tokens import Purpose, make_token
+
+#: An open session with less than this left is replaced rather than reused, in seconds.
+REUSE_MARGIN_SECONDS = 300
+#: How long a request waits for another that is just creating the order's session, in seconds.
+BUSY_WAIT_SECONDS = 8.0
+_BUSY_POLL_SECONDS = 0.1
+#: Rounds of "expire the old session, look again" before giving up.
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    """What the caller wants, computed once: parameters without an attempt's ids, their hash, and the links."""
+
+    params: Mapping[str, Any]
+    request_hash: str
+    urls: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """What to do next, decided under lock: return a session, ask Stripe for it, end it first, or wait."""
+
+    action: str
+    session: CheckoutSession | None = None
+
+
+def start(
+    order: Any,
+    *,
+    ui_mode: str | None = None,
+    mode: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    request: HttpRequest | None = None,
+) -> CheckoutSession:
+    """Return the order's open Checkout Session, creating one at Stripe where there is none to reuse.
+
+    The host's own row is placed again first, so that a changed cart is charged as it is now. ``params`` are further
+    parameters of https://docs.stripe.com/api/checkout/sessions/create. One call to Stripe for a new session, none for
+    a reused one. Must run outside transactions.
+
+    Raises:
+        OrderNotPayableError: the order is not unpaid.
+        ParameterError: Stripe does not allow this, or it is not the caller's to set.
+        SessionBusyError: another request has been creating the session for eight seconds.
+        StripeUnavailableError: try again; it cannot charge twice.
+        StripeRefusedError: Stripe does not accept this request.
+    """
+    ours = order if isinstance(order, Order) else place(order)
+    wish = _wish(ours, ui_mode=ui_mode, mode=mode, options=params or {}, request=request)
+    give_up_at = time.monotonic() + BUSY_WAIT_SECONDS
+    rounds = 0
+    while rounds < _ROUNDS:
+        step = ledger.in_transaction(lambda: _decide(ours.pk, wish, timezone.now()))
+        if step.action == "wait":
+            if time.monotonic() > give_up_at:
+                raise SessionBusyError("Another request is creating this order's session.")
+            time.sleep(_BUSY_POLL_SECONDS)
+            continue
+        assert step.session is not None  # noqa: S101  # every other step carries one
+        if step.action == "reuse":
+            return step.session
+        rounds += 1
+        if step.action == "create":
+            session = _create(step.session)
+            if session.status == SessionStatus.OPEN and session.request_hash == wish.request_hash:
+                return session
+        else:
+            expire(step.session)
+    raise SessionBusyError("This order's session keeps changing.")
+
+
+def expire(session: CheckoutSession) -> CheckoutSession:
+    """End an open session at Stripe, or learn that it had ended; return it as it is now.
+
+    If it was paid just before, that is applied and the session returned is ``complete``. Must run outside
+    transactions.
+
+    Raises:
+        StripeUnavailableError: try again.
+    """
+    if session.stripe_id and session.status == SessionStatus.OPEN:
+        if session.livemode != conf.livemode:
+            ledger.in_transaction(lambda: ledger.abandon_session(session.pk))
+        else:
+            try:
+                apply_facts([gateway.expire_session(session.stripe_id)])
+            except StripeNotFoundError:
+                ledger.in_transaction(lambda: ledger.abandon_session(session.pk))
+            except StripeRefusedError:
+                read_session(session)
+    session.refresh_from_db()
+    return session
+
+
+def cancel(order: Any) -> Order:
+    """Cancel an unpaid order: end its open session and release what is only authorised, then record it.
+
+    Must run outside transactions.
+
+    Raises:
+        PaymentInFlightError: a payment is being processed, or was made just now.
+        OrderNotPayableError: it is paid; refund it instead.
+        StripeUnavailableError: try again.
+    """
+    ours = get_order(order)
+    for session in ours.sessions.filter(status__in=(SessionStatus.CREATING, SessionStatus.OPEN)):
+        if session.status == SessionStatus.OPEN:
+            expire(session)
+        else:
+            ledger.in_transaction(lambda pk=session.pk: _give_up(pk))
+    ours.refresh_from_db()
+    if ours.status == OrderStatus.AUTHORIZED:
+        for payment in ours.payments.filter(sessions__is_manual_capture=True).distinct():
+            apply_facts([gateway.cancel_payment(payment.stripe_id)])
+    return ledger.in_transaction(lambda: ledger.cancel(ledger.lock_order(pk=ours.pk)))
+
+
+def _wish(
+    order: Order,
+    *,
+    ui_mode: str | None,
+    mode: str | None,
+    options: Mapping[str, Any],
+    request: HttpRequest | None,
+) -> _Wish:
+    ui_mode, mode = ui_mode or conf.CHECKOUT_UI_MODE, mode or "payment"
+    wanted = params.build(
+        order,
+        list(order.lines.all()),
+        mode=mode,
+        ui_mode=ui_mode,
+        capture_method=conf.CHECKOUT_CAPTURE_METHOD,
+        options=[conf.CHECKOUT_SESSION_DEFAULTS, options],
+    )
+    path = reverse("django_checkout:return", args=[make_token(order.pk, Purpose.STATUS)])
+    # Stripe replaces the placeholder, so its braces must not be encoded.
+    return_url = f"{absolute_url(path, request)}?session_id={{CHECKOUT_SESSION_ID}}"
+    if ui_mode == "hosted_page":
+        cancel_url = get_adapter().cancel_url(order.source) if order.source is not None else ""
+        if not cancel_url:
+            cancel_url = reverse("django_checkout:pay", args=[make_token(order.pk, Purpose.PAY)])
+        if cancel_url.startswith("/"):
+            cancel_url = absolute_url(cancel_url, request)
+        urls = {"success_url": return_url, "cancel_url": cancel_url}
+    else:
+        urls = {"return_url": return_url}
+    return _Wish(params=wanted, request_hash=params.fingerprint(wanted, order), urls=urls)
+
+
+def _decide(order_pk: int, wish: _Wish, now: datetime) -> _Step:
+    locked = ledger.lock_order(pk=order_pk)
+    if locked.order.status != OrderStatus.UNPAID:
+        raise OrderNotPayableError(f"The order is {locked.order.status}.")
+    live = next((session for session in locked.sessions if session.live_for_id is not None), None)
+    if live is None:
+        return _Step(action="create", session=_reserve(locked, wish, now))
+    if live.status == SessionStatus.CREATING:
+        if live.expires_at <= now:
+            ledger.fail_session(live, error_code="no_answer", error_message="Stripe never answered.")
+            return _Step(action="create", session=_reserve(locked, wish, now))
+        return _Step(action="create" if ledger.lease_session(live, now=now) else "wait", session=live)
+    is_fresh = live.expires_at > now + timedelta(seconds=REUSE_MARGIN_SECONDS)
+    if is_fresh and live.request_hash == wish.request_hash and live.livemode == conf.livemode:
+        return _Step(action="reuse", session=live)
+    return _Step(action="expire", session=live)
+
+
+def _reserve(locked: ledger.LockedOrder, wish: _Wish, now: datetime) -> CheckoutSession:
+    session_uuid = uuid.uuid4()
+    expires_at = (now + timedelta(seconds=conf.CHECKOUT_SESSION_TTL_SECONDS)).replace(microsecond=0)
+    return ledger.reserve_session(
+        locked,
+        session_uuid=session_uuid,
+        livemode=conf.livemode,
+        request=params.complete(
+            wish.params, locked.order, session_uuid=str(session_uuid), expires_at=expires_at, urls=wish.urls
+        ),
+        request_hash=wish.request_hash,
+        is_manual_capture=params.is_manual_capture(wish.params),
+        expires_at=expires_at,
+        now=now,
+    )
+
+
+def _create(session: CheckoutSession) -> CheckoutSession:
+    """Send the stored request with its stored key; apply the answer, or keep or free the slot."""
+    try:
+        created, request_id = gateway.create_session(session.request, idempotency_key=str(session.uuid))
+    except StripeUnavailableError as error:
+        if not error.is_replayed:
+            ledger.release_session(session.pk, error_code=error.stripe_code or error.code, request_id=error.request_id)
+            raise
+        _fail(session, error)
+        raise
+    except StripeRefusedError as error:
+        _fail(session, error)
+        raise
+    apply_facts([created.fact])
+    ledger.note_session_request(session.pk, request_id=request_id)
+    session.refresh_from_db()
+    return session
+
+
+def _fail(session: CheckoutSession, error: StripeError) -> None:
+    def work() -> None:
+        locked = ledger.lock_order(pk=session.order_id)
+        row = next(row for row in locked.sessions if row.pk == session.pk)
+        ledger.fail_session(
+            row,
+            error_code=error.stripe_code or error.code,
+            error_message=str(error),
+            request_id=error.request_id,
+        )
+
+    ledger.in_transaction(work)
+
+
+def _give_up(session_pk: int) -> None:
+    session = CheckoutSession.objects.get(pk=session_pk)
+    locked = ledger.lock_order(pk=session.order_id)
+    row = next(row for row in locked.sessions if row.pk == session_pk)
+    if row.leased_until is not None and row.leased_until > timezone.now():
+        raise PaymentInFlightError("A session of this order is being created right now.")
+    ledger.fail_session(row, error_code="canceled", error_message="Canceled before Stripe answered.")

@@ -1,0 +1,129 @@
+"""Gives money back: a refund is written down before Stripe is asked, and never asked for twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+
+from django_checkout import gateway, ledger, money
+from django_checkout.exceptions import (
+    PaymentInFlightError,
+    RefundError,
+    StripeError,
+    StripeRefusedError,
+    StripeUnavailableError,
+)
+from django_checkout.facts import ORDER_KEY
+from django_checkout.models import Order, Payment, Refund
+from django_checkout.services.placing import get_order
+from django_checkout.services.settling import apply_facts, read_refunds_and_disputes
+from django_checkout.states import ACTIVE_REFUND_STATUSES, RefundStatus
+
+#: Stripe's own reasons: https://docs.stripe.com/api/refunds/create#create_refund-reason.
+REASONS = ("duplicate", "fraudulent", "requested_by_customer")
+
+
+def refund(order: Any, amount_minor: int | None = None, reason: str | None = None, *, by: Any = None) -> Refund:
+    """Give back ``amount_minor`` of what the order keeps, or all that is left; return the refund as Stripe has it.
+
+    A refund that Stripe has not answered for (a crash, a lost answer) is finished rather than asked for again.
+    Must run outside transactions.
+
+    Raises:
+        RefundError: not paid, or less than that is left.
+        MoneyError: not an amount in this currency.
+        PaymentInFlightError: another request is asking for a refund right now.
+        StripeUnavailableError: try again; it cannot refund twice.
+        StripeRefusedError: Stripe refuses; the refund is recorded as refused.
+    """
+    ours = get_order(order)
+    if reason and reason not in REASONS:
+        raise RefundError(f"Stripe's reasons are: {', '.join(REASONS)}.")
+    if amount_minor is not None:
+        money.check_minor(amount_minor, ours.currency)
+        if amount_minor == 0:
+            raise RefundError("A refund must be more than zero.")
+    row, is_new = ledger.in_transaction(lambda: _reserve(ours, amount_minor, reason or "", by))
+    return _send(row) if is_new else resume_refund(row)
+
+
+def resume_refund(row: Refund) -> Refund:
+    """Finish a refund of ours that Stripe has not answered for: look for it first, ask only if it is not there.
+
+    Must run outside transactions.
+
+    Raises:
+        PaymentInFlightError: another request is asking for it right now.
+        StripeUnavailableError: try again.
+    """
+    leased = ledger.in_transaction(lambda: ledger.lease_refund(row.pk, now=timezone.now()))
+    row.refresh_from_db()
+    if leased is None:
+        if row.status == RefundStatus.CREATING:
+            raise PaymentInFlightError("This refund is being asked for right now.")
+        return row
+    try:
+        read_refunds_and_disputes(row.payment)
+    except StripeUnavailableError:
+        ledger.note_refund_request(row.pk, leased_until=None)
+        raise
+    row.refresh_from_db()
+    return _send(row) if row.status == RefundStatus.CREATING else row
+
+
+def _reserve(ours: Order, amount_minor: int | None, reason: str, by: Any) -> tuple[Refund, bool]:
+    locked = ledger.lock_order(pk=ours.pk)
+    payment = locked.kept_payment()
+    if payment is None or payment.captured_minor == 0:
+        raise RefundError(f"The order is {locked.order.status}; there is nothing to refund.")
+    active = [row for row in locked.refunds_of(payment) if row.status in ACTIVE_REFUND_STATUSES]
+    for row in active:
+        if row.status == RefundStatus.CREATING and amount_minor in (None, row.amount_minor):
+            return row, False
+    left = payment.captured_minor - sum(row.amount_minor for row in active)
+    if left <= 0:
+        raise RefundError("All of this payment has been refunded.")
+    wanted = left if amount_minor is None else amount_minor
+    return ledger.reserve_refund(locked, payment, wanted, reason=reason, by=by, now=timezone.now()), True
+
+
+def _send(row: Refund) -> Refund:
+    payment: Payment = row.payment
+    metadata = {ORDER_KEY: payment.order.reference} if payment.order else {}
+    try:
+        fact, request_id = gateway.create_refund(
+            payment.stripe_id, row.amount_minor, reason=row.reason, refund_uuid=str(row.uuid), metadata=metadata
+        )
+    except StripeUnavailableError as error:
+        if error.is_replayed:
+            # Stripe has stored a failure under this key, and the payment's refunds were just seen without ours.
+            _fail(row, error)
+            raise
+        ledger.note_refund_request(
+            row.pk, leased_until=None, error_code=error.stripe_code or error.code, request_id=error.request_id
+        )
+        raise
+    except StripeRefusedError as error:
+        _fail(row, error)
+        raise
+    apply_facts([fact])
+    ledger.note_refund_request(row.pk, request_id=request_id)
+    row.refresh_from_db()
+    return row
+
+
+def _fail(row: Refund, error: StripeError) -> None:
+    def work() -> None:
+        order_pk = row.payment.order_id
+        locked = ledger.lock_order(pk=order_pk)
+        fresh = Refund.objects.select_for_update().get(pk=row.pk)
+        ledger.fail_refund(
+            locked,
+            fresh,
+            error_code=error.stripe_code or error.code,
+            error_message=str(error),
+            request_id=error.request_id,
+        )
+
+    ledger.in_transaction(work)

@@ -1,0 +1,178 @@
+"""Takes over one of the host's orders: checks it, mirrors it, and gives the link by which it is paid."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError, models, transaction
+from django.http import HttpRequest
+from django.urls import reverse
+
+from django_checkout import money
+from django_checkout.adapters import get_adapter
+from django_checkout.conf import conf
+from django_checkout.exceptions import OrderChangedError, OrderDataError, OrderNotFoundError
+from django_checkout.metadata import check_metadata
+from django_checkout.models import Order, OrderLine
+from django_checkout.models.orders import LINE_FIELDS
+from django_checkout.states import OrderStatus
+from django_checkout.tokens import Purpose, make_token
+from django_checkout.values import LineData, OrderData
+
+#: Stripe takes up to a hundred lines in payment mode.
+MAXIMUM_LINES = 100
+
+
+def place(source: Any) -> Order:
+    """Mirror the host's order (or an ``OrderData``) and return ours; the same content again returns the same order.
+
+    Changed content makes a new revision while the order is unpaid. Locks our order; calls no Stripe, so it may run
+    inside a transaction of the host's.
+
+    Raises:
+        OrderDataError: it cannot be sold: no lines, bad amounts, mixed kinds, personal data in metadata.
+        OrderChangedError: a payment has begun or is done, and lines or currency differ from what was placed.
+    """
+    content = source if isinstance(source, OrderData) else get_adapter().describe(source)
+    host_row = source if isinstance(source, models.Model) else None
+    lines, metadata = _check(content)
+    values = _columns(content, host_row, metadata)
+    try:
+        with transaction.atomic():
+            order = _lock(content.reference)
+            return _create(values, lines) if order is None else _revise(order, values, lines)
+    except IntegrityError:
+        # Somebody placed the same reference at the same moment: theirs is there now.
+        with transaction.atomic():
+            order = _lock(content.reference)
+            if order is None:
+                raise
+            return _revise(order, values, lines)
+
+
+def get_order(order: Any) -> Order:
+    """Return our order for ours or for the host's own row.
+
+    Raises:
+        OrderNotFoundError: the host's order was never placed.
+    """
+    found = find_order(order)
+    if found is None:
+        raise OrderNotFoundError("This order has not been placed; call services.place() first.")
+    return found
+
+
+def find_order(order: Any) -> Order | None:
+    """Return our order for ours or for the host's own row, or None if it was never placed."""
+    if isinstance(order, Order):
+        return order
+    if not isinstance(order, models.Model):
+        return None
+    content_type = ContentType.objects.get_for_model(order, for_concrete_model=False)
+    return Order.objects.filter(source_type=content_type, source_id=str(order.pk)).order_by("-pk").first()
+
+
+def pay_url(order: Any, *, request: HttpRequest | None = None) -> str:
+    """Return the absolute, signed link to the order's payment page, e.g. for an e-mail.
+
+    Raises:
+        ImproperlyConfigured: no request is at hand and CHECKOUT_BASE_URL is not set.
+    """
+    ours = get_order(order)
+    return absolute_url(reverse("django_checkout:pay", args=[make_token(ours.pk, Purpose.PAY)]), request)
+
+
+def absolute_url(path: str, request: HttpRequest | None) -> str:
+    """Return a path as an absolute URL, from the request or from CHECKOUT_BASE_URL."""
+    if request is not None:
+        return request.build_absolute_uri(path)
+    if not conf.CHECKOUT_BASE_URL:
+        raise ImproperlyConfigured("CHECKOUT_BASE_URL is not set, and no request tells this site's address.")
+    return f"{conf.CHECKOUT_BASE_URL}{path}"
+
+
+def _check(content: OrderData) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    if not isinstance(content, OrderData):
+        raise OrderDataError("describe() must return an OrderData.")
+    if not isinstance(content.reference, str) or not 0 < len(content.reference) <= 200:
+        raise OrderDataError("An order's reference must be a string of 1 to 200 characters.")
+    currency = money.get_currency(content.currency)
+    if not content.lines:
+        raise OrderDataError("An order must have at least one line.")
+    if len(content.lines) > MAXIMUM_LINES:
+        raise OrderDataError(f"Stripe takes no more than {MAXIMUM_LINES} lines.")
+    lines = [_check_line(line, currency) for line in content.lines]
+    money.check_charge(sum(line["unit_amount_minor"] * line["quantity"] for line in lines), currency)
+    return lines, check_metadata(content.metadata)
+
+
+def _check_line(line: LineData, currency: str) -> dict[str, Any]:
+    if not isinstance(line, LineData):
+        raise OrderDataError("An order's lines must be LineData.")
+    if not isinstance(line.name, str) or not 0 < len(line.name.strip()) <= 5000:
+        raise OrderDataError("A line's name must have 1 to 5000 characters.")
+    if isinstance(line.quantity, bool) or not isinstance(line.quantity, int) or not 1 <= line.quantity <= 999_999:
+        raise OrderDataError("A line's quantity must be a whole number from 1 to 999999.")
+    money.check_minor(line.unit_amount_minor, currency)
+    if line.image_url and not line.image_url.startswith(("https://", "http://")):
+        raise OrderDataError("A line's image_url must be absolute.")
+    return {name: getattr(line, name) for name in LINE_FIELDS}
+
+
+def _columns(content: OrderData, host_row: models.Model | None, metadata: dict[str, str]) -> dict[str, Any]:
+    currency = money.get_currency(content.currency)
+    goods = [{name: getattr(line, name) for name in LINE_FIELDS} for line in content.lines]
+    digest = hashlib.sha256(json.dumps([currency, goods], sort_keys=True).encode()).hexdigest()
+    return {
+        "reference": content.reference,
+        "currency": currency,
+        "content_hash": digest,
+        "subtotal_minor": sum(line.unit_amount_minor * line.quantity for line in content.lines),
+        "user": content.user if getattr(content.user, "pk", None) else None,
+        "email": content.email,
+        "locale": content.locale,
+        "metadata": metadata,
+        "source_type": host_row and ContentType.objects.get_for_model(host_row, for_concrete_model=False),
+        "source_id": str(host_row.pk) if host_row is not None else "",
+    }
+
+
+def _lock(reference: str) -> Order | None:
+    return Order.objects.select_for_update().filter(reference=reference).first()
+
+
+def _create(values: dict[str, Any], lines: list[dict[str, Any]]) -> Order:
+    order = Order.objects.create(**values)
+    _write_lines(order, lines)
+    return order
+
+
+def _revise(order: Order, values: dict[str, Any], lines: list[dict[str, Any]]) -> Order:
+    if (order.source_type_id, order.source_id) != (getattr(values["source_type"], "pk", None), values["source_id"]):
+        raise OrderDataError("Another order has been placed under this reference.")
+    is_same = order.content_hash == values["content_hash"]
+    if order.status != OrderStatus.UNPAID:
+        if is_same:
+            return order
+        raise OrderChangedError("The order's lines or currency changed after its payment began or it was canceled.")
+    changed = [name for name, value in values.items() if getattr(order, name) != value]
+    if changed:
+        for name in changed:
+            setattr(order, name, values[name])
+        if not is_same:
+            order.revision += 1
+        order.save(update_fields=[*changed, "revision", "updated_at"])
+    if not is_same:
+        order.lines.all().delete()
+        _write_lines(order, lines)
+    return order
+
+
+def _write_lines(order: Order, lines: list[dict[str, Any]]) -> None:
+    OrderLine.objects.bulk_create(
+        OrderLine(order=order, position=position, **line) for position, line in enumerate(lines, start=1)
+    )

@@ -1,0 +1,104 @@
+"""Brings Stripe's facts onto orders on request: sync, capture, accept, and what is owed to the host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django_checkout import facts, gateway, ledger, money
+from django_checkout.exceptions import CaptureError
+from django_checkout.ledger.announcements import tell_owed as _tell_owed
+from django_checkout.models import CheckoutSession, Order, Payment
+from django_checkout.services.placing import get_order
+from django_checkout.states import OrderStatus, SessionStatus
+from django_checkout.values import Fact
+
+
+def sync(order: Any) -> Order:
+    """Read an order (or one ``CheckoutSession``) from Stripe and apply what it says; return our order.
+
+    A session costs one call. An order costs one per session that could still matter and, once money has moved, one
+    for its refunds and one for its disputes. Must run outside transactions.
+
+    Raises:
+        StripeUnavailableError: try again.
+        StripeRefusedError: Stripe does not know the session, or the key may not read it.
+    """
+    if isinstance(order, CheckoutSession):
+        read_session(order)
+        return Order.objects.get(pk=order.order_id)
+    ours = get_order(order)
+    for session in ours.sessions.exclude(stripe_id=None).exclude(status=SessionStatus.EXPIRED):
+        read_session(session)
+    for payment in ours.payments.filter(captured_minor__gt=0, stripe_id__startswith="pi_"):
+        read_refunds_and_disputes(payment)
+    ours.refresh_from_db()
+    return ours
+
+
+def read_session(session: CheckoutSession) -> None:
+    """Read one session, with its payment, and apply it."""
+    apply_facts(gateway.retrieve_session(session.stripe_id or ""))
+
+
+def read_refunds_and_disputes(payment: Payment) -> None:
+    """Read every refund and dispute of a payment and apply them."""
+    for refund in gateway.list_refunds(payment_intent_id=payment.stripe_id):
+        apply_facts([refund])
+    for dispute in gateway.list_disputes(payment.stripe_id):
+        # The list only tells which there are: a numbered read of each decides.
+        dispute_id = facts.find_id(dispute, "id")
+        ticket = ledger.in_transaction(lambda dispute_id=dispute_id: ledger.take_ticket(dispute_id))
+        latest = gateway.retrieve_object("charge.dispute", dispute_id)
+        apply_facts([facts.read_dispute(latest, ticket=ticket)])
+
+
+def apply_facts(said: Sequence[Fact]) -> Order | None:
+    """Apply facts in a transaction of their own."""
+    return ledger.in_transaction(lambda: ledger.apply(said))
+
+
+def capture(order: Any, amount_minor: int | None = None) -> Order:
+    """Take authorised money, all of it or ``amount_minor``; the rest of the authorisation is released.
+
+    Must run outside transactions.
+
+    Raises:
+        CaptureError: nothing is authorised, or less than that.
+        MoneyError: not an amount in this currency.
+        StripeUnavailableError: try again; it cannot capture twice.
+    """
+    ours = get_order(order)
+    session = next((row for row in ours.sessions.filter(is_manual_capture=True) if _is_authorized(row)), None)
+    if ours.status != OrderStatus.AUTHORIZED or session is None or session.payment is None:
+        raise CaptureError(f"The order is {ours.status}; there is nothing to capture.")
+    authorized = session.amount_total_minor or session.payment.amount_minor
+    if amount_minor is not None:
+        money.check_minor(amount_minor, ours.currency)
+        if not 0 < amount_minor <= authorized:
+            raise CaptureError(f"{authorized} minor units are authorised.")
+    fact = gateway.capture_payment(
+        session.payment.stripe_id, amount_minor, idempotency_key=f"{session.uuid}-capture-{amount_minor or authorized}"
+    )
+    apply_facts([fact])
+    ours.refresh_from_db()
+    return ours
+
+
+def accept(order: Any, note: str, *, by: Any = None) -> Order:
+    """Resolve what needs attention on an order and release an ``order_paid`` that was withheld.
+
+    Raises:
+        AcceptError: nothing needs attention.
+    """
+    ours = get_order(order)
+    return ledger.in_transaction(lambda: ledger.accept(ledger.lock_order(pk=ours.pk), note=note, by=by))
+
+
+def tell_owed(order: Order) -> int:
+    """Try again what is owed to the host about this order; return how many announcements were told."""
+    return ledger.in_transaction(lambda: _tell_owed(ledger.lock_order(pk=order.pk).order))
+
+
+def _is_authorized(session: CheckoutSession) -> bool:
+    return session.status == SessionStatus.COMPLETE and session.payment_id is not None

@@ -1,0 +1,121 @@
+"""Does what is owed: events that wait, announcements a receiver refused, requests that Stripe never answered.
+
+Everything here is safe to run at any time, twice, by several workers at once, and to be killed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from django_checkout import inbox, ledger, services
+from django_checkout.conf import conf
+from django_checkout.exceptions import CheckoutError, EventBusyError
+from django_checkout.models import Announcement, CheckoutSession, Order, Refund, WebhookEvent
+from django_checkout.models.events import EventState
+from django_checkout.models.news import AnnouncementState
+from django_checkout.states import RefundStatus, SessionStatus
+
+logger = logging.getLogger("django_checkout")
+
+#: A session that should have ended this long ago without our hearing of it is read from Stripe.
+STALE_OPEN_SECONDS = 600
+
+
+def sweep(*, limit: int = 1000, now: datetime | None = None) -> Counter[str]:
+    """Do what is owed, up to ``limit`` of each kind; return how many of each kind were seen and failed."""
+    now = now or timezone.now()
+    report: Counter[str] = Counter()
+    report["events"] = process_due_events(limit=limit, now=now, report=report)
+    _tell_owed(report, limit, now)
+    _fail_unanswered_sessions(report, limit, now)
+    _finish_refunds(report, limit, now)
+    _read_stale_sessions(report, limit, now)
+    return report
+
+
+def process_due_events(*, limit: int, now: datetime | None = None, report: Counter[str] | None = None) -> int:
+    """Process events that wait, oldest first; a failing one is kept and does not stop the others."""
+    seen = 0
+    for row in inbox.due(now=now, limit=limit):
+        seen += 1
+        try:
+            inbox.process(row)
+        except EventBusyError:
+            continue
+        except Exception:
+            # inbox has recorded and logged it.
+            if report is not None:
+                report["events_failed"] += 1
+    return seen
+
+
+def _tell_owed(report: Counter[str], limit: int, now: datetime) -> None:
+    owed = Announcement.objects.filter(state=AnnouncementState.OWED, next_attempt_at__lte=now)
+    for order_pk in dict.fromkeys(owed.order_by("next_attempt_at").values_list("order_id", flat=True)[:limit]):
+        report["orders_owed"] += 1
+        report["announcements_told"] += services.tell_owed(Order.objects.get(pk=order_pk))
+
+
+def _fail_unanswered_sessions(report: Counter[str], limit: int, now: datetime) -> None:
+    rows = CheckoutSession.objects.filter(status=SessionStatus.CREATING, expires_at__lte=now)
+    for pk, order_pk in rows.values_list("pk", "order_id")[:limit]:
+
+        def work(pk: int = pk, order_pk: int = order_pk) -> None:
+            locked = ledger.lock_order(pk=order_pk)
+            session = next(row for row in locked.sessions if row.pk == pk)
+            if session.status == SessionStatus.CREATING:
+                ledger.fail_session(session, error_code="no_answer", error_message="Stripe never answered.")
+
+        ledger.in_transaction(work)
+        report["sessions_failed"] += 1
+
+
+def _finish_refunds(report: Counter[str], limit: int, now: datetime) -> None:
+    rows = Refund.objects.filter(status=RefundStatus.CREATING, is_ours=True)
+    unanswered = rows.filter(leased_until=None) | rows.filter(leased_until__lte=now)
+    for row in unanswered.select_related("payment__order").order_by("pk")[:limit]:
+        report["refunds_unanswered"] += 1
+        _attempt(report, "refunds_failed", lambda row=row: services.resume_refund(row))
+
+
+def _read_stale_sessions(report: Counter[str], limit: int, now: datetime) -> None:
+    overdue = now - timedelta(seconds=STALE_OPEN_SECONDS)
+    rows = CheckoutSession.objects.filter(
+        status=SessionStatus.OPEN, expires_at__lte=overdue, livemode=conf.livemode
+    ).exclude(stripe_id=None)
+    for session in rows.order_by("expires_at")[:limit]:
+        report["sessions_stale"] += 1
+        _attempt(report, "sessions_unread", lambda session=session: services.sync(session))
+
+
+def _attempt(report: Counter[str], failure: str, work: object) -> None:
+    assert callable(work)  # noqa: S101  # narrows for the type checker
+    try:
+        work()
+    except CheckoutError as error:
+        report[failure] += 1
+        logger.warning("sweep_failed kind=%s code=%s", failure, error.code)
+
+
+def health(*, now: datetime | None = None) -> dict[str, Any]:
+    """Return how much waits or fails right now: counts and ages in seconds, no ids, no secrets."""
+    now = now or timezone.now()
+    events = WebhookEvent.objects
+    waiting = events.filter(state__in=(EventState.RECEIVED, EventState.PROCESSING))
+    last = events.order_by("-pk").values_list("received_at", flat=True).first()
+    oldest = waiting.order_by("pk").values_list("received_at", flat=True).first()
+    failed = events.filter(state=EventState.FAILED).count()
+    owed = Announcement.objects.filter(state=AnnouncementState.OWED, attempts__gt=0).count()
+    return {
+        "ok": not failed and not owed and (oldest is None or now - oldest < timedelta(seconds=STALE_OPEN_SECONDS)),
+        "last_event_seconds": None if last is None else int((now - last).total_seconds()),
+        "oldest_waiting_seconds": None if oldest is None else int((now - oldest).total_seconds()),
+        "events_waiting": waiting.count(),
+        "events_failed": failed,
+        "announcements_owed": owed,
+    }

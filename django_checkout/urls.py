@@ -1,0 +1,18 @@
+"""The URLs of the app: ``path("checkout/", include("django_checkout.urls"))``."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from django_checkout import views
+
+app_name = "django_checkout"
+
+urlpatterns = [
+    path("start/<str:token>/", views.start, name="start"),
+    path("pay/<str:token>/", views.pay, name="pay"),
+    path("return/<str:token>/", views.return_, name="return"),
+    path("status/<str:token>/", views.status, name="status"),
+    path("webhook/", views.webhook, name="webhook"),
+    path("health/", views.health, name="health"),
+]

@@ -1,0 +1,212 @@
+"""The pages and endpoints that a browser or Stripe meets: parse, call one service, render. No rule lives here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_GET, require_POST
+
+from django_checkout import access, ledger, services, webhooks
+from django_checkout.adapters import get_adapter
+from django_checkout.csp import set_page_policy
+from django_checkout.exceptions import (
+    CheckoutError,
+    OrderNotFoundError,
+    OrderNotPayableError,
+    SessionNotFoundError,
+    SignatureError,
+)
+from django_checkout.models import CheckoutSession, Order
+from django_checkout.states import OrderStatus, SessionStatus
+from django_checkout.tokens import Purpose, make_token
+
+logger = logging.getLogger("django_checkout")
+
+#: The return page reads a session from Stripe at most this often, in seconds.
+READ_INTERVAL_SECONDS = 5
+
+View = Callable[..., HttpResponse]
+
+
+class SeeOther(HttpResponseRedirect):
+    """303: the answer to a POST is elsewhere, to be fetched with GET (RFC 9110, 15.4.4)."""
+
+    status_code = 303
+
+
+def _page(view: View) -> View:
+    """A page of ours: never cached, under our policy, and not told to the next site."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            response = view(request, *args, **kwargs)
+        except (OrderNotFoundError, SessionNotFoundError) as error:
+            raise Http404 from error
+        response.headers.setdefault("Referrer-Policy", "same-origin")
+        return set_page_policy(response)
+
+    return never_cache(wrapped)
+
+
+@require_GET
+@_page
+def pay(request: HttpRequest, token: str) -> HttpResponse:
+    """Show what is to be paid, with the button that starts paying: where payment links in e-mails lead."""
+    order = access.get_order(request, token, Purpose.PAY)
+    return _render_pay(request, order, token)
+
+
+@require_POST
+@_page
+def start(request: HttpRequest, token: str) -> HttpResponse:
+    """Start paying: 303 to Stripe's page, or to the order's status where it cannot be paid (again)."""
+    order = access.get_order(request, token, Purpose.PAY)
+    ui_mode = request.POST.get("ui_mode") or None
+    try:
+        session = services.start(order.source or order, ui_mode=ui_mode, request=request)
+    except OrderNotPayableError:
+        return SeeOther(_status_page(order))
+    except CheckoutError as error:
+        logger.warning("start_failed order=%s code=%s", order.reference, error.code)
+        return _render_pay(request, order, token, error=error)
+    if session.url:
+        return SeeOther(session.url)
+    return SeeOther(reverse("django_checkout:pay", args=[token]))
+
+
+@require_GET
+@_page
+def return_(request: HttpRequest, token: str) -> HttpResponse:
+    """Show how the payment went, reading it from Stripe if that is faster than the webhook; no personal data."""
+    order = access.get_order(request, token, Purpose.STATUS)
+    session = _session_of(order, request.GET.get("session_id"))
+    order = _catch_up(order, session)
+    return _render_status(request, order, session, token)
+
+
+@require_GET
+@_page
+def status(request: HttpRequest, token: str) -> HttpResponse:
+    """Say the order's status as JSON, for the return page's own polling."""
+    order = access.get_order(request, token, Purpose.STATUS)
+    session = _session_of(order, request.GET.get("session_id"))
+    order = _catch_up(order, session)
+    return JsonResponse({"status": order.status, "outcome": _outcome(order, session)})
+
+
+@csrf_exempt
+@require_POST
+@sensitive_variables()
+def webhook(request: HttpRequest) -> HttpResponse:
+    """Take a delivery of Stripe's: 200 once its effects are committed, 400 if Stripe did not sign it, else 5xx.
+
+    A body is read only up to CHECKOUT_WEBHOOK_MAX_BYTES. Any answer but 2xx makes Stripe deliver again.
+    """
+    try:
+        webhooks.accept(webhooks.read_body(request), request.headers.get("Stripe-Signature", ""))
+    except SignatureError as error:
+        logger.warning("webhook_refused reason=%s", error)
+        return HttpResponse(status=error.http_status)
+    except CheckoutError as error:
+        return HttpResponse(status=max(error.http_status, 500))
+    except Exception:
+        # inbox has recorded and logged it.
+        return HttpResponse(status=500)
+    return HttpResponse(status=200)
+
+
+@require_GET
+@never_cache
+def health(request: HttpRequest) -> HttpResponse:
+    """Say how much waits, for monitors: counts only, no ids; 503 while events or announcements fail."""
+    report = webhooks.health()
+    return JsonResponse(report, status=200 if report["ok"] else 503)
+
+
+def _session_of(order: Order, session_id: str | None) -> CheckoutSession | None:
+    """Return the session that the URL names, if it is this order's; the latest where it names none."""
+    if not session_id:
+        return order.sessions.first()
+    session = order.sessions.filter(stripe_id=session_id).first()
+    if session is None:
+        raise SessionNotFoundError("The session is not one of this order's.")
+    return session
+
+
+def _catch_up(order: Order, session: CheckoutSession | None) -> Order:
+    """Read the session from Stripe if it may have moved and nobody has read it just now."""
+    waits = order.status in (OrderStatus.UNPAID, OrderStatus.PENDING)
+    if session is None or not session.stripe_id or not waits or session.status == SessionStatus.EXPIRED:
+        return order
+    if not ledger.mark_synced(session.pk, now=timezone.now(), min_age_seconds=READ_INTERVAL_SECONDS):
+        return order
+    try:
+        order = services.sync(session)
+    except CheckoutError as error:
+        logger.warning("return_read_failed order=%s code=%s", order.reference, error.code)
+        return order
+    session.refresh_from_db()
+    return order
+
+
+def _outcome(order: Order, session: CheckoutSession | None) -> str:
+    """Return what the shopper should read: paid, processing, failed, expired, canceled, open or refunded."""
+    if order.status in (OrderStatus.PAID, OrderStatus.PARTIALLY_REFUNDED):
+        return "paid"
+    if order.status in (OrderStatus.PENDING, OrderStatus.AUTHORIZED):
+        return "processing" if order.status == OrderStatus.PENDING else "authorized"
+    if order.status in (OrderStatus.REFUNDED, OrderStatus.CANCELED):
+        return str(order.status)
+    if session is not None and session.status == SessionStatus.EXPIRED:
+        return "expired"
+    if session is not None and session.status == SessionStatus.COMPLETE:
+        return "failed"
+    return "open"
+
+
+def _status_page(order: Order) -> str:
+    return reverse("django_checkout:return", args=[make_token(order.pk, Purpose.STATUS)])
+
+
+def _render_pay(request: HttpRequest, order: Order, token: str, error: CheckoutError | None = None) -> HttpResponse:
+    context = {
+        "order": order,
+        "lines": order.lines.all(),
+        "can_pay": order.status == OrderStatus.UNPAID,
+        "start_url": reverse("django_checkout:start", args=[token]),
+        "status_url": _status_page(order),
+        "host_url": get_adapter().return_url(order.source) if order.source is not None else "",
+        "error_message": error.user_message if error else "",
+    }
+    response = render(request, "django_checkout/pay.html", context, status=error.http_status if error else 200)
+    if error is not None and error.http_status == 503:
+        response["Retry-After"] = "5"
+    return response
+
+
+def _render_status(request: HttpRequest, order: Order, session: CheckoutSession | None, token: str) -> HttpResponse:
+    outcome = _outcome(order, session)
+    query = f"?session_id={session.stripe_id}" if session is not None and session.stripe_id else ""
+    context = {
+        "order": order,
+        "outcome": outcome,
+        "is_waiting": outcome in ("processing", "open"),
+        "can_retry": order.status == OrderStatus.UNPAID,
+        "poll_url": reverse("django_checkout:status", args=[token]) + query,
+        "pay_url": reverse("django_checkout:pay", args=[make_token(order.pk, Purpose.PAY)]),
+        "host_url": get_adapter().return_url(order.source) if order.source is not None else "",
+        "title": _("Your payment"),
+    }
+    return render(request, "django_checkout/return.html", context)
