@@ -28,7 +28,7 @@ def can_see(request: HttpRequest, order: Order) -> bool:
 
 def get_visible_order(request: HttpRequest, number: str) -> Order:
     """Return the order; raise Http404 alike for one that is not there and for one of somebody else."""
-    order = Order.objects.filter(number=number).first()
+    order = Order.objects.filter(number=number).prefetch_related("lines__product").first()
     if order is None or not can_see(request, order):
         raise Http404
     return order

@@ -99,13 +99,13 @@ class Purchase:
 
     def fill_cart(self) -> None:
         self.shopper.get("/")
-        product = self.shopper.page.find("li", **{"class": "product-card"})
+        product = self.shopper.page.find_class("product-card")
         link = product.find("a") if product else None
         if link is None:
             raise StepError("The catalogue shows no product.")
         self.shopper.get(link.attributes["href"])
         self.shopper.submit(self.shopper.form("/cart/add/"), quantity="2")
-        if self.shopper.page.find("li", **{"class": "line"}) is None:
+        if self.shopper.page.find_class("line") is None:
             raise StepError("The cart is empty.")
 
     def check_out(self) -> None:
@@ -127,14 +127,13 @@ class Purchase:
 
     def come_back(self) -> None:
         def paid() -> bool:
-            status = self.shopper.get(self.shopper.url).find("*", **{"data-status": "paid"})
-            return status is not None
+            return self.shopper.get(self.shopper.url).find_class("checkout-outcome-paid") is not None
 
         _wait_for(paid, f"{self.shopper.url} does not say paid")
 
     def see_order(self) -> None:
         self.shopper.get(f"/orders/{self.number}/")
-        badge = self.shopper.page.find("span", **{"class": "badge paid"})
+        badge = self.shopper.page.find_class("paid")
         if badge is None:
             raise StepError(f"{self.shopper.url} does not show the order as paid.")
 

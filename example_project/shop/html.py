@@ -31,6 +31,11 @@ class Element:
     def find(self, tag: str, **attributes: str) -> Element | None:
         return next(iter(self.find_all(tag, **attributes)), None)
 
+    def find_class(self, name: str) -> Element | None:
+        """Return the first element below with this class."""
+        elements = self.find_all("*")
+        return next((found for found in elements if name in found.attributes.get("class", "").split()), None)
+
     @property
     def text(self) -> str:
         """What a reader sees, with white space as a browser shows it."""

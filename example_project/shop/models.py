@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Sum
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -106,9 +105,8 @@ class Order(models.Model):
 
     @property
     def total(self) -> Decimal:
-        """The sum of the lines, in the order's currency."""
-        total: Decimal | None = self.lines.aggregate(total=Sum(F("unit_price") * F("quantity")))["total"]
-        return total or Decimal(0)
+        """The sum of the lines, in the order's currency; prefetch `lines` where several orders are shown."""
+        return sum((line.total for line in self.lines.all()), Decimal(0))
 
     @property
     def is_payable(self) -> bool:

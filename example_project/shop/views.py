@@ -92,7 +92,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
         messages.info(request, _("Your cart is empty."))
         return SeeOther(reverse("shop:cart"))
     started = visitor_cart.find_order() or Order(name=_known_name(request), email=_known_email(request))
-    form = CheckoutForm(request.POST or None, instance=started)
+    form = CheckoutForm(request.POST if request.method == "POST" else None, instance=started)
     if request.method == "POST" and form.is_valid():
         order = place_order(request, visitor_cart, form.save(commit=False))
         return SeeOther(reverse("shop:pay", args=[order.number]))

@@ -34,8 +34,8 @@ def pay_with(page: Page, number: str) -> None:
 def expect_paid(page: Page) -> None:
     """See the return page say paid, and the shop's own order page too."""
     expect(page).to_have_url(re.compile("/checkout/return/"))
-    expect(page.locator("[data-status=paid]")).to_be_visible()
-    page.get_by_role("main").get_by_role("link").first.click()
+    expect(page.locator(".checkout-outcome-paid")).to_be_visible()
+    page.get_by_role("link", name="Go to your order").click()
     expect(page).to_have_url(re.compile("/orders/TS-"))
     expect(page.get_by_role("heading", name="Thank you, it is paid.")).to_be_visible()
 

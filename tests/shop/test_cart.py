@@ -55,6 +55,7 @@ def test_a_quantity_that_is_none_changes_nothing(visitor, shelf, quantity):
 def test_what_is_no_longer_sold_is_not_in_the_total(visitor, shelf):
     visitor.post("/cart/add/moon-teapot/")
     visitor.post("/cart/add/ripple-bowl/")
+    visitor.get("/cart/")
     Product.objects.filter(slug="moon-teapot").update(is_available=False)
 
     page = visitor.get("/cart/").content.decode()

@@ -102,5 +102,5 @@ def test_every_state_has_its_page(visitor, make_order, robin, state):
 
     page = visitor.get(order.get_absolute_url()).content.decode()
 
-    assert Order.State(state).label in page
+    assert str(Order.State(state).label) in page
     assert ("Pay now" in page) is (state == "new")

@@ -5,6 +5,8 @@ import runpy
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+import example_project.settings
+
 NAMES = (
     "ALLOWED_HOSTS",
     "CHECKOUT_BASE_URL",
@@ -36,7 +38,7 @@ def load(monkeypatch):
             monkeypatch.delenv(name, raising=False)
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        return runpy.run_module("example_project.settings")
+        return runpy.run_path(example_project.settings.__file__)
 
     return load
 
