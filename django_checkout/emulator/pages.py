@@ -19,13 +19,14 @@ from django_checkout.money import format_minor
 from . import cards
 from .messages import ApiError, Doc, Request, Response
 from .payment_form import PaymentForm
-from .resources import account, sessions
+from .resources import sessions
 
 if TYPE_CHECKING:
     from .emulator import Emulator
 
 _CODES = "AT AU BE BR CA CH DE DK ES FI FR GB IE IN IT JP MX NL NO NZ PL PT SE SG US"
 COUNTRIES = tuple(_CODES.split())
+COMMON_CARDS = 5
 ASSETS = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 
 
@@ -82,14 +83,14 @@ class Pages:
         if "update" in typed:
             return self._form(request, self._emulator.ship(session["id"], form.values["shipping_rate"]), form)
         if not form.check(session, self._emulator.clock.now()):
-            return self._form(request, session, form, status=422)
+            return self._form(request, session, form)
         outcome = self._emulator.submit(session["id"], form)
         if outcome.is_complete:
             self._emulator.wait_until_acknowledged(session["id"])
             return redirect(outcome.redirect_url or self._url(request, session))
         if outcome.status == "requires_action":
             return redirect(outcome.redirect_url or self._url(request, session))
-        return self._form(request, session, form, decline=outcome.message, status=402)
+        return self._form(request, session, form, decline=outcome.message)
 
     def _authenticate(self, request: Request, session: Doc, typed: dict[str, str]) -> Response:
         if request.method != "POST":
@@ -98,23 +99,22 @@ class Pages:
         if outcome.is_complete:
             self._emulator.wait_until_acknowledged(session["id"])
             return redirect(outcome.redirect_url or self._url(request, session))
-        return self._form(request, session, PaymentForm.of(session), decline=outcome.message, status=402)
+        return self._form(request, session, PaymentForm.of(session), decline=outcome.message)
 
-    def _form(
-        self, request: Request, session: Doc, form: PaymentForm, *, decline: str = "", status: int = 200
-    ) -> Response:
+    def _form(self, request: Request, session: Doc, form: PaymentForm, *, decline: str = "") -> Response:
         allowed = (session["shipping_address_collection"] or {}).get("allowed_countries", [])
         context = {
             "form": form,
             "decline": decline,
-            "test_cards": cards.CARDS,
+            "common_cards": cards.CARDS[:COMMON_CARDS],
+            "other_cards": cards.CARDS[COMMON_CARDS:],
             "bank_accounts": cards.BANK_ACCOUNTS if session["currency"] in cards.DELAYED_METHODS else (),
             "bank_method": cards.DELAYED_METHODS.get(session["currency"], "").replace("_", " "),
             "countries": country_names(COUNTRIES),
             "shipping_countries": country_names(allowed),
             "rates": self._rates(session),
         }
-        return self._render(request, session, "pay.html", context, status=status)
+        return self._render(request, session, "pay.html", context)
 
     def _rates(self, session: Doc) -> list[Doc]:
         return [
@@ -137,7 +137,6 @@ class Pages:
             "base_url": urlsplit(request.base_url).path,
             "language": translation.get_language() or "en",
             "direction": "rtl" if translation.get_language_bidi() else "ltr",
-            "shop_name": account.NAME,
             **shown,
             **context,
         }
@@ -151,6 +150,7 @@ class Pages:
         total = session["amount_total"]
         return {
             "session": session,
+            "shop_name": session["_params"].get("branding_settings", {}).get("display_name", ""),
             "token": self._token(session),
             "total": self._money(total, session) if total is not None else "",
             "subtotal": self._money(session["amount_subtotal"] or 0, session),

@@ -121,7 +121,6 @@ def _recurring(params: Doc) -> Doc:
         "interval_count": params.get("interval_count", 1),
         "meter": params.get("meter"),
         "usage_type": params.get("usage_type", "licensed"),
-        "trial_period_days": None,
     }
 
 

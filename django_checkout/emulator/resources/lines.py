@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..ids import new_id
-from ..messages import ApiError, Doc, without_hidden
+from ..messages import ApiError, Doc, missing_object, without_hidden
 from ..world import World
 from .catalog import inside, line_amount, missing, new_price, one_of
 
@@ -38,6 +38,8 @@ def new_line(world: World, params: Doc, param: str) -> Doc:
             raise ApiError(f"The price specified is inactive: {price['id']}", param=inside(param, "price"))
     else:
         raise missing(inside(param, "price"))
+    if params.get("tax_rates"):
+        raise missing_object("tax_rate", params["tax_rates"][0], inside(param, "tax_rates"))
     product = world.get("product", price["product"])
     line: Doc = {
         "id": new_id("item"),

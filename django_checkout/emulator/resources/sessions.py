@@ -7,9 +7,10 @@ import re
 from ..calls import Call, list_objects, list_values, merged_metadata
 from ..currencies import check_charge_amount, check_currency
 from ..ids import random_text
-from ..messages import ApiError, Doc, StateError
+from ..messages import ApiError, Doc, StateError, missing_object
 from ..world import World
 from . import lines
+from .account import NAME
 from .session_rules import ELEMENTS, EMBEDDED, HOSTED, check_session, life_seconds
 from .shipping import chosen_cost, offered
 
@@ -30,7 +31,7 @@ ECHOED = (
     "success_url",
 )
 #: Repeated too, where they came at all; Stripe leaves them out otherwise.
-ECHOED_IF_SENT = ("return_url", "excluded_payment_method_types", "name_collection")
+ECHOED_IF_SENT = ("return_url", "excluded_payment_method_types")
 
 
 def create(call: Call) -> Doc:
@@ -45,10 +46,16 @@ def new_session(world: World, params: Doc, base_url: str, **overrides: object) -
     life = life_seconds(params, world.clock)
     if "customer" in params:
         world.get("customer", params["customer"], "customer")
+    for discount in params.get("discounts", []):
+        kind, object_id = next(iter(discount.items()))
+        raise missing_object(kind, object_id, f"discounts[0][{kind}]")
     items = lines.new_lines(world, params["line_items"], mode) if mode != "setup" else []
     session = world.new(KIND, **_defaults(params, mode, ui_mode))
     session.update({name: params.get(name) for name in ECHOED})
     session.update({name: params[name] for name in ECHOED_IF_SENT if name in params})
+    if "name_collection" in params:
+        kinds = params["name_collection"]
+        session["name_collection"] = {kind: {"optional": False, **sent} for kind, sent in kinds.items()}
     session["expires_at"] = params.get("expires_at", session["created"] + life)
     session["url"] = f"{base_url}/pay/{session['id']}" if ui_mode == HOSTED else None
     if ui_mode != HOSTED:
@@ -123,6 +130,7 @@ def _defaults(params: Doc, mode: str, ui_mode: str) -> Doc:
             "provider": "stripe" if tax["enabled"] else None,
             "status": "requires_location_inputs" if tax["enabled"] else None,
         },
+        **({"branding_settings": _branding(params.get("branding_settings", {}))} if ui_mode != ELEMENTS else {}),
         "client_secret": None,
         "collected_information": None,
         "consent": {"promotions": None, "terms_of_service": None} if "consent_collection" in params else None,
@@ -171,6 +179,17 @@ def _defaults(params: Doc, mode: str, ui_mode: str) -> Doc:
 def _recovery(params: Doc) -> Doc:
     allow = params.get("allow_promotion_codes", False)
     return {"allow_promotion_codes": allow, "enabled": params["enabled"], "expires_at": None, "url": None}
+
+
+def _branding(params: Doc) -> Doc:
+    defaults = {
+        "background_color": "#ffffff",
+        "border_style": "rounded",
+        "button_color": "#0074d4",
+        "display_name": NAME,
+        "font_family": "default",
+    }
+    return {**defaults, "icon": None, "logo": None, **{name: value for name, value in params.items() if value}}
 
 
 def _consent_collection(params: Doc | None) -> Doc | None:
