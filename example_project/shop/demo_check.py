@@ -17,7 +17,6 @@ from typing import Any, NoReturn, TextIO, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from django.conf import settings
 from django.core.management import CommandError
 
 from example_project.shop.html import Element, parse
@@ -25,6 +24,8 @@ from example_project.shop.management.commands.demo import ADMIN, HOST, PASSWORD
 
 T = TypeVar("T")
 
+#: The folder of manage.py.
+ROOT = Path(__file__).resolve().parents[2]
 CARD = {"number": "4242 4242 4242 4242", "expiry": "12 / 34", "cvc": "123"}
 START_SECONDS = 40
 WAIT_SECONDS = 15
@@ -218,11 +219,11 @@ def _environment(base_url: str, folder: Path) -> dict[str, str]:
 @contextmanager
 def served(base_url: str, folder: Path, log: Path) -> Iterator[None]:
     """Serve the demo from a child process until the block ends, however it ends."""
-    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo", "--until-stdin-closes"]
+    command = [sys.executable, str(ROOT / "manage.py"), "demo", "--until-stdin-closes"]
     with log.open("wb") as output:
         server = subprocess.Popen(  # noqa: S603 (our own command)
             [*command, "--port", base_url.rpartition(":")[2]],
-            cwd=settings.BASE_DIR,
+            cwd=ROOT,
             env=_environment(base_url, folder),
             stdin=subprocess.PIPE,
             stdout=output,

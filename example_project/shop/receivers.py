@@ -7,11 +7,12 @@ failed may simply run again.
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import partial, wraps
 from typing import Any
 
 from django.db import transaction
-from django.dispatch import receiver
+from django.dispatch import Signal
 from django.utils import timezone
 
 from django_checkout import signals
@@ -19,6 +20,21 @@ from example_project.shop import mail
 from example_project.shop.models import Order
 
 State = Order.State
+
+
+def _on(signal: Signal) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Connect a receiver to news of this shop's orders; a site may sell other things as well."""
+
+    def connect(hear: Callable[..., None]) -> Callable[..., None]:
+        @wraps(hear)
+        def hear_of_ours(source: Any, **kwargs: Any) -> None:
+            if isinstance(source, Order):
+                hear(source=source, **kwargs)
+
+        signal.connect(hear_of_ours, weak=False)
+        return hear_of_ours
+
+    return connect
 
 
 def _locked(source: Order) -> Order:
@@ -31,7 +47,7 @@ def _move(order: Order, state: str, *fields: str) -> None:
     order.save(update_fields=["state", *fields])
 
 
-@receiver(signals.order_pending)
+@_on(signals.order_pending)
 def on_order_pending(source: Order, **kwargs: Any) -> None:
     """A bank transfer or the like is on its way."""
     order = _locked(source)
@@ -39,7 +55,7 @@ def on_order_pending(source: Order, **kwargs: Any) -> None:
         _move(order, State.PROCESSING)
 
 
-@receiver(signals.order_payment_failed)
+@_on(signals.order_payment_failed)
 def on_order_payment_failed(source: Order, **kwargs: Any) -> None:
     """It did not arrive; the buyer may pay in another way."""
     order = _locked(source)
@@ -47,7 +63,7 @@ def on_order_payment_failed(source: Order, **kwargs: Any) -> None:
         _move(order, State.NEW)
 
 
-@receiver(signals.order_paid)
+@_on(signals.order_paid)
 def on_order_paid(source: Order, **kwargs: Any) -> None:
     """Mark the order paid and send the confirmation."""
     order = _locked(source)
@@ -57,7 +73,7 @@ def on_order_paid(source: Order, **kwargs: Any) -> None:
         transaction.on_commit(partial(mail.send_confirmation, order), robust=True)
 
 
-@receiver(signals.order_refunded)
+@_on(signals.order_refunded)
 def on_order_refunded(order: Any, source: Order, amount_minor: int, **kwargs: Any) -> None:
     """Mark the order refunded, in part or whole, and say so."""
     shop_order = _locked(source)
@@ -65,7 +81,7 @@ def on_order_refunded(order: Any, source: Order, amount_minor: int, **kwargs: An
     transaction.on_commit(partial(mail.send_refund_notice, shop_order, amount_minor), robust=True)
 
 
-@receiver(signals.order_canceled)
+@_on(signals.order_canceled)
 def on_order_canceled(source: Order, **kwargs: Any) -> None:
     """Take the order off the bench."""
     order = _locked(source)
