@@ -1,0 +1,68 @@
+"""Puts an emulator under the real ``stripe`` library and posts its signed events to the real webhook view."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from django.http import HttpResponse
+from django.test import Client, override_settings
+from django.urls import reverse
+
+from django_checkout import gateway
+from django_checkout.conf import conf
+from django_checkout.emulator import Attempt, Emulator, EmulatorAdapter, signature_header
+
+#: The address under which the emulator is mounted: no such host exists, so nothing can leave the process.
+API_BASE = "http://stripe.emulator"
+
+
+@contextmanager
+def emulated_stripe(emulator: Emulator | None = None) -> Iterator[Emulator]:
+    """Let every call to Stripe reach an emulator in this process; yield it."""
+    emulator = emulator or Emulator(webhook_secret=conf.STRIPE_WEBHOOK_SECRETS[0])
+    session = gateway.http_session()
+    session.mount(API_BASE, EmulatorAdapter(emulator))
+    try:
+        with override_settings(STRIPE_API_BASE=API_BASE):
+            yield emulator
+    finally:
+        session.adapters.pop(API_BASE, None)
+        emulator.close()
+
+
+def deliver_events(emulator: Emulator, *, rounds: int = 1) -> list[Attempt]:
+    """Post every event that Stripe owes to the webhook view, signed, with CSRF checks on; return how it went.
+
+    What the view refuses stays owed and is posted again in the next round.
+    """
+    attempts: list[Attempt] = []
+    for _ in range(rounds):
+        attempts += emulator.deliver_to(_post)
+    return attempts
+
+
+def post_event(payload: bytes | Mapping[str, Any], signature: str | None = None) -> HttpResponse:
+    """Post a body to the webhook view; signed with the first of STRIPE_WEBHOOK_SECRETS unless a signature is given."""
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    header = sign(body) if signature is None else signature
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    response: HttpResponse = client.generic(
+        "POST",
+        reverse("django_checkout:webhook"),
+        data=body,
+        content_type="application/json",
+        headers={"Stripe-Signature": header},
+    )
+    return response
+
+
+def sign(body: bytes, *, secret: str | None = None, timestamp: int | None = None) -> str:
+    """Return the ``Stripe-Signature`` header for a body; ``timestamp`` in seconds since the epoch."""
+    return signature_header(body, secret or conf.STRIPE_WEBHOOK_SECRETS[0], timestamp)
+
+
+def _post(body: bytes, headers: Mapping[str, str]) -> int:
+    return post_event(body, headers["Stripe-Signature"]).status_code

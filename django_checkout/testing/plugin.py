@@ -1,0 +1,32 @@
+"""Fixtures for projects that use the app; found by pytest through the package's entry point.
+
+Nothing of Django is imported before a fixture is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from django_checkout.emulator import Attempt, Emulator
+
+
+@pytest.fixture
+def stripe_emulator() -> Iterator[Emulator]:
+    """A stateful Stripe in this process, under the real ``stripe`` library: ``stripe_emulator.pay(session_id)``."""
+    from django_checkout.testing.kit import emulated_stripe
+
+    with emulated_stripe() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def deliver_events(stripe_emulator: Emulator, db: Any) -> Callable[..., list[Attempt]]:
+    """Post what Stripe owes to the webhook view, signed: ``deliver_events()``."""
+    from django_checkout.testing.kit import deliver_events as deliver
+
+    return partial(deliver, stripe_emulator)
