@@ -85,7 +85,7 @@ class Chaos:
         self._add("duplicate", count, types)
 
     def delay(self, seconds: int, count: int = 1, *, types: str = "*") -> None:
-        """Deliver the next events of matching types only after ``seconds`` of the emulator's clock."""
+        """Deliver the next events of matching types only after ``seconds``; in process, by the next call."""
         self._add("delay", count, types, seconds)
 
     def reorder(self, order: Literal["", "reverse", "shuffle"] = "shuffle", *, seed: int = 0) -> None:

@@ -240,6 +240,11 @@ class Emulator:
         with self.store.transaction():
             self.outbox.record(delivery.id, status)
 
+    def resend(self, event_id: str) -> None:
+        """Owe an event again, as the dashboard's button does."""
+        with self.store.transaction():
+            self.outbox.resend(event_id)
+
     def deliver_to(self, post: Post) -> list[Attempt]:
         """Try everything pending once, as chaos wants it; ``post(body, headers)`` returns the status, or None.
 

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+import pytest
+import stripe
+
+from django_checkout.emulator import Emulator, signature_header
+
+from .conftest import API_VERSION, SECRET, MakeSession
+
+Paid = Callable[..., str]
+
+
+class Receiver:
+    """Takes webhooks as a site does: verifies, then answers."""
+
+    def __init__(self, status: int = 200) -> None:
+        self.status = status
+        self.received: list[stripe.Event] = []
+
+    def __call__(self, body: bytes, headers: Mapping[str, str]) -> int:
+        self.received.append(stripe.Webhook.construct_event(body, headers["Stripe-Signature"], SECRET))
+        return self.status
+
+    @property
+    def types(self) -> list[str]:
+        return [event.type for event in self.received]
+
+
+def test_an_event_is_a_snapshot_in_the_pinned_version(
+    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession
+) -> None:
+    session = make_session(metadata={"order_id": "A1"})
+    emulator.pay(session.id)
+    client.v1.checkout.sessions.update(session.id, {"metadata": {"order_id": "changed"}})
+
+    event = client.v1.events.list({"type": "checkout.session.completed"}).data[0]
+
+    assert event.api_version == API_VERSION
+    assert (event.livemode, event.pending_webhooks) == (False, 1)
+    assert event.data.object["metadata"]["order_id"] == "A1"
+    assert not any(key.startswith("_") for key in event.data.object.to_dict())
+
+
+def test_an_event_names_the_request_that_caused_it(
+    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession
+) -> None:
+    session = client.v1.checkout.sessions.expire(make_session().id, {}, {"idempotency_key": "key-1"})
+
+    event = client.v1.events.list().data[0]
+
+    assert event["request"]["id"] == session.last_response.headers["request-id"]  # type: ignore[union-attr]
+    assert event["request"]["idempotency_key"] == "key-1"
+
+
+def test_events_are_filtered_by_type_wildcard_and_delivery(
+    emulator: Emulator, client: stripe.StripeClient, paid: Paid
+) -> None:
+    paid()
+    emulator.deliver_to(lambda body, headers: 200 if b'"payment_intent.succeeded"' in body else 500)
+
+    def found(**params: object) -> set[str]:
+        return {event.type for event in client.v1.events.list(params).data}  # type: ignore[arg-type]
+
+    assert found(type="checkout.session.*") == {"checkout.session.completed"}
+    assert found(types=["charge.succeeded", "charge.failed"]) == {"charge.succeeded"}
+    assert found(type="nothing.*") == set()
+    assert found(delivery_success=True) == {"payment_intent.succeeded"}
+    assert "payment_intent.succeeded" not in found(delivery_success=False)
+    assert found(created={"gt": emulator.clock.now() + 60}) == set()
+
+
+def test_type_and_types_exclude_each_other(client: stripe.StripeClient) -> None:
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.events.list({"type": "charge.failed", "types": ["charge.failed"]})
+
+
+def test_deliveries_are_signed_so_that_stripes_library_accepts_them(emulator: Emulator, paid: Paid) -> None:
+    paid()
+    receiver = Receiver()
+
+    attempts = emulator.deliver_to(receiver)
+
+    assert receiver.types == [event["type"] for event in emulator.events()]
+    assert all(attempt.is_acknowledged for attempt in attempts)
+    assert emulator.pending_deliveries() == []
+    assert {event["pending_webhooks"] for event in emulator.events()} == {0}
+
+
+@pytest.mark.parametrize("status", [None, 301, 400, 500])
+def test_what_is_not_acknowledged_stays_pending(emulator: Emulator, paid: Paid, status: int | None) -> None:
+    paid()
+
+    emulator.deliver_to(lambda body, headers: status)
+
+    assert len(emulator.pending_deliveries()) == 5
+    assert all(delivery.attempts == 1 for delivery in emulator.pending_deliveries())
+
+
+def test_deliveries_can_be_posted_by_hand_in_any_order_and_twice(emulator: Emulator, paid: Paid) -> None:
+    paid()
+    receiver = Receiver()
+    deliveries = emulator.pending_deliveries()
+
+    for delivery in [*reversed(deliveries), deliveries[0]]:
+        receiver(delivery.body, delivery.headers)
+        emulator.acknowledge(delivery)
+
+    assert len(receiver.received) == 6
+    assert emulator.pending_deliveries() == []
+
+
+def test_a_signature_is_fresh_on_each_try_and_can_be_made_for_any_moment() -> None:
+    body = json.dumps({"id": "evt_1", "object": "event"}).encode()
+
+    header = signature_header(body, SECRET, 1_700_000_000)
+
+    assert header.startswith("t=1700000000,v1=")
+    with pytest.raises(stripe.SignatureVerificationError):
+        stripe.Webhook.construct_event(body, header, SECRET)
+    assert stripe.Webhook.construct_event(body, signature_header(body, SECRET), SECRET).id == "evt_1"
+
+
+def test_event_ids_tell_nothing_about_their_order(emulator: Emulator, paid: Paid) -> None:
+    for _ in range(5):
+        paid()
+
+    ids = [event["id"] for event in emulator.events()]
+    assert len(set(ids)) == len(ids) == 25
+    assert sorted(ids) != ids
+
+
+def test_an_endpoint_gets_what_it_asked_for_signed_with_its_own_secret(
+    emulator: Emulator, client: stripe.StripeClient, paid: Paid
+) -> None:
+    endpoint = client.v1.webhook_endpoints.create(
+        {"url": "https://shop.example.com/hook/", "enabled_events": ["checkout.session.completed"]}
+    )
+    paid()
+
+    mine = [delivery for delivery in emulator.pending_deliveries() if delivery.endpoint_id == endpoint.id]
+
+    assert [delivery.event_type for delivery in mine] == ["checkout.session.completed"]
+    event = stripe.Webhook.construct_event(mine[0].body, mine[0].signature, str(endpoint.secret))
+    assert event.pending_webhooks == 2
+
+
+def test_the_secret_of_an_endpoint_is_shown_once(client: stripe.StripeClient) -> None:
+    endpoint = client.v1.webhook_endpoints.create({"url": "https://shop.example.com/", "enabled_events": ["*"]})
+
+    assert str(endpoint.secret).startswith("whsec_")
+    assert "secret" not in client.v1.webhook_endpoints.retrieve(endpoint.id)
+    assert [listed.id for listed in client.v1.webhook_endpoints.list().data] == [endpoint.id]
+
+
+def test_a_disabled_or_deleted_endpoint_gets_nothing(
+    emulator: Emulator, client: stripe.StripeClient, paid: Paid
+) -> None:
+    made = [
+        client.v1.webhook_endpoints.create({"url": "https://shop.example.com/", "enabled_events": ["*"]})
+        for _ in range(2)
+    ]
+    client.v1.webhook_endpoints.update(made[0].id, {"disabled": True})
+    client.v1.webhook_endpoints.delete(made[1].id)
+
+    paid()
+
+    assert {delivery.endpoint_id for delivery in emulator.pending_deliveries()} == {"we_configured"}
+
+
+def test_thin_events_name_the_object_and_carry_no_content(
+    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession
+) -> None:
+    endpoint = client.v1.webhook_endpoints.create(
+        {
+            "url": "https://shop.example.com/thin/",
+            "enabled_events": ["v1.checkout.session.completed"],  # type: ignore[list-item]
+        }
+    )
+    session = make_session()
+    emulator.pay(session.id)
+    [delivery] = [one for one in emulator.pending_deliveries() if one.endpoint_id == endpoint.id]
+
+    notification = client.parse_event_notification(delivery.body, delivery.signature, str(endpoint.secret))
+
+    assert notification.type == "v1.checkout.session.completed"
+    related = notification.fetch_related_object()  # type: ignore[union-attr]
+    assert isinstance(related, stripe.checkout.Session)
+    assert (related.id, related.payment_status) == (session.id, "paid")
+    fetched = notification.fetch_event()
+    assert fetched.id == notification.id

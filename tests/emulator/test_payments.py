@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import stripe
+
+from django_checkout.emulator import ApiError, Emulator
+
+from .conftest import MakeSession
+
+DAY = 24 * 3600
+DECLINES = {
+    "4000000000000002": ("card_declined", "generic_decline"),
+    "4000000000009995": ("card_declined", "insufficient_funds"),
+    "4000000000009987": ("card_declined", "lost_card"),
+    "4000000000009979": ("card_declined", "stolen_card"),
+    "4000000000000069": ("expired_card", "expired_card"),
+    "4000000000000127": ("incorrect_cvc", "incorrect_cvc"),
+    "4000000000000119": ("processing_error", "processing_error"),
+}
+
+
+def types(emulator: Emulator) -> list[str]:
+    return [event["type"] for event in emulator.events()]
+
+
+def test_paying_completes_the_session(
+    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession
+) -> None:
+    metadata = {"order_id": "A1"}
+    session = make_session(payment_intent_data={"metadata": metadata})
+
+    outcome = emulator.pay(session.id, email="kim@example.com")
+
+    after = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent.latest_charge"]})
+    assert outcome.status == "paid"
+    assert outcome.redirect_url == f"https://shop.example.com/return/?session_id={session.id}"
+    assert (after.status, after.payment_status, after.url) == ("complete", "paid", None)
+    assert after.customer_details
+    assert after.customer_details.email == "kim@example.com"
+    assert after.customer is None
+    intent = after.payment_intent
+    assert isinstance(intent, stripe.PaymentIntent)
+    assert (intent.status, intent.amount_received) == ("succeeded", 1000)
+    assert intent.metadata.to_dict() == metadata
+    assert isinstance(intent.latest_charge, stripe.Charge)
+    assert intent.latest_charge.metadata.to_dict() == metadata
+    assert intent.latest_charge.paid
+    assert types(emulator) == [
+        "payment_intent.created",
+        "charge.succeeded",
+        "payment_intent.succeeded",
+        "charge.updated",
+        "checkout.session.completed",
+    ]
+
+
+def test_a_paid_session_cannot_be_paid_again(emulator: Emulator, make_session: MakeSession) -> None:
+    session = make_session()
+    emulator.pay(session.id)
+    before = types(emulator)
+
+    with pytest.raises(ApiError):
+        emulator.pay(session.id)
+    assert types(emulator) == before
+
+
+@pytest.mark.parametrize(("card", "why"), DECLINES.items())
+def test_a_declined_card_leaves_the_session_open_and_the_same_intent_is_tried_again(
+    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession, card: str, why: tuple[str, str]
+) -> None:
+    session = make_session()
+
+    first = emulator.pay(session.id, card)
+
+    after = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
+    assert (first.status, first.code, first.decline_code) == ("declined", *why)
+    assert (after.status, after.payment_status) == ("open", "unpaid")
+    assert isinstance(after.payment_intent, stripe.PaymentIntent)
+    assert after.payment_intent.status == "requires_payment_method"
+    assert after.payment_intent.last_payment_error
+    assert after.payment_intent.last_payment_error.decline_code == why[1]
+    assert types(emulator) == ["payment_intent.created", "charge.failed", "payment_intent.payment_failed"]
+
+    second = emulator.pay(session.id)
+
+    assert second.status == "paid"
+    assert second.payment_intent == first.payment_intent
+    assert len(client.v1.charges.list({"payment_intent": second.payment_intent or ""}).data) == 2
+
+
+@pytest.mark.parametrize("card", ["", "4242", "4111111111111111"])
+def test_a_card_that_is_not_a_test_card_reaches_no_bank(
+    emulator: Emulator, make_session: MakeSession, card: str
+) -> None:
+    outcome = emulator.pay(make_session().id, card)
+
+    assert outcome.status == "declined"
+    assert types(emulator) == []
+
+
+def test_a_free_order_is_complete_without_a_payment(
+    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession
+) -> None:
+    session = make_session(amount=0)
+
+    outcome = emulator.pay(session.id)
+
+    after = client.v1.checkout.sessions.retrieve(session.id)
+    assert outcome.status == "free"
+    assert (after.status, after.payment_status, after.payment_intent) == ("complete", "no_payment_required", None)
+    assert types(emulator) == ["checkout.session.completed"]
+
+
+@pytest.mark.parametrize(("succeed", "status"), [(True, "paid"), (False, "declined")])
+def test_a_3d_secure_card_waits_for_the_shoppers_answer(
+    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession, succeed: bool, status: str
+) -> None:
+    session = make_session()
+    first = emulator.pay(session.id, "4000002500003155")
+    assert first.payment_intent
+    waiting = client.v1.payment_intents.retrieve(first.payment_intent)
+
+    second = emulator.authenticate(session.id, succeed=succeed)
+
+    assert first.status == waiting.status == "requires_action"
+    assert second.status == status
+    assert emulator.get(session.id)["status"] == ("complete" if succeed else "open")
+
+
+@pytest.mark.parametrize(
+    ("iban", "event", "payment_status", "intent_status"),
+    [
+        ("AT611904300234573201", "checkout.session.async_payment_succeeded", "paid", "succeeded"),
+        ("AT861904300235473202", "checkout.session.async_payment_failed", "unpaid", "requires_payment_method"),
+    ],
+)
+def test_a_delayed_payment_is_decided_days_later(
+    emulator: Emulator,
+    client: stripe.StripeClient,
+    make_session: MakeSession,
+    iban: str,
+    event: str,
+    payment_status: str,
+    intent_status: str,
+) -> None:
+    session = make_session()
+    outcome = emulator.pay(session.id, iban=iban)
+    assert outcome.payment_intent
+    submitted = client.v1.checkout.sessions.retrieve(session.id)
+    assert (outcome.status, submitted.status, submitted.payment_status) == ("processing", "complete", "unpaid")
+
+    emulator.clock.advance(2 * DAY)
+    assert event not in types(emulator)
+    emulator.clock.advance(2 * DAY)
+
+    after = client.v1.checkout.sessions.retrieve(session.id)
+    assert types(emulator).count(event) == 1
+    assert (after.status, after.payment_status) == ("complete", payment_status)
+    assert client.v1.payment_intents.retrieve(outcome.payment_intent).status == intent_status
+
+
+def test_a_test_may_decide_a_delayed_payment_itself(emulator: Emulator, make_session: MakeSession) -> None:
+    session = make_session()
+    emulator.pay(session.id, iban="AT611904300234573201")
+
+    emulator.settle(session.id, succeed=False)
+    emulator.clock.advance(4 * DAY)
+
+    assert types(emulator).count("checkout.session.async_payment_failed") == 1
+    assert "checkout.session.async_payment_succeeded" not in types(emulator)
+
+
+@pytest.fixture
+def authorized(paid: Callable[..., str]) -> str:
+    return paid(payment_intent_data={"capture_method": "manual"})
+
+
+def test_manual_capture_authorizes_first(emulator: Emulator, client: stripe.StripeClient, authorized: str) -> None:
+    intent = client.v1.payment_intents.retrieve(authorized, {"expand": ["latest_charge"]})
+
+    session = client.v1.checkout.sessions.list({"payment_intent": authorized}).data[0]
+    assert (intent.status, intent.amount_capturable, intent.amount_received) == ("requires_capture", 1000, 0)
+    assert isinstance(intent.latest_charge, stripe.Charge)
+    assert not intent.latest_charge.captured
+    assert (session.status, session.payment_status) == ("complete", "unpaid")
+    assert "payment_intent.amount_capturable_updated" in types(emulator)
+    assert "payment_intent.succeeded" not in types(emulator)
+
+
+@pytest.mark.parametrize("amount", [1000, 400])
+def test_an_authorization_is_captured_in_full_or_in_part(
+    emulator: Emulator, client: stripe.StripeClient, authorized: str, amount: int
+) -> None:
+    intent = client.v1.payment_intents.capture(authorized, {"amount_to_capture": amount})
+
+    assert (intent.status, intent.amount_received) == ("succeeded", amount)
+    charge = client.v1.charges.retrieve(str(intent.latest_charge))
+    assert (charge.captured, charge.amount_captured) == (True, amount)
+    assert types(emulator).count("charge.captured") == types(emulator).count("payment_intent.succeeded") == 1
+
+
+@pytest.mark.parametrize("amount", [0, 1001])
+def test_more_than_was_authorized_cannot_be_captured(client: stripe.StripeClient, authorized: str, amount: int) -> None:
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.payment_intents.capture(authorized, {"amount_to_capture": amount})
+
+
+def test_a_captured_payment_cannot_be_captured_or_canceled(client: stripe.StripeClient, authorized: str) -> None:
+    client.v1.payment_intents.capture(authorized)
+
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.payment_intents.capture(authorized)
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.payment_intents.cancel(authorized)
+
+
+def test_an_authorization_can_be_voided(emulator: Emulator, client: stripe.StripeClient, authorized: str) -> None:
+    intent = client.v1.payment_intents.cancel(authorized, {"cancellation_reason": "requested_by_customer"})
+
+    assert (intent.status, intent.cancellation_reason) == ("canceled", "requested_by_customer")
+    assert types(emulator)[-1] == "payment_intent.canceled"
+
+
+def test_an_authorization_nobody_captures_lapses_after_seven_days(
+    emulator: Emulator, client: stripe.StripeClient, authorized: str
+) -> None:
+    emulator.clock.advance(7 * DAY)
+
+    intent = client.v1.payment_intents.retrieve(authorized)
+    assert (intent.status, intent.cancellation_reason) == ("canceled", "automatic")
+    assert types(emulator)[-2:] == ["charge.expired", "payment_intent.canceled"]
+
+
+def test_the_intent_of_an_open_session_cannot_be_canceled(
+    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession
+) -> None:
+    outcome = emulator.pay(make_session().id, "4000000000000002")
+
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.payment_intents.cancel(str(outcome.payment_intent))
