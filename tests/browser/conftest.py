@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import contextmanager
 
 import pytest
 
@@ -36,7 +37,7 @@ def browser_type_launch_args(browser_type_launch_args):
 @pytest.fixture(scope="session")
 def base_url():
     """Nothing: `site` is the address. pytest-playwright's own is a method, at which pytest 9 warns."""
-    return None
+    return ""
 
 
 # pytest-playwright keeps its event loop running to the end of the session, in which Django refuses the ORM to every
@@ -66,12 +67,17 @@ def browser(launch_browser):
     browser.close()
 
 
+@contextmanager
+def open_site(folder):
+    base_url = f"http://127.0.0.1:{free_port()}"
+    with served(base_url, folder, folder / "server.log"):
+        yield base_url
+
+
 @pytest.fixture(scope="package")
 def site(tmp_path_factory):
     """The address of a demo shop that is open for these tests."""
-    folder = tmp_path_factory.mktemp("site")
-    base_url = f"http://127.0.0.1:{free_port()}"
-    with served(base_url, folder, folder / "server.log"):
+    with open_site(tmp_path_factory.mktemp("site")) as base_url:
         yield base_url
 
 

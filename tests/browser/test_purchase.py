@@ -5,30 +5,11 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.clicks import go_to_payment, pay_with
+
 pytestmark = pytest.mark.browser
 
 GOOD, DECLINED = "4242 4242 4242 4242", "4000 0000 0000 0002"
-
-
-def go_to_payment(page: Page) -> None:
-    """Click from the catalogue to the payment page."""
-    page.goto("/")
-    page.get_by_role("link", name="Moon Teapot").click()
-    page.get_by_label("How many").select_option("2")
-    page.get_by_role("button", name="Add to cart").click()
-    page.get_by_role("link", name="Go to checkout").click()
-    page.get_by_label("E-mail").fill("guest@example.com")
-    page.get_by_label("Your name").fill("A Guest")
-    page.get_by_role("button", name="Continue to payment").click()
-    page.get_by_role("button", name="Pay €136.00").click()
-    expect(page).to_have_url(re.compile("/emulator/pay/"))
-
-
-def pay_with(page: Page, number: str) -> None:
-    page.get_by_label("Card number").fill(number)
-    page.get_by_label("Expiry").fill("12 / 34")
-    page.get_by_label("CVC").fill("123")
-    page.get_by_role("button", name="Pay €136.00").click()
 
 
 def expect_paid(page: Page) -> None:

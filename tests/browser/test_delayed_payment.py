@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from django_checkout.emulator.emulator import Emulator
+from tests.browser.clicks import go_to_payment
+from tests.browser.conftest import open_site
+
+pytestmark = pytest.mark.browser
+
+FOUR_DAYS = 4 * 24 * 60 * 60
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A shop of this test's own, since moving its emulator's clock moves it for everybody."""
+    with open_site(tmp_path) as base_url:
+        yield base_url
+
+
+@pytest.fixture
+def emulator(site, tmp_path):
+    """The emulator of the site, opened from here."""
+    emulator = Emulator(store=str(tmp_path / "emulator.sqlite3"), webhook_url=f"{site}/checkout/webhook/")
+    yield emulator
+    emulator.close()
+
+
+@pytest.mark.parametrize("screen", ["phone"], indirect=True)
+@pytest.mark.parametrize(
+    ("account", "heading", "state"),
+    [
+        ("Succeeds after three days", "Thank you, your payment has arrived", "Thank you, it is paid."),
+        ("Fails after three days", "The payment did not go through", "Waiting for payment"),
+    ],
+    ids=["arrives", "fails"],
+)
+def test_the_return_page_waits_for_a_bank_and_updates_itself(
+    page: Page, emulator: Emulator, account: str, heading: str, state: str
+):
+    go_to_payment(page)
+    page.get_by_label("Bank debit").check()
+    page.get_by_label(account).check()
+    page.get_by_role("button", name="Pay €136.00").click()
+
+    expect(page.get_by_role("heading", name="Your payment is being processed")).to_be_visible()
+    shop = page.context.new_page()
+    shop.goto("/orders/" + re.search(r"TS-[\w-]+", page.get_by_role("main").inner_text()).group() + "/")
+    expect(shop.get_by_role("heading", name="Your payment is on its way")).to_be_visible()
+    expect(shop.locator(".cart-count")).to_have_count(0)
+
+    emulator.clock.advance(FOUR_DAYS)
+
+    expect(page.get_by_role("heading", name=heading)).to_be_visible(timeout=20_000)
+    shop.reload()
+    expect(shop.get_by_role("heading", name=state)).to_be_visible()
