@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -46,7 +47,7 @@ class SeeOther(HttpResponseRedirect):
 
 
 def _page(view: View) -> View:
-    """A page of ours: never cached, under our policy, and not told to the next site."""
+    """A page of ours: never cached, under our policy, in no transaction, its address not told to the next site."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -57,7 +58,7 @@ def _page(view: View) -> View:
         response.headers.setdefault("Referrer-Policy", "same-origin")
         return set_page_policy(response)
 
-    return never_cache(wrapped)
+    return transaction.non_atomic_requests(never_cache(wrapped))
 
 
 @require_GET
@@ -106,6 +107,7 @@ def status(request: HttpRequest, token: str) -> HttpResponse:
     return JsonResponse({"status": order.status, "outcome": _outcome(order, session)})
 
 
+@transaction.non_atomic_requests
 @csrf_exempt
 @require_POST
 @sensitive_variables()

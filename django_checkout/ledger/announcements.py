@@ -73,8 +73,6 @@ def announce(order: Order, news: News) -> None:
         error = _send(announcement)
         if error is not None:
             _owe(announcement, error)
-        elif news.signal == "order_paid":
-            tell_owed(order)
 
 
 def tell_owed(order: Order) -> int:

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from django_checkout import inbox, services
+from django_checkout.emulator import signature_header
+from django_checkout.models import Announcement, WebhookEvent
+from django_checkout.testing import post_event, sign
+
+pytestmark = [pytest.mark.django_db, pytest.mark.core]
+
+
+@pytest.fixture
+def event(order, stripe_emulator):
+    """The signed body of the event that pays an order, as Stripe would post it."""
+    stripe_emulator.pay(services.start(order).stripe_id)
+    return _delivery(stripe_emulator, "checkout.session.completed").body
+
+
+def _delivery(emulator, event_type):
+    return next(row for row in emulator.pending_deliveries() if row.event_type == event_type)
+
+
+def _statements(queries) -> list[str]:
+    """Statements besides transaction control and what is read for the host's receivers."""
+    control = ("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT")
+    statements = [query["sql"] for query in queries if not query["sql"].startswith(control)]
+    return [sql for sql in statements if "host_hostorder" not in sql]
+
+
+def test_signed_event_pays_the_order(event, order):
+    response = post_event(event)
+
+    order.refresh_from_db()
+    assert (response.status_code, order.status, order.paid_minor) == (200, "paid", 2000)
+    assert WebhookEvent.objects.get().state == "processed"
+
+
+def test_fresh_event_costs_at_most_eight_statements_and_no_call(event, stripe_emulator, settings):
+    settings.STRIPE_API_BASE = "http://nothing.answers.here.invalid"
+
+    with CaptureQueriesContext(connection) as queries:
+        response = post_event(event)
+
+    assert response.status_code == 200
+    assert len(_statements(queries)) <= 8, "\n".join(_statements(queries))
+
+
+def test_duplicate_costs_at_most_three_statements(event):
+    post_event(event)
+
+    with CaptureQueriesContext(connection) as queries:
+        response = post_event(event)
+
+    assert response.status_code == 200
+    assert len(_statements(queries)) <= 3, "\n".join(_statements(queries))
+    assert WebhookEvent.objects.count() == Announcement.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        pytest.param(lambda body: (body, ""), "not signed", id="unsigned"),
+        pytest.param(lambda body: (body, "nonsense"), "not signed", id="malformed-header"),
+        pytest.param(lambda body: (body, signature_header(body, "whsec_other")), "not signed", id="wrong-secret"),
+        pytest.param(lambda body: (body, sign(body, timestamp=int(time.time()) - 301)), "too old", id="stale"),
+        pytest.param(lambda body: (body, sign(body, timestamp=int(time.time()) + 320)), "future", id="future-dated"),
+        pytest.param(lambda body: (body[:-20], sign(body)), "not signed", id="truncated"),
+        pytest.param(lambda body: (b"\xff\xfe", sign(b"\xff\xfe")), "not UTF-8", id="not-utf-8"),
+        pytest.param(lambda body: (b"{", sign(b"{")), "not JSON", id="not-json"),
+        pytest.param(lambda body: (b"[]", sign(b"[]")), "not a JSON object", id="not-an-object"),
+        pytest.param(lambda body: (b"{}", sign(b"{}")), "not an event", id="not-an-event"),
+        pytest.param(lambda body: (b" " * 1_048_577, sign(b" " * 1_048_577)), "larger", id="over-large"),
+    ],
+)
+def test_what_stripe_did_not_sign_is_refused_and_not_stored(event, order, caplog, change, reason):
+    body, header = change(event)
+
+    response = post_event(body, header)
+
+    order.refresh_from_db()
+    assert response.status_code == 400
+    assert not response.content
+    assert (order.status, WebhookEvent.objects.count()) == ("unpaid", 0)
+    assert reason in caplog.text
+
+
+def test_no_secret_configured_refuses_everything(event, settings):
+    header = sign(event)
+    settings.STRIPE_WEBHOOK_SECRETS = []
+
+    response = post_event(event, header)
+
+    assert (response.status_code, WebhookEvent.objects.count()) == (400, 0)
+
+
+def test_either_of_two_secrets_and_three_signatures_pass(event, settings):
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_new", "whsec_old"]
+    now = int(time.time())
+    good = signature_header(event, "whsec_old", now).rpartition(",")[2]
+
+    response = post_event(event, f"t={now},v1={'0' * 64},{good},v0={'0' * 64}")
+
+    assert response.status_code == 200
+
+
+def test_only_post_is_allowed(client):
+    assert client.get(reverse("django_checkout:webhook")).status_code == 405
+
+
+def test_unknown_type_is_recorded_as_ignored(event):
+    body = json.loads(event) | {"id": "evt_unknown", "type": "something.happened"}
+
+    response = post_event(body)
+
+    row = WebhookEvent.objects.get()
+    assert (response.status_code, row.state, row.error_code) == (200, "ignored", "unhandled_type")
+
+
+def test_session_of_another_integration_is_ignored(event, order):
+    body = json.loads(event)
+    body["data"]["object"] |= {"id": "cs_test_theirs", "metadata": {"order_id": order.reference}}
+
+    response = post_event(body)
+
+    order.refresh_from_db()
+    row = WebhookEvent.objects.get()
+    assert (response.status_code, row.state, row.error_code, order.status) == (200, "ignored", "not_ours", "unpaid")
+
+
+def test_event_of_the_other_mode_is_kept_and_pays_nothing(event, order):
+    response = post_event(json.loads(event) | {"livemode": True})
+
+    order.refresh_from_db()
+    row = WebhookEvent.objects.get()
+    assert (response.status_code, row.error_code, order.status) == (200, "livemode_mismatch", "unpaid")
+
+
+def test_failing_event_answers_500_is_kept_and_tried_again(event, order, monkeypatch, caplog):
+    def broken(event):
+        raise ZeroDivisionError("shopper@example.com")
+
+    registered = inbox._registry["checkout.session.completed"]
+    monkeypatch.setitem(inbox._registry, "checkout.session.completed", [inbox._Registered(broken, False)])
+    response = post_event(event)
+    row = WebhookEvent.objects.get()
+    assert (response.status_code, row.state, row.attempts, row.error_code) == (500, "failed", 1, "ZeroDivisionError")
+    assert row.error_message == ""
+    assert row.next_attempt_at is not None
+
+    monkeypatch.setitem(inbox._registry, "checkout.session.completed", registered)
+    response = post_event(event)
+
+    order.refresh_from_db()
+    row.refresh_from_db()
+    assert (response.status_code, row.state, row.attempts, order.status) == (200, "processed", 2, "paid")
+
+
+def test_unknown_status_is_kept_as_failed_and_can_be_processed_after_the_cause_is_mended(event, order):
+    body = json.loads(event)
+    known = body["data"]["object"]["payment_status"]
+    body["data"]["object"]["payment_status"] = "half_paid"
+
+    response = post_event(body)
+
+    row = WebhookEvent.objects.get()
+    assert (response.status_code, row.state, row.error_code) == (500, "failed", "unknown_fact")
+    row.payload["data"]["object"]["payment_status"] = known
+    row.save()
+    inbox.process(row)
+    order.refresh_from_db()
+    assert order.status == "paid"
+
+
+def test_payload_without_a_field_we_read_is_fetched(event, order):
+    body = json.loads(event)
+    del body["data"]["object"]["payment_status"]
+    del body["data"]["object"]["amount_subtotal"]
+
+    response = post_event(body)
+
+    order.refresh_from_db()
+    assert (response.status_code, order.status, order.paid_minor) == (200, "paid", 2000)
+
+
+def test_thin_event_is_fetched(event, order):
+    session_id = json.loads(event)["data"]["object"]["id"]
+    thin = {
+        "id": "evt_thin",
+        "object": "v2.core.event",
+        "type": "v1.checkout.session.completed",
+        "created": "2026-11-24T10:00:00.000Z",
+        "livemode": False,
+        "related_object": {"id": session_id, "type": "checkout.session", "url": f"/v1/checkout/sessions/{session_id}"},
+    }
+
+    response = post_event(thin)
+
+    order.refresh_from_db()
+    assert (response.status_code, order.status) == (200, "paid")
+
+
+def test_client_secrets_are_not_stored(event):
+    body = json.loads(event)
+    body["data"]["object"]["client_secret"] = "cs_test_x_secret_y"
+    body["data"]["object"]["payment_intent"] = {"id": "pi_1", "client_secret": "pi_1_secret_z"}
+
+    post_event(body)
+
+    assert "_secret_" not in json.dumps(WebhookEvent.objects.get().payload)
+
+
+def test_task_mode_records_first_and_drains_afterwards(event, order, settings):
+    settings.CHECKOUT_PROCESS_EVENTS = "task"
+    settings.TASKS = {"default": {"BACKEND": f"{_tasks()}.backends.dummy.DummyBackend"}}
+
+    response = post_event(event)
+
+    order.refresh_from_db()
+    assert (response.status_code, WebhookEvent.objects.get().state, order.status) == (200, "received", "unpaid")
+    from django_checkout import tasks
+
+    assert tasks.drain() == 1
+    order.refresh_from_db()
+    assert order.status == "paid"
+
+
+def _tasks() -> str:
+    from django_checkout import tasks
+
+    framework = tasks.find_framework()
+    if framework is None:
+        pytest.skip("no tasks framework: Django 5.2 without the django-tasks package")
+    return framework.__name__
+
+
+def test_webhook_needs_no_csrf_token_and_no_login(event):
+    client = Client(enforce_csrf_checks=True)
+
+    response = client.post(
+        reverse("django_checkout:webhook"), event, "application/json", headers={"Stripe-Signature": sign(event)}
+    )
+
+    assert response.status_code == 200
+
+
+def test_health_counts_and_shows_no_ids(client, event):
+    post_event(event)
+
+    report = client.get(reverse("django_checkout:health")).json()
+
+    assert report == {
+        "ok": True,
+        "last_event_seconds": 0,
+        "oldest_waiting_seconds": None,
+        "events_waiting": 0,
+        "events_failed": 0,
+        "announcements_owed": 0,
+    }
