@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import django
-import environ
+import environ  # type: ignore[import-untyped]  # django-environ has no stubs
 from django.contrib.messages import constants as message_levels
 from django.core.exceptions import ImproperlyConfigured
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+
+from django_checkout.conf import conf
 
 urlpatterns = [
     path("", include("example_project.shop.urls")),
     path("admin/", admin.site.urls),
     path("checkout/", include("django_checkout.urls")),
 ]
-if settings.CHECKOUT_EMULATOR:
+if conf.CHECKOUT_EMULATOR:
     urlpatterns.append(path("emulator/", include("django_checkout.emulator.urls")))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from django_checkout.conf import conf
 from example_project.shop.cart import Cart
 from example_project.shop.models import CURRENCY
 
@@ -17,5 +17,5 @@ def shop(request: HttpRequest) -> dict[str, Any]:
     return {
         "cart": SimpleLazyObject(lambda: Cart(request)),
         "shop_currency": CURRENCY,
-        "is_emulated": settings.CHECKOUT_EMULATOR,
+        "is_emulated": conf.CHECKOUT_EMULATOR,
     }

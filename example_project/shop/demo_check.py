@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, TextIO, TypeVar
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from django.core.management import CommandError
+from django.core.management.base import OutputWrapper
 
 from example_project.shop.html import Element, parse
 from example_project.shop.management.commands.demo import ADMIN, HOST, PASSWORD
@@ -26,7 +27,7 @@ T = TypeVar("T")
 
 #: The folder of manage.py.
 ROOT = Path(__file__).resolve().parents[2]
-CARD = {"number": "4242 4242 4242 4242", "expiry": "12 / 34", "cvc": "123"}
+CARD = {"card_number": "4242 4242 4242 4242", "card_expiry": "12 / 34", "card_cvc": "123"}
 START_SECONDS = 40
 WAIT_SECONDS = 15
 REQUEST_SECONDS = 15
@@ -120,8 +121,7 @@ class Purchase:
             raise StepError(f"The payment did not lead to the emulator's page but to {self.shopper.url}")
 
     def pay(self) -> None:
-        form = self.shopper.form("/emulator/")
-        self.shopper.submit(form, **_card_fields(form))
+        self.shopper.submit(self.shopper.form("/emulator/pay/"), **CARD)
         if "/checkout/return/" not in self.shopper.url:
             alert = self.shopper.page.find("*", role="alert")
             raise StepError(f"The payment page did not let go: {alert.text if alert else self.shopper.url}")
@@ -163,19 +163,7 @@ class Purchase:
         _wait_for(complete, f"the timeline at {urljoin(merchant.url, link)} does not tell of {EVENT}")
 
 
-def _card_fields(form: Element) -> dict[str, str]:
-    """Return the card under the names that the payment page's fields have."""
-    names = {"number": "number", "expiry": "exp", "cvc": "cvc"}
-    fields = {}
-    for what, part in names.items():
-        name = next((name for name in form.fields if part in name), None)
-        if name is None:
-            raise StepError(f"The payment page has no field for the card's {what}.")
-        fields[name] = CARD[what]
-    return fields
-
-
-def _wait_for(found: Callable[[], T], otherwise: str) -> T:
+def _wait_for(found: Callable[[], T | None], otherwise: str) -> T:
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         result = found()
@@ -263,7 +251,7 @@ def _on_sigterm(*_: Any) -> NoReturn:
     raise SystemExit(143)
 
 
-def run(output: TextIO) -> None:
+def run(output: OutputWrapper) -> None:
     """Make the purchase and print its timeline.
 
     Raises:

@@ -139,5 +139,5 @@ def open_order(request: HttpRequest, token: str) -> HttpResponse:
 @require_GET
 def orders(request: HttpRequest) -> HttpResponse:
     """List the visitor's orders, the newest first."""
-    history = Order.objects.filter(user=request.user).prefetch_related("lines")
+    history = Order.objects.filter(user=request.user.pk).prefetch_related("lines")
     return render(request, "shop/orders.html", {"orders": history})

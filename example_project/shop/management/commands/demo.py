@@ -15,6 +15,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import BaseCommand, CommandError, CommandParser, call_command
 
+from django_checkout.conf import conf
 from example_project.shop.catalogue import seed_catalogue
 
 HOST = "127.0.0.1"
@@ -54,7 +55,7 @@ class Command(BaseCommand):
             threading.Thread(target=_exit_with_stdin, daemon=True).start()
         call_command("migrate", interactive=False, verbosity=0)
         seed_catalogue()
-        self._print_welcome(port, _make_accounts() if settings.CHECKOUT_EMULATOR else [])
+        self._print_welcome(port, _make_accounts() if conf.CHECKOUT_EMULATOR else [])
         call_command("runserver", f"{HOST}:{port}", use_reloader=False, skip_checks=False, stdout=io.StringIO())
 
     def _print_welcome(self, port: int, accounts: list[tuple[str, str, str]]) -> None:
@@ -72,7 +73,7 @@ class Command(BaseCommand):
             lines.append("    4000 0000 0000 0002   is declined")
         else:
             lines.append("")
-            lines.append(f"  Payments go to {settings.STRIPE_API_BASE}. For the admin: manage.py createsuperuser")
+            lines.append(f"  Payments go to {conf.STRIPE_API_BASE}. For the admin: manage.py createsuperuser")
         lines.extend(["", "  Everything is kept in var/; delete it to start afresh. Stop with Ctrl-C.", ""])
         self.stdout.write("\n".join(lines))
         self.stdout.flush()
@@ -93,10 +94,10 @@ def _require_free(port: int) -> None:
 def _require_base_url(port: int) -> None:
     """Start over with CHECKOUT_BASE_URL naming this port where the settings, which are read once, name another."""
     base_url = f"http://{HOST}:{port}"
-    if base_url == settings.CHECKOUT_BASE_URL or (not settings.CHECKOUT_EMULATOR and "CHECKOUT_BASE_URL" in os.environ):
+    if base_url == conf.CHECKOUT_BASE_URL or (not conf.CHECKOUT_EMULATOR and "CHECKOUT_BASE_URL" in os.environ):
         return
     os.environ["CHECKOUT_BASE_URL"] = base_url
-    if settings.CHECKOUT_EMULATOR:
+    if conf.CHECKOUT_EMULATOR:
         os.environ["STRIPE_API_BASE"] = f"{base_url}/emulator"
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 (the same command, with one variable more)
