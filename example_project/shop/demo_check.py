@@ -257,7 +257,14 @@ def run(output: OutputWrapper) -> None:
     Raises:
         CommandError: a step failed; the message names it, and the server's last words precede it.
     """
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    before = signal.signal(signal.SIGTERM, _on_sigterm)
+    try:
+        _run(output)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run(output: OutputWrapper) -> None:
     base_url = f"http://{HOST}:{free_port()}"
     step = "start the demo server"
     with tempfile.TemporaryDirectory(prefix="checkout-demo-") as name:

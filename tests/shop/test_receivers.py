@@ -94,3 +94,24 @@ def test_a_canceled_order_is_marked(make_order):
     send(signals.order_canceled, order)
 
     assert order.state == State.CANCELED
+
+
+@pytest.mark.parametrize(("refunded_minor", "state"), [(1000, State.PARTLY_REFUNDED), (0, State.PAID)])
+def test_a_refund_that_failed_is_taken_back(make_order, refunded_minor, state):
+    order = make_order(state=State.REFUNDED)
+
+    send(signals.refund_failed, order, order=SimpleNamespace(paid_minor=13600, refunded_minor=refunded_minor))
+
+    assert order.state == state
+
+
+@pytest.mark.parametrize("signal", [signals.order_paid, signals.order_refunded, signals.order_canceled])
+def test_news_of_what_is_not_the_shops_is_left_alone(make_order, django_user_model, signal):
+    order = make_order()
+    stranger = django_user_model(pk=order.pk)
+
+    for source in (stranger, None):
+        signal.send(sender=Payable, source=source, order=None, amount_minor=0)
+
+    order.refresh_from_db()
+    assert order.state == State.NEW

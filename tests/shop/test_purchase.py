@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+from django.core import mail
+
+from django_checkout import services
+from example_project.shop.models import Order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def bought(visitor, shelf, stripe_emulator, deliver_events):
+    """An order as a guest bought it: started by the pay page's own form, paid, its events delivered."""
+    visitor.post("/cart/add/moon-teapot/", {"quantity": 2})
+    pay = visitor.post("/cart/checkout/", {"email": "guest@example.com", "name": "A Guest"}).url
+    start = visitor.get(pay).context["start_path"]
+    assert visitor.post(start).status_code == 303
+    order = Order.objects.get()
+    session = services.get_order(order).sessions.get()
+    stripe_emulator.pay(session.stripe_id)
+    deliver_events()
+    order.refresh_from_db()
+    return order
+
+
+def test_a_purchase_ends_paid_confirmed_and_with_an_empty_cart(visitor, bought):
+    assert bought.state == Order.State.PAID
+    assert [message.to for message in mail.outbox] == [["guest@example.com"]]
+    assert "Nothing in your cart yet" in visitor.get("/cart/").content.decode()
+
+
+def test_the_order_number_is_what_stripe_knows(bought, stripe_emulator):
+    payable = services.get_order(bought)
+    session = stripe_emulator.get(payable.sessions.get().stripe_id)
+
+    assert session["metadata"]["order_id"] == bought.number
+    assert session["amount_total"] == 13600
+
+
+@pytest.mark.parametrize(("amount_minor", "state"), [(1000, Order.State.PARTLY_REFUNDED), (None, Order.State.REFUNDED)])
+def test_a_refund_reaches_the_shop(bought, deliver_events, amount_minor, state):
+    services.refund(bought, amount_minor=amount_minor)
+    deliver_events()
+
+    bought.refresh_from_db()
+    assert bought.state == state
+    assert len(mail.outbox) == 2
+
+
+def test_a_cart_that_changes_after_payment_makes_another_order(visitor, bought):
+    visitor.post("/cart/add/ripple-bowl/")
+    visitor.post("/cart/checkout/", {"email": "guest@example.com", "name": "A Guest"})
+
+    assert Order.objects.count() == 2
+
+
+def test_a_payment_that_the_shop_has_not_heard_of_is_not_overwritten(visitor, bought):
+    """The shop still thinks that its order waits, and the same browser checks out a cart that has changed."""
+    visitor.post("/cart/add/ripple-bowl/")
+    session = visitor.session
+    session["cart_order"] = bought.number
+    session.save()
+    Order.objects.update(state=Order.State.NEW)
+
+    visitor.post("/cart/checkout/", {"email": "guest@example.com", "name": "A Guest"})
+
+    first, second = Order.objects.order_by("pk")
+    assert [line.name for line in first.lines.all()] == ["Moon Teapot"]
+    assert [line.name for line in second.lines.all()] == ["Ripple Bowl"]
+
+
+def test_a_canceled_order_is_canceled_in_the_shop(visitor, shelf, stripe_emulator):
+    visitor.post("/cart/add/moon-teapot/")
+    visitor.post("/cart/checkout/", {"email": "guest@example.com", "name": "A Guest"})
+    order = Order.objects.get()
+
+    services.cancel(order)
+
+    order.refresh_from_db()
+    assert order.state == Order.State.CANCELED
