@@ -11,6 +11,7 @@ from .cards import BankAccount, Card, Decline
 from .chaos import Chaos
 from .checkout import PaymentOutcome, Shopper
 from .clock import Clock
+from .control import ControlPage
 from .courier import Courier
 from .deliveries import Attempt, Delivery, Outbox, Post
 from .ids import random_text
@@ -34,6 +35,11 @@ class EmulatorClock:
     def now(self) -> int:
         """Return the emulator's time in whole seconds."""
         return self._world.clock.now()
+
+    @property
+    def offset_seconds(self) -> int:
+        """How far the emulator is ahead of the wall clock."""
+        return self._world.clock.offset_seconds
 
     def advance(self, seconds: int) -> None:
         """Move on, and let happen what was due meanwhile: expiry, settlement, failing refunds."""
@@ -61,12 +67,13 @@ class Emulator:
     ) -> None:
         self.store = Store(store)
         self.world = World(self.store, Clock(self.store, wall))
-        self.chaos = Chaos()
+        self.chaos: Chaos = Chaos()
         self.clock = EmulatorClock(self.world)
         self.outbox = Outbox(self.world, self.chaos)
         self.webhook_secret = webhook_secret
         self._api = Api(self.world, self.chaos)
         self._pages = Pages(self)
+        self._control = ControlPage(self)
         self._courier: Courier | None = None
         with self.store.transaction():
             webhooks.configure(self.world, webhook_url, webhook_secret, enabled_events)
@@ -88,9 +95,11 @@ class Emulator:
 
     def handle(self, request: Request) -> Response:
         """Answer an HTTP request; raises ``DroppedError`` where chaos wants the connection cut."""
-        is_api = request.path.startswith(("/v1/", "/v2/"))
+        root = request.path.lstrip("/").partition("/")[0]
         try:
-            return self._api.answer(request) if is_api else self._pages.answer(request)
+            if root in ("v1", "v2"):
+                return self._api.answer(request)
+            return self._control.answer(request) if root == "control" else self._pages.answer(request)
         finally:
             if self._courier:
                 self._courier.wake()
@@ -144,6 +153,13 @@ class Emulator:
         """End the delayed payment of a session."""
         with self.store.transaction():
             return checkout.settle(self.world, self._session(session_id), succeed=succeed)
+
+    def expire(self, session_id: str) -> Doc:
+        """Expire an open session from the dashboard."""
+        with self.store.transaction():
+            session = self._session(session_id)
+            sessions.check_open(session)
+            return without_hidden(sessions.expire_session(self.world, session))
 
     def refund(self, payment_intent: str, amount: int | None = None) -> Doc:
         """Refund from the dashboard: a refund that carries no metadata."""
@@ -199,6 +215,17 @@ class Emulator:
             jobs.run_due(self.world)
             where = {"type": event_type} if event_type else None
             return [without_hidden(event) for event in self.store.select("event", where, oldest_first=True)]
+
+    def latest(self, kind: str, count: int) -> list[Doc]:
+        """Return the newest objects of a type."""
+        with self.store.transaction():
+            jobs.run_due(self.world)
+            return [without_hidden(document) for document in self.store.select(kind, limit=count)]
+
+    def deliveries_of(self, event_id: str) -> list[Doc]:
+        """Return where an event was sent, how often, and how that went."""
+        with self.store.transaction():
+            return self.store.select("_delivery", {"event": event_id}, oldest_first=True)
 
     def find_session(self, session_id: str) -> Doc | None:
         """Return a session with what the API hides, or None."""
