@@ -1,21 +1,269 @@
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
-from django_checkout import services
-from django_checkout.models import CheckoutSession, WebhookEvent
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from django_checkout import gateway, ledger, services
+from django_checkout.exceptions import (
+    MoneyError,
+    OrderNotPayableError,
+    ParameterError,
+    SessionBusyError,
+    StripeRefusedError,
+    StripeUnavailableError,
+)
+from django_checkout.models import CheckoutSession, Order
+from django_checkout.services import checkout
+from django_checkout.values import LineData, OrderData
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
+
+CREATE = "POST /v1/checkout/sessions"
+
+
+@pytest.fixture
+def requests_made(monkeypatch):
+    """What was sent to Stripe, as (method, path)."""
+    made = []
+    send = gateway.http_session().send
+
+    def record(request, **kwargs):
+        made.append(f"{request.method} {request.path_url.partition('?')[0]}")
+        return send(request, **kwargs)
+
+    monkeypatch.setattr(gateway.http_session(), "send", record)
+    return made
 
 
 def test_whole_purchase(order, stripe_emulator, deliver_events, heard):
     session = services.start(order)
-    assert session.status == "open"
-    assert session.url
     stripe_emulator.pay(session.stripe_id)
+
     attempts = deliver_events()
-    assert {attempt.status for attempt in attempts} == {200}
+
     order.refresh_from_db()
-    assert (order.status, order.paid_minor) == ("paid", 2000)
-    assert heard == ["order_paid"]
-    print([(e.type, e.state, e.error_code) for e in WebhookEvent.objects.all()], CheckoutSession.objects.get().__dict__)
+    assert {attempt.status for attempt in attempts} == {200}
+    assert (order.status, order.paid_minor, heard) == ("paid", 2000, ["order_paid"])
+
+
+def test_order_id_stands_in_every_object_and_no_personal_data_does(host_order, stripe_emulator):
+    host_order.email = "shopper@example.com"
+    host_order.save()
+
+    session = services.start(host_order)
+
+    stripe_emulator.pay(session.stripe_id)
+    stripe_session = stripe_emulator.get(session.stripe_id)
+    intent = stripe_emulator.get(stripe_session["payment_intent"])
+    expected = {"order_id": host_order.number, "checkout_session": str(session.uuid)}
+    assert stripe_session["client_reference_id"] == host_order.number
+    assert stripe_session["metadata"] == intent["metadata"] == expected
+    assert stripe_session["customer_email"] == "shopper@example.com"
+
+
+def test_one_call_per_start_and_none_per_reuse(order, stripe_emulator, requests_made):
+    first = services.start(order)
+    assert requests_made == [CREATE]
+
+    second = services.start(order)
+
+    assert requests_made == [CREATE]
+    assert (second, second.url) == (first, first.url)
+
+
+def test_host_order_is_placed_again_so_that_a_changed_price_is_charged(host_order, stripe_emulator):
+    first = services.start(host_order)
+    host_order.price_minor = 2500
+    host_order.save()
+
+    second = services.start(host_order)
+
+    first.refresh_from_db()
+    assert (first.status, second.asked_subtotal_minor) == ("expired", 2500)
+    assert stripe_emulator.get(second.stripe_id)["amount_total"] == 2500
+    assert Order.objects.get().revision == 2
+
+
+def test_session_about_to_expire_is_replaced(order, stripe_emulator):
+    first = services.start(order)
+    CheckoutSession.objects.update(expires_at=timezone.now() + timedelta(seconds=checkout.REUSE_MARGIN_SECONDS - 5))
+
+    second = services.start(order)
+
+    first.refresh_from_db()
+    assert (first.status, second.status) == ("expired", "open")
+
+
+def test_session_paid_while_it_was_to_be_replaced_is_applied_instead(host_order, stripe_emulator, heard):
+    first = services.start(host_order)
+    stripe_emulator.pay(first.stripe_id)
+    host_order.quantity = 2
+    host_order.save()
+
+    with pytest.raises(OrderNotPayableError):
+        services.start(host_order)
+
+    order = Order.objects.get()
+    assert (order.status, order.paid_minor, order.needs_attention) == ("paid", 2000, True)
+    assert heard == ["attention_needed"]
+    assert stripe_emulator.chaos.faults == []
+
+
+@pytest.mark.parametrize("trouble", ["silence-after", "silence-before", "500-before", "409", "429"])
+def test_after_an_unknown_outcome_the_same_request_is_sent_again(order, stripe_emulator, trouble):
+    chaos = stripe_emulator.chaos
+    if trouble.startswith("silence"):
+        chaos.drop(1, when=trouble.removeprefix("silence-"), match=CREATE)
+        chaos.drop(1, when="before", match=CREATE)
+    else:
+        chaos.fail(2, status=int(trouble[:3]), match=CREATE)
+    with pytest.raises(StripeUnavailableError):
+        services.start(order)
+    row = CheckoutSession.objects.get()
+    assert (row.status, row.leased_until) == ("creating", None)
+    chaos.reset()
+
+    session = services.start(order)
+
+    assert (session, session.status) == (row, "open")
+    assert len(stripe_emulator.store.select("checkout.session")) == 1
+
+
+def test_stored_failure_frees_the_order_for_another_attempt(order, stripe_emulator):
+    stripe_emulator.chaos.fail(1, status=500, when="after", match=CREATE)
+    with pytest.raises(StripeUnavailableError):
+        services.start(order)
+
+    session = services.start(order)
+
+    failed = CheckoutSession.objects.get(status="failed")
+    assert (session.status, failed.live_for_id) == ("open", None)
+
+
+def test_refused_request_frees_the_order_and_says_why(order, stripe_emulator):
+    with pytest.raises(StripeRefusedError) as caught:
+        services.start(order, params={"customer": "cus_unknown"})
+
+    row = CheckoutSession.objects.get()
+    assert (row.status, row.error_code, row.live_for_id) == ("failed", "resource_missing", None)
+    assert (caught.value.param, bool(caught.value.request_id)) == ("customer", True)
+    assert services.start(order).status == "open"
+
+
+def test_paid_order_cannot_be_started(paid_order):
+    with pytest.raises(OrderNotPayableError):
+        services.start(paid_order)
+
+
+def test_start_waits_for_another_request_and_gives_up_politely(order, stripe_emulator, monkeypatch):
+    monkeypatch.setattr(checkout, "BUSY_WAIT_SECONDS", 0.2)
+    stripe_emulator.chaos.drop(2, when="before", match=CREATE)
+    with pytest.raises(StripeUnavailableError):
+        services.start(order)
+    CheckoutSession.objects.update(leased_until=timezone.now() + timedelta(seconds=60))
+
+    with pytest.raises(SessionBusyError):
+        services.start(order)
+
+
+def test_live_session_is_unique_per_order_in_the_database(order, stripe_emulator):
+    services.start(order)
+
+    rows = CheckoutSession.objects.filter(live_for=order)
+
+    assert rows.count() == 1
+    assert CheckoutSession._meta.get_field("live_for").unique
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"ui_mode": "hosted"}, "hosted_page"),
+        ({"ui_mode": "custom"}, "elements"),
+        ({"mode": "donation"}, "mode"),
+        ({"params": {"line_items": []}}, "line_items"),
+        ({"params": {"metadata": {}}}, "metadata"),
+    ],
+)
+def test_bad_arguments_are_refused_before_any_call(order, stripe_emulator, requests_made, arguments, named):
+    with pytest.raises(ParameterError, match=named):
+        services.start(order, **arguments)
+
+    assert requests_made == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"unit_amount_minor": -1},
+        {"unit_amount_minor": 9.99},
+        {"unit_amount_minor": 49},
+        {"unit_amount_minor": 10**12},
+        {"unit_amount_minor": 500, "quantity": 0},
+        {"unit_amount_minor": 500, "name": " "},
+    ],
+)
+def test_unsellable_lines_are_refused(line):
+    with pytest.raises(Exception, match=r".") as caught:
+        services.place(OrderData(reference="A", currency="eur", lines=(LineData(**{"name": "Cup", **line}),)))
+
+    assert caught.value.http_status == 400
+    assert Order.objects.count() == 0
+
+
+@pytest.mark.parametrize("count", [0, 101])
+def test_orders_have_one_to_a_hundred_lines(count):
+    lines = tuple(LineData(name="Cup", unit_amount_minor=500) for _ in range(count))
+
+    with pytest.raises(Exception, match="line"):
+        services.place(OrderData(reference="A", currency="eur", lines=lines))
+
+
+def test_unknown_currency_is_refused():
+    with pytest.raises(MoneyError):
+        services.place(OrderData(reference="A", currency="xyz", lines=(LineData(name="Cup", unit_amount_minor=500),)))
+
+
+def test_reference_is_never_judged():
+    lines = (LineData(name="Cup", unit_amount_minor=500),)
+
+    order = services.place(OrderData(reference="4242424242424242", currency="eur", lines=lines))
+
+    assert order.reference == "4242424242424242"
+
+
+def test_placing_again_returns_the_same_order(host_order):
+    assert services.place(host_order) == services.place(host_order)
+
+
+def test_services_refuse_to_wait_for_stripe_inside_a_transaction(transactional_db, host_order, stripe_emulator):
+    order = services.place(host_order)
+
+    with pytest.raises(RuntimeError), transaction.atomic():
+        services.start(order)
+
+
+def test_session_with_a_copied_reference_is_not_ours(order, stripe_emulator):
+    theirs = stripe_emulator.get(services.start(order).stripe_id)
+    fact = gateway.facts.read_session(
+        theirs | {"id": "cs_test_copy", "metadata": {"order_id": order.reference}, "status": "complete"}
+    )
+
+    assert ledger.in_transaction(lambda: ledger.apply([fact])) is None
+
+
+def test_recovered_session_pays_the_original_order(order, stripe_emulator, deliver_events, heard):
+    first = services.start(order, params={"after_expiration": {"recovery": {"enabled": True}}})
+    stripe_emulator.clock.advance(24 * 3600)
+    deliver_events()
+    recovered = stripe_emulator.recover(first.stripe_id)
+
+    stripe_emulator.pay(recovered["id"])
+    deliver_events()
+
+    order.refresh_from_db()
+    assert (order.status, heard) == ("paid", ["session_expired", "order_paid"])
+    assert CheckoutSession.objects.get(stripe_id=recovered["id"]).recovered_from == first.stripe_id

@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+import pytest
+
+from django_checkout import facts, ledger, services
+from django_checkout.exceptions import (
+    AcceptError,
+    CaptureError,
+    OrderChangedError,
+    OrderNotFoundError,
+    OrderNotPayableError,
+    PaymentInFlightError,
+    RefundError,
+    StripeUnavailableError,
+)
+from django_checkout.models import AttentionItem, Payment, Refund
+from django_checkout.values import LineData, OrderData
+
+pytestmark = [pytest.mark.django_db, pytest.mark.core]
+
+GOOD_IBAN = "AT611904300234573201"
+MANUAL = {"payment_intent_data": {"capture_method": "manual"}}
+REFUND = "POST /v1/refunds"
+
+
+@pytest.fixture
+def authorized_order(order, stripe_emulator, deliver_events):
+    stripe_emulator.pay(services.start(order, params=MANUAL).stripe_id)
+    deliver_events()
+    order.refresh_from_db()
+    return order
+
+
+def test_sync_pays_the_order_when_every_webhook_is_lost(order, stripe_emulator, heard):
+    session = services.start(order)
+    stripe_emulator.pay(session.stripe_id)
+
+    synced = services.sync(order)
+
+    assert (synced.status, synced.paid_minor, heard) == ("paid", 2000, ["order_paid"])
+
+
+def test_sync_takes_one_session(order, stripe_emulator):
+    session = services.start(order)
+    stripe_emulator.pay(session.stripe_id)
+
+    assert services.sync(session).status == "paid"
+
+
+def test_sync_finds_a_refund_made_in_the_dashboard_and_a_dispute(paid_order, stripe_emulator, heard):
+    intent = Payment.objects.get().stripe_id
+    stripe_emulator.refund(intent, 500)
+    stripe_emulator.open_dispute(intent)
+
+    order = services.sync(paid_order)
+
+    assert (order.status, order.refunded_minor, order.disputed) == ("partially_refunded", 500, True)
+    assert heard == ["order_refunded", "order_disputed", "attention_needed"]
+
+
+def test_delayed_payment_is_pending_then_paid(order, stripe_emulator, deliver_events, heard):
+    session = services.start(order)
+    stripe_emulator.pay(session.stripe_id, iban=GOOD_IBAN)
+    deliver_events()
+    order.refresh_from_db()
+    assert (order.status, order.paid_minor) == ("pending", 0)
+
+    stripe_emulator.settle(session.stripe_id)
+    deliver_events()
+
+    order.refresh_from_db()
+    assert (order.status, order.paid_minor, heard) == ("paid", 2000, ["order_pending", "order_paid"])
+
+
+def test_delayed_payment_that_fails_can_be_retried(order, stripe_emulator, deliver_events, heard):
+    session = services.start(order)
+    stripe_emulator.pay(session.stripe_id, iban=GOOD_IBAN)
+    stripe_emulator.settle(session.stripe_id, succeed=False)
+    deliver_events()
+    order.refresh_from_db()
+    assert (order.status, heard[-1]) == ("unpaid", "order_payment_failed")
+
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+
+    order.refresh_from_db()
+    assert (order.status, heard[-1]) == ("paid", "order_paid")
+
+
+def test_free_order_is_paid_without_money(db, stripe_emulator, deliver_events, heard):
+    line = LineData(name="Sample", unit_amount_minor=0)
+    order = services.place(OrderData(reference="FREE", currency="eur", lines=(line,)))
+
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+
+    order.refresh_from_db()
+    assert (order.status, order.paid_minor, heard) == ("paid", 0, ["order_paid"])
+    with pytest.raises(RefundError):
+        services.refund(order)
+
+
+def test_expired_session_is_told_and_leaves_the_order_unpaid(order, stripe_emulator, deliver_events, heard):
+    session = services.start(order)
+    stripe_emulator.clock.advance(25 * 3600)
+
+    deliver_events()
+
+    session.refresh_from_db()
+    order.refresh_from_db()
+    assert (session.status, order.status, heard) == ("expired", "unpaid", ["session_expired"])
+
+
+def test_manual_capture_authorizes_and_captures_in_part(heard, authorized_order, stripe_emulator, deliver_events):
+    assert (authorized_order.status, heard) == ("authorized", ["order_authorized"])
+
+    order = services.capture(authorized_order, 1500)
+
+    deliver_events()
+    order.refresh_from_db()
+    assert (order.status, order.paid_minor) == ("paid", 1500)
+    assert Payment.objects.get().captured_minor == 1500
+
+
+@pytest.mark.parametrize("amount", [0, -1, 2001])
+def test_capture_of_too_much_or_nothing_is_refused(authorized_order, amount):
+    with pytest.raises(Exception, match=r".") as caught:
+        services.capture(authorized_order, amount)
+
+    assert caught.value.http_status in (400, 409)
+
+
+def test_capture_of_a_paid_order_is_refused(paid_order):
+    with pytest.raises(CaptureError):
+        services.capture(paid_order)
+
+
+def test_cancel_expires_the_open_session(order, stripe_emulator, heard):
+    session = services.start(order)
+
+    canceled = services.cancel(order)
+
+    session.refresh_from_db()
+    assert (canceled.status, session.status, heard) == ("canceled", "expired", ["session_expired", "order_canceled"])
+    assert services.cancel(order).status == "canceled"
+
+
+def test_cancel_voids_an_authorisation(authorized_order, stripe_emulator):
+    order = services.cancel(authorized_order)
+
+    assert order.status == "canceled"
+    assert stripe_emulator.get(Payment.objects.get().stripe_id)["status"] == "canceled"
+
+
+def test_cancel_of_an_order_that_was_just_paid_says_so(order, stripe_emulator, heard):
+    stripe_emulator.pay(services.start(order).stripe_id)
+
+    with pytest.raises(OrderNotPayableError):
+        services.cancel(order)
+
+    order.refresh_from_db()
+    assert (order.status, heard) == ("paid", ["order_paid"])
+
+
+def test_cancel_refuses_a_payment_in_flight(order, stripe_emulator, deliver_events):
+    stripe_emulator.pay(services.start(order).stripe_id, iban=GOOD_IBAN)
+    deliver_events()
+
+    with pytest.raises(PaymentInFlightError):
+        services.cancel(order)
+
+
+def test_full_refund_and_its_repeat(paid_order, stripe_emulator, deliver_events, heard):
+    refund = services.refund(paid_order, reason="requested_by_customer")
+
+    deliver_events()
+    paid_order.refresh_from_db()
+    assert (refund.status, paid_order.status, paid_order.refunded_minor) == ("succeeded", "refunded", 2000)
+    with pytest.raises(RefundError):
+        services.refund(paid_order)
+    assert heard == ["order_refunded"]
+
+
+def test_two_partial_refunds(paid_order, stripe_emulator, deliver_events, heard):
+    services.refund(paid_order, 500)
+    services.refund(paid_order, 500)
+
+    deliver_events()
+    paid_order.refresh_from_db()
+    assert (paid_order.status, paid_order.refunded_minor) == ("partially_refunded", 1000)
+    assert [told["amount_minor"] for told in heard.told("order_refunded")] == [500, 500]
+
+
+@pytest.mark.parametrize("amount", [0, -5, 2001, 1.5])
+def test_refund_of_an_impossible_amount_is_refused_before_any_call(paid_order, stripe_emulator, amount):
+    with pytest.raises(Exception, match=r".") as caught:
+        services.refund(paid_order, amount)
+
+    assert caught.value.http_status in (400, 409)
+    assert Refund.objects.count() == 0
+
+
+def test_refund_of_an_unpaid_order_is_refused(order):
+    with pytest.raises(RefundError):
+        services.refund(order)
+
+
+def test_refund_that_fails_later_gives_the_money_back_to_the_order(paid_order, stripe_emulator, deliver_events, heard):
+    refund = services.refund(paid_order)
+    deliver_events()
+    stripe_emulator.fail_refund(refund.stripe_id)
+
+    deliver_events()
+
+    paid_order.refresh_from_db()
+    assert (paid_order.status, paid_order.refunded_minor, paid_order.needs_attention) == ("paid", 0, True)
+    assert heard == ["order_refunded", "refund_failed", "attention_needed"]
+    assert Payment.objects.get().refund_asked_minor == 0
+
+
+def test_refund_with_a_lost_answer_is_found_and_not_repeated(paid_order, stripe_emulator, heard):
+    stripe_emulator.chaos.drop(1, match=REFUND)
+    stripe_emulator.chaos.drop(1, when="before", match=REFUND)
+    with pytest.raises(StripeUnavailableError):
+        services.refund(paid_order)
+
+    refund = services.refund(paid_order)
+
+    assert (refund.status, Refund.objects.count()) == ("succeeded", 1)
+    assert len(stripe_emulator.store.select("refund")) == 1
+    assert heard == ["order_refunded"]
+
+
+def test_refund_whose_failure_is_stored_at_stripe_is_given_up_and_asked_anew(paid_order, stripe_emulator):
+    stripe_emulator.chaos.fail(1, status=500, match=REFUND)
+    stripe_emulator.chaos.fail(1, status=500, match=REFUND)
+    with pytest.raises(StripeUnavailableError):
+        services.refund(paid_order, 700)
+
+    refund = services.refund(paid_order, 700)
+
+    assert (refund.status, len(stripe_emulator.store.select("refund"))) == ("succeeded", 1)
+
+
+def test_second_payment_is_flagged_and_leaves_the_order_as_it_was(order, stripe_emulator, deliver_events, heard):
+    first = services.start(order)
+    services.expire(first)
+    second = services.start(order)
+    stripe_emulator.pay(second.stripe_id)
+    deliver_events()
+    order.refresh_from_db()
+    kept = order.kept_payment
+    # The first session was paid after all: Stripe had two sessions open for a moment.
+    session = stripe_emulator.get(second.stripe_id)
+    body = session | {"id": first.stripe_id, "payment_intent": "pi_surplus", "metadata": first.request["metadata"]}
+    fact = facts.read_session(body, event_type="checkout.session.completed")
+    order = ledger.in_transaction(lambda: ledger.apply([fact]))
+
+    assert (order.kept_payment, order.paid_minor, order.needs_attention) == (kept, 2000, True)
+    assert AttentionItem.objects.get().code == "double_payment"
+    assert heard.count("order_paid") == 1
+
+
+def test_wrong_amount_is_recorded_withheld_and_released_by_accept(order, stripe_emulator, heard):
+    session = services.start(order)
+    stripe_emulator.pay(session.stripe_id)
+    said = stripe_emulator.get(session.stripe_id) | {"amount_subtotal": 1, "amount_total": 1}
+    ledger.in_transaction(lambda: ledger.apply([facts.read_session(said)]))
+    order.refresh_from_db()
+    assert (order.paid_minor, order.needs_attention, heard) == (1, True, ["attention_needed"])
+
+    accepted = services.accept(order, "Agreed on the phone.")
+
+    assert (accepted.needs_attention, heard) == (False, ["attention_needed", "order_paid"])
+    with pytest.raises(AcceptError):
+        services.accept(order, "Again.")
+
+
+def test_money_on_a_canceled_order_is_recorded_and_not_announced_as_paid(order, stripe_emulator, heard):
+    session = services.start(order)
+    stripe_emulator.pay(session.stripe_id)
+    said = stripe_emulator.get(session.stripe_id)
+    session.live_for = None
+    session.status = "expired"
+    session.save()
+    services.cancel(order)
+
+    late = ledger.in_transaction(lambda: ledger.apply([facts.read_session(said)]))
+
+    assert (late.paid_minor, late.needs_attention) == (2000, True)
+    assert heard == ["order_canceled", "attention_needed"]
+    assert AttentionItem.objects.get().code == "paid_after_cancel"
+
+
+def test_order_changed_after_payment_is_an_error(host_order, paid_order):
+    host_order.quantity = 3
+
+    with pytest.raises(OrderChangedError):
+        services.place(host_order)
+
+
+def test_services_take_the_hosts_own_row(host_order, paid_order):
+    assert services.sync(host_order) == paid_order
+
+
+def test_host_row_that_was_never_placed_is_not_found(host_order):
+    with pytest.raises(OrderNotFoundError):
+        services.sync(host_order)
