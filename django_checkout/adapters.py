@@ -41,11 +41,21 @@ def get_adapter() -> CheckoutAdapter:
     Raises:
         ImproperlyConfigured: CHECKOUT_ADAPTER cannot be imported or is not a ``CheckoutAdapter``.
     """
+    return get_adapter_class()()
+
+
+def get_adapter_class() -> type[CheckoutAdapter]:
+    """Return the class that CHECKOUT_ADAPTER names.
+
+    Raises:
+        ImproperlyConfigured: CHECKOUT_ADAPTER cannot be imported or is not a ``CheckoutAdapter``.
+    """
     path = conf.CHECKOUT_ADAPTER
     try:
         adapter_class = import_string(path)
-    except ImportError as error:
+    except (ImportError, TypeError) as error:
+        # TypeError is import_module's answer to a path that starts with a dot.
         raise ImproperlyConfigured(f"CHECKOUT_ADAPTER: {path!r} cannot be imported: {error}") from error
     if not (isinstance(adapter_class, type) and issubclass(adapter_class, CheckoutAdapter)):
         raise ImproperlyConfigured(f"CHECKOUT_ADAPTER: {path!r} is not a subclass of CheckoutAdapter.")
-    return adapter_class()
+    return adapter_class

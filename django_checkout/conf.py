@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -20,6 +21,7 @@ RENAMED_UI_MODES = {"hosted": "hosted_page", "embedded": "embedded_page", "custo
 PROCESS_EVENTS = ("inline", "task")
 DOUBLE_PAYMENT = ("flag", "refund")
 CAPTURE_METHODS = ("automatic", "automatic_async", "manual")
+NO_ADAPTER = "django_checkout.adapters.CheckoutAdapter"
 
 
 class Settings:
@@ -49,26 +51,33 @@ class Settings:
     @property
     def STRIPE_API_BASE(self) -> str:
         """Where Stripe's API is spoken to, without a trailing slash."""
-        return self._text("STRIPE_API_BASE", STRIPE_API_BASE).rstrip("/")
+        return self._url("STRIPE_API_BASE", STRIPE_API_BASE)
 
     @property
     def STRIPE_JS_URL(self) -> str:
-        """The versioned Stripe.js that the pages load."""
-        return self._text("STRIPE_JS_URL", STRIPE_JS_URL)
+        """The versioned Stripe.js that the pages load; the emulator's own may be a path of this site."""
+        return self._url("STRIPE_JS_URL", STRIPE_JS_URL, takes_path=True)
 
     @property
     def CHECKOUT_ADAPTER(self) -> str:
         """Dotted path of the host's ``CheckoutAdapter`` subclass."""
-        return self._text("CHECKOUT_ADAPTER", "django_checkout.adapters.CheckoutAdapter")
+        return self._text("CHECKOUT_ADAPTER", NO_ADAPTER)
 
     @property
     def CHECKOUT_BASE_URL(self) -> str:
         """Scheme and host for absolute URLs where no request is at hand, without a trailing slash."""
-        return self._text("CHECKOUT_BASE_URL").rstrip("/")
+        value = self._url("CHECKOUT_BASE_URL")
+        if value and urlsplit(value).path:
+            raise ImproperlyConfigured("CHECKOUT_BASE_URL must be a scheme and a host, without a path.")
+        return value
 
     @property
     def CHECKOUT_UI_MODE(self) -> str:
         """The UI mode where none is named: ``hosted_page``, ``embedded_page`` or ``elements``."""
+        value = getattr(settings, "CHECKOUT_UI_MODE", None)
+        if isinstance(value, str) and value in RENAMED_UI_MODES:
+            now = RENAMED_UI_MODES[value]
+            raise ImproperlyConfigured(f"CHECKOUT_UI_MODE: {value!r} is called {now!r} since API 2026-03-25.")
         return self._choice("CHECKOUT_UI_MODE", UI_MODES)
 
     @property
@@ -130,6 +139,9 @@ class Settings:
         value = getattr(settings, "CHECKOUT_CSP", None)
         if value is not None and not isinstance(value, Mapping):
             raise ImproperlyConfigured("CHECKOUT_CSP must be a dict of directives, or None.")
+        for sources in (value or {}).values():
+            if isinstance(sources, str) or not isinstance(sources, Sequence):
+                raise ImproperlyConfigured("CHECKOUT_CSP must name a list of sources for each directive.")
         return value
 
     @property
@@ -166,6 +178,29 @@ class Settings:
         """Django's own ``AUTH_USER_MODEL``."""
         return str(settings.AUTH_USER_MODEL)
 
+    @property
+    def use_tz(self) -> bool:
+        """Django's own ``USE_TZ``."""
+        return bool(settings.USE_TZ)
+
+    @property
+    def databases(self) -> Mapping[str, Mapping[str, Any]]:
+        """Django's own ``DATABASES``."""
+        return settings.DATABASES
+
+    @property
+    def task_backend(self) -> str:
+        """Dotted path of the backend that Django's tasks framework enqueues to where no other is named."""
+        backends = getattr(settings, "TASKS", None) or {}
+        backend = backends.get("default", {}).get("BACKEND", "django.tasks.backends.immediate.ImmediateBackend")
+        return str(backend)
+
+    @property
+    def host_csp(self) -> Mapping[str, Any]:
+        """The Content-Security-Policy of the host's own pages: Django's ``SECURE_CSP``, or that of django-csp."""
+        policy = getattr(settings, "SECURE_CSP", None)
+        return policy or (getattr(settings, "CONTENT_SECURITY_POLICY", None) or {}).get("DIRECTIVES") or {}
+
     def _text(self, name: str, default: str = "", *, required: bool = False) -> str:
         value = getattr(settings, name, default)
         if value is None:
@@ -175,6 +210,18 @@ class Settings:
         value = value.strip()
         if required and not value:
             raise ImproperlyConfigured(f"{name} is not set.")
+        return value
+
+    def _url(self, name: str, default: str = "", *, takes_path: bool = False) -> str:
+        value = (self._text(name, default) or default).rstrip("/")
+        if not value or (takes_path and value.startswith("/") and not value.startswith("//")):
+            return value
+        try:
+            parts = urlsplit(value)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ImproperlyConfigured(f"{name} must be an absolute URL that starts with https:// or http://.")
         return value
 
     def _choice(self, name: str, choices: tuple[str, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.http import HttpResponse
@@ -14,6 +15,8 @@ SELF = "'self'"
 NONE = "'none'"
 
 _PAYMENT_PAGE = "https://checkout.stripe.com"
+#: Directives of which a policy that leaves them out says nothing; of the others it says its ``default-src``.
+_WITHOUT_FALLBACK = frozenset(("base-uri", "form-action", "frame-ancestors"))
 
 
 def csp_directives() -> dict[str, list[str]]:
@@ -33,6 +36,35 @@ def csp_directives() -> dict[str, list[str]]:
         base = urlsplit(conf.STRIPE_API_BASE)
         directives["form-action"].append(f"{base.scheme}://{base.netloc}")
     return directives
+
+
+def find_missing_sources(policy: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the sources, by directive, that a host's policy lacks for our tags; nothing where it has no policy.
+
+    ``policy`` is what Django's ``SECURE_CSP`` or django-csp's ``DIRECTIVES`` take: lists, sets or one string.
+    """
+    missing: dict[str, list[str]] = {}
+    for directive, needed in csp_directives().items() if policy else ():
+        fallback = None if directive in _WITHOUT_FALLBACK else policy.get("default-src")
+        allowed = policy.get(directive, fallback)
+        if allowed is None or isinstance(allowed, bool):
+            continue
+        sources = allowed.split() if isinstance(allowed, str) else [str(source) for source in allowed]
+        lacking = [source for source in needed if not any(_covers(given, source) for given in sources)]
+        if lacking:
+            missing[directive] = lacking
+    return missing
+
+
+def _covers(given: str, needed: str) -> bool:
+    """Whether one source of a policy allows another: https://www.w3.org/TR/CSP3/#match-url-to-source-list."""
+    target = urlsplit(needed)
+    if given in (needed, "*") or (needed == SELF and given == "https:") or given == f"{target.scheme}:":
+        return True
+    scheme, _, host = given.rpartition("://")
+    host = host.partition("/")[0]
+    matches = target.netloc.endswith(host[1:]) if host.startswith("*.") else host == target.netloc
+    return bool(target.netloc) and matches and scheme in ("", target.scheme)
 
 
 def page_policy() -> str:
