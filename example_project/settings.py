@@ -160,7 +160,7 @@ SECURE_CSP = {
     "object-src": ["'none'"],
     "base-uri": ["'none'"],
     "frame-ancestors": ["'none'"],
-    "form-action": ["'self'"] if CHECKOUT_EMULATOR else ["'self'", "https://checkout.stripe.com"],
+    "form-action": ["'self'", CHECKOUT_BASE_URL if CHECKOUT_EMULATOR else "https://checkout.stripe.com"],
 }
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"

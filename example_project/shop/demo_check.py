@@ -190,7 +190,7 @@ def _environment(base_url: str, folder: Path) -> dict[str, str]:
         "SECRET_KEY": "",
         "HTTPS": "False",
         "SECURE_SSL_REDIRECT": "False",
-        "ALLOWED_HOSTS": HOST,
+        "ALLOWED_HOSTS": f"{HOST},localhost",
         "DATABASE_URL": f"sqlite:///{folder / 'shop.sqlite3'}",
         "EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend",
         "CHECKOUT_BASE_URL": base_url,

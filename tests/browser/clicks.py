@@ -7,9 +7,9 @@ import re
 from playwright.sync_api import Page, expect
 
 
-def go_to_payment(page: Page) -> None:
+def go_to_payment(page: Page, start: str = "/") -> None:
     """Click from the catalogue to the payment page."""
-    page.goto("/")
+    page.goto(start)
     page.get_by_role("link", name="Moon Teapot").click()
     page.get_by_label("How many").select_option("2")
     page.get_by_role("button", name="Add to cart").click()

@@ -35,6 +35,15 @@ def test_a_guest_buys_from_the_catalogue_to_the_paid_order(page: Page):
     assert_fits(page)
 
 
+def test_the_shop_opened_under_another_name_pays_too(page: Page, site: str):
+    page.goto(site.replace("127.0.0.1", "localhost"))
+    go_to_payment(page, start=page.url)
+    pay_with(page, GOOD)
+
+    expect_paid(page)
+    assert page.url.startswith("http://localhost:")
+
+
 def test_a_declined_card_charges_nothing_and_a_good_one_pays(page: Page, complaints: list[str]):
     go_to_payment(page)
     pay_with(page, DECLINED)

@@ -49,7 +49,7 @@ def test_with_nothing_set_the_shop_runs_against_the_emulator(load):
     assert settings["CHECKOUT_EMULATOR"] is True
     assert settings["STRIPE_API_BASE"] == "http://127.0.0.1:8000/emulator"
     assert settings["STRIPE_WEBHOOK_SECRETS"] == ["whsec_emulator"]
-    assert settings["SECURE_CSP"]["form-action"] == ["'self'"]
+    assert settings["SECURE_CSP"]["form-action"] == ["'self'", "http://127.0.0.1:8000"]
 
 
 def test_with_keys_the_shop_talks_to_stripe(load):

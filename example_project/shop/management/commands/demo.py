@@ -53,6 +53,12 @@ class Command(BaseCommand):
         _require_base_url(port)
         if until_stdin_closes:
             threading.Thread(target=_exit_with_stdin, daemon=True).start()
+        try:
+            self._open(port)
+        except KeyboardInterrupt:
+            self.stdout.write("The shop is closed.")
+
+    def _open(self, port: int) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         seed_catalogue()
         self._print_welcome(port, _make_accounts() if conf.CHECKOUT_EMULATOR else [])
