@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+import re
+from html import unescape
+from urllib.parse import urlencode
+
+import pytest
+import stripe
+
+from django_checkout.emulator import Emulator, Request, Response
+
+from .conftest import BASE_URL, MakeSession
+
+CARD = {"email": "kim@example.com", "method": "card", "card_number": "4242 4242 4242 4242"}
+TYPED = {**CARD, "card_expiry": "12 / 34", "card_cvc": "123"}
+
+
+class Visitor:
+    """Opens the emulator's pages and sends their forms with the token that stands in them."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+
+    def get(self, path: str, language: str = "en") -> Response:
+        request = Request(method="GET", base_url=BASE_URL, path=path, headers={"accept-language": language})
+        return self._emulator.handle(request)
+
+    def post(self, path: str, **typed: str) -> Response:
+        return self._emulator.handle(
+            Request(method="POST", base_url=BASE_URL, path=path, body=urlencode(typed).encode())
+        )
+
+    def send(self, path: str, **typed: str) -> Response:
+        token = re.search(r'name="token" value="(\w+)"', text_of(self.get(path)))
+        assert token
+        return self.post(path, token=token[1], **typed)
+
+
+def text_of(response: Response) -> str:
+    return unescape(response.body.decode())
+
+
+@pytest.fixture
+def visitor(emulator: Emulator) -> Visitor:
+    return Visitor(emulator)
+
+
+def test_the_page_shows_what_is_bought_and_how_to_go_back(visitor: Visitor, make_session: MakeSession) -> None:
+    session = make_session(amount=1250, quantity=2)
+
+    page = visitor.get(f"/pay/{session.id}")
+
+    text = text_of(page)
+    assert page.status == 200
+    assert "Tea" in text
+    assert "€25.00" in text
+    assert "€12.50 each" in text
+    assert 'href="https://shop.example.com/cart/"' in text
+    assert '<html lang="en"' in text
+    assert "4000 0000 0000 9995" in text
+
+
+def test_the_page_carries_a_strict_policy_and_nothing_inline(visitor: Visitor, make_session: MakeSession) -> None:
+    page = visitor.get(f"/pay/{make_session().id}")
+
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "form-action 'self' https://shop.example.com" in policy
+    assert not re.search(r"<script|<style|\sstyle=|\son\w+=", text_of(page))
+
+
+def test_every_field_has_a_label(visitor: Visitor, make_session: MakeSession) -> None:
+    session = make_session(shipping_address_collection={"allowed_countries": ["AT", "DE"]})
+
+    text = text_of(visitor.get(f"/pay/{session.id}"))
+
+    fields = re.findall(r'<(?:input|select) id="([^"]+)"', text)
+    assert len(fields) == 12
+    assert all(f'<label for="{name}">' in text for name in fields)
+
+
+def test_paying_leads_back_to_the_shop(
+    visitor: Visitor, client: stripe.StripeClient, make_session: MakeSession
+) -> None:
+    session = make_session()
+
+    answer = visitor.send(f"/pay/{session.id}", **TYPED)
+
+    after = client.v1.checkout.sessions.retrieve(session.id)
+    assert (answer.status, answer.headers["Location"]) == (
+        303,
+        f"https://shop.example.com/return/?session_id={session.id}",
+    )
+    assert after.payment_status == "paid"
+    assert after.customer_details
+    assert after.customer_details.email == "kim@example.com"
+
+
+def test_a_form_that_was_not_sent_from_the_page_pays_nothing(
+    visitor: Visitor, emulator: Emulator, make_session: MakeSession
+) -> None:
+    session = make_session()
+
+    assert visitor.post(f"/pay/{session.id}", **TYPED).status == 403
+    assert visitor.post(f"/pay/{session.id}", token="forged", **TYPED).status == 403
+    assert emulator.get(session.id)["status"] == "open"
+
+
+def test_a_decline_is_shown_and_can_be_tried_again(visitor: Visitor, make_session: MakeSession) -> None:
+    path = f"/pay/{make_session().id}"
+
+    declined = visitor.send(path, **{**TYPED, "card_number": "4000000000009995"})
+    paid = visitor.send(path, **TYPED)
+
+    assert 'role="alert"' in text_of(declined)
+    assert "insufficient funds" in text_of(declined)
+    assert 'value="kim@example.com"' in text_of(declined)
+    assert paid.status == 303
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("email", "nobody"),
+        ("card_number", ""),
+        ("card_number", "4242"),
+        ("card_number", "4242424242424241"),
+        ("card_number", "4111111111111111"),
+        ("card_expiry", "13 / 34"),
+        ("card_expiry", "01 / 20"),
+        ("card_expiry", "soon"),
+        ("card_cvc", "12"),
+    ],
+)
+def test_a_field_that_is_wrong_is_marked_and_nothing_is_tried(
+    visitor: Visitor, emulator: Emulator, make_session: MakeSession, name: str, value: str
+) -> None:
+    session = make_session()
+
+    text = text_of(visitor.send(f"/pay/{session.id}", **{**TYPED, name: value}))
+
+    assert f'aria-describedby="error_{name}"' in text
+    assert emulator.events() == []
+
+
+def test_choosing_a_test_card_fills_in_the_form_and_keeps_what_was_typed(
+    visitor: Visitor, emulator: Emulator, make_session: MakeSession
+) -> None:
+    session = make_session()
+
+    text = text_of(visitor.send(f"/pay/{session.id}", email="kim@example.com", use_card="4000 0000 0000 0002"))
+
+    assert 'name="card_number" type="text" value="4000 0000 0000 0002"' in text
+    assert 'value="kim@example.com"' in text
+    assert emulator.get(session.id)["status"] == "open"
+
+
+def test_an_email_that_the_shop_gave_cannot_be_changed(
+    visitor: Visitor, emulator: Emulator, make_session: MakeSession
+) -> None:
+    session = make_session(customer_email="kim@example.com")
+
+    visitor.send(f"/pay/{session.id}", **{**TYPED, "email": "other@example.com"})
+
+    assert emulator.get(session.id)["customer_details"]["email"] == "kim@example.com"
+
+
+@pytest.mark.parametrize(("answer", "status"), [("complete", "complete"), ("fail", "open")])
+def test_3d_secure_is_a_page_of_its_own(
+    visitor: Visitor, emulator: Emulator, make_session: MakeSession, answer: str, status: str
+) -> None:
+    session = make_session()
+    path = f"/pay/{session.id}"
+    challenge = visitor.send(path, **{**TYPED, "card_number": "4000002500003155"})
+    assert challenge.headers["Location"] == f"{BASE_URL}{path}/authenticate"
+
+    visitor.send(f"{path}/authenticate", answer=answer)
+
+    assert emulator.get(session.id)["status"] == status
+
+
+def test_a_bank_debit_is_submitted(visitor: Visitor, emulator: Emulator, make_session: MakeSession) -> None:
+    session = make_session()
+
+    answer = visitor.send(f"/pay/{session.id}", email="kim@example.com", method="bank", iban="AT611904300234573201")
+
+    assert answer.status == 303
+    assert (emulator.get(session.id)["status"], emulator.get(session.id)["payment_status"]) == ("complete", "unpaid")
+
+
+def test_a_free_order_asks_for_no_card(visitor: Visitor, emulator: Emulator, make_session: MakeSession) -> None:
+    session = make_session(amount=0)
+    path = f"/pay/{session.id}"
+
+    assert "card_number" not in text_of(visitor.get(path))
+    assert visitor.send(path, email="kim@example.com").status == 303
+    assert emulator.get(session.id)["payment_status"] == "no_payment_required"
+
+
+def test_shipping_is_chosen_and_typed(visitor: Visitor, emulator: Emulator, make_session: MakeSession) -> None:
+    rates = [
+        {"shipping_rate_data": {"display_name": name, "fixed_amount": {"amount": amount, "currency": "eur"}}}
+        for name, amount in (("Parcel", 490), ("Express", 1290))
+    ]
+    session = make_session(shipping_options=rates, shipping_address_collection={"allowed_countries": ["AT", "DE"]})
+    express = str(session.shipping_options[1].shipping_rate)
+    path = f"/pay/{session.id}"
+
+    updated = visitor.send(path, update="1", shipping_rate=express)
+    missing = visitor.send(path, **TYPED, shipping_rate=express)
+    visitor.send(
+        path,
+        **TYPED,
+        shipping_rate=express,
+        shipping_name="Kim",
+        shipping_line1="Gasse 1",
+        shipping_city="Wien",
+        shipping_postal_code="1010",
+        shipping_country="AT",
+    )
+
+    after = emulator.get(session.id)
+    assert "€22.90" in text_of(updated)
+    assert "error_shipping_line1" in text_of(missing)
+    assert (after["status"], after["amount_total"]) == ("complete", 2290)
+    assert after["collected_information"]["shipping_details"]["address"]["city"] == "Wien"
+
+
+@pytest.mark.parametrize(("end", "words"), [("pay", "All done"), ("expire", "expired")])
+def test_a_session_that_is_over_says_so_and_leads_on(
+    visitor: Visitor, emulator: Emulator, make_session: MakeSession, end: str, words: str
+) -> None:
+    session = make_session()
+    emulator.pay(session.id) if end == "pay" else emulator.expire(session.id)
+
+    page = visitor.get(f"/pay/{session.id}")
+
+    assert words in text_of(page)
+    assert "https://shop.example.com/" in text_of(page)
+
+
+@pytest.mark.parametrize("path", ["/pay/cs_test_none", "/pay/", "/recover/cs_test_none", "/assets/../emulator.py"])
+def test_unknown_addresses_are_404(visitor: Visitor, path: str) -> None:
+    assert visitor.get(path).status == 404
+
+
+def test_a_recovery_link_leads_to_the_new_session(
+    visitor: Visitor, emulator: Emulator, make_session: MakeSession
+) -> None:
+    session = make_session(after_expiration={"recovery": {"enabled": True}})
+    assert visitor.get(f"/recover/{session.id}").status == 409
+    emulator.expire(session.id)
+
+    answer = visitor.get(f"/recover/{session.id}")
+
+    assert answer.status == 303
+    assert session.id not in answer.headers["Location"]
+
+
+def test_the_page_speaks_the_sessions_language(visitor: Visitor, make_session: MakeSession) -> None:
+    german = visitor.get(f"/pay/{make_session(locale='de').id}")
+    french = visitor.get(f"/pay/{make_session().id}", language="fr-CA,en;q=0.5")
+
+    assert '<html lang="de"' in text_of(german)
+    assert "10,00\xa0€" in text_of(german)
+    assert '<html lang="fr' in text_of(french)
+
+
+def test_style_sheet_and_icon_are_served(visitor: Visitor) -> None:
+    assert visitor.get("/assets/emulator.css").headers["Content-Type"].startswith("text/css")
+    assert visitor.get("/assets/icon.svg").status == 200
+    assert visitor.get("/assets/nothing.css").status == 404
+
+
+# The control page
+
+
+def test_the_control_page_shows_what_there_is(visitor: Visitor, emulator: Emulator, make_session: MakeSession) -> None:
+    session = make_session(client_reference_id="A-1042")
+    emulator.pay(session.id, "4000000000000259")
+    emulator.chaos.fail()
+
+    text = text_of(visitor.get("/control/"))
+
+    assert "A-1042" in text
+    assert "needs_response" in text
+    assert "checkout.session.completed" in text
+    assert "Armed" in text
+
+
+def test_the_control_page_pulls_levers(visitor: Visitor, emulator: Emulator, make_session: MakeSession) -> None:
+    session = make_session()
+    intent = str(emulator.pay(session.id).payment_intent)
+
+    visitor.send("/control/", action="advance", seconds="3600")
+    visitor.send("/control/", action="refund", id=intent)
+    visitor.send("/control/", action="fail", count="2", status="500", when="after", match="POST /v1/refunds")
+    visitor.send("/control/", action="fail", count="1", status="drop")
+    for kind in ("lose", "duplicate", "delay", "shuffle", "reverse"):
+        visitor.send("/control/", action="mishap", count="1", kind=kind)
+
+    assert emulator.clock.offset_seconds == 3600
+    assert emulator.events("refund.created")
+    assert [fault.status for fault in emulator.chaos.faults] == [500, 0]
+    assert [fault.kind for fault in emulator.chaos.delivery_faults] == ["lose", "duplicate", "delay"]
+    assert emulator.chaos.order == "reverse"
+    assert visitor.send("/control/", action="calm").status == 303
+    assert emulator.chaos.faults == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "status"),
+    [
+        ({"action": "nothing"}, 400),
+        ({"action": "advance", "seconds": "-5"}, 400),
+        ({"action": "expire", "id": "cs_none"}, 200),
+        ({"action": "fail", "count": "x", "status": "500"}, 400),
+    ],
+)
+def test_the_control_page_says_what_is_not_possible(visitor: Visitor, typed: dict[str, str], status: int) -> None:
+    answer = visitor.send("/control/", **typed)
+
+    assert answer.status == status
+    assert 'role="alert"' in text_of(answer)
+
+
+def test_the_control_page_cannot_be_used_from_another_site(visitor: Visitor, emulator: Emulator) -> None:
+    assert visitor.post("/control/", action="advance", seconds="3600").status == 403
+    assert emulator.clock.offset_seconds == 0

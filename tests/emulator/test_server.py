@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import stripe
+from django.core.management import CommandError, call_command
+
+from django_checkout.emulator import Emulator
+from django_checkout.emulator.server import EmulatorServer
+
+from .conftest import API_VERSION, SECRET, client_of, session_params
+
+PARAMS: Any = session_params()
+
+
+@pytest.fixture
+def server(emulator: Emulator) -> Iterator[EmulatorServer]:
+    made = EmulatorServer(("127.0.0.1", 0), emulator)
+    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield made
+    made.shutdown()
+    thread.join()
+    made.server_close()
+
+
+@pytest.fixture
+def over_sockets(server: EmulatorServer) -> Iterator[stripe.StripeClient]:
+    session = requests.Session()
+    yield stripe.StripeClient(
+        "sk_test_x",
+        stripe_version=API_VERSION,
+        http_client=stripe.RequestsClient(session=session),
+        base_addresses={"api": server.url},
+    )
+    session.close()
+
+
+class Shop(BaseHTTPRequestHandler):
+    """Answers webhooks as told, and keeps them."""
+
+    received: list[stripe.Event]
+    answers: list[int]
+    delay_seconds = 0.0
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.received.append(stripe.Webhook.construct_event(body, self.headers["Stripe-Signature"], SECRET))
+        time.sleep(self.delay_seconds)
+        self.send_response(self.answers.pop(0) if self.answers else 200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        pass
+
+
+@pytest.fixture
+def shop() -> Iterator[tuple[type[Shop], str]]:
+    handler = type("OneShop", (Shop,), {"received": [], "answers": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield handler, f"http://127.0.0.1:{server.server_address[1]}/webhook/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def wait_for(condition: Any, seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def test_the_api_is_served_to_the_real_library(server: EmulatorServer, over_sockets: stripe.StripeClient) -> None:
+    session = over_sockets.v1.checkout.sessions.create(PARAMS)
+
+    page = requests.get(str(session.url), timeout=5)
+
+    assert session.url == f"{server.url}/pay/{session.id}"
+    assert page.status_code == 200
+    assert "Tea" in page.text
+    assert requests.get(server.url, timeout=5).url == f"{server.url}/"
+
+
+def test_a_dropped_answer_cuts_the_connection(
+    emulator: Emulator, server: EmulatorServer, over_sockets: stripe.StripeClient
+) -> None:
+    emulator.chaos.drop()
+
+    with pytest.raises(stripe.APIConnectionError):
+        over_sockets.v1.checkout.sessions.create(PARAMS, {"idempotency_key": "k1"})
+
+    again = over_sockets.v1.checkout.sessions.create(PARAMS, {"idempotency_key": "k1"})
+    assert [session.id for session in over_sockets.v1.checkout.sessions.list().data] == [again.id]
+
+
+@pytest.mark.parametrize(("length", "status"), [("x", 400), ("99999999", 413)])
+def test_malformed_and_huge_bodies_are_refused(server: EmulatorServer, length: str, status: int) -> None:
+    connection = http.client.HTTPConnection(*server.server_address[:2])
+    connection.putrequest("POST", "/v1/refunds")
+    connection.putheader("Content-Length", length)
+    connection.endheaders()
+
+    answer = connection.getresponse()
+
+    assert answer.status == status
+    answer.read()
+    connection.close()
+
+
+def test_head_has_no_body(server: EmulatorServer) -> None:
+    answer = requests.head(f"{server.url}/assets/emulator.css", timeout=5)
+
+    assert answer.status_code == 200
+    assert answer.content == b""
+
+
+def courier_to(url: str) -> Emulator:
+    emulator = Emulator(webhook_url=url, webhook_secret=SECRET)
+    emulator.start_courier()
+    return emulator
+
+
+def test_events_are_posted_signed_in_the_background(shop: tuple[type[Shop], str]) -> None:
+    handler, url = shop
+    emulator = courier_to(url)
+    client = pay_one(emulator)
+
+    emulator.wait_until_acknowledged(client)
+    wait_for(lambda: len(handler.received) == 5)
+    wait_for(lambda: emulator.pending_deliveries() == [])
+    emulator.close()
+
+    assert "checkout.session.completed" in [event.type for event in handler.received]
+
+
+def test_a_refused_event_is_tried_again_after_a_while(shop: tuple[type[Shop], str]) -> None:
+    handler, url = shop
+    handler.answers = [500] * 5
+    emulator = courier_to(url)
+    pay_one(emulator)
+    wait_for(lambda: len(handler.received) == 5)
+    wait_for(lambda: all(delivery.attempts == 1 for delivery in emulator.pending_deliveries()))
+
+    emulator.clock.advance(10)
+
+    wait_for(lambda: emulator.pending_deliveries() == [])
+    emulator.close()
+    assert len(handler.received) == 10
+    assert len({event.id for event in handler.received}) == 5
+
+
+def test_an_unreachable_endpoint_is_no_answer() -> None:
+    emulator = courier_to("http://127.0.0.1:9/")
+    pay_one(emulator)
+
+    wait_for(lambda: all(delivery.attempts == 1 for delivery in emulator.pending_deliveries()))
+    emulator.close()
+
+
+def test_the_page_lets_go_as_soon_as_the_shop_has_acknowledged(shop: tuple[type[Shop], str]) -> None:
+    handler, url = shop
+    handler.delay_seconds = 0.2
+    emulator = courier_to(url)
+    session_id = pay_one(emulator)
+
+    started = time.monotonic()
+    emulator.wait_until_acknowledged(session_id)
+    waited = time.monotonic() - started
+    emulator.close()
+
+    assert 0.1 < waited < 5
+
+
+def test_the_page_waits_no_longer_than_its_limit(shop: tuple[type[Shop], str]) -> None:
+    handler, url = shop
+    handler.delay_seconds = 1
+    emulator = courier_to(url)
+    session_id = pay_one(emulator)
+
+    started = time.monotonic()
+    emulator.wait_until_acknowledged(session_id, timeout_seconds=0.1)
+    waited = time.monotonic() - started
+    emulator.close()
+
+    assert waited < 0.9
+
+
+def pay_one(emulator: Emulator) -> str:
+    session = client_of(emulator).v1.checkout.sessions.create(PARAMS)
+    emulator.pay(session.id)
+    emulator.start_courier()
+    return session.id
+
+
+# The store
+
+
+def test_two_emulators_on_one_file_are_one_account(tmp_path: Path) -> None:
+    path = str(tmp_path / "emulator.sqlite3")
+    one, two = Emulator(store=path), Emulator(store=path)
+    session_id = make_one(one)
+
+    one.clock.advance(3600)
+    outcome = two.pay(session_id)
+
+    assert two.clock.offset_seconds == 3600
+    assert one.get(session_id)["payment_intent"] == outcome.payment_intent
+    assert one.form_secret == two.form_secret
+    one.close()
+    two.close()
+
+
+def make_one(emulator: Emulator) -> str:
+    return client_of(emulator).v1.checkout.sessions.create(PARAMS).id
+
+
+def test_what_was_kept_is_there_after_a_restart(tmp_path: Path) -> None:
+    path = str(tmp_path / "emulator.sqlite3")
+    before = Emulator(store=path)
+    session_id = make_one(before)
+    before.close()
+
+    after = Emulator(store=path)
+
+    assert after.get(session_id)["status"] == "open"
+    after.close()
+
+
+def test_the_clock_does_not_run_backwards(emulator: Emulator) -> None:
+    with pytest.raises(ValueError, match="backwards"):
+        emulator.clock.advance(-1)
+
+
+def test_the_command_serves_until_it_is_interrupted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(server: EmulatorServer) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(EmulatorServer, "serve_forever", interrupt)
+
+    call_command("checkout_emulator", port=0, webhook_url="http://127.0.0.1:9/")
+
+    assert "STRIPE_API_BASE=http://127.0.0.1:" in capsys.readouterr().out
+
+
+def test_the_command_says_when_its_port_is_taken(server: EmulatorServer) -> None:
+    with pytest.raises(CommandError, match="Cannot listen"):
+        call_command("checkout_emulator", port=server.server_address[1])

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from urllib.parse import urlencode
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from django_checkout.emulator import Emulator
+from django_checkout.emulator.shared import get_emulator, own_webhook_url, set_emulator
+
+pytestmark = pytest.mark.urls("tests.emulator.urls")
+
+FORM = {
+    "mode": "payment",
+    "success_url": "http://testserver/return/?session_id={CHECKOUT_SESSION_ID}",
+    "line_items[0][quantity]": "1",
+    "line_items[0][price_data][currency]": "eur",
+    "line_items[0][price_data][unit_amount]": "1500",
+    "line_items[0][price_data][product_data][name]": "Jug",
+}
+
+
+@pytest.fixture(autouse=True)
+def _served(settings: Settings, emulator: Emulator) -> Iterator[None]:
+    settings.CHECKOUT_EMULATOR = True
+    before = set_emulator(emulator)
+    yield
+    set_emulator(before)
+
+
+@pytest.fixture
+def visitor() -> Client:
+    return Client(enforce_csrf_checks=True)
+
+
+def create(visitor: Client) -> dict[str, str]:
+    answer = visitor.generic(
+        "POST",
+        "/emulator/v1/checkout/sessions",
+        urlencode(FORM),
+        content_type="application/x-www-form-urlencoded",
+        headers={"Authorization": "Bearer sk_test_x"},
+    )
+    assert answer.status_code == 200, answer.content
+    document: dict[str, str] = answer.json()
+    return document
+
+
+def test_a_session_is_made_and_paid_under_the_sites_own_address(visitor: Client, emulator: Emulator) -> None:
+    session = create(visitor)
+    assert session["url"] == f"http://testserver/emulator/pay/{session['id']}"
+
+    page = visitor.get(session["url"])
+    text = unescape(page.content.decode())
+    token = re.search(r'name="token" value="(\w+)"', text)
+    assert token
+    assert f'action="/emulator/pay/{session["id"]}"' in text
+    typed = {
+        "token": token[1],
+        "email": "kim@example.com",
+        "card_number": "4242424242424242",
+        "card_expiry": "12/34",
+        "card_cvc": "123",
+    }
+    answer = visitor.post(session["url"], urlencode(typed), content_type="application/x-www-form-urlencoded")
+
+    assert answer.status_code == 303, answer.content
+    assert answer.headers["Location"] == f"http://testserver/return/?session_id={session['id']}"
+    assert emulator.get(session["id"])["payment_status"] == "paid"
+
+
+@pytest.mark.parametrize("path", ["", "v1/checkout/sessions", "pay/cs_test_x", "assets/emulator.css", "control/"])
+def test_nothing_is_served_unless_the_setting_is_true(visitor: Client, settings: Settings, path: str) -> None:
+    settings.CHECKOUT_EMULATOR = False
+
+    assert visitor.get(f"/emulator/{path}").status_code == 404
+
+
+def test_the_control_page_is_at_the_root(visitor: Client) -> None:
+    assert "Emulator" in visitor.get("/emulator/").content.decode()
+
+
+def test_a_dropped_answer_is_an_empty_bad_gateway(visitor: Client, emulator: Emulator) -> None:
+    emulator.chaos.drop()
+
+    answer = visitor.get("/emulator/v1/account", headers={"Authorization": "Bearer sk_test_x"})
+
+    assert (answer.status_code, answer.content) == (502, b"")
+
+
+def test_the_sites_emulator_is_made_once_from_its_settings(settings: Settings) -> None:
+    settings.CHECKOUT_BASE_URL = "http://127.0.0.1:8000"
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_first", "whsec_second"]
+    set_emulator(None)
+
+    made = get_emulator()
+
+    assert get_emulator() is made
+    assert made.webhook_secret == "whsec_first"
+    assert own_webhook_url() == "http://127.0.0.1:8000/checkout/webhook/"
+    made.close()
+
+
+def test_a_site_without_a_base_url_has_no_webhook_url(settings: Settings) -> None:
+    settings.CHECKOUT_BASE_URL = ""
+
+    assert own_webhook_url() == ""
