@@ -1,0 +1,421 @@
+"""The system checks, as a table of settings and the ids that they lead to.
+
+No test here may use the database: pytest-django refuses it without a mark, and so ``manage.py check`` stays off it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+from django.core.checks import Error, registry, run_checks
+from django.core.exceptions import ImproperlyConfigured
+
+from django_checkout import checks
+from django_checkout.adapters import CheckoutAdapter
+from django_checkout.conf import NAMES, STRIPE_API_BASE, Settings, conf
+
+pytestmark = pytest.mark.core
+
+ROOT = Path(__file__).resolve().parents[1]
+LIVE = {
+    "STRIPE_SECRET_KEY": "sk_live_51TeapotsAndSaucers",
+    "STRIPE_PUBLISHABLE_KEY": "pk_live_51TeapotsAndSaucers",
+    "STRIPE_API_BASE": STRIPE_API_BASE,
+    "CHECKOUT_BASE_URL": "https://shop.example",
+}
+HERE = __name__
+
+
+class SilentAdapter(CheckoutAdapter):
+    """Answers nothing."""
+
+
+class Undescribed:
+    """No adapter at all."""
+
+
+#: What is set, and the ids that every ``check`` then reports.
+ALWAYS = [
+    # STRIPE_SECRET_KEY
+    ({"STRIPE_SECRET_KEY": ""}, {"E001"}),
+    ({"STRIPE_SECRET_KEY": None}, {"E001"}),
+    ({"STRIPE_SECRET_KEY": b"sk_test_bytes"}, {"E001"}),
+    ({"STRIPE_SECRET_KEY": "whsec_51TeapotsAndSaucers"}, {"E002"}),
+    ({"STRIPE_SECRET_KEY": "sk_51TeapotsAndSaucers"}, {"E002"}),
+    ({"STRIPE_SECRET_KEY": "pk_test_51TeapotsAndSaucers"}, {"E003"}),
+    ({"STRIPE_SECRET_KEY": "sk_test_"}, {"E004"}),
+    ({"STRIPE_SECRET_KEY": "sk_test_..."}, {"E004"}),
+    ({"STRIPE_SECRET_KEY": "sk_test_xxxxxxxx"}, {"E004"}),
+    ({"STRIPE_SECRET_KEY": "sk_test_your_key_here"}, {"E004"}),
+    ({"STRIPE_SECRET_KEY": "rk_test_myteapotsecret51"}, set()),
+    # STRIPE_PUBLISHABLE_KEY
+    ({"STRIPE_PUBLISHABLE_KEY": 51}, {"E005"}),
+    ({"STRIPE_PUBLISHABLE_KEY": "51TeapotsAndSaucers"}, {"E006"}),
+    ({"STRIPE_PUBLISHABLE_KEY": "pk_51TeapotsAndSaucers"}, {"E006"}),
+    ({"STRIPE_PUBLISHABLE_KEY": "pk_test_..."}, {"E006"}),
+    ({"STRIPE_PUBLISHABLE_KEY": "sk_test_51TeapotsAndSaucers"}, {"E007"}),
+    ({"STRIPE_PUBLISHABLE_KEY": "rk_live_51TeapotsAndSaucers"}, {"E007"}),
+    ({"STRIPE_PUBLISHABLE_KEY": "pk_live_51TeapotsAndSaucers"}, {"E008"}),
+    ({"STRIPE_PUBLISHABLE_KEY": "", "CHECKOUT_UI_MODE": "embedded_page"}, {"E009"}),
+    ({"STRIPE_PUBLISHABLE_KEY": "", "CHECKOUT_UI_MODE": "elements"}, {"E009"}),
+    ({"STRIPE_PUBLISHABLE_KEY": "", "CHECKOUT_UI_MODE": "hosted_page"}, set()),
+    # STRIPE_WEBHOOK_SECRETS
+    ({"STRIPE_WEBHOOK_SECRETS": "whsec_tests"}, {"E010"}),
+    ({"STRIPE_WEBHOOK_SECRETS": None}, {"E010"}),
+    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_tests", ""]}, {"E010"}),
+    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_tests", 7]}, {"E010"}),
+    ({"STRIPE_WEBHOOK_SECRETS": []}, {"E011"}),
+    ({"STRIPE_WEBHOOK_SECRETS": ["sk_test_51Teapots"]}, {"E012"}),
+    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_..."]}, {"E013"}),
+    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_"]}, {"E013"}),
+    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_your-signing-secret"]}, {"E013"}),
+    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_<secret>"]}, {"E013"}),
+    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_changeme", "tests"]}, {"E012", "E013"}),
+    ({"STRIPE_WEBHOOK_SECRETS": ("whsec_new", "whsec_old")}, set()),
+    # STRIPE_API_BASE and STRIPE_JS_URL
+    ({"STRIPE_API_BASE": "api.stripe.com"}, {"E014"}),
+    ({"STRIPE_API_BASE": "https://"}, {"E014"}),
+    ({"STRIPE_API_BASE": "https://[broken"}, {"E014"}),
+    ({"STRIPE_API_BASE": "ftp://api.stripe.com"}, {"E014"}),
+    ({"STRIPE_API_BASE": ""}, set()),
+    ({**LIVE, "STRIPE_API_BASE": "http://127.0.0.1:8000/emulator"}, {"E015"}),
+    ({**LIVE, "STRIPE_API_BASE": "https://proxy.example"}, {"W009"}),
+    ({"STRIPE_JS_URL": "js.stripe.com/dahlia/stripe.js"}, {"E016"}),
+    ({"STRIPE_JS_URL": "//js.stripe.com/dahlia/stripe.js"}, {"E016"}),
+    ({"STRIPE_JS_URL": "/emulator/stripe.js"}, set()),
+    ({**LIVE, "STRIPE_JS_URL": "/static/stripe.js"}, {"E017"}),
+    ({**LIVE, "STRIPE_JS_URL": "https://js.stripe.com.evil.example/dahlia/stripe.js"}, {"E017"}),
+    ({**LIVE, "STRIPE_JS_URL": "http://js.stripe.com/dahlia/stripe.js"}, {"E017"}),
+    ({"STRIPE_JS_URL": "https://js.stripe.com/v3/"}, {"W008"}),
+    ({"STRIPE_JS_URL": "https://js.stripe.com/clover/stripe.js"}, {"W008"}),
+    # CHECKOUT_ADAPTER
+    ({"CHECKOUT_ADAPTER": CheckoutAdapter}, {"E018"}),
+    ({"CHECKOUT_ADAPTER": None}, {"E019"}),
+    ({"CHECKOUT_ADAPTER": ""}, {"E019"}),
+    ({"CHECKOUT_ADAPTER": "django_checkout.adapters.CheckoutAdapter"}, {"E019"}),
+    ({"CHECKOUT_ADAPTER": "ShopAdapter"}, {"E020"}),
+    ({"CHECKOUT_ADAPTER": ".shop.ShopAdapter"}, {"E020"}),
+    ({"CHECKOUT_ADAPTER": "no_such_shop.adapters.ShopAdapter"}, {"E020"}),
+    ({"CHECKOUT_ADAPTER": "tests.host.adapters.NoSuchAdapter"}, {"E020"}),
+    ({"CHECKOUT_ADAPTER": f"{HERE}.Undescribed"}, {"E021"}),
+    ({"CHECKOUT_ADAPTER": f"{HERE}.HERE"}, {"E021"}),
+    ({"CHECKOUT_ADAPTER": f"{HERE}.SilentAdapter"}, {"E022"}),
+    # CHECKOUT_BASE_URL
+    ({"CHECKOUT_BASE_URL": "shop.example"}, {"E023"}),
+    ({"CHECKOUT_BASE_URL": "https://shop.example/checkout"}, {"E023"}),
+    ({"CHECKOUT_BASE_URL": "https://shop.example?a=b"}, {"E023"}),
+    ({"CHECKOUT_BASE_URL": "https://shop.example/"}, set()),
+    # What a session is like
+    ({"CHECKOUT_UI_MODE": "popup"}, {"E025"}),
+    ({"CHECKOUT_UI_MODE": None}, {"E025"}),
+    ({"CHECKOUT_UI_MODE": ["elements"]}, {"E025"}),
+    ({"CHECKOUT_UI_MODE": "hosted"}, {"E026"}),
+    ({"CHECKOUT_UI_MODE": "embedded"}, {"E026"}),
+    ({"CHECKOUT_UI_MODE": "custom"}, {"E026"}),
+    ({"CHECKOUT_SESSION_DEFAULTS": [("locale", "de")]}, {"E027"}),
+    ({"CHECKOUT_SESSION_DEFAULTS": None}, {"E027"}),
+    ({"CHECKOUT_SESSION_DEFAULTS": {"metadata": {"shop": "1"}}}, {"E028"}),
+    ({"CHECKOUT_SESSION_DEFAULTS": {"success_url": "https://shop.example/"}}, {"E028"}),
+    ({"CHECKOUT_SESSION_DEFAULTS": {"custom_text": {"submit": date(2026, 9, 1)}}}, {"E029"}),
+    ({"CHECKOUT_SESSION_DEFAULTS": {"automatic_tax": {"enabled": True}}}, set()),
+    ({"CHECKOUT_SESSION_TTL_SECONDS": 1800}, {"E030"}),
+    ({"CHECKOUT_SESSION_TTL_SECONDS": 24 * 3600}, {"E030"}),
+    ({"CHECKOUT_SESSION_TTL_SECONDS": "3600"}, {"E030"}),
+    ({"CHECKOUT_CAPTURE_METHOD": "later"}, {"E038"}),
+    ({"CHECKOUT_CAPTURE_METHOD": None}, {"E038"}),
+    ({"CHECKOUT_CAPTURE_METHOD": "manual"}, set()),
+    # Events, limits, pages
+    ({"CHECKOUT_PROCESS_EVENTS": "celery"}, {"E031"}),
+    ({"CHECKOUT_DOUBLE_PAYMENT": "ignore"}, {"E033"}),
+    ({"CHECKOUT_EVENT_RETENTION_DAYS": 0}, {"E034"}),
+    ({"CHECKOUT_EVENT_RETENTION_DAYS": 1.5}, {"E034"}),
+    ({"CHECKOUT_WEBHOOK_TOLERANCE_SECONDS": -1}, {"E035"}),
+    ({"CHECKOUT_WEBHOOK_MAX_BYTES": 10}, {"E036"}),
+    ({"CHECKOUT_STRIPE_TIMEOUT_SECONDS": True}, {"E037"}),
+    ({"CHECKOUT_TOKEN_MAX_AGE_SECONDS": None}, {"E039"}),
+    ({"CHECKOUT_CSP": "default-src 'self'"}, {"E040"}),
+    ({"CHECKOUT_CSP": {"default-src": "'self'"}}, {"E040"}),
+    ({"CHECKOUT_CSP": {}}, set()),
+    # The emulator
+    ({"CHECKOUT_EMULATOR": "False"}, {"E041"}),
+    ({"CHECKOUT_EMULATOR": None}, {"E041"}),
+    ({"CHECKOUT_EMULATOR": True}, set()),
+    ({**LIVE, "CHECKOUT_EMULATOR": True}, {"E042"}),
+    ({"CHECKOUT_EMULATOR": True, "STRIPE_API_BASE": STRIPE_API_BASE}, {"W012"}),
+    ({"CHECKOUT_EMULATOR_STORE": Path("emulator.sqlite3")}, {"E044"}),
+    # Django's own
+    ({"USE_TZ": False}, {"E045"}),
+    ({**LIVE, "DEBUG": True}, {"W004"}),
+    ({"DEBUG": True}, set()),
+    ({"ROOT_URLCONF": f"{HERE}.urls_without_ours"}, {"W010"}),
+    (LIVE, set()),
+]
+
+WORKERS = {"default": {"BACKEND": "django_tasks.backends.database.DatabaseBackend"}}
+#: What is set beside live keys, and the ids that only ``check --deploy`` reports.
+DEPLOYED = [
+    ({}, set()),
+    ({"CHECKOUT_BASE_URL": "http://shop.example"}, {"E024"}),
+    ({"CHECKOUT_BASE_URL": ""}, {"W011"}),
+    ({"STRIPE_SECRET_KEY": "sk_test_tests", "STRIPE_PUBLISHABLE_KEY": "pk_test_tests"}, {"W005"}),
+    ({"STRIPE_SECRET_KEY": "sk_test_tests", "STRIPE_PUBLISHABLE_KEY": "pk_test_tests", "DEBUG": True}, set()),
+    (
+        {
+            "STRIPE_SECRET_KEY": "sk_test_tests",
+            "STRIPE_PUBLISHABLE_KEY": "pk_test_tests",
+            "STRIPE_API_BASE": "http://stripe.emulator",
+            "CHECKOUT_BASE_URL": "http://shop.example",
+            "CHECKOUT_EMULATOR": True,
+        },
+        {"E043", "W005"},
+    ),
+    ({"SECURE_CSP": {"default-src": ["'self'"], "form-action": ["'self'"]}}, {"W006"}),
+    ({"SECURE_CSP": {"default-src": ["'none'"]}}, {"W006"}),
+    ({"SECURE_CSP": {"default-src": ["'self'"], "form-action": ["'self'", "https://checkout.stripe.com"]}}, set()),
+    ({"SECURE_CSP": {"default-src": ["'none'"]}, "STRIPE_API_BASE": 7}, set()),
+    ({"CONTENT_SECURITY_POLICY": {"DIRECTIVES": {"form-action": ["'self'"]}}}, {"W006"}),
+    ({"CONTENT_SECURITY_POLICY": {"DIRECTIVES": {"form-action": ["'self'", "https:"]}}}, set()),
+    ({"CHECKOUT_PROCESS_EVENTS": "task", "TASKS": WORKERS}, set()),
+    (
+        {
+            "CHECKOUT_PROCESS_EVENTS": "task",
+            "TASKS": {"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}},
+        },
+        {"W007"},
+    ),
+    ({"CHECKOUT_PROCESS_EVENTS": "task", "TASKS": None}, {"W007"}),
+]
+
+#: A database, and the ids that ``check --deploy`` reports of it.
+DATABASES = [
+    ({"ENGINE": "django.db.backends.postgresql"}, set()),
+    ({"ENGINE": "django.db.backends.sqlite3"}, {"W001"}),
+    ({"ENGINE": "django.db.backends.sqlite3", "OPTIONS": {"transaction_mode": "DEFERRED"}}, {"W001"}),
+    ({"ENGINE": "django.db.backends.sqlite3", "OPTIONS": {"transaction_mode": "immediate"}}, set()),
+    ({"ENGINE": "django.db.backends.mysql"}, set()),
+    ({"ENGINE": "django.db.backends.mysql", "OPTIONS": {"isolation_level": "READ COMMITTED"}}, set()),
+    ({"ENGINE": "django.db.backends.mysql", "OPTIONS": {"isolation_level": "repeatable read"}}, {"W002"}),
+    ({"ENGINE": "django.db.backends.mysql", "OPTIONS": {"isolation_level": None}}, {"W002"}),
+    ({"ENGINE": "django.db.backends.postgresql", "ATOMIC_REQUESTS": True}, {"W003"}),
+]
+
+
+class urls_without_ours:  # noqa: N801  # stands in for a module
+    urlpatterns = []
+
+
+@pytest.fixture(autouse=True)
+def _without_our_urls(monkeypatch):
+    monkeypatch.setitem(sys.modules, f"{HERE}.urls_without_ours", urls_without_ours)
+
+
+def run(*, deploy=False):
+    return run_checks(tags=[checks.TAG], include_deployment_checks=deploy)
+
+
+def ids(messages):
+    return {message.id.removeprefix("django_checkout.") for message in messages}
+
+
+def apply(settings, values):
+    for name, value in values.items():
+        setattr(settings, name, value)
+
+
+def cases(table):
+    """The rows of a table, each called by its number, what it sets last, and what it leads to."""
+    return [
+        pytest.param(
+            *row, id=f"{number}-{list(row[0])[-1] if row[0] else 'nothing'}-{'+'.join(sorted(row[1])) or 'passes'}"
+        )
+        for number, row in enumerate(table)
+    ]
+
+
+def test_settings_of_a_plain_project_pass():
+    assert run() == []
+
+
+def test_live_settings_of_a_plain_project_pass_deployment(settings):
+    apply(settings, LIVE)
+
+    assert [message for message in run(deploy=True) if message.id != "django_checkout.W001"] == []
+
+
+def test_defaults_of_all_settings_that_have_one_pass(settings):
+    for name in set(NAMES) - {"STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS", "CHECKOUT_ADAPTER"}:
+        if hasattr(settings, name):
+            delattr(settings, name)
+
+    assert run() == []
+
+
+def test_nothing_set_is_told_in_full(settings):
+    for name in NAMES:
+        if hasattr(settings, name):
+            delattr(settings, name)
+
+    assert ids(run()) == {"E001", "E011", "E019"}
+
+
+@pytest.mark.parametrize(("values", "expected"), cases(ALWAYS))
+def test_settings_lead_to_ids(settings, values, expected):
+    apply(settings, values)
+
+    assert ids(run()) == expected
+
+
+@pytest.mark.parametrize(("values", "expected"), cases(DEPLOYED))
+def test_deployed_settings_lead_to_ids(settings, monkeypatch, values, expected):
+    monkeypatch.setattr(Settings, "databases", {})
+    before = ids(run())
+    apply(settings, LIVE | values)
+
+    found = run(deploy=True)
+
+    assert ids(found) - before - {"E014"} == expected
+
+
+@pytest.mark.parametrize(("database", "expected"), cases(DATABASES))
+def test_databases_lead_to_ids(settings, monkeypatch, database, expected):
+    apply(settings, LIVE)
+    monkeypatch.setattr(Settings, "databases", {"default": database})
+
+    assert ids(run(deploy=True)) == expected
+
+
+def test_tasks_without_a_framework_are_an_error(settings, monkeypatch):
+    settings.CHECKOUT_PROCESS_EVENTS = "task"
+    monkeypatch.setattr(checks, "find_framework", lambda: None)
+
+    assert ids(run()) == {"E032"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("hosted", "hosted_page"), ("embedded", "embedded_page"), ("custom", "elements")]
+)
+def test_hint_for_a_renamed_ui_mode_says_its_new_name(settings, old, new):
+    settings.CHECKOUT_UI_MODE = old
+
+    (message,) = run()
+
+    assert new in message.hint
+
+
+def test_hint_for_a_missing_csp_source_names_it(settings):
+    settings.SECURE_CSP = {"form-action": ["'self'"]}
+    settings.STRIPE_API_BASE = STRIPE_API_BASE
+
+    (message,) = [message for message in run(deploy=True) if message.id == "django_checkout.W006"]
+
+    assert "form-action: https://checkout.stripe.com" in message.hint
+
+
+@pytest.mark.parametrize(("values", "expected"), cases(row for row in ALWAYS if row[1]))
+def test_messages_carry_a_hint_and_show_no_key(settings, values, expected):
+    apply(settings, values)
+    secrets = [values.get("STRIPE_SECRET_KEY"), values.get("STRIPE_PUBLISHABLE_KEY")]
+    if isinstance(values.get("STRIPE_WEBHOOK_SECRETS"), list):
+        secrets += values["STRIPE_WEBHOOK_SECRETS"]
+
+    messages = run()
+
+    assert all(message.hint for message in messages)
+    said = " ".join(f"{message.msg} {message.hint}" for message in messages)
+    assert not [secret for secret in secrets if "Teapots" in str(secret) and str(secret) in said]
+
+
+MALFORMED_IDS = {number for number, _hint in checks.MALFORMED.values()} | {"E026"}
+
+
+@pytest.mark.parametrize(("values", "expected"), cases(row for row in ALWAYS if row[1] & MALFORMED_IDS))
+def test_setting_that_a_check_calls_malformed_is_refused_by_name(settings, values, expected):
+    apply(settings, values)
+    (name,) = values
+
+    with pytest.raises(ImproperlyConfigured, match=f"^{name}"):
+        getattr(conf, name)
+
+
+def test_every_setting_has_a_check():
+    assert set(checks.MALFORMED) == set(NAMES)
+
+
+def test_every_setting_has_a_row_in_the_readme():
+    rows = re.findall(r"^\| *`([A-Z_]+)` *\|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert sorted(set(NAMES) - set(rows)) == [], "README.md has no row `| `NAME` | ... |` for these settings"
+    named = {row for row in rows if row.startswith(("STRIPE_", "CHECKOUT_"))}
+    assert sorted(named - set(NAMES)) == [], "README.md has rows for settings that do not exist"
+
+
+def source_ids():
+    return re.findall(r'"([EW]\d{3})"', Path(checks.__file__).read_text(encoding="utf-8"))
+
+
+def test_every_id_stands_for_one_rule():
+    found = source_ids()
+
+    assert sorted(found) == sorted(set(found))
+
+
+def test_every_id_has_a_row_in_the_tables():
+    tested = set().union(*(expected for table in (ALWAYS, DEPLOYED, DATABASES) for _values, expected in table))
+
+    assert set(source_ids()) - tested == {"E032"}
+    assert tested <= set(source_ids())
+
+
+def test_ledger_names_every_id():
+    (errors, warnings) = re.search(r"In use: E001-(E\d{3}), W001-(W\d{3})\.", checks.__doc__).groups()
+    used = source_ids()
+
+    assert (errors, warnings) == (
+        max(number for number in used if number[0] == "E"),
+        max(number for number in used if number[0] == "W"),
+    )
+
+
+def test_errors_and_warnings_carry_the_letter_of_their_level(settings):
+    apply(settings, {**LIVE, "STRIPE_API_BASE": "https://proxy.example", "CHECKOUT_UI_MODE": "hosted"})
+
+    for message in run():
+        assert isinstance(message, Error) == ("django_checkout.E" in message.id)
+
+
+def test_checks_are_bound():
+    always = {check for check in registry.registry.registered_checks if check.__module__ == checks.__name__}
+    deployed = {check for check in registry.registry.deployment_checks if check.__module__ == checks.__name__}
+    ours = {value for name, value in vars(checks).items() if name.startswith("check_")}
+
+    assert always | deployed == ours
+    assert {check.__name__ for check in deployed} == {
+        "check_deployment",
+        "check_transactions",
+        "check_task_backend",
+        "check_csp",
+    }
+
+
+def test_check_command_does_not_import_stripe():
+    script = (
+        "import sys, django; from django.core.management import call_command; django.setup(); "
+        "call_command('check', deploy=True, fail_level='CRITICAL'); sys.exit('stripe' in sys.modules)"
+    )
+
+    done = subprocess.run(  # noqa: S603  # our own interpreter and script
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
