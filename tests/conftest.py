@@ -5,7 +5,7 @@ from unittest.mock import create_autospec
 
 import pytest
 
-from django_checkout import services, signals
+from django_checkout import services, signals, tasks
 from django_checkout.models import Order
 from tests.factories import HostOrderFactory
 
@@ -66,3 +66,13 @@ def heard() -> Iterator[Heard]:
     yield names
     for name, spy in receivers.items():
         getattr(signals, name).disconnect(spy, sender=Order)
+
+
+@pytest.fixture
+def queue(settings):
+    """A site that processes events as tasks, whose engine keeps what is enqueued."""
+    framework = tasks.find_framework()
+    if framework is None:
+        pytest.skip("no tasks framework: Django 5.2 without the django-tasks package")
+    settings.TASKS = {"default": {"BACKEND": f"{framework.__name__}.backends.dummy.DummyBackend"}}
+    settings.CHECKOUT_PROCESS_EVENTS = "task"

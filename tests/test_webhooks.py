@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from django_checkout import inbox, services
+from django_checkout import inbox, services, tasks
 from django_checkout.emulator import signature_header
 from django_checkout.models import Announcement, WebhookEvent
 from django_checkout.testing import post_event, sign
@@ -217,28 +217,14 @@ def test_client_secrets_are_not_stored(event):
     assert "_secret_" not in json.dumps(WebhookEvent.objects.get().payload)
 
 
-def test_task_mode_records_first_and_drains_afterwards(event, order, settings):
-    settings.CHECKOUT_PROCESS_EVENTS = "task"
-    settings.TASKS = {"default": {"BACKEND": f"{_tasks()}.backends.dummy.DummyBackend"}}
-
+def test_task_mode_records_first_and_drains_afterwards(event, order, queue):
     response = post_event(event)
 
     order.refresh_from_db()
     assert (response.status_code, WebhookEvent.objects.get().state, order.status) == (200, "received", "unpaid")
-    from django_checkout import tasks
-
     assert tasks.drain() == 1
     order.refresh_from_db()
     assert order.status == "paid"
-
-
-def _tasks() -> str:
-    from django_checkout import tasks
-
-    framework = tasks.find_framework()
-    if framework is None:
-        pytest.skip("no tasks framework: Django 5.2 without the django-tasks package")
-    return framework.__name__
 
 
 def test_webhook_needs_no_csrf_token_and_no_login(event):

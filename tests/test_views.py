@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from unittest.mock import patch
+
+import pytest
+from django.conf import settings as django_settings
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from django_checkout import services
+from django_checkout.adapters import CheckoutAdapter
+from django_checkout.models import CheckoutSession
+from django_checkout.tokens import Purpose, make_token
+from tests.factories import HostOrderFactory, UserFactory
+from tests.host.adapters import HostAdapter
+
+pytestmark = [pytest.mark.django_db, pytest.mark.core]
+
+IBAN = "AT611904300234573201"
+
+
+class ClosedAdapter(HostAdapter):
+    def can_pay(self, request, order):
+        return False
+
+
+@pytest.fixture
+def browser_client():
+    """A browser that must send CSRF tokens."""
+    return Client(enforce_csrf_checks=True)
+
+
+def _url(name, order, purpose=Purpose.PAY):
+    return reverse(f"django_checkout:{name}", args=[make_token(order.pk, purpose)])
+
+
+def _return_url(order, session=None):
+    url = _url("return", order, Purpose.STATUS)
+    return f"{url}?session_id={session.stripe_id}" if session else url
+
+
+def test_pay_page_shows_the_order_and_its_button(client, order):
+    page = client.get(services.pay_url(order))
+
+    assert page.status_code == 200
+    assert "Teapot" in page.text
+    assert "€20.00" in page.text
+    assert f'action="{page.context["start_url"]}"' in page.text
+
+
+def test_start_needs_a_csrf_token(browser_client, order, stripe_emulator):
+    refused = browser_client.post(_url("start", order))
+    page = browser_client.get(_url("pay", order))
+    token = page.context["csrf_token"]
+
+    accepted = browser_client.post(_url("start", order), {"csrfmiddlewaretoken": str(token)})
+
+    assert refused.status_code == 403
+    assert accepted.status_code == 303
+    assert accepted["Location"] == CheckoutSession.objects.get().url
+
+
+def test_start_is_not_for_get(client, order):
+    assert client.get(_url("start", order)).status_code == 405
+    assert CheckoutSession.objects.count() == 0
+
+
+def test_start_of_a_paid_order_leads_to_its_status(client, paid_order):
+    answer = client.post(_url("start", paid_order))
+
+    assert answer.status_code == 303
+    assert client.get(answer["Location"]).context["outcome"] == "paid"
+
+
+@pytest.mark.parametrize("status", [409, 429, 500, None])
+def test_stripe_down_shows_a_page_that_says_to_try_again(client, order, stripe_emulator, status):
+    if status is None:
+        stripe_emulator.chaos.drop(2, when="before")
+    else:
+        stripe_emulator.chaos.fail(2, status=status)
+
+    page = client.post(_url("start", order))
+
+    assert (page.status_code, page["Retry-After"]) == (503, "5")
+    assert "try again" in page.text
+    stripe_emulator.chaos.reset()
+    assert client.post(_url("start", order)).status_code == 303
+    assert len(stripe_emulator.store.select("checkout.session")) == 1
+
+
+def test_stripe_refusing_shows_a_page_and_no_details(client, order, stripe_emulator, settings):
+    settings.CHECKOUT_SESSION_DEFAULTS = {"customer": "cus_gone"}
+
+    page = client.post(_url("start", order))
+
+    assert page.status_code == 502
+    assert "contact the shop" in page.text
+    assert "cus_gone" not in page.text
+
+
+@pytest.mark.parametrize("name", ["pay", "start", "return", "status"])
+@pytest.mark.parametrize("fault", ["tampered", "purpose", "expired", "unknown"])
+def test_who_has_no_right_to_an_order_sees_nothing(client, order, settings, name, fault):
+    purpose = Purpose.PAY if name in ("pay", "start") else Purpose.STATUS
+    other = Purpose.STATUS if purpose == Purpose.PAY else Purpose.PAY
+    token = make_token(order.pk + (fault == "unknown"), other if fault == "purpose" else purpose)
+    if fault == "tampered":
+        token = f"{order.pk + 1}{token[1:]}"
+    if fault == "expired":
+        settings.CHECKOUT_TOKEN_MAX_AGE_SECONDS = 60
+        token = _token_of(timezone.now() - timedelta(seconds=61), order, purpose)
+    url = reverse(f"django_checkout:{name}", args=[token])
+
+    answer = client.post(url) if name == "start" else client.get(url)
+
+    assert answer.status_code == 404
+    assert order.reference not in answer.text
+
+
+def _token_of(moment, order, purpose):
+    """A token that was made at another moment."""
+    with patch("django.core.signing.time.time", return_value=moment.timestamp()):
+        return make_token(order.pk, purpose)
+
+
+def test_owner_passes_with_an_expired_link_and_nobody_else_does(client, settings, rf):
+    owner, stranger = UserFactory(), UserFactory()
+    order = services.place(HostOrderFactory(owner=owner))
+    settings.CHECKOUT_TOKEN_MAX_AGE_SECONDS = 60
+    token = _token_of(timezone.now() - timedelta(seconds=61), order, Purpose.PAY)
+    url = reverse("django_checkout:pay", args=[token])
+
+    client.force_login(stranger)
+    assert client.get(url).status_code == 404
+    client.force_login(owner)
+    assert client.get(url).status_code == 200
+
+
+def test_adapter_has_the_last_word(client, order, settings):
+    settings.CHECKOUT_ADAPTER = f"{__name__}.ClosedAdapter"
+
+    assert client.get(_url("pay", order)).status_code == 404
+    assert issubclass(ClosedAdapter, CheckoutAdapter)
+
+
+def test_session_of_another_order_is_not_found(client, order, stripe_emulator):
+    other = services.start(services.place(HostOrderFactory()))
+
+    assert client.get(_return_url(order, other)).status_code == 404
+
+
+def test_return_page_is_faster_than_the_webhook(client, order, stripe_emulator):
+    session = services.start(order)
+    stripe_emulator.pay(session.stripe_id)
+
+    page = client.get(_return_url(order, session))
+
+    order.refresh_from_db()
+    assert (page.context["outcome"], order.status) == ("paid", "paid")
+
+
+def test_return_page_shows_no_personal_data(client, order, stripe_emulator):
+    session = services.start(order)
+    stripe_emulator.pay(session.stripe_id, email="kim.shopper@example.com", name="Kim Shopper")
+
+    page = client.get(_return_url(order, session))
+
+    order.refresh_from_db()
+    assert order.email == "kim.shopper@example.com"
+    assert "kim" not in page.text.lower()
+
+
+def test_return_page_reads_from_stripe_at_most_once_in_five_seconds(client, order, stripe_emulator, monkeypatch):
+    session = services.start(order)
+    reads = []
+    handle = stripe_emulator.handle
+    monkeypatch.setattr(stripe_emulator, "handle", lambda request: reads.append(request) or handle(request))
+
+    for _ in range(5):
+        client.get(_return_url(order, session))
+        client.get(_url("status", order, Purpose.STATUS))
+
+    assert len(reads) == 1
+
+
+def test_return_page_survives_stripe_being_down(client, order, stripe_emulator):
+    session = services.start(order)
+    stripe_emulator.chaos.drop(5, when="before")
+
+    page = client.get(_return_url(order, session))
+
+    assert (page.status_code, page.context["outcome"]) == (200, "open")
+
+
+def test_outcomes(client, order, stripe_emulator, deliver_events):
+    session = services.start(order)
+    outcomes = [client.get(_return_url(order, session)).context["outcome"]]
+    stripe_emulator.pay(session.stripe_id, iban=IBAN)
+    deliver_events()
+    outcomes.append(client.get(_return_url(order, session)).context["outcome"])
+    stripe_emulator.settle(session.stripe_id, succeed=False)
+    deliver_events()
+    outcomes.append(client.get(_return_url(order, session)).context["outcome"])
+    second = services.start(order)
+    services.expire(second)
+    outcomes.append(client.get(_return_url(order, second)).context["outcome"])
+
+    assert outcomes == ["open", "processing", "failed", "expired"]
+
+
+def test_status_says_status_and_outcome_and_nothing_else(client, paid_order):
+    answer = client.get(_url("status", paid_order, Purpose.STATUS))
+
+    assert answer.json() == {"status": "paid", "outcome": "paid"}
+
+
+@pytest.mark.parametrize("name", ["pay", "return"])
+def test_pages_have_a_strict_policy_and_are_not_cached(client, order, name):
+    page = client.get(_url(name, order, Purpose.PAY if name == "pay" else Purpose.STATUS))
+
+    policy = dict(part.split(" ", 1) for part in page["Content-Security-Policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert "unsafe" not in page["Content-Security-Policy"]
+    assert "no-store" in page["Cache-Control"]
+    assert page["Referrer-Policy"] == "same-origin"
+    assert "<script>" not in page.text
+    assert "style=" not in page.text
+
+
+def test_views_work_with_atomic_requests(client, order, stripe_emulator, settings):
+    django_settings.DATABASES["default"]["ATOMIC_REQUESTS"] = True
+    try:
+        assert client.post(_url("start", order)).status_code == 303
+    finally:
+        django_settings.DATABASES["default"]["ATOMIC_REQUESTS"] = False
+
+
+def test_pages_are_translated(client, order):
+    page = client.get(_url("pay", order), headers={"Accept-Language": "de"})
+
+    assert 'lang="de"' in page.text
+    assert "20,00\xa0€" in page.text
