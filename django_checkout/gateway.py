@@ -122,7 +122,7 @@ def create_refund(
         "metadata": {**metadata, facts.REFUND_KEY: refund_uuid},
     }
     if reason:
-        params["reason"] = reason  # type: ignore[typeddict-item]  # checked by the caller against Stripe's three
+        params["reason"] = reason
     with _translated():
         refund = _client().v1.refunds.create(params, {"idempotency_key": refund_uuid})
     return facts.read_refund(_plain(refund)), _request_id(refund)

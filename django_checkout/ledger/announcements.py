@@ -114,7 +114,8 @@ def _owe(announcement: Announcement, error: Exception) -> None:
 
 def backoff_seconds(attempts: int) -> int:
     """Return how long to wait after this many tries: a minute, doubled each time, six hours at most."""
-    return min(60 * 2 ** min(max(attempts - 1, 0), 20), MAXIMUM_BACKOFF_SECONDS)
+    doubled: int = 60 << min(max(attempts - 1, 0), 20)
+    return min(doubled, MAXIMUM_BACKOFF_SECONDS)
 
 
 def _send(announcement: Announcement) -> Exception | None:

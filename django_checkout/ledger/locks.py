@@ -56,7 +56,7 @@ def is_retryable(error: Exception) -> bool:
     cause = error.__cause__
     if getattr(cause, "sqlstate", None) in _RETRYABLE_SQLSTATES:
         return True
-    arguments = getattr(cause, "args", ())
+    arguments: tuple[object, ...] = getattr(cause, "args", ())
     return bool(arguments) and arguments[0] in _RETRYABLE_ERRNOS
 
 

@@ -94,7 +94,7 @@ class Order(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.reference
+        return str(self.reference)
 
 
 class OrderLine(models.Model):

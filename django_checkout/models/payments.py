@@ -50,7 +50,7 @@ class Payment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.stripe_id
+        return str(self.stripe_id)
 
 
 class Refund(models.Model):
@@ -108,7 +108,7 @@ class Dispute(models.Model):
         indexes = [models.Index(fields=["status", "due_by"], name="checkout_dispute_due")]
 
     def __str__(self) -> str:
-        return self.stripe_id
+        return str(self.stripe_id)
 
     @property
     def is_open(self) -> bool:

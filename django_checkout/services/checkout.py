@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
@@ -140,7 +141,7 @@ def cancel(order: Any) -> Order:
         if session.status == SessionStatus.OPEN:
             expire(session)
         else:
-            ledger.in_transaction(lambda pk=session.pk: _give_up(pk))
+            ledger.in_transaction(partial(_give_up, session.pk))
     ours.refresh_from_db()
     if ours.status == OrderStatus.AUTHORIZED:
         for payment in ours.payments.filter(sessions__is_manual_capture=True).distinct():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django_checkout import facts, gateway, ledger, money
@@ -48,7 +49,7 @@ def read_refunds_and_disputes(payment: Payment) -> None:
     for dispute in gateway.list_disputes(payment.stripe_id):
         # The list only tells which there are: a numbered read of each decides.
         dispute_id = facts.find_id(dispute, "id")
-        ticket = ledger.in_transaction(lambda dispute_id=dispute_id: ledger.take_ticket(dispute_id))
+        ticket = ledger.in_transaction(partial(ledger.take_ticket, dispute_id))
         latest = gateway.retrieve_object("charge.dispute", dispute_id)
         apply_facts([facts.read_dispute(latest, ticket=ticket)])
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.test import Client, override_settings
 from django.urls import reverse
 
@@ -44,19 +44,18 @@ def deliver_events(emulator: Emulator, *, rounds: int = 1) -> list[Attempt]:
     return attempts
 
 
-def post_event(payload: bytes | Mapping[str, Any], signature: str | None = None) -> HttpResponse:
+def post_event(payload: bytes | Mapping[str, Any], signature: str | None = None) -> HttpResponseBase:
     """Post a body to the webhook view; signed with the first of STRIPE_WEBHOOK_SECRETS unless a signature is given."""
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     header = sign(body) if signature is None else signature
     client = Client(enforce_csrf_checks=True, raise_request_exception=False)
-    response: HttpResponse = client.generic(
+    return client.generic(
         "POST",
         reverse("django_checkout:webhook"),
         data=body,
         content_type="application/json",
         headers={"Stripe-Signature": header},
     )
-    return response
 
 
 def sign(body: bytes, *, secret: str | None = None, timestamp: int | None = None) -> str:
