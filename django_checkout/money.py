@@ -7,7 +7,7 @@ the edges only and float nowhere. Stripe's exponents are not ISO 4217's: see htt
 from __future__ import annotations
 
 from copy import copy
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 
 from babel.core import Locale, UnknownLocaleError
@@ -82,7 +82,8 @@ def get_currency(value: str) -> str:
 
 
 def exponent(currency: str) -> int:
-    """Return how many decimals Stripe's amounts in this currency have: 0, 2 or 3."""
+    """Return how many decimals Stripe's amounts in this currency, in either case, have: 0, 2 or 3."""
+    currency = currency.lower()
     if currency in ZERO_DECIMAL:
         return 0
     return 3 if currency in THREE_DECIMAL else 2
@@ -90,6 +91,7 @@ def exponent(currency: str) -> int:
 
 def step_minor(currency: str) -> int:
     """Return the number of minor units of which every amount charged in this currency must be a multiple."""
+    currency = currency.lower()
     if currency in WHOLE_UNITS_IN_HUNDREDTHS:
         return 10**2
     return 10 if currency in THREE_DECIMAL else 1
@@ -104,19 +106,24 @@ def to_minor(amount: Decimal | int, currency: str) -> int:
     currency = get_currency(currency)
     if isinstance(amount, bool) or not isinstance(amount, (Decimal, int)):
         raise MoneyError("An amount in major units must be a Decimal or an int, never a float.")
-    try:
-        scaled = Decimal(amount).scaleb(exponent(currency))
-        minor = int(scaled.to_integral_exact())
-    except (InvalidOperation, ValueError, OverflowError) as error:
-        raise MoneyError("The amount is not a finite number.") from error
-    if minor != scaled:
+    # By its digits: arithmetic would round to the precision of the caller's decimal context.
+    amount = Decimal(amount)
+    if not amount.is_finite():
+        raise MoneyError("The amount is not a finite number.")
+    if amount and amount.adjusted() > len(str(MAXIMUM_MINOR)):
+        raise MoneyError("The amount has more than twelve digits.")
+    sign, digits, power = (amount or Decimal(0)).as_tuple()
+    shift = int(power) + exponent(currency)
+    whole, rest = (digits[:shift], digits[shift:]) if shift < 0 else (digits, ())
+    if any(rest):
         raise MoneyError(f"The amount has more decimals than {currency.upper()} has.")
+    minor = int("".join(map(str, whole)) or "0") * 10 ** max(shift, 0) * (-1 if sign else 1)
     return check_minor(minor, currency)
 
 
 def to_decimal(minor: int, currency: str) -> Decimal:
-    """Return minor units as a Decimal in major units."""
-    return Decimal(minor).scaleb(-exponent(currency))
+    """Return minor units as a Decimal in major units; exact."""
+    return Decimal((int(minor < 0), Decimal(minor).as_tuple().digits, -exponent(currency)))
 
 
 def check_minor(minor: int, currency: str) -> int:
@@ -143,7 +150,7 @@ def check_charge(minor: int, currency: str) -> int:
         MoneyError: it cannot.
     """
     check_minor(minor, currency)
-    minimum = MINIMUM_MINOR.get(currency, 0)
+    minimum = MINIMUM_MINOR.get(currency.lower(), 0)
     if 0 < minor < minimum:
         raise MoneyError(f"Stripe charges no less than {minimum} minor units in {currency.upper()}.")
     return minor
@@ -155,7 +162,7 @@ def format_minor(minor: int, currency: str, locale: str | None = None) -> str:
     ``locale`` is a Django language code or a Babel locale name. A currency's decimals are Stripe's, except that
     those sent in hundredths but sold whole show none.
     """
-    sold_whole = currency in WHOLE_UNITS_IN_HUNDREDTHS and minor % step_minor(currency) == 0
+    sold_whole = currency.lower() in WHOLE_UNITS_IN_HUNDREDTHS and minor % step_minor(currency) == 0
     digits = 0 if sold_whole else exponent(currency)
     babel_locale = _babel_locale(locale or get_language() or "en")
     pattern = copy(babel_locale.currency_formats["standard"])

@@ -1,0 +1,364 @@
+"""Stripe's currency table, row by row; the way to minor units and back; what is refused; what people read."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, localcontext
+
+import pytest
+from django.conf import global_settings
+from django.utils import translation
+from hypothesis import given
+from hypothesis import strategies as st
+
+from django_checkout.exceptions import MoneyError
+from django_checkout.money import (
+    MAXIMUM_MINOR,
+    MINIMUM_MINOR,
+    check_charge,
+    check_minor,
+    exponent,
+    format_minor,
+    get_currency,
+    step_minor,
+    to_decimal,
+    to_minor,
+)
+
+pytestmark = pytest.mark.core
+
+#: https://docs.stripe.com/currencies#zero-decimal, without UGX, which is sent in hundredths.
+ZERO = ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
+#: https://docs.stripe.com/currencies#three-decimal
+THREE = ["bhd", "jod", "kwd", "omr", "tnd"]
+#: https://docs.stripe.com/currencies#special-cases
+SPECIAL = ["isk", "ugx"]
+TWO = [
+    "aed",
+    "aud",
+    "brl",
+    "cad",
+    "chf",
+    "cny",
+    "czk",
+    "dkk",
+    "eur",
+    "gbp",
+    "hkd",
+    "huf",
+    "idr",
+    "ils",
+    "inr",
+    "mxn",
+    "myr",
+    "nok",
+    "nzd",
+    "php",
+    "pln",
+    "ron",
+    "sek",
+    "sgd",
+    "thb",
+    "try",
+    "twd",
+    "usd",
+]
+
+#: Currency, a price in major units, and what Stripe is sent for it.
+TABLE = [
+    *((currency, "500", 500) for currency in ZERO),
+    *((currency, "5.120", 5120) for currency in THREE),
+    *((currency, "500", 50000) for currency in SPECIAL),
+    *((currency, "10.99", 1099) for currency in TWO),
+]
+#: The smallest charge per settlement currency, as Stripe prints it:
+#: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+MINIMA = {
+    **dict.fromkeys(
+        [
+            "usd",
+            "aud",
+            "brl",
+            "cad",
+            "chf",
+            "eur",
+            "inr",
+            "nzd",
+            "sgd",
+            "ars",
+            "cop",
+            "idr",
+            "ils",
+            "php",
+            "rub",
+            "zar",
+        ],
+        "0.50",
+    ),
+    **dict.fromkeys(["aed", "myr", "pln", "ron"], "2.00"),
+    "gbp": "0.30",
+    "czk": "15.00",
+    "dkk": "2.50",
+    "hkd": "4.00",
+    "huf": "175.00",
+    "jpy": "50",
+    "krw": "50",
+    "mxn": "10",
+    "nok": "3.00",
+    "sek": "3.00",
+    "thb": "10",
+}
+currencies = st.sampled_from(ZERO + THREE + SPECIAL + TWO)
+
+
+@st.composite
+def sendable(draw):
+    """A currency and an amount in minor units that Stripe takes in it."""
+    currency = draw(currencies)
+    step = step_minor(currency)
+    return draw(st.integers(0, MAXIMUM_MINOR // step)) * step, currency
+
+
+@pytest.mark.parametrize(("currency", "major", "minor"), TABLE)
+def test_price_is_sent_in_minor_units_of_its_currency(currency, major, minor):
+    assert to_minor(Decimal(major), currency) == minor
+    assert to_decimal(minor, currency) == Decimal(major)
+
+
+@pytest.mark.parametrize("currency", ZERO)
+def test_currency_without_decimals_takes_whole_units_only(currency):
+    assert (exponent(currency), step_minor(currency)) == (0, 1)
+    with pytest.raises(MoneyError, match="more decimals"):
+        to_minor(Decimal("500.5"), currency)
+
+
+@pytest.mark.parametrize("currency", THREE)
+def test_last_of_three_decimals_must_be_zero(currency):
+    assert (exponent(currency), step_minor(currency)) == (3, 10)
+    with pytest.raises(MoneyError, match="multiple of 10 "):
+        to_minor(Decimal("5.124"), currency)
+
+
+@pytest.mark.parametrize("currency", SPECIAL)
+def test_currency_sold_whole_is_sent_in_hundredths(currency):
+    assert (exponent(currency), step_minor(currency)) == (2, 100)
+    with pytest.raises(MoneyError, match="multiple of 100 "):
+        to_minor(Decimal("5.50"), currency)
+
+
+@pytest.mark.parametrize("currency", ["huf", "twd"])
+def test_currency_paid_out_whole_is_charged_in_hundredths(currency):
+    assert (exponent(currency), step_minor(currency)) == (2, 1)
+    assert check_minor(1234505, currency) == 1234505
+
+
+@pytest.mark.parametrize("currency", ["JPY", "Kwd", "ISK", "UGX", "USD"])
+def test_case_of_a_currency_changes_nothing(currency):
+    lower = currency.lower()
+
+    assert (exponent(currency), step_minor(currency)) == (exponent(lower), step_minor(lower))
+    assert to_minor(500, currency) == to_minor(500, lower)
+    assert to_decimal(50000, currency) == to_decimal(50000, lower)
+    assert format_minor(50000, currency, "en") == format_minor(50000, lower, "en")
+    with pytest.raises(MoneyError):
+        check_minor(-1, currency)
+
+
+@given(sendable())
+def test_minor_units_survive_the_way_to_decimal_and_back(money):
+    minor, currency = money
+
+    assert to_minor(to_decimal(minor, currency), currency) == minor
+
+
+@given(currencies, st.decimals(0, 10**9, allow_nan=False, allow_infinity=False))
+def test_decimal_is_kept_exactly_or_refused(currency, amount):
+    try:
+        minor = to_minor(amount, currency)
+    except MoneyError:
+        return
+
+    with localcontext(prec=100):
+        assert to_decimal(minor, currency) == amount
+
+
+@given(sendable())
+def test_precision_of_the_callers_decimal_context_changes_nothing(money):
+    minor, currency = money
+
+    with localcontext(prec=3):
+        amount = to_decimal(minor, currency)
+        assert to_minor(amount, currency) == minor
+
+
+@pytest.mark.parametrize("minor", [0, -1, -1999, 1999])
+def test_refunds_and_fees_may_be_read_as_negative_decimals(minor):
+    assert to_decimal(minor, "usd") == Decimal(minor) / Decimal(10**2)
+
+
+@pytest.mark.parametrize("amount", [0.1, 10.0, True, False, "10.00", None, 1 + 0j])
+def test_only_decimals_and_whole_numbers_are_amounts(amount):
+    with pytest.raises(MoneyError, match="Decimal or an int, never a float"):
+        to_minor(amount, "usd")
+
+
+@pytest.mark.parametrize("amount", ["NaN", "sNaN", "-NaN", "Infinity", "-Infinity"])
+def test_amount_that_is_no_number_is_refused(amount):
+    with pytest.raises(MoneyError, match="finite"):
+        to_minor(Decimal(amount), "usd")
+
+
+@pytest.mark.parametrize(
+    "amount", ["0.001", "1.999", "1E-3", "1E-999999", "1000000000.000000000000000000000000000001", "9999999999.991"]
+)
+def test_amount_with_more_decimals_than_the_currency_is_refused_not_rounded(amount):
+    with pytest.raises(MoneyError, match="more decimals"):
+        to_minor(Decimal(amount), "usd")
+
+
+@pytest.mark.parametrize(
+    ("amount", "minor"), [("1.50000", 150), ("0E-999", 0), ("-0.00", 0), ("0E+999999", 0), ("15E+1", 15000)]
+)
+def test_spelling_of_a_decimal_changes_nothing(amount, minor):
+    assert to_minor(Decimal(amount), "usd") == minor
+
+
+@pytest.mark.parametrize("amount", ["-0.01", "-1", "-10E2"])
+def test_negative_amount_is_refused(amount):
+    with pytest.raises(MoneyError, match="negative"):
+        to_minor(Decimal(amount), "usd")
+
+
+@pytest.mark.parametrize("amount", ["10000000000.00", "1E+30", "1E+999999", "-1E+999999", "9" * 5000])
+def test_amount_of_more_than_twelve_digits_is_refused(amount):
+    with pytest.raises(MoneyError, match="twelve digits"):
+        to_minor(Decimal(amount), "usd")
+
+
+def test_amount_of_twelve_digits_is_taken():
+    assert to_minor(Decimal("9999999999.99"), "usd") == MAXIMUM_MINOR
+
+
+@pytest.mark.parametrize("minor", [1.0, True, "1", None, Decimal(1)])
+def test_minor_units_are_whole_numbers_of_type_int(minor):
+    with pytest.raises(MoneyError, match="must be an int"):
+        check_minor(minor, "usd")
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency"), [(-1, "usd"), (MAXIMUM_MINOR + 1, "usd"), (5124, "kwd"), (550, "isk"), (1, "ugx")]
+)
+def test_minor_units_that_stripe_does_not_take_are_refused(minor, currency):
+    with pytest.raises(MoneyError):
+        check_minor(minor, currency)
+
+
+def test_table_of_minima_is_stripes():
+    assert {currency: to_decimal(minor, currency) for currency, minor in MINIMUM_MINOR.items()} == {
+        currency: Decimal(minimum) for currency, minimum in MINIMA.items()
+    }
+
+
+@pytest.mark.parametrize(("currency", "minimum"), MINIMA.items())
+def test_charge_below_the_minimum_is_refused(currency, minimum):
+    minor = to_minor(Decimal(minimum), currency)
+
+    assert check_charge(minor, currency) == minor
+    with pytest.raises(MoneyError, match=f"no less than {minor} "):
+        check_charge(minor - 1, currency)
+    with pytest.raises(MoneyError, match=f"no less than {minor} "):
+        check_charge(minor - 1, currency.upper())
+
+
+@pytest.mark.parametrize("currency", [*MINIMA, *THREE, *SPECIAL])
+def test_free_order_is_not_below_the_minimum(currency):
+    assert check_charge(0, currency) == 0
+
+
+def test_minimum_that_is_not_known_is_left_to_stripe():
+    assert check_charge(10, "kwd") == 10
+
+
+@pytest.mark.parametrize("value", ["USD", "usd", "Usd"])
+def test_currency_is_spelled_as_stripe_spells_it(value):
+    assert get_currency(value) == "usd"
+
+
+@pytest.mark.parametrize("value", ["", "us", "usd ", "usdt", "btc", "zzz", "$", None, 840, b"usd"])
+def test_what_is_no_currency_is_refused(value):
+    with pytest.raises(MoneyError, match="ISO 4217"):
+        get_currency(value)
+
+
+@pytest.mark.parametrize("currency", ["", "btc", None])
+def test_amount_in_no_currency_is_refused(currency):
+    with pytest.raises(MoneyError, match="ISO 4217"):
+        to_minor(Decimal(1), currency)
+
+
+#: Amount and currency, Django's language code, and what a person there reads, with plain spaces and no direction marks.
+READ = [
+    (123456, "usd", "en", "$1,234.56"),
+    (123456, "eur", "en", "€1,234.56"),
+    (123456, "eur", "de", "1.234,56 €"),
+    (123456, "eur", "fr", "1 234,56 €"),
+    (123456, "eur", "ja", "€1,234.56"),
+    (123456, "eur", "ar", "1,234.56 €"),
+    (123456, "chf", "de-ch", "CHF 1’234.56"),  # noqa: RUF001
+    (123456, "brl", "pt-br", "R$ 1.234,56"),
+    (123456, "cny", "zh-hans", "¥1,234.56"),
+    (1234560, "kwd", "en", "KWD1,234.560"),
+    (1234560, "kwd", "ar", "1,234.560 د.ك."),
+    (1234, "jpy", "en", "¥1,234"),
+    (1234, "jpy", "ja", "￥1,234"),
+    (1234, "jpy", "de", "1.234 ¥"),
+    (123400, "isk", "en", "ISK1,234"),
+    (123400, "isk", "is", "1.234 kr."),
+    (123450, "isk", "en", "ISK1,234.50"),
+    (123400, "ugx", "en", "UGX1,234"),
+    (123450, "huf", "de", "1.234,50 HUF"),
+    (0, "eur", "de", "0,00 €"),
+    (5, "eur", "de", "0,05 €"),
+    (-500, "usd", "en", "-$5.00"),
+    (999999999999, "usd", "en", "$9,999,999,999.99"),
+]
+
+
+def plain(text):
+    return re.sub(r"[\u200e\u200f\u061c]", "", re.sub(r"[\u00a0\u202f]", " ", text))
+
+
+@pytest.mark.parametrize(("minor", "currency", "language", "text"), READ)
+def test_amount_is_written_as_people_read_it(minor, currency, language, text):
+    assert plain(format_minor(minor, currency, language)) == text
+
+
+def test_amount_is_written_in_the_active_language():
+    with translation.override("de"):
+        assert plain(format_minor(123456, "eur")) == "1.234,56 €"
+
+
+def test_amount_is_written_in_english_where_no_language_is_active():
+    with translation.override(None):
+        assert format_minor(123456, "eur") == "€1,234.56"
+
+
+@pytest.mark.parametrize("language", ["xx", "udm", "not a language", "../etc"])
+def test_amount_is_written_in_english_where_the_language_is_unknown(language):
+    assert format_minor(123456, "eur", language) == "€1,234.56"
+
+
+@pytest.mark.parametrize("language", [code for code, _name in global_settings.LANGUAGES])
+def test_every_language_of_django_shows_all_digits(language):
+    text = format_minor(123456, "eur", language)
+
+    assert "".join(re.findall(r"\d", text)) == "123456"
+
+
+@given(sendable(), st.sampled_from(["en", "de", "fr", "ja", "de-ch", "pt-br", "zh-hans"]))
+def test_no_amount_is_rounded_when_written(money, language):
+    minor, currency = money
+
+    written = int("".join(re.findall(r"\d", format_minor(minor, currency, language))))
+
+    assert written == (minor // 10**2 if currency in SPECIAL else minor)
