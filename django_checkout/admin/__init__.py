@@ -1,0 +1,21 @@
+"""The merchant's admin: facts to read, linked with each other and with Stripe; buttons that call services."""
+
+from __future__ import annotations
+
+from django_checkout.admin.events import WebhookEventAdmin
+from django_checkout.admin.news import AnnouncementAdmin, AttentionItemAdmin, DiscrepancyAdmin
+from django_checkout.admin.orders import OrderAdmin
+from django_checkout.admin.payments import DisputeAdmin, PaymentAdmin, RefundAdmin
+from django_checkout.admin.sessions import CheckoutSessionAdmin
+
+__all__ = [
+    "AnnouncementAdmin",
+    "AttentionItemAdmin",
+    "CheckoutSessionAdmin",
+    "DiscrepancyAdmin",
+    "DisputeAdmin",
+    "OrderAdmin",
+    "PaymentAdmin",
+    "RefundAdmin",
+    "WebhookEventAdmin",
+]

@@ -1,0 +1,210 @@
+"""How facts read in the admin: money, instants, statuses as badges that say in words what their color says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext_lazy as _
+
+from django_checkout import money
+from django_checkout.exceptions import MoneyError
+from django_checkout.states import Attention
+
+Text = str | Promise
+
+DASH = "\N{EN DASH}"
+NOTHING: SafeString = format_html('<span class="checkout-nothing">{}</span>', DASH)
+
+#: What a status is called where its own word, with spaces, would not do.
+_LABELS: dict[str, Text] = {
+    "unpaid": _("unpaid"),
+    "pending": _("pending"),
+    "authorized": _("authorized"),
+    "paid": _("paid"),
+    "partially_refunded": _("partially refunded"),
+    "refunded": _("refunded"),
+    "canceled": _("canceled"),
+    "creating": _("being created"),
+    "open": _("open"),
+    "complete": _("complete"),
+    "expired": _("expired"),
+    "failed": _("failed"),
+    "no_payment_required": _("no payment required"),
+    "succeeded": _("succeeded"),
+    "refused": _("refused by Stripe"),
+    "requires_action": _("requires action"),
+    "needs_response": _("needs a response"),
+    "under_review": _("under review"),
+    "won": _("won"),
+    "lost": _("lost"),
+    "prevented": _("prevented"),
+    "received": _("received"),
+    "processing": _("processing"),
+    "processed": _("processed"),
+    "ignored": _("ignored"),
+    "announced": _("told"),
+    "owed": _("owed"),
+    "superseded": _("superseded"),
+    "resolved": _("resolved"),
+    "hosted_page": _("hosted page"),
+    "embedded_page": _("embedded page"),
+    "elements": _("own page"),
+    "payment": _("payment"),
+    "subscription": _("subscription"),
+    "setup": _("setup"),
+    "duplicate": _("duplicate"),
+    "fraudulent": _("fraudulent"),
+    "requested_by_customer": _("requested by customer"),
+}
+_TONES = {
+    "good": {"paid", "complete", "succeeded", "won", "prevented", "processed", "announced", "resolved"}
+    | {"no_payment_required"},
+    "wait": {"pending", "authorized", "creating", "open", "requires_action", "under_review", "warning_under_review"}
+    | {"received", "processing", "partially_refunded"},
+    "bad": {"failed", "refused", "needs_response", "warning_needs_response", "lost", "owed"},
+}
+_TONE_OF = {status: tone for tone, statuses in _TONES.items() for status in statuses}
+
+#: Reason -> what it is called, and what it means to the merchant.
+ATTENTION: dict[str, tuple[Text, Text]] = {
+    Attention.AMOUNT_MISMATCH: (
+        _("Amount differs"),
+        _("The amount paid is not the amount of this order. The shop has not been told that it is paid."),
+    ),
+    Attention.CURRENCY_MISMATCH: (
+        _("Currency differs"),
+        _("The order was paid in another currency. The shop has not been told that it is paid."),
+    ),
+    Attention.LIVEMODE_MISMATCH: (
+        _("Test and live mixed"),
+        _("Live and test mode were mixed. The shop has not been told that the order is paid."),
+    ),
+    Attention.DOUBLE_PAYMENT: (
+        _("Paid twice"),
+        _("The customer paid more than once. One payment is kept; give the other back at Stripe."),
+    ),
+    Attention.PAID_AFTER_CANCEL: (
+        _("Paid after cancellation"),
+        _("Money arrived after the order was canceled. Refund it, or accept it to tell the shop."),
+    ),
+    Attention.REFUND_FAILED: (
+        _("Refund failed"),
+        _("A refund did not reach the customer; the money is yours again. Find another way to return it."),
+    ),
+    Attention.OVER_REFUNDED: (_("Refunded too much"), _("More was refunded than was paid.")),
+    Attention.DISPUTED: (
+        _("Disputed"),
+        _("The customer objects to the charge at their bank. Answer in Stripe's dashboard before it is due."),
+    ),
+    Attention.FRAUD_WARNING: (
+        _("Fraud warning"),
+        _("The card's issuer suspects fraud. Refunding now may spare a dispute."),
+    ),
+}
+
+
+def label(status: str) -> str:
+    """Return what a status is called; one that this version does not know is called as Stripe calls it."""
+    known = _LABELS.get(status)
+    return str(known) if known is not None else status.replace("_", " ")
+
+
+def tone(status: str) -> str:
+    """Return how a status is colored: ``good``, ``wait``, ``bad`` or ``quiet``."""
+    return _TONE_OF.get(status, "quiet")
+
+
+def badge(status: str, text: object = None, *, of: str = "") -> SafeString:
+    """Return a status as a badge; ``of`` is a tone other than the status's own."""
+    return format_html(
+        '<span class="checkout-badge checkout-badge-{}">{}</span>',
+        of or tone(status),
+        label(status) if text is None else text,
+    )
+
+
+def mode_badge(livemode: bool | None) -> SafeString:
+    """Return whether real money moves."""
+    if livemode is None:
+        return NOTHING
+    if livemode:
+        return badge("", pgettext("Stripe's mode", "live"), of="live")
+    return badge("", pgettext("Stripe's mode", "test"), of="quiet")
+
+
+def attention_label(code: str) -> str:
+    """Return what a reason for attention is called."""
+    known = ATTENTION.get(code)
+    return str(known[0]) if known else code.replace("_", " ").capitalize()
+
+
+def amount(minor: int | None, currency: str) -> str:
+    """Return an amount as plain text in the active language; a dash where there is none."""
+    if minor is None:
+        return DASH
+    try:
+        return money.format_minor(minor, money.get_currency(currency))
+    except MoneyError:
+        # A payment of which only a refund is known yet has no currency.
+        return f"{minor} {currency}".strip() if minor else DASH
+
+
+def amount_cell(minor: int | None, currency: str) -> SafeString:
+    """Return an amount for a column of amounts."""
+    return format_html('<span class="checkout-amount">{}</span>', amount(minor, currency))
+
+
+def number_cell(number: int) -> SafeString:
+    """Return a number for a column of numbers."""
+    return format_html('<span class="checkout-amount">{}</span>', number)
+
+
+def instant(at: datetime | None, *, seconds: bool = False) -> str:
+    """Return an instant in the current time zone, as text that sorts."""
+    if at is None:
+        return DASH
+    return timezone.localtime(at).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def instant_cell(at: datetime | None) -> SafeString:
+    """Return an instant for a column."""
+    if at is None:
+        return NOTHING
+    return format_html('<time class="checkout-time" datetime="{}">{}</time>', at.isoformat(), instant(at))
+
+
+def code(text: str) -> SafeString:
+    """Return an id."""
+    return format_html('<code class="checkout-id">{}</code>', text) if text else NOTHING
+
+
+def external_link(url: str, text: object) -> SafeString:
+    """Return a link to Stripe's dashboard, which opens beside the admin."""
+    return format_html(
+        '<a class="checkout-id checkout-external" href="{}" title="{}" target="_blank" rel="noopener noreferrer">'
+        "{}</a>",
+        url,
+        gettext("Open in Stripe's dashboard"),
+        text,
+    )
+
+
+def join(parts: Iterable[object]) -> SafeString:
+    """Return several badges or links one after the other."""
+    return format_html_join(" ", "{}", ((part,) for part in parts))
+
+
+def pretty_json(value: Any) -> SafeString:
+    """Return JSON to read."""
+    if not value:
+        return NOTHING
+    text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
+    return format_html('<pre class="checkout-json" tabindex="0">{}</pre>', text)

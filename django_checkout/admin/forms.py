@@ -1,0 +1,113 @@
+"""What staff type before money moves: an amount in major units, a reason, a note."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_checkout import money
+from django_checkout.admin import display
+from django_checkout.admin.rows import OrderRows
+from django_checkout.exceptions import MoneyError
+from django_checkout.services.money_back import REASONS
+
+Data = Mapping[str, Any] | None
+
+
+class ConfirmForm(forms.Form):
+    """Nothing to type: only to be sure."""
+
+    def __init__(self, rows: OrderRows, data: Data = None) -> None:
+        self.rows = rows
+        super().__init__(data, auto_id=f"id_{type(self).__name__.lower()}_%s")
+
+
+class AmountForm(ConfirmForm):
+    """An amount in the order's currency, all of it unless less is typed; ``cleaned_data`` holds minor units."""
+
+    amount = forms.DecimalField(label=gettext_lazy("Amount"), max_digits=15)
+
+    def __init__(self, rows: OrderRows, data: Data = None) -> None:
+        super().__init__(rows, data)
+        self.currency = rows.order.currency
+        step = money.to_decimal(money.step_minor(self.currency), self.currency)
+        most = money.to_decimal(self.most_minor, self.currency)
+        field = self.fields["amount"]
+        field.initial = most
+        field.label = _("Amount in %(currency)s") % {"currency": self.currency.upper()}
+        field.help_text = _("At most %(amount)s.") % {"amount": display.amount(self.most_minor, self.currency)}
+        field.widget = forms.NumberInput(
+            attrs={"step": str(step), "min": str(step), "max": str(most), "required": True}
+        )
+
+    @property
+    def most_minor(self) -> int:
+        """The largest amount, in minor units."""
+        raise NotImplementedError
+
+    def clean_amount(self) -> int:
+        """Turn major units into minor units, exactly."""
+        amount: Decimal = self.cleaned_data["amount"]
+        try:
+            minor = money.to_minor(amount, self.currency)
+        except MoneyError as error:
+            raise forms.ValidationError(str(error)) from error
+        if not 0 < minor <= self.most_minor:
+            raise forms.ValidationError(
+                _("Enter an amount above zero and of at most %(amount)s.")
+                % {"amount": display.amount(self.most_minor, self.currency)}
+            )
+        return minor
+
+
+class CaptureForm(AmountForm):
+    """How much of an authorisation to take."""
+
+    @property
+    def most_minor(self) -> int:
+        return self.rows.authorized_minor
+
+
+class RefundForm(AmountForm):
+    """How much to give back, and why.
+
+    ``seen`` says which refunds the page had shown, so that a form sent twice gives money back once.
+    """
+
+    reason = forms.ChoiceField(label=gettext_lazy("Reason"), required=False)
+    seen = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, rows: OrderRows, data: Data = None) -> None:
+        super().__init__(rows, data)
+        choices = [("", _("none given"))] + [(reason, display.label(reason)) for reason in REASONS]
+        self.fields["reason"] = forms.ChoiceField(label=_("Reason"), choices=choices, required=False)
+        self.fields["seen"].initial = rows.refunds_seen
+
+    @property
+    def most_minor(self) -> int:
+        return self.rows.refundable_minor
+
+    def clean(self) -> None:
+        """Refuse a form that was filled in before another refund."""
+        if self.cleaned_data.get("seen") != self.rows.refunds_seen:
+            # The form that is shown again carries what is true now.
+            self.data = {**self.data, "amount": "", "seen": self.rows.refunds_seen}
+            raise forms.ValidationError(
+                _("The refunds of this order have changed since the page was shown. See what is left, then try again.")
+            )
+
+
+class NoteForm(ConfirmForm):
+    """Why staff accept what does not match."""
+
+    note = forms.CharField(
+        label=gettext_lazy("Note"),
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=gettext_lazy("Kept with the order and shown in its timeline."),
+    )

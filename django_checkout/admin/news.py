@@ -1,0 +1,150 @@
+"""Announcements, attention items and discrepancies in the admin: what was told, what a person should see."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
+
+from django_checkout.admin import display
+from django_checkout.admin.base import FactsAdmin
+from django_checkout.admin.filters import AnnouncementStateFilter, AttentionFilter, DiscrepancyStateFilter, OpenFilter
+from django_checkout.models import Announcement, AttentionItem, Discrepancy
+
+
+@admin.register(Announcement)
+class AnnouncementAdmin(FactsAdmin[Announcement]):
+    """What the shop's receivers were told, and what is still owed to them."""
+
+    list_display = ("signal", "order_link", "state_badge", "attempts", "next_try", "last_error", "created")
+    list_filter = (AnnouncementStateFilter,)
+    list_select_related = ("order",)
+    sortable_by = ()
+    ordering = ("-id",)
+    search_order_column = "order_id"
+    search_help_text = gettext_lazy("Order number, or a Stripe id of the order")
+    fieldsets = (
+        (None, {"fields": ("order_link", "signal", "fact", "state_badge", "amount", "reason")}),
+        (gettext_lazy("About"), {"fields": ("session_link", "refund_link", "dispute_link")}),
+        (
+            gettext_lazy("History"),
+            {"fields": ("attempts", "last_error", "created_at", "announced_at", "next_attempt_at")},
+        ),
+    )
+
+    @admin.display(description=gettext_lazy("order"))
+    def order_link(self, row: Announcement) -> SafeString:
+        return self.link(row.order)
+
+    @admin.display(description=gettext_lazy("state"))
+    def state_badge(self, row: Announcement) -> SafeString:
+        return display.badge(row.state)
+
+    @admin.display(description=gettext_lazy("amount"))
+    def amount(self, row: Announcement) -> SafeString:
+        return display.amount_cell(row.amount_minor, row.order.currency)
+
+    @admin.display(description=gettext_lazy("next try"))
+    def next_try(self, row: Announcement) -> SafeString:
+        return display.instant_cell(row.next_attempt_at)
+
+    @admin.display(description=gettext_lazy("session"))
+    def session_link(self, row: Announcement) -> SafeString:
+        return self.link(row.session)
+
+    @admin.display(description=gettext_lazy("refund"))
+    def refund_link(self, row: Announcement) -> SafeString:
+        return self.link(row.refund)
+
+    @admin.display(description=gettext_lazy("dispute"))
+    def dispute_link(self, row: Announcement) -> SafeString:
+        return self.link(row.dispute)
+
+    @admin.display(description=gettext_lazy("created"))
+    def created(self, row: Announcement) -> SafeString:
+        return display.instant_cell(row.created_at)
+
+
+@admin.register(AttentionItem)
+class AttentionItemAdmin(FactsAdmin[AttentionItem]):
+    """Reasons to look at an order; they are resolved on the order's page."""
+
+    list_display = ("reason", "order_link", "detail", "raised", "resolved", "resolved_by")
+    list_filter = (OpenFilter, AttentionFilter)
+    list_select_related = ("order", "resolved_by")
+    sortable_by = ()
+    ordering = ("-id",)
+    search_order_column = "order_id"
+    search_help_text = gettext_lazy("Order number, or a Stripe id of the order")
+    fieldsets = (
+        (None, {"fields": ("order_link", "reason", "explanation", "detail", "fact", "raised_at")}),
+        (gettext_lazy("Resolved"), {"fields": ("resolved_at", "resolved_by", "note")}),
+    )
+
+    @admin.display(description=gettext_lazy("reason"))
+    def reason(self, item: AttentionItem) -> SafeString:
+        is_open = item.resolved_at is None
+        return display.badge("", display.attention_label(item.code), of="bad" if is_open else "quiet")
+
+    @admin.display(description=gettext_lazy("what it means"))
+    def explanation(self, item: AttentionItem) -> str:
+        known = display.ATTENTION.get(item.code)
+        return str(known[1]) if known else display.DASH
+
+    @admin.display(description=gettext_lazy("order"))
+    def order_link(self, item: AttentionItem) -> SafeString:
+        return self.link(item.order)
+
+    @admin.display(description=gettext_lazy("raised"))
+    def raised(self, item: AttentionItem) -> SafeString:
+        return display.instant_cell(item.raised_at)
+
+    @admin.display(description=gettext_lazy("resolved"))
+    def resolved(self, item: AttentionItem) -> SafeString:
+        return display.instant_cell(item.resolved_at)
+
+
+@admin.register(Discrepancy)
+class DiscrepancyAdmin(FactsAdmin[Discrepancy]):
+    """Differences between Stripe and us that reconciliation could not safely mend."""
+
+    list_display = ("kind_label", "subject", "order_link", "state_badge", "suggestion", "last_seen")
+    list_filter = (DiscrepancyStateFilter,)
+    list_select_related = ("order",)
+    sortable_by = ()
+    ordering = ("-id",)
+    search_exact = ("subject",)
+    search_order_column = "order_id"
+    search_help_text = gettext_lazy("Stripe id or order number that it is about")
+    fieldsets = (
+        (None, {"fields": ("kind_label", "subject", "order_link", "state_badge", "suggestion")}),
+        (gettext_lazy("The difference"), {"fields": ("here_json", "at_stripe_json")}),
+        (
+            gettext_lazy("History"),
+            {"fields": ("first_seen_at", "last_seen_at", "resolved_at", "resolved_by", "note")},
+        ),
+    )
+
+    @admin.display(description=gettext_lazy("kind"))
+    def kind_label(self, row: Discrepancy) -> str:
+        return row.kind.replace("_", " ")
+
+    @admin.display(description=gettext_lazy("order"))
+    def order_link(self, row: Discrepancy) -> SafeString:
+        return self.link(row.order)
+
+    @admin.display(description=gettext_lazy("state"))
+    def state_badge(self, row: Discrepancy) -> SafeString:
+        return display.badge(row.state, of="bad" if row.state == "open" else "")
+
+    @admin.display(description=gettext_lazy("last seen"))
+    def last_seen(self, row: Discrepancy) -> SafeString:
+        return display.instant_cell(row.last_seen_at)
+
+    @admin.display(description=gettext_lazy("here"))
+    def here_json(self, row: Discrepancy) -> SafeString:
+        return display.pretty_json(row.here)
+
+    @admin.display(description=gettext_lazy("at Stripe"))
+    def at_stripe_json(self, row: Discrepancy) -> SafeString:
+        return display.pretty_json(row.at_stripe)

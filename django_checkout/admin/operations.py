@@ -1,0 +1,186 @@
+"""Buttons: each is a POST to an address of its own that calls one service, is logged, and leads back with 303.
+
+The addresses are outside Django's atomic change form and outside ATOMIC_REQUESTS, because services that call Stripe
+refuse to run inside a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, ClassVar, Generic, TypeVar
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db import models, transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from django_checkout.admin.base import FactsAdmin
+from django_checkout.exceptions import CheckoutError, StripeError
+
+M = TypeVar("M", bound=models.Model)
+Subject = TypeVar("Subject")
+
+#: What a service may raise that staff can read and act on.
+EXPECTED_ERRORS = (CheckoutError, ImproperlyConfigured)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation(Generic[Subject]):
+    """One thing that staff can do to a row; ``Subject`` is what its functions look at."""
+
+    #: Part of its address.
+    name: str
+    label: Promise | str
+    #: What it does, in a sentence, for those about to do it.
+    hint: Promise | str
+    #: Does it and returns what was done, for the log. ``values`` is the form's cleaned data.
+    run: Callable[[HttpRequest, Subject, Mapping[str, Any]], str]
+    is_offered: Callable[[Subject], bool]
+    #: ``operate`` or ``refund``.
+    permission: str = "operate"
+    #: What must be typed or confirmed first.
+    form: Callable[[Subject, Mapping[str, Any] | None], forms.Form] | None = None
+    #: It cannot be taken back.
+    is_final: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """An operation as a page shows it."""
+
+    operation: Operation[Any]
+    url: str
+    form: forms.Form | None
+
+
+class HttpResponseSeeOther(HttpResponseRedirect):
+    """303: the answer to a POST is found by a GET."""
+
+    status_code = HTTPStatus.SEE_OTHER
+
+
+class OperableAdmin(FactsAdmin[M]):
+    """A page of facts with buttons."""
+
+    operations: ClassVar[tuple[Operation[Any], ...]] = ()
+    change_form_template = "admin/django_checkout/change_form.html"
+
+    def get_subject(self, row: M) -> Any:
+        """Return what the operations of this model look at."""
+        return row
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.operate_view)
+        operate = path("<path:object_id>/operate/<slug:name>/", view, name=self._operate_url_name)
+        return [operate, *super().get_urls()]
+
+    @property
+    def _operate_url_name(self) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_operate"
+
+    def buttons(self, request: HttpRequest, row: M, subject: Any) -> list[Button]:
+        """Return the operations that this user can do to this row now."""
+        return [
+            Button(
+                operation=operation,
+                url=reverse(
+                    f"admin:{self._operate_url_name}",
+                    args=[quote(row.pk), operation.name],
+                    current_app=self.admin_site.name,
+                ),
+                form=operation.form(subject, None) if operation.form else None,
+            )
+            for operation in self.operations
+            if self._may(request, operation) and operation.is_offered(subject)
+        ]
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: M | None = None,
+    ) -> HttpResponse:
+        """Add the buttons to the page."""
+        if obj is not None and "checkout_buttons" not in context:
+            context["checkout_buttons"] = self.buttons(request, obj, self.get_subject(obj))
+        response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
+        return response
+
+    @transaction.non_atomic_requests
+    def operate_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        """Show an operation's form, or do it: see one, do one, say how it went."""
+        operation = next((known for known in self.operations if known.name == name), None)
+        if operation is None:
+            raise Http404
+        if not self.has_view_permission(request) or not self._may(request, operation):
+            raise PermissionDenied
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            raise Http404
+        subject = self.get_subject(row)
+        is_post = request.method == "POST"
+        form = None
+        if operation.form is not None:
+            form = operation.form(subject, request.POST if is_post else None)
+        if not is_post:
+            if form is None:
+                return HttpResponseNotAllowed(["POST"])
+            if not operation.is_offered(subject):
+                messages.warning(request, _("There is nothing to do: %(label)s.") % {"label": operation.label})
+                return HttpResponseSeeOther(self.url_of(row))
+            return self._form_page(request, row, operation, form)
+        if form is not None and not form.is_valid():
+            return self._form_page(request, row, operation, form)
+        self._operate(request, row, operation, subject, form.cleaned_data if form else {})
+        return HttpResponseSeeOther(self.url_of(row))
+
+    def _operate(
+        self, request: HttpRequest, row: M, operation: Operation[Any], subject: Any, values: Mapping[str, Any]
+    ) -> None:
+        try:
+            done = operation.run(request, subject, values)
+        except EXPECTED_ERRORS as error:
+            failed = _("%(label)s failed: %(error)s") % {"label": operation.label, "error": describe_error(error)}
+            self.log_change(request, row, failed)
+            messages.error(request, failed)
+        else:
+            self.log_change(request, row, done)
+            messages.success(request, done)
+
+    def _form_page(self, request: HttpRequest, row: M, operation: Operation[Any], form: forms.Form) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": operation.label,
+            "opts": self.opts,
+            "original": row,
+            "row_url": self.url_of(row),
+            "button": Button(operation=operation, url=request.path, form=form),
+            "media": self.media,
+            "has_view_permission": True,
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/django_checkout/operate.html", context)
+
+    def _may(self, request: HttpRequest, operation: Operation[Any]) -> bool:
+        if operation.permission == "refund":
+            return self.has_refund_permission(request)
+        return self.has_operate_permission(request)
+
+
+def describe_error(error: Exception) -> str:
+    """Return what staff may read of an error, with Stripe's request id where there is one."""
+    said = str(error)
+    if isinstance(error, StripeError) and error.request_id and error.request_id not in said:
+        return f"{said} ({error.request_id})"
+    return said

@@ -1,0 +1,148 @@
+"""Orders in the admin: the list that a merchant works through, and the page that tells an order's story."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import NoReverseMatch
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from django_checkout import services
+from django_checkout.admin import display, page
+from django_checkout.admin.export import orders_as_csv
+from django_checkout.admin.filters import OrderStatusFilter
+from django_checkout.admin.operations import EXPECTED_ERRORS, HttpResponseSeeOther, OperableAdmin, describe_error
+from django_checkout.admin.order_operations import ORDER_OPERATIONS
+from django_checkout.admin.rows import OrderRows, read_rows
+from django_checkout.conf import conf
+from django_checkout.models import Order
+from django_checkout.states import OrderStatus
+
+#: Each order costs a few calls to Stripe, and the browser waits for them.
+MAXIMUM_SYNCS = 50
+
+
+@admin.register(Order)
+class OrderAdmin(OperableAdmin[Order]):
+    """The payment side of the shop's orders."""
+
+    operations = ORDER_OPERATIONS
+    change_form_template = "admin/django_checkout/order/change_form.html"
+    actions = ("sync_with_stripe", "export_csv")
+    list_display = ("reference", "status_badge", "total", "paid", "refunded", "flags", "email", "created")
+    list_filter = (OrderStatusFilter, "needs_attention", "disputed", "livemode", "created_at")
+    sortable_by = ("reference", "email", "created")
+    ordering = ("-id",)
+    search_exact = ("email",)
+    search_prefix = ("reference",)
+    search_order_column = "pk"
+    search_help_text = gettext_lazy("Order number (or its beginning), e-mail address, or a Stripe id of the order")
+
+    class Media:
+        js = ("django_checkout/admin.js",)
+
+    @admin.display(description=gettext_lazy("status"))
+    def status_badge(self, order: Order) -> SafeString:
+        return display.badge(order.status)
+
+    @admin.display(description=gettext_lazy("total"))
+    def total(self, order: Order) -> SafeString:
+        minor = order.subtotal_minor if order.total_minor is None else order.total_minor
+        return display.amount_cell(minor, order.currency)
+
+    @admin.display(description=gettext_lazy("paid"))
+    def paid(self, order: Order) -> SafeString:
+        return display.amount_cell(order.paid_minor or None, order.currency)
+
+    @admin.display(description=gettext_lazy("refunded"))
+    def refunded(self, order: Order) -> SafeString:
+        return display.amount_cell(order.refunded_minor or None, order.currency)
+
+    @admin.display(description=gettext_lazy("to see to"))
+    def flags(self, order: Order) -> SafeString:
+        shown = []
+        if order.needs_attention:
+            shown.append(display.badge("", _("needs attention"), of="bad"))
+        if order.disputed:
+            shown.append(display.badge("", _("disputed"), of="bad"))
+        return display.join(shown) if shown else display.NOTHING
+
+    @admin.display(description=gettext_lazy("created"), ordering="created_at")
+    def created(self, order: Order) -> SafeString:
+        return display.instant_cell(order.created_at)
+
+    @admin.action(description=gettext_lazy("Sync with Stripe"), permissions=["operate"])
+    def sync_with_stripe(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
+        """Read the selected orders from Stripe; one that fails does not keep the others from it."""
+        orders = list(queryset[: MAXIMUM_SYNCS + 1])
+        synced = 0
+        for order in orders[:MAXIMUM_SYNCS]:
+            try:
+                status = services.sync(order).status
+            except EXPECTED_ERRORS as error:
+                failed = _("Sync with Stripe failed: %(error)s") % {"error": describe_error(error)}
+                self.log_change(request, order, failed)
+                messages.error(request, f"{order.reference}: {failed}")
+            else:
+                done = _("Synced with Stripe: the order is %(status)s.") % {"status": display.label(status)}
+                self.log_change(request, order, done)
+                synced += 1
+        if synced:
+            said = ngettext("Synced %(count)d order with Stripe.", "Synced %(count)d orders with Stripe.", synced)
+            messages.success(request, said % {"count": synced})
+        if len(orders) > MAXIMUM_SYNCS:
+            said = _("Only the first %(count)d were synced; checkout_reconcile reads any number.")
+            messages.warning(request, said % {"count": MAXIMUM_SYNCS})
+        return HttpResponseSeeOther(request.get_full_path())
+
+    @admin.action(description=gettext_lazy("Export as CSV"), permissions=["view"])
+    def export_csv(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponseBase:
+        """Download the selected orders for a spreadsheet."""
+        return orders_as_csv(queryset)
+
+    def get_subject(self, row: Order) -> OrderRows:
+        return read_rows(row)
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Order | None = None,
+    ) -> HttpResponse:
+        """Show the order as a merchant reads it, instead of its columns."""
+        if obj is not None:
+            rows = read_rows(obj)
+            context |= page.build(rows, self)
+            context["checkout_buttons"] = self.buttons(request, obj, rows)
+            context["title"] = _("Order %(reference)s") % {"reference": obj.reference}
+            context["subtitle"] = None
+            context["source_url"] = self._source_url(obj)
+            context["pay_url"] = self._pay_url(request, obj)
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def _source_url(self, order: Order) -> str:
+        """Return where this admin site shows the shop's own row, or ""."""
+        source: models.Model | None = order.source
+        if source is None or not self.admin_site.is_registered(type(source)):
+            return ""
+        return self.url_of(source)
+
+    def _pay_url(self, request: HttpRequest, order: Order) -> str:
+        """Return the link by which the customer can pay, for those who may send it to them; "" where there is none."""
+        if order.status != OrderStatus.UNPAID or not self.has_operate_permission(request):
+            return ""
+        try:
+            return services.pay_url(order, request=None if conf.CHECKOUT_BASE_URL else request)
+        except (NoReverseMatch, ImproperlyConfigured):
+            return ""

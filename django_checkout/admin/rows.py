@@ -1,0 +1,141 @@
+"""Reads all that is known of one order, in a fixed number of queries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Q
+
+from django_checkout.models import (
+    Announcement,
+    AttentionItem,
+    CheckoutSession,
+    Dispute,
+    Order,
+    OrderLine,
+    Payment,
+    Refund,
+    WebhookEvent,
+)
+from django_checkout.models.news import AnnouncementState
+from django_checkout.states import ACTIVE_REFUND_STATUSES, SessionStatus
+
+#: A subscription of many years has more events than anybody reads on one page; the newest are shown.
+MAXIMUM_EVENTS = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRows:
+    """An order and its rows, each list oldest first."""
+
+    order: Order
+    lines: list[OrderLine]
+    sessions: list[CheckoutSession]
+    payments: list[Payment]
+    refunds: list[Refund]
+    disputes: list[Dispute]
+    events: list[WebhookEvent]
+    announcements: list[Announcement]
+    attention: list[AttentionItem]
+    log_entries: list[LogEntry]
+
+    @property
+    def open_session(self) -> CheckoutSession | None:
+        """The session that can be paid right now."""
+        return next((session for session in self.sessions if session.status == SessionStatus.OPEN), None)
+
+    @property
+    def kept_payment(self) -> Payment | None:
+        """The payment that the order keeps."""
+        return next((payment for payment in self.payments if payment.pk == self.order.kept_payment_id), None)
+
+    @property
+    def kept_session(self) -> CheckoutSession | None:
+        """The session that led to the kept payment."""
+        kept = self.order.kept_payment_id
+        return next((session for session in self.sessions if kept and session.payment_id == kept), None)
+
+    @property
+    def authorized_payment(self) -> Payment | None:
+        """The payment whose money is reserved and can be captured."""
+        held = {row.payment_id for row in self.sessions if row.is_manual_capture and row.status == "complete"}
+        return next((payment for payment in self.payments if payment.pk in held), None)
+
+    @property
+    def authorized_minor(self) -> int:
+        """What can be captured, in minor units."""
+        payment = self.authorized_payment
+        if payment is None:
+            return 0
+        session = next(row for row in self.sessions if row.payment_id == payment.pk)
+        return session.amount_total_minor or payment.amount_minor
+
+    @property
+    def refundable_minor(self) -> int:
+        """What of the kept payment has neither been refunded nor asked for, in minor units."""
+        kept = self.kept_payment
+        if kept is None:
+            return 0
+        active = (row for row in self.refunds if row.payment_id == kept.pk and row.status in ACTIVE_REFUND_STATUSES)
+        return max(kept.captured_minor - sum(row.amount_minor for row in active), 0)
+
+    @property
+    def refunds_seen(self) -> str:
+        """A mark that changes with every refund: a form that was sent twice carries the old one."""
+        return f"{len(self.refunds)}-{self.refundable_minor}"
+
+    @property
+    def open_attention(self) -> list[AttentionItem]:
+        """The reasons that nobody has resolved."""
+        return [item for item in self.attention if item.resolved_at is None]
+
+    @property
+    def owed(self) -> list[Announcement]:
+        """What the shop has not been told yet."""
+        return [row for row in self.announcements if row.state == AnnouncementState.OWED]
+
+
+def read_rows(order: Order) -> OrderRows:
+    """Read an order's rows; nine queries, however many there are."""
+    sessions = list(order.sessions.order_by("pk"))
+    payments = list(order.payments.order_by("pk"))
+    refunds = list(Refund.objects.filter(payment__order=order).select_related("asked_by").order_by("pk"))
+    disputes = list(Dispute.objects.filter(payment__order=order).order_by("pk"))
+    events = _read_events(sessions, payments, refunds, disputes)
+    return OrderRows(
+        order=order,
+        lines=list(order.lines.all()),
+        sessions=sessions,
+        payments=payments,
+        refunds=refunds,
+        disputes=disputes,
+        events=events,
+        announcements=list(order.announcements.order_by("pk")),
+        attention=list(order.attention.select_related("resolved_by").order_by("pk")),
+        log_entries=_read_log(order, events),
+    )
+
+
+def _read_events(
+    sessions: list[CheckoutSession], payments: list[Payment], refunds: list[Refund], disputes: list[Dispute]
+) -> list[WebhookEvent]:
+    """Find events by what they are about, or by the payment that they name: a failed charge counts too."""
+    ids: set[str | None] = {session.stripe_id for session in sessions} | {refund.stripe_id for refund in refunds}
+    ids |= {dispute.stripe_id for dispute in disputes} | {payment.stripe_id for payment in payments}
+    ids |= {stripe_id for row in payments for stripe_id in (row.charge_id, row.fraud_warning_id)}
+    ids |= {stripe_id for row in sessions for stripe_id in (row.subscription_id, row.invoice_id)}
+    known = sorted(stripe_id for stripe_id in ids if stripe_id)
+    intents = sorted(payment.stripe_id for payment in payments)
+    about = WebhookEvent.objects.filter(Q(object_id__in=known) | Q(payment_intent_id__in=intents))
+    newest = about.defer("payload").order_by("-pk")[:MAXIMUM_EVENTS]
+    return list(reversed(newest))
+
+
+def _read_log(order: Order, events: list[WebhookEvent]) -> list[LogEntry]:
+    """Read what staff did to the order and to its events."""
+    types = ContentType.objects.get_for_models(Order, WebhookEvent)
+    to_order = Q(content_type=types[Order], object_id=str(order.pk))
+    to_events = Q(content_type=types[WebhookEvent], object_id__in=[str(event.pk) for event in events])
+    return list(LogEntry.objects.filter(to_order | to_events).select_related("user").order_by("pk"))

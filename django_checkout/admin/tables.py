@@ -1,0 +1,158 @@
+"""The tables of the order page: what was sold, and each payment, refund, dispute, attempt and announcement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from django_checkout.admin import display
+from django_checkout.admin.base import FactsAdmin
+from django_checkout.admin.rows import OrderRows
+from django_checkout.models import Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table to render: each row has a cell per heading, the first of which names the row."""
+
+    name: str
+    title: str
+    headings: tuple[str, ...]
+    rows: list[tuple[object, ...]]
+
+
+class OrderTables:
+    """Builds the tables of one order, with links as this admin site makes them; a table without rows is left out."""
+
+    def __init__(self, admin: FactsAdmin[Order], rows: OrderRows) -> None:
+        self.admin = admin
+        self.rows = rows
+        self.currency = rows.order.currency
+
+    def money(self) -> list[Table]:
+        """Return what was sold and what money moved."""
+        return _filled([self._lines(), self._payments(), self._refunds(), self._disputes()])
+
+    def attempts(self) -> list[Table]:
+        """Return how it was paid and what the shop was told."""
+        return _filled([self._sessions(), self._announcements()])
+
+    def _lines(self) -> Table:
+        return Table(
+            name="lines",
+            title=_("Lines"),
+            headings=(_("Article"), _("Quantity"), _("Unit price"), _("Amount")),
+            rows=[
+                (
+                    f"{line.name} ({line.sku})" if line.sku else line.name,
+                    display.number_cell(line.quantity),
+                    display.amount_cell(line.unit_amount_minor, self.currency),
+                    display.amount_cell(line.amount_minor, self.currency),
+                )
+                for line in self.rows.lines
+            ],
+        )
+
+    def _payments(self) -> Table:
+        kept = self.rows.order.kept_payment_id
+        return Table(
+            name="payments",
+            title=_("Payments"),
+            headings=(_("Payment"), _("Status"), _("Amount"), _("Captured"), _("Charge"), _("At Stripe")),
+            rows=[
+                (
+                    self.admin.link(row),
+                    display.join(
+                        [display.badge(row.intent_status)]
+                        + ([display.badge("", _("surplus"), of="bad")] if self._is_surplus(row.pk, kept) else [])
+                    ),
+                    display.amount_cell(row.amount_minor, row.currency),
+                    display.amount_cell(row.captured_minor, row.currency),
+                    display.code(row.charge_id),
+                    self.admin.dashboard_link(row.stripe_id, livemode=row.livemode),
+                )
+                for row in self.rows.payments
+            ],
+        )
+
+    def _is_surplus(self, pk: int, kept: int | None) -> bool:
+        return kept is not None and pk != kept and any(p.pk == pk and p.captured_minor for p in self.rows.payments)
+
+    def _refunds(self) -> Table:
+        return Table(
+            name="refunds",
+            title=_("Refunds"),
+            headings=(_("Refund"), _("Status"), _("Amount"), _("Reason"), _("Asked by"), _("When")),
+            rows=[
+                (
+                    self.admin.link(row),
+                    display.badge(row.status),
+                    display.amount_cell(row.amount_minor, row.currency),
+                    row.failure_reason or display.label(row.reason) or display.NOTHING,
+                    row.asked_by or (_("this site") if row.is_ours else _("Stripe's dashboard")),
+                    display.instant_cell(row.created_at),
+                )
+                for row in self.rows.refunds
+            ],
+        )
+
+    def _disputes(self) -> Table:
+        livemode = self.rows.order.livemode
+        return Table(
+            name="disputes",
+            title=_("Disputes"),
+            headings=(_("Dispute"), _("Status"), _("Amount"), _("Reason"), _("Evidence due by"), _("At Stripe")),
+            rows=[
+                (
+                    self.admin.link(row),
+                    display.badge(row.status),
+                    display.amount_cell(row.amount_minor, row.currency),
+                    display.label(row.reason) or display.NOTHING,
+                    display.instant_cell(row.due_by) if row.is_open else display.NOTHING,
+                    self.admin.dashboard_link(row.stripe_id, livemode=livemode),
+                )
+                for row in self.rows.disputes
+            ],
+        )
+
+    def _sessions(self) -> Table:
+        return Table(
+            name="sessions",
+            title=_("Checkout sessions"),
+            headings=(_("Session"), _("Status"), _("Payment"), _("Page"), _("Total"), _("Created")),
+            rows=[
+                (
+                    self.admin.link(row),
+                    display.badge(row.status),
+                    display.badge(row.payment_status),
+                    display.label(row.ui_mode),
+                    display.amount_cell(row.amount_total_minor, row.currency),
+                    display.instant_cell(row.created_at),
+                )
+                for row in self.rows.sessions
+            ],
+        )
+
+    def _announcements(self) -> Table:
+        return Table(
+            name="announcements",
+            title=_("What the shop was told"),
+            headings=(_("Signal"), _("State"), _("Tries"), _("Last error"), _("Next try"), _("When")),
+            rows=[
+                (
+                    self.admin.link(row, row.signal),
+                    display.badge(row.state),
+                    display.number_cell(row.attempts),
+                    row.last_error or display.NOTHING,
+                    display.instant_cell(row.next_attempt_at),
+                    display.instant_cell(row.announced_at or row.created_at),
+                )
+                for row in self.rows.announcements
+            ],
+        )
+
+
+def _filled(tables: Iterable[Table]) -> list[Table]:
+    return [table for table in tables if table.rows]
