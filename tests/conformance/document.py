@@ -63,7 +63,7 @@ def fetch() -> Path:
         options = ["--no-deps", "--python-version", "3.14", "--only-binary=:all:", "--quiet", "--dest", folder]
         try:
             subprocess.run(  # noqa: S603  # a fixed command line
-                [*_pip(), "download", *options, DISTRIBUTION],
+                [sys.executable, "-m", "pip", "download", *options, DISTRIBUTION],
                 check=True,
                 capture_output=True,
                 text=True,
@@ -83,13 +83,6 @@ def fetch() -> Path:
     part.write_bytes(content)
     part.replace(CACHE)
     return CACHE
-
-
-def _pip() -> list[str]:
-    """Return a command that runs pip: this environment's, else whichever the machine's own Python has."""
-    own = [sys.executable, "-m", "pip"]
-    has_own = subprocess.run([*own, "--version"], capture_output=True, check=False).returncode == 0  # noqa: S603
-    return own if has_own else ["python3", "-m", "pip"]
 
 
 def _digest(content: bytes) -> str:
