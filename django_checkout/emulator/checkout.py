@@ -8,8 +8,9 @@ from . import cards
 from .cards import BankAccount, Card, Decline
 from .ids import new_id
 from .messages import ApiError, Doc
-from .resources import disputes, payments, sessions
+from .resources import charges, disputes, payments, sessions
 from .resources.customers import new_customer
+from .resources.session_object import details
 from .world import World
 
 SETTLEMENT_SECONDS = 3 * 24 * 3600
@@ -66,7 +67,7 @@ def pay(world: World, session: Doc, method: Card | BankAccount | Decline, shoppe
         return _outcome(session, "declined", decline=method)
     intent = _get_or_create_intent(world, session)
     kind = "card" if isinstance(method, Card) else cards.DELAYED_METHODS.get(session["currency"], "sepa_debit")
-    payment_method = payments.new_method(world, method, kind, billing)
+    payment_method = charges.new_method(world, method, kind, billing)
     intent["payment_method"] = payment_method["id"]
     session["_shopper"] = _typed(shopper)
     session["_method"] = method.number
@@ -120,7 +121,7 @@ def settle(world: World, session: Doc, *, succeed: bool) -> PaymentOutcome:
         failure_message=reason.message,
     )
     method = world.get("payment_method", intent["payment_method"])
-    _fail_intent(world, intent, payments.payment_error(reason, method, charge))
+    _fail_intent(world, intent, charges.payment_error(reason, method, charge))
     world.emit("checkout.session.async_payment_failed", session)
     return _outcome(session, "declined", intent, decline=reason)
 
@@ -144,7 +145,7 @@ def _get_or_create_intent(world: World, session: Doc) -> Doc:
 
 
 def _charge(world: World, session: Doc, intent: Doc, method: Doc, card: Card, shopper: Shopper) -> PaymentOutcome:
-    charge = payments.new_charge(world, intent, method, status="succeeded")
+    charge = charges.new_charge(world, intent, method, status="succeeded")
     charge["_effect"] = card.effect
     if card.effect == "challenge":
         charge["payment_method_details"]["card"]["three_d_secure"] = {
@@ -162,7 +163,7 @@ def _charge(world: World, session: Doc, intent: Doc, method: Doc, card: Card, sh
     if intent["capture_method"] == "manual":
         changes = {"status": "requires_capture", "amount_capturable": intent["amount"], "last_payment_error": None}
         world.update(intent, "payment_intent.amount_capturable_updated", **changes, next_action=None)
-        world.schedule("expire_authorization", intent["id"], world.clock.now() + payments.AUTHORIZATION_SECONDS)
+        world.schedule("expire_authorization", intent["id"], world.clock.now() + charges.AUTHORIZATION_SECONDS)
         _complete(world, session, shopper, "unpaid")
         return _outcome(session, "authorized", intent)
     payments.succeed(world, intent, charge, intent["amount"])
@@ -175,7 +176,7 @@ def _charge(world: World, session: Doc, intent: Doc, method: Doc, card: Card, sh
 
 
 def _submit(world: World, session: Doc, intent: Doc, method: Doc, shopper: Shopper) -> PaymentOutcome:
-    charge = payments.new_charge(world, intent, method, status="pending")
+    charge = charges.new_charge(world, intent, method, status="pending")
     world.emit("charge.pending", charge)
     world.update(
         intent, "payment_intent.processing", status="processing", latest_charge=charge["id"], last_payment_error=None
@@ -197,10 +198,10 @@ def _decline(
 ) -> PaymentOutcome:
     charge = None
     if with_charge:
-        charge = payments.new_charge(world, intent, method, status="failed", decline=decline)
+        charge = charges.new_charge(world, intent, method, status="failed", decline=decline)
         intent["latest_charge"] = charge["id"]
         world.emit("charge.failed", charge)
-    _fail_intent(world, intent, payments.payment_error(decline, method, charge))
+    _fail_intent(world, intent, charges.payment_error(decline, method, charge))
     return _outcome(session, "declined", intent, decline=decline)
 
 
@@ -217,8 +218,12 @@ def _fail_intent(world: World, intent: Doc, error: Doc) -> None:
 
 def _complete(world: World, session: Doc, shopper: Shopper, payment_status: str) -> None:
     billing = _billing(shopper)
-    known = {"address": billing["address"], "email": session["customer_email"] or shopper.email, "name": shopper.name}
-    changes: Doc = {"customer_details": sessions.details(**known, phone=shopper.phone)}
+    known = {
+        "address": billing["address"],
+        "email": (session["customer_details"] or {}).get("email") or shopper.email,
+        "name": shopper.name,
+    }
+    changes: Doc = {"customer_details": details(**known, phone=shopper.phone)}
     if session["customer_creation"] == "always" and not session["customer"]:
         customer = new_customer(world, {"email": known["email"], "name": shopper.name})
         changes["customer"] = customer["id"]
@@ -235,8 +240,8 @@ def _complete(world: World, session: Doc, shopper: Shopper, payment_status: str)
 
 
 def _billing(shopper: Shopper) -> Doc:
-    address = {**dict.fromkeys(payments.ADDRESS), "country": shopper.country, "postal_code": shopper.postal_code}
-    return payments.blank_billing(address=address, email=shopper.email, name=shopper.name, phone=shopper.phone)
+    address = {**dict.fromkeys(charges.ADDRESS), "country": shopper.country, "postal_code": shopper.postal_code}
+    return charges.blank_billing(address=address, email=shopper.email, name=shopper.name, phone=shopper.phone)
 
 
 def _typed(shopper: Shopper) -> Doc:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from .chaos import Chaos
 from .messages import Doc, without_hidden
 from .resources.events import thin
+from .versions import rendered
 from .world import World
 
 #: Waits before the second, third ... try, in seconds of the emulator's clock.
@@ -83,12 +84,14 @@ class Outbox:
         """Return everything that has not been acknowledged, oldest first, due or not, untouched by chaos."""
         return [self._signed(document) for document in self._waiting()]
 
-    def take(self, *, due_only: bool, in_process: bool) -> list[Delivery]:
+    def take(self, *, due_only: bool, in_process: bool, endpoint_id: str | None = None) -> list[Delivery]:
         """Return what is to be posted now, as chaos wants it, and mark it as being sent."""
         now = self._world.clock.now()
         chosen: list[Doc] = []
         for document in self._waiting():
             if due_only and document["due_at"] > now:
+                continue
+            if endpoint_id is not None and document["endpoint"] != endpoint_id:
                 continue
             endpoint = self._world.store.find(document["endpoint"])
             if endpoint is None or (not in_process and not endpoint["url"]):
@@ -152,9 +155,8 @@ class Outbox:
         endpoint = store.find(document["endpoint"]) or {"url": "", "secret": "", "enabled_events": []}
         event = without_hidden(store.find(document["event"]) or {})
         is_thin = any(name.startswith("v1.") for name in endpoint["enabled_events"])
-        if endpoint.get("api_version"):
-            event["api_version"] = endpoint["api_version"]
-        body = json.dumps(thin(event) if is_thin else event, indent=2).encode()
+        shown = thin(event) if is_thin else rendered(event, endpoint.get("api_version"), store)
+        body = json.dumps(shown, indent=2).encode()
         return Delivery(
             id=document["id"],
             event_id=document["event"],

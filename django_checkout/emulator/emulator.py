@@ -15,10 +15,11 @@ from .control import ControlPage
 from .courier import Courier
 from .deliveries import Attempt, Delivery, Outbox, Post
 from .ids import random_text
+from .levers import EmulatorClock, Levers
 from .messages import Doc, Request, Response, without_hidden
 from .pages import Pages
 from .payment_form import PaymentForm
-from .resources import disputes, refunds, sessions, webhooks
+from .resources import sessions, webhooks
 from .store import Store
 from .world import World
 
@@ -26,29 +27,7 @@ ACKNOWLEDGED_POLL_SECONDS = 0.02
 DEFAULT_SECRET = "whsec_emulator"  # noqa: S105 - the emulator has no secrets
 
 
-class EmulatorClock:
-    """The emulator's clock as a test moves it."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def now(self) -> int:
-        """Return the emulator's time in whole seconds."""
-        return self._world.clock.now()
-
-    @property
-    def offset_seconds(self) -> int:
-        """How far the emulator is ahead of the wall clock."""
-        return self._world.clock.offset_seconds
-
-    def advance(self, seconds: int) -> None:
-        """Move on, and let happen what was due meanwhile: expiry, settlement, failing refunds."""
-        with self._world.store.transaction():
-            self._world.clock.move(seconds)
-            jobs.run_due(self._world)
-
-
-class Emulator:
+class Emulator(Levers):
     """A stateful stand-in for Stripe with one test-mode account.
 
     ``store`` is the path of its SQLite file, or empty for memory. Events go to ``webhook_url``, signed with
@@ -147,57 +126,6 @@ class Emulator:
         with self.store.transaction():
             return sessions.choose_shipping(self.world, self._session(session_id), shipping_rate)
 
-    # What banks and the account's owner do
-
-    def settle(self, session_id: str, *, succeed: bool = True) -> PaymentOutcome:
-        """End the delayed payment of a session."""
-        with self.store.transaction():
-            return checkout.settle(self.world, self._session(session_id), succeed=succeed)
-
-    def expire(self, session_id: str) -> Doc:
-        """Expire an open session from the dashboard."""
-        with self.store.transaction():
-            session = self._session(session_id)
-            sessions.check_open(session)
-            return without_hidden(sessions.expire_session(self.world, session))
-
-    def refund(self, payment_intent: str, amount: int | None = None) -> Doc:
-        """Refund from the dashboard: a refund that carries no metadata."""
-        with self.store.transaction():
-            jobs.run_due(self.world)
-            intent = self.world.get("payment_intent", payment_intent)
-            charge = self.world.get("charge", intent["latest_charge"])
-            left = charge["amount_captured"] - charge["amount_refunded"]
-            return without_hidden(refunds.new_refund(self.world, charge, amount or left, None, {}))
-
-    def finish_refund(self, refund_id: str) -> Doc:
-        """Let a pending refund succeed."""
-        with self.store.transaction():
-            return without_hidden(refunds.finish_refund(self.world, self.world.get("refund", refund_id)))
-
-    def fail_refund(self, refund_id: str) -> Doc:
-        """Let a refund fail, also one that had succeeded."""
-        with self.store.transaction():
-            return without_hidden(refunds.fail_refund(self.world, self.world.get("refund", refund_id)))
-
-    def open_dispute(
-        self, payment_intent: str, *, reason: str = "fraudulent", amount: int | None = None, inquiry: bool = False
-    ) -> Doc:
-        """Let a shopper dispute a payment."""
-        with self.store.transaction():
-            charge = self._charge(payment_intent)
-            return without_hidden(disputes.open_dispute(self.world, charge, reason, amount, inquiry=inquiry))
-
-    def close_dispute(self, dispute_id: str, status: str = "won") -> Doc:
-        """Close a dispute as ``won``, ``lost``, ``prevented`` or ``warning_closed``."""
-        with self.store.transaction():
-            return without_hidden(disputes.close_dispute(self.world, self.world.get("dispute", dispute_id), status))
-
-    def warn_of_fraud(self, payment_intent: str) -> Doc:
-        """Report a payment as probably fraudulent."""
-        with self.store.transaction():
-            return without_hidden(disputes.warn(self.world, self._charge(payment_intent)))
-
     # What tests look at
 
     def get(self, object_id: str) -> Doc:
@@ -267,19 +195,25 @@ class Emulator:
         with self.store.transaction():
             self.outbox.record(delivery.id, status)
 
+    def repeat(self, event_id: str) -> Doc:
+        """Report a change a second time, as Stripe sometimes does: the same content under another event id."""
+        with self.store.transaction():
+            event = self.world.get("event", event_id)
+            return without_hidden(self.world.emit(event["type"], event["data"]["object"]))
+
     def resend(self, event_id: str) -> None:
         """Owe an event again, as the dashboard's button does."""
         with self.store.transaction():
             self.outbox.resend(event_id)
 
-    def deliver_to(self, post: Post) -> list[Attempt]:
+    def deliver_to(self, post: Post, *, endpoint_id: str | None = None) -> list[Attempt]:
         """Try everything pending once, as chaos wants it; ``post(body, headers)`` returns the status, or None.
 
         What is refused stays pending and is tried by the next call, whatever its back-off.
         """
         with self.store.transaction():
             jobs.run_due(self.world)
-            deliveries = self.outbox.take(due_only=False, in_process=True)
+            deliveries = self.outbox.take(due_only=False, in_process=True, endpoint_id=endpoint_id)
         attempts = []
         for delivery in deliveries:
             status = post(delivery.body, delivery.headers)
@@ -287,14 +221,6 @@ class Emulator:
                 self.outbox.record(delivery.id, status)
             attempts.append(Attempt(delivery=delivery, status=status))
         return attempts
-
-    def _session(self, session_id: str) -> Doc:
-        jobs.run_due(self.world)
-        return self.world.get(sessions.KIND, session_id, "session")
-
-    def _charge(self, payment_intent: str) -> Doc:
-        jobs.run_due(self.world)
-        return self.world.get("charge", self.world.get("payment_intent", payment_intent)["latest_charge"])
 
 
 def chosen_method(card: str, iban: str | None) -> Card | BankAccount | Decline:

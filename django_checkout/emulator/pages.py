@@ -47,7 +47,10 @@ class Pages:
                     return redirect(self._emulator.recover(session_id)["url"])
                 return self._pay(request, session, step)
             except ApiError:
-                return self._message(request, self._emulator.find_session(session_id), "closed", status=409)
+                session = self._emulator.find_session(session_id)
+                if session and root == "pay" and session["status"] != "open":
+                    return self._message(request, session, session["status"], status=200)
+                return self._message(request, session, "closed", status=409)
 
     def _pay(self, request: Request, session: Doc, step: str) -> Response:
         if session["status"] != "open":
@@ -94,8 +97,7 @@ class Pages:
             "decline": decline,
             "common_cards": cards.CARDS[:COMMON_CARDS],
             "other_cards": cards.CARDS[COMMON_CARDS:],
-            "bank_accounts": cards.BANK_ACCOUNTS if session["currency"] in cards.DELAYED_METHODS else (),
-            "bank_method": cards.DELAYED_METHODS.get(session["currency"], "").replace("_", " "),
+            "bank_accounts": cards.BANK_ACCOUNTS if len(session["payment_method_types"]) > 1 else (),
             "countries": country_names(COUNTRIES),
             "shipping_countries": country_names(allowed),
             "rates": self._rates(session),

@@ -42,12 +42,13 @@ class PaymentForm:
     def of(cls, session: Doc, typed: dict[str, str] | None = None) -> PaymentForm:
         """Return the form of a session, empty or as typed."""
         values = dict.fromkeys(FIELDS, "")
-        values.update(method="card", country="US", email=session["customer_email"] or "")
+        known = known_email(session)
+        values.update(method="card", country="US", email=known)
         if session["shipping_cost"]:
             values["shipping_rate"] = session["shipping_cost"]["shipping_rate"]
         values.update({name: value.strip() for name, value in (typed or {}).items() if name in values})
-        if session["customer_email"]:
-            values["email"] = session["customer_email"]
+        if known:
+            values["email"] = known
         return cls(values)
 
     @property
@@ -115,6 +116,11 @@ class PaymentForm:
             self.errors["card_expiry"] = _("Your card's expiry date is in the past.")
         if not re.fullmatch(r"\d{3,4}", self.values["card_cvc"]):
             self.errors["card_cvc"] = _("Enter the three digits on the back of the card.")
+
+
+def known_email(session: Doc) -> str:
+    """Return the address that the shop gave, itself or with the customer; it cannot be changed on the page."""
+    return (session["customer_details"] or {}).get("email") or ""
 
 
 def is_luhn(digits: str) -> bool:

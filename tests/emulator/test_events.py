@@ -191,3 +191,59 @@ def test_thin_events_name_the_object_and_carry_no_content(
     assert (related.id, related.payment_status) == (session.id, "paid")
     fetched = notification.fetch_event()
     assert fetched.id == notification.id
+
+
+@pytest.mark.parametrize(
+    ("version", "ui_mode", "has_shipping", "has_charges"),
+    [
+        ("2022-08-01", "hosted", True, True),
+        ("2024-06-20", "hosted", True, False),
+        ("2025-09-30.clover", "hosted", False, False),
+        ("2026-03-25.dahlia", "hosted_page", False, False),
+    ],
+)
+def test_an_endpoint_gets_events_in_its_own_version(
+    emulator: Emulator,
+    client: stripe.StripeClient,
+    paid: Paid,
+    version: str,
+    ui_mode: str,
+    has_shipping: bool,
+    has_charges: bool,
+) -> None:
+    endpoint = client.v1.webhook_endpoints.create(
+        {
+            "url": "https://shop.example.com/",
+            "enabled_events": ["checkout.session.completed", "payment_intent.succeeded"],
+            "api_version": version,  # type: ignore[typeddict-item]
+        }
+    )
+    paid()
+
+    bodies = [json.loads(one.body) for one in emulator.pending_deliveries() if one.endpoint_id == endpoint.id]
+
+    intent, session = (body["data"]["object"] for body in bodies)
+    assert {body["api_version"] for body in bodies} == {version}
+    assert session["ui_mode"] == ui_mode
+    assert ("shipping_details" in session) is has_shipping
+    assert ("charges" in intent) is has_charges
+
+
+def test_only_one_endpoint_can_be_delivered_to(emulator: Emulator, client: stripe.StripeClient, paid: Paid) -> None:
+    client.v1.webhook_endpoints.create({"url": "https://shop.example.com/", "enabled_events": ["*"]})
+    paid()
+
+    attempts = emulator.deliver_to(lambda body, headers: 200, endpoint_id="we_configured")
+
+    assert {attempt.delivery.endpoint_id for attempt in attempts} == {"we_configured"}
+    assert len(emulator.pending_deliveries()) == 5
+
+
+def test_a_change_can_be_reported_twice_under_two_ids(emulator: Emulator, paid: Paid) -> None:
+    paid()
+    first = emulator.events("checkout.session.completed")[0]
+
+    second = emulator.repeat(first["id"])
+
+    assert second["id"] != first["id"]
+    assert second["data"] == first["data"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 import stripe
@@ -207,3 +208,37 @@ def test_the_first_shipping_option_is_part_of_the_total(make_session: MakeSessio
     assert (session.amount_subtotal, session.amount_total) == (1000, 1490)
     assert session.total_details
     assert session.total_details.amount_shipping == 490
+
+
+def test_a_customers_address_is_known_from_the_start(client: stripe.StripeClient, make_session: MakeSession) -> None:
+    customer = client.v1.customers.create({"email": "kim@example.com"})
+
+    session = make_session(customer=customer.id)
+
+    assert session.customer == customer.id
+    assert session.customer_creation is None
+    assert session.customer_details
+    assert session.customer_details.email == "kim@example.com"
+
+
+@pytest.mark.parametrize(
+    ("params", "types"),
+    [
+        ({}, ["card", "sepa_debit"]),
+        ({"currency": "usd"}, ["card", "us_bank_account"]),
+        ({"currency": "sek"}, ["card"]),
+        ({"payment_method_types": ["card"]}, ["card"]),
+        ({"excluded_payment_method_types": ["sepa_debit"]}, ["card"]),
+    ],
+)
+def test_the_methods_on_offer_follow_the_currency_and_the_shops_choice(
+    make_session: MakeSession, params: dict[str, Any], types: list[str]
+) -> None:
+    assert make_session(**params).payment_method_types == types
+
+
+def test_empty_metadata_values_are_not_kept(make_session: MakeSession) -> None:
+    session = make_session(metadata={"a": "1", "b": ""})
+
+    assert session.metadata is not None
+    assert session.metadata.to_dict() == {"a": "1"}

@@ -30,7 +30,7 @@ def new_customer(world: World, params: Doc) -> Doc:
             "footer": None,
             "rendering_options": None,
         },
-        metadata=params.get("metadata") or {},
+        metadata=merged_metadata({}, params.get("metadata", {})),
         name=params.get("name"),
         next_invoice_sequence=1,
         phone=params.get("phone"),

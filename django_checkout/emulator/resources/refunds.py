@@ -36,7 +36,7 @@ def create(call: Call) -> Doc:
             code="refund_amount_too_large",
             param="amount",
         )
-    return new_refund(world, charge, amount, params.get("reason"), params.get("metadata") or {})
+    return new_refund(world, charge, amount, params.get("reason"), merged_metadata({}, params.get("metadata", {})))
 
 
 def new_refund(world: World, charge: Doc, amount: int, reason: str | None, metadata: Doc) -> Doc:

@@ -15,7 +15,10 @@ CONFIGURED_ID = "we_configured"
 
 
 def configure(world: World, url: str, secret: str, enabled_events: tuple[str, ...] = ("*",)) -> Doc:
-    """Set the endpoint that the API does not list: the one given when the emulator is started."""
+    """Set the endpoint that the API does not list; without a URL, one that is known already keeps its own."""
+    known = world.store.find(CONFIGURED_ID)
+    if known and not url:
+        return known
     target = {
         "id": CONFIGURED_ID,
         "object": TARGET,
@@ -25,7 +28,6 @@ def configure(world: World, url: str, secret: str, enabled_events: tuple[str, ..
         "status": "enabled",
         "url": url,
     }
-    known = world.store.find(CONFIGURED_ID)
     return world.store.save(target) if known else world.store.insert(target)
 
 

@@ -1,0 +1,96 @@
+"""What happens at Stripe without the shop asking: time passes, banks decide, the owner uses the dashboard."""
+
+from __future__ import annotations
+
+from . import checkout, jobs
+from .checkout import PaymentOutcome
+from .messages import Doc, without_hidden
+from .resources import disputes, refunds, sessions
+from .store import Store
+from .world import World
+
+
+class EmulatorClock:
+    """The emulator's clock as a test moves it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def now(self) -> int:
+        """Return the emulator's time in whole seconds."""
+        return self._world.clock.now()
+
+    @property
+    def offset_seconds(self) -> int:
+        """How far the emulator is ahead of the wall clock."""
+        return self._world.clock.offset_seconds
+
+    def advance(self, seconds: int) -> None:
+        """Move on, and let happen what was due meanwhile: expiry, settlement, failing refunds."""
+        with self._world.store.transaction():
+            self._world.clock.move(seconds)
+            jobs.run_due(self._world)
+
+
+class Levers:
+    """The part of an emulator that plays everybody but the shop and the shopper."""
+
+    world: World
+    store: Store
+
+    def settle(self, session_id: str, *, succeed: bool = True) -> PaymentOutcome:
+        """End the delayed payment of a session."""
+        with self.store.transaction():
+            return checkout.settle(self.world, self._session(session_id), succeed=succeed)
+
+    def expire(self, session_id: str) -> Doc:
+        """Expire an open session from the dashboard."""
+        with self.store.transaction():
+            session = self._session(session_id)
+            sessions.check_open(session)
+            return without_hidden(sessions.expire_session(self.world, session))
+
+    def refund(self, payment_intent: str, amount: int | None = None) -> Doc:
+        """Refund from the dashboard: a refund that carries no metadata."""
+        with self.store.transaction():
+            jobs.run_due(self.world)
+            intent = self.world.get("payment_intent", payment_intent)
+            charge = self.world.get("charge", intent["latest_charge"])
+            left = charge["amount_captured"] - charge["amount_refunded"]
+            return without_hidden(refunds.new_refund(self.world, charge, amount or left, None, {}))
+
+    def finish_refund(self, refund_id: str) -> Doc:
+        """Let a pending refund succeed."""
+        with self.store.transaction():
+            return without_hidden(refunds.finish_refund(self.world, self.world.get("refund", refund_id)))
+
+    def fail_refund(self, refund_id: str) -> Doc:
+        """Let a refund fail, also one that had succeeded."""
+        with self.store.transaction():
+            return without_hidden(refunds.fail_refund(self.world, self.world.get("refund", refund_id)))
+
+    def open_dispute(
+        self, payment_intent: str, *, reason: str = "fraudulent", amount: int | None = None, inquiry: bool = False
+    ) -> Doc:
+        """Let a shopper dispute a payment."""
+        with self.store.transaction():
+            charge = self._charge(payment_intent)
+            return without_hidden(disputes.open_dispute(self.world, charge, reason, amount, inquiry=inquiry))
+
+    def close_dispute(self, dispute_id: str, status: str = "won") -> Doc:
+        """Close a dispute as ``won``, ``lost``, ``prevented`` or ``warning_closed``."""
+        with self.store.transaction():
+            return without_hidden(disputes.close_dispute(self.world, self.world.get("dispute", dispute_id), status))
+
+    def warn_of_fraud(self, payment_intent: str) -> Doc:
+        """Report a payment as probably fraudulent."""
+        with self.store.transaction():
+            return without_hidden(disputes.warn(self.world, self._charge(payment_intent)))
+
+    def _session(self, session_id: str) -> Doc:
+        jobs.run_due(self.world)
+        return self.world.get(sessions.KIND, session_id, "session")
+
+    def _charge(self, payment_intent: str) -> Doc:
+        jobs.run_due(self.world)
+        return self.world.get("charge", self.world.get("payment_intent", payment_intent)["latest_charge"])
