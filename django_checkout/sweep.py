@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -15,10 +17,10 @@ from django.utils import timezone
 from django_checkout import inbox, ledger, services
 from django_checkout.conf import conf
 from django_checkout.exceptions import CheckoutError, EventBusyError
-from django_checkout.models import Announcement, CheckoutSession, Order, Refund, WebhookEvent
+from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Order, Refund, WebhookEvent
 from django_checkout.models.events import EventState
 from django_checkout.models.news import AnnouncementState
-from django_checkout.states import RefundStatus, SessionStatus
+from django_checkout.states import Attention, RefundStatus, SessionStatus
 
 logger = logging.getLogger("django_checkout")
 
@@ -35,6 +37,8 @@ def sweep(*, limit: int = 1000, now: datetime | None = None) -> Counter[str]:
     _fail_unanswered_sessions(report, limit, now)
     _finish_refunds(report, limit, now)
     _read_stale_sessions(report, limit, now)
+    if conf.CHECKOUT_DOUBLE_PAYMENT == "refund":
+        _return_surplus(report, limit)
     return report
 
 
@@ -80,7 +84,7 @@ def _finish_refunds(report: Counter[str], limit: int, now: datetime) -> None:
     unanswered = rows.filter(leased_until=None) | rows.filter(leased_until__lte=now)
     for row in unanswered.select_related("payment__order").order_by("pk")[:limit]:
         report["refunds_unanswered"] += 1
-        _attempt(report, "refunds_failed", lambda row=row: services.resume_refund(row))
+        _attempt(report, "refunds_failed", partial(services.resume_refund, row))
 
 
 def _read_stale_sessions(report: Counter[str], limit: int, now: datetime) -> None:
@@ -90,11 +94,19 @@ def _read_stale_sessions(report: Counter[str], limit: int, now: datetime) -> Non
     ).exclude(stripe_id=None)
     for session in rows.order_by("expires_at")[:limit]:
         report["sessions_stale"] += 1
-        _attempt(report, "sessions_unread", lambda session=session: services.sync(session))
+        _attempt(report, "sessions_unread", partial(services.sync, session))
 
 
-def _attempt(report: Counter[str], failure: str, work: object) -> None:
-    assert callable(work)  # noqa: S101  # narrows for the type checker
+def _return_surplus(report: Counter[str], limit: int) -> None:
+    flagged = AttentionItem.objects.filter(
+        code=Attention.DOUBLE_PAYMENT, resolved_at=None, order__livemode=conf.livemode
+    )
+    for pk in dict.fromkeys(flagged.order_by("pk").values_list("order_id", flat=True)[:limit]):
+        report["double_payments"] += 1
+        _attempt(report, "double_payments_kept", partial(services.return_surplus, Order.objects.get(pk=pk)))
+
+
+def _attempt(report: Counter[str], failure: str, work: Callable[[], object]) -> None:
     try:
         work()
     except CheckoutError as error:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from django_checkout import facts, ledger, services
+from django_checkout import facts, ledger, services, sweep
 from django_checkout.exceptions import (
     AcceptError,
     CaptureError,
@@ -13,7 +13,7 @@ from django_checkout.exceptions import (
     RefundError,
     StripeUnavailableError,
 )
-from django_checkout.models import AttentionItem, Payment, Refund
+from django_checkout.models import AttentionItem, CheckoutSession, Payment, Refund
 from django_checkout.values import LineData, OrderData
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -306,3 +306,68 @@ def test_services_take_the_hosts_own_row(host_order, paid_order):
 def test_host_row_that_was_never_placed_is_not_found(host_order):
     with pytest.raises(OrderNotFoundError):
         services.sync(host_order)
+
+
+@pytest.fixture
+def doubly_paid_order(order, stripe_emulator, deliver_events, settings):
+    """An order of which two sessions were paid: the second while the first was thought to have expired."""
+    first = services.start(order)
+    CheckoutSession.objects.update(live_for=None)
+    second = services.start(order)
+    for session in (first, second):
+        stripe_emulator.pay(session.stripe_id)
+    deliver_events()
+    order.refresh_from_db()
+    return order
+
+
+def test_policy_flag_leaves_the_surplus_to_the_merchant(doubly_paid_order, stripe_emulator, heard):
+    sweep.sweep()
+
+    assert doubly_paid_order.needs_attention
+    assert stripe_emulator.store.select("refund") == []
+
+
+def test_policy_refund_gives_the_surplus_back_once(doubly_paid_order, stripe_emulator, deliver_events, settings, heard):
+    settings.CHECKOUT_DOUBLE_PAYMENT = "refund"
+
+    sweep.sweep()
+    sweep.sweep()
+    deliver_events()
+
+    order = doubly_paid_order
+    order.refresh_from_db()
+    refund = Refund.objects.get()
+    assert (refund.status, refund.reason, refund.amount_minor) == ("succeeded", "duplicate", 2000)
+    assert refund.payment_id != order.kept_payment_id
+    assert (order.status, order.refunded_minor, order.needs_attention) == ("paid", 0, False)
+    assert "order_refunded" not in heard
+
+
+@pytest.mark.parametrize("doubt", ["kept-refunded", "kept-disputed", "surplus-refunded", "surplus-disputed"])
+def test_policy_refund_flags_in_doubt(doubly_paid_order, stripe_emulator, settings, doubt):
+    settings.CHECKOUT_DOUBLE_PAYMENT = "refund"
+    kept = doubly_paid_order.kept_payment
+    surplus = Payment.objects.exclude(pk=kept.pk).get()
+    target = (kept if doubt.startswith("kept") else surplus).stripe_id
+    if doubt.endswith("refunded"):
+        stripe_emulator.refund(target, 100)
+    else:
+        stripe_emulator.open_dispute(target)
+    before = len(stripe_emulator.store.select("refund"))
+
+    sweep.sweep()
+
+    doubly_paid_order.refresh_from_db()
+    assert doubly_paid_order.needs_attention
+    assert len(stripe_emulator.store.select("refund")) == before
+
+
+def test_refund_after_a_stored_failure_is_looked_for_before_it_is_asked_anew(paid_order, stripe_emulator):
+    stripe_emulator.chaos.fail(1, status=500, when="after", match=REFUND)
+    with pytest.raises(StripeUnavailableError):
+        services.refund(paid_order, 700)
+
+    refund = services.refund(paid_order, 700)
+
+    assert (refund.status, len(stripe_emulator.store.select("refund"))) == ("succeeded", 1)

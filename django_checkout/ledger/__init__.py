@@ -13,6 +13,7 @@ from django_checkout.ledger.intentions import (
     note_session_request,
     release_session,
     reserve_session,
+    resolve,
 )
 from django_checkout.ledger.locks import LockedOrder, in_transaction, lock_order
 from django_checkout.ledger.refunds import fail_refund, lease_refund, note_refund_request, reserve_refund
@@ -36,5 +37,6 @@ __all__ = [
     "release_session",
     "reserve_refund",
     "reserve_session",
+    "resolve",
     "take_ticket",
 ]

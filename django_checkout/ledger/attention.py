@@ -24,10 +24,11 @@ def raise_attention(order: Order, code: Attention, fact: str, detail: str) -> Ne
     return News(signal="attention_needed", fact=f"{code}:{fact}"[:255], reason=code)
 
 
-def resolve_attention(order: Order, *, note: str, by: Any) -> int:
-    """Resolve every open reason with a note; return how many there were."""
-    count = order.attention.filter(resolved_at=None).update(resolved_at=timezone.now(), resolved_by=by, note=note)
-    order.needs_attention = False
+def resolve_attention(order: Order, *, note: str, by: Any, **which: str) -> int:
+    """Resolve the open reasons, or ``which`` of them, with a note; return how many there were."""
+    unresolved = order.attention.filter(resolved_at=None)
+    count = unresolved.filter(**which).update(resolved_at=timezone.now(), resolved_by=by, note=note)
+    order.needs_attention = unresolved.exists()
     return count
 
 

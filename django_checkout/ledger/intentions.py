@@ -19,7 +19,7 @@ from django_checkout.ledger.announcements import News, announce, tell_owed
 from django_checkout.ledger.attention import is_withheld, resolve_attention
 from django_checkout.ledger.locks import LEASE_SECONDS, LockedOrder
 from django_checkout.models import CheckoutSession, Order
-from django_checkout.states import LIVE_SESSION_STATUSES, SESSION_RANK, OrderStatus, SessionStatus, join
+from django_checkout.states import LIVE_SESSION_STATUSES, SESSION_RANK, Attention, OrderStatus, SessionStatus, join
 
 
 def reserve_session(
@@ -126,6 +126,13 @@ def cancel(locked: LockedOrder) -> Order:
     orders.settle(locked)
     announce(order, News(signal="order_canceled", fact=order.reference))
     return order
+
+
+def resolve(locked: LockedOrder, code: Attention, fact: str, *, note: str) -> None:
+    """Resolve one reason for attention, because what caused it has been undone."""
+    order = locked.order
+    resolve_attention(order, note=note, by=None, code=code, fact=fact)
+    order.save(update_fields=["needs_attention", "updated_at"])
 
 
 def accept(locked: LockedOrder, *, note: str, by: Any = None) -> Order:

@@ -10,6 +10,7 @@ from django_checkout.services.checkout import cancel, expire, start
 from django_checkout.services.money_back import refund, resume_refund
 from django_checkout.services.placing import find_order, get_order, pay_url, place
 from django_checkout.services.settling import accept, capture, sync, tell_owed
+from django_checkout.services.surplus import return_surplus
 
 __all__ = [
     "accept",
@@ -22,6 +23,7 @@ __all__ = [
     "place",
     "refund",
     "resume_refund",
+    "return_surplus",
     "start",
     "sync",
     "tell_owed",

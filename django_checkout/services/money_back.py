@@ -45,7 +45,7 @@ def refund(order: Any, amount_minor: int | None = None, reason: str | None = Non
         if amount_minor == 0:
             raise RefundError("A refund must be more than zero.")
     row, is_new = ledger.in_transaction(lambda: _reserve(ours, amount_minor, reason or "", by))
-    return _send(row) if is_new else resume_refund(row)
+    return send_refund(row) if is_new else resume_refund(row)
 
 
 def resume_refund(row: Refund) -> Refund:
@@ -69,7 +69,7 @@ def resume_refund(row: Refund) -> Refund:
         ledger.note_refund_request(row.pk, leased_until=None)
         raise
     row.refresh_from_db()
-    return _send(row) if row.status == RefundStatus.CREATING else row
+    return send_refund(row, was_looked_for=True) if row.status == RefundStatus.CREATING else row
 
 
 def _reserve(ours: Order, amount_minor: int | None, reason: str, by: Any) -> tuple[Refund, bool]:
@@ -88,7 +88,11 @@ def _reserve(ours: Order, amount_minor: int | None, reason: str, by: Any) -> tup
     return ledger.reserve_refund(locked, payment, wanted, reason=reason, by=by, now=timezone.now()), True
 
 
-def _send(row: Refund) -> Refund:
+def send_refund(row: Refund, *, was_looked_for: bool = False) -> Refund:
+    """Ask Stripe for a refund that is written down and leased to us; apply the answer, or keep it to be finished.
+
+    ``was_looked_for`` says that the payment's refunds were just read and ours was not among them.
+    """
     payment: Payment = row.payment
     metadata = {ORDER_KEY: payment.order.reference} if payment.order else {}
     try:
@@ -96,8 +100,8 @@ def _send(row: Refund) -> Refund:
             payment.stripe_id, row.amount_minor, reason=row.reason, refund_uuid=str(row.uuid), metadata=metadata
         )
     except StripeUnavailableError as error:
-        if error.is_replayed:
-            # Stripe has stored a failure under this key, and the payment's refunds were just seen without ours.
+        if error.is_replayed and was_looked_for:
+            # Stripe has stored a failure under this key and will never act on it: it must be asked for anew.
             _fail(row, error)
             raise
         ledger.note_refund_request(
