@@ -6,7 +6,7 @@ https://docs.stripe.com/metadata: 50 keys, names of 40 characters, values of 500
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django_checkout.exceptions import MetadataError
 from django_checkout.facts import ORDER_KEY, REFUND_KEY, SESSION_KEY
@@ -15,14 +15,19 @@ RESERVED_KEYS = frozenset((ORDER_KEY, SESSION_KEY, REFUND_KEY))
 MAXIMUM_KEYS = 50 - len(RESERVED_KEYS)
 
 _EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+")
-_DIGITS = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
+#: Runs of digits, held together by spaces or dashes as people write card numbers.
+_DIGIT_GROUPS = re.compile(r"\d+(?:[\s\u2010-\u2015-]{1,2}\d+)*")
+#: UUIDs and hashes: made by machines, and sometimes with a long run of digits in them.
+_FINGERPRINT = re.compile(
+    r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\b(?=[0-9]*[a-f])[0-9a-f]{32,128}\b", re.IGNORECASE
+)
 
 
 def check_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     """Return the host's metadata as a dict, if Stripe may have it.
 
     Raises:
-        MetadataError: naming the key, never the value.
+        MetadataError: naming the key, unless that is what is personal; never the value.
     """
     if not isinstance(metadata, Mapping):
         raise MetadataError("Metadata must be a mapping of strings to strings.")
@@ -33,19 +38,35 @@ def check_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
             raise MetadataError("Metadata keys and values must be strings.")
         if not 0 < len(key) <= 40 or "[" in key or "]" in key:
             raise MetadataError("A metadata key must have 1 to 40 characters and no square brackets.")
+        if _looks_personal(key):
+            raise MetadataError("A metadata key looks like an e-mail address or a card number.")
         if key in RESERVED_KEYS:
             raise MetadataError(f"The metadata key {key!r} is written by django_checkout itself.")
         if len(value) > 500:
             raise MetadataError(f"The metadata value of {key!r} is longer than 500 characters.")
-        if _looks_personal(value) or _looks_personal(key):
-            raise MetadataError(f"The metadata of {key!r} looks like an e-mail address or a card number.")
+        if _looks_personal(value):
+            raise MetadataError(f"The metadata value of {key!r} looks like an e-mail address or a card number.")
     return dict(metadata)
 
 
 def _looks_personal(text: str) -> bool:
     if _EMAIL.search(text):
         return True
-    return any(_passes_luhn(re.sub(r"\D", "", match.group())) for match in _DIGITS.finditer(text))
+    runs = _DIGIT_GROUPS.finditer(_FINGERPRINT.sub("", text))
+    return any(_holds_card_number(re.findall(r"\d+", run.group())) for run in runs)
+
+
+def _holds_card_number(groups: Sequence[str]) -> bool:
+    """Whether neighbouring groups of digits make 13 to 19 that pass the Luhn test (ISO/IEC 7812-1)."""
+    for start in range(len(groups)):
+        digits = ""
+        for group in groups[start:]:
+            digits += group
+            if len(digits) > 19:
+                break
+            if len(digits) >= 13 and _passes_luhn(digits):
+                return True
+    return False
 
 
 def _passes_luhn(digits: str) -> bool:

@@ -34,35 +34,9 @@ THREE = ["bhd", "jod", "kwd", "omr", "tnd"]
 #: https://docs.stripe.com/currencies#special-cases
 SPECIAL = ["isk", "ugx"]
 TWO = [
-    "aed",
-    "aud",
-    "brl",
-    "cad",
-    "chf",
-    "cny",
-    "czk",
-    "dkk",
-    "eur",
-    "gbp",
-    "hkd",
-    "huf",
-    "idr",
-    "ils",
-    "inr",
-    "mxn",
-    "myr",
-    "nok",
-    "nzd",
-    "php",
-    "pln",
-    "ron",
-    "sek",
-    "sgd",
-    "thb",
-    "try",
-    "twd",
-    "usd",
-]
+    "aed", "aud", "brl", "cad", "chf", "cny", "czk", "dkk", "eur", "gbp", "hkd", "huf", "idr", "ils",
+    "inr", "mxn", "myr", "nok", "nzd", "php", "pln", "ron", "sek", "sgd", "thb", "try", "twd", "usd",
+]  # fmt: skip
 
 #: Currency, a price in major units, and what Stripe is sent for it.
 TABLE = [
