@@ -156,7 +156,7 @@ class Outbox:
         event = without_hidden(store.find(document["event"]) or {})
         is_thin = any(name.startswith("v1.") for name in endpoint["enabled_events"])
         shown = thin(event) if is_thin else rendered(event, endpoint.get("api_version"), store)
-        body = json.dumps(shown, indent=2).encode()
+        body = json.dumps(shown).encode()
         return Delivery(
             id=document["id"],
             event_id=document["event"],

@@ -38,4 +38,4 @@ def new_id(kind: str) -> str:
 
 def random_text(length: int) -> str:
     """Return ``length`` letters and digits."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+    return "".join(ALPHABET[byte % len(ALPHABET)] for byte in secrets.token_bytes(length))

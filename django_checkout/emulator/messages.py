@@ -53,7 +53,7 @@ class Response:
     @classmethod
     def from_json(cls, status: int, document: object, headers: Mapping[str, str] | None = None) -> Response:
         """Return ``document`` as Stripe sends it."""
-        body = json.dumps(document, indent=2, ensure_ascii=False).encode()
+        body = json.dumps(document).encode()
         return cls(status=status, headers={"Content-Type": "application/json", **(headers or {})}, body=body)
 
 

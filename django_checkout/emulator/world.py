@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import fnmatch
 from dataclasses import dataclass
 
@@ -45,7 +44,7 @@ class World:
 
     def emit(self, event_type: str, document: Doc, previous: Doc | None = None) -> Doc:
         """Record an event with a copy of ``document`` as it is now, and owe it to every endpoint that wants it."""
-        payload: Doc = {"object": copy.deepcopy(without_hidden(document))}
+        payload: Doc = {"object": without_hidden(document)}
         if previous is not None:
             payload["previous_attributes"] = previous
         event = self.new(
