@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from django_checkout.conf import conf
 
@@ -11,6 +13,8 @@ urlpatterns = [
     path("", include("example_project.shop.urls")),
     path("admin/", admin.site.urls),
     path("checkout/", include("django_checkout.urls")),
+    # Browsers ask for it on pages that name no icon, such as the admin's.
+    path("favicon.ico", RedirectView.as_view(url=static("shop/mark.svg"))),
 ]
 if conf.CHECKOUT_EMULATOR:
     urlpatterns.append(path("emulator/", include("django_checkout.emulator.urls")))

@@ -105,3 +105,19 @@ def test_every_page_fits_the_screen_and_its_first_tab_skips_to_the_content(page:
     assert_fits(page)
     page.keyboard.press("Tab") if path != "/account/login/" else page.locator(".skip").focus()
     expect(page.locator(".skip")).to_be_focused()
+
+
+def test_the_merchant_finds_the_order_in_the_admin(page: Page):
+    go_to_payment(page)
+    pay_with(page, GOOD)
+    expect_paid(page)
+    number = page.get_by_role("heading", level=1).inner_text()
+
+    page.goto(f"/admin/login/?next=/admin/django_checkout/order/?q={number}")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("tea-and-slip")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("link", name=number).first.click()
+
+    expect(page.locator("#checkout-timeline li").filter(has_text="checkout.session.completed")).to_be_visible()
+    expect(page.locator("#checkout-timeline li").filter(has_text="order_paid")).to_be_visible()
