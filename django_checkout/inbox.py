@@ -150,7 +150,7 @@ def _record_and_apply(row: WebhookEvent) -> WebhookEvent:
     """Insert the event as processed and apply it, in one transaction; on a duplicate, see what became of the first."""
 
     def work() -> WebhookEvent | None:
-        fresh = replace_state(row, EventState.PROCESSED)
+        fresh = _copy_as(row, EventState.PROCESSED)
         try:
             with transaction.atomic():
                 fresh.save(force_insert=True)
@@ -272,7 +272,7 @@ def _insert(row: WebhookEvent) -> tuple[WebhookEvent, bool]:
     return ledger.in_transaction(work)
 
 
-def replace_state(row: WebhookEvent, state: EventState) -> WebhookEvent:
+def _copy_as(row: WebhookEvent, state: EventState) -> WebhookEvent:
     """Return a copy of an unsaved event in another state, so that a transaction that is run again starts clean."""
     values = {field.attname: getattr(row, field.attname) for field in WebhookEvent._meta.concrete_fields}
     values |= {"id": None, "state": state, "attempts": 1, "processed_at": timezone.now()}

@@ -155,14 +155,6 @@ Fact = SessionFact | PaymentFact | RefundFact | DisputeFact | FraudWarningFact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreatedSession:
-    """Stripe's answer to a create call: the fact, and the one secret that is handed on and never stored."""
-
-    fact: SessionFact
-    client_secret: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EventData:
     """One event as a handler sees it: verified, recorded, its object as plain JSON types."""
 

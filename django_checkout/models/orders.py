@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
@@ -130,9 +128,6 @@ class OrderLine(models.Model):
         """Quantity times unit price, in minor units."""
         return self.quantity * self.unit_amount_minor
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return what decides whether a line changed."""
-        return {name: getattr(self, name) for name in LINE_FIELDS}
 
-
+#: What makes a line what it is: a change of any is a new revision of the order.
 LINE_FIELDS = ("name", "description", "image_url", "sku", "quantity", "unit_amount_minor", "tax_code", "tax_behavior")

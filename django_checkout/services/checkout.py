@@ -219,7 +219,7 @@ def _reserve(locked: ledger.LockedOrder, wish: _Wish, now: datetime) -> Checkout
 def _create(session: CheckoutSession) -> CheckoutSession:
     """Send the stored request with its stored key; apply the answer, or keep or free the slot."""
     try:
-        created, request_id = gateway.create_session(session.request, idempotency_key=str(session.uuid))
+        fact, request_id = gateway.create_session(session.request, idempotency_key=str(session.uuid))
     except StripeUnavailableError as error:
         if not error.is_replayed:
             ledger.release_session(session.pk, error_code=error.stripe_code or error.code, request_id=error.request_id)
@@ -229,7 +229,7 @@ def _create(session: CheckoutSession) -> CheckoutSession:
     except StripeRefusedError as error:
         _fail(session, error)
         raise
-    apply_facts([created.fact])
+    apply_facts([fact])
     ledger.note_session_request(session.pk, request_id=request_id)
     session.refresh_from_db()
     return session
