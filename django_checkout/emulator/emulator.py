@@ -117,14 +117,22 @@ class Emulator(Levers):
         with self.store.transaction():
             session = self._session(session_id)
             session["_typed_shipping"] = form.shipping()
-            if form.values["shipping_rate"]:
-                sessions.choose_shipping(self.world, session, form.values["shipping_rate"])
+            self._apply_choices(session, form)
             return checkout.pay(self.world, session, form.method(), form.shopper())
 
-    def ship(self, session_id: str, shipping_rate: str) -> Doc:
-        """Choose one of the shipping rates that an open session offers."""
+    def choose(self, session_id: str, form: PaymentForm) -> Doc:
+        """Set quantities and shipping as chosen on the page, without paying yet."""
         with self.store.transaction():
-            return sessions.choose_shipping(self.world, self._session(session_id), shipping_rate)
+            session = self._session(session_id)
+            self._apply_choices(session, form)
+            return session
+
+    def _apply_choices(self, session: Doc, form: PaymentForm) -> None:
+        for index, quantity in form.quantities.items():
+            if session["_lines"][index]["quantity"] != quantity:
+                sessions.adjust(self.world, session, index, quantity)
+        if form.values["shipping_rate"]:
+            sessions.choose_shipping(self.world, session, form.values["shipping_rate"])
 
     # What tests look at
 

@@ -43,6 +43,11 @@ class Levers:
         with self.store.transaction():
             return checkout.settle(self.world, self._session(session_id), succeed=succeed)
 
+    def adjust(self, session_id: str, quantity: int, *, line: int = 0) -> Doc:
+        """Change an adjustable quantity as the shopper does on the page."""
+        with self.store.transaction():
+            return without_hidden(sessions.adjust(self.world, self._session(session_id), line, quantity))
+
     def expire(self, session_id: str) -> Doc:
         """Expire an open session from the dashboard."""
         with self.store.transaction():

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from django.template import Context
 from django.utils import translation
+from django.utils.translation import gettext as _
 
 from django_checkout.money import format_minor
 
@@ -69,8 +70,13 @@ class Pages:
         if "use_card" in typed:
             form.values.update(method="card", card_number=typed["use_card"], card_expiry="12 / 34", card_cvc="123")
             return self._form(request, session, form)
+        try:
+            if "update" in typed or form.quantities:
+                session = self._emulator.choose(session["id"], form)
+        except (ApiError, IndexError):
+            return self._form(request, session, form, decline=_("This quantity cannot be chosen."))
         if "update" in typed:
-            return self._form(request, self._emulator.ship(session["id"], form.values["shipping_rate"]), form)
+            return self._form(request, session, form)
         if not form.check(session, self._emulator.clock.now()):
             return self._form(request, session, form)
         outcome = self._emulator.submit(session["id"], form)
@@ -143,7 +149,9 @@ class Pages:
             "total": self._money(total, session) if total is not None else "",
             "subtotal": self._money(session["amount_subtotal"] or 0, session),
             "shipping": self._money(shipping["amount_total"], session) if shipping else "",
-            "lines": [self._line(line, session) for line in session["_lines"]] if "_lines" in session else [],
+            "lines": [self._line(line, session) for line in session.get("_lines", [])],
+            "can_update": len(session["shipping_options"]) > 1
+            or any(line["adjustable_quantity"] for line in session.get("_lines", [])),
             "is_free": total == 0,
             "is_manual": session["_params"].get("payment_intent_data", {}).get("capture_method") == "manual",
             "success_url": sessions.substituted(session["success_url"], session),
@@ -155,6 +163,7 @@ class Pages:
         unit = line["price"]["unit_amount"]
         return {
             "name": line["description"],
+            "adjustable": line["adjustable_quantity"],
             "description": product["description"],
             "quantity": line["quantity"],
             "amount": self._money(line["amount_total"], session),

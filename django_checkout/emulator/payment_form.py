@@ -37,6 +37,8 @@ class PaymentForm:
 
     values: dict[str, str]
     errors: dict[str, str] = field(default_factory=dict)
+    #: By the position of the line.
+    quantities: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, session: Doc, typed: dict[str, str] | None = None) -> PaymentForm:
@@ -49,7 +51,13 @@ class PaymentForm:
         values.update({name: value.strip() for name, value in (typed or {}).items() if name in values})
         if known:
             values["email"] = known
-        return cls(values)
+        typed_quantities = {name: value for name, value in (typed or {}).items() if name.startswith("quantity_")}
+        quantities = {
+            int(name.removeprefix("quantity_")): int(value)
+            for name, value in typed_quantities.items()
+            if re.fullmatch(r"quantity_[0-9]{1,2}", name) and re.fullmatch(r"[0-9]{1,6}", value)
+        }
+        return cls(values, quantities=quantities)
 
     @property
     def is_bank(self) -> bool:

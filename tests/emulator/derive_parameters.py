@@ -42,7 +42,7 @@ GET /v1/charges/{charge}
 """
 #: Only these parts of a route are played; what else the document allows there is answered as unknown.
 SUBSETS = {
-    "POST /v1/payment_intents/{intent}": {"description", "expand", "metadata", "receipt_email", "shipping"},
+    "POST /v1/payment_intents/{intent}": {"description", "expand", "metadata", "receipt_email"},
     "POST /v1/prices": {
         "active",
         "billing_scheme",
@@ -102,13 +102,12 @@ SUBSETS = {
     },
     "POST /v1/payment_intents/{intent}/capture": {
         "amount_to_capture",
-        "application_fee_amount",
         "expand",
-        "final_capture",
         "metadata",
         "statement_descriptor",
         "statement_descriptor_suffix",
     },
+    "POST /v1/refunds": {"amount", "charge", "expand", "metadata", "payment_intent", "reason"},
 }
 SUBSETS["POST /v1/customers/{customer}"] = SUBSETS["POST /v1/customers"]
 #: Enumerations too long to be worth checking.

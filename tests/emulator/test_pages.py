@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 import stripe
 
-from django_checkout.emulator import Emulator, Request, Response
+from django_checkout.emulator import ApiError, Emulator, Request, Response
 
 from .conftest import BASE_URL, MakeSession
 
@@ -327,3 +327,41 @@ def test_the_control_page_says_what_is_not_possible(visitor: Visitor, typed: dic
 def test_the_control_page_cannot_be_used_from_another_site(visitor: Visitor, emulator: Emulator) -> None:
     assert visitor.post("/control/", action="advance", seconds="3600").status == 403
     assert emulator.clock.offset_seconds == 0
+
+
+def adjustable(amount: int = 500) -> dict[str, object]:
+    price = {"currency": "eur", "unit_amount": amount, "product_data": {"name": "Tea"}}
+    bounds = {"enabled": True, "minimum": 1, "maximum": 5}
+    return {"quantity": 2, "price_data": price, "adjustable_quantity": bounds}
+
+
+def test_an_adjustable_quantity_is_changed_on_the_page(
+    visitor: Visitor, emulator: Emulator, make_session: MakeSession
+) -> None:
+    session = make_session(line_items=[adjustable()])
+    path = f"/pay/{session.id}"
+
+    updated = visitor.send(path, update="1", quantity_0="3")
+    visitor.send(path, **TYPED, quantity_0="4")
+
+    after = emulator.get(session.id)
+    assert "€15.00" in text_of(updated)
+    assert (after["status"], after["amount_total"]) == ("complete", 2000)
+
+
+@pytest.mark.parametrize("typed", [{"quantity_0": "6"}, {"quantity_0": "0"}, {"quantity_7": "1"}])
+def test_a_quantity_out_of_bounds_pays_nothing(
+    visitor: Visitor, emulator: Emulator, make_session: MakeSession, typed: dict[str, str]
+) -> None:
+    session = make_session(line_items=[adjustable()])
+
+    answer = visitor.send(f"/pay/{session.id}", **TYPED, **typed)
+
+    assert "cannot be chosen" in text_of(answer)
+    assert emulator.get(session.id)["amount_total"] == 1000
+    assert emulator.events() == []
+
+
+def test_a_fixed_quantity_cannot_be_adjusted(emulator: Emulator, make_session: MakeSession) -> None:
+    with pytest.raises(ApiError):
+        emulator.adjust(make_session().id, 3)

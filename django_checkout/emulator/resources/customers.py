@@ -7,7 +7,18 @@ from ..ids import random_text
 from ..messages import Doc, missing_object
 from ..world import World
 
-FIELDS = ("address", "business_name", "description", "email", "individual_name", "name", "phone", "shipping")
+FIELDS = (
+    "address",
+    "business_name",
+    "description",
+    "email",
+    "individual_name",
+    "name",
+    "phone",
+    "shipping",
+    "preferred_locales",
+    "tax_exempt",
+)
 
 
 def new_customer(world: World, params: Doc) -> Doc:

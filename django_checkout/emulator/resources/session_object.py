@@ -66,7 +66,7 @@ def defaults(params: Doc, mode: str, ui_mode: str) -> Doc:
         "managed_payments": {"enabled": params.get("managed_payments", {}).get("enabled", False)},
         "metadata": merged_metadata({}, params.get("metadata", {})),
         "mode": mode,
-        "optional_items": None,
+        "optional_items": _optional_items(params.get("optional_items")),
         "payment_intent": None,
         "payment_link": None,
         "payment_method_collection": params.get(
@@ -91,6 +91,10 @@ def defaults(params: Doc, mode: str, ui_mode: str) -> Doc:
         "ui_mode": ui_mode,
         **({"redirect_on_completion": params.get("redirect_on_completion", "always")} if ui_mode == EMBEDDED else {}),
     }
+
+
+def _optional_items(params: list[Doc] | None) -> list[Doc] | None:
+    return [{"adjustable_quantity": None, **item} for item in params] if params else None
 
 
 def _recovery(params: Doc) -> Doc:

@@ -35,6 +35,8 @@ def new_session(world: World, params: Doc, base_url: str, **overrides: object) -
     for discount in params.get("discounts", []):
         kind, object_id = next(iter(discount.items()))
         raise missing_object(kind, object_id, f"discounts[0][{kind}]")
+    for index, item in enumerate(params.get("optional_items", [])):
+        world.get("price", item["price"], f"optional_items[{index}][price]")
     items = lines.new_lines(world, params["line_items"], mode) if mode != "setup" else []
     session = world.new(KIND, **defaults(params, mode, ui_mode))
     session.update({name: params.get(name) for name in ECHOED})
@@ -88,6 +90,18 @@ def choose_shipping(world: World, session: Doc, shipping_rate: str) -> Doc:
     session["shipping_cost"] = {**session["shipping_cost"], "shipping_rate": shipping_rate}
     session["shipping_cost"] = chosen_cost(world, session)
     set_totals(session)
+    return world.store.save(session)
+
+
+def adjust(world: World, session: Doc, index: int, quantity: int) -> Doc:
+    """Set the quantity of a line that the shopper may adjust, within its bounds."""
+    check_open(session)
+    items = session.get("_lines", [])
+    bounds = items[index]["adjustable_quantity"] if 0 <= index < len(items) else None
+    if not bounds or not bounds["minimum"] <= quantity <= bounds["maximum"]:
+        raise ApiError("This quantity cannot be chosen.", param=f"line_items[{index}][quantity]")
+    lines.priced(items[index], quantity, f"line_items[{index}]")
+    set_lines(world, session, items)
     return world.store.save(session)
 
 
