@@ -228,7 +228,11 @@ def _boolean(stripe_object: Json, key: str) -> bool | None:
 
 def _instant(stripe_object: Json, key: str) -> datetime | None:
     value = _integer(stripe_object, key)
-    return None if value is None else datetime.fromtimestamp(value, tz=UTC)
+    try:
+        return None if value is None else datetime.fromtimestamp(value, tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        # No instant that Python or a database could hold.
+        return None
 
 
 def _id(stripe_object: Json, key: str) -> str | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from django_checkout.conf import RENAMED_UI_MODES, UI_MODES
 from django_checkout.exceptions import ParameterError
 from django_checkout.facts import ORDER_KEY, SESSION_KEY
+from django_checkout.metadata import check_metadata
 from django_checkout.models import Order, OrderLine
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def build(
     ``options`` are merged in turn, later ones winning: the project's defaults, then the caller's.
 
     Raises:
-        ParameterError: naming the parameter that is ours to set, or that is not allowed in this mode.
+        ParameterError: naming the parameter that is ours to set, or a mode that does not exist.
+        MetadataError: nested metadata that Stripe may not have.
     """
     check_modes(mode, ui_mode)
     params: dict[str, Any] = {"mode": mode, "ui_mode": ui_mode}
@@ -124,6 +126,20 @@ def _check_option(option: Mapping[str, Any]) -> None:
     for name in option:
         if name in OWN_PARAMETERS:
             raise ParameterError(f"The parameter {name!r} is set by django_checkout from the order and its settings.")
+    _check_nested_metadata(option)
+
+
+def _check_nested_metadata(value: Any) -> None:
+    """Hold metadata of the objects that Stripe makes beside the session to the same rules as the order's own."""
+    if isinstance(value, Mapping):
+        for name, nested in value.items():
+            if name == "metadata" and isinstance(nested, Mapping):
+                check_metadata(nested)
+            else:
+                _check_nested_metadata(nested)
+    elif isinstance(value, (list, tuple)):
+        for nested in value:
+            _check_nested_metadata(nested)
 
 
 def _line_item(line: OrderLine, currency: str) -> dict[str, Any]:

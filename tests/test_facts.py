@@ -165,6 +165,11 @@ def test_amount_of_another_type_is_not_said(value):
     assert read_session({**SESSION, "amount_total": value}).amount_total_minor is None
 
 
+@pytest.mark.parametrize("value", [2**40, 10**30, -(10**30), "1788220800", True])
+def test_instant_that_no_calendar_has_is_not_said(value):
+    assert read_session({**SESSION, "expires_at": value}).expires_at is None
+
+
 @pytest.mark.parametrize(
     ("field", "attribute"),
     [

@@ -1,0 +1,286 @@
+"""An order and the host's options made into the request that Stripe gets."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from django_checkout.exceptions import MetadataError, ParameterError
+from django_checkout.models import Order, OrderLine
+from django_checkout.params import OWN_PARAMETERS, build, check_modes, complete, fingerprint, is_manual_capture
+
+pytestmark = pytest.mark.core
+
+EXPIRES_AT = datetime(2026, 9, 1, 0, 0, 0, 999999, tzinfo=UTC)
+URLS = {"success_url": "https://shop.example/return/?session_id={CHECKOUT_SESSION_ID}"}
+
+
+def an_order(**values):
+    return Order(**{"reference": "H-0001", "currency": "eur", "subtotal_minor": 2000, **values})
+
+
+def a_line(**values):
+    return OrderLine(**{"name": "Teapot", "unit_amount_minor": 2000, "quantity": 1, **values})
+
+
+def built(order=None, *options, lines=None, mode="payment", ui_mode="hosted_page", capture_method=""):
+    return build(
+        order or an_order(),
+        lines or [a_line()],
+        mode=mode,
+        ui_mode=ui_mode,
+        capture_method=capture_method,
+        options=options,
+    )
+
+
+def completed(params, order=None, urls=URLS):
+    return complete(params, order or an_order(), session_uuid="uuid-1", expires_at=EXPIRES_AT, urls=urls)
+
+
+def test_least_order_makes_the_least_request():
+    assert built() == {
+        "mode": "payment",
+        "ui_mode": "hosted_page",
+        "line_items": [
+            {
+                "price_data": {"currency": "eur", "unit_amount": 2000, "product_data": {"name": "Teapot"}},
+                "quantity": 1,
+            }
+        ],
+    }
+
+
+def test_line_says_all_that_the_payment_page_shows():
+    line = a_line(
+        description="Holds four cups",
+        image_url="https://shop.example/teapot.png",
+        sku="T-1",
+        tax_code="txcd_99999999",
+        tax_behavior="exclusive",
+        quantity=3,
+    )
+
+    (item,) = built(lines=[line])["line_items"]
+
+    assert item == {
+        "price_data": {
+            "currency": "eur",
+            "unit_amount": 2000,
+            "tax_behavior": "exclusive",
+            "product_data": {
+                "name": "Teapot",
+                "description": "Holds four cups",
+                "images": ["https://shop.example/teapot.png"],
+                "tax_code": "txcd_99999999",
+            },
+        },
+        "quantity": 3,
+    }
+
+
+def test_lines_keep_their_order():
+    items = built(lines=[a_line(name="Teapot"), a_line(name="Cup"), a_line(name="Saucer")])["line_items"]
+
+    assert [item["price_data"]["product_data"]["name"] for item in items] == ["Teapot", "Cup", "Saucer"]
+
+
+def test_email_and_locale_are_sent_where_the_order_has_them():
+    params = built(an_order(email="shopper@example.com", locale="de"))
+
+    assert (params["customer_email"], params["locale"]) == ("shopper@example.com", "de")
+
+
+def test_customer_takes_the_place_of_the_email():
+    params = built(an_order(email="shopper@example.com"), {"customer": "cus_1"})
+
+    assert params["customer"] == "cus_1"
+    assert "customer_email" not in params
+
+
+def test_capture_method_is_sent_in_payment_mode_only():
+    assert built(capture_method="manual")["payment_intent_data"] == {"capture_method": "manual"}
+    assert "payment_intent_data" not in built(capture_method="manual", mode="subscription")
+    assert "payment_intent_data" not in built(capture_method="")
+
+
+def test_options_are_merged_deeply_and_later_ones_win():
+    defaults = {
+        "automatic_tax": {"enabled": True, "liability": {"type": "self"}},
+        "locale": "fr",
+        "custom_fields": [{"key": "a"}, {"key": "b"}],
+    }
+    call = {"automatic_tax": {"enabled": False}, "custom_fields": [{"key": "c"}], "submit_type": "book"}
+
+    params = built(an_order(locale="de"), defaults, call)
+
+    assert params["automatic_tax"] == {"enabled": False, "liability": {"type": "self"}}
+    assert params["locale"] == "fr"
+    assert params["custom_fields"] == [{"key": "c"}]
+    assert params["submit_type"] == "book"
+
+
+def test_option_beside_the_capture_method_keeps_it():
+    params = built(None, {"payment_intent_data": {"description": "Tea"}}, capture_method="manual")
+
+    assert params["payment_intent_data"] == {"capture_method": "manual", "description": "Tea"}
+
+
+def test_options_are_never_changed():
+    defaults = {"automatic_tax": {"enabled": True}, "custom_fields": [{"key": "a"}], "payment_intent_data": {}}
+    before = copy.deepcopy(defaults)
+
+    request = completed(built(None, defaults, {"automatic_tax": {"enabled": False}}))
+    request["custom_fields"][0]["key"] = "changed"
+    request["payment_intent_data"]["metadata"]["changed"] = "yes"
+
+    assert defaults == before
+
+
+@pytest.mark.parametrize("name", sorted(OWN_PARAMETERS))
+def test_parameter_that_is_ours_is_refused_by_name(name):
+    with pytest.raises(ParameterError, match=repr(name)):
+        built(None, {name: "mine"})
+
+
+def test_parameter_that_is_ours_is_refused_in_every_option():
+    with pytest.raises(ParameterError, match="'metadata'"):
+        built(None, {"locale": "de"}, {"metadata": {"a": "b"}})
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"payment_intent_data": {"metadata": {"note": "jo@shop.example"}}},
+        {"payment_intent_data": {"metadata": {"order_id": "another"}}},
+        {"subscription_data": {"metadata": {"note": "4242 4242 4242 4242"}}},
+        {"shipping_options": [{"shipping_rate_data": {"metadata": {"note": "jo@shop.example"}}}]},
+        {"invoice_creation": {"invoice_data": {"metadata": {"note": 1}}}},
+    ],
+    ids=["email", "reserved", "card", "in-a-list", "not-a-string"],
+)
+def test_nested_metadata_is_held_to_the_same_rules(option):
+    with pytest.raises(MetadataError):
+        built(None, option)
+
+
+def test_nested_metadata_of_the_host_stands_beside_ours():
+    params = built(an_order(), {"payment_intent_data": {"metadata": {"till": "7"}}})
+
+    metadata = completed(params)["payment_intent_data"]["metadata"]
+
+    assert metadata == {"till": "7", "order_id": "H-0001", "checkout_session": "uuid-1"}
+
+
+@pytest.mark.parametrize("mode", ["payment", "subscription", "setup"])
+@pytest.mark.parametrize("ui_mode", ["hosted_page", "embedded_page", "elements"])
+def test_modes_of_today_pass(mode, ui_mode):
+    check_modes(mode, ui_mode)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("hosted", "hosted_page"), ("embedded", "embedded_page"), ("custom", "elements")]
+)
+def test_renamed_ui_mode_is_refused_with_its_new_name(old, new):
+    with pytest.raises(ParameterError, match=f"'{old}' is called '{new}'"):
+        built(ui_mode=old)
+
+
+@pytest.mark.parametrize("ui_mode", ["", "popup", "form", None])
+def test_unknown_ui_mode_is_refused(ui_mode):
+    with pytest.raises(ParameterError, match="ui_mode"):
+        built(ui_mode=ui_mode)
+
+
+@pytest.mark.parametrize("mode", ["", "donation", None])
+def test_unknown_mode_is_refused(mode):
+    with pytest.raises(ParameterError, match="mode"):
+        built(mode=mode)
+
+
+def test_attempt_adds_what_proves_that_it_is_ours():
+    order = an_order(metadata={"shop": "north"})
+
+    request = completed(built(order), order)
+
+    assert request["metadata"] == {"shop": "north", "order_id": "H-0001", "checkout_session": "uuid-1"}
+    assert request["client_reference_id"] == "H-0001"
+
+
+@pytest.mark.parametrize(
+    ("mode", "key"),
+    [("payment", "payment_intent_data"), ("subscription", "subscription_data"), ("setup", "setup_intent_data")],
+)
+def test_metadata_is_written_on_what_the_session_makes(mode, key):
+    request = completed(built(mode=mode))
+
+    assert request[key]["metadata"] == request["metadata"]
+    assert {"payment_intent_data", "subscription_data", "setup_intent_data"} & set(request) == {key}
+
+
+def test_expiry_is_a_whole_unix_time_and_never_later_than_ours():
+    assert completed(built())["expires_at"] == 1788220800
+
+
+def test_links_are_sent_as_they_are():
+    assert completed(built())["success_url"].endswith("{CHECKOUT_SESSION_ID}")
+    assert "success_url" not in completed(built(), urls={"return_url": "https://shop.example/"})
+
+
+def test_attempts_do_not_change_what_was_built():
+    params = built(None, {"payment_intent_data": {"description": "Tea"}})
+    before = copy.deepcopy(params)
+
+    completed(params)
+
+    assert params == before
+
+
+def test_request_can_be_stored_as_json():
+    request = completed(built(an_order(email="shopper@example.com", metadata={"a": "b"})))
+
+    assert json.loads(json.dumps(request)) == request
+
+
+def test_unchanged_request_is_recognised():
+    assert fingerprint(built(), an_order()) == fingerprint(built(), an_order())
+    assert fingerprint({"a": 1, "b": 2}, an_order()) == fingerprint({"b": 2, "a": 1}, an_order())
+
+
+@pytest.mark.parametrize(
+    ("order", "options", "lines"),
+    [
+        (an_order(reference="H-0002"), [], None),
+        (an_order(revision=2), [], None),
+        (an_order(metadata={"shop": "north"}), [], None),
+        (an_order(email="shopper@example.com"), [], None),
+        (an_order(currency="usd"), [], None),
+        (an_order(), [{"locale": "de"}], None),
+        (an_order(), [], [a_line(quantity=2)]),
+        (an_order(), [], [a_line(), a_line()]),
+    ],
+    ids=["reference", "revision", "metadata", "email", "currency", "option", "quantity", "lines"],
+)
+def test_changed_request_is_not_taken_for_the_old_one(order, options, lines):
+    assert fingerprint(built(order, *options, lines=lines), order) != fingerprint(built(), an_order())
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({}, False),
+        ({"payment_intent_data": {"capture_method": "manual"}}, True),
+        ({"payment_intent_data": {"capture_method": "automatic_async"}}, False),
+        ({"payment_intent_data": {"description": "manual"}}, False),
+        ({"payment_method_options": {"card": {"capture_method": "manual"}}}, True),
+        ({"payment_method_options": {"card": {"capture_method": "automatic"}, "klarna": {}}}, False),
+        ({"payment_method_options": {"card": {}, "klarna": {"capture_method": "manual"}}}, True),
+        ({"payment_method_options": {"card": ""}}, False),
+    ],
+    ids=str,
+)
+def test_request_for_an_authorisation_is_recognised(params, expected):
+    assert is_manual_capture(params) is expected
