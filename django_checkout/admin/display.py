@@ -16,9 +16,12 @@ from django.utils.translation import gettext_lazy as _
 
 from django_checkout import money
 from django_checkout.exceptions import MoneyError
-from django_checkout.states import Attention
+from django_checkout.models import CheckoutSession
+from django_checkout.states import Attention, PaymentStatus, SessionStatus
 
 Text = str | Promise
+
+_SHORT_ID = 20
 
 DASH = "\N{EN DASH}"
 NOTHING: SafeString = format_html('<span class="checkout-nothing">{}</span>', DASH)
@@ -122,6 +125,15 @@ def tone(status: str) -> str:
     return _TONE_OF.get(status, "quiet")
 
 
+def payment_status(session: CheckoutSession) -> str:
+    """Return the status of a session's payment: Stripe calls money that is reserved or on its way unpaid."""
+    if session.status != SessionStatus.COMPLETE or session.payment_status != PaymentStatus.UNPAID:
+        return session.payment_status
+    if session.has_async_failed:
+        return "failed"
+    return "authorized" if session.is_manual_capture else "pending"
+
+
 def badge(status: str, text: object = None, *, of: str = "") -> SafeString:
     """Return a status as a badge; ``of`` is a tone other than the status's own."""
     return format_html(
@@ -184,6 +196,14 @@ def instant_cell(at: datetime | None) -> SafeString:
 def code(text: str) -> SafeString:
     """Return an id."""
     return format_html('<code class="checkout-id">{}</code>', text) if text else NOTHING
+
+
+def short_id(stripe_id: str) -> SafeString:
+    """Return an id for a narrow column: its kind, beginning and end, the whole of it as a title."""
+    if len(stripe_id) <= _SHORT_ID:
+        return code(stripe_id)
+    shown = f"{stripe_id[: _SHORT_ID - 6]}\N{HORIZONTAL ELLIPSIS}{stripe_id[-5:]}"
+    return format_html('<code class="checkout-id checkout-id-short" title="{}">{}</code>', stripe_id, shown)
 
 
 def external_link(url: str, text: object) -> SafeString:

@@ -46,7 +46,7 @@ class WebhookEventAdmin(OperableAdmin[WebhookEvent]):
             is_offered=lambda event: True,
         ),
     )
-    list_display = ("type", "state_badge", "about", "stripe_id", "attempts", "received")
+    list_display = ("type", "state_badge", "received", "about_short", "stripe_id_short", "attempts")
     list_filter = (EventStateFilter, EventTypeFilter, "livemode", "received_at")
     sortable_by = ("received",)
     ordering = ("-id",)
@@ -73,7 +73,15 @@ class WebhookEventAdmin(OperableAdmin[WebhookEvent]):
         badge = display.badge(event.state)
         if not event.error_code:
             return badge
-        return format_html('{} <span class="checkout-quiet">{}</span>', badge, event.error_code)
+        return format_html('{} <span class="checkout-quiet">{}</span>', badge, display.label(event.error_code))
+
+    @admin.display(description=gettext_lazy("about"))
+    def about_short(self, event: WebhookEvent) -> SafeString:
+        return display.short_id(event.object_id)
+
+    @admin.display(description=gettext_lazy("Stripe id"))
+    def stripe_id_short(self, event: WebhookEvent) -> SafeString:
+        return display.short_id(event.stripe_id)
 
     @admin.display(description=gettext_lazy("Stripe id"))
     def at_stripe(self, event: WebhookEvent) -> SafeString:
@@ -91,7 +99,7 @@ class WebhookEventAdmin(OperableAdmin[WebhookEvent]):
     def request_link(self, event: WebhookEvent) -> SafeString:
         return self.stripe_link(event.request_id, livemode=event.livemode)
 
-    @admin.display(description=gettext_lazy("mode"))
+    @admin.display(description=gettext_lazy("test or live"))
     def mode_badge(self, event: WebhookEvent) -> SafeString:
         return display.mode_badge(event.livemode)
 

@@ -161,7 +161,7 @@ class OperableAdmin(FactsAdmin[M]):
     def _form_page(self, request: HttpRequest, row: M, operation: Operation[Any], form: forms.Form) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": operation.label,
+            "title": _("%(label)s: %(row)s") % {"label": operation.label, "row": row},
             "opts": self.opts,
             "original": row,
             "row_url": self.url_of(row),

@@ -104,7 +104,6 @@ ORDER_OPERATIONS: tuple[Operation[OrderRows], ...] = (
         run=_capture,
         is_offered=lambda rows: rows.order.status == OrderStatus.AUTHORIZED and rows.authorized_minor > 0,
         form=CaptureForm,
-        is_final=True,
     ),
     Operation(
         name="refund",

@@ -37,7 +37,7 @@ class OrderAdmin(OperableAdmin[Order]):
     operations = ORDER_OPERATIONS
     change_form_template = "admin/django_checkout/order/change_form.html"
     actions = ("sync_with_stripe", "export_csv")
-    list_display = ("reference", "status_badge", "total", "paid", "refunded", "flags", "email", "created")
+    list_display = ("reference", "status_badge", "total", "refunded", "created", "email")
     list_filter = (OrderStatusFilter, "needs_attention", "disputed", "livemode", "created_at")
     sortable_by = ("reference", "email", "created")
     ordering = ("-id",)
@@ -51,29 +51,21 @@ class OrderAdmin(OperableAdmin[Order]):
 
     @admin.display(description=gettext_lazy("status"))
     def status_badge(self, order: Order) -> SafeString:
-        return display.badge(order.status)
+        shown = [display.badge(order.status)]
+        if order.disputed:
+            shown.append(display.badge("", _("disputed"), of="bad"))
+        if order.needs_attention:
+            shown.append(display.badge("", _("needs attention"), of="bad"))
+        return display.join(shown)
 
     @admin.display(description=gettext_lazy("total"))
     def total(self, order: Order) -> SafeString:
         minor = order.subtotal_minor if order.total_minor is None else order.total_minor
         return display.amount_cell(minor, order.currency)
 
-    @admin.display(description=gettext_lazy("paid"))
-    def paid(self, order: Order) -> SafeString:
-        return display.amount_cell(order.paid_minor or None, order.currency)
-
     @admin.display(description=gettext_lazy("refunded"))
     def refunded(self, order: Order) -> SafeString:
         return display.amount_cell(order.refunded_minor or None, order.currency)
-
-    @admin.display(description=gettext_lazy("to see to"))
-    def flags(self, order: Order) -> SafeString:
-        shown = []
-        if order.needs_attention:
-            shown.append(display.badge("", _("needs attention"), of="bad"))
-        if order.disputed:
-            shown.append(display.badge("", _("disputed"), of="bad"))
-        return display.join(shown) if shown else display.NOTHING
 
     @admin.display(description=gettext_lazy("created"), ordering="created_at")
     def created(self, order: Order) -> SafeString:

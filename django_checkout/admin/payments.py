@@ -50,7 +50,7 @@ class PaymentAdmin(FactsAdmin[Payment]):
     def status_badge(self, payment: Payment) -> SafeString:
         return display.badge(payment.intent_status)
 
-    @admin.display(description=gettext_lazy("mode"))
+    @admin.display(description=gettext_lazy("test or live"))
     def mode_badge(self, payment: Payment) -> SafeString:
         return display.mode_badge(payment.livemode)
 

@@ -87,8 +87,8 @@ class CheckoutSessionAdmin(OperableAdmin[CheckoutSession]):
     )
 
     @admin.display(description=gettext_lazy("session"))
-    def name(self, session: CheckoutSession) -> str:
-        return str(session)
+    def name(self, session: CheckoutSession) -> SafeString:
+        return display.short_id(str(session))
 
     @admin.display(description=gettext_lazy("order"))
     def order_link(self, session: CheckoutSession) -> SafeString:
@@ -104,11 +104,9 @@ class CheckoutSessionAdmin(OperableAdmin[CheckoutSession]):
 
     @admin.display(description=gettext_lazy("payment status"))
     def payment_badge(self, session: CheckoutSession) -> SafeString:
-        if session.has_async_failed and session.payment_status == "unpaid":
-            return display.badge("failed", _("delayed payment failed"))
-        return display.badge(session.payment_status)
+        return display.badge(display.payment_status(session))
 
-    @admin.display(description=gettext_lazy("mode"))
+    @admin.display(description=gettext_lazy("test or live"))
     def mode_badge(self, session: CheckoutSession) -> SafeString:
         return display.mode_badge(session.livemode)
 

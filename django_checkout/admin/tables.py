@@ -21,6 +21,18 @@ class Table:
     title: str
     headings: tuple[str, ...]
     rows: list[tuple[object, ...]]
+    #: The headings over amounts and numbers, which are aligned at their end.
+    amounts: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> list[tuple[str, bool]]:
+        """Each heading, and whether its column holds amounts."""
+        return [(heading, heading in self.amounts) for heading in self.headings]
+
+    @property
+    def labelled_rows(self) -> list[list[tuple[str, object]]]:
+        """Each row as heading and cell, for narrow screens that show a row as a list."""
+        return [list(zip(self.headings, row, strict=True)) for row in self.rows]
 
 
 class OrderTables:
@@ -44,6 +56,7 @@ class OrderTables:
             name="lines",
             title=_("Lines"),
             headings=(_("Article"), _("Quantity"), _("Unit price"), _("Amount")),
+            amounts=(_("Quantity"), _("Unit price"), _("Amount")),
             rows=[
                 (
                     f"{line.name} ({line.sku})" if line.sku else line.name,
@@ -61,6 +74,7 @@ class OrderTables:
             name="payments",
             title=_("Payments"),
             headings=(_("Payment"), _("Status"), _("Amount"), _("Captured"), _("Charge"), _("At Stripe")),
+            amounts=(_("Amount"), _("Captured")),
             rows=[
                 (
                     self.admin.link(row),
@@ -85,6 +99,7 @@ class OrderTables:
             name="refunds",
             title=_("Refunds"),
             headings=(_("Refund"), _("Status"), _("Amount"), _("Reason"), _("Asked by"), _("When")),
+            amounts=(_("Amount"),),
             rows=[
                 (
                     self.admin.link(row),
@@ -104,6 +119,7 @@ class OrderTables:
             name="disputes",
             title=_("Disputes"),
             headings=(_("Dispute"), _("Status"), _("Amount"), _("Reason"), _("Evidence due by"), _("At Stripe")),
+            amounts=(_("Amount"),),
             rows=[
                 (
                     self.admin.link(row),
@@ -122,11 +138,12 @@ class OrderTables:
             name="sessions",
             title=_("Checkout sessions"),
             headings=(_("Session"), _("Status"), _("Payment"), _("Page"), _("Total"), _("Created")),
+            amounts=(_("Total"),),
             rows=[
                 (
-                    self.admin.link(row),
+                    self.admin.link(row, display.short_id(str(row))),
                     display.badge(row.status),
-                    display.badge(row.payment_status),
+                    display.badge(display.payment_status(row)),
                     display.label(row.ui_mode),
                     display.amount_cell(row.amount_total_minor, row.currency),
                     display.instant_cell(row.created_at),
@@ -144,7 +161,7 @@ class OrderTables:
                 (
                     self.admin.link(row, row.signal),
                     display.badge(row.state),
-                    display.number_cell(row.attempts),
+                    row.attempts,
                     row.last_error or display.NOTHING,
                     display.instant_cell(row.next_attempt_at),
                     display.instant_cell(row.announced_at or row.created_at),

@@ -93,13 +93,14 @@ def _session(session: CheckoutSession, expired_at: dict[str, datetime]) -> Itera
         request_id=session.request_id,
     )
     if session.completed_at is not None:
+        payment_status = display.payment_status(session)
         total = _amount(session.amount_total_minor, session.currency) if session.amount_total_minor is not None else ""
         yield Happening(
             at=session.completed_at,
             kind="session",
             title=_("completed"),
-            details=_some(_payment_status(session), total),
-            tone=display.tone(session.payment_status),
+            details=_some(display.label(payment_status), total),
+            tone=display.tone(payment_status),
             row=session,
         )
     elif session.status == SessionStatus.EXPIRED:
@@ -116,17 +117,11 @@ def _session(session: CheckoutSession, expired_at: dict[str, datetime]) -> Itera
         )
 
 
-def _payment_status(session: CheckoutSession) -> str:
-    if session.has_async_failed:
-        return _("delayed payment failed")
-    return display.label(session.payment_status)
-
-
 def _event(event: WebhookEvent) -> Happening:
     late = event.received_at - event.created_at
     details = [display.label(event.state)]
     if event.state in (EventState.FAILED, EventState.IGNORED):
-        details += [event.error_code, event.error_message]
+        details += [display.label(event.error_code), event.error_message]
     if event.attempts > 1:
         details.append(_("%(count)d tries") % {"count": event.attempts})
     if event.state == EventState.FAILED and event.next_attempt_at:

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from django_checkout import gateway
+
+MODELS = (
+    "announcement",
+    "attentionitem",
+    "checkoutsession",
+    "discrepancy",
+    "dispute",
+    "order",
+    "payment",
+    "refund",
+    "webhookevent",
+)
+
+
+def staff_client(username: str, *codenames: str) -> Client:
+    """A browser signed in as staff with these permissions, holding CSRF tokens to account only where a test asks."""
+    user = get_user_model().objects.create_user(username, is_staff=True)
+    permissions = Permission.objects.filter(content_type__app_label="django_checkout", codename__in=codenames)
+    assert permissions.count() == len(codenames)
+    user.user_permissions.set(permissions)
+    client = Client()
+    client.force_login(user)
+    client.user = user
+    return client
+
+
+@pytest.fixture
+def viewer(db):
+    """Staff who may look at everything and do nothing."""
+    return staff_client("viewer", *(f"view_{model}" for model in MODELS))
+
+
+@pytest.fixture
+def operator(db):
+    """Staff who may look and operate, but give no money back."""
+    return staff_client("operator", *(f"view_{model}" for model in MODELS), "operate_order")
+
+
+@pytest.fixture
+def merchant(db):
+    """Staff who may do all there is to do."""
+    return staff_client("merchant", *(f"view_{model}" for model in MODELS), "operate_order", "refund_order")
+
+
+class StripeAskedError(AssertionError):
+    """A page that may only read asked Stripe."""
+
+
+@pytest.fixture
+def no_stripe(monkeypatch):
+    """A process in which any call to Stripe is an error."""
+
+    def refuse(*args, **kwargs):
+        raise StripeAskedError
+
+    monkeypatch.setattr(gateway, "_client", refuse)

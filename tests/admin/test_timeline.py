@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+
+from django_checkout import services
+from django_checkout.admin import rows as rows_module
+from django_checkout.admin import timeline
+from django_checkout.admin.rows import read_rows
+from tests.admin.factories import (
+    AnnouncementFactory,
+    AttentionFactory,
+    DisputeFactory,
+    EventFactory,
+    OrderFactory,
+    PaymentFactory,
+    RefundFactory,
+    SessionFactory,
+    make_paid_order,
+)
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def in_utc():
+    with timezone.override(UTC):
+        yield
+
+
+def at(row, moment, **others):
+    """Set instants that the database sets itself."""
+    type(row).objects.filter(pk=row.pk).update(**others, **moment)
+
+
+def told(order):
+    return [str(happening) for happening in timeline.build(read_rows(order))]
+
+
+def kinds(order):
+    return [(happening.kind, happening.title) for happening in timeline.build(read_rows(order))]
+
+
+def test_a_purchase_reads_from_placed_to_told(paid_order):
+    story = [line for line in kinds(paid_order) if line[0] != "webhook"]
+    assert story == [
+        ("order", "placed"),
+        ("session", "created"),
+        ("session", "completed"),
+        ("order", "paid"),
+        ("signal", "order_paid"),
+    ]
+    assert ("webhook", "checkout.session.completed") in kinds(paid_order)
+
+
+def test_a_line_is_plain_text():
+    order = OrderFactory()
+    payment = PaymentFactory(order=order)
+    event = EventFactory(payment_intent_id=payment.stripe_id)
+    at(event, {"received_at": NOON, "created_at": NOON})
+    assert "2026-11-24 12:00:00 · webhook · checkout.session.completed · processed" in told(order)
+
+
+def test_happenings_are_in_the_order_of_time_whatever_their_kind():
+    order = make_paid_order()
+    instants = [happening.at for happening in timeline.build(read_rows(order))]
+    assert instants == sorted(instants)
+
+
+def test_events_are_found_by_everything_that_belongs_to_the_order():
+    order = make_paid_order()
+    payment, session = order.payments.get(), order.sessions.get()
+    type(session).objects.update(subscription_id="sub_1", invoice_id="in_1")
+    type(payment).objects.update(fraud_warning_id="issfr_1")
+    EventFactory(type="by.charge", object_id=payment.charge_id)
+    EventFactory(type="by.intent", object_id=payment.stripe_id)
+    EventFactory(type="by.subscription", object_id="sub_1")
+    EventFactory(type="by.invoice", object_id="in_1")
+    EventFactory(type="by.warning", object_id="issfr_1")
+    EventFactory(type="charge.failed", object_id="ch_declined", payment_intent_id=payment.stripe_id)
+    EventFactory(type="of.another.order", object_id="pi_other")
+    types = {title for kind, title in kinds(order) if kind == "webhook"}
+    assert types >= {
+        "by.charge",
+        "by.intent",
+        "by.subscription",
+        "by.invoice",
+        "by.warning",
+        "charge.failed",
+        "refund.created",
+        "charge.dispute.created",
+    }
+    assert "of.another.order" not in types
+
+
+def test_events_without_an_object_do_not_belong_to_every_order():
+    order = OrderFactory()
+    SessionFactory(order=order, stripe_id=None, status="creating")
+    EventFactory(object_id="", payment_intent_id="")
+    assert ("webhook", "checkout.session.completed") not in kinds(order)
+
+
+def test_a_failed_event_says_why_and_when_it_is_tried_again():
+    order = OrderFactory()
+    payment = PaymentFactory(order=order)
+    event = EventFactory(
+        payment_intent_id=payment.stripe_id,
+        state="failed",
+        error_code="unknown_fact",
+        error_message="A new status.",
+        attempts=3,
+        next_attempt_at=NOON + timedelta(minutes=4),
+    )
+    at(event, {"received_at": NOON, "created_at": NOON - timedelta(hours=2)})
+    assert told(order)[0] == (
+        "2026-11-24 12:00:00 · webhook · checkout.session.completed · failed · unknown fact · A new status. · 3 tries"
+        " · next try 2026-11-24 12:04:00 · happened 2026-11-24 10:00:00"
+    )
+
+
+def test_an_event_processed_long_after_it_came_says_so():
+    order = OrderFactory()
+    payment = PaymentFactory(order=order)
+    event = EventFactory(payment_intent_id=payment.stripe_id, processed_at=NOON + timedelta(hours=1))
+    at(event, {"received_at": NOON, "created_at": NOON})
+    assert told(order)[0].endswith("processed · processed 2026-11-24 13:00:00")
+
+
+def test_an_expired_session_is_dated_by_the_news_of_it():
+    order = OrderFactory()
+    session = SessionFactory(order=order, status="expired")
+    news = AnnouncementFactory(order=order, signal="session_expired", fact=session.stripe_id)
+    at(news, {"created_at": NOON})
+    assert f"2026-11-24 12:00:00 · session · expired · {session.stripe_id}" in told(order)
+
+
+def test_a_refused_session_says_why():
+    order = OrderFactory()
+    SessionFactory(order=order, status="failed", stripe_id=None, error_code="amount_too_small", error_message="Too low.")
+    assert any("session · failed · amount_too_small · Too low." in line for line in told(order))
+    assert any("session · created · hosted page · not yet at Stripe" in line for line in told(order))
+
+
+def test_a_recovered_session_names_the_one_before():
+    order = OrderFactory()
+    SessionFactory(order=order, recovered_from="cs_test_before")
+    assert any("recovered from cs_test_before" in line for line in told(order))
+
+
+def test_refunds_say_who_asked_for_them():
+    order = make_paid_order()
+    payment = order.payments.get()
+    robin = get_user_model().objects.create_user("robin")
+    RefundFactory(payment=payment, is_ours=True, asked_by=robin, reason="duplicate")
+    RefundFactory(payment=payment, is_ours=True)
+    lines = [line for line in told(order) if "· refund ·" in line]
+    assert "€5.00 · succeeded · made at Stripe" in lines[0]
+    assert "duplicate · asked for by robin" in lines[1]
+    assert "asked for here" in lines[2]
+
+
+def test_a_failed_refund_says_why():
+    order = make_paid_order()
+    RefundFactory(payment=order.payments.get(), status="failed", failure_reason="expired_or_canceled_card")
+    assert any("refund · €5.00 · failed · expired_or_canceled_card" in line for line in told(order))
+
+
+def test_a_dispute_says_when_evidence_is_due_while_it_is_open():
+    order = make_paid_order()
+    DisputeFactory(payment=order.payments.get(), status="lost")
+    lines = [line for line in told(order) if "· dispute ·" in line]
+    assert "needs a response · fraudulent · evidence due by" in lines[0]
+    assert "due by" not in lines[1]
+
+
+def test_what_is_owed_to_the_shop_says_why_and_when():
+    order = OrderFactory()
+    AnnouncementFactory(
+        order=order, state="owed", last_error="ValueError", attempts=2, next_attempt_at=NOON, amount_minor=500
+    )
+    assert any(
+        line.endswith("signal · order_paid · owed · €5.00 · ValueError · next try 2026-11-24 12:00:00 · 2 tries")
+        for line in told(order)
+    )
+
+
+def test_attention_is_told_when_raised_and_when_resolved():
+    order = OrderFactory()
+    robin = get_user_model().objects.create_user("robin")
+    AttentionFactory(order=order, detail="1900 for 2000", resolved_at=NOON, resolved_by=robin, note="Agreed by phone.")
+    AttentionFactory(order=order, code="disputed", resolved_at=NOON)
+    lines = told(order)
+    assert any("attention · Amount differs · 1900 for 2000" in line for line in lines)
+    assert "2026-11-24 12:00:00 · attention · resolved · Amount differs · by robin · Agreed by phone." in lines
+    assert "2026-11-24 12:00:00 · attention · resolved · Disputed" in lines
+
+
+def test_a_canceled_order_says_so():
+    assert ("order", "canceled") in kinds(OrderFactory(canceled_at=NOON))
+
+
+def test_admin_actions_on_the_order_and_its_events_are_told():
+    order = make_paid_order()
+    robin = get_user_model().objects.create_user("robin")
+    event = EventFactory(payment_intent_id=order.payments.get().stripe_id)
+    for row, message in ((order, "Canceled the order."), (event, "Processed again."), (OrderFactory(), "Elsewhere.")):
+        LogEntry.objects.log_actions(robin.pk, [row], CHANGE, message, single_object=True)
+    lines = [line.partition(" · ")[2] for line in told(order) if "· admin ·" in line]
+    assert lines == ["admin · robin · Canceled the order.", "admin · robin · Processed again."]
+
+
+def test_the_newest_events_are_kept_where_there_are_too_many(monkeypatch):
+    monkeypatch.setattr(rows_module, "MAXIMUM_EVENTS", 2)
+    order = OrderFactory()
+    payment = PaymentFactory(order=order)
+    for number in range(4):
+        EventFactory(type=f"number.{number}", payment_intent_id=payment.stripe_id)
+    assert [title for kind, title in kinds(order) if kind == "webhook"] == ["number.2", "number.3"]
+
+
+def test_the_number_of_queries_does_not_depend_on_what_happened(django_assert_num_queries):
+    short, long = make_paid_order(), make_paid_order()
+    for number in range(5):
+        EventFactory(payment_intent_id=long.payments.get().stripe_id)
+        RefundFactory(payment=long.payments.get(), asked_by=get_user_model().objects.create_user(f"user{number}"))
+        AttentionFactory(order=long)
+    read_rows(short)
+    for order in (short, long):
+        with django_assert_num_queries(9):
+            timeline.build(read_rows(order))
+
+
+def test_building_asks_the_database_nothing(django_assert_num_queries):
+    rows = read_rows(make_paid_order())
+    with django_assert_num_queries(0):
+        timeline.build(rows)
+
+
+def test_a_refund_and_its_events_follow_a_real_purchase(paid_order, deliver_events):
+    services.refund(paid_order, 500, "requested_by_customer")
+    deliver_events()
+    paid_order.refresh_from_db()
+    story = kinds(paid_order)
+    assert ("refund", "€5.00") in story
+    assert ("webhook", "refund.created") in story
+    assert story.index(("signal", "order_paid")) < story.index(("signal", "order_refunded"))
