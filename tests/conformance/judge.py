@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -36,12 +37,12 @@ class Route:
 class Judge:
     """Collects faults; ``verdict`` raises them."""
 
-    document: dict[str, Any]
+    document: dict[str, Any] = field(repr=False)
     faults: list[str] = field(default_factory=list)
     judged: set[str] = field(default_factory=set)
-    schemas: Schemas = field(init=False)
-    _routes: dict[tuple[str, str], Route] = field(default_factory=dict)
-    _event_types: set[str] = field(default_factory=set)
+    schemas: Schemas = field(init=False, repr=False)
+    _routes: dict[tuple[str, str], Route] = field(default_factory=dict, repr=False)
+    _event_types: set[str] = field(default_factory=set, repr=False)
 
     def __post_init__(self) -> None:
         self.schemas = Schemas(self.document)
@@ -222,5 +223,6 @@ def _parameters(parameters: list[Mapping[str, Any]], place: str) -> Schema:
     }
 
 
+@cache
 def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template))

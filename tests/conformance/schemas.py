@@ -59,9 +59,10 @@ def strict(schema: Mapping[str, Any]) -> Schema:
 
 def _nullable(schema: Schema) -> Schema:
     if "anyOf" in schema:
-        return {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
+        # Null first: it is met most often, and the others are costly to rule out.
+        return {**schema, "anyOf": [{"type": "null"}, *schema["anyOf"]]}
     if "type" not in schema:
-        return {"anyOf": [schema, {"type": "null"}]}
+        return {"anyOf": [{"type": "null"}, schema]}
     changed = {**schema, "type": [schema["type"], "null"]}
     if "enum" in schema:
         changed["enum"] = [*schema["enum"], None]

@@ -1,0 +1,61 @@
+"""What our app asks Stripe for, judged by the types of the SDK that is installed."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+from stripe.params.checkout import SessionCreateParams
+
+from django_checkout import services
+from django_checkout.values import LineData, OrderData
+from tests.conformance.typed import adapter
+
+pytestmark = [pytest.mark.conformance, pytest.mark.django_db]
+
+ORDER = OrderData(
+    reference="A-1",
+    currency="eur",
+    email="sam@example.com",
+    lines=(LineData(name="Tea", unit_amount_minor=500, quantity=2, description="Green"),),
+)
+LAWFUL = {
+    "mode": "payment",
+    "line_items": [
+        {"quantity": 1, "price_data": {"currency": "eur", "unit_amount": 1, "product_data": {"name": "Tea"}}}
+    ],
+    "metadata": {"order_id": "A-1"},
+    "branding_settings": {"background_color": "#ffffff"},
+}
+
+
+@pytest.mark.parametrize("capture_method", ["", "manual"])
+@pytest.mark.parametrize("ui_mode", ["hosted_page", "embedded_page", "elements"])
+def test_request_of_a_session_is_as_the_sdk_types_it(stripe_emulator, settings, ui_mode, capture_method):
+    settings.CHECKOUT_CAPTURE_METHOD = capture_method
+    settings.CHECKOUT_SESSION_DEFAULTS = {"automatic_tax": {"enabled": True}, "billing_address_collection": "auto"}
+    session = services.start(services.place(ORDER), ui_mode=ui_mode)
+    adapter(SessionCreateParams).validate_python(session.request)
+
+
+def test_lawful_request_passes():
+    adapter(SessionCreateParams).validate_python(LAWFUL)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"colour": "red"},
+        {"mode": "gift"},
+        {"ui_mode": "hosted"},
+        {"expires_at": "soon"},
+        {"metadata": {"order_id": 1}},
+        {"line_items": [{"quantity": "1"}]},
+        {"line_items": [{"price_data": {"currency": "eur", "product_data": {"name": "Tea", "colour": "red"}}}]},
+        {"line_items": [{"price_data": {"currency": "eur", "product_data": {}}}]},
+        {"payment_intent_data": {"capture_method": "later"}},
+        {"idempotency_key": "an option is not a parameter"},
+    ],
+)
+def test_fault_is_found(fault):
+    with pytest.raises(ValidationError):
+        adapter(SessionCreateParams).validate_python({**LAWFUL, **fault})
