@@ -1,4 +1,4 @@
-"""Who may see and pay an order: the holder of a signed link, or its owner; then the host may still say no."""
+"""Who may see and pay an order: the holder of a signed link, or its owner; the host may still refuse the paying."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def get_order(request: HttpRequest, token: str, purpose: Purpose) -> Order:
     is_owner = order.user_id is not None and user is not None and user.is_authenticated and user.pk == order.user_id
     if not (is_young or is_owner):
         raise OrderNotFoundError("The link has expired.")
-    if not get_adapter().can_pay(request, order.source):
+    if purpose == Purpose.PAY and not get_adapter().can_pay(request, order.source):
         raise OrderNotFoundError("The shop does not let this request see the order.")
     return order

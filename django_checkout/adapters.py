@@ -23,7 +23,10 @@ class CheckoutAdapter:
         raise ImproperlyConfigured("CHECKOUT_ADAPTER names a class that does not answer describe(order).")
 
     def can_pay(self, request: HttpRequest, order: Any) -> bool:
-        """Whether this request may see and pay the order, once we know that it holds a token or is the owner."""
+        """Whether this request may see the pay page and pay; we know already that it holds a link or is the owner.
+
+        The return page is not asked about: who has paid may see how it went.
+        """
         return True
 
     def return_url(self, order: Any) -> str:

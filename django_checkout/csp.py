@@ -22,6 +22,8 @@ _WITHOUT_FALLBACK = frozenset(("base-uri", "form-action", "frame-ancestors"))
 def csp_directives() -> dict[str, list[str]]:
     """Return the sources that a host's policy must allow for our pages and tags, as Django's ``SECURE_CSP`` takes them.
 
+    Reads settings, so it is for a middleware, a view or a check rather than for settings.py itself.
+
     Browsers apply ``form-action`` to the redirect that answers the form, so the payment page is named there.
     https://docs.stripe.com/security/guide#content-security-policy
     """

@@ -242,3 +242,13 @@ def test_pages_are_translated(client, order):
 
     assert 'lang="de"' in page.text
     assert "20,00\xa0€" in page.text
+
+
+def test_adapter_that_refuses_paying_still_shows_how_it_went(client, paid_order, settings):
+    settings.CHECKOUT_ADAPTER = f"{__name__}.ClosedAdapter"
+
+    assert client.get(_return_url(paid_order)).context["outcome"] == "paid"
+
+
+def test_form_of_the_hosts_own_posts_to_the_start_url(client, host_order, order, stripe_emulator):
+    assert client.post(services.start_url(host_order)).status_code == 303

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from django_checkout.services.checkout import cancel, expire, start
 from django_checkout.services.money_back import refund, resume_refund
-from django_checkout.services.placing import find_order, get_order, pay_url, place
+from django_checkout.services.placing import find_order, get_order, lock, pay_url, place, start_url
 from django_checkout.services.settling import accept, capture, sync, tell_owed
 from django_checkout.services.surplus import return_surplus
 
@@ -19,12 +19,14 @@ __all__ = [
     "expire",
     "find_order",
     "get_order",
+    "lock",
     "pay_url",
     "place",
     "refund",
     "resume_refund",
     "return_surplus",
     "start",
+    "start_url",
     "sync",
     "tell_owed",
 ]

@@ -86,6 +86,19 @@ def pay_url(order: Any, *, request: HttpRequest | None = None) -> str:
     return absolute_url(reverse("django_checkout:pay", args=[make_token(ours.pk, Purpose.PAY)]), request)
 
 
+def start_url(order: Any) -> str:
+    """Return the signed path to which a form of the host's own posts to start paying; valid for a while."""
+    return reverse("django_checkout:start", args=[make_token(get_order(order).pk, Purpose.PAY)])
+
+
+def lock(order: Any) -> Order:
+    """Lock our order until the caller's transaction ends, and return it as it is now.
+
+    For hosts that lock their own row as well: our receivers run under this lock, so it must be taken first.
+    """
+    return Order.objects.select_for_update().get(pk=get_order(order).pk)
+
+
 def absolute_url(path: str, request: HttpRequest | None) -> str:
     """Return a path as an absolute URL, from the request or from CHECKOUT_BASE_URL."""
     if request is not None:
