@@ -11,5 +11,8 @@ register = template.Library()
 
 @register.filter
 def money(minor: int | None, currency: str) -> str:
-    """Return minor units as text in the active language: ``{{ order.paid_minor|money:order.currency }}``."""
-    return "" if minor is None else format_minor(minor, currency)
+    """Return minor units as text in the active language, nothing where there is no amount.
+
+    ``{{ order.paid_minor|money:order.currency }}``
+    """
+    return format_minor(minor, currency) if isinstance(minor, int) and currency else ""

@@ -1,0 +1,122 @@
+"""The policy of our own pages, and what we need from the host's."""
+
+from __future__ import annotations
+
+import pytest
+from django.http import HttpResponse
+
+from django_checkout.conf import STRIPE_API_BASE
+from django_checkout.csp import HEADER, csp_directives, find_missing_sources, page_policy, set_page_policy
+
+pytestmark = pytest.mark.core
+
+PAYMENT_PAGE = "https://checkout.stripe.com"
+
+
+@pytest.fixture(autouse=True)
+def _stripe_itself(settings):
+    settings.STRIPE_API_BASE = STRIPE_API_BASE
+
+
+def parsed(policy):
+    return {name: sources for name, *sources in (directive.split() for directive in policy.split(";"))}
+
+
+def test_form_may_be_answered_by_the_payment_page():
+    assert csp_directives()["form-action"] == ["'self'", PAYMENT_PAGE]
+
+
+@pytest.mark.parametrize(
+    ("base", "source"),
+    [
+        ("http://127.0.0.1:8000/emulator", "http://127.0.0.1:8000"),
+        ("https://stripe.example/", "https://stripe.example"),
+    ],
+)
+def test_form_may_be_answered_by_the_emulators_page(settings, base, source):
+    settings.STRIPE_API_BASE = base
+
+    assert csp_directives()["form-action"][-1] == source
+
+
+def test_directives_are_the_callers_own():
+    csp_directives()["form-action"].append("https://elsewhere.example")
+
+    assert "https://elsewhere.example" not in csp_directives()["form-action"]
+
+
+def test_our_pages_allow_nothing_that_they_do_not_need():
+    policy = parsed(page_policy())
+
+    assert policy["default-src"] == ["'none'"]
+    assert (policy["base-uri"], policy["object-src"], policy["frame-ancestors"]) == (["'none'"],) * 3
+    assert policy.items() >= csp_directives().items()
+    assert not {"'unsafe-inline'", "'unsafe-eval'", "*", "https:", "data:"} & {
+        source for sources in policy.values() for source in sources
+    }
+
+
+def test_project_may_have_a_policy_of_its_own_for_our_pages(settings):
+    settings.CHECKOUT_CSP = {"default-src": ["'self'", "https://cdn.example"], "object-src": ["'none'"]}
+
+    assert page_policy() == "default-src 'self' https://cdn.example; object-src 'none'"
+
+
+def test_page_carries_our_policy():
+    assert set_page_policy(HttpResponse())[HEADER] == page_policy()
+
+
+def test_page_keeps_the_policy_that_it_has():
+    response = HttpResponse(headers={HEADER: "default-src 'self'"})
+
+    assert set_page_policy(response)[HEADER] == "default-src 'self'"
+
+
+def test_empty_policy_leaves_the_header_to_the_host(settings):
+    settings.CHECKOUT_CSP = {}
+
+    assert HEADER not in set_page_policy(HttpResponse())
+
+
+#: A host's policy, and what it lacks.
+POLICIES = [
+    ({}, {}),
+    ({"img-src": ["'self'"]}, {}),
+    ({"form-action": ["'self'", PAYMENT_PAGE]}, {}),
+    ({"form-action": ("'self'", PAYMENT_PAGE)}, {}),
+    ({"form-action": {"'self'", PAYMENT_PAGE}}, {}),
+    ({"form-action": f"'self' {PAYMENT_PAGE}"}, {}),
+    ({"form-action": ["'self'"]}, {"form-action": [PAYMENT_PAGE]}),
+    ({"form-action": [PAYMENT_PAGE]}, {"form-action": ["'self'"]}),
+    ({"form-action": ["'none'"]}, {"form-action": ["'self'", PAYMENT_PAGE]}),
+    ({"form-action": []}, {"form-action": ["'self'", PAYMENT_PAGE]}),
+    ({"form-action": ["*"]}, {}),
+    ({"form-action": ["https:"]}, {}),
+    ({"form-action": ["http:", "'self'"]}, {"form-action": [PAYMENT_PAGE]}),
+    ({"form-action": ["'self'", "https://*.stripe.com"]}, {}),
+    ({"form-action": ["'self'", "*.stripe.com"]}, {}),
+    ({"form-action": ["'self'", "checkout.stripe.com"]}, {}),
+    ({"form-action": ["'self'", "https://checkout.stripe.com/"]}, {}),
+    ({"form-action": ["'self'", "http://*.stripe.com"]}, {"form-action": [PAYMENT_PAGE]}),
+    ({"form-action": ["'self'", "https://stripe.com"]}, {"form-action": [PAYMENT_PAGE]}),
+    ({"form-action": ["'self'", "https://*.checkout.stripe.com"]}, {"form-action": [PAYMENT_PAGE]}),
+    # form-action does not fall back to default-src; what fetches does.
+    ({"default-src": ["'self'"]}, {}),
+    (
+        {"default-src": ["'none'"], "style-src": ["'self'"]},
+        {name: ["'self'"] for name in ["script-src", "img-src", "connect-src"]},
+    ),
+    (
+        {"default-src": ["'none'"], "form-action": None, "script-src": True},
+        {name: ["'self'"] for name in ["style-src", "img-src", "connect-src"]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("policy", "missing"), [pytest.param(*row, id=str(row[0])) for row in POLICIES])
+def test_hosts_policy_lacks_what_it_does_not_cover(policy, missing):
+    assert find_missing_sources(policy) == missing
+
+
+def test_what_we_ask_for_is_enough():
+    assert find_missing_sources({"default-src": ["'none'"], **csp_directives()}) == {}

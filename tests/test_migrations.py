@@ -1,0 +1,165 @@
+"""The migrations: complete, named by hand, reversible, and the same for every project."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, models
+from django.db.migrations import RunPython, RunSQL
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.migration import SwappableTuple
+from django.db.migrations.operations.models import AddConstraint, AddIndex
+
+from django_checkout import migrations as package
+from django_checkout.models import Order
+
+pytestmark = pytest.mark.core
+
+LABEL = "django_checkout"
+FILES = sorted(Path(package.__file__).parent.glob("[0-9]*.py"))
+
+
+@pytest.fixture(scope="module")
+def migrations():
+    """Our migrations by name, read from disk without a database."""
+    disk = MigrationLoader(None).disk_migrations
+    return {name: migration for (label, name), migration in disk.items() if label == LABEL}
+
+
+@pytest.mark.django_db
+def test_models_have_no_change_without_a_migration(capsys):
+    call_command("makemigrations", LABEL, check_changes=True, dry_run=True, verbosity=1)
+
+    assert "No changes detected" in capsys.readouterr().out
+
+
+#: A project that sets everything else than the tests' own settings do.
+OTHER_PROJECT = """
+import sys, types
+import tests.settings
+
+other = types.ModuleType("other_settings")
+other.__dict__.update({name: value for name, value in vars(tests.settings).items() if name.isupper()})
+other.DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+other.STRIPE_SECRET_KEY = "sk_live_another"
+other.CHECKOUT_ADAPTER = "django_checkout.adapters.CheckoutAdapter"
+other.CHECKOUT_UI_MODE = "elements"
+other.CHECKOUT_CAPTURE_METHOD = "manual"
+other.CHECKOUT_SESSION_TTL_SECONDS = 1860
+other.LANGUAGE_CODE, other.TIME_ZONE = "de", "Europe/Berlin"
+other.DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+sys.modules["other_settings"] = other
+
+import django
+from django.core.management import call_command
+
+django.setup()
+call_command("makemigrations", "django_checkout", check_changes=True, dry_run=True)
+"""
+
+
+def test_settings_of_a_project_make_no_migration():
+    done = subprocess.run(  # noqa: S603  # our own interpreter and script
+        [sys.executable, "-c", OTHER_PROJECT],
+        cwd=Path(__file__).resolve().parents[1],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "other_settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No changes detected" in done.stdout
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_migration_is_named_in_words(path):
+    assert re.fullmatch(r"\d{4}_[a-z]+(_[a-z]+)*", path.stem)
+    assert "_auto" not in path.stem
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_no_value_of_a_setting_is_frozen(path):
+    source = path.read_text(encoding="utf-8")
+
+    assert set(re.findall(r"\bsettings\.(\w+)", source)) <= {"AUTH_USER_MODEL"}
+    assert "auth.user" not in source.lower()
+    assert not re.search(r"sk_|pk_|whsec_|https?://(?!docs\.|www\.)", source)
+
+
+def test_history_is_one_line(migrations):
+    loader = MigrationLoader(None)
+
+    assert loader.detect_conflicts() == {}
+    assert len(loader.graph.leaf_nodes(LABEL)) == 1
+    assert [name[:4] for name in sorted(migrations)] == [f"{number:04}" for number in range(1, len(migrations) + 1)]
+
+
+def test_migrations_depend_on_nobody_but_django(migrations):
+    fixed = {
+        dependency[0]
+        for migration in migrations.values()
+        for dependency in migration.dependencies
+        if not isinstance(dependency, SwappableTuple)
+    }
+
+    assert fixed <= {LABEL, "contenttypes"}
+
+
+def test_every_operation_can_be_undone(migrations):
+    operations = [operation for migration in migrations.values() for operation in migration.operations]
+
+    assert all(operation.reversible for operation in operations)
+
+
+def test_schema_and_data_are_moved_apart(migrations):
+    for name, migration in migrations.items():
+        moves_data = [isinstance(operation, RunPython | RunSQL) for operation in migration.operations]
+        assert all(moves_data) or not any(moves_data), name
+
+
+def test_constraints_and_indexes_are_named_after_their_model_and_rule():
+    names = [
+        item.name
+        for model in Order._meta.app_config.get_models()
+        for item in [*model._meta.constraints, *model._meta.indexes]
+    ]
+
+    assert [name for name in names if not re.fullmatch(r"checkout_[a-z]+(_[a-z0-9]+)+", name)] == []
+    assert len(set(names)) == len(names)
+
+
+def test_constraints_are_added_by_name_that_models_still_have(migrations):
+    state = MigrationLoader(None).project_state()
+    added = {
+        operation.constraint.name if isinstance(operation, AddConstraint) else operation.index.name
+        for migration in migrations.values()
+        for operation in migration.operations
+        if isinstance(operation, AddConstraint | AddIndex)
+    }
+    known = {
+        item.name
+        for (label, _name), model in state.models.items()
+        if label == LABEL
+        for item in [*model.options.get("constraints", []), *model.options.get("indexes", [])]
+    }
+
+    assert added <= known
+
+
+def test_primary_keys_are_big():
+    for model in Order._meta.app_config.get_models():
+        assert isinstance(model._meta.pk, models.BigAutoField), model
+
+
+@pytest.mark.django_db
+def test_tables_of_the_database_are_those_of_the_models():
+    tables = {model._meta.db_table for model in Order._meta.app_config.get_models()}
+
+    assert tables <= set(connection.introspection.table_names())

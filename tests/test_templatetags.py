@@ -1,0 +1,49 @@
+"""``{% load checkout %}`` in a host's templates."""
+
+from __future__ import annotations
+
+import pytest
+from django.template import Context, Template
+from django.utils import translation
+
+pytestmark = pytest.mark.core
+
+
+def rendered(source, **context):
+    return Template("{% load checkout %}" + source).render(Context(context)).replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "text"),
+    [
+        (2000, "eur", "€20.00"),
+        (2000, "EUR", "€20.00"),
+        (500, "jpy", "¥500"),
+        (0, "usd", "$0.00"),
+        (-500, "usd", "-$5.00"),
+    ],
+)
+def test_amount_is_written_with_its_currency(minor, currency, text):
+    assert rendered("{{ minor|money:currency }}", minor=minor, currency=currency) == text
+
+
+def test_amount_is_written_in_the_language_of_the_page():
+    with translation.override("de"):
+        assert rendered("{{ minor|money:currency }}", minor=123456, currency="eur") == "1.234,56 €"
+
+
+@pytest.mark.parametrize("minor", [None, "", "2000", 20.5])
+def test_what_is_no_amount_is_written_as_nothing(minor):
+    assert rendered("{{ minor|money:'eur' }}", minor=minor) == ""
+
+
+def test_amount_that_the_page_does_not_have_is_written_as_nothing():
+    assert rendered("{{ order.paid_minor|money:'eur' }}") == ""
+
+
+def test_amount_without_a_currency_is_written_as_nothing():
+    assert rendered("{{ minor|money:currency }}", minor=2000, currency="") == ""
+
+
+def test_currency_is_escaped():
+    assert "<" not in rendered("{{ minor|money:currency }}", minor=2000, currency="<b>")

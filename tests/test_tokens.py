@@ -1,0 +1,127 @@
+"""Signed links: one order, one purpose, a while."""
+
+from __future__ import annotations
+
+import pytest
+from django.core import signing
+from django.urls import reverse
+from hypothesis import given
+from hypothesis import strategies as st
+
+from django_checkout.exceptions import OrderNotFoundError
+from django_checkout.tokens import Purpose, make_token, read_token
+
+pytestmark = pytest.mark.core
+
+DAY = 24 * 3600
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock for signatures; ``clock.now`` can be moved."""
+
+    class Clock:
+        now = 1_788_220_800.0
+
+        def time(self):
+            return self.now
+
+    moved = Clock()
+    monkeypatch.setattr(signing, "time", moved)
+    return moved
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+@pytest.mark.parametrize("pk", [1, 2**63 - 1])
+def test_token_names_its_order(pk, purpose):
+    assert read_token(make_token(pk, purpose), purpose) == (pk, True)
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_token_stands_in_a_url_as_it_is(purpose):
+    token = make_token(7, purpose)
+
+    assert reverse("django_checkout:return", args=[token]).split("/")[-2] == token
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_token_is_good_for_one_purpose_only(purpose):
+    token = make_token(7, purpose)
+
+    for other in set(Purpose) - {purpose}:
+        with pytest.raises(OrderNotFoundError):
+            read_token(token, other)
+
+
+def test_every_purpose_has_a_salt_of_its_own():
+    assert len({make_token(7, purpose).rsplit(":", 1)[-1] for purpose in Purpose}) == len(Purpose)
+
+
+@given(st.data())
+def test_token_with_one_character_changed_is_not_ours(data):
+    token = make_token(7, Purpose.PAY)
+    position = data.draw(st.integers(0, len(token) - 1))
+    character = data.draw(st.characters(codec="utf-8").filter(lambda other: other != token[position]))
+
+    with pytest.raises(OrderNotFoundError):
+        read_token(token[:position] + character + token[position + 1 :], Purpose.PAY)
+
+
+@given(st.text(max_size=60))
+def test_text_that_nobody_signed_is_not_ours(text):
+    with pytest.raises(OrderNotFoundError):
+        read_token(text, Purpose.PAY)
+
+
+def test_token_for_another_order_cannot_be_spliced():
+    mine, theirs = make_token(7, Purpose.PAY), make_token(8, Purpose.PAY)
+
+    with pytest.raises(OrderNotFoundError):
+        read_token("8" + mine[1:], Purpose.PAY)
+    with pytest.raises(OrderNotFoundError):
+        read_token(theirs.rsplit(":", 1)[0] + ":" + mine.rsplit(":", 1)[1], Purpose.PAY)
+
+
+def test_signature_of_the_host_for_something_else_is_not_ours():
+    with pytest.raises(OrderNotFoundError):
+        read_token(signing.TimestampSigner().sign("7"), Purpose.PAY)
+
+
+def test_signed_value_that_is_no_order_is_refused():
+    signed = signing.TimestampSigner(salt=f"django_checkout.{Purpose.PAY}").sign("seven")
+
+    with pytest.raises(OrderNotFoundError):
+        read_token(signed, Purpose.PAY)
+
+
+def test_token_is_young_until_its_age_is_over(settings, clock):
+    settings.CHECKOUT_TOKEN_MAX_AGE_SECONDS = DAY
+    token = make_token(7, Purpose.PAY)
+
+    clock.now += DAY
+    assert read_token(token, Purpose.PAY) == (7, True)
+    clock.now += 1
+    assert read_token(token, Purpose.PAY) == (7, False)
+
+
+def test_shorter_age_counts_for_links_already_sent(settings, clock):
+    token = make_token(7, Purpose.PAY)
+    clock.now += DAY
+    settings.CHECKOUT_TOKEN_MAX_AGE_SECONDS = 60
+
+    assert read_token(token, Purpose.PAY) == (7, False)
+
+
+def test_token_survives_a_new_secret_key_while_the_old_is_a_fallback(settings):
+    token = make_token(7, Purpose.STATUS)
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", [settings.SECRET_KEY]
+
+    assert read_token(token, Purpose.STATUS) == (7, True)
+
+
+def test_token_ends_with_its_secret_key(settings):
+    token = make_token(7, Purpose.STATUS)
+    settings.SECRET_KEY = "another"
+
+    with pytest.raises(OrderNotFoundError):
+        read_token(token, Purpose.STATUS)
