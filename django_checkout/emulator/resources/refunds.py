@@ -10,6 +10,10 @@ from .catalog import missing
 
 KIND = "refund"
 PENDING_SECONDS = 2 * 24 * 3600
+ANSWER_SECONDS = 45 * 24 * 3600
+WAITING = ("pending", "requires_action")
+#: Paid in cash: the shopper is asked by mail where the money is to go.
+VOUCHERS = ("boleto", "konbini", "oxxo")
 FAILING_SECONDS = 5 * 24 * 3600
 
 
@@ -42,6 +46,8 @@ def create(call: Call) -> Doc:
 def new_refund(world: World, charge: Doc, amount: int, reason: str | None, metadata: Doc) -> Doc:
     """Give money back and tell of it."""
     effect = charge.get("_effect", "")
+    needs_shopper = charge["payment_method_details"]["type"] in VOUCHERS
+    is_pending = effect == "refund_pending" or needs_shopper
     refund = world.new(
         KIND,
         amount=amount,
@@ -57,14 +63,17 @@ def new_refund(world: World, charge: Doc, amount: int, reason: str | None, metad
         reason=reason,
         receipt_number=None,
         source_transfer_reversal=None,
-        status="pending" if effect == "refund_pending" else "succeeded",
+        status="requires_action" if needs_shopper else "pending" if is_pending else "succeeded",
         transfer_reversal=None,
     )
     del refund["livemode"]
     if charge["id"].startswith("py_"):
         refund["id"] = refund["id"].replace("re_", "pyr_")
-    if effect == "refund_pending":
+    if needs_shopper:
+        refund["next_action"] = _next_action(world, charge)
+    elif is_pending:
         refund["pending_reason"] = "processing"
+    if is_pending:
         world.schedule("finish_refund", refund["id"], world.clock.now() + PENDING_SECONDS)
     if effect == "refund_fails":
         world.schedule("fail_refund", refund["id"], world.clock.now() + FAILING_SECONDS)
@@ -77,38 +86,50 @@ def new_refund(world: World, charge: Doc, amount: int, reason: str | None, metad
 
 
 def finish_refund(world: World, refund: Doc) -> Doc:
-    """Let a pending refund arrive."""
-    if refund["status"] != "pending":
+    """Let a refund arrive that waits for a bank or for the shopper."""
+    if refund["status"] not in WAITING:
         raise StateError(f"This refund has a status of {refund['status']}.")
-    refund.pop("pending_reason", None)
+    _forget_wait(refund)
     return world.update(refund, "refund.updated", status="succeeded")
 
 
 def finish_due(world: World, refund: Doc) -> None:
-    """Let a pending refund arrive if nothing else became of it."""
-    if refund["status"] == "pending":
+    """Let a waiting refund arrive if nothing else became of it."""
+    if refund["status"] in WAITING:
         finish_refund(world, refund)
 
 
 def fail_refund(world: World, refund: Doc, failure_reason: str = "expired_or_canceled_card") -> Doc:
     """Let a refund fail, also one that had succeeded: the money returns to the account."""
-    if refund["status"] not in ("pending", "succeeded"):
-        raise StateError(f"This refund has a status of {refund['status']}.")
-    refund.pop("pending_reason", None)
+    before = refund["status"]
+    if before not in (*WAITING, "succeeded"):
+        raise StateError(f"This refund has a status of {before}.")
+    _forget_wait(refund)
     returned = new_balance_transaction(world, refund, "refund_failure", refund["amount"])
     refund["failure_balance_transaction"] = returned["id"]
     refund["failure_reason"] = failure_reason
     world.update(refund, status="failed")
     _give_back(world, refund)
-    world.emit("refund.updated", refund, {"status": "succeeded"})
+    world.emit("refund.updated", refund, {"status": before})
     world.emit("refund.failed", refund)
     return refund
 
 
 def fail_due(world: World, refund: Doc) -> None:
     """Let a refund fail if nothing else became of it."""
-    if refund["status"] in ("pending", "succeeded"):
+    if refund["status"] in (*WAITING, "succeeded"):
         fail_refund(world, refund)
+
+
+def _forget_wait(refund: Doc) -> None:
+    refund.pop("pending_reason", None)
+    refund.pop("next_action", None)
+
+
+def _next_action(world: World, charge: Doc) -> Doc:
+    now = world.clock.now()
+    sent = {"email_sent_at": now, "email_sent_to": charge["billing_details"]["email"]}
+    return {"type": "display_details", "display_details": {"email_sent": sent, "expires_at": now + ANSWER_SECONDS}}
 
 
 def _give_back(world: World, refund: Doc) -> None:
@@ -162,5 +183,6 @@ def cancel(call: Call) -> Doc:
     refund = retrieve(call)
     if refund["status"] != "requires_action":
         raise StateError(f"You cannot cancel a refund with a status of {refund['status']}.", param="refund")
+    _forget_wait(refund)
     _give_back(call.world, refund)
     return call.world.update(refund, "refund.updated", status="canceled")
