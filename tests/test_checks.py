@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from django.core.checks import Error, registry, run_checks
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import resolve, reverse
 
 from django_checkout import checks
 from django_checkout.adapters import CheckoutAdapter
@@ -401,6 +402,15 @@ def test_checks_are_bound():
         "check_task_backend",
         "check_csp",
     }
+
+
+@pytest.mark.parametrize("name", ["start", "pay", "return", "status", "webhook"])
+def test_views_that_may_call_stripe_are_exempt_from_atomic_requests(name):
+    args = [] if name == "webhook" else ["token"]
+
+    view = resolve(reverse(f"django_checkout:{name}", args=args)).func
+
+    assert "default" in view._non_atomic_requests
 
 
 def test_check_command_does_not_import_stripe():
