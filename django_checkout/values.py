@@ -28,6 +28,85 @@ class LineData:
     tax_code: str = ""
     #: ``inclusive`` or ``exclusive``; empty leaves it to the Stripe account.
     tax_behavior: str = ""
+    #: ``day``, ``week``, ``month`` or ``year`` makes it a subscription; empty is paid once.
+    recurring_interval: str = ""
+    recurring_interval_count: int = 1
+    #: Up to how many the shopper may make it on the payment page; None: the quantity is fixed.
+    maximum_quantity: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShippingOption:
+    """One way to ship, as the shopper chooses it on the payment page."""
+
+    name: str
+    #: Price in minor units of the order's currency.
+    amount_minor: int
+    #: Business days, e.g. ``(2, 4)``; None says nothing.
+    business_days: tuple[int, int] | None = None
+    tax_code: str = ""
+    tax_behavior: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomField:
+    """A question on the payment page (hosted and embedded); at most three, and never for card data."""
+
+    #: Alphanumeric, unique; the answer comes back under it.
+    key: str
+    label: str
+    is_optional: bool = False
+    #: Value to label makes it a drop-down list; empty asks for text.
+    choices: Mapping[str, str] = field(default_factory=dict)
+    is_numeric: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckoutOptions:
+    """What else Checkout does for an order; each is a parameter of Stripe's, and all are off by default.
+
+    https://docs.stripe.com/api/checkout/sessions/create
+    """
+
+    #: Stripe Tax computes and adds tax.
+    automatic_tax: bool = False
+    #: Businesses may give their tax id.
+    collect_tax_ids: bool = False
+    #: The shopper may type a promotion code; excludes ``coupon``, ``promotion_code`` and ``discount_minor``.
+    allow_promotion_codes: bool = False
+    #: An existing coupon, or promotion code (``promo_...``), applied from the start.
+    coupon: str = ""
+    promotion_code: str = ""
+    #: A one-off discount of the host's cart, in minor units; we make the coupon.
+    discount_minor: int = 0
+    discount_name: str = ""
+    #: ISO 3166-1 alpha-2 codes; asks for a shipping address.
+    shipping_countries: tuple[str, ...] = ()
+    #: At most five.
+    shipping_options: tuple[ShippingOption, ...] = ()
+    #: Local currencies by Adaptive Pricing; None leaves it to the Stripe account.
+    adaptive_pricing: bool | None = None
+    collect_billing_address: bool = False
+    collect_phone: bool = False
+    #: Make a Customer at Stripe even for guests.
+    create_customer: bool = False
+    #: Make an invoice for a one-time payment.
+    create_invoice: bool = False
+    #: Offer to keep the card: ``on_session`` to pay faster next time, ``off_session`` to be charged later.
+    save_card: str = ""
+    custom_fields: tuple[CustomField, ...] = ()
+    require_terms_of_service: bool = False
+    ask_for_promotions: bool = False
+    #: ``auto``, ``book``, ``donate``, ``pay`` or ``subscribe``.
+    submit_type: str = ""
+    #: ``background_color``, ``button_color``, ``display_name`` ... as Stripe names them.
+    branding: Mapping[str, Any] = field(default_factory=dict)
+    #: Prices at Stripe (``price_...``) that the shopper may add.
+    optional_prices: tuple[str, ...] = ()
+    #: Free days before a subscription's first payment.
+    trial_days: int = 0
+    #: An expired session leaves a link, valid for 30 days, by which the cart is recovered.
+    recover_expired: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +123,9 @@ class OrderData:
     email: str = ""
     #: Language of the payment page, as Stripe spells it; empty lets the browser decide.
     locale: str = ""
+    #: ``payment``, ``subscription`` or ``setup``; empty: subscription if a line recurs, else payment.
+    mode: str = ""
+    options: CheckoutOptions = field(default_factory=CheckoutOptions)
     #: The host's own keys on the Stripe objects. Never personal data; ``order_id`` and ``checkout_session`` are ours.
     metadata: Mapping[str, str] = field(default_factory=dict)
 
@@ -57,6 +139,18 @@ class Ownership:
     #: ``metadata[checkout_session]``: the random UUID of our own row.
     session_uuid: str = ""
     livemode: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineFact:
+    """What Stripe said of one line item: https://docs.stripe.com/api/checkout/sessions/line_items."""
+
+    unit_amount_minor: int | None
+    quantity: int
+    currency: str
+    recurring: str = ""
+    #: The Price's id: an optional item is recognised by it.
+    price_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +178,8 @@ class SessionFact:
     recovered_from: str | None = None
     recovery_url: str | None = None
     url: str | None = None
+    #: What was bought, where it was read: needed if the shopper could change it. See ``LineFact``.
+    lines: tuple[LineFact, ...] | None = None
     #: True where the event type says that a delayed payment failed.
     has_async_failed: bool = False
     #: What the shopper typed: ``email``, ``name``, ``phone``, ``billing_address``, ``shipping`` ... Personal data.
@@ -151,7 +247,36 @@ class FraudWarningFact:
     fraud_type: str
 
 
-Fact = SessionFact | PaymentFact | RefundFact | DisputeFact | FraudWarningFact
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionFact:
+    """What a read from Stripe said of a Subscription. It can move back, so ``ticket`` tells which read is newer."""
+
+    stripe_id: str
+    ownership: Ownership
+    customer_id: str
+    status: str
+    is_canceled_at_period_end: bool
+    current_period_end: datetime | None
+    ended_at: datetime | None
+    ticket: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceFact:
+    """What Stripe said of a subscription's invoice: https://docs.stripe.com/api/invoices/object."""
+
+    stripe_id: str
+    subscription_id: str
+    status: str
+    #: ``subscription_create`` for the first, which the Checkout Session pays.
+    billing_reason: str
+    amount_paid_minor: int
+    amount_due_minor: int
+    currency: str
+    has_payment_failed: bool = False
+
+
+Fact = SessionFact | PaymentFact | RefundFact | DisputeFact | FraudWarningFact | SubscriptionFact | InvoiceFact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

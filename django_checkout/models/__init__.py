@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django_checkout.models.customers import Customer, Subscription
 from django_checkout.models.events import ReadTicket, WebhookEvent
 from django_checkout.models.news import Announcement, AttentionItem, Discrepancy
 from django_checkout.models.orders import Order, OrderLine
@@ -12,6 +13,7 @@ __all__ = [
     "Announcement",
     "AttentionItem",
     "CheckoutSession",
+    "Customer",
     "Discrepancy",
     "Dispute",
     "Order",
@@ -19,5 +21,6 @@ __all__ = [
     "Payment",
     "ReadTicket",
     "Refund",
+    "Subscription",
     "WebhookEvent",
 ]

@@ -39,6 +39,11 @@ class Order(models.Model):
     currency = models.CharField(_("currency"), max_length=3)
     metadata = models.JSONField(_("metadata"), default=dict, blank=True)
     locale = models.CharField(_("locale"), max_length=20, blank=True, default="")
+    mode = models.CharField(_("mode"), max_length=16, default="payment")
+    #: What else Checkout does for this order: parameters of Stripe's, made from the host's ``CheckoutOptions``.
+    params = models.JSONField(_("options"), default=dict, blank=True)
+    asked_discount_minor = models.BigIntegerField(_("asked discount"), default=0)
+    asked_discount_name = models.CharField(_("name of the discount"), max_length=40, blank=True, default="")
 
     subtotal_minor = models.BigIntegerField(_("subtotal"))
     # Copied from the session of the kept payment, as Stripe counted it.
@@ -108,6 +113,9 @@ class OrderLine(models.Model):
     unit_amount_minor = models.BigIntegerField(_("unit price"))
     tax_code = models.CharField(_("tax code"), max_length=64, blank=True, default="")
     tax_behavior = models.CharField(_("tax behavior"), max_length=32, blank=True, default="")
+    recurring_interval = models.CharField(_("recurring interval"), max_length=16, blank=True, default="")
+    recurring_interval_count = models.PositiveIntegerField(_("intervals"), default=1)
+    maximum_quantity = models.PositiveIntegerField(_("maximum quantity"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("order line")
@@ -130,4 +138,16 @@ class OrderLine(models.Model):
 
 
 #: What makes a line what it is: a change of any is a new revision of the order.
-LINE_FIELDS = ("name", "description", "image_url", "sku", "quantity", "unit_amount_minor", "tax_code", "tax_behavior")
+LINE_FIELDS = (
+    "name",
+    "description",
+    "image_url",
+    "sku",
+    "quantity",
+    "unit_amount_minor",
+    "tax_code",
+    "tax_behavior",
+    "recurring_interval",
+    "recurring_interval_count",
+    "maximum_quantity",
+)

@@ -39,6 +39,10 @@ class CheckoutSession(models.Model):
     is_manual_capture = models.BooleanField(_("manual capture"), default=False)
     request = models.JSONField(_("request"), default=dict)
     request_hash = models.CharField(max_length=64, editable=False)
+    #: Whether the shopper could change what is bought, so that the line items must be read and compared.
+    is_adjustable = models.BooleanField(_("adjustable"), default=False)
+    #: What was bought, as Stripe said, where it had to be read.
+    lines = models.JSONField(_("line items"), null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     status = models.CharField(_("status"), max_length=64, default=SessionStatus.CREATING)

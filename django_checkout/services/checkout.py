@@ -157,14 +157,14 @@ def _wish(
     options: Mapping[str, Any],
     request: HttpRequest | None,
 ) -> _Wish:
-    ui_mode, mode = ui_mode or conf.CHECKOUT_UI_MODE, mode or "payment"
+    ui_mode, mode = ui_mode or conf.CHECKOUT_UI_MODE, mode or order.mode
     wanted = params.build(
         order,
         list(order.lines.all()),
         mode=mode,
         ui_mode=ui_mode,
         capture_method=conf.CHECKOUT_CAPTURE_METHOD,
-        options=[conf.CHECKOUT_SESSION_DEFAULTS, options],
+        options=[conf.CHECKOUT_SESSION_DEFAULTS, order.params, options],
     )
     path = reverse("django_checkout:return", args=[make_token(order.pk, Purpose.STATUS)])
     # Stripe replaces the placeholder, so its braces must not be encoded.

@@ -19,12 +19,17 @@ from django_checkout.exceptions import OrderChangedError, OrderDataError, OrderN
 from django_checkout.metadata import check_metadata
 from django_checkout.models import Order, OrderLine
 from django_checkout.models.orders import LINE_FIELDS
+from django_checkout.params import MODES, option_params
 from django_checkout.states import OrderStatus
 from django_checkout.tokens import Purpose, make_token
 from django_checkout.values import LineData, OrderData
 
 #: Stripe takes up to a hundred lines in payment mode.
 MAXIMUM_LINES = 100
+#: Stripe takes up to twenty recurring and twenty other lines in subscription mode.
+MAXIMUM_SUBSCRIPTION_LINES = 20
+
+INTERVALS = ("day", "week", "month", "year")
 
 
 def place(source: Any) -> Order:
@@ -39,8 +44,8 @@ def place(source: Any) -> Order:
     """
     content = source if isinstance(source, OrderData) else get_adapter().describe(source)
     host_row = source if isinstance(source, models.Model) else None
-    lines, metadata = _check(content)
-    values = _columns(content, host_row, metadata)
+    lines = _check(content)
+    values = _columns(content, host_row)
     try:
         with transaction.atomic():
             order = _lock(content.reference)
@@ -108,19 +113,42 @@ def absolute_url(path: str, request: HttpRequest | None) -> str:
     return f"{conf.CHECKOUT_BASE_URL}{path}"
 
 
-def _check(content: OrderData) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def _check(content: OrderData) -> list[dict[str, Any]]:
     if not isinstance(content, OrderData):
         raise OrderDataError("describe() must return an OrderData.")
     if not isinstance(content.reference, str) or not 0 < len(content.reference) <= 200:
         raise OrderDataError("An order's reference must be a string of 1 to 200 characters.")
     currency = money.get_currency(content.currency)
-    if not content.lines:
-        raise OrderDataError("An order must have at least one line.")
-    if len(content.lines) > MAXIMUM_LINES:
-        raise OrderDataError(f"Stripe takes no more than {MAXIMUM_LINES} lines.")
+    mode = _mode(content)
+    if bool(content.lines) == (mode == "setup"):
+        raise OrderDataError("An order must have at least one line, or none and mode='setup'.")
     lines = [_check_line(line, currency) for line in content.lines]
-    money.check_charge(sum(line["unit_amount_minor"] * line["quantity"] for line in lines), currency)
-    return lines, check_metadata(content.metadata)
+    recurring = sum(1 for line in content.lines if isinstance(line, LineData) and line.recurring_interval)
+    if mode == "subscription":
+        if max(recurring, len(lines) - recurring) > MAXIMUM_SUBSCRIPTION_LINES:
+            raise OrderDataError(
+                f"A subscription takes {MAXIMUM_SUBSCRIPTION_LINES} recurring and as many other lines."
+            )
+    elif recurring:
+        raise OrderDataError("A line that recurs needs mode='subscription'.")
+    if len(lines) > MAXIMUM_LINES:
+        raise OrderDataError(f"Stripe takes no more than {MAXIMUM_LINES} lines.")
+    subtotal = sum(line["unit_amount_minor"] * line["quantity"] for line in lines)
+    discount = money.check_minor(content.options.discount_minor, currency)
+    if discount > subtotal:
+        raise OrderDataError("The discount is more than the order.")
+    if content.options.trial_days and mode != "subscription":
+        raise OrderDataError("trial_days needs a line that recurs.")
+    money.check_charge(subtotal - discount, currency)
+    return lines
+
+
+def _mode(content: OrderData) -> str:
+    recurs = any(getattr(line, "recurring_interval", "") for line in content.lines)
+    mode = content.mode or ("subscription" if recurs else "payment")
+    if mode not in MODES:
+        raise OrderDataError(f"An order's mode is one of: {', '.join(MODES)}.")
+    return mode
 
 
 def _check_line(line: LineData, currency: str) -> dict[str, Any]:
@@ -131,13 +159,17 @@ def _check_line(line: LineData, currency: str) -> dict[str, Any]:
     if isinstance(line.quantity, bool) or not isinstance(line.quantity, int) or not 1 <= line.quantity <= 999_999:
         raise OrderDataError("A line's quantity must be a whole number from 1 to 999999.")
     money.check_minor(line.unit_amount_minor, currency)
+    if line.recurring_interval and line.recurring_interval not in INTERVALS:
+        raise OrderDataError(f"A line recurs every: {', '.join(INTERVALS)}.")
+    if line.maximum_quantity is not None and line.maximum_quantity < line.quantity:
+        raise OrderDataError("A line's maximum_quantity must not be less than its quantity.")
     if line.image_url and not line.image_url.startswith(("https://", "http://")):
         raise OrderDataError("A line's image_url must be absolute.")
     return {name: getattr(line, name) for name in LINE_FIELDS}
 
 
-def _columns(content: OrderData, host_row: models.Model | None, metadata: dict[str, str]) -> dict[str, Any]:
-    currency = money.get_currency(content.currency)
+def _columns(content: OrderData, host_row: models.Model | None) -> dict[str, Any]:
+    currency, mode, options = money.get_currency(content.currency), _mode(content), content.options
     goods = [{name: getattr(line, name) for name in LINE_FIELDS} for line in content.lines]
     digest = hashlib.sha256(json.dumps([currency, goods], sort_keys=True).encode()).hexdigest()
     return {
@@ -148,7 +180,11 @@ def _columns(content: OrderData, host_row: models.Model | None, metadata: dict[s
         "user": content.user if getattr(content.user, "pk", None) else None,
         "email": content.email,
         "locale": content.locale,
-        "metadata": metadata,
+        "metadata": check_metadata(content.metadata),
+        "mode": mode,
+        "params": option_params(options, mode=mode, currency=currency),
+        "asked_discount_minor": options.discount_minor,
+        "asked_discount_name": options.discount_name[:40],
         "source_type": host_row and ContentType.objects.get_for_model(host_row, for_concrete_model=False),
         "source_id": str(host_row.pk) if host_row is not None else "",
     }

@@ -1,8 +1,4 @@
-"""An order and the host's options made into the SDK's ``SessionCreateParams``; nothing here calls Stripe.
-
-https://docs.stripe.com/api/checkout/sessions/create. ``build`` gives all that identifies a request; ``complete`` adds
-what belongs to one attempt (ids, expiry, links), so that an unchanged request can be recognised and reused.
-"""
+"""Builds the request that creates a Checkout Session from our order, the project's defaults and the caller's wishes."""
 
 from __future__ import annotations
 
@@ -13,30 +9,15 @@ from copy import deepcopy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django_checkout.conf import RENAMED_UI_MODES, UI_MODES
-from django_checkout.exceptions import ParameterError
 from django_checkout.facts import ORDER_KEY, SESSION_KEY
-from django_checkout.metadata import check_metadata
 from django_checkout.models import Order, OrderLine
+from django_checkout.params.rules import check_combination, check_modes, check_options
 
 if TYPE_CHECKING:
     from stripe.params.checkout import SessionCreateParams
 
-MODES = ("payment", "subscription", "setup")
-#: What the order, the arguments of ``start`` or the URLs decide; naming them again would contradict us.
-OWN_PARAMETERS = frozenset(
-    (
-        "mode",
-        "ui_mode",
-        "line_items",
-        "client_reference_id",
-        "expires_at",
-        "success_url",
-        "cancel_url",
-        "return_url",
-        "metadata",
-    )
-)
+
+_NESTED_DATA = {"payment": "payment_intent_data", "subscription": "subscription_data", "setup": "setup_intent_data"}
 
 
 def build(
@@ -47,29 +28,39 @@ def build(
     ui_mode: str,
     capture_method: str,
     options: Sequence[Mapping[str, Any]],
+    customer_id: str = "",
 ) -> dict[str, Any]:
     """Return the parameters that do not depend on the attempt.
 
-    ``options`` are merged in turn, later ones winning: the project's defaults, then the caller's.
+    ``options`` are merged in turn, later ones winning: the project's defaults, the order's, the caller's.
 
     Raises:
-        ParameterError: naming the parameter that is ours to set, or a mode that does not exist.
+        ParameterError: naming the parameter that is ours to set or that Stripe does not allow here.
         MetadataError: nested metadata that Stripe may not have.
     """
     check_modes(mode, ui_mode)
     params: dict[str, Any] = {"mode": mode, "ui_mode": ui_mode}
-    params["line_items"] = [_line_item(line, order.currency) for line in lines]
-    if order.email:
-        params["customer_email"] = order.email
+    if mode == "setup":
+        params["currency"] = order.currency
+    else:
+        params["line_items"] = line_items(lines, order.currency)
     if order.locale:
         params["locale"] = order.locale
     if capture_method and mode == "payment":
         params["payment_intent_data"] = {"capture_method": capture_method}
     for option in options:
-        _check_option(option)
+        check_options(option)
         params = _merge(params, option)
+    if customer_id:
+        params.setdefault("customer", customer_id)
     if "customer" in params:
-        params.pop("customer_email", None)
+        # Stripe knows this customer's e-mail address, and there is none to create.
+        params.pop("customer_creation", None)
+    elif order.email:
+        params.setdefault("customer_email", order.email)
+    if order.asked_discount_minor:
+        params["discounts"] = [{"coupon": coupon_id(order)}]
+    check_combination(params)
     return params
 
 
@@ -86,8 +77,7 @@ def complete(
     metadata = {**order.metadata, ORDER_KEY: order.reference, SESSION_KEY: session_uuid}
     result["metadata"] = metadata
     result["client_reference_id"] = order.reference
-    nested = {"payment": "payment_intent_data", "subscription": "subscription_data", "setup": "setup_intent_data"}
-    key = nested[result["mode"]]
+    key = _NESTED_DATA[result["mode"]]
     result[key] = {**result.get(key, {}), "metadata": {**result.get(key, {}).get("metadata", {}), **metadata}}
     result["expires_at"] = int(expires_at.timestamp())
     result.update(urls)
@@ -100,6 +90,12 @@ def fingerprint(params: Mapping[str, Any], order: Order) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
+def coupon_id(order: Order) -> str:
+    """Return the id of the coupon that stands for an order's one-off discount: the same for the same discount."""
+    content = f"{order.pk}:{order.reference}:{order.currency}:{order.asked_discount_minor}:{order.asked_discount_name}"
+    return f"order-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
+
+
 def is_manual_capture(params: Mapping[str, Any]) -> bool:
     """Whether the request asks for an authorisation that we capture later."""
     if params.get("payment_intent_data", {}).get("capture_method") == "manual":
@@ -108,38 +104,16 @@ def is_manual_capture(params: Mapping[str, Any]) -> bool:
     return any(isinstance(option, Mapping) and option.get("capture_method") == "manual" for option in options)
 
 
-def check_modes(mode: str, ui_mode: str) -> None:
-    """Refuse modes that do not exist, naming what a renamed one is called now.
-
-    Raises:
-        ParameterError: naming the mode.
-    """
-    if mode not in MODES:
-        raise ParameterError(f"mode={mode!r} is not one of: {', '.join(MODES)}.")
-    if ui_mode in RENAMED_UI_MODES:
-        raise ParameterError(f"ui_mode={ui_mode!r} is called {RENAMED_UI_MODES[ui_mode]!r} since API 2026-03-25.")
-    if ui_mode not in UI_MODES:
-        raise ParameterError(f"ui_mode={ui_mode!r} is not one of: {', '.join(UI_MODES)}.")
+def is_adjustable(params: Mapping[str, Any]) -> bool:
+    """Whether the shopper could change what is bought, so that line items must be read before money is trusted."""
+    if params["mode"] == "subscription" or params.get("optional_items"):
+        return True
+    return any(line.get("adjustable_quantity", {}).get("enabled") for line in params.get("line_items", ()))
 
 
-def _check_option(option: Mapping[str, Any]) -> None:
-    for name in option:
-        if name in OWN_PARAMETERS:
-            raise ParameterError(f"The parameter {name!r} is set by django_checkout from the order and its settings.")
-    _check_nested_metadata(option)
-
-
-def _check_nested_metadata(value: Any) -> None:
-    """Hold metadata of the objects that Stripe makes beside the session to the same rules as the order's own."""
-    if isinstance(value, Mapping):
-        for name, nested in value.items():
-            if name == "metadata" and isinstance(nested, Mapping):
-                check_metadata(nested)
-            else:
-                _check_nested_metadata(nested)
-    elif isinstance(value, (list, tuple)):
-        for nested in value:
-            _check_nested_metadata(nested)
+def line_items(lines: Sequence[OrderLine], currency: str) -> list[dict[str, Any]]:
+    """Return the lines as Stripe takes them, with inline prices."""
+    return [_line_item(line, currency) for line in lines]
 
 
 def _line_item(line: OrderLine, currency: str) -> dict[str, Any]:
@@ -153,7 +127,12 @@ def _line_item(line: OrderLine, currency: str) -> dict[str, Any]:
     price: dict[str, Any] = {"currency": currency, "unit_amount": line.unit_amount_minor, "product_data": product}
     if line.tax_behavior:
         price["tax_behavior"] = line.tax_behavior
-    return {"price_data": price, "quantity": line.quantity}
+    if line.recurring_interval:
+        price["recurring"] = {"interval": line.recurring_interval, "interval_count": line.recurring_interval_count}
+    item: dict[str, Any] = {"price_data": price, "quantity": line.quantity}
+    if line.maximum_quantity is not None:
+        item["adjustable_quantity"] = {"enabled": True, "minimum": 1, "maximum": line.maximum_quantity}
+    return item
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

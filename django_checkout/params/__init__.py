@@ -1,0 +1,34 @@
+"""An order and the host's options made into the SDK's parameters, and the rules that Stripe holds them to.
+
+Nothing here calls Stripe. ``build`` gives all that identifies a request; ``complete`` adds what belongs to one attempt
+(ids, expiry, links), so that an unchanged request can be recognised and reused.
+"""
+
+from __future__ import annotations
+
+from django_checkout.params.build import (
+    build,
+    complete,
+    coupon_id,
+    fingerprint,
+    is_adjustable,
+    is_manual_capture,
+    line_items,
+)
+from django_checkout.params.options import option_params, shipping_option
+from django_checkout.params.rules import MODES, OWN_PARAMETERS, check_modes
+
+__all__ = [
+    "MODES",
+    "OWN_PARAMETERS",
+    "build",
+    "check_modes",
+    "complete",
+    "coupon_id",
+    "fingerprint",
+    "is_adjustable",
+    "is_manual_capture",
+    "line_items",
+    "option_params",
+    "shipping_option",
+]
