@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import requests
@@ -22,13 +21,13 @@ WORKERS = 4
 
 
 class Courier:
-    """A thread that takes what is due and a few more that post it."""
+    """A thread that takes what is due, and a few short-lived ones that post it; none keeps the process alive."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
         self._wake = threading.Event()
         self._stopped = threading.Event()
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="emulator-courier")
+        self._free = threading.BoundedSemaphore(WORKERS)
         self._thread = threading.Thread(target=self._run, name="emulator-courier", daemon=True)
 
     def start(self) -> None:
@@ -40,7 +39,8 @@ class Courier:
         self._stopped.set()
         self._wake.set()
         self._thread.join()
-        self._pool.shutdown()
+        for _ in range(WORKERS):
+            self._free.acquire()
 
     def wake(self) -> None:
         """Look at once whether something is due."""
@@ -50,11 +50,18 @@ class Courier:
         while not self._stopped.is_set():
             try:
                 for delivery in self._emulator.take_due():
-                    self._pool.submit(self._post, delivery)
+                    self._free.acquire()
+                    threading.Thread(target=self._carry, args=(delivery,), daemon=True).start()
             except Exception:
                 logger.exception("the emulator could not read its outbox")
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
+
+    def _carry(self, delivery: Delivery) -> None:
+        try:
+            self._post(delivery)
+        finally:
+            self._free.release()
 
     def _post(self, delivery: Delivery) -> None:
         status: int | None = None

@@ -125,7 +125,7 @@ def main(path: str) -> None:
             continue
         methods, route = line.split()
         for method in methods.split(","):
-            operation = document["paths"][route].get(method.lower())
+            operation = document["paths"].get(route, {}).get(method.lower())
             if operation is None:
                 continue
             print(f"{method} {route}")

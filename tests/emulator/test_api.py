@@ -258,3 +258,27 @@ def test_a_session_can_create_its_customer(
 
     assert isinstance(after.customer, stripe.Customer)
     assert after.customer.email == "kim@example.com"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"authorization": "Basic /w=="}, 401),
+        ({"authorization": "Bearer sk_test_x", "stripe_version": "newest"}, 400),
+        ({"authorization": "Bearer sk_test_x", "idempotency_key": "k" * 256}, 400),
+    ],
+)
+def test_malformed_headers_are_refused(emulator: Emulator, headers: dict[str, str], status: int) -> None:
+    assert ask(emulator, "POST", "/v1/customers", **headers).status == status
+
+
+def test_an_oversized_body_is_refused(emulator: Emulator) -> None:
+    request = Request(
+        method="POST",
+        base_url=BASE_URL,
+        path="/v1/customers",
+        headers={"authorization": "Bearer sk_test_x"},
+        body=b"name=" + b"x" * 1024 * 1024,
+    )
+
+    assert emulator.handle(request).status == 413
