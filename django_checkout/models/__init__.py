@@ -7,11 +7,13 @@ from django_checkout.models.events import ReadTicket, WebhookEvent
 from django_checkout.models.news import Announcement, AttentionItem, Discrepancy
 from django_checkout.models.orders import Order, OrderLine
 from django_checkout.models.payments import Dispute, Payment, Refund
+from django_checkout.models.payouts import BalanceTransaction, Payout, ReconciliationRun
 from django_checkout.models.sessions import CheckoutSession
 
 __all__ = [
     "Announcement",
     "AttentionItem",
+    "BalanceTransaction",
     "CheckoutSession",
     "Customer",
     "Discrepancy",
@@ -19,7 +21,9 @@ __all__ = [
     "Order",
     "OrderLine",
     "Payment",
+    "Payout",
     "ReadTicket",
+    "ReconciliationRun",
     "Refund",
     "Subscription",
     "WebhookEvent",

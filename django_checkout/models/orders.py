@@ -74,6 +74,8 @@ class Order(models.Model):
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
     paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
     canceled_at = models.DateTimeField(_("canceled at"), null=True, blank=True)
+    #: Since when nothing that the shopper typed may be kept: later facts bring none back.
+    erased_at = models.DateTimeField(_("erased at"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("order")
@@ -88,6 +90,7 @@ class Order(models.Model):
             models.Index(fields=["needs_attention", "-id"], name="checkout_order_attention"),
             models.Index(fields=["source_type", "source_id"], name="checkout_order_source"),
             models.Index(fields=["created_at"], name="checkout_order_created"),
+            models.Index(fields=["paid_at"], name="checkout_order_paid"),
             models.Index(fields=["email"], name="checkout_order_email"),
         ]
         constraints = [

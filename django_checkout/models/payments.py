@@ -81,7 +81,10 @@ class Refund(models.Model):
         verbose_name = _("refund")
         verbose_name_plural = _("refunds")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["status", "-id"], name="checkout_refund_status")]
+        indexes = [
+            models.Index(fields=["status", "-id"], name="checkout_refund_status"),
+            models.Index(fields=["created_at"], name="checkout_refund_created"),
+        ]
 
     def __str__(self) -> str:
         return self.stripe_id or str(self.uuid)
