@@ -52,6 +52,12 @@ def _refund(request: HttpRequest, rows: OrderRows, values: Values) -> str:
     return _("Asked Stripe to refund %(amount)s: %(status)s (%(refund)s).") % said
 
 
+def _finish(request: HttpRequest, rows: OrderRows, values: Values) -> str:
+    finished = [services.resume_refund(refund) for refund in rows.unanswered_refunds]
+    said = ", ".join(f"{refund} {display.label(refund.status)}" for refund in finished)
+    return _("Finished refunds that Stripe had not answered for: %(refunds)s.") % {"refunds": said}
+
+
 def _cancel(request: HttpRequest, rows: OrderRows, values: Values) -> str:
     services.cancel(rows.order)
     return _("Canceled the order.")
@@ -114,6 +120,14 @@ ORDER_OPERATIONS: tuple[Operation[OrderRows], ...] = (
         permission="refund",
         form=RefundForm,
         is_final=True,
+    ),
+    Operation(
+        name="finish",
+        label=gettext_lazy("Finish refund"),
+        hint=gettext_lazy("Looks for the refund that Stripe has not answered for, and asks again if it is not there."),
+        run=_finish,
+        is_offered=lambda rows: bool(rows.unanswered_refunds),
+        permission="refund",
     ),
     Operation(
         name="cancel",

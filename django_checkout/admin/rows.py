@@ -20,7 +20,7 @@ from django_checkout.models import (
     WebhookEvent,
 )
 from django_checkout.models.news import AnnouncementState
-from django_checkout.states import ACTIVE_REFUND_STATUSES, SessionStatus
+from django_checkout.states import ACTIVE_REFUND_STATUSES, RefundStatus, SessionStatus
 
 #: A subscription of many years has more events than anybody reads on one page; the newest are shown.
 MAXIMUM_EVENTS = 300
@@ -80,6 +80,11 @@ class OrderRows:
             return 0
         active = (row for row in self.refunds if row.payment_id == kept.pk and row.status in ACTIVE_REFUND_STATUSES)
         return max(kept.captured_minor - sum(row.amount_minor for row in active), 0)
+
+    @property
+    def unanswered_refunds(self) -> list[Refund]:
+        """The refunds that we asked for and that Stripe has not answered for."""
+        return [refund for refund in self.refunds if refund.is_ours and refund.status == RefundStatus.CREATING]
 
     @property
     def refunds_seen(self) -> str:

@@ -142,7 +142,9 @@ def test_an_expired_session_is_dated_by_the_news_of_it():
 
 def test_a_refused_session_says_why():
     order = OrderFactory()
-    SessionFactory(order=order, status="failed", stripe_id=None, error_code="amount_too_small", error_message="Too low.")
+    SessionFactory(
+        order=order, status="failed", stripe_id=None, error_code="amount_too_small", error_message="Too low."
+    )
     assert any("session · failed · amount_too_small · Too low." in line for line in told(order))
     assert any("session · created · hosted page · not yet at Stripe" in line for line in told(order))
 

@@ -1,0 +1,390 @@
+from __future__ import annotations
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.messages import get_messages
+from django.test import Client
+from django.urls import reverse
+
+from django_checkout import services, signals
+from django_checkout.admin.operations import describe_error
+from django_checkout.exceptions import CheckoutError, StripeRefusedError, StripeUnavailableError
+from django_checkout.models import Order, Refund, WebhookEvent
+from example_project.shop.html import parse
+from tests.admin.factories import AnnouncementFactory, AttentionFactory, EventFactory, OrderFactory, make_paid_order
+
+pytestmark = pytest.mark.django_db
+
+ORDER_OPERATIONS = ("sync", "tell", "expire", "accept", "capture", "refund", "finish", "cancel")
+
+
+def url(row, name=""):
+    if not name:
+        return reverse(f"admin:django_checkout_{row._meta.model_name}_change", args=[row.pk])
+    return reverse(f"admin:django_checkout_{row._meta.model_name}_operate", args=[row.pk, name])
+
+
+def do(client, row, name, **values):
+    """Post an operation as its form would, and return what was said."""
+    response = client.post(url(row, name), values)
+    assert (response.status_code, response["Location"]) == (303, url(row)), response
+    return [str(message) for message in get_messages(response.wsgi_request)][-1:]
+
+
+def refund_values(client, order, **values):
+    """The refund form's fields as the order page has them, with values typed in."""
+    page = parse(client.get(url(order)).content.decode())
+    form = next(form for form in page.find_all("form") if form.attributes["action"] == url(order, "refund"))
+    fields = {name: value for name, value in form.fields.items() if name != "csrfmiddlewaretoken"}
+    return {**fields, **values}
+
+
+def log_of(row):
+    return [(entry.user.username, entry.get_change_message()) for entry in LogEntry.objects.filter(object_id=row.pk)]
+
+
+def test_sync_brings_what_no_webhook_told(order, stripe_emulator, operator):
+    stripe_emulator.pay(services.start(order).stripe_id)
+    assert do(operator, order, "sync") == ["Synced with Stripe: the order is paid."]
+    order.refresh_from_db()
+    assert order.status == "paid"
+    assert log_of(order) == [("operator", "Synced with Stripe: the order is paid.")]
+
+
+def test_an_admin_action_is_in_the_timeline(order, stripe_emulator, operator):
+    services.start(order)
+    do(operator, order, "sync")
+    page = parse(operator.get(url(order)).content.decode())
+    lines = [line.text for line in page.find("ol", id="checkout-timeline").find_all("li")]
+    assert lines[-1].endswith("· admin · operator · Synced with Stripe: the order is unpaid.")
+
+
+def test_expire_ends_the_open_session(order, stripe_emulator, operator):
+    session = services.start(order)
+    assert do(operator, order, "expire") == [f"Expired the session {session.stripe_id}."]
+    session.refresh_from_db()
+    assert session.status == "expired"
+
+
+def test_expire_says_so_when_the_customer_was_faster(order, stripe_emulator, operator):
+    stripe_emulator.pay(services.start(order).stripe_id)
+    assert do(operator, order, "expire") == [
+        "The session had just been completed by the customer, so it was not expired."
+    ]
+
+
+def test_expire_without_an_open_session_says_so(order, operator):
+    assert do(operator, order, "expire") == ["Expire open session failed: This order has no open session."]
+
+
+def test_cancel_closes_the_order(order, stripe_emulator, operator):
+    services.start(order)
+    assert do(operator, order, "cancel") == ["Canceled the order."]
+    order.refresh_from_db()
+    assert order.status == "canceled"
+
+
+def test_cancel_of_a_paid_order_is_refused_and_logged(paid_order, operator):
+    said = do(operator, paid_order, "cancel")
+    assert said == ["Cancel order failed: The order has been paid; refund it instead."]
+    assert log_of(paid_order) == [("operator", said[0])]
+
+
+@pytest.fixture
+def authorized_order(order, stripe_emulator, deliver_events, settings):
+    settings.CHECKOUT_CAPTURE_METHOD = "manual"
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+    order.refresh_from_db()
+    assert order.status == "authorized"
+    return order
+
+
+@pytest.mark.parametrize(("typed", "paid_minor"), [("20.00", 2000), ("12.5", 1250)])
+def test_capture_takes_all_or_part(typed, paid_minor, authorized_order, operator):
+    assert do(operator, authorized_order, "capture", amount=typed)[0].startswith("Captured €")
+    authorized_order.refresh_from_db()
+    assert (authorized_order.status, authorized_order.paid_minor) == ("paid", paid_minor)
+
+
+def test_capture_of_more_than_authorized_is_not_sent(authorized_order, operator, no_stripe):
+    response = operator.post(url(authorized_order, "capture"), {"amount": "20.01"})
+    assert response.status_code == 200
+    assert "at most €20.00" in response.content.decode()
+
+
+def test_refund_gives_back_what_was_typed(paid_order, merchant):
+    values = refund_values(merchant, paid_order, amount="5.25", reason="duplicate")
+    said = do(merchant, paid_order, "refund", **values)
+    refund = Refund.objects.get()
+    assert said == [f"Refunded €5.25 ({refund.stripe_id})."]
+    assert (refund.amount_minor, refund.reason, refund.asked_by) == (525, "duplicate", merchant.user)
+    paid_order.refresh_from_db()
+    assert (paid_order.status, paid_order.refunded_minor) == ("partially_refunded", 525)
+
+
+def test_the_refund_form_offers_all_that_is_left(paid_order, merchant):
+    assert refund_values(merchant, paid_order)["amount"] == "20.00"
+    do(merchant, paid_order, "refund", **refund_values(merchant, paid_order, amount="5"))
+    assert refund_values(merchant, paid_order)["amount"] == "15.00"
+
+
+def test_a_refund_form_sent_twice_refunds_once(paid_order, merchant):
+    values = refund_values(merchant, paid_order, amount="5")
+    do(merchant, paid_order, "refund", **values)
+    response = merchant.post(url(paid_order, "refund"), values)
+    assert response.status_code == 200
+    assert "have changed since the page was shown" in response.content.decode()
+    assert Refund.objects.count() == 1
+
+
+def test_a_refused_form_can_be_sent_again_knowingly(paid_order, merchant):
+    values = refund_values(merchant, paid_order, amount="5")
+    do(merchant, paid_order, "refund", **values)
+    page = parse(merchant.post(url(paid_order, "refund"), values).content.decode())
+    form = next(form for form in page.find_all("form") if form.attributes.get("action") == url(paid_order, "refund"))
+    do(merchant, paid_order, "refund", **{**form.fields, "amount": "4"})
+    assert [refund.amount_minor for refund in Refund.objects.order_by("pk")] == [500, 400]
+
+
+@pytest.mark.parametrize("typed", ["0", "-1", "20.01", "1.234", "NaN", "1e3", "five", ""])
+def test_an_impossible_amount_is_not_sent(typed, paid_order, merchant, no_stripe):
+    response = merchant.post(url(paid_order, "refund"), refund_values(merchant, paid_order, amount=typed))
+    assert response.status_code == 200
+    assert "errorlist" in response.content.decode()
+    assert not Refund.objects.exists()
+
+
+def test_an_unknown_reason_is_not_sent(paid_order, merchant, no_stripe):
+    response = merchant.post(url(paid_order, "refund"), refund_values(merchant, paid_order, reason="bored"))
+    assert response.status_code == 200
+    assert not Refund.objects.exists()
+
+
+def test_a_refund_that_stripe_refuses_says_why(paid_order, merchant, stripe_emulator):
+    stripe_emulator.refund(paid_order.kept_payment.stripe_id)
+    said = do(merchant, paid_order, "refund", **refund_values(merchant, paid_order, amount="5"))
+    assert said[0].startswith("Refund failed: Stripe answered 400 charge_already_refunded (request_id=req_")
+    assert Refund.objects.get().status == "refused"
+
+
+def test_a_refund_whose_answer_was_lost_is_finished_and_not_repeated(paid_order, merchant, stripe_emulator):
+    # The SDK tries twice: the first does not arrive, the answer of the second does not.
+    stripe_emulator.chaos.drop(when="before", match="POST /v1/refunds")
+    stripe_emulator.chaos.drop(when="after", match="POST /v1/refunds")
+    said = do(merchant, paid_order, "refund", **refund_values(merchant, paid_order))
+    assert said == ["Refund failed: Stripe did not answer."]
+    stripe_emulator.chaos.reset()
+    assert do(merchant, paid_order, "finish")[0].endswith(" succeeded.")
+    assert len(stripe_emulator.latest("refund", 10)) == 1
+    paid_order.refresh_from_db()
+    assert paid_order.status == "refunded"
+
+
+def test_accept_resolves_with_a_note_and_tells_the_shop(order, stripe_emulator, deliver_events, operator, heard):
+    stripe_emulator.pay(services.start(order).stripe_id)
+    Order.objects.filter(pk=order.pk).update(revision=2)
+    deliver_events()
+    assert "order_paid" not in heard
+    assert do(operator, order, "accept", note="Agreed by phone.") == ["Accepted: Agreed by phone."]
+    item = order.attention.get()
+    assert (item.resolved_by, item.note) == (operator.user, "Agreed by phone.")
+    assert heard[-1] == "order_paid"
+
+
+def test_accept_needs_a_note(operator):
+    order = make_paid_order()
+    response = operator.post(url(order, "accept"), {"note": ""})
+    assert response.status_code == 200
+    assert order.attention.get().resolved_at is None
+
+
+def test_what_is_owed_is_told_again(order, stripe_emulator, deliver_events, operator):
+    def fail(sender, **kwargs):
+        raise ValueError
+
+    signals.order_paid.connect(fail, sender=Order)
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+    assert do(operator, order, "tell") == ["Told the shop 0 of 1 owed announcements."]
+    signals.order_paid.disconnect(fail, sender=Order)
+    assert do(operator, order, "tell") == ["Told the shop 1 of 1 owed announcements."]
+
+
+def test_stripe_down_is_said_and_changes_nothing(order, stripe_emulator, operator, settings):
+    services.start(order)
+    settings.STRIPE_API_BASE = "http://127.0.0.1:9"
+    said = do(operator, order, "sync")
+    assert said == ["Sync with Stripe failed: Stripe did not answer."]
+    assert log_of(order) == [("operator", said[0])]
+
+
+def test_a_missing_key_is_said(order, stripe_emulator, operator, settings):
+    services.start(order)
+    settings.STRIPE_SECRET_KEY = ""
+    assert "STRIPE_SECRET_KEY" in do(operator, order, "sync")[0]
+
+
+@pytest.mark.parametrize("name", ORDER_OPERATIONS)
+def test_who_may_only_look_is_refused(name, viewer, no_stripe):
+    order = make_paid_order()
+    for response in (viewer.post(url(order, name)), viewer.get(url(order, name))):
+        assert response.status_code == 403
+    assert not LogEntry.objects.exists()
+
+
+def test_an_operator_may_not_refund(operator, no_stripe):
+    assert operator.post(url(make_paid_order(), "refund"), {"amount": "1"}).status_code == 403
+
+
+def test_to_operate_is_not_to_see(no_stripe):
+    from tests.admin.conftest import staff_client
+
+    blind = staff_client("blind", "operate_order", "refund_order")
+    assert blind.post(url(make_paid_order(), "sync")).status_code == 403
+
+
+def test_shoppers_are_sent_to_the_login(no_stripe):
+    response = Client().post(url(make_paid_order(), "sync"))
+    assert response.status_code == 302
+    assert "login" in response["Location"]
+
+
+def test_a_post_from_elsewhere_is_refused(merchant, no_stripe):
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(merchant.user)
+    assert strict.post(url(make_paid_order(), "sync")).status_code == 403
+
+
+def test_the_forms_on_the_page_carry_their_csrf_token(merchant):
+    page = parse(merchant.get(url(make_paid_order())).content.decode())
+    forms = [form for form in page.find_all("form") if "/operate/" in form.attributes["action"]]
+    assert forms
+    for form in forms:
+        assert form.attributes["method"] == "post"
+        assert form.fields["csrfmiddlewaretoken"]
+
+
+def test_a_link_does_nothing(merchant, no_stripe):
+    assert merchant.get(url(make_paid_order(), "sync")).status_code == 405
+
+
+def test_an_operation_has_a_form_page_of_its_own(merchant, no_stripe):
+    response = merchant.get(url(make_paid_order(), "refund"))
+    assert response.status_code == 200
+    page = response.content.decode()
+    assert 'value="15.00"' in page
+    assert "<style" not in page
+
+
+def test_a_form_page_with_nothing_to_do_leads_back(merchant, no_stripe):
+    order = OrderFactory()
+    response = merchant.get(url(order, "refund"))
+    assert (response.status_code, response["Location"]) == (303, url(order))
+
+
+def test_unknown_operations_and_rows_are_not_found(merchant, no_stripe):
+    order = make_paid_order()
+    assert merchant.post(url(order, "explode")).status_code == 404
+    order.pk = 987654
+    assert merchant.post(url(order, "sync")).status_code == 404
+
+
+def test_the_list_syncs_several_and_names_those_that_failed(stripe_emulator, order, operator):
+    stripe_emulator.pay(services.start(order).stripe_id)
+    broken = make_paid_order(reference="BROKEN")
+    response = operator.post(
+        reverse("admin:django_checkout_order_changelist"),
+        {"action": "sync_with_stripe", "_selected_action": [order.pk, broken.pk]},
+    )
+    assert response.status_code == 303
+    said = [str(message) for message in get_messages(response.wsgi_request)]
+    assert said[0].startswith("BROKEN: Sync with Stripe failed: Stripe answered 404")
+    assert said[1] == "Synced 1 order with Stripe."
+    order.refresh_from_db()
+    assert order.status == "paid"
+    assert log_of(order)
+    assert log_of(broken)
+
+
+def test_the_list_syncs_no_more_than_a_browser_waits_for(operator, monkeypatch, no_stripe):
+    monkeypatch.setattr("django_checkout.admin.orders.MAXIMUM_SYNCS", 2)
+    orders = OrderFactory.create_batch(3)
+    response = operator.post(
+        reverse("admin:django_checkout_order_changelist"),
+        {"action": "sync_with_stripe", "_selected_action": [order.pk for order in orders]},
+    )
+    said = [str(message) for message in get_messages(response.wsgi_request)]
+    assert said == [
+        "Synced 2 orders with Stripe.",
+        "Only the first 2 were synced; checkout_reconcile reads any number.",
+    ]
+
+
+def test_the_list_offers_no_sync_to_those_who_may_only_look(viewer, no_stripe):
+    order = OrderFactory()
+    page = viewer.get(reverse("admin:django_checkout_order_changelist")).content.decode()
+    assert "sync_with_stripe" not in page
+    viewer.post(
+        reverse("admin:django_checkout_order_changelist"),
+        {"action": "sync_with_stripe", "_selected_action": [order.pk]},
+    )
+    assert not LogEntry.objects.exists()
+
+
+def test_a_session_can_be_synced_and_expired(order, stripe_emulator, operator):
+    session = services.start(order)
+    assert do(operator, session, "sync") == ["Synced with Stripe: the session is open."]
+    assert do(operator, session, "expire") == ["The session is expired."]
+    assert len(log_of(session)) == 2
+
+
+def test_an_event_can_be_processed_again(paid_order, operator):
+    event = WebhookEvent.objects.get(type="checkout.session.completed")
+    assert do(operator, event, "replay") == ["Processed checkout.session.completed again: processed."]
+    assert log_of(event)
+    event.refresh_from_db()
+    assert event.attempts == 2
+
+
+def test_an_event_that_is_none_of_ours_stays_ignored(operator):
+    event = EventFactory(type="customer.created", state="ignored")
+    assert do(operator, event, "replay") == ["Processed customer.created again: ignored unhandled_type."]
+
+
+def test_an_event_that_fails_again_is_said_and_kept(operator):
+    event = EventFactory(state="failed", payload={"data": {"object": {"id": "cs_test_1", "status": "on_the_moon"}}})
+    said = do(operator, event, "replay")
+    assert said[0].startswith("Process again failed:")
+    event.refresh_from_db()
+    assert event.state == "failed"
+
+
+def test_whatever_a_handler_of_the_hosts_raises_is_said_by_its_name_only(operator, monkeypatch):
+    def explode(row):
+        raise LookupError("kim@example.com")
+
+    monkeypatch.setattr("django_checkout.inbox.replay", explode)
+    said = do(operator, EventFactory(), "replay")
+    assert said == ["Process again failed: a handler raised LookupError; the event is kept as failed."]
+
+
+def test_who_may_only_look_processes_nothing_again(viewer):
+    event = EventFactory()
+    assert viewer.post(url(event, "replay")).status_code == 403
+    assert "Process again" not in viewer.get(url(event)).content.decode()
+
+
+def test_errors_of_stripe_name_its_request_once():
+    assert describe_error(StripeUnavailableError("No answer.", request_id="req_1")) == "No answer. (req_1)"
+    assert describe_error(StripeRefusedError("400 (request_id=req_1)", request_id="req_1")) == "400 (request_id=req_1)"
+    assert describe_error(CheckoutError("Refused.")) == "Refused."
+
+
+def test_an_open_reason_and_something_owed_offer_their_buttons(operator):
+    order = OrderFactory()
+    AttentionFactory(order=order)
+    AnnouncementFactory(order=order, state="owed")
+    page = operator.get(url(order)).content.decode()
+    assert url(order, "accept") in page
+    assert url(order, "tell") in page

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from django_checkout.models import Order
+from example_project.shop.html import parse
+from tests.admin.factories import (
+    AnnouncementFactory,
+    AttentionFactory,
+    EventFactory,
+    OrderFactory,
+    PaymentFactory,
+    RefundFactory,
+    SessionFactory,
+    make_paid_order,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def url(order):
+    return reverse("admin:django_checkout_order_change", args=[order.pk])
+
+
+def page_of(client, order):
+    response = client.get(url(order))
+    assert response.status_code == 200
+    return parse(response.content.decode())
+
+
+def sums(page):
+    table = page.find_class("checkout-sums")
+    return [(row.find("th").text, row.find("td").text) for row in table.find_all("tr")]
+
+
+def operations(page):
+    return {form.attributes["action"].rstrip("/").rpartition("/")[2] for form in page.find_all("form")} & {
+        "sync",
+        "tell",
+        "expire",
+        "accept",
+        "capture",
+        "refund",
+        "cancel",
+    }
+
+
+def test_the_timeline_is_a_list_of_plain_lines(viewer, paid_order, no_stripe):
+    timeline = page_of(viewer, paid_order).find("ol", id="checkout-timeline")
+    lines = [item.text for item in timeline.find_all("li")]
+    assert "· order · placed · €20.00" in lines[0]
+    assert any("· webhook · checkout.session.completed · processed" in line for line in lines)
+    assert any(line.endswith("· signal · order_paid · told") for line in lines)
+
+
+def test_a_page_costs_the_same_however_much_happened(viewer, no_stripe, django_assert_max_num_queries):
+    short, long = make_paid_order(), make_paid_order()
+    payment = long.payments.get()
+    for _ in range(10):
+        EventFactory(payment_intent_id=payment.stripe_id)
+        RefundFactory(payment=payment)
+        AttentionFactory(order=long)
+        AnnouncementFactory(order=long)
+        SessionFactory(order=long, status="expired")
+    viewer.get(url(short))
+    counts = []
+    for order in (short, long):
+        with django_assert_max_num_queries(20) as captured:
+            viewer.get(url(order))
+        counts.append(len(captured.captured_queries))
+    assert counts[0] == counts[1]
+
+
+def test_amounts_add_up(viewer):
+    order = make_paid_order(discount_minor=300, shipping_minor=200, tax_minor=100)
+    Order.objects.update(total_minor=2000)
+    assert sums(page_of(viewer, order)) == [
+        ("Subtotal", "€20.00"),
+        ("Discount", "-€3.00"),
+        ("Shipping", "€2.00"),
+        ("Tax", "€1.00"),
+        ("Total", "€20.00"),
+        ("Paid", "€20.00"),
+        ("Refunded", "-€5.00"),
+        ("Kept", "€15.00"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("total_minor", "label"), [(2000, "Tax, included above"), (2100, "Tax"), (2050, "Tax, partly included above")]
+)
+def test_tax_says_whether_it_is_included(total_minor, label, viewer):
+    order = OrderFactory(subtotal_minor=2000, tax_minor=100, total_minor=total_minor)
+    assert (label, "€1.00") in sums(page_of(viewer, order))
+
+
+def test_the_amount_that_the_customer_saw_is_told_apart(viewer):
+    order = make_paid_order()
+    order.sessions.update(presentment_currency="usd", presentment_amount_minor=2345)
+    assert "The customer saw and paid $23.45" in page_of(viewer, order).text
+
+
+def test_the_same_currency_is_no_conversion(viewer):
+    order = make_paid_order()
+    order.sessions.update(presentment_currency="eur", presentment_amount_minor=2000)
+    assert "customer saw" not in page_of(viewer, order).text
+
+
+def test_badges_and_reasons_stand_at_the_top(viewer):
+    order = make_paid_order(disputed=True, needs_attention=True)
+    AnnouncementFactory(order=order, signal="order_refunded", state="owed")
+    AttentionFactory(order=order, code="something_new", detail="look")
+    page = page_of(viewer, order)
+    badges = page.find_class("checkout-badges").text
+    for word in ("partially refunded", "disputed", "needs attention", "shop not told yet", "test"):
+        assert word in badges
+    reasons = page.find_class("checkout-attention").text
+    assert "Disputed : The customer objects" in reasons
+    assert "Something new (look)" in reasons
+
+
+def test_an_order_without_trouble_shows_none(viewer):
+    assert page_of(viewer, OrderFactory()).find_class("checkout-attention") is None
+
+
+def test_the_customer_is_shown_as_typed(viewer):
+    address = {"line1": "1 Kiln Lane", "postal_code": "10001", "city": "Clayton", "country": "US"}
+    details = {"name": "Kim <b>Vale</b>", "phone": "+1 555", "billing_address": address}
+    details["shipping"] = {"name": "Front desk", "address": address}
+    facts = page_of(viewer, OrderFactory(customer_details=details, email="kim@example.com")).find_class(
+        "checkout-facts"
+    )
+    for said in ("Kim <b>Vale</b>", "+1 555", "Front desk 1 Kiln Lane 10001 Clayton US", "kim@example.com", "guest"):
+        assert said in facts.text
+
+
+def test_a_surplus_payment_is_marked(viewer):
+    order = make_paid_order()
+    PaymentFactory(order=order)
+    assert page_of(viewer, order).text.count("surplus") == 1
+
+
+def test_rows_link_to_stripe_and_to_each_other(viewer):
+    order = make_paid_order()
+    payment = order.payments.get()
+    links = {link.attributes["href"]: link.attributes for link in page_of(viewer, order).find_all("a", target="_blank")}
+    assert f"https://dashboard.stripe.com/test/payments/{payment.stripe_id}" in links
+    assert "https://dashboard.stripe.com/test/logs/req_pay" in links
+    assert all(attributes["rel"] == "noopener noreferrer" for attributes in links.values())
+    inner = {link.attributes["href"] for link in page_of(viewer, order).find_all("a") if "href" in link.attributes}
+    for row in (
+        payment,
+        order.sessions.get(),
+        payment.refunds.get(),
+        payment.disputes.get(),
+        order.announcements.get(),
+    ):
+        assert reverse(f"admin:django_checkout_{row._meta.model_name}_change", args=[row.pk]) in inner
+
+
+def test_live_orders_link_to_the_live_dashboard(viewer):
+    order = make_paid_order(livemode=True)
+    order.payments.update(livemode=True)
+    page = viewer.get(url(order)).content.decode()
+    assert "https://dashboard.stripe.com/payments/" in page
+    assert "dashboard.stripe.com/test/" not in page
+
+
+def test_the_hosts_own_row_is_named_where_the_admin_does_not_show_it(viewer, order):
+    page = viewer.get(url(order)).content.decode()
+    assert order.reference in page
+    assert "/admin/host/" not in page
+
+
+def test_the_hosts_own_row_is_linked_where_the_admin_shows_it(viewer):
+    order = OrderFactory(source=viewer.user)
+    assert f'href="/admin/auth/user/{viewer.user.pk}/change/"' in viewer.get(url(order)).content.decode()
+
+
+def test_who_may_only_look_sees_no_button(viewer):
+    order = make_paid_order()
+    SessionFactory(order=order, live_for=order)
+    assert operations(page_of(viewer, order)) == set()
+
+
+def test_an_operator_sees_no_refund(operator):
+    assert operations(page_of(operator, make_paid_order())) == {"sync", "accept"}
+
+
+def test_a_merchant_sees_what_fits_a_paid_order(merchant):
+    order = make_paid_order()
+    AnnouncementFactory(order=order, state="owed")
+    assert operations(page_of(merchant, order)) == {"sync", "accept", "refund", "tell"}
+
+
+def test_a_merchant_sees_what_fits_an_open_order(merchant):
+    order = OrderFactory()
+    SessionFactory(order=order, live_for=order)
+    assert operations(page_of(merchant, order)) == {"sync", "expire", "cancel"}
+
+
+def test_a_merchant_sees_what_fits_an_authorized_order(merchant):
+    order = OrderFactory(status="authorized")
+    payment = PaymentFactory(order=order, captured_minor=0, intent_status="open")
+    SessionFactory(order=order, payment=payment, status="complete", is_manual_capture=True, amount_total_minor=2000)
+    page = page_of(merchant, order)
+    assert operations(page) == {"sync", "capture", "cancel"}
+    assert ("Authorized, not captured", "€20.00") in sums(page)
+
+
+def test_a_merchant_sees_nothing_to_do_on_a_refunded_order(merchant):
+    order = make_paid_order()
+    RefundFactory(payment=order.payments.get(), amount_minor=1500)
+    order.attention.update(resolved_at=timezone.now())
+    assert operations(page_of(merchant, order)) == {"sync"}
+
+
+def test_the_payment_link_is_for_operators_while_the_order_is_unpaid(operator, viewer, order):
+    field = page_of(operator, order).find("input", id="checkout-pay-url")
+    assert field.attributes["value"].startswith("http://testserver/checkout/pay/")
+    assert page_of(viewer, order).find("input", id="checkout-pay-url") is None
+    assert page_of(operator, make_paid_order()).find("input", id="checkout-pay-url") is None
+
+
+def test_without_a_base_url_the_payment_link_takes_the_request_s(operator, order, settings):
+    settings.CHECKOUT_BASE_URL = ""
+    page = parse(operator.get(url(order), headers={"host": "localhost"}).content.decode())
+    assert page.find("input", id="checkout-pay-url").attributes["value"].startswith("http://localhost/checkout/pay/")
+
+
+def test_many_events_are_said_to_be_cut_off(viewer, monkeypatch):
+    monkeypatch.setattr("django_checkout.admin.rows.MAXIMUM_EVENTS", 1)
+    monkeypatch.setattr("django_checkout.admin.page.MAXIMUM_EVENTS", 1)
+    assert "Only the newest events are shown" in page_of(viewer, make_paid_order()).text
+
+
+def test_the_page_speaks_the_language_of_the_reader(viewer):
+    page = parse(viewer.get(url(make_paid_order()), headers={"accept-language": "de"}).content.decode())
+    assert "20,00" in page.find_class("checkout-sums").text
+
+
+def test_tables_have_headings_and_row_headers(viewer):
+    page = page_of(viewer, make_paid_order())
+    for table in page.find_all("table"):
+        assert table.find("caption") is not None
+        assert table.find("th", scope="row") is not None
