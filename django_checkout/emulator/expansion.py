@@ -76,9 +76,9 @@ def _expand(world: World, shown: Any, source: Any, steps: list[str], path: str) 
     if step not in allowed:
         raise _cannot(path)
     whole = _lookup(world, shown, source, step)
-    if isinstance(shown.get(step), str) or step not in shown:
+    if isinstance(shown.get(step), str) or (step not in shown and whole is not None):
         shown[step] = _shown(whole)
-    _expand(world, shown[step], whole, rest, path)
+    _expand(world, shown.get(step), whole, rest, path)
 
 
 def _lookup(world: World, shown: Doc, source: Doc, step: str) -> Any:

@@ -490,3 +490,9 @@ def test_events_are_found_by_their_second(emulator: Emulator, client: stripe.Str
 
     assert event.id in [one.id for one in found.data]
     assert client.v1.events.retrieve(event.id).type == event.type
+
+
+def test_what_is_absent_stays_absent_when_it_is_expanded(client: stripe.StripeClient, paid: Paid) -> None:
+    refund = client.v1.refunds.create({"payment_intent": paid(), "expand": ["failure_balance_transaction"]})
+
+    assert "failure_balance_transaction" not in refund
