@@ -275,6 +275,7 @@ def test_settings_lead_to_ids(settings, values, expected):
 @pytest.mark.parametrize(("values", "expected"), cases(DEPLOYED))
 def test_deployed_settings_lead_to_ids(settings, monkeypatch, values, expected):
     monkeypatch.setattr(Settings, "databases", {})
+    monkeypatch.setattr(checks, "find_framework", lambda: checks)
     before = ids(run())
     apply(settings, LIVE | values)
 
