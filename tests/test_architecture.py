@@ -24,7 +24,7 @@ LAYERS = (
     ("testing",),
     ("webhooks",),
     ("tasks",),
-    ("reconcile", "sweep"),
+    ("doctor", "endpoints", "erasure", "figures", "reconcile", "retention", "sweep"),
     ("handlers",),
     ("services", "inbox"),
     ("ledger",),
@@ -32,7 +32,7 @@ LAYERS = (
     ("models",),
     ("states",),
     ("money", "values"),
-    ("exceptions", "conf", "signals"),
+    ("exceptions", "conf", "signals", "telemetry"),
     ("__init__",),
 )
 #: Beside the house rather than in it: what may be imported, and by whom.

@@ -1,0 +1,165 @@
+"""The merchant's figures: periods, funnel, what waits, at a fixed number of queries."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from django_checkout import figures, services
+from django_checkout.figures import Funnel, Total
+from django_checkout.models import (
+    BalanceTransaction,
+    CheckoutSession,
+    Discrepancy,
+    Dispute,
+    Order,
+    Payment,
+    Payout,
+    Refund,
+    WebhookEvent,
+)
+from tests.factories import HostOrderFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.core]
+
+QUERIES = 12
+
+
+def _days_ago(model, days, **values):
+    model.objects.update(**{name: timezone.now() - timedelta(days=days) for name in values})
+
+
+@pytest.fixture
+def payout(paid_order):
+    """A payout that holds the charge of the order, its fee, and something of another integration."""
+    payout = Payout.objects.create(
+        stripe_id="po_1",
+        livemode=False,
+        currency="eur",
+        amount_minor=2440,
+        lines_net_minor=2440,
+        status="paid",
+        arrival_date="2026-11-20",
+        created_at=timezone.now(),
+    )
+    values = {"payout": payout, "currency": "eur", "status": "available", "created_at": timezone.now()}
+    values["available_on"] = datetime(2026, 11, 19, tzinfo=UTC)
+    payment = Payment.objects.get()
+    for number, (kind, amount, fee, whose) in enumerate(
+        [("charge", 2000, 55, payment), ("refund", -300, 0, payment), ("charge", 800, 5, None)]
+    ):
+        BalanceTransaction.objects.create(
+            stripe_id=f"txn_{number}",
+            source_id=f"{kind}_{number}",
+            type=kind,
+            amount_minor=amount,
+            fee_minor=fee,
+            net_minor=amount - fee,
+            payment=whose,
+            **values,
+        )
+    return payout
+
+
+def test_a_sale_counts_in_every_period_and_on_its_day(paid_order):
+    dashboard = figures.dashboard()
+
+    total = (Total(currency="eur", amount_minor=2000, count=1),)
+    assert [period.revenue for period in dashboard.periods] == [total] * 3
+    assert (dashboard.days[-1].revenue, dashboard.days[-2].revenue, len(dashboard.days)) == (total, (), 30)
+    assert dashboard.periods[0].funnel == Funnel(opened=1, completed=1, paid=1)
+    assert dashboard.currencies == ("eur",)
+
+
+@pytest.mark.parametrize(("days", "periods"), [(0, 3), (6, 2), (29, 1), (30, 0)])
+def test_a_sale_leaves_the_periods_as_days_go_by(paid_order, days, periods):
+    _days_ago(Order, days, paid_at=True)
+    _days_ago(CheckoutSession, days, created_at=True)
+
+    dashboard = figures.dashboard()
+
+    assert sum(bool(period.revenue) for period in dashboard.periods) == periods
+    assert sum(period.funnel.opened for period in dashboard.periods) == periods
+
+
+def test_sales_of_the_other_mode_do_not_count(paid_order, settings):
+    settings.STRIPE_SECRET_KEY = "sk_live_1"
+
+    dashboard = figures.dashboard()
+
+    assert (dashboard.periods[2].revenue, dashboard.periods[2].funnel.opened) == ((), 0)
+
+
+def test_the_funnel_tells_what_became_of_sessions(stripe_emulator, deliver_events):
+    orders = [services.place(host_order) for host_order in HostOrderFactory.create_batch(4)]
+    left, expired, debit, paid = [services.start(order) for order in orders]
+    services.expire(expired)
+    stripe_emulator.pay(debit.stripe_id, iban="AT861904300235473202")
+    stripe_emulator.settle(debit.stripe_id, succeed=False)
+    stripe_emulator.pay(paid.stripe_id)
+    deliver_events()
+
+    assert figures.dashboard().periods[0].funnel == Funnel(opened=4, completed=2, paid=1, expired=1, failed=1)
+    assert left.status == "open"
+
+
+def test_what_waits_for_a_person_is_counted(paid_order):
+    payment = Payment.objects.get()
+    now = timezone.now()
+    for number, (status, days) in enumerate([("needs_response", 2), ("needs_response", 9), ("won", 1)]):
+        Dispute.objects.create(
+            stripe_id=f"du_{number}",
+            payment=payment,
+            amount_minor=100,
+            currency="eur",
+            status=status,
+            due_by=now + timedelta(days=days),
+        )
+    Refund.objects.create(payment=payment, amount_minor=300, currency="eur", status="succeeded")
+    Discrepancy.objects.create(kind="refund_differs", subject="re_1")
+    Discrepancy.objects.create(kind="refund_differs", subject="re_2", state="ignored")
+
+    dashboard = figures.dashboard()
+
+    assert (dashboard.disputes.open, dashboard.disputes.due, dashboard.disputes.pressing) == (2, 2, 1)
+    assert dashboard.disputes.next_due_at == now + timedelta(days=2)
+    assert dashboard.discrepancies == {"refund_differs": 1}
+    assert dashboard.periods[0].refunds == (Total(currency="eur", amount_minor=300, count=1),)
+    assert (dashboard.webhooks.ok, dashboard.webhooks.received_today) == (True, WebhookEvent.objects.count())
+
+
+def test_the_dashboard_takes_as_many_queries_for_many_orders_as_for_none(
+    stripe_emulator, deliver_events, django_assert_num_queries
+):
+    with django_assert_num_queries(QUERIES):
+        empty = figures.dashboard()
+    for host_order in HostOrderFactory.create_batch(3):
+        stripe_emulator.pay(services.start(services.place(host_order)).stripe_id)
+    deliver_events()
+
+    with django_assert_num_queries(QUERIES):
+        busy = figures.dashboard()
+
+    assert (empty.periods[0].revenue, busy.periods[0].revenue[0].count) == ((), 3)
+
+
+def test_an_order_has_its_fee_and_net(paid_order, payout, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        (balance,) = figures.balance_of(paid_order)
+
+    assert (balance.gross_minor, balance.fee_minor, balance.net_minor) == (1700, 55, 1645)
+    assert (balance.paid_out_minor, balance.lines) == (1645, 2)
+
+
+def test_a_payout_adds_up_by_type_and_as_csv(paid_order, payout, django_assert_num_queries):
+    totals = figures.payout_totals(payout)
+    with django_assert_num_queries(1):
+        rows = list(figures.payout_rows(Payout.objects.all()))
+
+    assert {kind: balance.net_minor for kind, balance in totals.items()} == {"charge": 2740, "refund": -300}
+    assert [len(row) for row in rows] == [len(figures.PAYOUT_COLUMNS)] * 3
+    assert [row[5] for row in rows] == [paid_order.reference, paid_order.reference, ""]
+    assert payout.difference_minor == 0
+    assert Payout(amount_minor=1).difference_minor is None
