@@ -6,7 +6,7 @@ A field that is absent or null is not said (None). A field without which nothing
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,10 +14,13 @@ from django_checkout.exceptions import IncompleteFactError
 from django_checkout.values import (
     DisputeFact,
     FraudWarningFact,
+    InvoiceFact,
+    LineFact,
     Ownership,
     PaymentFact,
     RefundFact,
     SessionFact,
+    SubscriptionFact,
 )
 
 Json = Mapping[str, Any]
@@ -69,7 +72,8 @@ def read_session(stripe_object: Json, *, event_type: str = "") -> SessionFact:
         recovered_from=_id(stripe_object, "recovered_from"),
         recovery_url=_text(recovery, "url"),
         url=_text(stripe_object, "url"),
-        has_async_failed=action == "async_payment_failed",
+        has_async_failed=action == "async_payment_failed" or _has_failed(stripe_object, status, payment_status),
+        lines=_lines(stripe_object),
         customer_details=_customer_details(stripe_object),
     )
 
@@ -173,6 +177,50 @@ def read_fraud_warning(stripe_object: Json) -> FraudWarningFact:
     )
 
 
+def read_subscription(stripe_object: Json, *, ticket: int) -> SubscriptionFact:
+    """Read a Subscription: https://docs.stripe.com/api/subscriptions/object."""
+    status = _text(stripe_object, "status")
+    if not status:
+        raise IncompleteFactError("The Subscription has no status.")
+    items = _mapping(stripe_object, "items").get("data") or ()
+    # Since 2025-03-31 each item has its own period.
+    ends = [end for item in items if isinstance(item, Mapping) and (end := _instant(item, "current_period_end"))]
+    return SubscriptionFact(
+        stripe_id=_required(stripe_object, "id"),
+        ownership=read_ownership(stripe_object),
+        customer_id=_id(stripe_object, "customer") or "",
+        status=status,
+        is_canceled_at_period_end=bool(stripe_object.get("cancel_at_period_end")),
+        current_period_end=min(ends) if ends else _instant(stripe_object, "current_period_end"),
+        ended_at=_instant(stripe_object, "ended_at"),
+        ticket=ticket,
+    )
+
+
+def read_invoice(stripe_object: Json, *, event_type: str = "") -> InvoiceFact | None:
+    """Read an Invoice; None if it belongs to no subscription. https://docs.stripe.com/api/invoices/object."""
+    details = _mapping(_mapping(stripe_object, "parent"), "subscription_details")
+    # Before 2025-03-31 these stood on the invoice itself.
+    subscription_id = _id(details, "subscription") or _id(stripe_object, "subscription")
+    status = _text(stripe_object, "status")
+    if not status:
+        raise IncompleteFactError("The Invoice has no status.")
+    if subscription_id is None:
+        return None
+    metadata = details.get("metadata") or _mapping(stripe_object, "subscription_details").get("metadata") or {}
+    return InvoiceFact(
+        stripe_id=_required(stripe_object, "id"),
+        ownership=read_ownership({"metadata": metadata, "livemode": stripe_object.get("livemode")}),
+        subscription_id=subscription_id,
+        status=status,
+        billing_reason=_text(stripe_object, "billing_reason") or "",
+        amount_paid_minor=_integer(stripe_object, "amount_paid") or 0,
+        amount_due_minor=_integer(stripe_object, "amount_due") or 0,
+        currency=_text(stripe_object, "currency") or "",
+        has_payment_failed=event_type == "invoice.payment_failed",
+    )
+
+
 def read_ownership(stripe_object: Json) -> Ownership:
     """Read whose a Stripe object says it is, from its metadata and mode."""
     metadata = _mapping(stripe_object, "metadata")
@@ -188,6 +236,43 @@ def find_id(stripe_object: Json, key: str) -> str:
     return _id(stripe_object, key) or ""
 
 
+def _has_failed(stripe_object: Json, status: str, payment_status: str) -> bool:
+    """Whether an expanded PaymentIntent says that a delayed payment failed: a complete session is not paid again."""
+    intent = _mapping(stripe_object, "payment_intent")
+    return (status, payment_status, intent.get("status")) == ("complete", "unpaid", "requires_payment_method")
+
+
+def _lines(stripe_object: Json) -> tuple[LineFact, ...] | None:
+    listed = _mapping(stripe_object, "line_items")
+    if not isinstance(listed.get("data"), list) or listed.get("has_more"):
+        return None
+    return tuple(_line(line) for line in listed["data"])
+
+
+def _line(line: Json) -> LineFact:
+    price = _mapping(line, "price")
+    recurring = _mapping(price, "recurring")
+    return LineFact(
+        unit_amount_minor=_integer(price, "unit_amount"),
+        quantity=_integer(line, "quantity") or 1,
+        currency=_text(line, "currency") or "",
+        recurring=recurring_text(recurring),
+        price_id=_text(price, "id") or "",
+    )
+
+
+def recurring_text(recurring: Json) -> str:
+    """Return how often a price recurs, e.g. ``1 month``; "" for once."""
+    interval = _text(recurring, "interval")
+    return f"{_integer(recurring, 'interval_count') or 1} {interval}" if interval else ""
+
+
+def _has_failed(stripe_object: Json, status: str, payment_status: str) -> bool:
+    """Whether an expanded PaymentIntent says that a delayed payment failed: a complete session is not paid again."""
+    intent = _mapping(stripe_object, "payment_intent")
+    return (status, payment_status, intent.get("status")) == ("complete", "unpaid", "requires_payment_method")
+
+
 def _customer_details(stripe_object: Json) -> dict[str, Any] | None:
     details = _mapping(stripe_object, "customer_details")
     collected = _mapping(stripe_object, "collected_information")
@@ -199,7 +284,23 @@ def _customer_details(stripe_object: Json) -> dict[str, Any] | None:
         said["tax_ids"] = details["tax_ids"]
     if shipping:
         said["shipping"] = {"name": shipping.get("name"), "address": shipping.get("address")}
+    if rate := _id(_mapping(stripe_object, "shipping_cost"), "shipping_rate"):
+        said["shipping_rate"] = rate
+    if answers := dict(_answers(stripe_object.get("custom_fields"))):
+        said["custom_fields"] = answers
+    consent = {key: value for key, value in _mapping(stripe_object, "consent").items() if isinstance(value, str)}
+    if consent:
+        said["consent"] = consent
     return said or None
+
+
+def _answers(fields: Any) -> Iterator[tuple[str, str]]:
+    """Yield what the shopper answered to the shop's questions, by their keys."""
+    for question in fields if isinstance(fields, list) else ():
+        if isinstance(question, Mapping):
+            value = _text(_mapping(question, str(question.get("type"))), "value")
+            if value:
+                yield str(question.get("key")), value
 
 
 def _capture_before(charge: Json) -> datetime | None:

@@ -60,3 +60,23 @@ def on_dispute(event: EventData) -> bool:
 def on_fraud_warning(event: EventData) -> bool:
     """The card's issuer suspects fraud: refunding now may spare a dispute."""
     return ledger.apply([facts.read_fraud_warning(event.object)]) is not None
+
+
+@handles(
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.resumed",
+    reads=True,
+)
+def on_subscription(event: EventData) -> bool:
+    """A subscription goes past due and back again, so the event only rings the bell and the subscription is read."""
+    return ledger.apply([facts.read_subscription(event.object, ticket=event.ticket)]) is not None
+
+
+@handles("invoice.paid", "invoice.payment_failed")
+def on_invoice(event: EventData) -> bool:
+    """A renewal was paid, or could not be."""
+    fact = facts.read_invoice(event.object, event_type=event.type)
+    return fact is not None and ledger.apply([fact]) is not None

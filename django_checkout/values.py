@@ -266,6 +266,8 @@ class InvoiceFact:
     """What Stripe said of a subscription's invoice: https://docs.stripe.com/api/invoices/object."""
 
     stripe_id: str
+    #: The subscription's, as it was when the invoice was made.
+    ownership: Ownership
     subscription_id: str
     status: str
     #: ``subscription_create`` for the first, which the Checkout Session pays.

@@ -7,7 +7,6 @@ If it raises, only the savepoint is rolled back, the announcement stays owed, an
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +15,8 @@ from django.utils import timezone
 
 from django_checkout import signals
 from django_checkout.ledger.locks import is_retryable
-from django_checkout.models import Announcement, CheckoutSession, Dispute, Order, Refund
+from django_checkout.ledger.news import News
+from django_checkout.models import Announcement, Order
 from django_checkout.models.news import AnnouncementState
 from django_checkout.states import OrderStatus
 
@@ -32,20 +32,7 @@ _WHILE = {
     "order_payment_failed": OrderStatus.UNPAID,
 }
 #: News that must not come before ``order_paid``.
-_AFTER_PAID = frozenset(("order_refunded",))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class News:
-    """What the host should hear: a signal's name, the fact it is about, and what goes with it."""
-
-    signal: str
-    fact: str
-    session: CheckoutSession | None = None
-    refund: Refund | None = None
-    dispute: Dispute | None = None
-    amount_minor: int | None = None
-    reason: str = ""
+_AFTER_PAID = frozenset(("order_refunded", "refund_failed"))
 
 
 def announce(order: Order, news: News) -> None:

@@ -14,25 +14,40 @@ from django_checkout.ledger.locks import LockedOrder
 from django_checkout.ledger.payments import join_payment, lock_order_of_payment, lock_payment
 from django_checkout.ledger.refunds import join_refund
 from django_checkout.ledger.sessions import join_session, lock_order_of_session
+from django_checkout.ledger.subscriptions import join_invoice, join_subscription, lock_order_of_subscription
 from django_checkout.models import Order
-from django_checkout.values import DisputeFact, Fact, PaymentFact, RefundFact, SessionFact
+from django_checkout.values import (
+    DisputeFact,
+    Fact,
+    InvoiceFact,
+    PaymentFact,
+    RefundFact,
+    SessionFact,
+    SubscriptionFact,
+)
 
 
 def apply(facts: Sequence[Fact]) -> Order | None:
     """Join facts about one order, derive its state and announce what is new; return it, or None if it is not ours.
 
-    Locks the order and all that belongs to it. A refund, dispute or fraud warning of a payment that names no order
-    yet is stored with that payment and counts as soon as the order turns up.
+    A session's fact and its payment's are one read: the order follows once, when all of them are joined, and nothing
+    is announced that the same read contradicts. Locks the order and all that belongs to it. A refund, dispute or
+    fraud warning of a payment that names no order yet is stored with that payment and counts as soon as the order
+    turns up.
 
     Raises:
         UnknownFactError: a status that states.py does not know; nothing of these facts is stored.
     """
     order: Order | None = None
+    locked: LockedOrder | None = None
     for fact in facts:
-        locked = _apply_one(fact)
+        if isinstance(fact, PaymentFact) and locked is not None and locked.holds(fact.payment_intent_id):
+            join_payment(locked, fact)
+            continue
         if locked is not None:
             order = orders.settle(locked)
-    return order
+        locked = _apply_one(fact)
+    return order if locked is None else orders.settle(locked)
 
 
 def _apply_one(fact: Fact) -> LockedOrder | None:
@@ -48,6 +63,14 @@ def _apply_one(fact: Fact) -> LockedOrder | None:
         if with_payment is not None:
             join_payment(with_payment, fact)
         return with_payment
+    if isinstance(fact, (SubscriptionFact, InvoiceFact)):
+        subscription_id = fact.stripe_id if isinstance(fact, SubscriptionFact) else fact.subscription_id
+        subscribed = lock_order_of_subscription(subscription_id, fact.ownership)
+        if subscribed is not None and isinstance(fact, SubscriptionFact):
+            join_subscription(subscribed, fact)
+        elif subscribed is not None and isinstance(fact, InvoiceFact):
+            join_invoice(subscribed, fact)
+        return subscribed
     locked_order, payment = lock_payment(fact.payment_intent_id, fact.charge_id)
     if isinstance(fact, RefundFact):
         join_refund(locked_order, payment, fact)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from django_checkout.ledger.announcements import News
+from django_checkout.ledger.news import News
 from django_checkout.models import AttentionItem, Order
 from django_checkout.states import WITHHOLDING, Attention
 
@@ -22,6 +22,12 @@ def raise_attention(order: Order, code: Attention, fact: str, detail: str) -> Ne
     order.needs_attention = True
     logger.warning("attention order=%s reason=%s fact=%s", order.reference, code, fact)
     return News(signal="attention_needed", fact=f"{code}:{fact}"[:255], reason=code)
+
+
+def withdraw_attention(order: Order, code: Attention, fact: str) -> None:
+    """Take an open reason back that only the order of arrival made true; it may be raised again."""
+    if order.needs_attention and order.attention.filter(code=code, fact=fact, resolved_at=None).delete()[0]:
+        order.needs_attention = order.attention.filter(resolved_at=None).exists()
 
 
 def resolve_attention(order: Order, *, note: str, by: Any, **which: str) -> int:

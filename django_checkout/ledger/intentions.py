@@ -15,9 +15,10 @@ from django.utils import timezone
 
 from django_checkout.exceptions import AcceptError, OrderNotPayableError, PaymentInFlightError
 from django_checkout.ledger import orders
-from django_checkout.ledger.announcements import News, announce, tell_owed
+from django_checkout.ledger.announcements import announce, tell_owed
 from django_checkout.ledger.attention import is_withheld, resolve_attention
 from django_checkout.ledger.locks import LEASE_SECONDS, LockedOrder
+from django_checkout.ledger.news import News
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.states import LIVE_SESSION_STATUSES, SESSION_RANK, Attention, OrderStatus, SessionStatus, join
 
@@ -30,6 +31,7 @@ def reserve_session(
     request: Mapping[str, Any],
     request_hash: str,
     is_manual_capture: bool,
+    is_adjustable: bool,
     expires_at: datetime,
     now: datetime,
 ) -> CheckoutSession:
@@ -45,6 +47,7 @@ def reserve_session(
         asked_currency=locked.order.currency,
         asked_subtotal_minor=locked.order.subtotal_minor,
         is_manual_capture=is_manual_capture,
+        is_adjustable=is_adjustable,
         request=dict(request),
         request_hash=request_hash,
         expires_at=expires_at,

@@ -16,7 +16,9 @@ from django.db import OperationalError, transaction
 from django.db.models import Q
 
 from django_checkout.exceptions import OrderNotFoundError
+from django_checkout.ledger.news import News
 from django_checkout.models import CheckoutSession, Dispute, Order, Payment, Refund
+from django_checkout.values import Ownership
 
 T = TypeVar("T")
 
@@ -78,6 +80,8 @@ class LockedOrder:
     refunds_with_news: list[Refund] = field(default_factory=list)
     disputes_with_news: list[Dispute] = field(default_factory=list)
     fraud_news: set[int] = field(default_factory=set)
+    #: News that needs no row of these: a subscription's.
+    news: list[News] = field(default_factory=list)
     #: The order's columns as they stand in the database.
     original: dict[str, Any] = field(default_factory=dict)
 
@@ -87,6 +91,21 @@ class LockedOrder:
     def remember(self) -> None:
         """Take the order's columns for what the database holds."""
         self.original = {field.attname: getattr(self.order, field.attname) for field in Order._meta.concrete_fields}
+
+    def holds(self, payment_intent_id: str) -> bool:
+        """Return whether a payment is among the locked rows and the order's own."""
+        return any(row.stripe_id == payment_intent_id and row.order_id == self.order.pk for row in self.payments)
+
+    def proves(self, owner: Ownership) -> bool:
+        """Return whether an object is this order's: it carries the UUID of one of the sessions, in the same mode."""
+        return any(
+            str(session.uuid) == owner.session_uuid and owner.livemode in (None, session.livemode)
+            for session in self.sessions
+        )
+
+    def holds(self, payment_intent_id: str) -> bool:
+        """Return whether a payment is among the locked rows and the order's own."""
+        return any(row.stripe_id == payment_intent_id and row.order_id == self.order.pk for row in self.payments)
 
     def payment_of(self, session: CheckoutSession) -> Payment | None:
         """Return the payment of a session from among the locked rows."""

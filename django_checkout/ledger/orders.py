@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from django.utils import timezone
 
 from django_checkout import states
-from django_checkout.ledger.announcements import News, announce
-from django_checkout.ledger.attention import is_withheld, raise_attention
+from django_checkout.ledger.announcements import announce
+from django_checkout.ledger.attention import is_withheld, raise_attention, withdraw_attention
+from django_checkout.ledger.lines import find_line_fault
 from django_checkout.ledger.locks import LockedOrder
+from django_checkout.ledger.news import News
 from django_checkout.models import CheckoutSession, Dispute, Order, Payment, Refund
 from django_checkout.states import (
     CLOSED_DISPUTE_STATUSES,
@@ -61,6 +63,9 @@ def settle(locked: LockedOrder) -> Order:
         order.livemode = locked.sessions[0].livemode
     _write_rows(locked)
     _claim(locked)
+    if kept is not None and order.refunded_minor <= order.paid_minor:
+        # Of a refund that failed and the one that replaced it, the second may be heard of first.
+        withdraw_attention(order, Attention.OVER_REFUNDED, kept.stripe_id)
     raised = [raise_attention(order, *fault) for fault in _faults(locked, kept, refunds, is_newly_kept=is_newly_kept)]
     changed = [name for name, value in before.items() if getattr(order, name) != value]
     if changed:
@@ -123,6 +128,7 @@ def _write_rows(locked: LockedOrder) -> None:
 def _claim(locked: LockedOrder) -> None:
     """Count what was told of a payment before it was known whose it is."""
     for payment in locked.claimed_payments:
+        locked.refunds_with_news.extend(payment.refunds.order_by("pk"))
         locked.disputes_with_news.extend(payment.disputes.all())
         locked.fraud_news.add(payment.pk)
     if locked.disputes_with_news:
@@ -166,12 +172,16 @@ def _mismatches(locked: LockedOrder, kept: Payment) -> Iterator[tuple[Attention,
     fact = session.stripe_id or str(session.uuid)
     if session.currency != session.asked_currency or session.asked_currency != order.currency:
         yield Attention.CURRENCY_MISMATCH, fact, f"{session.currency} for {order.currency}"
+    elif session.is_adjustable:
+        optional = {item["price"] for item in session.request.get("optional_items", ())}
+        if fault := find_line_fault(session.request["line_items"], session.lines or (), optional_prices=optional):
+            yield Attention.AMOUNT_MISMATCH, fact, fault
     elif session.mode == "payment" and session.amount_subtotal_minor not in (
         session.asked_subtotal_minor,
         session.next_subtotal_minor,
     ):
         yield Attention.AMOUNT_MISMATCH, fact, f"{session.amount_subtotal_minor} for {session.asked_subtotal_minor}"
-    elif session.revision != order.revision:
+    if session.revision != order.revision:
         yield Attention.AMOUNT_MISMATCH, fact, f"paid for revision {session.revision} of {order.revision}"
 
 
@@ -205,6 +215,7 @@ def _news(locked: LockedOrder, kept: Payment | None, refunds: list[Refund], *, i
             yield refund_news("refund_failed", refund)
     for dispute in locked.disputes_with_news:
         yield dispute_news(dispute)
+    yield from locked.news
 
 
 def refund_news(signal: str, refund: Refund) -> News:

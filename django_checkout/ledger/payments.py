@@ -26,11 +26,7 @@ def lock_order_of_payment(fact: PaymentFact) -> LockedOrder | None:
         locked = lock_order(reference=owner.reference, payment_id=fact.payment_intent_id)
     except OrderNotFoundError:
         return None
-    for session in locked.sessions:
-        agrees = owner.livemode is None or session.livemode == owner.livemode
-        if agrees and str(session.uuid) == owner.session_uuid:
-            return locked
-    return None
+    return locked if locked.proves(owner) else None
 
 
 def join_payment(locked: LockedOrder, fact: PaymentFact) -> Payment:

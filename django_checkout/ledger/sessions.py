@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from django.utils import timezone
@@ -10,6 +11,7 @@ from django.utils import timezone
 from django_checkout.exceptions import IncompleteFactError, OrderNotFoundError
 from django_checkout.ledger.locks import LockedOrder, lock_order
 from django_checkout.ledger.payments import join_payment
+from django_checkout.ledger.subscriptions import keep_customer
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.states import (
     LIVE_SESSION_STATUSES,
@@ -73,12 +75,16 @@ def join_session(locked: LockedOrder, session: CheckoutSession, fact: SessionFac
         and (fact.currency is None or fact.amount_subtotal_minor is None or fact.amount_total_minor is None)
     ):
         raise IncompleteFactError("The complete Checkout Session has no currency or no amounts.")
+    if fact.status == SessionStatus.COMPLETE and session.is_adjustable and (fact.lines, session.lines) == (None, None):
+        raise IncompleteFactError("The shopper could change what is bought: its line items must be read.")
     said: dict[str, object] = {"status": status, "payment_status": payment_status}
     said["stripe_id"] = session.stripe_id or fact.stripe_id
     said["has_async_failed"] = session.has_async_failed or fact.has_async_failed
     # Amounts are provisional while the session is open and frozen once it is complete.
     if fact.status == status:
         said |= {name: value for name in _AMOUNTS if (value := getattr(fact, name)) is not None}
+    if fact.status == SessionStatus.COMPLETE and session.is_adjustable and fact.lines is not None:
+        said["lines"] = [asdict(line) for line in fact.lines]
     said |= {name: value for name in _IDS if (value := getattr(fact, name)) is not None}
     if status == SessionStatus.OPEN:
         said["url"] = fact.url or session.url
@@ -96,6 +102,8 @@ def join_session(locked: LockedOrder, session: CheckoutSession, fact: SessionFac
         locked.sessions_with_news.append(session)
     if status == SessionStatus.COMPLETE and fact.customer_details:
         _copy_customer(locked.order, fact.customer_details)
+    if status == SessionStatus.COMPLETE and fact.customer_id:
+        keep_customer(locked.order, customer_id=fact.customer_id, livemode=session.livemode)
     _join_money(locked, session, fact)
 
 
@@ -156,6 +164,8 @@ def _adopt(locked: LockedOrder, original: CheckoutSession, fact: SessionFact) ->
         asked_currency=original.asked_currency,
         asked_subtotal_minor=original.asked_subtotal_minor,
         is_manual_capture=original.is_manual_capture,
+        is_adjustable=original.is_adjustable,
+        request=original.request,
         recovered_from=fact.recovered_from or "",
         status=SessionStatus.OPEN,
         expires_at=fact.expires_at or original.expires_at,

@@ -211,6 +211,7 @@ def _reserve(locked: ledger.LockedOrder, wish: _Wish, now: datetime) -> Checkout
         ),
         request_hash=wish.request_hash,
         is_manual_capture=params.is_manual_capture(wish.params),
+        is_adjustable=params.is_adjustable(wish.params),
         expires_at=expires_at,
         now=now,
     )

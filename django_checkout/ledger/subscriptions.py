@@ -1,0 +1,85 @@
+"""Writes what a read from Stripe said of a subscription, notes its invoices, and keeps each user's Customer."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+
+from django_checkout.exceptions import OrderNotFoundError
+from django_checkout.ledger.locks import LockedOrder, lock_order
+from django_checkout.ledger.news import News
+from django_checkout.ledger.tickets import use_ticket
+from django_checkout.models import CheckoutSession, Customer, Order, Subscription
+from django_checkout.models.customers import ENDED_SUBSCRIPTION_STATUSES
+from django_checkout.values import InvoiceFact, Ownership, SubscriptionFact
+
+
+def lock_order_of_subscription(subscription_id: str, owner: Ownership) -> LockedOrder | None:
+    """Lock the order that started a subscription; None if it is not ours.
+
+    Proof is a row of ours with the subscription's id, or the UUID of one of the order's sessions in the metadata.
+    """
+    for rows in (
+        Subscription.objects.filter(stripe_id=subscription_id),
+        CheckoutSession.objects.filter(subscription_id=subscription_id),
+    ):
+        order_pk = rows.values_list("order_id", flat=True).first()
+        if order_pk is not None:
+            return lock_order(pk=order_pk)
+    if not (owner.reference and owner.session_uuid):
+        return None
+    try:
+        locked = lock_order(reference=owner.reference)
+    except OrderNotFoundError:
+        return None
+    return locked if locked.proves(owner) else None
+
+
+def join_subscription(locked: LockedOrder, fact: SubscriptionFact) -> None:
+    """Write a subscription's latest state, unless a later read has been written."""
+    if not use_ticket(fact.stripe_id, fact.ticket):
+        return
+    known = Subscription.objects.filter(stripe_id=fact.stripe_id).first()
+    had_ended = known is not None and not known.is_active
+    said = {
+        "customer_id": fact.customer_id,
+        "livemode": bool(fact.ownership.livemode),
+        "status": fact.status,
+        "is_canceled_at_period_end": fact.is_canceled_at_period_end,
+        "current_period_end": fact.current_period_end,
+        "ended_at": fact.ended_at,
+    }
+    Subscription.objects.update_or_create(
+        stripe_id=fact.stripe_id, defaults=said, create_defaults={"order": locked.order, **said}
+    )
+    if fact.status in ENDED_SUBSCRIPTION_STATUSES and not had_ended:
+        locked.news.append(News(signal="subscription_canceled", fact=fact.stripe_id, reason=fact.status))
+
+
+def join_invoice(locked: LockedOrder, fact: InvoiceFact) -> None:
+    """Note a renewal that was paid, or could not be; the first invoice is the Checkout Session's and no renewal."""
+    if fact.billing_reason == "subscription_create":
+        return
+    if fact.status == "paid":
+        amount = fact.amount_paid_minor
+        locked.news.append(News(signal="subscription_renewed", fact=fact.stripe_id, amount_minor=amount))
+    elif fact.has_payment_failed and not _is_renewed(locked.order, fact.stripe_id):
+        amount = fact.amount_due_minor
+        locked.news.append(News(signal="subscription_payment_failed", fact=fact.stripe_id, amount_minor=amount))
+
+
+def keep_customer(order: Order, *, customer_id: str, livemode: bool) -> None:
+    """Remember which Customer at Stripe an order's user is; the first one stays."""
+    if order.user_id is None or not customer_id:
+        return
+    if Customer.objects.filter(user_id=order.user_id, livemode=livemode).exists():
+        return
+    try:
+        with transaction.atomic():
+            Customer.objects.create(user_id=order.user_id, livemode=livemode, stripe_id=customer_id)
+    except IntegrityError:
+        # Another order of the same user was faster.
+        return
+
+
+def _is_renewed(order: Order, invoice_id: str) -> bool:
+    return order.announcements.filter(signal="subscription_renewed", fact=invoice_id).exists()
