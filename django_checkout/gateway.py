@@ -31,7 +31,7 @@ from django_checkout.values import Fact, PaymentFact, RefundFact, SessionFact
 if TYPE_CHECKING:
     import requests
     import stripe
-    from stripe.params.checkout import SessionCreateParams
+    from stripe.params.checkout import SessionCreateParams, SessionUpdateParams
 
 API_VERSION = "2026-08-26.dahlia"
 #: How often a call is repeated by the SDK, with the same idempotency key, after silence, 409 or 5xx.
@@ -39,7 +39,7 @@ MAX_NETWORK_RETRIES = 1
 
 logger = logging.getLogger("django_checkout")
 
-_SESSION_EXPAND = ["payment_intent", "payment_intent.latest_charge"]
+_SESSION_EXPAND = ["payment_intent", "payment_intent.latest_charge", "line_items"]
 
 
 @lru_cache(maxsize=1)
@@ -51,22 +51,57 @@ def http_session() -> requests.Session:
 
 
 def create_session(params: SessionCreateParams, *, idempotency_key: str) -> tuple[SessionFact, str]:
-    """Create a Checkout Session; return it and Stripe's request id. Its client secret goes no further.
+    """Create a Checkout Session; return it and Stripe's request id. Its client secret is read when a page needs it.
 
     Raises:
         StripeUnavailableError: the same call may be repeated, with the same key and body.
         StripeRefusedError: nothing was created and this request never will be.
     """
-    with _translated():
-        created = _client().v1.checkout.sessions.create(params, {"idempotency_key": idempotency_key})
-    return facts.read_session(_plain(created)), _request_id(created)
+    with translated():
+        created = client().v1.checkout.sessions.create(params, {"idempotency_key": idempotency_key})
+    return facts.read_session(plain(created)), request_id_of(created)
 
 
 def retrieve_session(session_id: str) -> list[Fact]:
     """Read a Checkout Session, and its PaymentIntent and Charge where there are any, in one call."""
-    with _translated():
-        session = _client().v1.checkout.sessions.retrieve(_checked(session_id), {"expand": [*_SESSION_EXPAND]})
-    return session_facts(_plain(session))
+    with translated():
+        session = client().v1.checkout.sessions.retrieve(checked(session_id), {"expand": [*_SESSION_EXPAND]})
+    return session_facts(_with_all_lines(plain(session)))
+
+
+def retrieve_client_secret(session_id: str) -> str:
+    """Read the secret by which a browser acts on an open embedded or Elements session; "" where there is none."""
+    with translated():
+        session = client().v1.checkout.sessions.retrieve(checked(session_id))
+    return plain(session).get("client_secret") or ""
+
+
+def update_session(session_id: str, params: SessionUpdateParams, *, idempotency_key: str) -> SessionFact:
+    """Change an open session: line items, shipping options, the shipping address.
+
+    Raises:
+        StripeRefusedError: it is not open any more, or not a session that can be changed.
+    """
+    with translated():
+        session = client().v1.checkout.sessions.update(
+            checked(session_id), params, {"idempotency_key": idempotency_key}
+        )
+    return facts.read_session(plain(session))
+
+
+def list_line_items(session_id: str) -> list[dict[str, Any]]:
+    """Read every line item of a session, page by page, as plain JSON types."""
+    with translated():
+        listed = client().v1.checkout.sessions.line_items.list(checked(session_id), {"limit": 100})
+        return [plain(line) for line in listed.auto_paging_iter()]
+
+
+def _with_all_lines(data: dict[str, Any]) -> dict[str, Any]:
+    """Complete the line items that came along: Stripe inlines the first page only."""
+    listed = data.get("line_items")
+    if isinstance(listed, dict) and listed.get("has_more"):
+        data["line_items"] = {"data": list_line_items(data["id"]), "has_more": False}
+    return data
 
 
 def session_facts(data: Mapping[str, Any]) -> list[Fact]:
@@ -87,27 +122,27 @@ def expire_session(session_id: str) -> SessionFact:
     Raises:
         StripeRefusedError: it is not open; it may have been paid just now, so read it.
     """
-    with _translated():
-        session = _client().v1.checkout.sessions.expire(_checked(session_id))
-    return facts.read_session(_plain(session))
+    with translated():
+        session = client().v1.checkout.sessions.expire(checked(session_id))
+    return facts.read_session(plain(session))
 
 
 def capture_payment(payment_intent_id: str, amount_minor: int | None, *, idempotency_key: str) -> PaymentFact:
     """Capture an authorised PaymentIntent, in full or in part; the rest of the authorisation is released."""
-    with _translated():
-        intent = _client().v1.payment_intents.capture(
-            _checked(payment_intent_id),
+    with translated():
+        intent = client().v1.payment_intents.capture(
+            checked(payment_intent_id),
             {} if amount_minor is None else {"amount_to_capture": amount_minor},
             {"idempotency_key": idempotency_key},
         )
-    return facts.read_payment_intent(_plain(intent))
+    return facts.read_payment_intent(plain(intent))
 
 
 def cancel_payment(payment_intent_id: str) -> PaymentFact:
     """Cancel an authorised PaymentIntent: the money is released."""
-    with _translated():
-        intent = _client().v1.payment_intents.cancel(_checked(payment_intent_id))
-    return facts.read_payment_intent(_plain(intent))
+    with translated():
+        intent = client().v1.payment_intents.cancel(checked(payment_intent_id))
+    return facts.read_payment_intent(plain(intent))
 
 
 def create_refund(
@@ -115,15 +150,15 @@ def create_refund(
 ) -> tuple[RefundFact, str]:
     """Ask for a refund; return it and Stripe's request id. ``refund_uuid`` is the key and stands in the metadata."""
     params: stripe.params.RefundCreateParams = {
-        "payment_intent": _checked(payment_intent_id),
+        "payment_intent": checked(payment_intent_id),
         "amount": amount_minor,
         "metadata": {**metadata, facts.REFUND_KEY: refund_uuid},
     }
     if reason:
         params["reason"] = reason
-    with _translated():
-        refund = _client().v1.refunds.create(params, {"idempotency_key": refund_uuid})
-    return facts.read_refund(_plain(refund)), _request_id(refund)
+    with translated():
+        refund = client().v1.refunds.create(params, {"idempotency_key": refund_uuid})
+    return facts.read_refund(plain(refund)), request_id_of(refund)
 
 
 def list_refunds(*, payment_intent_id: str = "", charge_id: str = "") -> list[RefundFact]:
@@ -132,23 +167,23 @@ def list_refunds(*, payment_intent_id: str = "", charge_id: str = "") -> list[Re
     if payment_intent_id:
         params["payment_intent"] = payment_intent_id
     else:
-        params["charge"] = _checked(charge_id)
-    with _translated():
-        return [facts.read_refund(_plain(refund)) for refund in _client().v1.refunds.list(params).auto_paging_iter()]
+        params["charge"] = checked(charge_id)
+    with translated():
+        return [facts.read_refund(plain(refund)) for refund in client().v1.refunds.list(params).auto_paging_iter()]
 
 
 def list_disputes(payment_intent_id: str) -> list[dict[str, Any]]:
     """Read every dispute of a payment, as plain JSON types."""
-    with _translated():
-        found = _client().v1.disputes.list({"payment_intent": _checked(payment_intent_id), "limit": 100})
-        return [_plain(dispute) for dispute in found.auto_paging_iter()]
+    with translated():
+        found = client().v1.disputes.list({"payment_intent": checked(payment_intent_id), "limit": 100})
+        return [plain(dispute) for dispute in found.auto_paging_iter()]
 
 
 def retrieve_payment_intent(payment_intent_id: str) -> list[Fact]:
     """Read a PaymentIntent and its latest Charge in one call."""
-    with _translated():
-        intent = _client().v1.payment_intents.retrieve(_checked(payment_intent_id), {"expand": ["latest_charge"]})
-    data = _plain(intent)
+    with translated():
+        intent = client().v1.payment_intents.retrieve(checked(payment_intent_id), {"expand": ["latest_charge"]})
+    data = plain(intent)
     result: list[Fact] = [facts.read_payment_intent(data)]
     charge = data.get("latest_charge")
     if isinstance(charge, Mapping):
@@ -163,8 +198,8 @@ def walk(path: str, **filters: Any) -> Iterator[list[dict[str, Any]]]:
     """
     cursor: dict[str, str] = {}
     while True:
-        with _translated():
-            answer = _client().raw_request("get", path, limit=100, **cursor, **filters)
+        with translated():
+            answer = client().raw_request("get", path, limit=100, **cursor, **filters)
         listed: dict[str, Any] = answer.data
         page: list[dict[str, Any]] = listed["data"]
         if page:
@@ -182,7 +217,7 @@ def retrieve_object(kind: str, object_id: str) -> dict[str, Any]:
     Raises:
         StripeNotFoundError: of this kind or with this id there is none.
     """
-    v1 = _client().v1
+    v1 = client().v1
     services: dict[str, Any] = {
         "checkout.session": v1.checkout.sessions,
         "payment_intent": v1.payment_intents,
@@ -197,8 +232,10 @@ def retrieve_object(kind: str, object_id: str) -> dict[str, Any]:
     }
     if kind not in services:
         raise StripeNotFoundError(f"Objects of events {kind}.* are not read by django_checkout.")
-    with _translated():
-        return _plain(services[kind].retrieve(_checked(object_id)))
+    with translated():
+        if kind == "checkout.session":
+            return _with_all_lines(plain(services[kind].retrieve(checked(object_id), {"expand": ["line_items"]})))
+        return plain(services[kind].retrieve(checked(object_id)))
 
 
 def verify_webhook(payload: bytes, header: str, *, now: datetime | None = None) -> dict[str, Any]:
@@ -241,7 +278,8 @@ def _signed_at(header: str) -> int:
     return int(parts["t"])
 
 
-def _client() -> stripe.StripeClient:
+def client() -> stripe.StripeClient:
+    """Return the client for the present settings: the API version pinned, nothing global changed."""
     return _build_client(conf.STRIPE_SECRET_KEY, conf.STRIPE_API_BASE, conf.CHECKOUT_STRIPE_TIMEOUT_SECONDS)
 
 
@@ -259,7 +297,7 @@ def _build_client(key: str, api_base: str, timeout_seconds: int) -> stripe.Strip
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Turn the SDK's errors into ours, keeping ids and codes and dropping bodies."""
     import stripe
 
@@ -288,17 +326,20 @@ def _translated() -> Iterator[None]:
         raise StripeRefusedError(f"{note}.", **details) from error
 
 
-def _checked(stripe_id: str) -> str:
+def checked(stripe_id: str) -> str:
+    """Return an id that may stand in a path; an empty one would address a list."""
     if not stripe_id or "/" in stripe_id:
         raise StripeNotFoundError("An empty or malformed id was about to be sent to Stripe.")
     return stripe_id
 
 
-def _plain(stripe_object: stripe.StripeObject) -> dict[str, Any]:
+def plain(stripe_object: stripe.StripeObject) -> dict[str, Any]:
+    """Return one of the SDK's objects as plain JSON types."""
     data: dict[str, Any] = stripe_object.to_dict(for_json=True)
     return data
 
 
-def _request_id(stripe_object: stripe.StripeObject) -> str:
+def request_id_of(stripe_object: stripe.StripeObject) -> str:
+    """Return Stripe's id of the request that an object came from."""
     response = stripe_object.last_response
     return (response.request_id if response else None) or ""
