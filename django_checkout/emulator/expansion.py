@@ -20,6 +20,7 @@ EXPANDABLE = {
     "item": ("discounts", "taxes"),
     "payment_intent": ("customer", "latest_charge", "payment_method"),
     "payment_method": ("customer",),
+    "payout": ("balance_transaction",),
     "price": ("product",),
     "product": ("default_price",),
     "radar.early_fraud_warning": ("charge", "payment_intent"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import checkout, jobs
 from .checkout import PaymentOutcome
 from .messages import Doc, without_hidden
-from .resources import disputes, refunds, sessions
+from .resources import disputes, payouts, refunds, sessions
 from .store import Store
 from .world import World
 
@@ -86,6 +86,12 @@ class Levers:
         """Close a dispute as ``won``, ``lost``, ``prevented`` or ``warning_closed``."""
         with self.store.transaction():
             return without_hidden(disputes.close_dispute(self.world, self.world.get("dispute", dispute_id), status))
+
+    def pay_out(self) -> list[Doc]:
+        """Send to the bank what is available: one payout per currency. Money is available two days after a sale."""
+        with self.store.transaction():
+            jobs.run_due(self.world)
+            return [without_hidden(payout) for payout in payouts.pay_out(self.world)]
 
     def warn_of_fraud(self, payment_intent: str) -> Doc:
         """Report a payment as probably fraudulent."""

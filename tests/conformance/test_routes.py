@@ -253,6 +253,17 @@ def visit_disputes(client: stripe.StripeClient, emulator: Emulator) -> None:
     emulator.clock.advance(10 * DAY_SECONDS)
 
 
+def visit_payouts(client: stripe.StripeClient, emulator: Emulator) -> None:
+    v1 = client.v1
+    intent = paid(client, emulator)
+    emulator.refund(intent, 100)
+    emulator.clock.advance(3 * DAY_SECONDS)
+    emulator.pay_out()
+    payout = v1.payouts.list({"status": "paid", "expand": ["data.balance_transaction"]}).data[0]
+    v1.payouts.retrieve(payout.id)
+    v1.balance_transactions.list({"payout": payout.id, "expand": ["data.source"]})
+
+
 def visit_account(client: stripe.StripeClient, emulator: Emulator) -> None:
     v1 = client.v1
     v1.accounts.retrieve_current()
@@ -281,6 +292,7 @@ def test_every_route_conforms(client, emulator, watched):
     visit_payments(client, emulator)
     visit_refunds(client, emulator)
     visit_disputes(client, emulator)
+    visit_payouts(client, emulator)
     visit_account(client, emulator)
     described = {route for route in ROUTES if " /v1/" in route}
     answered = {name.removesuffix(" 200") for name in watched.judged if name.endswith(" 200")}

@@ -26,6 +26,8 @@ GET /v1/payment_intents
 GET,POST /v1/payment_intents/{intent}
 POST /v1/payment_intents/{intent}/cancel
 POST /v1/payment_intents/{intent}/capture
+GET /v1/payouts
+GET /v1/payouts/{payout}
 GET,POST /v1/prices
 GET,POST /v1/prices/{price}
 GET,POST /v1/products
@@ -42,6 +44,7 @@ GET /v1/charges/{charge}
 """
 #: Only these parts of a route are played; what else the document allows there is answered as unknown.
 SUBSETS = {
+    "GET /v1/payouts": {"created", "destination", "ending_before", "expand", "limit", "starting_after", "status"},
     "POST /v1/payment_intents/{intent}": {"description", "expand", "metadata", "receipt_email"},
     "POST /v1/prices": {
         "active",

@@ -63,4 +63,5 @@ def retrieve_balance_transaction(call: Call) -> Doc:
 
 def list_balance_transactions(call: Call) -> Doc:
     """GET /v1/balance_transactions."""
-    return list_objects(call, "balance_transaction", ("currency", "source", "type"))
+    where = {"_payout": call.params["payout"]} if "payout" in call.params else None
+    return list_objects(call, "balance_transaction", ("currency", "source", "type"), where)
