@@ -99,7 +99,7 @@ def insert(cursor, model, columns: Mapping[str, str], where: str, count: int) ->
         last = min(first + CHUNK - 1, count)
         cursor.execute(
             f"INSERT INTO {model._meta.db_table} ({names}) SELECT {values} "  # noqa: S608  # our own text
-            f"FROM generate_series({first}, {last}) AS n WHERE {where}"
+            f"FROM generate_series({first}::bigint, {last}::bigint) AS n WHERE {where}"
         )
     say(f"{model.__name__:20} {time.perf_counter() - started:6.1f} s")
 
@@ -174,13 +174,13 @@ def tables(orders: int):
         models.Payout,
         {"stripe_id": "'po_' || md5('o' || n)", "livemode": "false", "currency": "'eur'", "amount_minor": "100000"}
         | {"lines_net_minor": "100000", "status": "'paid'", "is_automatic": "true", "created_at": at}
-        | {"reconciliation_status": "'completed'", "arrival_date": f"current_date - {PAYOUTS} + n"},
+        | {"reconciliation_status": "'completed'", "arrival_date": f"current_date - {PAYOUTS} + n::int"},
         f"n <= {PAYOUTS}",
     )
     yield (
         models.BalanceTransaction,
         {"stripe_id": "'txn_' || md5('t' || n)", "source_id": "'ch_' || md5('c' || n)", "payment_id": "n"}
-        | {"payout_id": f"1 + n::bigint * ({PAYOUTS} - 1) / {orders}", "type": "'charge'", "currency": CURRENCY}
+        | {"payout_id": f"1 + n * ({PAYOUTS} - 1) / {orders}", "type": "'charge'", "currency": CURRENCY}
         | {"amount_minor": AMOUNT, "fee_minor": "25", "net_minor": f"{AMOUNT} - 25", "status": "'available'"}
         | {"reporting_category": "'charge'", "available_on": at, "created_at": at},
         f"{IS_PAID} AND {orders} >= {PAYOUTS}",
@@ -245,8 +245,10 @@ def event_columns(orders: int, events: int) -> dict[str, str]:
     """Return what an event looks like; event ``n`` is about order ``n`` modulo the number of orders."""
     order = f"(1 + n % {orders})"
     at = AT.format(orders=events)
-    types = "('{checkout.session.completed,payment_intent.succeeded,charge.succeeded}'::text[])[1 + n % 3]"
-    ids = f"('{{cs_test_,pi_,ch_}}'::text[])[1 + n % 3] || md5(('{{s,p,c}}'::text[])[1 + n % 3] || {order})"
+    types = "('{checkout.session.completed,payment_intent.succeeded,charge.succeeded}'::text[])[1 + (n % 3)::int]"
+    ids = (
+        f"('{{cs_test_,pi_,ch_}}'::text[])[1 + (n % 3)::int] || md5(('{{s,p,c}}'::text[])[1 + (n % 3)::int] || {order})"
+    )
     return {
         "stripe_id": "'evt_' || md5('e' || n)",
         "type": types,
