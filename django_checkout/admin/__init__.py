@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django_checkout.admin.customers import CustomerAdmin, SubscriptionAdmin
 from django_checkout.admin.events import WebhookEventAdmin
 from django_checkout.admin.news import AnnouncementAdmin, AttentionItemAdmin, DiscrepancyAdmin
 from django_checkout.admin.orders import OrderAdmin
@@ -12,10 +13,12 @@ __all__ = [
     "AnnouncementAdmin",
     "AttentionItemAdmin",
     "CheckoutSessionAdmin",
+    "CustomerAdmin",
     "DiscrepancyAdmin",
     "DisputeAdmin",
     "OrderAdmin",
     "PaymentAdmin",
     "RefundAdmin",
+    "SubscriptionAdmin",
     "WebhookEventAdmin",
 ]

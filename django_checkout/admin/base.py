@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from django_checkout.admin import display, stripe_links
-from django_checkout.models import CheckoutSession, Dispute, Order, Payment, Refund
+from django_checkout.models import CheckoutSession, Dispute, Order, Payment, Refund, Subscription
 
 M = TypeVar("M", bound=models.Model)
 
@@ -133,4 +133,6 @@ def find_order_pks(term: str) -> list[int]:
     payments = Payment.objects.filter(Q(stripe_id=term) | Q(charge_id=term)).order_by().values_list("order_id")
     refunds = Refund.objects.filter(stripe_id=term).order_by().values_list("payment__order_id")
     disputes = Dispute.objects.filter(stripe_id=term).order_by().values_list("payment__order_id")
-    return [pk for (pk,) in orders.union(sessions, payments, refunds, disputes) if pk is not None]
+    subscriptions = Subscription.objects.filter(stripe_id=term).order_by().values_list("order_id")
+    found = orders.union(sessions, payments, refunds, disputes, subscriptions)
+    return [pk for (pk,) in found if pk is not None]

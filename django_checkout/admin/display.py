@@ -68,11 +68,23 @@ _LABELS: dict[str, Text] = {
     "requested_by_customer": _("requested by customer"),
 }
 _TONES = {
-    "good": {"paid", "complete", "succeeded", "won", "prevented", "processed", "announced", "resolved"}
+    "good": {
+        "active",
+        "trialing",
+        "paid",
+        "complete",
+        "succeeded",
+        "won",
+        "prevented",
+        "processed",
+        "announced",
+        "resolved",
+    }
     | {"no_payment_required"},
     "wait": {"pending", "authorized", "creating", "open", "requires_action", "under_review", "warning_under_review"}
     | {"received", "processing", "partially_refunded"},
-    "bad": {"failed", "refused", "needs_response", "warning_needs_response", "lost", "owed"},
+    "bad": {"failed", "refused", "needs_response", "warning_needs_response", "lost", "owed"}
+    | {"past_due", "incomplete"},
 }
 _TONE_OF = {status: tone for tone, statuses in _TONES.items() for status in statuses}
 

@@ -46,7 +46,7 @@ class WebhookEventAdmin(OperableAdmin[WebhookEvent]):
             is_offered=lambda event: True,
         ),
     )
-    list_display = ("type", "state_badge", "received", "about_short", "stripe_id_short", "attempts")
+    list_display = ("type", "state_badge", "received", "about_short", "attempts")
     list_filter = (EventStateFilter, EventTypeFilter, "livemode", "received_at")
     sortable_by = ("received",)
     ordering = ("-id",)
@@ -78,10 +78,6 @@ class WebhookEventAdmin(OperableAdmin[WebhookEvent]):
     @admin.display(description=gettext_lazy("about"))
     def about_short(self, event: WebhookEvent) -> SafeString:
         return display.short_id(event.object_id)
-
-    @admin.display(description=gettext_lazy("Stripe id"))
-    def stripe_id_short(self, event: WebhookEvent) -> SafeString:
-        return display.short_id(event.stripe_id)
 
     @admin.display(description=gettext_lazy("Stripe id"))
     def at_stripe(self, event: WebhookEvent) -> SafeString:

@@ -64,6 +64,10 @@ class DisputeStatusFilter(StatusFilter):
     )
 
 
+class SubscriptionStatusFilter(StatusFilter):
+    values = ("incomplete", "trialing", "active", "past_due", "unpaid", "paused", "canceled", "incomplete_expired")
+
+
 class PaymentStatusFilter(ValueFilter):
     title = _("payment status")
     parameter_name = "payment_status"

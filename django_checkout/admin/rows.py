@@ -17,6 +17,7 @@ from django_checkout.models import (
     OrderLine,
     Payment,
     Refund,
+    Subscription,
     WebhookEvent,
 )
 from django_checkout.models.news import AnnouncementState
@@ -36,6 +37,7 @@ class OrderRows:
     payments: list[Payment]
     refunds: list[Refund]
     disputes: list[Dispute]
+    subscriptions: list[Subscription]
     events: list[WebhookEvent]
     announcements: list[Announcement]
     attention: list[AttentionItem]
@@ -103,7 +105,7 @@ class OrderRows:
 
 
 def read_rows(order: Order) -> OrderRows:
-    """Read an order's rows; nine queries, however many there are."""
+    """Read an order's rows; ten queries, however many there are."""
     sessions = list(order.sessions.order_by("pk"))
     payments = list(order.payments.order_by("pk"))
     refunds = list(Refund.objects.filter(payment__order=order).select_related("asked_by").order_by("pk"))
@@ -116,6 +118,7 @@ def read_rows(order: Order) -> OrderRows:
         payments=payments,
         refunds=refunds,
         disputes=disputes,
+        subscriptions=list(order.subscriptions.order_by("pk")),
         events=events,
         announcements=list(order.announcements.order_by("pk")),
         attention=list(order.attention.select_related("resolved_by").order_by("pk")),

@@ -45,7 +45,7 @@ class OrderTables:
 
     def money(self) -> list[Table]:
         """Return what was sold and what money moved."""
-        return _filled([self._lines(), self._payments(), self._refunds(), self._disputes()])
+        return _filled([self._lines(), self._payments(), self._refunds(), self._disputes(), self._subscriptions()])
 
     def attempts(self) -> list[Table]:
         """Return how it was paid and what the shop was told."""
@@ -130,6 +130,23 @@ class OrderTables:
                     self.admin.dashboard_link(row.stripe_id, livemode=livemode),
                 )
                 for row in self.rows.disputes
+            ],
+        )
+
+    def _subscriptions(self) -> Table:
+        return Table(
+            name="subscriptions",
+            title=_("Subscriptions"),
+            headings=(_("Subscription"), _("Status"), _("Current period ends"), _("Ended"), _("At Stripe")),
+            rows=[
+                (
+                    self.admin.link(row),
+                    display.badge(row.status),
+                    display.instant_cell(row.current_period_end),
+                    display.instant_cell(row.ended_at),
+                    self.admin.dashboard_link(row.stripe_id, livemode=row.livemode),
+                )
+                for row in self.rows.subscriptions
             ],
         )
 

@@ -11,7 +11,15 @@ from django.utils.translation import gettext as _
 
 from django_checkout.admin import display
 from django_checkout.admin.rows import OrderRows
-from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Dispute, Refund, WebhookEvent
+from django_checkout.models import (
+    Announcement,
+    AttentionItem,
+    CheckoutSession,
+    Dispute,
+    Refund,
+    Subscription,
+    WebhookEvent,
+)
 from django_checkout.models.events import EventState
 from django_checkout.models.news import AnnouncementState
 from django_checkout.states import SessionStatus
@@ -25,7 +33,8 @@ class Happening:
     """One line of the timeline: ``at · kind · title · details``, all plain text."""
 
     at: datetime
-    #: ``order``, ``session``, ``webhook``, ``refund``, ``dispute``, ``signal``, ``attention`` or ``admin``.
+    #: ``order``, ``session``, ``webhook``, ``refund``, ``dispute``, ``subscription``, ``signal``, ``attention`` or
+    #: ``admin``.
     kind: str
     title: str
     details: tuple[str, ...] = ()
@@ -51,6 +60,8 @@ def build(rows: OrderRows) -> list[Happening]:
     happenings += [_event(event) for event in rows.events]
     happenings += [_refund(refund) for refund in rows.refunds]
     happenings += [_dispute(dispute) for dispute in rows.disputes]
+    for subscription in rows.subscriptions:
+        happenings += _subscription(subscription)
     happenings += [_announcement(row, rows.order.currency) for row in rows.announcements]
     for item in rows.attention:
         happenings += _attention(item)
@@ -176,6 +187,24 @@ def _dispute(dispute: Dispute) -> Happening:
         row=dispute,
         stripe_id=dispute.stripe_id,
     )
+
+
+def _subscription(subscription: Subscription) -> Iterator[Happening]:
+    name = subscription.stripe_id
+    status = display.label(subscription.status)
+    yield Happening(
+        at=subscription.created_at,
+        kind="subscription",
+        title=_("started"),
+        details=(status, name),
+        tone=display.tone(subscription.status),
+        row=subscription,
+        stripe_id=name,
+    )
+    if subscription.ended_at is not None:
+        yield Happening(
+            at=subscription.ended_at, kind="subscription", title=_("ended"), details=(name,), row=subscription
+        )
 
 
 def _announcement(row: Announcement, currency: str) -> Happening:

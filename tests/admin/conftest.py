@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import requests
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client
@@ -11,11 +12,13 @@ MODELS = (
     "announcement",
     "attentionitem",
     "checkoutsession",
+    "customer",
     "discrepancy",
     "dispute",
     "order",
     "payment",
     "refund",
+    "subscription",
     "webhookevent",
 )
 
@@ -50,15 +53,31 @@ def merchant(db):
     return staff_client("merchant", *(f"view_{model}" for model in MODELS), "operate_order", "refund_order")
 
 
-class StripeAskedError(AssertionError):
-    """A page that may only read asked Stripe."""
+class RefusingAdapter(requests.adapters.BaseAdapter):
+    """Answers no request and keeps count of them: the SDK turns whatever is raised here into an error of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def send(self, request, **kwargs):
+        self.asked.append(request.url)
+        raise requests.ConnectionError
+
+    def close(self):
+        pass
 
 
 @pytest.fixture
-def no_stripe(monkeypatch):
-    """A process in which any call to Stripe is an error."""
+def refusing_stripe(monkeypatch):
+    """A Stripe that answers nothing."""
+    adapter = RefusingAdapter()
+    monkeypatch.setattr(gateway.http_session(), "adapters", {"": adapter})
+    return adapter
 
-    def refuse(*args, **kwargs):
-        raise StripeAskedError
 
-    monkeypatch.setattr(gateway, "_client", refuse)
+@pytest.fixture
+def no_stripe(refusing_stripe):
+    """A test in which nothing may be asked of Stripe."""
+    yield
+    assert refusing_stripe.asked == []

@@ -11,14 +11,17 @@ from django_checkout.models import (
     Announcement,
     AttentionItem,
     CheckoutSession,
+    Customer,
     Discrepancy,
     Dispute,
     Order,
     OrderLine,
     Payment,
     Refund,
+    Subscription,
     WebhookEvent,
 )
+from tests.factories import UserFactory
 
 
 class OrderFactory(factory.django.DjangoModelFactory):
@@ -135,6 +138,25 @@ class DiscrepancyFactory(factory.django.DjangoModelFactory):
     kind = "paid_not_recorded"
     subject = factory.Sequence("cs_test_drift_{}".format)
     order = factory.SubFactory(OrderFactory)
+
+
+class CustomerFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Customer
+
+    user = factory.SubFactory(UserFactory)
+    stripe_id = factory.Sequence("cus_{:04}".format)
+    livemode = False
+
+
+class SubscriptionFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Subscription
+
+    order = factory.SubFactory(OrderFactory)
+    stripe_id = factory.Sequence("sub_{:04}".format)
+    livemode = False
+    status = "active"
 
 
 def make_paid_order(**values) -> Order:

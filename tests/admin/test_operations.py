@@ -11,6 +11,7 @@ from django_checkout.admin.operations import describe_error
 from django_checkout.exceptions import CheckoutError, StripeRefusedError, StripeUnavailableError
 from django_checkout.models import Order, Refund, WebhookEvent
 from example_project.shop.html import parse
+from tests.admin.conftest import staff_client
 from tests.admin.factories import AnnouncementFactory, AttentionFactory, EventFactory, OrderFactory, make_paid_order
 
 pytestmark = pytest.mark.django_db
@@ -225,6 +226,11 @@ def test_a_missing_key_is_said(order, stripe_emulator, operator, settings):
     assert "STRIPE_SECRET_KEY" in do(operator, order, "sync")[0]
 
 
+def test_these_tests_would_notice_a_request_to_stripe(operator, refusing_stripe):
+    do(operator, make_paid_order(), "sync")
+    assert refusing_stripe.asked
+
+
 @pytest.mark.parametrize("name", ORDER_OPERATIONS)
 def test_who_may_only_look_is_refused(name, viewer, no_stripe):
     order = make_paid_order()
@@ -238,8 +244,6 @@ def test_an_operator_may_not_refund(operator, no_stripe):
 
 
 def test_to_operate_is_not_to_see(no_stripe):
-    from tests.admin.conftest import staff_client
-
     blind = staff_client("blind", "operate_order", "refund_order")
     assert blind.post(url(make_paid_order(), "sync")).status_code == 403
 

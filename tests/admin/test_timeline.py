@@ -20,6 +20,7 @@ from tests.admin.factories import (
     PaymentFactory,
     RefundFactory,
     SessionFactory,
+    SubscriptionFactory,
     make_paid_order,
 )
 
@@ -203,6 +204,14 @@ def test_attention_is_told_when_raised_and_when_resolved():
     assert "2026-11-24 12:00:00 · attention · resolved · Disputed" in lines
 
 
+def test_a_subscription_is_told_from_start_to_end():
+    order = OrderFactory()
+    SubscriptionFactory(order=order, stripe_id="sub_1", status="canceled", ended_at=NOON)
+    lines = told(order)
+    assert any(line.endswith("subscription · started · canceled · sub_1") for line in lines)
+    assert "2026-11-24 12:00:00 · subscription · ended · sub_1" in lines
+
+
 def test_a_canceled_order_says_so():
     assert ("order", "canceled") in kinds(OrderFactory(canceled_at=NOON))
 
@@ -234,7 +243,7 @@ def test_the_number_of_queries_does_not_depend_on_what_happened(django_assert_nu
         AttentionFactory(order=long)
     read_rows(short)
     for order in (short, long):
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             timeline.build(read_rows(order))
 
 
