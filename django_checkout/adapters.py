@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
 
 from django_checkout.conf import conf
-from django_checkout.values import OrderData
+from django_checkout.exceptions import OutOfStockError
+from django_checkout.values import OrderData, ShippingOption
 
 
 class CheckoutAdapter:
@@ -28,6 +31,32 @@ class CheckoutAdapter:
         The return page is not asked about: who has paid may see how it went.
         """
         return True
+
+    def shipping_options(self, order: Any, address: Mapping[str, str]) -> Sequence[ShippingOption]:
+        """Say how the order can be shipped to an address, for the Elements checkout; empty keeps what was placed.
+
+        ``address`` has Stripe's keys: ``country``, ``postal_code``, ``city``, ``state``, ``line1`` ... It is what the
+        browser says and may be incomplete.
+        """
+        return ()
+
+    @property
+    def computes_shipping(self) -> bool:
+        """Whether this adapter answers ``shipping_options``, so that only the server may set the shipping address."""
+        return type(self).shipping_options is not CheckoutAdapter.shipping_options
+
+    @property
+    def changes_quantities(self) -> bool:
+        """Whether this adapter answers ``change_quantity``, so that the Elements checkout offers it."""
+        return type(self).change_quantity is not CheckoutAdapter.change_quantity
+
+    def change_quantity(self, order: Any, sku: str, quantity: int) -> None:
+        """Change how many of an article the host's order has, for the Elements checkout; the price is yours to say.
+
+        Called in a transaction of ours, under the lock of our order. Raise ``OutOfStockError`` with a message for the
+        shopper to refuse; whoever does not answer this offers fixed quantities.
+        """
+        raise OutOfStockError(gettext("Quantities cannot be changed here."))
 
     def return_url(self, order: Any) -> str:
         """Where the return page leads on to once payment is settled; "" offers no link."""

@@ -1,4 +1,4 @@
-"""Calls to Stripe around the session: coupons, customers' portal, subscriptions. Clients and errors are gateway.py's."""
+"""Calls to Stripe around the session: coupons, the portal, subscriptions; through gateway.py's client and errors."""
 
 from __future__ import annotations
 

@@ -118,6 +118,41 @@ class AcceptError(CheckoutError):
     http_status = 409
 
 
+class CustomerNotFoundError(CheckoutError):
+    """The user has no Customer at Stripe."""
+
+    code = "customer_not_found"
+    http_status = 404
+    user_message = _("There is nothing to manage yet.")
+
+
+class SubscriptionEndedError(CheckoutError):
+    """The subscription has ended and cannot be canceled."""
+
+    code = "subscription_ended"
+    http_status = 409
+    user_message = _("This subscription has already ended.")
+
+
+class SessionClosedError(CheckoutError):
+    """The order has no open session that could be changed."""
+
+    code = "session_closed"
+    http_status = 409
+    user_message = _("This checkout has ended. Please start again.")
+
+
+class OutOfStockError(CheckoutError):
+    """The host cannot sell what the shopper asks for; its adapter raises this with a message for the shopper."""
+
+    code = "out_of_stock"
+    http_status = 409
+
+    def __init__(self, user_message: str) -> None:
+        super().__init__("The host cannot sell that quantity.")
+        self.user_message = user_message  # type: ignore[misc]  # this one error speaks in the host's words
+
+
 class StripeError(CheckoutError):
     """Stripe answered, or failed to answer, a call of ours. ``request_id`` is Stripe's, where it sent one."""
 

@@ -267,12 +267,6 @@ def recurring_text(recurring: Json) -> str:
     return f"{_integer(recurring, 'interval_count') or 1} {interval}" if interval else ""
 
 
-def _has_failed(stripe_object: Json, status: str, payment_status: str) -> bool:
-    """Whether an expanded PaymentIntent says that a delayed payment failed: a complete session is not paid again."""
-    intent = _mapping(stripe_object, "payment_intent")
-    return (status, payment_status, intent.get("status")) == ("complete", "unpaid", "requires_payment_method")
-
-
 def _customer_details(stripe_object: Json) -> dict[str, Any] | None:
     details = _mapping(stripe_object, "customer_details")
     collected = _mapping(stripe_object, "collected_information")

@@ -26,7 +26,7 @@ from django_checkout.exceptions import (
     StripeRefusedError,
     StripeUnavailableError,
 )
-from django_checkout.values import Fact, PaymentFact, RefundFact, SessionFact
+from django_checkout.values import CreatedSession, Fact, PaymentFact, RefundFact, SessionFact
 
 if TYPE_CHECKING:
     import requests
@@ -50,8 +50,8 @@ def http_session() -> requests.Session:
     return requests.Session()
 
 
-def create_session(params: SessionCreateParams, *, idempotency_key: str) -> tuple[SessionFact, str]:
-    """Create a Checkout Session; return it and Stripe's request id. Its client secret is read when a page needs it.
+def create_session(params: SessionCreateParams, *, idempotency_key: str) -> CreatedSession:
+    """Create a Checkout Session.
 
     Raises:
         StripeUnavailableError: the same call may be repeated, with the same key and body.
@@ -59,7 +59,12 @@ def create_session(params: SessionCreateParams, *, idempotency_key: str) -> tupl
     """
     with translated():
         created = client().v1.checkout.sessions.create(params, {"idempotency_key": idempotency_key})
-    return facts.read_session(plain(created)), request_id_of(created)
+    data = plain(created)
+    return CreatedSession(
+        fact=facts.read_session(data),
+        request_id=request_id_of(created),
+        client_secret=data.get("client_secret") or "",
+    )
 
 
 def retrieve_session(session_id: str) -> list[Fact]:
@@ -76,16 +81,14 @@ def retrieve_client_secret(session_id: str) -> str:
     return plain(session).get("client_secret") or ""
 
 
-def update_session(session_id: str, params: SessionUpdateParams, *, idempotency_key: str) -> SessionFact:
-    """Change an open session: line items, shipping options, the shipping address.
+def update_session(session_id: str, params: SessionUpdateParams) -> SessionFact:
+    """Change an open session: line items, shipping options, the shipping address. Doing it again changes nothing.
 
     Raises:
         StripeRefusedError: it is not open any more, or not a session that can be changed.
     """
     with translated():
-        session = client().v1.checkout.sessions.update(
-            checked(session_id), params, {"idempotency_key": idempotency_key}
-        )
+        session = client().v1.checkout.sessions.update(checked(session_id), params)
     return facts.read_session(plain(session))
 
 

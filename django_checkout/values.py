@@ -187,6 +187,15 @@ class SessionFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreatedSession:
+    """Stripe's answer to a create call: the fact, the request's id, and the secret that is handed on, never stored."""
+
+    fact: SessionFact
+    request_id: str
+    client_secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentFact:
     """What Stripe said of a PaymentIntent, or of the Charge that it led to."""
 

@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_POST
 
-from django_checkout import access, ledger, services, webhooks
+from django_checkout import access, forms, ledger, services, webhooks
 from django_checkout.adapters import get_adapter
 from django_checkout.csp import set_page_policy
 from django_checkout.exceptions import (
@@ -87,6 +87,35 @@ def start(request: HttpRequest, token: str) -> HttpResponse:
     return SeeOther(reverse("django_checkout:pay", args=[token]))
 
 
+@require_POST
+@_page
+def secret(request: HttpRequest, token: str) -> HttpResponse:
+    """Give the order's owner the client secret of its open session, creating one in the ``ui_mode`` posted."""
+    order = access.get_order(request, token, Purpose.PAY)
+    try:
+        session = services.start(order.source or order, ui_mode=request.POST.get("ui_mode"), request=request)
+        client_secret = services.get_client_secret(session)
+    except CheckoutError as error:
+        return _problem(order, error)
+    return JsonResponse({"client_secret": client_secret, "session_id": session.stripe_id})
+
+
+@require_POST
+@_page
+def update(request: HttpRequest, token: str) -> HttpResponse:
+    """Change the open Elements session to another shipping address or quantity; see ``forms.read_update``."""
+    order = access.get_order(request, token, Purpose.PAY)
+    try:
+        wish = forms.read_update(request.body)
+        if wish.address is not None:
+            services.change_shipping(order, name=wish.name, address=wish.address)
+        else:
+            services.change_quantity(order, sku=wish.sku, quantity=wish.quantity)
+    except CheckoutError as error:
+        return _problem(order, error)
+    return JsonResponse({"ok": True})
+
+
 @require_GET
 @_page
 def return_(request: HttpRequest, token: str) -> HttpResponse:
@@ -135,6 +164,16 @@ def health(request: HttpRequest) -> HttpResponse:
     """Say how much waits, for monitors: counts only, no ids; 503 while events or announcements fail."""
     report = webhooks.health()
     return JsonResponse(report, status=200 if report["ok"] else 503)
+
+
+def _problem(order: Order, error: CheckoutError) -> HttpResponse:
+    """Answer a script: what happened, as a code and as a sentence for the shopper."""
+    logger.warning("checkout_failed order=%s code=%s", order.reference, error.code)
+    body = {"code": error.code, "message": str(error.user_message), "status_url": _status_page(order)}
+    response = JsonResponse(body, status=error.http_status)
+    if error.http_status == 503:
+        response["Retry-After"] = "5"
+    return response
 
 
 def _session_of(order: Order, session_id: str | None) -> CheckoutSession | None:

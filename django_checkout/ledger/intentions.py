@@ -71,6 +71,41 @@ def release_session(session_pk: int, *, error_code: str, request_id: str) -> Non
     )
 
 
+def expect_revision(session_pk: int, order: Order) -> None:
+    """Commit, before Stripe is asked to change an open session, that paying the order's new amount is right too."""
+    CheckoutSession.objects.filter(pk=session_pk).update(next_subtotal_minor=order.subtotal_minor)
+
+
+def reach_revision(locked: LockedOrder, session_pk: int, *, request: Mapping[str, Any], request_hash: str) -> None:
+    """Record that Stripe has changed a session to the order as it is now; a payment of the old amount is wrong now."""
+    order = locked.order
+    session = next(row for row in locked.sessions if row.pk == session_pk)
+    session.revision, session.asked_subtotal_minor, session.next_subtotal_minor = (
+        order.revision,
+        order.subtotal_minor,
+        None,
+    )
+    session.request, session.request_hash = dict(request), request_hash
+    session.save(
+        update_fields=[
+            "revision",
+            "asked_subtotal_minor",
+            "next_subtotal_minor",
+            "request",
+            "request_hash",
+            "updated_at",
+        ]
+    )
+
+
+def give_up_revision(locked: LockedOrder, session_pk: int) -> None:
+    """Record that Stripe did not change a session; if the old amount has just been paid, a person should look."""
+    session = next(row for row in locked.sessions if row.pk == session_pk)
+    session.next_subtotal_minor = None
+    session.save(update_fields=["next_subtotal_minor", "updated_at"])
+    orders.recheck(locked)
+
+
 def note_session_request(session_pk: int, *, request_id: str) -> None:
     """Note Stripe's id of the request that created a session."""
     CheckoutSession.objects.filter(pk=session_pk).update(request_id=request_id, error_code="")

@@ -103,10 +103,6 @@ class LockedOrder:
             for session in self.sessions
         )
 
-    def holds(self, payment_intent_id: str) -> bool:
-        """Return whether a payment is among the locked rows and the order's own."""
-        return any(row.stripe_id == payment_intent_id and row.order_id == self.order.pk for row in self.payments)
-
     def payment_of(self, session: CheckoutSession) -> Payment | None:
         """Return the payment of a session from among the locked rows."""
         return next((payment for payment in self.payments if payment.pk == session.payment_id), None)

@@ -76,6 +76,16 @@ def settle(locked: LockedOrder) -> Order:
     return order
 
 
+def recheck(locked: LockedOrder) -> None:
+    """Compare what the kept payment paid with the order again, because what was asked for has changed meanwhile."""
+    order, kept = locked.order, locked.kept_payment()
+    raised = [raise_attention(order, *fault) for fault in _mismatches(locked, kept)] if kept is not None else []
+    if any(raised):
+        order.save(update_fields=["needs_attention", "updated_at"])
+    for news in filter(None, raised):
+        announce(order, news)
+
+
 def session_state(locked: LockedOrder, session: CheckoutSession) -> SessionState:
     """Return what the order's status depends on, of one session, from the locked rows."""
     payment = locked.payment_of(session)
@@ -181,7 +191,7 @@ def _mismatches(locked: LockedOrder, kept: Payment) -> Iterator[tuple[Attention,
         session.next_subtotal_minor,
     ):
         yield Attention.AMOUNT_MISMATCH, fact, f"{session.amount_subtotal_minor} for {session.asked_subtotal_minor}"
-    if session.revision != order.revision:
+    if session.revision != order.revision and session.next_subtotal_minor is None:
         yield Attention.AMOUNT_MISMATCH, fact, f"paid for revision {session.revision} of {order.revision}"
 
 

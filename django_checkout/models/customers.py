@@ -14,7 +14,7 @@ ENDED_SUBSCRIPTION_STATUSES = frozenset(("canceled", "incomplete_expired"))
 
 
 class Customer(models.Model):
-    """One of the host's users as a Customer at Stripe, per mode: saved cards, subscriptions and the portal hang on it."""
+    """One of the host's users as a Customer at Stripe, per mode: saved cards and subscriptions hang on it."""
 
     user = models.ForeignKey(
         conf.user_model, verbose_name=_("user"), on_delete=models.CASCADE, related_name="checkout_customers"

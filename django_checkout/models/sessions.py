@@ -20,6 +20,9 @@ class CheckoutSession(models.Model):
     that a Stripe session is ours. Client secrets are never stored.
     """
 
+    #: What Stripe's answer to the create call held, in this process and for this page only: never a column.
+    client_secret = ""
+
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="sessions")
     #: The order while this session can be paid: unique, so that the database allows one live session per order.
     live_for = models.OneToOneField(

@@ -14,6 +14,7 @@ from django_checkout.params.build import (
     is_adjustable,
     is_manual_capture,
     line_items,
+    without_attempt,
 )
 from django_checkout.params.options import option_params, shipping_option
 from django_checkout.params.rules import MODES, OWN_PARAMETERS, check_modes
@@ -31,4 +32,5 @@ __all__ = [
     "line_items",
     "option_params",
     "shipping_option",
+    "without_attempt",
 ]

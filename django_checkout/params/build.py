@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _NESTED_DATA = {"payment": "payment_intent_data", "subscription": "subscription_data", "setup": "setup_intent_data"}
 
+_ATTEMPT_KEYS = frozenset(("metadata", "client_reference_id", "expires_at", "success_url", "cancel_url", "return_url"))
+
 
 def build(
     order: Order,
@@ -82,6 +84,20 @@ def complete(
     result["expires_at"] = int(expires_at.timestamp())
     result.update(urls)
     return result  # type: ignore[return-value]  # a plain dict of the shape that the SDK's TypedDict describes
+
+
+def without_attempt(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stored request without what ``complete`` added: what ``build`` would make of the same wishes."""
+    params = {key: deepcopy(value) for key, value in request.items() if key not in _ATTEMPT_KEYS}
+    own = set(request["metadata"])
+    key = _NESTED_DATA[request["mode"]]
+    nested = params.pop(key)
+    nested["metadata"] = {name: value for name, value in nested["metadata"].items() if name not in own}
+    if not nested["metadata"]:
+        del nested["metadata"]
+    if nested:
+        params[key] = nested
+    return params
 
 
 def fingerprint(params: Mapping[str, Any], order: Order) -> str:

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from django_checkout import gateway, ledger, params
+from django_checkout import billing_gateway, gateway, ledger, params
 from django_checkout.adapters import get_adapter
 from django_checkout.conf import conf
 from django_checkout.exceptions import (
@@ -27,6 +27,7 @@ from django_checkout.exceptions import (
     StripeUnavailableError,
 )
 from django_checkout.models import CheckoutSession, Order
+from django_checkout.services.customers import find_customer_id
 from django_checkout.services.placing import absolute_url, get_order, place
 from django_checkout.services.settling import apply_facts, read_session
 from django_checkout.states import OrderStatus, SessionStatus
@@ -158,6 +159,8 @@ def _wish(
     request: HttpRequest | None,
 ) -> _Wish:
     ui_mode, mode = ui_mode or conf.CHECKOUT_UI_MODE, mode or order.mode
+    if ui_mode == "elements" and get_adapter().computes_shipping:
+        options = {"permissions": {"update_shipping_details": "server_only"}, **options}
     wanted = params.build(
         order,
         list(order.lines.all()),
@@ -165,6 +168,7 @@ def _wish(
         ui_mode=ui_mode,
         capture_method=conf.CHECKOUT_CAPTURE_METHOD,
         options=[conf.CHECKOUT_SESSION_DEFAULTS, order.params, options],
+        customer_id=find_customer_id(order.user),
     )
     path = reverse("django_checkout:return", args=[make_token(order.pk, Purpose.STATUS)])
     # Stripe replaces the placeholder, so its braces must not be encoded.
@@ -220,7 +224,8 @@ def _reserve(locked: ledger.LockedOrder, wish: _Wish, now: datetime) -> Checkout
 def _create(session: CheckoutSession) -> CheckoutSession:
     """Send the stored request with its stored key; apply the answer, or keep or free the slot."""
     try:
-        fact, request_id = gateway.create_session(session.request, idempotency_key=str(session.uuid))
+        _create_coupon(session)
+        created = gateway.create_session(session.request, idempotency_key=str(session.uuid))
     except StripeUnavailableError as error:
         if not error.is_replayed:
             ledger.release_session(session.pk, error_code=error.stripe_code or error.code, request_id=error.request_id)
@@ -230,10 +235,25 @@ def _create(session: CheckoutSession) -> CheckoutSession:
     except StripeRefusedError as error:
         _fail(session, error)
         raise
-    apply_facts([fact])
-    ledger.note_session_request(session.pk, request_id=request_id)
+    apply_facts([created.fact])
+    ledger.note_session_request(session.pk, request_id=created.request_id)
     session.refresh_from_db()
+    session.client_secret = created.client_secret
     return session
+
+
+def _create_coupon(session: CheckoutSession) -> None:
+    """Make the coupon of the order's one-off discount, where the request names it."""
+    order = session.order
+    coupon_id = params.coupon_id(order)
+    if {"coupon": coupon_id} in session.request.get("discounts", ()):
+        billing_gateway.create_coupon(
+            coupon_id,
+            amount_minor=order.asked_discount_minor,
+            currency=order.currency,
+            name=order.asked_discount_name,
+            reference=order.reference,
+        )
 
 
 def _fail(session: CheckoutSession, error: StripeError) -> None:

@@ -1,0 +1,118 @@
+"""Changes an open Elements checkout from the server: shipping options for an address, and quantities.
+
+Called from the browser inside Stripe.js's ``runServerUpdate``, which gives up after 20 seconds. Prices are the host's,
+recomputed here; nothing the browser says about money is believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from django_checkout import gateway, ledger, params
+from django_checkout.adapters import get_adapter
+from django_checkout.exceptions import SessionClosedError, StripeRefusedError
+from django_checkout.models import CheckoutSession, Order
+from django_checkout.services.placing import get_order, place
+from django_checkout.services.settling import apply_facts, read_session
+from django_checkout.states import SessionStatus
+
+if TYPE_CHECKING:
+    from stripe.params.checkout import SessionUpdateParams
+
+#: What Stripe takes of an address.
+ADDRESS_KEYS = ("line1", "line2", "city", "state", "postal_code", "country")
+
+
+def get_client_secret(session: CheckoutSession) -> str:
+    """Return the secret by which a browser acts on an open session: never stored or logged.
+
+    One call to Stripe, unless this process has just created the session.
+
+    Give it to the order's owner only. Must run outside transactions.
+
+    Raises:
+        SessionClosedError: the session is not open, or is a hosted page's.
+    """
+    secret = session.client_secret
+    if not secret and session.status == SessionStatus.OPEN:
+        secret = gateway.retrieve_client_secret(session.stripe_id or "")
+    if not secret:
+        raise SessionClosedError("The session has no client secret (any more).")
+    return secret
+
+
+def change_shipping(order: Any, *, name: str, address: Mapping[str, str]) -> CheckoutSession:
+    """Offer the shipping options that the host computes for an address; return the session.
+
+    One call to Stripe; must run outside transactions.
+
+    Raises:
+        SessionClosedError: there is no open session.
+        StripeRefusedError: Stripe does not take the address.
+    """
+    ours = get_order(order)
+    session = _get_open_session(ours)
+    where = {key: str(address[key])[:500] for key in ADDRESS_KEYS if address.get(key)}
+    options = get_adapter().shipping_options(ours.source, where)
+    change: SessionUpdateParams = {
+        "collected_information": {"shipping_details": {"name": name[:500], "address": where}},  # type: ignore[typeddict-item]  # Stripe judges the address
+    }
+    if options:
+        change["shipping_options"] = [params.shipping_option(option, ours.currency) for option in options]  # type: ignore[misc]  # a plain dict of that shape
+    return _send(session, change)
+
+
+def change_quantity(order: Any, *, sku: str, quantity: int) -> CheckoutSession:
+    """Let the host change a quantity, and Stripe the session; a new revision of our order is committed in between.
+
+    Until Stripe has answered, a payment of the old amount and of the new one are both right. One or two calls to
+    Stripe; must run outside transactions.
+
+    Raises:
+        OutOfStockError: the host refuses; its message is for the shopper.
+        SessionClosedError: there is no open session.
+    """
+    ours = get_order(order)
+    session = _get_open_session(ours)
+
+    def revise() -> Order:
+        locked = ledger.lock_order(pk=ours.pk)
+        get_adapter().change_quantity(locked.order.source, sku, quantity)
+        placed = place(locked.order.source)
+        ledger.expect_revision(session.pk, placed)
+        return placed
+
+    revised = ledger.in_transaction(revise)
+    lines = params.line_items(list(revised.lines.all()), revised.currency)
+    try:
+        _send(session, {"line_items": lines})  # type: ignore[typeddict-item]  # plain dicts of that shape
+    except StripeRefusedError:
+        # It may have been paid just now, at the old amount.
+        read_session(session)
+        ledger.in_transaction(lambda: ledger.give_up_revision(ledger.lock_order(pk=ours.pk), session.pk))
+        raise
+    request = {**session.request, "line_items": lines}
+
+    def reach() -> None:
+        locked = ledger.lock_order(pk=ours.pk)
+        if locked.order.revision == revised.revision:
+            digest = params.fingerprint(params.without_attempt(request), locked.order)
+            ledger.reach_revision(locked, session.pk, request=request, request_hash=digest)
+
+    ledger.in_transaction(reach)
+    session.refresh_from_db()
+    return session
+
+
+def _get_open_session(order: Order) -> CheckoutSession:
+    session = order.sessions.filter(live_for=order, status=SessionStatus.OPEN).first()
+    if session is None:
+        raise SessionClosedError("The order has no open session.")
+    return session
+
+
+def _send(session: CheckoutSession, change: SessionUpdateParams) -> CheckoutSession:
+    apply_facts([gateway.update_session(session.stripe_id or "", change)])
+    session.refresh_from_db()
+    return session

@@ -1,0 +1,58 @@
+"""What a user has at Stripe: the Customer, the Billing portal, and subscriptions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django_checkout import billing_gateway, facts, gateway, ledger
+from django_checkout.conf import conf
+from django_checkout.exceptions import CustomerNotFoundError, SubscriptionEndedError
+from django_checkout.models import Customer, Subscription
+from django_checkout.services.settling import apply_facts
+
+
+def find_customer_id(user: Any) -> str:
+    """Return the id of a user's Customer at Stripe in the mode of our key, or "" if they have none."""
+    if user is None or user.pk is None:
+        return ""
+    customer = Customer.objects.filter(user_id=user.pk, livemode=conf.livemode).first()
+    return "" if customer is None else customer.stripe_id
+
+
+def portal_url(user: Any, *, return_url: str) -> str:
+    """Return a short-lived address of Stripe's Billing portal for a user: cards, invoices, subscriptions.
+
+    One call to Stripe; must run outside transactions. Send only this user there, and only at once.
+
+    Raises:
+        CustomerNotFoundError: the user has bought nothing that made a Customer.
+        StripeUnavailableError: try again.
+    """
+    customer_id = find_customer_id(user)
+    if not customer_id:
+        raise CustomerNotFoundError("This user has no Customer at Stripe.")
+    return billing_gateway.create_portal_session(customer_id, return_url=return_url)
+
+
+def cancel_subscription(subscription: Subscription, *, at_period_end: bool = True) -> Subscription:
+    """End a subscription when what has been paid for is over, or now; return it as it is then.
+
+    Must run outside transactions.
+
+    Raises:
+        SubscriptionEndedError: it has ended already.
+        StripeUnavailableError: try again.
+    """
+    if not subscription.is_active:
+        raise SubscriptionEndedError(f"The subscription is {subscription.status}.")
+    billing_gateway.cancel_subscription(subscription.stripe_id, at_period_end=at_period_end)
+    return sync_subscription(subscription)
+
+
+def sync_subscription(subscription: Subscription) -> Subscription:
+    """Read a subscription from Stripe, numbered so that a slow read cannot undo a later one, and apply it."""
+    ticket = ledger.in_transaction(lambda: ledger.take_ticket(subscription.stripe_id))
+    latest = gateway.retrieve_object("customer.subscription", subscription.stripe_id)
+    apply_facts([facts.read_subscription(latest, ticket=ticket)])
+    subscription.refresh_from_db()
+    return subscription
