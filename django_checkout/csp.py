@@ -15,6 +15,12 @@ SELF = "'self'"
 NONE = "'none'"
 
 _PAYMENT_PAGE = "https://checkout.stripe.com"
+_STRIPE_JS = {
+    "script-src": ["https://js.stripe.com", "https://*.js.stripe.com", _PAYMENT_PAGE],
+    "frame-src": ["https://js.stripe.com", "https://*.js.stripe.com", "https://hooks.stripe.com", _PAYMENT_PAGE],
+    "connect-src": ["https://api.stripe.com", _PAYMENT_PAGE],
+    "img-src": ["https://*.stripe.com"],
+}
 #: Directives of which a policy that leaves them out says nothing; of the others it says its ``default-src``.
 _WITHOUT_FALLBACK = frozenset(("base-uri", "form-action", "frame-ancestors"))
 
@@ -24,6 +30,7 @@ def csp_directives() -> dict[str, list[str]]:
 
     Reads settings, so it is for a middleware, a view or a check rather than for settings.py itself.
 
+    What Stripe.js needs is named where STRIPE_PUBLISHABLE_KEY is set: only embedded and Elements checkouts load it.
     Browsers apply ``form-action`` to the redirect that answers the form, so the payment page is named there.
     https://docs.stripe.com/security/guide#content-security-policy
     """
@@ -35,9 +42,19 @@ def csp_directives() -> dict[str, list[str]]:
         "form-action": [SELF, _PAYMENT_PAGE],
     }
     if conf.STRIPE_API_BASE != STRIPE_API_BASE:
-        base = urlsplit(conf.STRIPE_API_BASE)
-        directives["form-action"].append(f"{base.scheme}://{base.netloc}")
+        directives["form-action"].append(_origin(conf.STRIPE_API_BASE))
+    if conf.STRIPE_PUBLISHABLE_KEY:
+        is_stripe = conf.STRIPE_JS_URL.startswith("https://js.stripe.com/")
+        sources = _STRIPE_JS if is_stripe else {name: [_origin(conf.STRIPE_JS_URL)] for name in _STRIPE_JS}
+        for directive, allowed in sources.items():
+            directives.setdefault(directive, []).extend(allowed)
     return directives
+
+
+def _origin(url: str) -> str:
+    """Return scheme and host; a path of this site is ``'self'``."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else SELF
 
 
 def find_missing_sources(policy: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ urlpatterns = [
     path("secret/<str:token>/", views.secret, name="secret"),
     path("update/<str:token>/", views.update, name="update"),
     path("return/<str:token>/", views.return_, name="return"),
+    path("portal/", views.portal, name="portal"),
     path("status/<str:token>/", views.status, name="status"),
     path("webhook/", views.webhook, name="webhook"),
     path("health/", views.health, name="health"),

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -20,6 +21,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from django_checkout import access, forms, ledger, services, webhooks
 from django_checkout.adapters import get_adapter
+from django_checkout.conf import conf
 from django_checkout.csp import set_page_policy
 from django_checkout.exceptions import (
     CheckoutError,
@@ -126,6 +128,23 @@ def return_(request: HttpRequest, token: str) -> HttpResponse:
     return _render_status(request, order, session, token)
 
 
+@require_POST
+@_page
+def portal(request: HttpRequest) -> HttpResponse:
+    """Send a signed-in user to their Billing portal: 303, to an address that only they are given."""
+    if not request.user.is_authenticated:
+        raise OrderNotFoundError("Nobody is signed in.")
+    back = request.META.get("HTTP_REFERER", "")
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
+        back = request.build_absolute_uri("/")
+    try:
+        return SeeOther(services.portal_url(request.user, return_url=back))
+    except CheckoutError as error:
+        logger.warning("portal_failed code=%s", error.code)
+        context = {"error_message": error.user_message, "host_url": back}
+        return render(request, "django_checkout/message.html", context, status=error.http_status)
+
+
 @require_GET
 @_page
 def status(request: HttpRequest, token: str) -> HttpResponse:
@@ -226,6 +245,7 @@ def _render_pay(request: HttpRequest, order: Order, token: str, error: CheckoutE
         "order": order,
         "lines": order.lines.all(),
         "can_pay": order.status == OrderStatus.UNPAID,
+        "ui_mode": conf.CHECKOUT_UI_MODE if error is None else "hosted_page",
         "start_url": reverse("django_checkout:start", args=[token]),
         "status_url": _status_page(order),
         "host_url": get_adapter().return_url(order.source) if order.source is not None else "",

@@ -16,6 +16,7 @@ PAYMENT_PAGE = "https://checkout.stripe.com"
 @pytest.fixture(autouse=True)
 def _stripe_itself(settings):
     settings.STRIPE_API_BASE = STRIPE_API_BASE
+    settings.STRIPE_PUBLISHABLE_KEY = ""
 
 
 def parsed(policy):
@@ -37,6 +38,23 @@ def test_form_may_be_answered_by_the_emulators_page(settings, base, source):
     settings.STRIPE_API_BASE = base
 
     assert csp_directives()["form-action"][-1] == source
+
+
+def test_what_stripe_js_needs_is_named_where_it_is_used(settings):
+    settings.STRIPE_PUBLISHABLE_KEY = "pk_test_tests"
+
+    directives = csp_directives()
+
+    assert "https://js.stripe.com" in directives["script-src"]
+    assert "https://hooks.stripe.com" in directives["frame-src"]
+    assert "https://api.stripe.com" in directives["connect-src"]
+
+
+def test_stripe_js_of_the_emulator_comes_from_its_own_origin(settings):
+    settings.STRIPE_PUBLISHABLE_KEY = "pk_test_tests"
+    settings.STRIPE_JS_URL = "http://127.0.0.1:8000/emulator/stripe.js"
+
+    assert csp_directives()["frame-src"] == ["http://127.0.0.1:8000"]
 
 
 def test_directives_are_the_callers_own():

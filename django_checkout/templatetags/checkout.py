@@ -1,10 +1,25 @@
-"""``{% load checkout %}``: money, and the checkout of an order, in the host's templates."""
+"""``{% load checkout %}``: the checkout of an order, and money, in the host's templates.
+
+``order`` is ours or the host's own row; it must have been placed. A page that uses only the button loads no script.
+Scripts carry the request's CSP nonce, Django's own or django-csp's, where there is one.
+"""
 
 from __future__ import annotations
 
-from django import template
+import json
+from typing import Any
 
+from django import template
+from django.template.context import Context
+from django.urls import reverse
+
+from django_checkout import services
+from django_checkout.adapters import get_adapter
+from django_checkout.conf import conf
+from django_checkout.models import Order
 from django_checkout.money import format_minor
+from django_checkout.states import OrderStatus
+from django_checkout.tokens import Purpose, make_token
 
 register = template.Library()
 
@@ -16,3 +31,70 @@ def money(minor: int | None, currency: str) -> str:
     ``{{ order.paid_minor|money:order.currency }}``
     """
     return format_minor(minor, currency) if isinstance(minor, int) and currency else ""
+
+
+@register.inclusion_tag("django_checkout/tags/button.html", takes_context=True)
+def checkout_button(context: Context, order: Any, label: str = "", ui_mode: str = "hosted_page") -> dict[str, Any]:
+    """Show a button that leads to Stripe's page: ``{% checkout_button order %}``. No script, no call to Stripe."""
+    return {**_order_context(context, order), "label": label, "ui_mode": ui_mode}
+
+
+@register.inclusion_tag("django_checkout/tags/embedded.html", takes_context=True)
+def checkout_embedded(context: Context, order: Any) -> dict[str, Any]:
+    """Show Stripe's form within the page: ``{% checkout_embedded order %}``. One call to Stripe, by the browser."""
+    return {**_order_context(context, order), **_script_context(context), "ui_mode": "embedded_page"}
+
+
+@register.inclusion_tag("django_checkout/tags/elements.html", takes_context=True)
+def checkout_elements(context: Context, order: Any) -> dict[str, Any]:
+    """Show a checkout page made of Stripe's Elements: ``{% checkout_elements order %}``. One call, by the browser."""
+    shown = {**_order_context(context, order), **_script_context(context), "ui_mode": "elements"}
+    ours: Order = shown["order"]
+    adapter = get_adapter()
+    if shown["can_pay"]:
+        lines = list(ours.lines.all())
+        shown["update_url"] = reverse("django_checkout:update", args=[shown["token"]])
+        shown["skus"] = json.dumps([line.sku for line in lines] if adapter.changes_quantities else [])
+        shown["computes_shipping"] = adapter.computes_shipping
+        shown["asks_for_shipping"] = "shipping_address_collection" in ours.params
+        shown["takes_promotion_codes"] = bool(ours.params.get("allow_promotion_codes"))
+    return shown
+
+
+@register.inclusion_tag("django_checkout/tags/status.html", takes_context=True)
+def checkout_status(context: Context, order: Any) -> dict[str, Any]:
+    """Say how an order's payment stands: ``{% checkout_status order %}``. No script, no call to Stripe."""
+    return {"order": services.get_order(order)}
+
+
+@register.inclusion_tag("django_checkout/tags/portal.html", takes_context=True)
+def checkout_portal(context: Context, user: Any, label: str = "") -> dict[str, Any]:
+    """Show a button to Stripe's Billing portal, if the user has anything there: ``{% checkout_portal user %}``."""
+    return {
+        "csrf_token": context.get("csrf_token"),
+        "has_customer": bool(services.find_customer_id(user)),
+        "portal_url": reverse("django_checkout:portal"),
+        "label": label,
+    }
+
+
+def _order_context(context: Context, order: Any) -> dict[str, Any]:
+    ours = services.get_order(order)
+    token = make_token(ours.pk, Purpose.PAY)
+    return {
+        "csrf_token": context.get("csrf_token"),
+        "order": ours,
+        "token": token,
+        "can_pay": ours.status == OrderStatus.UNPAID,
+        "start_url": reverse("django_checkout:start", args=[token]),
+    }
+
+
+def _script_context(context: Context) -> dict[str, Any]:
+    request = context.get("request")
+    nonce = context.get("csp_nonce") or getattr(request, "csp_nonce", "")
+    return {
+        "publishable_key": conf.STRIPE_PUBLISHABLE_KEY,
+        "stripe_js_url": conf.STRIPE_JS_URL,
+        "nonce": str(nonce) if nonce else "",
+    }

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.template import Context, Template
+from django.test import RequestFactory
+
+from django_checkout import services
+from django_checkout.models import CheckoutSession, Customer
+from tests.factories import HostOrderFactory, UserFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.core]
+
+
+def _render(tag: str, **context) -> str:
+    request = RequestFactory().get("/")
+    request.csp_nonce = "n0nce"
+    return Template("{% load checkout %}" + tag).render(Context({"request": request, "csrf_token": "t", **context}))
+
+
+@pytest.mark.parametrize("tag", ["{% checkout_button order %}", "{% checkout_status order %}"])
+def test_button_and_status_load_no_script_and_ask_stripe_nothing(host_order, order, tag, settings):
+    settings.STRIPE_API_BASE = "http://nothing.answers.here.invalid"
+
+    html = _render(tag, order=host_order)
+
+    assert "<script" not in html
+    assert CheckoutSession.objects.count() == 0
+
+
+def test_button_posts_to_start_with_a_csrf_token(host_order, order):
+    html = _render("{% checkout_button order %}", order=host_order)
+
+    assert 'name="csrfmiddlewaretoken" value="t"' in html
+    assert "Pay €20.00" in html
+    assert 'action="/checkout/start/' in html
+
+
+@pytest.mark.parametrize("tag", ["embedded", "elements"])
+def test_checkouts_carry_the_nonce_and_hold_nothing_inline(host_order, order, tag, django_assert_max_num_queries):
+    with django_assert_max_num_queries(3):
+        html = _render("{% checkout_" + tag + " order %}", order=host_order)
+
+    assert all('nonce="n0nce"' in script and "src=" in script for script in re.findall(r"<script[^>]*>", html))
+    assert not re.search(r"<script[^>]*>[^<]", html)
+    assert "style=" not in html
+    assert "Pay on Stripe&#x27;s page" in html or "Pay on Stripe's page" in html
+
+
+@pytest.mark.parametrize("tag", ["button", "embedded", "elements"])
+def test_paid_order_shows_its_status_instead(paid_order, tag):
+    html = _render("{% checkout_" + tag + " order %}", order=paid_order)
+
+    assert "Paid: €20.00" in html
+    assert "<form" not in html
+
+
+def test_portal_is_offered_to_those_who_have_something_there(db, settings):
+    user = UserFactory()
+    assert "<form" not in _render("{% checkout_portal user %}", user=user)
+
+    Customer.objects.create(user=user, livemode=False, stripe_id="cus_1")
+
+    assert 'action="/checkout/portal/"' in _render("{% checkout_portal user %}", user=user)
+
+
+def test_secret_is_for_the_owner_only_and_never_stored(client, order, stripe_emulator, settings):
+    other = services.place(HostOrderFactory())
+    url = re.search(r'data-secret-url="([^"]+)"', _render("{% checkout_embedded order %}", order=order))[1]
+
+    answer = client.post(url, {"ui_mode": "embedded_page"})
+
+    secret = answer.json()["client_secret"]
+    session = CheckoutSession.objects.get()
+    assert secret.startswith(session.stripe_id)
+    assert secret not in str(CheckoutSession.objects.values().get())
+    assert client.post(url.replace(f"/{order.pk}:", f"/{other.pk}:")).status_code == 404
+    assert client.get(url).status_code == 405
+
+
+def test_secret_of_an_open_session_is_fetched_again(client, order, stripe_emulator):
+    url = re.search(r'data-secret-url="([^"]+)"', _render("{% checkout_elements order %}", order=order))[1]
+
+    first = client.post(url, {"ui_mode": "elements"}).json()
+    second = client.post(url, {"ui_mode": "elements"}).json()
+
+    assert first == second
+    assert CheckoutSession.objects.count() == 1
+
+
+def test_secret_of_a_paid_order_leads_to_its_status(client, paid_order):
+    from django_checkout.tokens import Purpose, make_token
+
+    answer = client.post(f"/checkout/secret/{make_token(paid_order.pk, Purpose.PAY)}/", {"ui_mode": "elements"})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "order_not_payable")
