@@ -85,6 +85,10 @@ class Judge:
         self.judged.add(f"{route.name} {status}")
         self._accuse(f"{route.name} {status}", self.schemas.errors(answer, json.loads(body)))
 
+    def knows(self, method: str, url: str) -> bool:
+        """Return whether the document describes this route."""
+        return self._template(method, urlsplit(url).path) is not None
+
     def judge_event(self, event: Mapping[str, Any]) -> None:
         """Judge an event: the envelope, the object in it, and what it says changed."""
         name = f"event {event.get('type')}"

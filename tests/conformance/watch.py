@@ -9,28 +9,35 @@ from typing import Any
 import pytest
 
 from django_checkout.emulator import Emulator, Request, Response
+from django_checkout.emulator.messages import API_VERSION
 from django_checkout.emulator.world import World
 from tests.conformance.judge import Judge
+
+VERSION_HEADER = "stripe-version"
 
 
 @contextmanager
 def watching(judge: Judge, *, refused_too: bool) -> Iterator[Judge]:
     """Judge every call of the API, over whichever transport, and every event, of all emulators.
 
-    A request that the emulator refused is judged only where ``refused_too``: tests of refusals send bad ones.
+    Without ``refused_too``, what the emulator refused is left out, and calls of other versions too: tests of the
+    emulator send both on purpose, and by hand.
     """
     handle, emit = Emulator.handle, World.emit
 
     def handle_judged(self: Emulator, request: Request) -> Response:
-        is_api = request.path.startswith("/v1/")
-        url = f"{request.base_url}{request.path}?{request.query}"
-        if is_api and refused_too:
-            judge.judge_request(request.method, url, request.headers, request.body)
+        version = request.headers.get(VERSION_HEADER, API_VERSION)
+        if not request.path.startswith("/v1/") or (version != API_VERSION and not refused_too):
+            return handle(self, request)
+        # The path alone: an emulator that a site serves stands under a path of that site.
+        method, url = request.method, f"{request.path}?{request.query}"
+        if refused_too:
+            judge.judge_request(method, url, request.headers, request.body)
         response = handle(self, request)
-        if is_api:
-            if not refused_too and response.status == 200:
-                judge.judge_request(request.method, url, request.headers, request.body)
-            judge.judge_response(request.method, url, response.status, response.body)
+        if not refused_too and response.status == 200:
+            judge.judge_request(method, url, {VERSION_HEADER: API_VERSION, **request.headers}, request.body)
+        if refused_too or response.status == 200 or judge.knows(method, url):
+            judge.judge_response(method, url, response.status, response.body)
         return response
 
     def emit_judged(self: World, *args: Any, **options: Any) -> Mapping[str, Any]:
