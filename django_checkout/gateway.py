@@ -171,15 +171,15 @@ def create_refund(
     return facts.read_refund(plain(refund)), request_id_of(refund)
 
 
-def list_refunds(*, payment_intent_id: str = "", charge_id: str = "") -> list[RefundFact]:
-    """Read every refund of a payment, page by page."""
+def list_refunds(*, payment_intent_id: str = "", charge_id: str = "") -> list[dict[str, Any]]:
+    """Read every refund of a payment, page by page, as plain JSON types."""
     params: stripe.params.RefundListParams = {"limit": 100}
     if payment_intent_id:
         params["payment_intent"] = payment_intent_id
     else:
         params["charge"] = checked(charge_id)
     with translated():
-        return [facts.read_refund(plain(refund)) for refund in client().v1.refunds.list(params).auto_paging_iter()]
+        return [plain(refund) for refund in client().v1.refunds.list(params).auto_paging_iter()]
 
 
 def list_disputes(payment_intent_id: str) -> list[dict[str, Any]]:

@@ -5,7 +5,10 @@ Event types: https://docs.stripe.com/api/events/types.
 
 from __future__ import annotations
 
-from django_checkout import facts, ledger
+from collections.abc import Mapping
+from typing import Any
+
+from django_checkout import facts, gateway, ledger
 from django_checkout.inbox import handles
 from django_checkout.values import EventData
 
@@ -35,6 +38,18 @@ def on_payment_intent(event: EventData) -> bool:
 def on_charge(event: EventData) -> bool:
     """A charge tells its id and what was captured."""
     return ledger.apply([facts.read_charge(event.object)]) is not None
+
+
+def _read_refunds(event: EventData) -> Mapping[str, Any]:
+    charge_id = facts.find_id(event.object, "id")
+    return {**event.object, "refunds": {"data": gateway.list_refunds(charge_id=charge_id)}}
+
+
+@handles("charge.refunded", reads=_read_refunds)
+def on_charge_refunded(event: EventData) -> bool:
+    """A charge's totals can move back, so they only ring the bell: all of the charge's refunds are read."""
+    said = [facts.read_refund(refund) for refund in event.object["refunds"]["data"]]
+    return ledger.apply(said) is not None
 
 
 @handles("refund.created", "refund.updated", "refund.failed", "charge.refund.updated")

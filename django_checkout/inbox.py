@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from django_checkout import gateway, ledger
+from django_checkout import facts, gateway, ledger
 from django_checkout.conf import conf
 from django_checkout.exceptions import CheckoutError, EventBusyError, IncompleteFactError, SignatureError
 from django_checkout.ledger.announcements import backoff_seconds
@@ -36,25 +36,30 @@ _SECRET_KEYS = frozenset(("client_secret", "secret"))
 Handler = Callable[[EventData], bool | None]
 
 
+#: Reads what an event only rings the bell for; outside transactions.
+Reader = Callable[[EventData], Mapping[str, Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Registered:
     handler: Handler
-    reads: bool
+    reads: Reader | None
 
 
 _registry: dict[str, list[_Registered]] = {}
 
 
-def handles(*types: str, reads: bool = False) -> Callable[[Handler], Handler]:
+def handles(*types: str, reads: bool | Reader = False) -> Callable[[Handler], Handler]:
     """Register a function for event types, by their exact names; ours run first, then the host's.
 
     The function gets an ``EventData`` inside the transaction that marks the event processed, and may run again if
     that is rolled back. With ``reads`` its ``object`` is read from Stripe first, because the payload may be stale.
     """
+    reader = _read_object if reads is True else reads or None
 
     def register(handler: Handler) -> Handler:
         for event_type in types:
-            _registry.setdefault(event_type, []).append(_Registered(handler, reads))
+            _registry.setdefault(event_type, []).append(_Registered(handler, reader))
         return handler
 
     return register
@@ -174,7 +179,9 @@ def _process(row: WebhookEvent, *, reads: bool) -> WebhookEvent:
     if reads:
         if not ledger.in_transaction(lambda: _lease(row.pk)):
             return WebhookEvent.objects.get(pk=row.pk)
-        event = _read_object(event)
+        # Numbered, so that a slow read cannot undo a later one.
+        ticket = ledger.in_transaction(lambda: ledger.take_ticket(_object_id(event)))
+        event = replace(event, object=_reader(row)(event), ticket=ticket)
 
     def work() -> WebhookEvent:
         fresh = WebhookEvent.objects.select_for_update().get(pk=row.pk)
@@ -221,12 +228,12 @@ def _is_leased(row: WebhookEvent) -> bool:
     return row.state == EventState.PROCESSING and row.leased_until is not None and row.leased_until > timezone.now()
 
 
-def _read_object(event: EventData) -> EventData:
-    """Read the event's object from Stripe, numbered so that a slow read cannot undo a later one."""
-    object_id = str(event.object.get("id") or "")
-    ticket = ledger.in_transaction(lambda: ledger.take_ticket(object_id))
-    kind = event.type.rpartition(".")[0]
-    return replace(event, object=gateway.retrieve_object(kind, object_id), ticket=ticket)
+def _read_object(event: EventData) -> Mapping[str, Any]:
+    return gateway.retrieve_object(event.type.rpartition(".")[0], _object_id(event))
+
+
+def _object_id(event: EventData) -> str:
+    return facts.find_id(event.object, "id")
 
 
 def _run_handlers(row: WebhookEvent, event: EventData) -> bool:
@@ -287,9 +294,12 @@ def _verdict(row: WebhookEvent) -> str:
 
 
 def _needs_read(row: WebhookEvent) -> bool:
-    if row.is_thin:
-        return True
-    return any(registered.reads for registered in _registry.get(_plain_type(row.type), ()))
+    return row.is_thin or any(registered.reads for registered in _registry.get(_plain_type(row.type), ()))
+
+
+def _reader(row: WebhookEvent) -> Reader:
+    readers = (registered.reads for registered in _registry.get(_plain_type(row.type), ()))
+    return next(filter(None, readers), _read_object)
 
 
 def _plain_type(event_type: str) -> str:
@@ -329,9 +339,15 @@ def _read_envelope(body: Mapping[str, Any]) -> WebhookEvent:
         payload=without_secrets(body),
         object_id=str(stripe_object.get("id") or "")[:255],
         payment_intent_id=intent if isinstance(intent, str) else "",
+        subscription_id=_subscription_of(stripe_object),
         request_id=str(request.get("id") or ""),
         created_at=_created_at(body.get("created")),
     )
+
+
+def _subscription_of(stripe_object: Mapping[str, Any]) -> str:
+    details = _mapping(_mapping(stripe_object.get("parent")).get("subscription_details"))
+    return facts.find_id(details, "subscription") or facts.find_id(stripe_object, "subscription")
 
 
 def without_secrets(value: Any) -> Any:

@@ -52,7 +52,7 @@ def names(tmp_path_factory) -> set[str]:
         "static/django_checkout/checkout.css",
         "emulator/parameters.txt",
         "management/commands/checkout_emulator.py",
-        "testing/plugin.py",
+        "pytest_plugin.py",
     ],
 )
 def test_wheel_holds(names, name):
@@ -84,7 +84,7 @@ def test_installed_distribution_is_this_one():
     assert set(installed.metadata.get_all("Provides-Extra") or []) >= {"api", "tasks", "example", "test"}
     assert installed.metadata["Requires-Python"] == ">=3.11"
     assert [point.value for point in installed.entry_points.select(group="pytest11")] == [
-        "django_checkout.testing.plugin"
+        "django_checkout.pytest_plugin"
     ]
 
 

@@ -14,6 +14,7 @@ from django_checkout.exceptions import (
     StripeUnavailableError,
 )
 from django_checkout.models import AttentionItem, CheckoutSession, Payment, Refund
+from django_checkout.testing import post_event
 from django_checkout.values import LineData, OrderData
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -371,3 +372,16 @@ def test_refund_after_a_stored_failure_is_looked_for_before_it_is_asked_anew(pai
     refund = services.refund(paid_order, 700)
 
     assert (refund.status, len(stripe_emulator.store.select("refund"))) == ("succeeded", 1)
+
+
+def test_charge_refunded_rings_the_bell_and_every_refund_is_listed(paid_order, stripe_emulator, heard):
+    intent = Payment.objects.get().stripe_id
+    stripe_emulator.refund(intent, 300)
+    stripe_emulator.refund(intent, 200)
+    bell = [row for row in stripe_emulator.pending_deliveries() if row.event_type == "charge.refunded"][-1]
+
+    response = post_event(bell.body)
+
+    paid_order.refresh_from_db()
+    assert (response.status_code, paid_order.refunded_minor) == (200, 500)
+    assert heard == ["order_refunded", "order_refunded"]

@@ -92,6 +92,8 @@ def join_session(locked: LockedOrder, session: CheckoutSession, fact: SessionFac
         said["url"] = ""
     if status == SessionStatus.COMPLETE and session.completed_at is None:
         said["completed_at"] = timezone.now()
+    if status == SessionStatus.EXPIRED and session.expired_at is None:
+        said["expired_at"] = timezone.now()
     if status not in LIVE_SESSION_STATUSES:
         said["live_for_id"] = None
     if status != SessionStatus.CREATING:

@@ -26,8 +26,8 @@ class EventState(models.TextChoices):
 class WebhookEvent(models.Model):
     """One event of Stripe's, recorded once: the unique id makes a duplicate harmless.
 
-    ``object_id``, ``payment_intent_id`` and ``reference`` are read from the payload so that a timeline can find it;
-    none is proof of ownership. The payload is kept without client secrets.
+    ``object_id``, ``payment_intent_id`` and ``subscription_id`` are read from the payload so that a timeline can find
+    it; none is proof of ownership. The payload is kept without client secrets.
     """
 
     stripe_id = CaseSensitiveCharField(_("Stripe id"), max_length=ID_LENGTH, unique=True)
@@ -41,7 +41,10 @@ class WebhookEvent(models.Model):
     payment_intent_id = CaseSensitiveCharField(
         _("payment intent"), max_length=ID_LENGTH, blank=True, default="", db_index=True
     )
-    request_id = models.CharField(_("Stripe request id"), max_length=255, blank=True, default="")
+    subscription_id = CaseSensitiveCharField(
+        _("subscription"), max_length=ID_LENGTH, blank=True, default="", db_index=True
+    )
+    request_id = models.CharField(_("Stripe request id"), max_length=255, blank=True, default="", db_index=True)
     state = models.CharField(_("state"), max_length=32, choices=EventState, default=EventState.RECEIVED)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     leased_until = models.DateTimeField(null=True, blank=True, editable=False)

@@ -82,12 +82,14 @@ class Order(models.Model):
         verbose_name_plural = _("orders")
         ordering = ["-id"]
         permissions = [
-            ("refund_order", "Can refund orders"),
-            ("operate_order", "Can sync, expire, capture, cancel and accept orders"),
+            ("refund_order", _("Can refund orders")),
+            ("operate_order", _("Can sync, expire, capture, cancel and accept orders")),
         ]
         indexes = [
             models.Index(fields=["status", "-id"], name="checkout_order_status"),
             models.Index(fields=["needs_attention", "-id"], name="checkout_order_attention"),
+            models.Index(fields=["disputed", "-id"], name="checkout_order_disputed"),
+            models.Index(fields=["livemode", "-id"], name="checkout_order_livemode"),
             models.Index(fields=["source_type", "source_id"], name="checkout_order_source"),
             models.Index(fields=["created_at"], name="checkout_order_created"),
             models.Index(fields=["paid_at"], name="checkout_order_paid"),

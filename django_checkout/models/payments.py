@@ -41,6 +41,7 @@ class Payment(models.Model):
         verbose_name = _("payment")
         verbose_name_plural = _("payments")
         ordering = ["-id"]
+        indexes = [models.Index(fields=["intent_status", "-id"], name="checkout_payment_status")]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(refund_asked_minor__gte=0)

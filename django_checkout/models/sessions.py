@@ -76,6 +76,7 @@ class CheckoutSession(models.Model):
     synced_at = models.DateTimeField(_("last read from Stripe"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
+    expired_at = models.DateTimeField(_("expired"), null=True, blank=True)
     completed_at = models.DateTimeField(_("completed"), null=True, blank=True)
 
     class Meta:

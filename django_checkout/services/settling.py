@@ -45,7 +45,7 @@ def read_session(session: CheckoutSession) -> None:
 def read_refunds_and_disputes(payment: Payment) -> None:
     """Read every refund and dispute of a payment and apply them."""
     for refund in gateway.list_refunds(payment_intent_id=payment.stripe_id):
-        apply_facts([refund])
+        apply_facts([facts.read_refund(refund)])
     for dispute in gateway.list_disputes(payment.stripe_id):
         # The list only tells which there are: a numbered read of each decides.
         dispute_id = facts.find_id(dispute, "id")

@@ -1,6 +1,6 @@
 """Fixtures for projects that use the app; found by pytest through the package's entry point.
 
-Nothing of Django is imported before a fixture is used.
+pytest imports this before Django is set up and before coverage starts, so it imports nothing until a fixture is used.
 """
 
 from __future__ import annotations
