@@ -216,8 +216,8 @@ def _news(locked: LockedOrder, kept: Payment | None, refunds: list[Refund], *, i
             yield News(signal="order_payment_failed", fact=fact, session=session)
     if kept is not None and is_newly_kept and not is_withheld(order):
         yield News(signal="order_paid", fact=order.reference, session=locked.session_of(kept))
-    fresh = refunds if is_newly_kept else locked.refunds_with_news
-    for refund in fresh:
+    # Until a payment is kept, refunds wait; then all that came first are news.
+    for refund in _refunds_to_tell(locked, kept, refunds, is_newly_kept=is_newly_kept):
         is_kept = kept is not None and refund.payment_id == kept.pk
         if is_kept and refund.status == RefundStatus.SUCCEEDED:
             yield refund_news("order_refunded", refund)
@@ -226,6 +226,17 @@ def _news(locked: LockedOrder, kept: Payment | None, refunds: list[Refund], *, i
     for dispute in locked.disputes_with_news:
         yield dispute_news(dispute)
     yield from locked.news
+
+
+def _refunds_to_tell(
+    locked: LockedOrder, kept: Payment | None, refunds: list[Refund], *, is_newly_kept: bool
+) -> list[Refund]:
+    if kept is None:
+        return []
+    if not is_newly_kept:
+        return locked.refunds_with_news
+    others = [row for row in locked.payments if row.pk != kept.pk and row.order_id == locked.order.pk]
+    return [*refunds, *(refund for payment in others for refund in locked.refunds_of(payment))]
 
 
 def refund_news(signal: str, refund: Refund) -> News:

@@ -1,0 +1,238 @@
+"""Named histories of one order: what shopper, shop and bank did. Each leaves Stripe with a handful of events.
+
+A history is played once with its events delivered as they come, because the shop's own acts (capturing, starting
+anew) need a shop that knows; then the rows are put back and the events are told again in every order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django_checkout import services
+from tests.properties.shop import Shop
+
+DECLINED = "4000000000000002"
+IBAN_FAILS = "AT861904300235473202"
+IBAN_SUCCEEDS = "AT611904300234573201"
+EXPIRES_AFTER_SECONDS = 40 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What happened, and the status in which the order must end whatever the order of arrival; "" for either."""
+
+    play: Callable[[Shop], None]
+    price_minor: int = 2000
+    ends: str = "paid"
+
+
+def _pay(shop: Shop, **options: str) -> str:
+    session = shop.start()
+    shop.emulator.pay(session, **options)
+    shop.deliver()
+    return session
+
+
+def card_paid(shop: Shop) -> None:
+    _pay(shop)
+
+
+def declined_then_paid(shop: Shop) -> None:
+    session = shop.start()
+    shop.emulator.pay(session, DECLINED)
+    shop.emulator.pay(session)
+    shop.deliver()
+
+
+def free_order(shop: Shop) -> None:
+    _pay(shop)
+
+
+def delayed_success(shop: Shop) -> None:
+    session = _pay(shop, iban=IBAN_SUCCEEDS)
+    shop.emulator.settle(session)
+    shop.deliver()
+
+
+def delayed_on_its_way(shop: Shop) -> None:
+    _pay(shop, iban=IBAN_SUCCEEDS)
+
+
+def delayed_failure(shop: Shop) -> None:
+    session = _pay(shop, iban=IBAN_FAILS)
+    shop.emulator.settle(session, succeed=False)
+    shop.deliver()
+
+
+def delayed_failure_then_paid(shop: Shop) -> None:
+    delayed_failure(shop)
+    _pay(shop)
+
+
+def expired(shop: Shop) -> None:
+    shop.start()
+    shop.emulator.clock.advance(EXPIRES_AFTER_SECONDS)
+    shop.deliver()
+
+
+def declined_then_expired(shop: Shop) -> None:
+    session = shop.start()
+    shop.emulator.pay(session, DECLINED)
+    shop.emulator.clock.advance(EXPIRES_AFTER_SECONDS)
+    shop.deliver()
+
+
+def expired_then_paid(shop: Shop) -> None:
+    expired(shop)
+    _pay(shop)
+
+
+def recovered_and_paid(shop: Shop) -> None:
+    session = shop.start(params={"after_expiration": {"recovery": {"enabled": True}}})
+    shop.emulator.clock.advance(EXPIRES_AFTER_SECONDS)
+    copy = shop.emulator.recover(session)["id"]
+    shop.emulator.pay(copy)
+    shop.deliver()
+
+
+def authorized(shop: Shop) -> None:
+    with shop.manual_capture():
+        _pay(shop)
+
+
+def captured_in_full(shop: Shop) -> None:
+    authorized(shop)
+    services.capture(shop.host_order)
+    shop.deliver()
+
+
+def captured_in_part(shop: Shop) -> None:
+    authorized(shop)
+    services.capture(shop.host_order, 1200)
+    shop.deliver()
+
+
+def voided(shop: Shop) -> None:
+    authorized(shop)
+    shop.emulator.clock.advance(8 * 24 * 3600)
+    shop.deliver()
+
+
+def _refund(shop: Shop, session: str, amount: int | None = None) -> str:
+    refund: str = shop.emulator.refund(shop.intent_of(session), amount)["id"]
+    shop.deliver()
+    return refund
+
+
+def refunded_in_full(shop: Shop) -> None:
+    _refund(shop, _pay(shop))
+
+
+def refunded_in_two_parts(shop: Shop) -> None:
+    session = _pay(shop)
+    _refund(shop, session, 500)
+    _refund(shop, session, 700)
+
+
+def refund_pending_then_succeeded(shop: Shop) -> None:
+    session = _pay(shop, card="4000000000007726")
+    refund = _refund(shop, session)
+    shop.emulator.finish_refund(refund)
+    shop.deliver()
+
+
+def refund_that_fails_later(shop: Shop) -> None:
+    refund = _refund(shop, _pay(shop))
+    shop.emulator.fail_refund(refund)
+    shop.deliver()
+
+
+def refund_that_fails_and_another(shop: Shop) -> None:
+    session = _pay(shop)
+    refund = _refund(shop, session)
+    shop.emulator.fail_refund(refund)
+    shop.deliver()
+    _refund(shop, session)
+
+
+def captured_in_part_and_refunded(shop: Shop) -> None:
+    with shop.manual_capture():
+        session = _pay(shop)
+    services.capture(shop.host_order, 1200)
+    shop.deliver()
+    _refund(shop, session)
+
+
+def two_sessions_paid(shop: Shop) -> None:
+    first = shop.start()
+    second = shop.start_beside()
+    shop.emulator.pay(first)
+    shop.emulator.pay(second)
+    shop.deliver()
+
+
+def card_and_delayed_both_paid(shop: Shop) -> None:
+    first = shop.start()
+    second = shop.start_beside()
+    shop.emulator.pay(first, iban=IBAN_SUCCEEDS)
+    shop.emulator.pay(second)
+    shop.emulator.settle(first)
+    shop.deliver()
+
+
+def surplus_refunded(shop: Shop) -> None:
+    first = shop.start()
+    second = shop.start_beside()
+    shop.emulator.pay(first)
+    shop.emulator.pay(second)
+    shop.deliver()
+    _refund(shop, second)
+
+
+def dispute_open(shop: Shop) -> None:
+    shop.emulator.open_dispute(shop.intent_of(_pay(shop)))
+    shop.deliver()
+
+
+def dispute_won(shop: Shop) -> None:
+    dispute = shop.emulator.open_dispute(shop.intent_of(_pay(shop)))
+    shop.emulator.close_dispute(dispute["id"], "won")
+    shop.deliver()
+
+
+def dispute_lost(shop: Shop) -> None:
+    dispute = shop.emulator.open_dispute(shop.intent_of(_pay(shop)))
+    shop.emulator.close_dispute(dispute["id"], "lost")
+    shop.deliver()
+
+
+HISTORIES: dict[str, History] = {
+    "card paid": History(play=card_paid),
+    "declined, then paid": History(play=declined_then_paid),
+    "free order": History(play=free_order, price_minor=0),
+    "delayed payment succeeds": History(play=delayed_success),
+    "delayed payment on its way": History(play=delayed_on_its_way, ends="pending"),
+    "delayed payment fails": History(play=delayed_failure, ends="unpaid"),
+    "delayed payment fails, paid in a new session": History(play=delayed_failure_then_paid),
+    "session expires": History(play=expired, ends="unpaid"),
+    "declined, then expired": History(play=declined_then_expired, ends="unpaid"),
+    "expired, then paid in a new session": History(play=expired_then_paid),
+    "expired, recovered and paid": History(play=recovered_and_paid),
+    "authorised": History(play=authorized, ends="authorized"),
+    "authorised, captured in full": History(play=captured_in_full),
+    "authorised, captured in part": History(play=captured_in_part),
+    "authorised, voided": History(play=voided, ends="unpaid"),
+    "captured in part, then refunded": History(play=captured_in_part_and_refunded, ends="refunded"),
+    "refunded in full": History(play=refunded_in_full, ends="refunded"),
+    "refunded in two parts": History(play=refunded_in_two_parts, ends="partially_refunded"),
+    "refund pending, then succeeded": History(play=refund_pending_then_succeeded, ends="refunded"),
+    "refund that fails later": History(play=refund_that_fails_later),
+    "refund that fails, and another": History(play=refund_that_fails_and_another, ends="refunded"),
+    "two sessions both paid": History(play=two_sessions_paid),
+    "two sessions paid, by card and delayed": History(play=card_and_delayed_both_paid),
+    "two sessions paid, the surplus refunded": History(play=surplus_refunded, ends=""),
+    "dispute open": History(play=dispute_open),
+    "dispute won": History(play=dispute_won),
+    "dispute lost": History(play=dispute_lost),
+}

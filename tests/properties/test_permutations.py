@@ -1,0 +1,127 @@
+"""Exhaustive: the events of each named history, told in every order, end in the state that Stripe is in.
+
+Orders that have led to the same rows and the same signals are followed on together: what our tables hold (``digest``)
+and what the host has heard are all that can decide what happens next.
+"""
+
+from __future__ import annotations
+
+from math import factorial
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from django_checkout.testing import post_event
+from tests.properties import IS_LONG, promises
+from tests.properties.histories import HISTORIES, History
+from tests.properties.shop import Ear, Shop, digest
+
+pytestmark = pytest.mark.django_db
+
+#: Seven in the long profile: 5,040 orders of arrival for one history.
+MAXIMUM_EVENTS = 7 if IS_LONG else 5
+#: What mostly repeats others, and is left out first where there are more events than that.
+REPEATING = (
+    "charge.updated",
+    "charge.succeeded",
+    "charge.dispute.funds_withdrawn",
+    "charge.captured",
+    "refund.updated",
+    "charge.dispute.funds_reinstated",
+    "payment_intent.succeeded",
+)
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_every_order_of_arrival_ends_as_a_direct_read(name, stripe_emulator, record_property):
+    history = HISTORIES[name]
+    shop = Shop(stripe_emulator, price_minor=history.price_minor)
+    history.play(shop)
+    events = shop.events()
+    for repeating in REPEATING:
+        if len(events) > MAXIMUM_EVENTS:
+            events = [event for event in events if event["type"] != repeating]
+    assert 1 <= len(events) <= MAXIMUM_EVENTS
+    shop.forget()
+    walk = Walk(shop, history)
+    with walk.ear.listening():
+        walk.from_here(events)
+    record_property("permutations", factorial(len(events)))
+    record_property("posts", walk.posts)
+    assert walk.permutations == factorial(len(events))
+
+
+class Walk:
+    """Goes through the tree of permutations, merging branches that have become the same."""
+
+    def __init__(self, shop: Shop, history: History, known: dict[Any, int] | None = None) -> None:
+        self.shop = shop
+        self.history = history
+        self.ear = Ear()
+        self.posts = 0
+        self.permutations = 0
+        self.ends: set[str] = set()
+        self._known = {} if known is None else known
+        reads = [shop.direct_read(session) for session in shop.order.sessions.values_list("stripe_id", flat=True)]
+        self._truth = {end["kept"]: end for end in reads}
+
+    def from_here(self, events: list[dict[str, Any]]) -> None:
+        self.permutations = self._go(events, [])
+
+    def _go(self, left: list[dict[str, Any]], path: list[str]) -> int:
+        """Tell what is left in every order; return in how many orders that was."""
+        if not left:
+            self._check(path)
+            return 1
+        key = (frozenset(event["id"] for event in left), digest(), tuple(self.ear.heard))
+        if key not in self._known:
+            self._known[key] = sum(self._tell(event, left, path) for event in left)
+        return self._known[key]
+
+    def _tell(self, event: dict[str, Any], left: list[dict[str, Any]], path: list[str]) -> int:
+        heard_before = len(self.ear.heard)
+        point = transaction.savepoint()
+        try:
+            answer = post_event(event)
+            self.posts += 1
+            assert answer.status_code == 200, [*path, event["type"]]
+            return self._go([other for other in left if other is not event], [*path, event["type"]])
+        finally:
+            transaction.savepoint_rollback(point)
+            del self.ear.heard[heard_before:]
+
+    def _check(self, path: list[str]) -> None:
+        end = self.shop.end()
+        assert end["kept"] in self._truth, path
+        assert end == self._truth[end["kept"]], path
+        self.ends.add(repr(end))
+        if self.history.ends:
+            assert end["status"] == self.history.ends, path
+        try:
+            promises.check(self.ear.heard, end)
+        except AssertionError as error:
+            error.add_note(f"order of arrival: {path}")
+            error.add_note(f"heard: {[(news.signal, news.about[-6:]) for news in self.ear.heard]}")
+            raise
+
+
+def test_merging_equal_branches_changes_nothing(stripe_emulator):
+    shop = Shop(stripe_emulator)
+    HISTORIES["card paid"].play(shop)
+    events = shop.events()
+    shop.forget()
+    ends = []
+    for known in ({}, _Never()):
+        walk = Walk(shop, HISTORIES["card paid"], known)
+        with walk.ear.listening():
+            walk.from_here(events)
+        ends.append((walk.permutations, frozenset(walk.ends)))
+    assert ends[0] == ends[1]
+
+
+class _Never(dict):
+    """Remembers nothing: every branch is followed on its own."""
+
+    def __contains__(self, key: object) -> bool:
+        return False
