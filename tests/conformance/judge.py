@@ -149,7 +149,7 @@ class Judge:
             members, others = schema.get("properties", {}), schema.get("additionalProperties")
             others = others if isinstance(others, dict) else {}
             return {name: self._coerced(members.get(name, others), child) for name, child in value.items()}
-        return _read(schema.get("type"), value)
+        return _read(schema, value)
 
     def _route(self, method: str, path: str) -> Route | None:
         """Return the route of a path; one that the document does not know is a fault."""
@@ -191,9 +191,13 @@ def decoded(text: str) -> dict[str, Any]:
     return tree
 
 
-def _read(kind: object, value: object) -> object:
+def _read(schema: Schema, value: object) -> object:
+    kind = schema.get("type")
     if not isinstance(value, str):
         return value
+    if schema.get("format") == "currency":
+        # Asked for in capitals, a currency is understood; it is answered in small letters.
+        return value.lower()
     if kind == "integer" and re.fullmatch("-?[0-9]+", value):
         return int(value)
     if kind == "number" and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
