@@ -28,7 +28,7 @@ LAYERS = (
     ("handlers",),
     ("services", "inbox"),
     ("ledger",),
-    ("access", "csp", "forms", "billing_gateway", "gateway", "adapters", "params", "tokens", "metadata", "facts"),
+    ("access", "csp", "envelope", "forms", "billing_gateway", "gateway", "adapters", "params", "tokens", "metadata", "facts"),
     ("models",),
     ("states",),
     ("money", "values"),

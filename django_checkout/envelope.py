@@ -1,0 +1,77 @@
+"""Reads what Stripe posts: a classic event or a thin one, into an inbox row that is not saved yet; pure.
+
+https://docs.stripe.com/event-destinations
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from django_checkout import facts
+from django_checkout.exceptions import SignatureError
+from django_checkout.models import WebhookEvent
+
+#: Never stored: whoever holds one can act for the shopper, or for us.
+_SECRET_KEYS = frozenset(("client_secret", "secret"))
+
+
+def read_envelope(body: Mapping[str, Any]) -> WebhookEvent:
+    """Return the row of an event, in no state yet.
+
+    Raises:
+        SignatureError: it is signed, but is not an event.
+    """
+    is_thin = body.get("object") == "v2.core.event"
+    event_id, event_type, livemode = body.get("id"), body.get("type"), body.get("livemode")
+    if not isinstance(event_id, str) or not isinstance(event_type, str) or not isinstance(livemode, bool):
+        raise SignatureError("The signed body is not an event: it has no id, no type or no livemode.")
+    if not 0 < len(event_id) <= 255 or len(event_type) > 255:
+        raise SignatureError("The signed body is not an event: its id or type is too long.")
+    stripe_object = body.get("related_object") if is_thin else (_mapping(body.get("data"))).get("object")
+    stripe_object = _mapping(stripe_object)
+    request = _mapping(body.get("request"))
+    intent = stripe_object.get("payment_intent") if stripe_object.get("object") != "payment_intent" else None
+    return WebhookEvent(
+        stripe_id=event_id,
+        type=event_type,
+        is_thin=is_thin,
+        api_version=str(body.get("api_version") or ""),
+        livemode=livemode,
+        account=str(body.get("account") or body.get("context") or ""),
+        payload=without_secrets(body),
+        object_id=str(stripe_object.get("id") or "")[:255],
+        payment_intent_id=intent if isinstance(intent, str) else "",
+        subscription_id=_subscription_of(stripe_object),
+        request_id=str(request.get("id") or ""),
+        created_at=_created_at(body.get("created")),
+    )
+
+
+def _subscription_of(stripe_object: Mapping[str, Any]) -> str:
+    details = _mapping(_mapping(stripe_object.get("parent")).get("subscription_details"))
+    return facts.find_id(details, "subscription") or facts.find_id(stripe_object, "subscription")
+
+
+def without_secrets(value: Any) -> Any:
+    """Return plain JSON types without the values that are keys to something."""
+    if isinstance(value, Mapping):
+        return {key: without_secrets(item) for key, item in value.items() if key not in _SECRET_KEYS}
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [without_secrets(item) for item in value]
+    return value
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _created_at(value: Any) -> datetime:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return datetime.fromtimestamp(value, tz=UTC)
+    parsed = parse_datetime(value) if isinstance(value, str) else None
+    return parsed if parsed is not None and parsed.tzinfo else timezone.now()
