@@ -15,8 +15,8 @@ from tests.conformance.watch import watching
 
 __all__ = ["judge", "session_judge"]
 
-#: What the emulator takes beyond the document: an endpoint that asks for thin twins of events, which Stripe sends to the
-#: event destinations of its second API.
+#: What the emulator takes beyond the document: an endpoint that asks for thin twins of events, which Stripe sends to
+#: the event destinations of its second API.
 EXTENSIONS = ("POST /v1/webhook_endpoints body: enabled_events/0: 'v1.",)
 
 
