@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import django
-import environ  # type: ignore[import-untyped]  # django-environ has no stubs
+import environ
 from django.contrib.messages import constants as message_levels
 from django.core.exceptions import ImproperlyConfigured
 
