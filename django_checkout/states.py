@@ -142,6 +142,19 @@ def join(rank: Mapping[str, int], known: str, said: str | None) -> str:
     return max(known, said, key=rank.__getitem__)
 
 
+def join_session(known: tuple[str, str], said: tuple[str | None, str | None]) -> tuple[str, str]:
+    """Return the later of two (status, payment_status): what an earlier status said of payment was provisional.
+
+    Raises:
+        UnknownFactError: Stripe said a state that the tables do not hold.
+    """
+    status = join(SESSION_RANK, known[0], said[0])
+    if said[0] is not None and status != said[0]:
+        return known
+    earlier = known[1] if status == known[0] else PaymentStatus.UNPAID
+    return status, join(PAYMENT_RANK, earlier, said[1])
+
+
 def join_intent(known: str, said: str | None) -> str:
     """Return the later of what is final about a PaymentIntent, given Stripe's status for it."""
     return join(INTENT_RANK, known, IntentStatus.OPEN if said in CYCLING_INTENT_STATUSES else said)

@@ -37,6 +37,8 @@ _AFTER_PAID = frozenset(("order_refunded", "refund_failed"))
 
 def announce(order: Order, news: News) -> None:
     """Record a piece of news and tell the host, once; under the order's lock."""
+    if news.signal in _WHILE and order.status != _WHILE[news.signal]:
+        return
     is_early = news.signal in _AFTER_PAID and not _is_paid_announced(order)
     announcement = Announcement(
         order=order,

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from django_checkout import states
 from django_checkout.exceptions import IncompleteFactError, OrderNotFoundError
 from django_checkout.ledger.locks import LockedOrder, lock_order
 from django_checkout.ledger.payments import join_payment
@@ -15,11 +16,8 @@ from django_checkout.ledger.subscriptions import keep_customer
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.states import (
     LIVE_SESSION_STATUSES,
-    PAYMENT_RANK,
-    SESSION_RANK,
     PaymentStatus,
     SessionStatus,
-    join,
 )
 from django_checkout.values import Ownership, PaymentFact, SessionFact
 
@@ -67,8 +65,8 @@ def join_session(locked: LockedOrder, session: CheckoutSession, fact: SessionFac
         UnknownFactError: a status that states.py does not know.
         IncompleteFactError: the session is complete and the fact lacks what must be compared.
     """
-    status = join(SESSION_RANK, session.status, fact.status)
-    payment_status = join(PAYMENT_RANK, session.payment_status, fact.payment_status)
+    known = (session.status, session.payment_status)
+    status, payment_status = states.join_session(known, (fact.status, fact.payment_status))
     if (
         fact.status == SessionStatus.COMPLETE
         and fact.mode != "setup"

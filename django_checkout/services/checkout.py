@@ -30,7 +30,7 @@ from django_checkout.models import CheckoutSession, Order
 from django_checkout.services.customers import find_customer_id
 from django_checkout.services.placing import absolute_url, get_order, place
 from django_checkout.services.settling import apply_facts, read_session
-from django_checkout.states import OrderStatus, SessionStatus
+from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
 from django_checkout.tokens import Purpose, make_token
 
 #: An open session with less than this left is replaced rather than reused, in seconds.
@@ -145,8 +145,8 @@ def cancel(order: Any) -> Order:
             ledger.in_transaction(partial(_give_up, session.pk))
     ours.refresh_from_db()
     if ours.status == OrderStatus.AUTHORIZED:
-        for payment in ours.payments.filter(sessions__is_manual_capture=True).distinct():
-            apply_facts([gateway.cancel_payment(payment.stripe_id)])
+        for payment in ours.payments.filter(sessions__is_manual_capture=True, intent_status=IntentStatus.OPEN):
+            _void(payment.stripe_id)
     return ledger.in_transaction(lambda: ledger.cancel(ledger.lock_order(pk=ours.pk)))
 
 
@@ -225,7 +225,7 @@ def _create(session: CheckoutSession) -> CheckoutSession:
     """Send the stored request with its stored key; apply the answer, or keep or free the slot."""
     try:
         _create_coupon(session)
-        created = gateway.create_session(session.request, idempotency_key=str(session.uuid))
+        created = gateway.create_session(_in_order(session.request), idempotency_key=str(session.uuid))
     except StripeUnavailableError as error:
         if not error.is_replayed:
             ledger.release_session(session.pk, error_code=error.stripe_code or error.code, request_id=error.request_id)
@@ -256,6 +256,13 @@ def _create_coupon(session: CheckoutSession) -> None:
         )
 
 
+def _in_order(request: Any) -> Any:
+    """Return a request with its keys in one order, always: the row of a retry may have forgotten the first one's."""
+    if isinstance(request, Mapping):
+        return {key: _in_order(request[key]) for key in sorted(request)}
+    return [_in_order(item) for item in request] if isinstance(request, list) else request
+
+
 def _fail(session: CheckoutSession, error: StripeError) -> None:
     def work() -> None:
         locked = ledger.lock_order(pk=session.order_id)
@@ -268,6 +275,14 @@ def _fail(session: CheckoutSession, error: StripeError) -> None:
         )
 
     ledger.in_transaction(work)
+
+
+def _void(payment_intent_id: str) -> None:
+    try:
+        apply_facts([gateway.cancel_payment(payment_intent_id)])
+    except StripeRefusedError:
+        # It has ended meanwhile, or a lost answer said so before: what has become of it decides.
+        apply_facts(gateway.retrieve_payment_intent(payment_intent_id))
 
 
 def _give_up(session_pk: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from django.test import override_settings
 
 from django_checkout import inbox, services, signals
 from django_checkout.emulator import Emulator
+from django_checkout.emulator.messages import DroppedError, Request, Response
 from django_checkout.models import (
     Announcement,
     AttentionItem,
@@ -103,6 +105,23 @@ class Shop:
         with override_settings(CHECKOUT_CAPTURE_METHOD="manual"):
             yield
 
+    @contextmanager
+    def deaf(self, path: str) -> Iterator[None]:
+        """Let Stripe act on requests, the SDK's repeats included, and lose every answer."""
+        answer = self.emulator.handle
+
+        def handle(request: Request) -> Response:
+            response = answer(request)
+            if fnmatch.fnmatchcase(f"{request.method} {request.path}", path):
+                raise DroppedError(timeout=True)
+            return response
+
+        self.emulator.handle = handle  # type: ignore[method-assign]  # one instance, until the block ends
+        try:
+            yield
+        finally:
+            del self.emulator.handle
+
     # Deliveries
 
     def deliver(self) -> None:
@@ -111,6 +130,12 @@ class Shop:
             status = post_event(delivery.body, delivery.signature).status_code
             assert status == 200, (delivery.event_type, status)
             self.emulator.acknowledge(delivery, status)
+
+    def tell(self, *events: dict[str, Any]) -> None:
+        """Post these events, in this order."""
+        for event in events:
+            status = post_event(event).status_code
+            assert status == 200, (event["type"], status)
 
     def events(self) -> list[dict[str, Any]]:
         """Return the events so far that the app listens to."""
@@ -142,6 +167,7 @@ class Shop:
             has_async_failed=False,
             live_for=None,
             completed_at=None,
+            expired_at=None,
             synced_at=None,
             customer_id="",
         )

@@ -24,6 +24,7 @@ MAXIMUM_EVENTS = 7 if IS_LONG else 5
 #: What mostly repeats others, and is left out first where there are more events than that.
 REPEATING = (
     "charge.updated",
+    "charge.refunded",
     "charge.succeeded",
     "charge.dispute.funds_withdrawn",
     "charge.captured",
