@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from django_checkout.admin import display, stripe_links
+from django_checkout.admin.counting import EstimatingPaginator
 from django_checkout.models import CheckoutSession, Dispute, Order, Payment, Refund, Subscription
 
 M = TypeVar("M", bound=models.Model)
@@ -44,6 +45,7 @@ class FactsAdmin(TypedModelAdmin[M]):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
+    paginator = EstimatingPaginator
     list_max_show_all = 200
     #: Columns compared with the whole search term, as it was typed.
     search_exact: ClassVar[tuple[str, ...]] = ()
@@ -53,7 +55,7 @@ class FactsAdmin(TypedModelAdmin[M]):
     search_order_column: ClassVar[str] = ""
 
     class Media:
-        css = {"all": ["django_checkout/admin.css"]}
+        css = {"all": ["django_checkout/admin.css", "django_checkout/admin-dashboard.css"]}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

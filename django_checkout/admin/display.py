@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -104,7 +105,7 @@ ATTENTION: dict[str, tuple[Text, Text]] = {
     ),
     Attention.DOUBLE_PAYMENT: (
         _("Paid twice"),
-        _("The customer paid more than once. One payment is kept; give the other back at Stripe."),
+        _("The customer paid more than once. One payment is kept; the other can be given back below."),
     ),
     Attention.PAID_AFTER_CANCEL: (
         _("Paid after cancellation"),
@@ -186,9 +187,14 @@ def amount_cell(minor: int | None, currency: str) -> SafeString:
     return format_html('<span class="checkout-amount">{}</span>', amount(minor, currency))
 
 
-def number_cell(number: int) -> SafeString:
+def number(count: int) -> str:
+    """Return a number as people read it."""
+    return number_format(count, use_l10n=True, force_grouping=True)
+
+
+def number_cell(count: int) -> SafeString:
     """Return a number for a column of numbers."""
-    return format_html('<span class="checkout-amount">{}</span>', number)
+    return format_html('<span class="checkout-amount">{}</span>', number(count))
 
 
 def instant(at: datetime | None, *, seconds: bool = False) -> str:

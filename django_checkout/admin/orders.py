@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import ImproperlyConfigured
-from django.db import models
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db import models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import NoReverseMatch
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_checkout import services
-from django_checkout.admin import display, page
+from django_checkout.admin import dashboard, display, page
 from django_checkout.admin.export import orders_as_csv
 from django_checkout.admin.filters import OrderStatusFilter
 from django_checkout.admin.operations import EXPECTED_ERRORS, HttpResponseSeeOther, OperableAdmin, describe_error
@@ -99,6 +100,31 @@ class OrderAdmin(OperableAdmin[Order]):
     def export_csv(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponseBase:
         """Download the selected orders for a spreadsheet."""
         return orders_as_csv(queryset)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.dashboard_view)
+        return [path("dashboard/", view, name="django_checkout_order_dashboard"), *super().get_urls()]
+
+    def dashboard_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what was sold, how many who wanted to pay did, and what waits for a person."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        request.current_app = self.admin_site.name
+        context = {
+            **self.admin_site.each_context(request),
+            **dashboard.build(request),
+            "title": _("Payments"),
+            "opts": self.opts,
+            "media": self.media,
+        }
+        return TemplateResponse(request, "admin/django_checkout/dashboard/page.html", context)
+
+    @transaction.non_atomic_requests
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Add the way to the dashboard."""
+        request.current_app = self.admin_site.name
+        url = dashboard.find_url(request, "order", "dashboard", permission="view_order")
+        return super().changelist_view(request, {**(extra_context or {}), "checkout_dashboard_url": url})
 
     def get_subject(self, row: Order) -> OrderRows:
         return read_rows(row)
