@@ -15,10 +15,10 @@ or from within a Django site (``urls``). It imports no ``stripe`` and nothing of
 
 from __future__ import annotations
 
-from .checkout import PaymentOutcome
 from .deliveries import Attempt, Delivery, signature_header
 from .emulator import Emulator
 from .messages import ApiError, DroppedError, Request, Response
+from .shopper import PaymentOutcome
 from .transport import EmulatorAdapter, requests_session
 
 __all__ = [

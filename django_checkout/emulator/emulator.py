@@ -9,7 +9,6 @@ from . import cards, checkout, jobs
 from .api import Api
 from .cards import BankAccount, Card, Decline
 from .chaos import Chaos
-from .checkout import PaymentOutcome, Shopper
 from .clock import Clock
 from .control import ControlPage
 from .courier import Courier
@@ -19,7 +18,8 @@ from .levers import EmulatorClock, Levers
 from .messages import Doc, Request, Response, without_hidden
 from .pages import Pages
 from .payment_form import PaymentForm
-from .resources import sessions, webhooks
+from .resources import amounts, sessions, webhooks
+from .shopper import PaymentOutcome, Shopper
 from .store import Store
 from .world import World
 
@@ -116,7 +116,7 @@ class Emulator(Levers):
         """Pay with what was typed on the page."""
         with self.store.transaction():
             session = self._session(session_id)
-            session["_typed_shipping"] = form.shipping()
+            session["_typed"] = {**session["_typed"], "shipping": form.shipping()}
             self._apply_choices(session, form)
             return checkout.pay(self.world, session, form.method(), form.shopper())
 
@@ -130,9 +130,9 @@ class Emulator(Levers):
     def _apply_choices(self, session: Doc, form: PaymentForm) -> None:
         for index, quantity in form.quantities.items():
             if session["_lines"][index]["quantity"] != quantity:
-                sessions.adjust(self.world, session, index, quantity)
+                amounts.adjust(self.world, session, index, quantity)
         if form.values["shipping_rate"]:
-            sessions.choose_shipping(self.world, session, form.values["shipping_rate"])
+            amounts.choose_shipping(self.world, session, form.values["shipping_rate"])
 
     # What tests look at
 

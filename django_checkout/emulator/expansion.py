@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from .calls import list_of
 from .messages import ApiError, Doc, without_hidden
+from .resources import discounts, invoices, tax
 from .world import World
 
 MAX_DEPTH = 4
 LINE_ITEMS_PAGE = 10
 
-#: Fields that hold an id, per type of object.
-EXPANDABLE = {
+#: What can be expanded, per type of object: ids, and what is left out unless asked for. A dot leads into a plain part.
+EXPANDABLE: dict[str, tuple[str, ...]] = {
     "balance_transaction": ("source",),
     "charge": ("balance_transaction", "customer", "failure_balance_transaction", "payment_intent", "refunds"),
-    "checkout.session": ("customer", "line_items", "payment_intent", "total_details.breakdown"),
+    "checkout.session": (
+        "customer",
+        "discounts.coupon",
+        "discounts.promotion_code",
+        "invoice",
+        "line_items",
+        "payment_intent",
+        "setup_intent",
+        "subscription",
+        "shipping_cost.shipping_rate",
+        "shipping_cost.taxes",
+        "shipping_options.shipping_rate",
+        "total_details.breakdown",
+    ),
+    "coupon": ("applies_to",),
+    "discount": ("customer", "promotion_code", "source.coupon"),
     "dispute": ("charge", "payment_intent"),
+    "invoice": (
+        "customer",
+        "default_payment_method",
+        "parent.subscription_details.subscription",
+        "payments",
+    ),
+    "invoice_payment": ("invoice", "payment.payment_intent"),
     "item": ("discounts", "taxes"),
     "payment_intent": ("customer", "latest_charge", "payment_method"),
     "payment_method": ("customer",),
     "payout": ("balance_transaction",),
     "price": ("product",),
     "product": ("default_price",),
+    "promotion_code": ("customer", "promotion.coupon"),
     "radar.early_fraud_warning": ("charge", "payment_intent"),
     "refund": (
         "balance_transaction",
@@ -32,6 +57,8 @@ EXPANDABLE = {
         "payment_intent",
         "payment_method",
     ),
+    "setup_intent": ("customer", "payment_method"),
+    "subscription": ("customer", "default_payment_method", "latest_invoice"),
 }
 
 
@@ -51,48 +78,67 @@ def expand(world: World, document: Doc, paths: list[str]) -> Doc:
     return shown
 
 
-def _expand(world: World, shown: Any, source: Any, steps: list[str], path: str) -> None:
-    """Expand one path in ``shown``; ``source`` is the same object with what is hidden."""
+def _expand(world: World, shown: Any, whole: Any, steps: list[str], path: str, within: str = "") -> None:
+    """Expand one path in ``shown``; ``whole`` is the same with what is hidden.
+
+    ``within`` is the type of the object around a plain part and the way to it, such as ``discount source.``.
+    """
     if not steps or shown is None:
+        return
+    if isinstance(shown, list):
+        for part, whole_part in zip(shown, whole, strict=True):
+            _expand(world, part, whole_part, steps, path, within)
         return
     step, rest = steps[0], steps[1:]
     if shown.get("object") == "list":
         if step != "data":
             raise _cannot(path)
-        for item, whole in zip(shown["data"], source["data"], strict=True):
-            _expand(world, item, whole, rest, path)
+        for item, whole_item in zip(shown["data"], whole["data"], strict=True):
+            _expand(world, item, whole_item, rest, path)
         return
-    allowed = EXPANDABLE.get(shown.get("object", ""), ())
-    if step == "shipping_cost" and rest == ["shipping_rate"]:
-        shown[step] = _with_rate(world, shown[step])
-        return
-    if step == "total_details" and "total_details.breakdown" in allowed and rest == ["breakdown"]:
-        if shown[step]:
-            shown[step] = {**shown[step], "breakdown": {"discounts": [], "taxes": []}}
-        return
-    if step == "price" and shown.get("object") == "item":
-        whole = world.store.find(shown["price"]["id"]) or shown["price"]
-        _expand(world, shown["price"], whole, rest, path)
-        return
-    if step not in allowed:
+    if "object" in shown:
+        within = f"{shown['object']} "
+    kind, _, lead = within.partition(" ")
+    name, allowed = lead + step, EXPANDABLE.get(kind, ())
+    if name in allowed:
+        found = _lookup(world, whole, kind, name, step)
+        if isinstance(shown.get(step), str) or (step not in shown and found is not None):
+            shown[step] = _shown(found)
+        _expand(world, shown.get(step), found, rest, path)
+    elif isinstance(shown.get(step), dict) and "object" in shown[step] and rest:
+        found = world.store.find(shown[step].get("id")) or shown[step]
+        _expand(world, shown[step], found, rest, path)
+    elif any(other.startswith(f"{name}.") for other in allowed) and rest:
+        shown[step] = copy(shown.get(step))
+        if kind == "checkout.session" and whole[step]:
+            _give_hidden(whole, step)
+        _expand(world, shown[step], whole.get(step), rest, path, f"{within}{step}.")
+    else:
         raise _cannot(path)
-    whole = _lookup(world, shown, source, step)
-    if isinstance(shown.get(step), str) or (step not in shown and whole is not None):
-        shown[step] = _shown(whole)
-    _expand(world, shown.get(step), whole, rest, path)
 
 
-def _lookup(world: World, shown: Doc, source: Doc, step: str) -> Any:
-    if step == "line_items":
-        items = [dict(line) for line in source.get("_lines", [])]
-        url = f"/v1/checkout/sessions/{source['id']}/line_items"
+def _give_hidden(session: Doc, step: str) -> None:
+    """Put what is left out of a part of a session beside it, where ``_lookup`` finds it."""
+    if step == "total_details":
+        parts = {"discounts": discounts.breakdown(session), "taxes": tax.breakdown(session)}
+        session[step] = {**session[step], "_breakdown": parts}
+    elif step == "shipping_cost":
+        session[step] = {**session[step], "_taxes": session.get("_shipping_taxes", [])}
+
+
+def _lookup(world: World, whole: Doc, kind: str, name: str, step: str) -> Any:
+    if kind == "checkout.session" and name == "line_items":
+        items = [dict(line) for line in whole.get("_lines", [])]
+        url = f"/v1/checkout/sessions/{whole['id']}/line_items"
         return list_of(items[:LINE_ITEMS_PAGE], url, has_more=len(items) > LINE_ITEMS_PAGE)
-    if step == "refunds":
-        refunds = world.store.select("refund", {"charge": source["id"]})
-        return list_of(refunds, f"/v1/charges/{source['id']}/refunds")
-    if step in ("discounts", "taxes"):
-        return []
-    current = shown.get(step)
+    if kind == "charge" and name == "refunds":
+        refunds = world.store.select("refund", {"charge": whole["id"]})
+        return list_of(refunds, f"/v1/charges/{whole['id']}/refunds")
+    if kind == "invoice" and name == "payments":
+        return invoices.payments_of(world, whole)
+    if f"_{step}" in whole:
+        return whole[f"_{step}"]
+    current = whole.get(step)
     object_id = current["id"] if isinstance(current, dict) else current
     return world.store.find(object_id) if object_id else None
 
@@ -101,10 +147,6 @@ def _shown(whole: Any) -> Any:
     if isinstance(whole, dict) and whole.get("object") == "list":
         return {**whole, "data": [without_hidden(item) for item in whole["data"]]}
     return without_hidden(whole) if isinstance(whole, dict) else whole
-
-
-def _with_rate(world: World, cost: Doc | None) -> Doc | None:
-    return {**cost, "shipping_rate": world.store.find(cost["shipping_rate"])} if cost else None
 
 
 def _cannot(path: str) -> ApiError:

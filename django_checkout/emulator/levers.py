@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from . import checkout, jobs
-from .checkout import PaymentOutcome
+from decimal import Decimal
+
+from . import cards, checkout, jobs, recurring
 from .messages import Doc, without_hidden
-from .resources import disputes, payouts, refunds, sessions
+from .resources import amounts, disputes, payouts, refunds, sessions, tax
+from .resources.session_rules import check_open
+from .shopper import PaymentOutcome
 from .store import Store
 from .world import World
 
@@ -46,13 +49,41 @@ class Levers:
     def adjust(self, session_id: str, quantity: int, *, line: int = 0) -> Doc:
         """Change an adjustable quantity as the shopper does on the page."""
         with self.store.transaction():
-            return without_hidden(sessions.adjust(self.world, self._session(session_id), line, quantity))
+            return without_hidden(amounts.adjust(self.world, self._session(session_id), line, quantity))
+
+    def apply_promotion_code(self, session_id: str, code: str) -> Doc:
+        """Type a promotion code as the shopper does on the page; raises ``ApiError`` where it is refused."""
+        with self.store.transaction():
+            return without_hidden(amounts.apply_code(self.world, self._session(session_id), code))
+
+    def remove_promotion_code(self, session_id: str) -> Doc:
+        """Take the shopper's promotion code away again."""
+        with self.store.transaction():
+            return without_hidden(amounts.remove_code(self.world, self._session(session_id)))
+
+    def choose_shipping(self, session_id: str, shipping_rate: str) -> Doc:
+        """Choose one of the session's shipping rates as the shopper does on the page."""
+        with self.store.transaction():
+            return without_hidden(amounts.choose_shipping(self.world, self._session(session_id), shipping_rate))
+
+    def set_tax(self, percent: Decimal | int | str) -> None:
+        """Set the rate that ``automatic_tax`` levies everywhere, 20 % unless set."""
+        with self.store.transaction():
+            tax.set_percent(self.world, percent)
+
+    def pay_invoice(self, invoice_id: str, card: str | None = None) -> Doc:
+        """Try an open invoice of a subscription again, with its saved card or with another one."""
+        with self.store.transaction():
+            jobs.run_due(self.world)
+            invoice = self.world.get("invoice", invoice_id)
+            other = cards.find_card(card) if card else None
+            return without_hidden(recurring.collect(self.world, invoice, card=other))
 
     def expire(self, session_id: str) -> Doc:
         """Expire an open session from the dashboard."""
         with self.store.transaction():
             session = self._session(session_id)
-            sessions.check_open(session)
+            check_open(session)
             return without_hidden(sessions.expire_session(self.world, session))
 
     def refund(self, payment_intent: str, amount: int | None = None) -> Doc:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from django.utils.translation import gettext as _
 
 from .cards import BankAccount, Card, Decline, find_bank_account, find_card
-from .checkout import Shopper
 from .messages import Doc
+from .shopper import Shopper
 
 FIELDS = (
     "email",
@@ -128,7 +128,7 @@ class PaymentForm:
 
 def known_email(session: Doc) -> str:
     """Return the address that the shop gave, itself or with the customer; it cannot be changed on the page."""
-    return (session["customer_details"] or {}).get("email") or ""
+    return session.get("_known_email") or ""
 
 
 def is_luhn(digits: str) -> bool:

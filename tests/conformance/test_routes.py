@@ -11,6 +11,7 @@ import stripe
 
 from django_checkout.emulator import Emulator
 from django_checkout.emulator.routes import ROUTES
+from tests.conformance.billing import visit_billing
 
 pytestmark = pytest.mark.conformance
 
@@ -294,6 +295,7 @@ def test_every_route_conforms(client, emulator, watched):
     visit_disputes(client, emulator)
     visit_payouts(client, emulator)
     visit_account(client, emulator)
+    visit_billing(client, emulator)
     described = {route for route in ROUTES if " /v1/" in route}
     answered = {name.removesuffix(" 200") for name in watched.judged if name.endswith(" 200")}
     # Only a refund that waits for the customer can be canceled, and no test card makes one.

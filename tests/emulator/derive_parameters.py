@@ -10,11 +10,14 @@ from typing import Any
 ROUTES = """
 GET /v1/account
 GET /v1/balance_transactions
+POST /v1/billing_portal/sessions
 GET /v1/charges
 GET,POST /v1/checkout/sessions
 GET,POST /v1/checkout/sessions/{session}
 POST /v1/checkout/sessions/{session}/expire
 GET /v1/checkout/sessions/{session}/line_items
+GET,POST /v1/coupons
+GET,POST,DELETE /v1/coupons/{coupon}
 GET,POST /v1/customers
 GET,POST,DELETE /v1/customers/{customer}
 GET /v1/disputes
@@ -22,6 +25,12 @@ GET,POST /v1/disputes/{dispute}
 POST /v1/disputes/{dispute}/close
 GET /v1/events
 GET /v1/events/{id}
+GET /v1/customers/{customer}/payment_methods
+GET /v1/invoice_payments
+GET /v1/invoice_payments/{invoice_payment}
+GET /v1/invoices
+GET /v1/invoices/{invoice}
+GET /v1/invoices/{invoice}/lines
 GET /v1/payment_intents
 GET,POST /v1/payment_intents/{intent}
 POST /v1/payment_intents/{intent}/cancel
@@ -34,9 +43,22 @@ GET,POST /v1/products
 GET,POST /v1/products/{id}
 GET /v1/radar/early_fraud_warnings
 GET /v1/radar/early_fraud_warnings/{early_fraud_warning}
+GET,POST /v1/promotion_codes
+GET,POST /v1/promotion_codes/{promotion_code}
 GET,POST /v1/refunds
 GET,POST /v1/refunds/{refund}
 POST /v1/refunds/{refund}/cancel
+GET /v1/payment_methods
+GET,POST /v1/payment_methods/{payment_method}
+POST /v1/payment_methods/{payment_method}/attach
+POST /v1/payment_methods/{payment_method}/detach
+GET /v1/setup_intents
+GET /v1/setup_intents/{intent}
+GET,POST /v1/shipping_rates
+GET,POST /v1/shipping_rates/{shipping_rate_token}
+GET /v1/subscription_items
+GET /v1/subscriptions
+GET,POST,DELETE /v1/subscriptions/{subscription_exposed_id}
 GET,POST /v1/webhook_endpoints
 GET,POST,DELETE /v1/webhook_endpoints/{webhook_endpoint}
 GET /v1/balance_transactions/{id}
@@ -110,6 +132,39 @@ SUBSETS = {
         "statement_descriptor",
         "statement_descriptor_suffix",
     },
+    "POST /v1/promotion_codes/{promotion_code}": {"active", "expand", "metadata"},
+    "POST /v1/coupons/{coupon}": {"expand", "metadata", "name"},
+    "POST /v1/shipping_rates/{shipping_rate_token}": {"active", "expand", "metadata", "tax_behavior"},
+    "POST /v1/payment_methods/{payment_method}": {"allow_redisplay", "expand", "metadata"},
+    "GET /v1/payment_methods": {
+        "allow_redisplay",
+        "customer",
+        "ending_before",
+        "expand",
+        "limit",
+        "starting_after",
+        "type",
+    },
+    "GET /v1/subscriptions": {
+        "collection_method",
+        "created",
+        "customer",
+        "ending_before",
+        "expand",
+        "limit",
+        "starting_after",
+        "status",
+    },
+    "POST /v1/subscriptions/{subscription_exposed_id}": {
+        "cancel_at_period_end",
+        "cancellation_details",
+        "default_payment_method",
+        "description",
+        "expand",
+        "metadata",
+        "proration_behavior",
+    },
+    "POST /v1/billing_portal/sessions": {"configuration", "customer", "expand", "locale", "return_url"},
     "POST /v1/refunds": {"amount", "charge", "expand", "metadata", "payment_intent", "reason"},
 }
 SUBSETS["POST /v1/customers/{customer}"] = SUBSETS["POST /v1/customers"]

@@ -46,6 +46,7 @@ def new_method(world: World, method: Card | BankAccount, kind: str, billing: Doc
         type=kind,
     )
     document[kind] = details
+    document["_number"] = method.number
     return world.store.insert(document)
 
 

@@ -59,7 +59,7 @@ def new_line(world: World, params: Doc, param: str) -> Doc:
 
 
 def priced(line: Doc, quantity: int | None, param: str) -> Doc:
-    """Set a line's quantity and what follows from it."""
+    """Set a line's quantity."""
     if quantity is None:
         raise missing(inside(param, "quantity"))
     if not 0 <= quantity <= MAX_QUANTITY or (quantity == 0 and not line["adjustable_quantity"]):
@@ -68,10 +68,13 @@ def priced(line: Doc, quantity: int | None, param: str) -> Doc:
             code="parameter_invalid_integer",
             param=inside(param, "quantity"),
         )
-    amount = line_amount(line["price"], quantity)
-    line.update(quantity=quantity, amount_subtotal=amount)
-    line["amount_total"] = amount - line["amount_discount"] + line["amount_tax"]
+    line["quantity"] = quantity
     return line
+
+
+def set_subtotal(line: Doc, *, on_trial: bool = False) -> None:
+    """Set what a line costs before discount and tax; nothing is due for what is on trial."""
+    line["amount_subtotal"] = 0 if on_trial else line_amount(line["price"], line["quantity"])
 
 
 def replaced_lines(world: World, current: list[Doc], params: list[Doc], mode: str) -> list[Doc]:

@@ -79,6 +79,12 @@ def check_session(params: Doc) -> None:
         )
 
 
+def check_open(session: Doc) -> None:
+    """Raise unless the session can still be paid."""
+    if session["status"] != "open":
+        raise ApiError(f"This Checkout Session is {session['status']}.", code="checkout_session_not_open")
+
+
 def life_seconds(params: Doc, clock: Clock) -> int:
     """Return how long a new session is to stay open.
 

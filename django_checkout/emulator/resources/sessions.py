@@ -6,14 +6,16 @@ import re
 
 from ..calls import Call, list_objects, list_values, merged_metadata
 from ..cards import DELAYED_METHODS
-from ..currencies import check_charge_amount, check_currency
+from ..currencies import check_currency
 from ..ids import random_text
-from ..messages import ApiError, Doc, StateError, missing_object
+from ..messages import ApiError, Doc, StateError
 from ..world import World
 from . import lines
+from .amounts import set_lines
+from .discounts import attach
 from .session_object import ECHOED, ECHOED_IF_SENT, defaults, details
 from .session_rules import ELEMENTS, HOSTED, check_session, life_seconds
-from .shipping import chosen_cost, offered
+from .shipping import offered
 
 KIND = "checkout.session"
 RECOVERY_SECONDS = 30 * 24 * 3600
@@ -29,12 +31,8 @@ def new_session(world: World, params: Doc, base_url: str, **overrides: object) -
     """Make and keep a session."""
     mode, ui_mode = params["mode"], params.get("ui_mode", HOSTED)
     life = life_seconds(params, world.clock)
-    email = params.get("customer_email")
-    if "customer" in params:
-        email = world.get("customer", params["customer"], "customer")["email"]
-    for discount in params.get("discounts", []):
-        kind, object_id = next(iter(discount.items()))
-        raise missing_object(kind, object_id, f"discounts[0][{kind}]")
+    customer = world.get("customer", params["customer"], "customer") if "customer" in params else {}
+    email = params.get("customer_email") or customer.get("email")
     for index, item in enumerate(params.get("optional_items", [])):
         world.get("price", item["price"], f"optional_items[{index}][price]")
     items = lines.new_lines(world, params["line_items"], mode) if mode != "setup" else []
@@ -49,14 +47,20 @@ def new_session(world: World, params: Doc, base_url: str, **overrides: object) -
     if ui_mode != HOSTED:
         session["client_secret"] = f"{session['id']}_secret_{random_text(50)}"
     if email:
-        session["customer_details"] = details(email=email)
+        session["customer_details"] = details(email=email, tax_exempt=customer.get("tax_exempt", "none"))
     session["_params"] = params
+    # What the shopper tells: billing, shipping, phone, tax_id, business_name, currency, consent, custom_fields.
+    session["_typed"] = {}
+    session["_discount"] = None
+    session["_known_email"] = email
+    session["_customer_address"] = customer.get("address")
     session["_base_url"] = base_url
     session.update(overrides)
     if mode != "setup":
         currency = items[0]["currency"]
         session["shipping_options"] = offered(world, params.get("shipping_options", []), currency)
         _offer_delayed_method(session, params, currency)
+        attach(world, session, params.get("discounts", []))
         set_lines(world, session, items)
     elif "currency" in params:
         session["currency"] = check_currency(params["currency"], "currency")
@@ -71,51 +75,6 @@ def _offer_delayed_method(session: Doc, params: Doc, currency: str) -> None:
     excluded = params.get("excluded_payment_method_types", [])
     if delayed and "payment_method_types" not in params and delayed not in excluded and session["mode"] == "payment":
         session["payment_method_types"].append(delayed)
-
-
-def set_lines(world: World, session: Doc, items: list[Doc]) -> None:
-    """Give a session its line items and the amounts that follow; the caller keeps it."""
-    session["_lines"] = items
-    session["currency"] = items[0]["currency"]
-    session["shipping_cost"] = chosen_cost(world, session)
-    set_totals(session)
-    check_charge_amount(session["amount_total"], session["currency"])
-
-
-def choose_shipping(world: World, session: Doc, shipping_rate: str) -> Doc:
-    """Set the shipping rate of an open session to one of those it offers."""
-    check_open(session)
-    if shipping_rate not in [option["shipping_rate"] for option in session["shipping_options"]]:
-        raise ApiError("This shipping rate is not offered.", code="resource_missing", param="shipping_rate")
-    session["shipping_cost"] = {**session["shipping_cost"], "shipping_rate": shipping_rate}
-    session["shipping_cost"] = chosen_cost(world, session)
-    set_totals(session)
-    return world.store.save(session)
-
-
-def adjust(world: World, session: Doc, index: int, quantity: int) -> Doc:
-    """Set the quantity of a line that the shopper may adjust, within its bounds."""
-    check_open(session)
-    items = session.get("_lines", [])
-    bounds = items[index]["adjustable_quantity"] if 0 <= index < len(items) else None
-    if not bounds or not bounds["minimum"] <= quantity <= bounds["maximum"]:
-        raise ApiError("This quantity cannot be chosen.", param=f"line_items[{index}][quantity]")
-    lines.priced(items[index], quantity, f"line_items[{index}]")
-    set_lines(world, session, items)
-    return world.store.save(session)
-
-
-def set_totals(session: Doc) -> None:
-    """Add up the line items and the shipping."""
-    items, shipping = session["_lines"], session["shipping_cost"]
-    discount, tax = lines.total(items, "amount_discount"), lines.total(items, "amount_tax")
-    session["amount_subtotal"] = lines.total(items, "amount_subtotal")
-    session["amount_total"] = lines.total(items, "amount_total") + (shipping["amount_total"] if shipping else 0)
-    session["total_details"] = {
-        "amount_discount": discount,
-        "amount_shipping": shipping["amount_subtotal"] if shipping else 0,
-        "amount_tax": tax + (shipping["amount_tax"] if shipping else 0),
-    }
 
 
 def get(call: Call) -> Doc:
@@ -154,8 +113,8 @@ def expire(call: Call) -> Doc:
 
 def expire_session(world: World, session: Doc) -> Doc:
     """Close an open session unpaid, with its payment intent."""
-    if session["payment_intent"]:
-        intent = world.get("payment_intent", session["payment_intent"])
+    if session.get("_intent"):
+        intent = world.get("payment_intent", session["_intent"])
         if intent["status"] not in ("succeeded", "canceled"):
             changes = {"status": "canceled", "canceled_at": world.clock.now(), "cancellation_reason": "automatic"}
             world.update(intent, "payment_intent.canceled", **changes, next_action=None)
@@ -227,9 +186,3 @@ def _shipping_details(params: Doc | None) -> Doc | None:
 def substituted(url: str | None, session: Doc) -> str | None:
     """Return a URL of the host with the session's id in place of ``{CHECKOUT_SESSION_ID}``."""
     return re.sub(r"\{CHECKOUT_SESSION_ID\}", session["id"], url) if url else None
-
-
-def check_open(session: Doc) -> None:
-    """Raise unless the session can still be paid."""
-    if session["status"] != "open":
-        raise ApiError(f"This Checkout Session is {session['status']}.", code="checkout_session_not_open")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ..calls import Call, list_objects, merged_metadata
 from ..currencies import check_currency
 from ..messages import ApiError, Doc
 from ..world import World
-from .catalog import missing
+from .catalog import inside, missing
 
 
 def offered(world: World, params: list[Doc], currency: str) -> list[Doc]:
@@ -14,9 +15,11 @@ def offered(world: World, params: list[Doc], currency: str) -> list[Doc]:
     for index, option in enumerate(params):
         param = f"shipping_options[{index}]"
         if "shipping_rate_data" in option:
-            rate = new_rate(world, option["shipping_rate_data"])
+            rate = new_rate(world, option["shipping_rate_data"], f"{param}[shipping_rate_data]")
         elif "shipping_rate" in option:
             rate = world.get("shipping_rate", option["shipping_rate"], f"{param}[shipping_rate]")
+            if not rate["active"]:
+                raise ApiError(f"The shipping rate {rate['id']} is not active.", param=f"{param}[shipping_rate]")
         else:
             raise missing(f"{param}[shipping_rate]")
         if rate["fixed_amount"]["currency"] != currency:
@@ -25,10 +28,10 @@ def offered(world: World, params: list[Doc], currency: str) -> list[Doc]:
     return options
 
 
-def new_rate(world: World, params: Doc) -> Doc:
+def new_rate(world: World, params: Doc, param: str = "") -> Doc:
     """Make and keep a shipping rate."""
     if "fixed_amount" not in params:
-        raise missing("shipping_rate_data[fixed_amount]")
+        raise missing(inside(param, "fixed_amount"))
     fixed = params["fixed_amount"]
     estimate = params.get("delivery_estimate")
     rate = world.new(
@@ -59,3 +62,28 @@ def chosen_cost(world: World, session: Doc) -> Doc | None:
         "amount_total": amount,
         "shipping_rate": option["shipping_rate"],
     }
+
+
+def create_rate(call: Call) -> Doc:
+    """POST /v1/shipping_rates."""
+    return new_rate(call.world, call.params)
+
+
+def retrieve_rate(call: Call) -> Doc:
+    """GET /v1/shipping_rates/:shipping_rate_token."""
+    return call.world.get("shipping_rate", call.ids["shipping_rate_token"], "shipping_rate_token")
+
+
+def list_rates(call: Call) -> Doc:
+    """GET /v1/shipping_rates."""
+    where = {"fixed_amount.currency": call.params["currency"]} if "currency" in call.params else None
+    return list_objects(call, "shipping_rate", ("active",), where)
+
+
+def update_rate(call: Call) -> Doc:
+    """POST /v1/shipping_rates/:shipping_rate_token."""
+    rate, params = retrieve_rate(call), call.params
+    changes: Doc = {name: params[name] for name in ("active", "tax_behavior") if name in params}
+    if "metadata" in params:
+        changes["metadata"] = merged_metadata(rate["metadata"], params["metadata"])
+    return call.world.update(rate, **changes)

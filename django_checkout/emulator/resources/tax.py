@@ -1,0 +1,124 @@
+"""A tax that is the same everywhere: one rate on line items and shipping, in the price or on top of it."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+
+from ..messages import ApiError, Doc, without_hidden
+from ..world import World
+
+DEFAULT_PERCENT = "20"
+SETTING = "tax_percent"
+#: Where a country alone does not tell what is owed.
+NEEDS_POSTAL_CODE = ("CA", "US")
+
+
+def percent(world: World) -> Decimal:
+    """Return the rate."""
+    return Decimal(world.store.setting(SETTING, DEFAULT_PERCENT))
+
+
+def set_percent(world: World, value: Decimal | int | str) -> None:
+    """Set the rate for what is calculated from now on."""
+    rate = Decimal(str(value))
+    if not 0 <= rate <= 100:
+        raise ApiError("A tax rate is between 0 and 100.")
+    world.store.set_setting(SETTING, str(rate))
+
+
+def place(session: Doc) -> Doc | None:
+    """Return the address that decides the tax, or None while it is not known well enough."""
+    typed = session.get("_typed", {})
+    kind = "shipping" if session["shipping_address_collection"] else "billing"
+    known = (typed.get(kind) or typed.get("billing") or {}).get("address") or session.get("_customer_address")
+    if not known or not known.get("country"):
+        return None
+    if known["country"] in NEEDS_POSTAL_CODE and not known.get("postal_code"):
+        return None
+    address: Doc = known
+    return address
+
+
+def levy(world: World, session: Doc) -> None:
+    """Set the tax of each line item and of shipping, and the status of ``automatic_tax``."""
+    for line in session["_lines"]:
+        line.update(amount_tax=0, _taxes=[])
+        line["amount_total"] = line["amount_subtotal"] - line["amount_discount"]
+    shipping = session["shipping_cost"]
+    if shipping:
+        shipping.update(amount_tax=0, amount_total=shipping["amount_subtotal"])
+        session["_shipping_taxes"] = []
+    if not session["automatic_tax"]["enabled"]:
+        return
+    address = place(session)
+    session["automatic_tax"]["status"] = "complete" if address else "requires_location_inputs"
+    if address is None:
+        return
+    for line in session["_lines"]:
+        tax = _tax(world, line["amount_total"], line["price"]["tax_behavior"], session, address)
+        line.update(amount_tax=tax["amount"], _taxes=[tax])
+        line["amount_total"] += 0 if tax["rate"]["inclusive"] else tax["amount"]
+    if shipping:
+        rate = world.store.find(shipping["shipping_rate"]) or {"tax_behavior": "unspecified"}
+        tax = _tax(world, shipping["amount_subtotal"], rate["tax_behavior"], session, address)
+        session["_shipping_taxes"] = [tax]
+        shipping["amount_tax"] = tax["amount"]
+        shipping["amount_total"] += 0 if tax["rate"]["inclusive"] else tax["amount"]
+
+
+def breakdown(session: Doc) -> list[Doc]:
+    """Return the taxes of ``total_details.breakdown``: one entry per rate."""
+    found: dict[str, Doc] = {}
+    every = [tax for line in session.get("_lines", []) for tax in line.get("_taxes", [])]
+    for tax in every + session.get("_shipping_taxes", []):
+        known = found.setdefault(tax["rate"]["id"], {**tax, "amount": 0, "taxable_amount": 0})
+        known["amount"] += tax["amount"]
+        known["taxable_amount"] += tax["taxable_amount"]
+    return list(found.values())
+
+
+def portion(amount: int, rate: Decimal, *, inclusive: bool) -> int:
+    """Return the tax in, or on top of, an amount in minor units, rounded half up."""
+    divisor = 100 + rate if inclusive else Decimal(100)
+    return int((Decimal(amount) * rate / divisor).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def _tax(world: World, amount: int, behavior: str | None, session: Doc, address: Doc) -> Doc:
+    inclusive = behavior == "inclusive"
+    rate = _rate(world, inclusive=inclusive, country=address["country"])
+    exempt = (session["customer_details"] or {}).get("tax_exempt", "none") != "none"
+    tax = 0 if exempt else portion(amount, Decimal(str(rate["percentage"])), inclusive=inclusive)
+    return {
+        "amount": tax,
+        "rate": without_hidden(rate),
+        "taxability_reason": "customer_exempt" if exempt else "standard_rated",
+        "taxable_amount": 0 if exempt else amount - (tax if inclusive else 0),
+    }
+
+
+def _rate(world: World, *, inclusive: bool, country: str) -> Doc:
+    """Return the rate object that stands for what is levied, made when first met."""
+    key = f"{percent(world)}/{inclusive}/{country}"
+    known = world.store.select("tax_rate", {"_key": key}, limit=1)
+    if known:
+        return known[0]
+    sales_tax = country in NEEDS_POSTAL_CODE
+    rate = world.new(
+        "tax_rate",
+        active=True,
+        country=country,
+        description=None,
+        display_name="Sales Tax" if sales_tax else "VAT",
+        effective_percentage=None,
+        flat_amount=None,
+        inclusive=inclusive,
+        jurisdiction=None,
+        jurisdiction_level="country",
+        metadata={},
+        percentage=float(percent(world)),
+        rate_type="percentage",
+        state=None,
+        tax_type="sales_tax" if sales_tax else "vat",
+    )
+    rate["_key"] = key
+    return world.store.insert(rate)

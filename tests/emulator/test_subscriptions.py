@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import stripe
+
+from django_checkout.emulator import ApiError, Emulator
+from django_checkout.emulator.periods import later
+
+DAY_SECONDS = 24 * 3600
+MONTH = {
+    "currency": "eur",
+    "unit_amount": 900,
+    "recurring": {"interval": "month"},
+    "product_data": {"name": "Tea club"},
+}
+ONCE: Any = {name: value for name, value in MONTH.items() if name != "recurring"}
+LATER_FAILS = "4000000000000341"
+
+
+@pytest.fixture
+def subscribe(client: stripe.StripeClient, emulator: Emulator) -> Any:
+    """Buy a subscription and return the completed session."""
+
+    def buy(card: str = "4242424242424242", **params: Any) -> stripe.checkout.Session:
+        wanted: Any = {
+            "mode": "subscription",
+            "line_items": [{"price_data": MONTH, "quantity": 1}],
+            "success_url": "https://shop.example.com/",
+            **params,
+        }
+        session = client.v1.checkout.sessions.create(wanted)
+        emulator.pay(session.id, card)
+        return client.v1.checkout.sessions.retrieve(session.id, {"expand": ["subscription", "invoice"]})
+
+    return buy
+
+
+def types(emulator: Emulator) -> list[str]:
+    return [event["type"] for event in emulator.events()]
+
+
+def test_a_paid_session_leaves_a_subscription_with_a_paid_invoice(
+    emulator: Emulator, client: stripe.StripeClient, subscribe: Any
+) -> None:
+    session = subscribe(subscription_data={"metadata": {"order_id": "A-1"}})
+
+    assert (session.payment_status, session.payment_intent) == ("paid", None)
+    subscription, invoice = session.subscription, session.invoice
+    assert (subscription.status, subscription.metadata["order_id"]) == ("active", "A-1")
+    assert subscription["items"].data[0].price.unit_amount == 900
+    assert (invoice.status, invoice.amount_paid, invoice.billing_reason) == ("paid", 900, "subscription_create")
+    assert invoice.parent.subscription_details.subscription == subscription.id
+    assert invoice.parent.subscription_details.metadata["order_id"] == "A-1"
+    assert subscription.latest_invoice == invoice.id
+    payments = client.v1.invoice_payments.list({"invoice": invoice.id}).data
+    assert isinstance(payments[0].payment.payment_intent, str)
+    assert client.v1.invoice_payments.retrieve(payments[0].id).status == "paid"
+    told = types(emulator)
+    assert {"invoice.created", "invoice.finalized", "invoice.paid", "invoice.payment_succeeded"} <= set(told)
+    assert told.index("customer.subscription.created") < told.index("checkout.session.completed")
+
+
+def test_time_renews_a_subscription_period_by_period(
+    emulator: Emulator, client: stripe.StripeClient, subscribe: Any
+) -> None:
+    subscription = subscribe().subscription
+    before = subscription["items"].data[0].current_period_end
+
+    emulator.clock.advance(65 * DAY_SECONDS)
+
+    renewed = client.v1.subscriptions.retrieve(subscription.id)
+    invoices = client.v1.invoices.list({"subscription": subscription.id}).data
+    assert renewed.status == "active"
+    assert renewed["items"].data[0].current_period_end > before + 28 * DAY_SECONDS
+    reasons = ["subscription_cycle", "subscription_cycle", "subscription_create"]
+    assert [invoice.billing_reason for invoice in invoices] == reasons
+    assert {invoice.status for invoice in invoices} == {"paid"}
+    assert len(emulator.events("invoice.paid")) == 3
+
+
+def test_a_card_that_fails_later_leaves_the_subscription_past_due(
+    emulator: Emulator, client: stripe.StripeClient, subscribe: Any
+) -> None:
+    subscription = subscribe(LATER_FAILS).subscription
+
+    emulator.clock.advance(32 * DAY_SECONDS)
+
+    invoice = client.v1.invoices.list({"subscription": subscription.id}).data[0]
+    assert client.v1.subscriptions.retrieve(subscription.id).status == "past_due"
+    assert (invoice.status, invoice.amount_paid, invoice.attempt_count) == ("open", 0, 1)
+    assert len(emulator.events("invoice.payment_failed")) == 1
+
+    assert emulator.pay_invoice(invoice.id)["status"] == "open"
+    assert emulator.pay_invoice(invoice.id, "4242424242424242")["status"] == "paid"
+    assert client.v1.subscriptions.retrieve(subscription.id).status == "active"
+    with pytest.raises(ApiError, match="paid"):
+        emulator.pay_invoice(invoice.id)
+
+
+def test_a_subscription_ends_with_its_period_or_goes_on(
+    emulator: Emulator, client: stripe.StripeClient, subscribe: Any
+) -> None:
+    subscription = subscribe().subscription
+    ending = client.v1.subscriptions.update(subscription.id, {"cancel_at_period_end": True})
+    assert (ending.status, ending.cancel_at) == ("active", subscription["items"].data[0].current_period_end)
+    assert client.v1.subscriptions.update(subscription.id, {"cancel_at_period_end": False}).cancel_at is None
+    client.v1.subscriptions.update(subscription.id, {"cancel_at_period_end": True})
+
+    emulator.clock.advance(32 * DAY_SECONDS)
+
+    ended = client.v1.subscriptions.retrieve(subscription.id)
+    assert (ended.status, ended.ended_at is not None) == ("canceled", True)
+    assert len(emulator.events("customer.subscription.deleted")) == 1
+    assert client.v1.subscriptions.list().data == []
+    assert [found.id for found in client.v1.subscriptions.list({"status": "ended"}).data] == [subscription.id]
+    assert [found.id for found in client.v1.subscriptions.list({"status": "all"}).data] == [subscription.id]
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.subscriptions.update(subscription.id, {"cancel_at_period_end": True})
+
+
+def test_a_subscription_is_canceled_at_once(client: stripe.StripeClient, emulator: Emulator, subscribe: Any) -> None:
+    subscription = subscribe().subscription
+
+    ended = client.v1.subscriptions.cancel(subscription.id)
+
+    assert ended.status == "canceled"
+    assert ended.cancellation_details
+    assert ended.cancellation_details.reason == "cancellation_requested"
+    emulator.clock.advance(40 * DAY_SECONDS)
+    assert len(client.v1.invoices.list({"subscription": subscription.id}).data) == 1
+
+
+def test_a_trial_costs_nothing_until_it_ends(emulator: Emulator, client: stripe.StripeClient, subscribe: Any) -> None:
+    session = subscribe(subscription_data={"trial_period_days": 14})
+
+    assert (session.amount_total, session.payment_status) == (0, "no_payment_required")
+    assert (session.subscription.status, session.invoice.amount_due) == ("trialing", 0)
+    assert session.subscription.default_payment_method
+
+    emulator.clock.advance(12 * DAY_SECONDS)
+    assert len(emulator.events("customer.subscription.trial_will_end")) == 1
+
+    emulator.clock.advance(3 * DAY_SECONDS)
+    assert client.v1.subscriptions.retrieve(session.subscription.id).status == "active"
+    assert client.v1.invoices.list({"subscription": session.subscription.id}).data[0].amount_paid == 900
+
+
+@pytest.mark.parametrize(
+    ("behavior", "status"), [("cancel", "canceled"), ("pause", "paused"), ("create_invoice", "past_due")]
+)
+def test_a_trial_without_a_card_ends_as_the_shop_says(
+    emulator: Emulator, client: stripe.StripeClient, subscribe: Any, behavior: str, status: str
+) -> None:
+    trial = {"trial_period_days": 1, "trial_settings": {"end_behavior": {"missing_payment_method": behavior}}}
+    session = subscribe(subscription_data=trial, payment_method_collection="if_required")
+    assert session.subscription.default_payment_method is None
+
+    emulator.clock.advance(2 * DAY_SECONDS)
+
+    assert client.v1.subscriptions.retrieve(session.subscription.id).status == status
+
+
+def test_a_lasting_discount_is_given_on_renewals_too(
+    emulator: Emulator, client: stripe.StripeClient, subscribe: Any
+) -> None:
+    client.v1.coupons.create({"id": "month", "percent_off": 50, "duration": "repeating", "duration_in_months": 2})
+    subscription = subscribe(discounts=[{"coupon": "month"}]).subscription
+
+    emulator.clock.advance(95 * DAY_SECONDS)
+
+    invoices = client.v1.invoices.list({"subscription": subscription.id}).data
+    assert [invoice.amount_paid for invoice in reversed(invoices)] == [450, 450, 900, 900]
+
+
+def test_a_declined_card_makes_no_subscription(emulator: Emulator, subscribe: Any) -> None:
+    session = subscribe("4000000000000002")
+
+    assert (session.status, session.subscription, session.invoice) == ("open", None, None)
+
+
+def test_a_challenge_makes_the_subscription_once_it_is_answered(emulator: Emulator, subscribe: Any) -> None:
+    session = subscribe("4000002500003155")
+    assert session.status == "open"
+
+    assert emulator.authenticate(session.id).status == "paid"
+    assert emulator.get(session.id)["subscription"]
+
+
+@pytest.mark.parametrize(
+    ("start", "interval", "count", "anchor", "end"),
+    [
+        ("2026-01-31", "month", 1, None, "2026-02-28"),
+        ("2026-02-28", "month", 1, "2026-01-31", "2026-03-31"),
+        ("2026-11-15", "month", 3, None, "2027-02-15"),
+        ("2028-02-29", "year", 1, None, "2029-02-28"),
+        ("2026-01-01", "week", 2, None, "2026-01-15"),
+        ("2026-01-01", "day", 3, None, "2026-01-04"),
+    ],
+)
+def test_periods_follow_the_calendar(start: str, interval: str, count: int, anchor: str | None, end: str) -> None:
+    def seconds(day: str) -> int:
+        return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())
+
+    reached = later(seconds(start), {"interval": interval, "interval_count": count}, anchor and seconds(anchor))
+    assert reached == seconds(end)
+
+
+def test_a_setup_session_keeps_a_card_of_the_customer(emulator: Emulator, client: stripe.StripeClient) -> None:
+    customer = client.v1.customers.create({"email": "kim@example.com"})
+    session = client.v1.checkout.sessions.create(
+        {"mode": "setup", "currency": "eur", "customer": customer.id, "success_url": "https://shop.example.com/"}
+    )
+
+    assert emulator.pay(session.id, "4000000000000002").status == "declined"
+    assert emulator.pay(session.id, "4000002500003155").status == "requires_action"
+    assert emulator.authenticate(session.id, succeed=False).status == "declined"
+    assert emulator.pay(session.id).status == "saved"
+
+    done = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["setup_intent"]})
+    assert (done.status, done.payment_status, done.amount_total) == ("complete", "no_payment_required", None)
+    assert isinstance(done.setup_intent, stripe.SetupIntent)
+    assert done.setup_intent.status == "succeeded"
+    kept = client.v1.customers.payment_methods.list(customer.id).data
+    assert [(method.id, method.allow_redisplay) for method in kept] == [(done.setup_intent.payment_method, "always")]
+    assert types(emulator).count("setup_intent.setup_failed") == 2
+
+
+def test_a_payment_may_keep_the_card_for_later(emulator: Emulator, client: stripe.StripeClient) -> None:
+    session = client.v1.checkout.sessions.create(
+        {
+            "mode": "payment",
+            "line_items": [{"price_data": ONCE, "quantity": 1}],
+            "success_url": "https://shop.example.com/",
+            "payment_intent_data": {"setup_future_usage": "off_session"},
+        }
+    )
+    emulator.pay(session.id)
+
+    customer = emulator.get(session.id)["customer"]
+    kept = client.v1.payment_methods.list({"customer": customer}).data
+    assert len(kept) == 1
+    assert client.v1.payment_methods.detach(kept[0].id).customer is None
+    assert client.v1.payment_methods.list({"customer": customer}).data == []
+    with pytest.raises(stripe.InvalidRequestError, match="not attached"):
+        client.v1.payment_methods.detach(kept[0].id)
+    client.v1.payment_methods.attach(kept[0].id, {"customer": customer})
+    other = client.v1.customers.create()
+    with pytest.raises(stripe.InvalidRequestError, match="already"):
+        client.v1.payment_methods.attach(kept[0].id, {"customer": other.id})
+    shown = client.v1.payment_methods.update(kept[0].id, {"allow_redisplay": "always", "metadata": {"a": "b"}})
+    assert shown.allow_redisplay == "always"
+
+
+def test_an_invoice_is_made_for_a_single_payment_where_asked(emulator: Emulator, client: stripe.StripeClient) -> None:
+    params: Any = {
+        "mode": "payment",
+        "line_items": [{"price_data": ONCE, "quantity": 2}],
+        "success_url": "https://shop.example.com/",
+        "invoice_creation": {"enabled": True, "invoice_data": {"footer": "Thanks"}},
+    }
+    session = client.v1.checkout.sessions.create(params)
+    emulator.pay(session.id)
+
+    invoice = client.v1.invoices.retrieve(emulator.get(session.id)["invoice"], {"expand": ["payments"]})
+    assert (invoice.status, invoice.amount_paid, invoice.footer, invoice.parent) == ("paid", 1800, "Thanks", None)
+    assert invoice.payments
+    assert len(invoice.payments.data) == 1
