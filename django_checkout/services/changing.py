@@ -34,9 +34,9 @@ def get_client_secret(session: CheckoutSession) -> str:
     Raises:
         SessionClosedError: the session is not open, or is a hosted page's.
     """
-    secret = session.client_secret
-    if not secret and session.status == SessionStatus.OPEN:
-        secret = gateway.retrieve_client_secret(session.stripe_id or "")
+    secret = ""
+    if session.status == SessionStatus.OPEN:
+        secret = session.client_secret or gateway.retrieve_client_secret(session.stripe_id or "")
     if not secret:
         raise SessionClosedError("The session has no client secret (any more).")
     return secret

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from django_checkout import services
+from django_checkout.exceptions import OutOfStockError, SessionClosedError, StripeRefusedError
+from django_checkout.models import AttentionItem, CheckoutSession, Order
+from django_checkout.services import changing
+from django_checkout.tokens import Purpose, make_token
+from django_checkout.values import ShippingOption
+from tests.host.adapters import HostAdapter
+
+pytestmark = [pytest.mark.django_db, pytest.mark.core]
+
+ADDRESS = {"country": "AT", "line1": "Quay 4", "city": "Linz", "postal_code": "4020"}
+
+
+class ChangingAdapter(HostAdapter):
+    """A host that has three teapots and ships abroad for more."""
+
+    def shipping_options(self, order, address):
+        abroad = address.get("country") != "DE"
+        return [ShippingOption(name="Parcel", amount_minor=1290 if abroad else 490)]
+
+    def change_quantity(self, order, sku, quantity):
+        if quantity > 3:
+            raise OutOfStockError("Only three are left.")
+        order.quantity = quantity
+        order.save()
+
+
+@pytest.fixture
+def session(settings, host_order, stripe_emulator):
+    """An open Elements session of a host that answers both questions."""
+    settings.CHECKOUT_ADAPTER = f"{__name__}.ChangingAdapter"
+    return services.start(host_order, ui_mode="elements")
+
+
+def _post(client, order, body):
+    url = f"/checkout/update/{make_token(order.pk, Purpose.PAY)}/"
+    return client.post(url, body if isinstance(body, (bytes, str)) else json.dumps(body), "application/json")
+
+
+def test_quantity_changes_here_and_at_stripe_and_is_paid(session, stripe_emulator, deliver_events, heard):
+    services.change_quantity(session.order, sku="", quantity=3)
+    stripe_emulator.pay(session.stripe_id)
+    deliver_events()
+
+    order = Order.objects.get()
+    assert (order.revision, order.subtotal_minor, order.paid_minor) == (2, 6000, 6000)
+    assert (order.needs_attention, heard) == (False, ["order_paid"])
+
+
+def test_session_that_followed_the_order_is_reused(session, host_order, stripe_emulator):
+    services.change_quantity(session.order, sku="", quantity=2)
+    host_order.refresh_from_db()
+
+    assert services.start(host_order, ui_mode="elements") == session
+    assert CheckoutSession.objects.count() == 1
+
+
+def test_sold_out_quantity_changes_nothing(session, stripe_emulator):
+    with pytest.raises(OutOfStockError) as caught:
+        services.change_quantity(session.order, sku="", quantity=4)
+
+    assert caught.value.user_message == "Only three are left."
+    assert (Order.objects.get().revision, CheckoutSession.objects.get().next_subtotal_minor) == (1, None)
+    assert stripe_emulator.get(session.stripe_id)["amount_subtotal"] == 2000
+
+
+def test_quantity_of_an_order_that_was_just_paid_needs_a_person(session, stripe_emulator, heard):
+    stripe_emulator.pay(session.stripe_id)
+
+    with pytest.raises(StripeRefusedError):
+        services.change_quantity(session.order, sku="", quantity=2)
+
+    order = Order.objects.get()
+    assert (order.paid_minor, order.needs_attention) == (2000, True)
+    assert AttentionItem.objects.get().code == "amount_mismatch"
+
+
+def test_payment_between_our_commit_and_stripes_answer_is_right(session, stripe_emulator, deliver_events, monkeypatch):
+    send = changing._send
+
+    def paid_first(*arguments):
+        result = send(*arguments)
+        stripe_emulator.pay(session.stripe_id)
+        deliver_events()
+        return result
+
+    monkeypatch.setattr(changing, "_send", paid_first)
+    services.change_quantity(session.order, sku="", quantity=2)
+
+    order = Order.objects.get()
+    assert (order.paid_minor, order.needs_attention) == (4000, False)
+
+
+def test_shipping_is_computed_by_the_host(session, stripe_emulator):
+    services.change_shipping(session.order, name="Sam Shopper", address=ADDRESS)
+
+    stripe_session = stripe_emulator.get(session.stripe_id)
+    assert stripe_session["shipping_options"][0]["shipping_amount"] == 1290
+    assert stripe_session["collected_information"]["shipping_details"]["address"]["city"] == "Linz"
+
+
+def test_closed_session_cannot_be_changed(session, stripe_emulator):
+    services.expire(session)
+
+    with pytest.raises(SessionClosedError):
+        services.change_shipping(session.order, name="", address=ADDRESS)
+    with pytest.raises(SessionClosedError):
+        services.get_client_secret(session)
+
+
+def test_endpoint_changes_what_the_browser_asks_for(client, session):
+    assert _post(client, session.order, {"quantity": {"sku": "", "quantity": 2}}).json() == {"ok": True}
+    assert _post(client, session.order, {"shipping": {"name": "Sam", "address": ADDRESS}}).json() == {"ok": True}
+
+
+def test_endpoint_tells_the_shopper_what_is_sold_out(client, session):
+    answer = _post(client, session.order, {"quantity": {"sku": "", "quantity": 9}})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "out_of_stock")
+    assert answer.json()["message"] == "Only three are left."
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b"\xff",
+        b"{}",
+        {"quantity": {"sku": "", "quantity": 0}},
+        {"quantity": {"sku": "", "quantity": 1.5}},
+        {"quantity": {"sku": "", "quantity": True}},
+        {"quantity": {"sku": 7, "quantity": 1}},
+        {"shipping": {"address": "here"}},
+        {"quantity": {"sku": "x" * 20_000, "quantity": 1}},
+    ],
+)
+def test_endpoint_refuses_what_it_does_not_understand(client, session, body):
+    answer = _post(client, session.order, body)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+
+
+def test_host_that_answers_neither_offers_neither(host_order, stripe_emulator):
+    order = services.start(host_order, ui_mode="elements").order
+
+    with pytest.raises(OutOfStockError):
+        services.change_quantity(order, sku="", quantity=2)
+    assert "permissions" not in CheckoutSession.objects.get().request
