@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pytest
+
+from django_checkout import services
+from django_checkout.exceptions import CustomerNotFoundError, SubscriptionEndedError
+from django_checkout.models import Customer, Subscription
+from django_checkout.values import CheckoutOptions, LineData, OrderData
+from tests.factories import UserFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.core]
+
+MONTH = 31 * 24 * 3600
+TEA = LineData(name="Tea of the month", unit_amount_minor=1900, recurring_interval="month")
+
+
+@pytest.fixture
+def user(db):
+    return UserFactory()
+
+
+@pytest.fixture
+def subscribed(user, stripe_emulator, deliver_events):
+    """An order of a monthly tea, paid by its first invoice."""
+    order = services.place(OrderData(reference="S-1", currency="eur", lines=(TEA,), user=user))
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+    order.refresh_from_db()
+    return order
+
+
+def test_first_invoice_pays_the_order_and_is_no_renewal(heard, subscribed):
+    assert (subscribed.mode, subscribed.status, subscribed.paid_minor) == ("subscription", "paid", 1900)
+    assert not subscribed.needs_attention
+    assert heard == ["order_paid"]
+    assert subscribed.subscriptions.get().status == "active"
+
+
+def test_user_becomes_a_customer_once(subscribed, user, stripe_emulator):
+    second = services.place(OrderData(reference="S-2", currency="eur", lines=(TEA,), user=user))
+
+    session = services.start(second)
+
+    assert session.request["customer"] == Customer.objects.get().stripe_id
+    assert "customer_email" not in session.request
+
+
+def test_each_renewal_is_told_once(heard, subscribed, stripe_emulator, deliver_events):
+    stripe_emulator.clock.advance(MONTH)
+    deliver_events()
+    stripe_emulator.clock.advance(MONTH)
+    deliver_events()
+
+    assert [told["amount_minor"] for told in heard.told("subscription_renewed")] == [1900, 1900]
+    assert heard.count("order_paid") == 1
+
+
+def test_trial_is_free_at_first(user, stripe_emulator, deliver_events, heard):
+    data = OrderData(reference="S-3", currency="eur", lines=(TEA,), user=user, options=CheckoutOptions(trial_days=14))
+    order = services.place(data)
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+
+    order.refresh_from_db()
+    assert (order.status, order.paid_minor, order.needs_attention) == ("paid", 0, False)
+    assert order.subscriptions.get().status == "trialing"
+
+
+def test_failed_renewal_is_told(heard, user, stripe_emulator, deliver_events):
+    order = services.place(OrderData(reference="S-4", currency="eur", lines=(TEA,), user=user))
+    stripe_emulator.pay(services.start(order).stripe_id, card="4000000000000341")
+    deliver_events()
+    stripe_emulator.clock.advance(MONTH)
+    deliver_events()
+
+    assert order.subscriptions.get().status == "past_due"
+    assert "subscription_payment_failed" in heard
+    assert "subscription_renewed" not in heard
+
+
+def test_cancel_at_period_end_and_then_it_ends(heard, subscribed, stripe_emulator, deliver_events):
+    subscription = services.cancel_subscription(subscribed.subscriptions.get())
+    assert (subscription.status, subscription.is_canceled_at_period_end) == ("active", True)
+
+    stripe_emulator.clock.advance(MONTH)
+    deliver_events()
+
+    assert Subscription.objects.get().status == "canceled"
+    assert heard.count("subscription_canceled") == 1
+
+
+def test_cancel_now_and_not_twice(heard, subscribed, stripe_emulator, deliver_events):
+    subscription = services.cancel_subscription(subscribed.subscriptions.get(), at_period_end=False)
+    deliver_events()
+
+    assert (subscription.status, heard.count("subscription_canceled")) == ("canceled", 1)
+    with pytest.raises(SubscriptionEndedError):
+        services.cancel_subscription(subscription)
+
+
+def test_portal_is_for_customers(client, subscribed, user, stripe_emulator):
+    with pytest.raises(CustomerNotFoundError):
+        services.portal_url(UserFactory(), return_url="https://shop.example/")
+    assert client.post("/checkout/portal/").status_code == 404
+
+    client.force_login(user)
+    answer = client.post("/checkout/portal/")
+
+    assert answer.status_code == 303
+    assert answer["Location"].startswith("http")
