@@ -54,6 +54,7 @@ def checkout_elements(context: Context, order: Any) -> dict[str, Any]:
     if shown["can_pay"]:
         lines = list(ours.lines.all())
         shown["update_url"] = reverse("django_checkout:update", args=[shown["token"]])
+        shown["return_url"] = reverse("django_checkout:return", args=[make_token(ours.pk, Purpose.STATUS)])
         shown["skus"] = json.dumps([line.sku for line in lines] if adapter.changes_quantities else [])
         shown["computes_shipping"] = adapter.computes_shipping
         shown["asks_for_shipping"] = "shipping_address_collection" in ours.params
