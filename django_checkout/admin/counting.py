@@ -60,4 +60,4 @@ def _expected_rows(rows: QuerySet[Any]) -> int:
     """Return how many rows PostgreSQL's planner expects of a filtered list, without reading any."""
     plan = rows.order_by().values("pk").explain(format="json")
     # A filter that nothing can match is not even planned.
-    return int(json.loads(plan)["Plan"]["Plan Rows"]) if plan else 0
+    return int(json.loads(plan)[0]["Plan"]["Plan Rows"]) if plan else 0

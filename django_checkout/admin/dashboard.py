@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.core.cache import cache
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -20,6 +22,8 @@ from django_checkout.conf import conf
 
 #: More charts than these say less; the table of the days has every currency.
 MAXIMUM_CHARTS = 4
+#: A month of a large shop takes the database some tenths of a second to add up.
+FRESH_SECONDS = 30
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -66,11 +70,40 @@ class FunnelChart:
     is_empty: bool
 
 
+def read_figures() -> figures.Dashboard:
+    """Return the figures, read from the rows at most every ``FRESH_SECONDS`` seconds while nothing is decided here."""
+    known: figures.Dashboard | None = cache.get(_cache_key())
+    if known is None:
+        known = figures.dashboard()
+        cache.set(_cache_key(), known, FRESH_SECONDS)
+    return known
+
+
+def forget_figures() -> None:
+    """Read the figures anew the next time, because something has just been decided."""
+    try:
+        cache.delete(_cache_key())
+    except ImproperlyConfigured:
+        # Without a key there are no figures of its mode.
+        return
+
+
+def _cache_key() -> str:
+    # Days begin at midnight of the current time zone.
+    zone = timezone.get_current_timezone_name().encode().hex()
+    return f"django_checkout:dashboard:1:{'live' if conf.livemode else 'test'}:{zone}"
+
+
 def build(request: HttpRequest) -> dict[str, Any]:
-    """Return the context of the dashboard's templates, in as many queries as its figures take."""
-    shown = figures.dashboard()
+    """Return the context of the dashboard's templates, in at most as many queries as its figures take."""
+    url = find_url(request, "order", "dashboard", permission="view_order")
+    try:
+        shown = read_figures()
+    except ImproperlyConfigured as error:
+        # The page says so: it is where somebody looks who has not finished setting up.
+        return {"checkout_dashboard_url": url, "problem": str(error)}
     return {
-        "checkout_dashboard_url": find_url(request, "order", "dashboard", permission="view_order"),
+        "checkout_dashboard_url": url,
         "at": shown.at,
         "mode_badge": display.mode_badge(conf.livemode),
         "waiting": list(_waiting(request, shown)),

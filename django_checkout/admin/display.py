@@ -58,6 +58,11 @@ _LABELS: dict[str, Text] = {
     "owed": _("owed"),
     "superseded": _("superseded"),
     "resolved": _("resolved"),
+    "running": _("running"),
+    "stopped": _("stopped"),
+    "in_transit": _("on its way"),
+    "orders": _("orders"),
+    "payouts": _("payouts"),
     "hosted_page": _("hosted page"),
     "embedded_page": _("embedded page"),
     "elements": _("own page"),
@@ -83,9 +88,9 @@ _TONES = {
     }
     | {"no_payment_required"},
     "wait": {"pending", "authorized", "creating", "open", "requires_action", "under_review", "warning_under_review"}
-    | {"received", "processing", "partially_refunded"},
+    | {"received", "processing", "partially_refunded", "running", "in_transit"},
     "bad": {"failed", "refused", "needs_response", "warning_needs_response", "lost", "owed"}
-    | {"past_due", "incomplete"},
+    | {"past_due", "incomplete", "stopped"},
 }
 _TONE_OF = {status: tone for tone, statuses in _TONES.items() for status in statuses}
 
@@ -204,6 +209,11 @@ def instant(at: datetime | None, *, seconds: bool = False) -> str:
     return timezone.localtime(at).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
 
 
+def day(at: datetime) -> str:
+    """Return the day of an instant in the current time zone, as text that sorts."""
+    return timezone.localtime(at).date().isoformat()
+
+
 def instant_cell(at: datetime | None) -> SafeString:
     """Return an instant for a column."""
     if at is None:
@@ -238,6 +248,16 @@ def external_link(url: str, text: object) -> SafeString:
 def join(parts: Iterable[object]) -> SafeString:
     """Return several badges or links one after the other."""
     return format_html_join(" ", "{}", ((part,) for part in parts))
+
+
+def strong(cell: object) -> SafeString:
+    """Return what a sum comes to."""
+    return format_html("<strong>{}</strong>", cell)
+
+
+def lines(first: object, second: object) -> SafeString:
+    """Return two things for one cell, the second quietly below the first."""
+    return format_html('{}<span class="checkout-quiet checkout-below">{}</span>', first, second)
 
 
 def pretty_json(value: Any) -> SafeString:

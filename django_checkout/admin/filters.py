@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -11,9 +11,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from django_checkout import inbox
-from django_checkout.admin import display
+from django_checkout.admin import display, kinds
 from django_checkout.models.events import EventState
 from django_checkout.models.news import AnnouncementState, DiscrepancyState
+from django_checkout.models.payouts import RunState
 from django_checkout.states import Attention, IntentStatus, OrderStatus, PaymentStatus, RefundStatus, SessionStatus
 
 
@@ -94,7 +95,45 @@ class AnnouncementStateFilter(StateFilter):
 
 
 class DiscrepancyStateFilter(StateFilter):
-    values = DiscrepancyState.values
+    """A work list: what is open, unless something else is asked for."""
+
+    values = (*DiscrepancyState.values, "all")
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value() or DiscrepancyState.OPEN
+        return queryset if value == "all" else queryset.filter(state=value)
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        chosen = self.value() or DiscrepancyState.OPEN
+        for value, label in self.lookup_choices:
+            query = changelist.get_query_string({self.parameter_name: value})
+            yield {"selected": chosen == value, "query_string": query, "display": label}
+
+    def label(self, value: str) -> str:
+        return str(_("All")) if value == "all" else display.label(value)
+
+
+class DiscrepancyKindFilter(ValueFilter):
+    title = _("difference")
+    parameter_name = "kind"
+    values = kinds.KINDS
+
+    def label(self, value: str) -> str:
+        return kinds.kind_label(value)
+
+
+class PayoutStatusFilter(StatusFilter):
+    values = ("pending", "in_transit", "paid", "failed", "canceled")
+
+
+class RunScopeFilter(ValueFilter):
+    title = _("scope")
+    parameter_name = "scope"
+    values = ("orders", "payouts")
+
+
+class RunStateFilter(StateFilter):
+    values = RunState.values
 
 
 class EventTypeFilter(ValueFilter):

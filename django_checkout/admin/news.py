@@ -1,4 +1,4 @@
-"""Announcements, attention items and discrepancies in the admin: what was told, what a person should see."""
+"""Announcements and attention items in the admin: what was told, what a person should see."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy
 
 from django_checkout.admin import display
 from django_checkout.admin.base import FactsAdmin
-from django_checkout.admin.filters import AnnouncementStateFilter, AttentionFilter, DiscrepancyStateFilter, OpenFilter
-from django_checkout.models import Announcement, AttentionItem, Discrepancy
+from django_checkout.admin.filters import AnnouncementStateFilter, AttentionFilter, OpenFilter
+from django_checkout.models import Announcement, AttentionItem
 
 
 @admin.register(Announcement)
@@ -102,49 +102,3 @@ class AttentionItemAdmin(FactsAdmin[AttentionItem]):
     @admin.display(description=gettext_lazy("resolved"))
     def resolved(self, item: AttentionItem) -> SafeString:
         return display.instant_cell(item.resolved_at)
-
-
-@admin.register(Discrepancy)
-class DiscrepancyAdmin(FactsAdmin[Discrepancy]):
-    """Differences between Stripe and us that reconciliation could not safely mend."""
-
-    list_display = ("kind_label", "subject", "order_link", "state_badge", "suggestion", "last_seen")
-    list_filter = (DiscrepancyStateFilter,)
-    list_select_related = ("order",)
-    sortable_by = ()
-    ordering = ("-id",)
-    search_exact = ("subject",)
-    search_order_column = "order_id"
-    search_help_text = gettext_lazy("Stripe id or order number that it is about")
-    fieldsets = (
-        (None, {"fields": ("kind_label", "subject", "order_link", "state_badge", "suggestion")}),
-        (gettext_lazy("The difference"), {"fields": ("here_json", "at_stripe_json")}),
-        (
-            gettext_lazy("History"),
-            {"fields": ("first_seen_at", "last_seen_at", "resolved_at", "resolved_by", "note")},
-        ),
-    )
-
-    @admin.display(description=gettext_lazy("kind"))
-    def kind_label(self, row: Discrepancy) -> str:
-        return row.kind.replace("_", " ")
-
-    @admin.display(description=gettext_lazy("order"))
-    def order_link(self, row: Discrepancy) -> SafeString:
-        return self.link(row.order)
-
-    @admin.display(description=gettext_lazy("state"))
-    def state_badge(self, row: Discrepancy) -> SafeString:
-        return display.badge(row.state, of="bad" if row.state == "open" else "")
-
-    @admin.display(description=gettext_lazy("last seen"))
-    def last_seen(self, row: Discrepancy) -> SafeString:
-        return display.instant_cell(row.last_seen_at)
-
-    @admin.display(description=gettext_lazy("here"))
-    def here_json(self, row: Discrepancy) -> SafeString:
-        return display.pretty_json(row.here)
-
-    @admin.display(description=gettext_lazy("at Stripe"))
-    def at_stripe_json(self, row: Discrepancy) -> SafeString:
-        return display.pretty_json(row.at_stripe)

@@ -22,6 +22,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from django_checkout.admin import dashboard
 from django_checkout.admin.base import FactsAdmin
 from django_checkout.exceptions import CheckoutError, StripeError
 
@@ -157,6 +158,11 @@ class OperableAdmin(FactsAdmin[M]):
         else:
             self.log_change(request, row, done)
             messages.success(request, done)
+        self.forget_figures()
+
+    def forget_figures(self) -> None:
+        """Let the dashboard count again."""
+        dashboard.forget_figures()
 
     def _form_page(self, request: HttpRequest, row: M, operation: Operation[Any], form: forms.Form) -> HttpResponse:
         context = {

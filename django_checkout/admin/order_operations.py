@@ -7,15 +7,15 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from django_checkout import services
 from django_checkout.admin import display
 from django_checkout.admin.forms import CaptureForm, ConfirmForm, NoteForm, RefundForm
 from django_checkout.admin.operations import Operation
 from django_checkout.admin.rows import OrderRows
-from django_checkout.exceptions import SessionNotFoundError
-from django_checkout.states import OrderStatus, RefundStatus, SessionStatus
+from django_checkout.exceptions import RefundError, SessionNotFoundError
+from django_checkout.states import Attention, OrderStatus, RefundStatus, SessionStatus
 
 Values = Mapping[str, Any]
 
@@ -50,6 +50,17 @@ def _refund(request: HttpRequest, rows: OrderRows, values: Values) -> str:
     if refund.status == RefundStatus.SUCCEEDED:
         return _("Refunded %(amount)s (%(refund)s).") % said
     return _("Asked Stripe to refund %(amount)s: %(status)s (%(refund)s).") % said
+
+
+def _return_surplus(request: HttpRequest, rows: OrderRows, values: Values) -> str:
+    returned = services.return_surplus(rows.order)
+    if not returned:
+        raise RefundError(
+            "nothing was given back, because Stripe shows a refund, a dispute or no payment that is surely kept. "
+            "Look at both payments in Stripe's dashboard."
+        )
+    said = ngettext("Gave back %(count)d surplus payment.", "Gave back %(count)d surplus payments.", returned)
+    return said % {"count": returned}
 
 
 def _finish(request: HttpRequest, rows: OrderRows, values: Values) -> str:
@@ -119,6 +130,18 @@ ORDER_OPERATIONS: tuple[Operation[OrderRows], ...] = (
         is_offered=lambda rows: rows.refundable_minor > 0,
         permission="refund",
         form=RefundForm,
+        is_final=True,
+    ),
+    Operation(
+        name="surplus",
+        label=gettext_lazy("Give back the surplus"),
+        hint=gettext_lazy(
+            "Reads both payments from Stripe, then refunds, or releases, what was paid besides the kept payment."
+        ),
+        run=_return_surplus,
+        is_offered=lambda rows: any(item.code == Attention.DOUBLE_PAYMENT for item in rows.open_attention),
+        permission="refund",
+        form=ConfirmForm,
         is_final=True,
     ),
     Operation(

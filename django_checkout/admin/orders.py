@@ -88,6 +88,7 @@ class OrderAdmin(OperableAdmin[Order]):
                 done = _("Synced with Stripe: the order is %(status)s.") % {"status": display.label(status)}
                 self.log_change(request, order, done)
                 synced += 1
+        self.forget_figures()
         if synced:
             said = ngettext("Synced %(count)d order with Stripe.", "Synced %(count)d orders with Stripe.", synced)
             messages.success(request, said % {"count": synced})

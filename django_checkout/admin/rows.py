@@ -11,7 +11,9 @@ from django.db.models import Q
 from django_checkout.models import (
     Announcement,
     AttentionItem,
+    BalanceTransaction,
     CheckoutSession,
+    Discrepancy,
     Dispute,
     Order,
     OrderLine,
@@ -41,6 +43,9 @@ class OrderRows:
     events: list[WebhookEvent]
     announcements: list[Announcement]
     attention: list[AttentionItem]
+    discrepancies: list[Discrepancy]
+    #: What the payments did to the Stripe balance, each with its payout.
+    balance: list[BalanceTransaction]
     log_entries: list[LogEntry]
 
     @property
@@ -105,12 +110,14 @@ class OrderRows:
 
 
 def read_rows(order: Order) -> OrderRows:
-    """Read an order's rows; ten queries, however many there are."""
+    """Read an order's rows; twelve queries, however many there are."""
     sessions = list(order.sessions.order_by("pk"))
     payments = list(order.payments.order_by("pk"))
     refunds = list(Refund.objects.filter(payment__order=order).select_related("asked_by").order_by("pk"))
     disputes = list(Dispute.objects.filter(payment__order=order).order_by("pk"))
     events = _read_events(sessions, payments, refunds, disputes)
+    discrepancies = list(order.discrepancies.select_related("resolved_by").order_by("pk"))
+    balance = BalanceTransaction.objects.filter(payment__order=order).select_related("payout")
     return OrderRows(
         order=order,
         lines=list(order.lines.all()),
@@ -122,7 +129,9 @@ def read_rows(order: Order) -> OrderRows:
         events=events,
         announcements=list(order.announcements.order_by("pk")),
         attention=list(order.attention.select_related("resolved_by").order_by("pk")),
-        log_entries=_read_log(order, events),
+        discrepancies=discrepancies,
+        balance=list(balance.order_by("pk")),
+        log_entries=_read_log(order, [*events, *discrepancies]),
     )
 
 
@@ -141,9 +150,11 @@ def _read_events(
     return list(reversed(newest))
 
 
-def _read_log(order: Order, events: list[WebhookEvent]) -> list[LogEntry]:
-    """Read what staff did to the order and to its events."""
-    types = ContentType.objects.get_for_models(Order, WebhookEvent)
-    to_order = Q(content_type=types[Order], object_id=str(order.pk))
-    to_events = Q(content_type=types[WebhookEvent], object_id__in=[str(event.pk) for event in events])
-    return list(LogEntry.objects.filter(to_order | to_events).select_related("user").order_by("pk"))
+def _read_log(order: Order, others: list[WebhookEvent | Discrepancy]) -> list[LogEntry]:
+    """Read what staff did to the order, to its events and to its discrepancies."""
+    types = ContentType.objects.get_for_models(Order, WebhookEvent, Discrepancy)
+    wanted = Q(content_type=types[Order], object_id=str(order.pk))
+    for model in (WebhookEvent, Discrepancy):
+        pks = [str(row.pk) for row in others if isinstance(row, model)]
+        wanted |= Q(content_type=types[model], object_id__in=pks)
+    return list(LogEntry.objects.filter(wanted).select_related("user").order_by("pk"))

@@ -14,6 +14,7 @@ _PAGES = {
     "cus": "customers",
     "sub": "subscriptions",
     "in": "invoices",
+    "po": "payouts",
     "dp": "disputes",
     "du": "disputes",
     "evt": "events",

@@ -10,7 +10,23 @@ from django.utils.translation import gettext as _
 from django_checkout.admin import display
 from django_checkout.admin.base import FactsAdmin
 from django_checkout.admin.rows import OrderRows
-from django_checkout.models import Order
+from django_checkout.models import BalanceTransaction, Order
+
+
+def movement(kind: str) -> str:
+    """Return what a movement of the balance is called."""
+    known = {
+        "charge": _("Charge"),
+        "payment": _("Payment"),
+        "refund": _("Refund"),
+        "payment_refund": _("Refund"),
+        "adjustment": _("Dispute or adjustment"),
+        "stripe_fee": _("Stripe's fees"),
+        "payout": _("Payout"),
+        "payout_failure": _("Payout that failed"),
+        "refund_failure": _("Refund that failed"),
+    }
+    return known.get(kind) or kind.replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +61,8 @@ class OrderTables:
 
     def money(self) -> list[Table]:
         """Return what was sold and what money moved."""
-        return _filled([self._lines(), self._payments(), self._refunds(), self._disputes(), self._subscriptions()])
+        moved = [self._payments(), self._refunds(), self._disputes(), self._balance()]
+        return _filled([self._lines(), *moved, self._subscriptions()])
 
     def attempts(self) -> list[Table]:
         """Return how it was paid and what the shop was told."""
@@ -131,6 +148,48 @@ class OrderTables:
                 )
                 for row in self.rows.disputes
             ],
+        )
+
+    def _balance(self) -> Table:
+        """Return what Stripe kept of each payment, and the payout that brought the rest to the bank."""
+        names = {payment.pk: payment for payment in self.rows.payments}
+        rows: list[tuple[object, ...]] = [
+            (
+                movement(row.type),
+                self.admin.link(names.get(row.payment_id or 0)),
+                display.amount_cell(row.amount_minor, row.currency),
+                display.amount_cell(-row.fee_minor, row.currency),
+                display.amount_cell(row.net_minor, row.currency),
+                self._payout(row),
+            )
+            for row in self.rows.balance
+        ]
+        if len(rows) > 1:
+            rows += [self._balance_sum(currency) for currency in sorted({row.currency for row in self.rows.balance})]
+        return Table(
+            name="balance",
+            title=_("Fees and payouts"),
+            headings=(_("Movement"), _("Payment"), _("Gross"), _("Fee"), _("Net"), _("Payout")),
+            amounts=(_("Gross"), _("Fee"), _("Net")),
+            rows=rows,
+        )
+
+    def _balance_sum(self, currency: str) -> tuple[object, ...]:
+        moved = [row for row in self.rows.balance if row.currency == currency]
+        sums = (
+            sum(row.amount_minor for row in moved),
+            -sum(row.fee_minor for row in moved),
+            sum(row.net_minor for row in moved),
+        )
+        cells = (display.strong(display.amount_cell(minor, currency)) for minor in sums)
+        return (display.strong(_("Together")), "", *cells, "")
+
+    def _payout(self, row: BalanceTransaction) -> object:
+        if row.payout is None:
+            return display.lines(_("not paid out yet"), _("available %(at)s") % {"at": display.day(row.available_on)})
+        return display.lines(
+            self.admin.link(row.payout, display.short_id(row.payout.stripe_id)),
+            _("at the bank %(at)s") % {"at": row.payout.arrival_date.isoformat()},
         )
 
     def _subscriptions(self) -> Table:

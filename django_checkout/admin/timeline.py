@@ -10,18 +10,20 @@ from django.db import models
 from django.utils.translation import gettext as _
 
 from django_checkout.admin import display
+from django_checkout.admin.kinds import kind_label
 from django_checkout.admin.rows import OrderRows
 from django_checkout.models import (
     Announcement,
     AttentionItem,
     CheckoutSession,
+    Discrepancy,
     Dispute,
     Refund,
     Subscription,
     WebhookEvent,
 )
 from django_checkout.models.events import EventState
-from django_checkout.models.news import AnnouncementState
+from django_checkout.models.news import AnnouncementState, DiscrepancyState
 from django_checkout.states import SessionStatus
 
 #: A delivery that took longer than this is worth a word.
@@ -33,8 +35,8 @@ class Happening:
     """One line of the timeline: ``at · kind · title · details``, all plain text."""
 
     at: datetime
-    #: ``order``, ``session``, ``webhook``, ``refund``, ``dispute``, ``subscription``, ``signal``, ``attention`` or
-    #: ``admin``.
+    #: ``order``, ``session``, ``webhook``, ``refund``, ``dispute``, ``subscription``, ``signal``, ``attention``,
+    #: ``difference`` or ``admin``.
     kind: str
     title: str
     details: tuple[str, ...] = ()
@@ -65,6 +67,7 @@ def build(rows: OrderRows) -> list[Happening]:
     happenings += [_announcement(row, rows.order.currency) for row in rows.announcements]
     for item in rows.attention:
         happenings += _attention(item)
+    happenings += [_discrepancy(row) for row in rows.discrepancies]
     # Python's sort is stable: what happened at the same instant stays as it was listed.
     return sorted(happenings, key=lambda happening: happening.at)
 
@@ -247,6 +250,19 @@ def _attention(item: AttentionItem) -> Iterator[Happening]:
             tone="good",
             row=item,
         )
+
+
+def _discrepancy(row: Discrepancy) -> Happening:
+    """Tell when reconciliation found a difference; what staff did about it is in the log."""
+    is_open = row.state == DiscrepancyState.OPEN
+    return Happening(
+        at=row.first_seen_at,
+        kind="difference",
+        title=kind_label(row.kind),
+        details=_some(row.subject, display.label(row.state), "" if is_open else row.note),
+        tone="bad" if is_open else "quiet",
+        row=row,
+    )
 
 
 def _log(rows: OrderRows) -> Iterator[Happening]:

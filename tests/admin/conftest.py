@@ -4,6 +4,7 @@ import pytest
 import requests
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.core.cache import cache
 from django.test import Client
 
 from django_checkout import gateway
@@ -17,10 +18,18 @@ MODELS = (
     "dispute",
     "order",
     "payment",
+    "payout",
+    "reconciliationrun",
     "refund",
     "subscription",
     "webhookevent",
 )
+
+
+@pytest.fixture(autouse=True)
+def fresh_figures():
+    """A dashboard that has not been read yet."""
+    cache.clear()
 
 
 def staff_client(username: str, *codenames: str) -> Client:

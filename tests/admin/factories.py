@@ -10,6 +10,7 @@ from django.utils import timezone
 from django_checkout.models import (
     Announcement,
     AttentionItem,
+    BalanceTransaction,
     CheckoutSession,
     Customer,
     Discrepancy,
@@ -17,6 +18,8 @@ from django_checkout.models import (
     Order,
     OrderLine,
     Payment,
+    Payout,
+    ReconciliationRun,
     Refund,
     Subscription,
     WebhookEvent,
@@ -184,3 +187,46 @@ def make_paid_order(**values) -> Order:
     order.paid_at = timezone.now()
     order.save()
     return order
+
+
+class PayoutFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Payout
+
+    stripe_id = factory.Sequence("po_{:04}".format)
+    livemode = False
+    currency = "eur"
+    amount_minor = 1945
+    lines_net_minor = 1945
+    status = "paid"
+    arrival_date = factory.LazyFunction(timezone.localdate)
+    created_at = factory.LazyFunction(timezone.now)
+
+
+class BalanceFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = BalanceTransaction
+
+    stripe_id = factory.Sequence("txn_{:04}".format)
+    source_id = factory.Sequence("ch_balance_{:04}".format)
+    payment = factory.SubFactory(PaymentFactory)
+    payout = factory.SubFactory(PayoutFactory)
+    type = "charge"
+    currency = "eur"
+    amount_minor = 2000
+    fee_minor = 55
+    net_minor = factory.LazyAttribute(lambda row: row.amount_minor - row.fee_minor)
+    status = "available"
+    available_on = factory.LazyFunction(timezone.now)
+    created_at = factory.LazyFunction(timezone.now)
+
+
+class RunFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = ReconciliationRun
+
+    scope = "orders"
+    state = "complete"
+    since = factory.LazyFunction(lambda: timezone.now() - timedelta(days=1))
+    until = factory.LazyFunction(timezone.now)
+    seen = factory.LazyFunction(lambda: {"sessions": 1200})

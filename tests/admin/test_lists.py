@@ -22,6 +22,8 @@ FACTORIES = {
     "dispute": factories.DisputeFactory,
     "order": factories.OrderFactory,
     "payment": factories.PaymentFactory,
+    "payout": factories.PayoutFactory,
+    "reconciliationrun": factories.RunFactory,
     "refund": factories.RefundFactory,
     "subscription": factories.SubscriptionFactory,
     "webhookevent": factories.EventFactory,

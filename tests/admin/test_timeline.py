@@ -243,7 +243,7 @@ def test_the_number_of_queries_does_not_depend_on_what_happened(django_assert_nu
         AttentionFactory(order=long)
     read_rows(short)
     for order in (short, long):
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(12):
             timeline.build(read_rows(order))
 
 

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from django.urls import reverse
+
+from django_checkout.admin import payouts
+from tests.admin.conftest import staff_client
+from tests.admin.factories import (
+    BalanceFactory,
+    OrderFactory,
+    PaymentFactory,
+    PayoutFactory,
+    RunFactory,
+    make_paid_order,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def payout():
+    """A payout of a charge, a refund and a fee of Stripe's own."""
+    payout = PayoutFactory(stripe_id="po_1", amount_minor=1640, lines_net_minor=1640)
+    payment = PaymentFactory(order=OrderFactory(reference="=A1"))
+    BalanceFactory(payout=payout, payment=payment)
+    BalanceFactory(payout=payout, payment=payment, type="refund", amount_minor=-300, fee_minor=0)
+    BalanceFactory(payout=payout, payment=None, type="stripe_fee", amount_minor=-5, fee_minor=0)
+    return payout
+
+
+def url(payout):
+    return reverse("admin:django_checkout_payout_change", args=[payout.pk])
+
+
+def csv_url(payout):
+    return reverse("admin:django_checkout_payout_csv", args=[payout.pk])
+
+
+def rows(response):
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    return list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode())))
+
+
+def test_a_page_adds_up_and_leads_to_orders(payout, viewer, no_stripe):
+    response = viewer.get(url(payout))
+    page = response.content.decode()
+    order = payout.lines.exclude(payment=None).first().payment.order
+    assert response.context["sum_net"] == response.context["amount"] == "€16.40"
+    assert "adds up" in page
+    assert reverse("admin:django_checkout_order_change", args=[order.pk]) in page
+    assert "https://dashboard.stripe.com/test/payouts/po_1" in page
+    assert "-€0.55" in page
+
+
+def test_what_does_not_add_up_is_said(viewer):
+    page = viewer.get(url(PayoutFactory(amount_minor=2000, lines_net_minor=1945))).content.decode()
+    assert "€0.55 off" in page
+
+
+@pytest.mark.parametrize(("is_automatic", "said"), [(True, "not told yet"), (False, "asked for by hand")])
+def test_what_nobody_can_say_is_not_called_wrong(is_automatic, said, viewer):
+    page = viewer.get(url(PayoutFactory(lines_net_minor=None, is_automatic=is_automatic))).content.decode()
+    assert said in page
+    assert "Stripe has not told" in page
+
+
+def test_long_payouts_have_pages(payout, viewer, monkeypatch):
+    monkeypatch.setattr(payouts, "LINES_PER_PAGE", 2)
+    assert "Page 1 of 2" in viewer.get(url(payout)).content.decode()
+    assert len(viewer.get(url(payout), {"page": "2"}).context["lines_table"].rows) == 1
+
+
+def test_a_page_costs_the_same_however_many_lines(payout, viewer, django_assert_num_queries):
+    viewer.get(url(payout))
+    with django_assert_num_queries(8):
+        viewer.get(url(payout))
+    for _ in range(5):
+        BalanceFactory(payout=payout)
+    with django_assert_num_queries(8):
+        viewer.get(url(payout))
+
+
+def test_a_payout_is_downloaded_in_major_units(payout, viewer):
+    response = viewer.get(csv_url(payout))
+    assert response["Content-Disposition"] == 'attachment; filename="po_1.csv"'
+    lines = rows(response)
+    assert [(line["type"], line["amount"], line["fee"], line["net"]) for line in lines] == [
+        ("charge", "20.00", "0.55", "19.45"),
+        ("refund", "-3.00", "0.00", "-3.00"),
+        ("stripe_fee", "-0.05", "0.00", "-0.05"),
+    ]
+
+
+def test_a_cell_is_never_a_formula(payout, viewer):
+    assert rows(viewer.get(csv_url(payout)))[0]["order"] == "'=A1"
+
+
+def test_selected_payouts_are_downloaded_together(payout, viewer):
+    BalanceFactory()
+    values = {"action": "export_csv", "_selected_action": [payout.pk]}
+    lines = rows(viewer.post(reverse("admin:django_checkout_payout_changelist"), values))
+    assert {line["payout"] for line in lines} == {"po_1"}
+
+
+def test_downloads_need_the_permission(payout):
+    assert staff_client("other", "view_order").get(csv_url(payout)).status_code == 403
+
+
+def test_no_payout_no_download(viewer):
+    assert viewer.get(reverse("admin:django_checkout_payout_csv", args=[4711])).status_code == 404
+
+
+def test_an_order_shows_fee_net_and_payout(viewer, no_stripe):
+    order = make_paid_order()
+    payment = order.payments.get()
+    payout = BalanceFactory(payment=payment).payout
+    BalanceFactory(payment=payment, payout=None, type="refund", amount_minor=-500, fee_minor=0)
+    page = viewer.get(reverse("admin:django_checkout_order_change", args=[order.pk])).content.decode()
+    assert "Fees and payouts" in page
+    assert "€19.45" in page
+    assert '<strong><span class="checkout-amount">€14.45</span></strong>' in page
+    assert url(payout) in page
+    assert "not paid out yet" in page
+
+
+def test_an_order_without_movements_has_no_such_table(viewer):
+    page = viewer.get(reverse("admin:django_checkout_order_change", args=[make_paid_order().pk])).content.decode()
+    assert "Fees and payouts" not in page
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "none"),
+        ({"found": 3}, "3, only looked"),
+        ({"found": 3, "mended": 2, "is_fixing": True}, "3, 2 mended"),
+    ],
+)
+def test_runs_say_what_came_of_them(values, said, viewer):
+    RunFactory(**values)
+    page = viewer.get(reverse("admin:django_checkout_reconciliationrun_changelist")).content.decode()
+    assert f">{said}</span>" in page
+    assert "1,200 sessions" in page

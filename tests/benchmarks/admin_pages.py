@@ -1,0 +1,102 @@
+"""Measures the admin's pages on the large shop of ``dataset``: ``python -m tests.benchmarks.admin_pages``.
+
+Prints median and slowest time and the number of queries of each page, as Django's test client sees them, and exits
+with 1 where a page takes longer than 300 ms at the median or more than 25 queries. ``DATABASE_URL`` as for ``dataset``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+
+from tests.benchmarks.dataset import prepare, say
+
+MAXIMUM_SECONDS, MAXIMUM_QUERIES = 0.3, 25
+USERNAME = "admin-pages-benchmark"
+
+
+def main() -> None:
+    """Read the command line, measure and judge."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=15, help="how often each page is read (default: %(default)s)")
+    options = parser.parse_args()
+    prepare()
+    client = sign_in()
+    say(f"{'page':44} {'median':>8} {'slowest':>8} {'queries':>8}")
+    results = [measure(client, name, url, options.rounds) for name, url in pages()]
+    sys.exit(0 if all(results) else 1)
+
+
+def sign_in():
+    """Return a browser of a superuser, made where there is none."""
+    from django.contrib.auth import get_user_model
+    from django.test import Client
+
+    values = {"is_staff": True, "is_superuser": True}
+    user, _ = get_user_model().objects.get_or_create(username=USERNAME, defaults=values)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """Yield what is measured: the pages of the work list first, then filters, searches and the rest."""
+    from django.urls import reverse
+
+    from django_checkout.models import Dispute, Order, Payout, WebhookEvent
+
+    orders, events = (reverse(f"admin:django_checkout_{name}_changelist") for name in ("order", "webhookevent"))
+    newest = Order.objects.order_by("-pk").first()
+    disputed = Order.objects.filter(pk=Dispute.objects.order_by("-pk").values("payment__order_id")[:1]).get()
+    event = WebhookEvent.objects.order_by("-pk").first()
+    payout = Payout.objects.order_by("-pk")[1]
+    yield "order list", orders
+    yield "order page", reverse("admin:django_checkout_order_change", args=[newest.pk])
+    yield "order page, disputed", reverse("admin:django_checkout_order_change", args=[disputed.pk])
+    yield "dashboard", reverse("admin:django_checkout_order_dashboard")
+    yield "app index", reverse("admin:app_list", args=["django_checkout"])
+    yield "order list, page 100", f"{orders}?p=100"
+    yield "order list, paid", f"{orders}?status=paid"
+    yield "order list, needs attention", f"{orders}?needs_attention__exact=1"
+    yield "order list, disputed and paid", f"{orders}?disputed__exact=1&status=paid"
+    yield "order list, test mode", f"{orders}?livemode__exact=0"
+    yield "order list, by address", f"{orders}?o=6"
+    yield "order list, searched by reference", f"{orders}?q={newest.reference}"
+    yield "order list, searched by beginning", f"{orders}?q=A-99"
+    yield "order list, searched by address", f"{orders}?q={newest.email}"
+    yield "event list", events
+    yield "event list, failed", f"{events}?state=failed"
+    yield "event list, by type", f"{events}?type=checkout.session.completed"
+    yield "event list, searched", f"{events}?q={event.object_id}"
+    yield "event page", reverse("admin:django_checkout_webhookevent_change", args=[event.pk])
+    for model in ("checkoutsession", "payment", "refund", "dispute", "announcement", "discrepancy", "payout"):
+        yield f"{model} list", reverse(f"admin:django_checkout_{model}_changelist")
+    yield "payout page", reverse("admin:django_checkout_payout_change", args=[payout.pk])
+
+
+def measure(client, name: str, url: str, rounds: int) -> bool:
+    """Read a page many times, print how long it took, and return whether that is good enough."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as queries:
+        response = client.get(url)
+        count = len(queries)
+    assert response.status_code == 200, f"{url}: {response.status_code}"
+    taken = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        client.get(url)
+        taken.append(time.perf_counter() - started)
+    median, slowest = statistics.median(taken), max(taken)
+    is_good = median <= MAXIMUM_SECONDS and count <= MAXIMUM_QUERIES
+    verdict = "" if is_good else "  TOO MUCH"
+    say(f"{name:44} {median * 1000:5.0f} ms {slowest * 1000:5.0f} ms {count:8}{verdict}")
+    return is_good
+
+
+if __name__ == "__main__":
+    main()
