@@ -144,6 +144,18 @@ class Shop:
 
     # Looking at it
 
+    def sessions_at_stripe(self) -> list[str]:
+        """Return the ids of all sessions that Stripe has made, oldest first."""
+        store = self.emulator.store
+        with store.transaction():
+            return [session["id"] for session in store.select("checkout.session", oldest_first=True)]
+
+    def refunds_at_stripe(self) -> list[dict[str, Any]]:
+        """Return all refunds that Stripe has made, oldest first."""
+        store = self.emulator.store
+        with store.transaction():
+            return store.select("refund", oldest_first=True)
+
     def forget(self) -> None:
         """Put our rows back to the moment when Stripe had created the sessions, and nothing had been heard since."""
         Order.objects.update(

@@ -1,0 +1,327 @@
+"""Real threads on a real database: the same thing twenty times at once, and things that exclude one another."""
+
+from __future__ import annotations
+
+import json
+import threading
+from functools import partial
+
+import pytest
+from django.db import OperationalError, transaction
+
+from django_checkout import services, signals
+from django_checkout.emulator.messages import ApiError
+from django_checkout.exceptions import (
+    OrderNotPayableError,
+    PaymentInFlightError,
+    RefundError,
+)
+from django_checkout.models import Announcement, CheckoutSession, Order, Payment, Refund, WebhookEvent
+from django_checkout.testing import post_event
+from tests.host.models import HostOrder
+from tests.races.together import ROUNDS, errors, run_after, together
+
+pytestmark = [pytest.mark.race, pytest.mark.usefixtures("real_threads"), pytest.mark.django_db(transaction=True)]
+
+MANY = 20
+
+
+@pytest.fixture
+def counting():
+    """A host that counts how often it heard of a payment, in its own locked row."""
+
+    def count(sender, order, source, **arguments):
+        row = HostOrder.objects.select_for_update().get(pk=source.pk)
+        row.paid_times += 1
+        row.state = "paid"
+        row.save(update_fields=["paid_times", "state"])
+
+    signals.order_paid.connect(count, sender=Order)
+    yield
+    signals.order_paid.disconnect(count, sender=Order)
+
+
+def new_order(number="H-1"):
+    host_order = HostOrder.objects.create(number=number)
+    return host_order, services.place(host_order)
+
+
+def new_orders():
+    return [new_order(f"H-{number}") for number in range(ROUNDS)]
+
+
+def posted(*events):
+    return [partial(lambda event: post_event(event).status_code, event) for event in events]
+
+
+def deliver(emulator, times=1):
+    """Deliver all that is owed, every event ``times`` times, all at the same moment."""
+    deliveries = emulator.pending_deliveries()
+    outcomes = together(
+        *(
+            lambda delivery=delivery: post_event(delivery.body, delivery.signature).status_code
+            for delivery in deliveries
+            for _ in range(times)
+        )
+    )
+    for delivery in deliveries:
+        emulator.acknowledge(delivery)
+    return outcomes
+
+
+def events_of(emulator, session_id, *types):
+    intent = emulator.get(session_id)["payment_intent"]
+    return [event for event in emulator.events() if event["type"] in types and intent in json.dumps(event)]
+
+
+def sessions_at(emulator, reference):
+    with emulator.store.transaction():
+        return emulator.store.select("checkout.session", {"client_reference_id": reference})
+
+
+def test_simultaneous_starts_make_one_session(stripe_emulator):
+    for host_order, order in new_orders():
+        outcomes = together(*[lambda host_order=host_order: services.start(host_order).stripe_id] * MANY)
+        assert not errors(outcomes)
+        assert len(set(outcomes)) == 1
+        assert order.sessions.count() == 1
+        assert len(sessions_at(stripe_emulator, order.reference)) == 1
+
+
+def test_simultaneous_placings_make_one_order():
+    for number in range(ROUNDS):
+        host_order = HostOrder.objects.create(number=f"H-{number}")
+        outcomes = together(*[lambda host_order=host_order: services.place(host_order).pk] * MANY)
+        assert not errors(outcomes)
+        assert len(set(outcomes)) == 1
+        assert Order.objects.get(reference=host_order.number).lines.count() == 1
+
+
+def test_one_event_delivered_twenty_times_has_one_effect(stripe_emulator, counting):
+    for host_order, order in new_orders():
+        stripe_emulator.pay(services.start(host_order).stripe_id)
+        (event,) = stripe_emulator.events("checkout.session.completed")[-1:]
+        assert together(*posted(*[event] * MANY)) == [200] * MANY
+        assert WebhookEvent.objects.filter(stripe_id=event["id"]).count() == 1
+        host_order.refresh_from_db()
+        assert host_order.paid_times == 1
+        assert Announcement.objects.filter(order=order, signal="order_paid").count() == 1
+
+
+def test_events_webhook_return_page_and_reading_at_once(stripe_emulator, counting):
+    for host_order, order in new_orders():
+        session = services.start(host_order)
+        stripe_emulator.pay(session.stripe_id)
+        events = events_of(
+            stripe_emulator,
+            session.stripe_id,
+            "charge.succeeded",
+            "payment_intent.succeeded",
+            "checkout.session.completed",
+        )
+        outcomes = together(
+            *posted(*events, *events),
+            lambda order=order: services.sync(order).status,
+            lambda session=session: services.sync(session).status,
+        )
+        assert outcomes == [200] * 6 + ["paid"] * 2
+        host_order.refresh_from_db()
+        assert host_order.paid_times == 1
+
+
+def test_two_refunds_at_once_never_give_back_more_than_was_taken(stripe_emulator):
+    for host_order, order in new_orders():
+        session = services.start(host_order)
+        stripe_emulator.pay(session.stripe_id)
+        deliver(stripe_emulator)
+        amounts = (500, 600, 700, 800, 900, 1000)
+        outcomes = together(
+            *(lambda amount=amount, host_order=host_order: services.refund(host_order, amount) for amount in amounts)
+        )
+        assert {type(error) for error in errors(outcomes)} <= {RefundError, PaymentInFlightError}
+        at_stripe = [refund["amount"] for refund in refunds_at(stripe_emulator, session.stripe_id)]
+        assert sum(at_stripe) <= 2000
+        order.refresh_from_db()
+        assert order.refunded_minor == sum(at_stripe) > 0
+        payment = Payment.objects.get(order=order)
+        assert payment.refund_asked_minor == sum(at_stripe)
+
+
+def test_the_same_refund_at_once_is_made_once(stripe_emulator):
+    for host_order, _order in new_orders():
+        session = services.start(host_order)
+        stripe_emulator.pay(session.stripe_id)
+        deliver(stripe_emulator)
+        outcomes = together(*[lambda host_order=host_order: services.refund(host_order)] * 8)
+        assert {type(error) for error in errors(outcomes)} <= {RefundError, PaymentInFlightError}
+        assert [refund["amount"] for refund in refunds_at(stripe_emulator, session.stripe_id)] == [2000]
+
+
+def refunds_at(emulator, session_id):
+    intent = emulator.get(session_id)["payment_intent"]
+    with emulator.store.transaction():
+        return emulator.store.select("refund", {"payment_intent": intent})
+
+
+def test_paying_and_canceling_exclude_one_another(stripe_emulator, counting):
+    for host_order, order in new_orders():
+        session = services.start(host_order).stripe_id
+
+        def pay(session=session):
+            stripe_emulator.pay(session)
+            return [post_event(d.body, d.signature).status_code for d in stripe_emulator.pending_deliveries()]
+
+        paid, canceled = together(pay, lambda host_order=host_order: services.cancel(host_order))
+        deliver(stripe_emulator)
+        order.refresh_from_db()
+        host_order.refresh_from_db()
+        if isinstance(paid, ApiError):
+            assert order.status == "canceled"
+            assert host_order.paid_times == 0
+        else:
+            assert isinstance(canceled, (PaymentInFlightError, OrderNotPayableError))
+            assert (order.status, order.canceled_at, host_order.paid_times) == ("paid", None, 1)
+
+
+@pytest.mark.parametrize("types", [("refund.created", "checkout.session.completed"), ("charge.dispute.created",)])
+def test_an_event_and_the_session_it_belongs_to_in_two_transactions(stripe_emulator, counting, types):
+    for host_order, order in new_orders():
+        session = services.start(host_order).stripe_id
+        stripe_emulator.pay(session)
+        intent = stripe_emulator.get(session)["payment_intent"]
+        if "refund.created" in types:
+            stripe_emulator.refund(intent, 500)
+        else:
+            stripe_emulator.open_dispute(intent)
+        (completed,) = stripe_emulator.events("checkout.session.completed")[-1:]
+        other = events_of(stripe_emulator, session, types[0])[-1]
+        assert together(*posted(other, completed)) == [200, 200]
+        order.refresh_from_db()
+        host_order.refresh_from_db()
+        assert host_order.paid_times == 1
+        if "refund.created" in types:
+            assert (order.status, order.refunded_minor) == ("partially_refunded", 500)
+        else:
+            assert (order.status, order.disputed) == ("paid", True)
+
+
+@pytest.mark.parametrize("first", ["refund.created", "checkout.session.completed"])
+def test_the_second_of_them_arrives_while_the_first_has_not_committed(stripe_emulator, first):
+    host_order, order = new_order()
+    session = services.start(host_order).stripe_id
+    stripe_emulator.pay(session)
+    stripe_emulator.refund(stripe_emulator.get(session)["payment_intent"], 500)
+    refund, completed = (stripe_emulator.events(name)[-1] for name in ("refund.created", "checkout.session.completed"))
+    one, two = (refund, completed) if first == "refund.created" else (completed, refund)
+    hook = "django_checkout.ledger.apply.join_refund"
+    if first != "refund.created":
+        hook = "django_checkout.ledger.apply.join_session"
+    second = threading.Thread(target=lambda: answers.extend(together(*posted(two))))
+    answers: list[int] = []
+
+    def begin():
+        second.start()
+        second.join(0.5)
+
+    with run_after(hook, begin):
+        assert post_event(one).status_code == 200
+    second.join(30)
+    assert answers == [200]
+    order.refresh_from_db()
+    assert (order.status, order.refunded_minor) == ("partially_refunded", 500)
+
+
+def test_a_host_that_takes_our_order_first_never_deadlocks_with_a_receiver(stripe_emulator, counting):
+    for host_order, _order in new_orders():
+        session = services.start(host_order).stripe_id
+        stripe_emulator.pay(session)
+
+        def edit(host_order=host_order):
+            with transaction.atomic():
+                services.place(host_order)
+                row = HostOrder.objects.select_for_update().get(pk=host_order.pk)
+                row.email = "edited@example.com"
+                row.save(update_fields=["email"])
+
+        (completed,) = stripe_emulator.events("checkout.session.completed")[-1:]
+        outcomes = together(*posted(completed, completed), *[edit] * 4)
+        assert not errors(outcomes)
+        assert outcomes[:2] == [200, 200]
+        host_order.refresh_from_db()
+        assert (host_order.paid_times, host_order.email) == (1, "edited@example.com")
+
+
+def test_a_host_that_locks_the_other_way_round_costs_a_retry_and_no_event(stripe_emulator, counting):
+    host_order, order = new_order()
+    session = services.start(host_order).stripe_id
+    stripe_emulator.pay(session)
+    (completed,) = stripe_emulator.events("checkout.session.completed")[-1:]
+    is_locked = threading.Event()
+
+    def edit():
+        with transaction.atomic():
+            HostOrder.objects.select_for_update().get(pk=host_order.pk)
+            is_locked.set()
+            threading.Event().wait(0.3)
+            services.place(host_order)
+
+    def post():
+        is_locked.wait(10)
+        return post_event(completed).status_code
+
+    edited, answer = together(edit, post)
+    assert edited is None or isinstance(edited, OperationalError)
+    assert answer == 200
+    host_order.refresh_from_db()
+    order.refresh_from_db()
+    assert (order.status, host_order.paid_times) == ("paid", 1)
+
+
+def test_ids_and_references_that_differ_only_in_case_are_strangers(stripe_emulator, counting):
+    bodies = {}
+    for number, suffix in (("same", "aaaa"), ("SAME", "AAAA")):
+        host_order, order = new_order(number)
+        session = services.start(host_order).stripe_id
+        stripe_emulator.pay(session)
+        (event,) = stripe_emulator.events("checkout.session.completed")[-1:]
+        renamed = json.dumps(event)
+        for old, new in ((session, f"cs_{suffix}"), (event["data"]["object"]["payment_intent"], f"pi_{suffix}")):
+            renamed = renamed.replace(old, new)
+        bodies[number] = renamed.replace(event["id"], f"evt_{suffix}").encode()
+        CheckoutSession.objects.filter(order=order).update(stripe_id=f"cs_{suffix}")
+    for number in bodies:
+        assert Order.objects.get(reference=number).status == "unpaid"
+    assert together(*[lambda body=body: post_event(body).status_code for body in bodies.values()] * 4) == [200] * 8
+    assert sorted(Payment.objects.values_list("stripe_id", "order__reference")) == [
+        ("pi_AAAA", "SAME"),
+        ("pi_aaaa", "same"),
+    ]
+    assert list(HostOrder.objects.values_list("paid_times", flat=True)) == [1, 1]
+
+
+def test_a_whole_life_at_once_ends_in_stripes_state(stripe_emulator, counting):
+    """Every round is one order: started thrice, paid, told twice, read, refunded and told again, all at once."""
+    for host_order, order in new_orders():
+        sessions = together(*[lambda host_order=host_order: services.start(host_order).stripe_id] * 3)
+        assert not errors(sessions)
+        stripe_emulator.pay(sessions[0])
+        assert set(deliver(stripe_emulator, times=2)) == {200}
+        outcomes = together(
+            lambda host_order=host_order: services.refund(host_order, 700),
+            lambda sessions=sessions: stripe_emulator.refund(stripe_emulator.get(sessions[0])["payment_intent"], 300),
+            lambda order=order: services.sync(order),
+        )
+        assert not errors(outcomes)
+        assert set(deliver(stripe_emulator, times=2)) <= {200, 503}
+        assert set(deliver_again(stripe_emulator)) <= {200}
+        order.refresh_from_db()
+        host_order.refresh_from_db()
+        assert (order.status, order.refunded_minor, host_order.paid_times) == ("partially_refunded", 1000, 1)
+        assert order.announcements.filter(signal="order_refunded").count() == 2
+        assert Refund.objects.filter(payment__order=order).count() == 2
+
+
+def deliver_again(emulator):
+    """What was answered 503, because another delivery of the same event was being read, comes again."""
+    waiting = WebhookEvent.objects.exclude(state__in=("processed", "ignored"))
+    return [post_event(event.payload).status_code for event in waiting]
