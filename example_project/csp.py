@@ -1,4 +1,4 @@
-"""Django 6's Content-Security-Policy middleware, as much of it as this project needs, for Django 5.2."""
+"""The Content-Security-Policy of every page: the shop's own, and what django_checkout's tags need on top."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from django_checkout.csp import csp_directives
+
 HEADER = "Content-Security-Policy"
 
 
 class ContentSecurityPolicyMiddleware:
-    """Send `SECURE_CSP` with every response that does not carry a policy of its own."""
+    """Send `SHOP_CSP` with `csp_directives()`, unless a response has a policy of its own.
+
+    The directives depend on settings, so they are asked for at request time. On Django 6 the same may be done with
+    `SECURE_CSP` and Django's middleware, with the sources written out.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -20,6 +26,15 @@ class ContentSecurityPolicyMiddleware:
         response = self.get_response(request)
         # Django's debug pages are made of inline style and script.
         if HEADER not in response and not (settings.DEBUG and response.status_code in {404, 500}):
-            directives = (f"{name} {' '.join(sources)}" for name, sources in settings.SECURE_CSP.items())
-            response[HEADER] = "; ".join(directives)
+            response[HEADER] = policy()
         return response
+
+
+def policy() -> str:
+    """Return the header's value."""
+    own: dict[str, list[str]] = settings.SHOP_CSP  # type: ignore[misc]  # the example's own setting
+    directives = {name: list(sources) for name, sources in own.items()}
+    for name, sources in csp_directives().items():
+        known = directives.setdefault(name, [])
+        known.extend(source for source in sources if source not in known)
+    return "; ".join(f"{name} {' '.join(sources)}" for name, sources in directives.items())

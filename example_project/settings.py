@@ -10,7 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import django
 import environ
 from django.contrib.messages import constants as message_levels
 from django.core.exceptions import ImproperlyConfigured
@@ -47,16 +46,9 @@ INSTALLED_APPS = [
     "example_project.shop",
 ]
 
-#: Django 6 sends the Content-Security-Policy header itself; on 5.2 the example does, from the same setting.
-CSP_MIDDLEWARE = (
-    "django.middleware.csp.ContentSecurityPolicyMiddleware"
-    if django.VERSION >= (6, 0)
-    else "example_project.csp.ContentSecurityPolicyMiddleware"
-)
-
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    CSP_MIDDLEWARE,
+    "example_project.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -144,23 +136,23 @@ if CHECKOUT_EMULATOR:
     STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY", default="pk_test_emulator")
     STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS", default=["whsec_emulator"])
     STRIPE_API_BASE = env.str("STRIPE_API_BASE", default=f"{CHECKOUT_BASE_URL}/emulator")
+    STRIPE_JS_URL = env.str("STRIPE_JS_URL", default=f"{CHECKOUT_BASE_URL}/emulator/stripe.js")
 else:
     STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY")
     STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY")
     STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS")
     STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com")
+    STRIPE_JS_URL = env.str("STRIPE_JS_URL", default="https://js.stripe.com/dahlia/stripe.js")
 
 # --- Security ---------------------------------------------------------------------------------------------------------
 
-#: No inline script, no inline style, nothing from elsewhere. Browsers hold the redirect that answers a form to
-#: `form-action` too, so the address of the payment page belongs there.
-SECURE_CSP = {
+#: No inline script, no inline style, nothing from elsewhere; example_project.csp adds what payments need.
+SHOP_CSP = {
     "default-src": ["'self'"],
     "img-src": ["'self'", "data:"],
     "object-src": ["'none'"],
     "base-uri": ["'none'"],
     "frame-ancestors": ["'none'"],
-    "form-action": ["'self'", CHECKOUT_BASE_URL if CHECKOUT_EMULATOR else "https://checkout.stripe.com"],
 }
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 from django.contrib import admin
 from django.http import HttpRequest
 
-from example_project.shop.models import Order, OrderLine, Product
+from example_project.shop.models import Order, OrderLine, Product, Subscription
 
 # Django's admin classes are generic to the type checker only.
 if TYPE_CHECKING:
     ProductAdminBase = admin.ModelAdmin[Product]
     OrderAdminBase = admin.ModelAdmin[Order]
+    SubscriptionAdminBase = admin.ModelAdmin[Subscription]
     OrderLineInlineBase = admin.TabularInline[OrderLine, Order]
 else:
-    ProductAdminBase = OrderAdminBase = admin.ModelAdmin
+    ProductAdminBase = OrderAdminBase = SubscriptionAdminBase = admin.ModelAdmin
     OrderLineInlineBase = admin.TabularInline
 
 
@@ -23,7 +24,7 @@ else:
 class ProductAdmin(ProductAdminBase):
     """The shelf."""
 
-    list_display = ["name", "kind", "price", "is_available", "position"]
+    list_display = ["name", "kind", "price", "interval", "stock", "is_available", "position"]
     list_filter = ["kind", "is_available"]
     search_fields = ["name", "tagline"]
     prepopulated_fields = {"slug": ["name"]}
@@ -35,7 +36,7 @@ class OrderLineInline(OrderLineInlineBase):
     model = OrderLine
     extra = 0
     can_delete = False
-    readonly_fields = ["product", "name", "unit_price", "quantity"]
+    readonly_fields = ["product", "name", "unit_price", "quantity", "interval"]
 
     def has_add_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
         return False
@@ -50,6 +51,19 @@ class OrderAdmin(OrderAdminBase):
     search_fields = ["number", "name", "email"]
     readonly_fields = ["number", "user", "currency", "state", "created_at", "paid_at"]
     inlines = [OrderLineInline]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(SubscriptionAdminBase):
+    """What is sent every month. It follows Stripe, so there is nothing to edit."""
+
+    list_display = ["order", "state", "renewals", "renewed_at", "ended_at"]
+    list_filter = ["state"]
+    search_fields = ["order__number", "order__name"]
+    readonly_fields = ["order", "state", "renewals", "renewed_at", "ended_at"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -12,8 +12,6 @@ from example_project.shop.models import Order, Product
 
 SESSION_KEY = "cart"
 ORDER_KEY = "cart_order"
-#: The most of one product that goes into one cart: it is a small studio.
-MAX_QUANTITY = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +27,7 @@ class CartLine:
 
     @property
     def is_full(self) -> bool:
-        return self.quantity >= MAX_QUANTITY
+        return self.quantity >= self.product.maximum_quantity
 
 
 class Cart:
@@ -60,7 +58,7 @@ class Cart:
 
     def set(self, product: Product, quantity: int) -> int:
         """Put `quantity` of the product into the cart, 0 for none, and return what is in it now."""
-        quantity = max(0, min(quantity, MAX_QUANTITY))
+        quantity = max(0, min(quantity, product.maximum_quantity))
         quantities = {**self._quantities(), str(product.pk): quantity}
         self.session[SESSION_KEY] = {key: number for key, number in quantities.items() if number}
         self._lines = None
@@ -80,12 +78,21 @@ class Cart:
         if self._lines is None:
             quantities = self._quantities()
             products = Product.objects.filter(pk__in=quantities, is_available=True) if quantities else []
-            self._lines = [CartLine(product=product, quantity=quantities[str(product.pk)]) for product in products]
+            lines = (
+                CartLine(product=product, quantity=min(quantities[str(product.pk)], product.maximum_quantity))
+                for product in products
+            )
+            self._lines = [line for line in lines if line.quantity]
         return self._lines
 
     @property
     def total(self) -> Decimal:
         return sum((line.total for line in self.lines), Decimal(0))
+
+    @property
+    def is_recurring(self) -> bool:
+        """Whether something in it is sent again and again, which needs an account."""
+        return any(line.product.interval for line in self.lines)
 
     @property
     def count(self) -> int:

@@ -72,6 +72,7 @@ PRODUCTS: list[dict[str, Any]] = [
         "facts": "17 cm high\nStoneware, slate glaze\nWatertight without a coaster",
         "price": Decimal("42.00"),
         "picture_text": "A slate-blue bottle vase holding a single purple thistle.",
+        "stock": 3,
     },
     {
         "slug": "meadow-infusion",
@@ -111,6 +112,20 @@ PRODUCTS: list[dict[str, Any]] = [
         "facts": "7 cm across, 15 cm with its wings\nSolid brass, steel mesh\nWash by hand",
         "price": Decimal("19.50"),
         "picture_text": "A brass tea strainer resting on a white cup.",
+    },
+    {
+        "slug": "tea-of-the-month",
+        "kind": Product.Kind.TEA,
+        "name": "Tea of the Month",
+        "tagline": "A box by post, and never the same leaf twice.",
+        "description": (
+            "On the first dry day of the month we close the loft, taste what has come in, and agree on one. You get "
+            "enough of it for thirty pots, with a note on who grew it. Stop whenever you like."
+        ),
+        "facts": "80 g loose leaf, every month\nPostage included\nEnds with the month in which you say so",
+        "price": Decimal("19.00"),
+        "interval": Product.Interval.MONTH,
+        "picture_text": "A cream box tied with string, tea leaves beside it, and a page of a calendar.",
     },
 ]
 

@@ -28,6 +28,13 @@ T = TypeVar("T")
 #: The folder of manage.py.
 ROOT = Path(__file__).resolve().parents[2]
 CARD = {"card_number": "4242 4242 4242 4242", "card_expiry": "12 / 34", "card_cvc": "123"}
+PARCEL = {
+    "shipping_name": "Demo Check",
+    "shipping_line1": "4 Quay Lane",
+    "shipping_postal_code": "20457",
+    "shipping_city": "Hamburg",
+    "shipping_country": "DE",
+}
 START_SECONDS = 40
 WAIT_SECONDS = 15
 REQUEST_SECONDS = 15
@@ -121,7 +128,7 @@ class Purchase:
             raise StepError(f"The payment did not lead to the emulator's page but to {self.shopper.url}")
 
     def pay(self) -> None:
-        self.shopper.submit(self.shopper.form("/emulator/pay/"), **CARD)
+        self.shopper.submit(self.shopper.form("/emulator/pay/"), **CARD, **PARCEL)
         if "/checkout/return/" not in self.shopper.url:
             alert = self.shopper.page.find("*", role="alert")
             raise StepError(f"The payment page did not let go: {alert.text if alert else self.shopper.url}")
@@ -197,6 +204,7 @@ def _environment(base_url: str, folder: Path) -> dict[str, str]:
         "CHECKOUT_EMULATOR": "True",
         "CHECKOUT_EMULATOR_STORE": str(folder / "emulator.sqlite3"),
         "STRIPE_API_BASE": f"{base_url}/emulator",
+        "STRIPE_JS_URL": f"{base_url}/emulator/stripe.js",
         "STRIPE_SECRET_KEY": "sk_test_emulator",
         "STRIPE_PUBLISHABLE_KEY": "pk_test_emulator",
         "STRIPE_WEBHOOK_SECRETS": "whsec_emulator",

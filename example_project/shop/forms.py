@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from example_project.shop.cart import MAX_QUANTITY
-from example_project.shop.models import Order
+from example_project.shop.models import MAX_QUANTITY, Order
 
 # ModelForm is generic to the type checker only.
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ class CheckoutForm(OrderForm):
         model = Order
         fields = ["email", "name", "note"]
         labels = {"email": _("E-mail"), "name": _("Your name"), "note": _("A note to the studio (optional)")}
-        help_texts = {"email": _("We write when your order is ready to be picked up.")}
+        help_texts = {"email": _("We write when your order is ready.")}
         widgets = {
             "email": forms.EmailInput(attrs={"autocomplete": "email", "placeholder": "you@example.com"}),
             "name": forms.TextInput(attrs={"autocomplete": "name"}),

@@ -7,6 +7,7 @@ from django.core.mail import send_mail
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
+from django_checkout import services
 from django_checkout.money import format_minor
 from example_project.shop.access import signed_path
 from example_project.shop.models import Order
@@ -18,7 +19,9 @@ def _link(order: Order) -> str:
 
 def send_confirmation(order: Order) -> None:
     """Thank for a paid order, with the link that shows it without a login."""
-    body = render_to_string("shop/mail/confirmation.txt", {"order": order, "link": _link(order)})
+    body = render_to_string(
+        "shop/mail/confirmation.txt", {"order": order, "payable": services.find_order(order), "link": _link(order)}
+    )
     send_mail(_("Your order %(number)s") % {"number": order.number}, body, None, [order.email])
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: The shop sells in one currency; every order remembers which.
 CURRENCY = "eur"
 
+#: The most of one product that goes into one order: it is a small studio.
+MAX_QUANTITY = 12
+
 #: What an order number is made of: nothing that is misread on the telephone.
 NUMBER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -35,6 +38,9 @@ class Product(models.Model):
         TEA = "tea", _("Tea")
         TOOL = "tool", _("Tools")
 
+    class Interval(models.TextChoices):
+        MONTH = "month", _("month")
+
     slug = models.SlugField(_("slug"), unique=True)
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     name = models.CharField(_("name"), max_length=80)
@@ -42,6 +48,11 @@ class Product(models.Model):
     description = models.TextField(_("description"))
     facts = models.TextField(_("facts"), blank=True, help_text=_("One per line."))
     price = models.DecimalField(_("price"), max_digits=8, decimal_places=2)
+    #: Stripe's word for how often it is sent and paid for; empty is bought once.
+    interval = models.CharField(_("sent every"), max_length=10, choices=Interval, blank=True, default="")
+    stock = models.PositiveSmallIntegerField(
+        _("stock"), null=True, blank=True, help_text=_("How many there are; empty is made as ordered.")
+    )
     picture = models.CharField(_("picture"), max_length=120, help_text=_("A static file."))
     picture_text = models.CharField(_("what the picture shows"), max_length=200)
     position = models.PositiveSmallIntegerField(_("position"), default=0)
@@ -58,6 +69,17 @@ class Product(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("shop:product", args=[self.slug])
+
+    @property
+    def is_sold_out(self) -> bool:
+        return self.stock == 0
+
+    @property
+    def maximum_quantity(self) -> int:
+        """The most of it that goes into one order."""
+        if self.interval:
+            return 1
+        return MAX_QUANTITY if self.stock is None else min(self.stock, MAX_QUANTITY)
 
 
 class Order(models.Model):
@@ -90,6 +112,7 @@ class Order(models.Model):
 
     if TYPE_CHECKING:
         lines: RelatedManager[OrderLine]
+        subscription: Subscription
 
     class Meta:
         ordering = ["-created_at", "-pk"]
@@ -107,6 +130,11 @@ class Order(models.Model):
     def total(self) -> Decimal:
         """The sum of the lines, in the order's currency; prefetch `lines` where several orders are shown."""
         return sum((line.total for line in self.lines.all()), Decimal(0))
+
+    @property
+    def is_recurring(self) -> bool:
+        """Whether something in it is sent again and again."""
+        return any(line.interval for line in self.lines.all())
 
     @property
     def is_payable(self) -> bool:
@@ -127,6 +155,9 @@ class OrderLine(models.Model):
     name = models.CharField(_("name"), max_length=80)
     unit_price = models.DecimalField(_("unit price"), max_digits=8, decimal_places=2)
     quantity = models.PositiveSmallIntegerField(_("quantity"))
+    interval = models.CharField(
+        _("sent every"), max_length=10, choices=Product.Interval, blank=True, default="", editable=False
+    )
 
     class Meta:
         ordering = ["pk"]
@@ -142,3 +173,28 @@ class OrderLine(models.Model):
     @property
     def total(self) -> Decimal:
         return self.unit_price * self.quantity
+
+
+class Subscription(models.Model):
+    """What the shop sends again and again, as it hears of it by django_checkout's signals; one per order at most."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active", _("Active")
+        PAST_DUE = "past_due", _("Payment missing")
+        ENDED = "ended", _("Ended")
+
+    order = models.OneToOneField(
+        Order, on_delete=models.CASCADE, related_name="subscription", verbose_name=_("order"), editable=False
+    )
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.ACTIVE)
+    renewals = models.PositiveIntegerField(_("renewals"), default=0)
+    renewed_at = models.DateTimeField(_("last renewed"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name = _("subscription")
+        verbose_name_plural = _("subscriptions")
+
+    def __str__(self) -> str:
+        return f"{self.order} ({self.get_state_display()})"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from django.db import transaction
 from django.http import HttpRequest
-from django.urls import reverse
 
 from django_checkout import services
 from django_checkout.exceptions import OrderChangedError
 from django_checkout.models import Order as Payable
-from django_checkout.tokens import Purpose, make_token
 from example_project.shop.access import remember_order
 from example_project.shop.cart import Cart
 from example_project.shop.models import CURRENCY, Order, OrderLine
@@ -32,11 +30,6 @@ def place_order(request: HttpRequest, cart: Cart, order: Order) -> Order:
     return placed
 
 
-def start_path(order: Order) -> str:
-    """Return where a form must be sent to begin paying."""
-    return reverse("django_checkout:start", args=[make_token(services.get_order(order).pk, Purpose.PAY)])
-
-
 def _place(cart: Cart, order: Order) -> Order:
     order.currency = CURRENCY
     with transaction.atomic():
@@ -53,6 +46,7 @@ def _place(cart: Cart, order: Order) -> Order:
                 name=line.product.name,
                 unit_price=line.product.price,
                 quantity=line.quantity,
+                interval=line.product.interval,
             )
             for line in cart
         )

@@ -11,12 +11,14 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
 from django.dispatch import receiver
 from django.utils import timezone
 
 from django_checkout import signals
 from example_project.shop import mail
-from example_project.shop.models import Order
+from example_project.shop.models import Order, Product, Subscription
 
 State = Order.State
 
@@ -34,6 +36,13 @@ def _find_locked(source: object) -> Order | None:
 def _move(order: Order, state: str, *fields: str) -> None:
     order.state = state
     order.save(update_fields=["state", *fields])
+
+
+def _take_from_stock(order: Order) -> None:
+    """Count down what is not made as ordered. Two buyers of the last one are both paid: the studio writes to one."""
+    for line in order.lines.filter(product__stock__isnull=False).select_related("product").order_by("product_id"):
+        if line.product is not None:
+            Product.objects.filter(pk=line.product.pk).update(stock=Greatest(F("stock") - line.quantity, 0))
 
 
 @receiver(signals.order_pending)
@@ -59,6 +68,9 @@ def on_order_paid(source: object, **kwargs: Any) -> None:
     if order and order.state in {State.NEW, State.PROCESSING}:
         order.paid_at = timezone.now()
         _move(order, State.PAID, "paid_at")
+        _take_from_stock(order)
+        if order.is_recurring:
+            Subscription.objects.get_or_create(order=order)
         transaction.on_commit(partial(mail.send_confirmation, order), robust=True)
 
 
@@ -85,3 +97,43 @@ def on_order_canceled(source: object, **kwargs: Any) -> None:
     order = _find_locked(source)
     if order and order.state in {State.NEW, State.PROCESSING}:
         _move(order, State.CANCELED)
+
+
+@receiver(signals.subscription_renewed)
+def on_subscription_renewed(source: object, **kwargs: Any) -> None:
+    """Another month is paid. django_checkout tells of each invoice once, so counting is safe."""
+    subscription = _find_subscription(source)
+    if subscription:
+        subscription.renewals += 1
+        subscription.renewed_at = timezone.now()
+        if subscription.state == Subscription.State.PAST_DUE:
+            subscription.state = Subscription.State.ACTIVE
+        subscription.save(update_fields=["renewals", "renewed_at", "state"])
+
+
+@receiver(signals.subscription_payment_failed)
+def on_subscription_payment_failed(source: object, **kwargs: Any) -> None:
+    """The bank said no. Stripe tries again; until then nothing is sent."""
+    subscription = _find_subscription(source)
+    if subscription and subscription.state == Subscription.State.ACTIVE:
+        subscription.state = Subscription.State.PAST_DUE
+        subscription.save(update_fields=["state"])
+
+
+@receiver(signals.subscription_canceled)
+def on_subscription_canceled(source: object, **kwargs: Any) -> None:
+    """It is over: the last box has been sent."""
+    subscription = _find_subscription(source)
+    if subscription and subscription.state != Subscription.State.ENDED:
+        subscription.state = Subscription.State.ENDED
+        subscription.ended_at = timezone.now()
+        subscription.save(update_fields=["state", "ended_at"])
+
+
+def _find_subscription(source: object) -> Subscription | None:
+    """Return the subscription of the shop's order, making it if this news overtook the payment's; None without one."""
+    order = _find_locked(source)
+    if order is None or not order.is_recurring:
+        return None
+    subscription, _ = Subscription.objects.get_or_create(order=order)
+    return subscription

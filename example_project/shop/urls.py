@@ -20,6 +20,7 @@ urlpatterns = [
     path("orders/open/<str:token>/", views.open_order, name="open-order"),
     path("orders/<str:number>/", views.order, name="order"),
     path("orders/<str:number>/pay/", views.pay, name="pay"),
+    path("orders/<str:number>/cancel-subscription/", views.cancel_subscription, name="cancel-subscription"),
     path("account/login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("account/logout/", auth_views.LogoutView.as_view(), name="logout"),
 ]

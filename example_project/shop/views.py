@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib.auth.views import redirect_to_login
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -12,11 +17,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from django_checkout import services
+from django_checkout.exceptions import CheckoutError
+from django_checkout.models import Order as Payable
 from example_project.shop.access import get_order_by_token, get_visible_order, remember_order
-from example_project.shop.cart import MAX_QUANTITY, Cart
+from example_project.shop.cart import Cart
 from example_project.shop.forms import CheckoutForm, QuantityForm
 from example_project.shop.models import Order, Product
-from example_project.shop.ordering import place_order, start_path
+from example_project.shop.ordering import place_order
+
+logger = logging.getLogger(__name__)
+
+#: The ways to pay, as the address of the payment step names them; the first is the one that needs no script.
+WAYS_TO_PAY = ("hosted", "embedded", "elements")
 
 
 class SeeOther(HttpResponseRedirect):
@@ -47,7 +60,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
             "product": shown,
             # Tea beside stoneware, and the other way round.
             "others": sorted(others, key=lambda other: other.kind == shown.kind)[:4],
-            "quantities": range(1, MAX_QUANTITY + 1),
+            "quantities": range(1, shown.maximum_quantity + 1),
         },
     )
 
@@ -65,8 +78,10 @@ def add_to_cart(request: HttpRequest, slug: str) -> HttpResponse:
     added = get_object_or_404(Product, slug=slug, is_available=True)
     form = QuantityForm(request.POST or None)
     quantity = form.cleaned_data["quantity"] if form.is_valid() else 1
-    Cart(request).add(added, quantity)
-    messages.success(request, _("%(product)s is in your cart.") % {"product": added.name})
+    if Cart(request).add(added, quantity):
+        messages.success(request, _("%(product)s is in your cart.") % {"product": added.name})
+    else:
+        messages.error(request, _("%(product)s is sold out until the next firing.") % {"product": added.name})
     wanted = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
         wanted = reverse("shop:cart")
@@ -91,6 +106,9 @@ def checkout(request: HttpRequest) -> HttpResponse:
     if not visitor_cart:
         messages.info(request, _("Your cart is empty."))
         return SeeOther(reverse("shop:cart"))
+    if visitor_cart.is_recurring and not request.user.is_authenticated:
+        messages.info(request, _("A subscription needs an account, so that you can end it whenever you like."))
+        return redirect_to_login(request.path)
     started = visitor_cart.find_order() or Order(name=_known_name(request), email=_known_email(request))
     form = CheckoutForm(request.POST if request.method == "POST" else None, instance=started)
     if request.method == "POST" and form.is_valid():
@@ -110,19 +128,46 @@ def _known_name(request: HttpRequest) -> str:
 @never_cache
 @require_GET
 def pay(request: HttpRequest, number: str) -> HttpResponse:
-    """Show the order once more, and the button to the payment page."""
+    """Show the order once more, and the ways to pay for it."""
     shown = get_visible_order(request, number)
     if not shown.is_payable:
         return HttpResponseRedirect(shown.get_absolute_url())
-    context = {"order": shown, "start_path": start_path(shown), "came_back": "back" in request.GET}
-    return render(request, "shop/pay.html", context)
+    way = request.GET.get("ui", WAYS_TO_PAY[0])
+    if way not in WAYS_TO_PAY:
+        raise Http404
+    return render(request, "shop/pay.html", {"order": shown, "way": way, "came_back": "back" in request.GET})
 
 
 @never_cache
 @require_GET
 def order(request: HttpRequest, number: str) -> HttpResponse:
-    """Show an order to its buyer."""
-    return render(request, "shop/order.html", {"order": get_visible_order(request, number)})
+    """Show an order to its buyer, with what was paid as django_checkout knows it."""
+    shown = get_visible_order(request, number)
+    payable = services.find_order(shown)
+    context: dict[str, Any] = {"order": shown, "payable": payable}
+    if payable is not None and shown.is_recurring:
+        context["subscription"] = payable.subscriptions.first()
+    return render(request, "shop/order.html", context)
+
+
+@transaction.non_atomic_requests  # Nothing may be locked while Stripe is asked.
+@login_required
+@require_POST
+def cancel_subscription(request: HttpRequest, number: str) -> HttpResponse:
+    """End a subscription with the month that is paid."""
+    shown = get_object_or_404(Order, number=number, user=request.user.pk)
+    payable = services.find_order(shown)
+    subscription = payable.subscriptions.first() if payable else None
+    if subscription is None:
+        raise Http404
+    try:
+        services.cancel_subscription(subscription, at_period_end=True)
+    except CheckoutError as error:
+        logger.warning("cancel_failed order=%s code=%s", shown.number, error.code)
+        messages.error(request, str(error.user_message))
+    else:
+        messages.success(request, _("It ends with the month that you have paid for. Thank you for the company."))
+    return SeeOther(shown.get_absolute_url())
 
 
 @never_cache
@@ -139,5 +184,7 @@ def open_order(request: HttpRequest, token: str) -> HttpResponse:
 @require_GET
 def orders(request: HttpRequest) -> HttpResponse:
     """List the visitor's orders, the newest first."""
-    history = Order.objects.filter(user=request.user.pk).prefetch_related("lines")
-    return render(request, "shop/orders.html", {"orders": history})
+    history = list(Order.objects.filter(user=request.user.pk).select_related("subscription").prefetch_related("lines"))
+    payables = Payable.objects.filter(reference__in=[order.number for order in history]).in_bulk(field_name="reference")
+    rows = [{"order": order, "payable": payables.get(order.number)} for order in history]
+    return render(request, "shop/orders.html", {"rows": rows})

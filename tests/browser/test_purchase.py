@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.clicks import go_to_payment, pay_with
+from tests.browser.clicks import fill_address, go_to_payment, pay_with
 
 pytestmark = pytest.mark.browser
 
@@ -65,7 +65,8 @@ def test_the_way_back_keeps_the_order_and_it_can_be_paid_later(page: Page):
     expect(page.get_by_role("status")).to_contain_text("have not been charged")
     expect(page.get_by_role("link", name="Cart").first).to_contain_text("2")
 
-    page.get_by_role("button", name="Pay €136.00").click()
+    page.get_by_role("button", name="Go to payment").click()
+    fill_address(page)
     pay_with(page, GOOD)
     expect_paid(page)
 
@@ -76,7 +77,7 @@ def test_a_changed_cart_is_charged_as_it_is_now(page: Page):
     page.get_by_role("button", name="One Moon Teapot less").click()
     page.get_by_role("link", name="Go to checkout").click()
     page.get_by_role("button", name="Continue to payment").click()
-    page.get_by_role("button", name="Pay €68.00").click()
+    page.get_by_role("button", name="Go to payment").click()
 
     expect(page).to_have_url(re.compile("/emulator/pay/"))
     expect(page.get_by_role("button", name="Pay €68.00")).to_be_visible()

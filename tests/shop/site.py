@@ -13,7 +13,7 @@ def shop_settings(base_url: str = "http://testserver") -> dict[str, Any]:
         "ROOT_URLCONF": "example_project.urls",
         "MIDDLEWARE": example.MIDDLEWARE,
         "TEMPLATES": example.TEMPLATES,
-        "SECURE_CSP": {**example.SECURE_CSP, "form-action": ["'self'"]},
+        "SHOP_CSP": example.SHOP_CSP,
         "LOGIN_URL": example.LOGIN_URL,
         "LOGIN_REDIRECT_URL": example.LOGIN_REDIRECT_URL,
         "LOGOUT_REDIRECT_URL": example.LOGOUT_REDIRECT_URL,

@@ -64,7 +64,7 @@ def test_history_counts_its_queries(visitor, make_order, robin, django_assert_ma
         make_order(user=robin)
     visitor.force_login(robin)
 
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(6):
         visitor.get("/orders/")
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from example_project.shop.cart import MAX_QUANTITY, ORDER_KEY, SESSION_KEY
-from example_project.shop.models import Order, Product
+from example_project.shop.cart import ORDER_KEY, SESSION_KEY
+from example_project.shop.models import MAX_QUANTITY, Order, Product
 
 
 def quantities(visitor):
@@ -86,3 +86,20 @@ def test_the_cart_is_kept_until_its_order_is_paid(visitor, shelf, make_order, st
     visitor.get("/cart/")
 
     assert bool(quantities(visitor)) is is_kept
+
+
+def test_no_more_than_there_are_go_into_the_cart(visitor, shelf):
+    visitor.post("/cart/add/thistle-vase/", {"quantity": 9})
+    assert list(quantities(visitor).values()) == [3]
+
+    Product.objects.update(stock=1)
+    assert "€42.00" in visitor.get("/cart/").content.decode()
+
+
+def test_what_is_sold_out_is_said_and_leaves_the_cart(visitor, shelf):
+    visitor.post("/cart/add/thistle-vase/")
+    Product.objects.update(stock=0)
+
+    assert "Nothing in your cart yet" in visitor.get("/cart/").content.decode()
+    assert "sold out" in visitor.post("/cart/add/thistle-vase/", follow=True).content.decode()
+    assert "Sold out" in visitor.get("/products/thistle-vase/").content.decode()

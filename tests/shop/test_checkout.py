@@ -79,7 +79,28 @@ def test_the_pay_page_offers_the_way_to_the_payment(full_cart):
     page = full_cart.get(pay).content.decode()
 
     assert 'action="/checkout/start/' in page
-    assert "Pay €150.50" in page
+    assert "Go to payment" in page
+    assert "<script" not in page
+    assert "€150.50" in page
+
+
+@pytest.mark.parametrize(
+    ("way", "marker"), [("embedded", "data-checkout-embedded"), ("elements", "data-checkout-elem")]
+)
+def test_the_pay_page_offers_to_pay_within_it(full_cart, way, marker):
+    pay = full_cart.post("/cart/checkout/", DETAILS).url
+
+    page = full_cart.get(f"{pay}?ui={way}").content.decode()
+
+    assert marker in page
+    assert "/emulator/stripe.js" in page or "js.stripe.com" in page
+    assert f'href="?ui={way}" aria-current="true"' in page
+
+
+def test_a_way_to_pay_that_there_is_not_is_not_found(full_cart):
+    pay = full_cart.post("/cart/checkout/", DETAILS).url
+
+    assert full_cart.get(f"{pay}?ui=custom").status_code == 404
 
 
 def test_coming_back_says_that_nothing_was_charged(full_cart):

@@ -15,6 +15,17 @@ def test_every_page_has_the_strict_policy(visitor, shelf, path):
     assert "unsafe" not in policy
 
 
+def test_what_payments_need_is_added_to_what_the_shop_says(visitor, shelf, settings):
+    settings.STRIPE_JS_URL = "https://js.stripe.com/dahlia/stripe.js"
+
+    policy = dict(part.split(" ", 1) for part in visitor.get("/")["Content-Security-Policy"].split("; "))
+
+    assert policy["script-src"].split()[:2] == ["'self'", "https://js.stripe.com"]
+    assert "https://checkout.stripe.com" in policy["form-action"]
+    assert policy["img-src"].startswith("'self' data: ")
+    assert policy["frame-ancestors"] == "'none'"
+
+
 def test_a_page_with_a_policy_of_its_own_keeps_it():
     own = HttpResponse(headers={"Content-Security-Policy": "default-src 'none'"})
 

@@ -40,11 +40,12 @@ def test_without_debug_there_is_no_demo():
         call_command("demo")
 
 
-def test_the_demo_fills_the_shop_and_serves_it(settings, monkeypatch, db, django_user_model):
+def test_the_demo_fills_the_shop_and_serves_it(settings, monkeypatch, db, django_user_model, stripe_emulator):
     settings.DEBUG = True
     served = []
     monkeypatch.setattr(demo, "call_command", lambda *arguments, **options: served.append(arguments))
     monkeypatch.setattr(demo, "_require_free", lambda port: None)
+    monkeypatch.setattr(demo, "get_emulator", lambda: stripe_emulator)
     settings.CHECKOUT_BASE_URL = "http://127.0.0.1:8000"
 
     for _ in range(2):
@@ -53,6 +54,7 @@ def test_the_demo_fills_the_shop_and_serves_it(settings, monkeypatch, db, django
 
     assert served == [("migrate",), ("runserver", "127.0.0.1:8000")] * 2
     assert "admin / tea-and-slip" in output.getvalue()
+    assert [code["code"] for code in stripe_emulator.latest("promotion_code", 9)] == ["WELCOME10"]
     assert django_user_model.objects.get(username="admin").is_superuser
     assert django_user_model.objects.filter(username="robin").count() == 1
 

@@ -7,7 +7,7 @@ from django.core import mail
 
 from django_checkout import signals
 from django_checkout.models import Order as Payable
-from example_project.shop.models import Order
+from example_project.shop.models import Order, Product
 
 State = Order.State
 
@@ -35,6 +35,15 @@ def test_a_paid_order_is_marked_and_confirmed_by_mail(make_order, django_capture
     assert order.number in message.subject
     assert "2 × Moon Teapot  €136.00" in message.body  # noqa: RUF001
     assert "http://testserver/orders/open/" in message.body
+
+
+def test_what_is_sold_is_taken_from_the_stock_which_does_not_go_below_none(make_order, shelf):
+    Product.objects.filter(slug="moon-teapot").update(stock=3)
+
+    for left in (1, 0):
+        send(signals.order_paid, make_order())
+        shelf["moon-teapot"].refresh_from_db()
+        assert shelf["moon-teapot"].stock == left
 
 
 def test_the_same_news_again_changes_nothing_and_sends_nothing(make_order, django_capture_on_commit_callbacks):

@@ -17,6 +17,7 @@ NAMES = (
     "SECRET_KEY",
     "SECURE_SSL_REDIRECT",
     "STRIPE_API_BASE",
+    "STRIPE_JS_URL",
     "STRIPE_PUBLISHABLE_KEY",
     "STRIPE_SECRET_KEY",
     "STRIPE_WEBHOOK_SECRETS",
@@ -49,7 +50,7 @@ def test_with_nothing_set_the_shop_runs_against_the_emulator(load):
     assert settings["CHECKOUT_EMULATOR"] is True
     assert settings["STRIPE_API_BASE"] == "http://127.0.0.1:8000/emulator"
     assert settings["STRIPE_WEBHOOK_SECRETS"] == ["whsec_emulator"]
-    assert settings["SECURE_CSP"]["form-action"] == ["'self'", "http://127.0.0.1:8000"]
+    assert settings["STRIPE_JS_URL"] == "http://127.0.0.1:8000/emulator/stripe.js"
 
 
 def test_with_keys_the_shop_talks_to_stripe(load):
@@ -57,7 +58,7 @@ def test_with_keys_the_shop_talks_to_stripe(load):
 
     assert settings["STRIPE_API_BASE"] == "https://api.stripe.com"
     assert settings["STRIPE_WEBHOOK_SECRETS"] == ["whsec_one", "whsec_two"]
-    assert "https://checkout.stripe.com" in settings["SECURE_CSP"]["form-action"]
+    assert settings["STRIPE_JS_URL"] == "https://js.stripe.com/dahlia/stripe.js"
 
 
 def test_a_key_alone_turns_the_emulator_off(load):
@@ -73,6 +74,7 @@ def test_the_emulator_follows_the_base_url(load):
     settings = load(CHECKOUT_BASE_URL="http://127.0.0.1:9000/")
 
     assert settings["STRIPE_API_BASE"] == "http://127.0.0.1:9000/emulator"
+    assert settings["STRIPE_JS_URL"] == "http://127.0.0.1:9000/emulator/stripe.js"
 
 
 def test_without_debug_the_secret_key_has_no_default(load):

@@ -16,7 +16,10 @@ from django.contrib.auth import get_user_model
 from django.core.management import BaseCommand, CommandError, CommandParser, call_command
 
 from django_checkout.conf import conf
+from django_checkout.emulator.shared import get_emulator
+from django_checkout.emulator.transport import requests_session
 from example_project.shop.catalogue import seed_catalogue
+from example_project.shop.promotions import WELCOME_CODE, seed_promotions
 
 HOST = "127.0.0.1"
 #: For accounts that exist on this machine, in the demo's own database, and are printed when it starts.
@@ -61,6 +64,10 @@ class Command(BaseCommand):
     def _open(self, port: int) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         seed_catalogue()
+        if conf.CHECKOUT_EMULATOR:
+            # The emulator's API, asked in this process: the server that answers it over HTTP is not open yet.
+            with requests_session(get_emulator()) as session:
+                seed_promotions(session)
         self._print_welcome(port, _make_accounts() if conf.CHECKOUT_EMULATOR else [])
         call_command("runserver", f"{HOST}:{port}", use_reloader=False, skip_checks=False, stdout=io.StringIO())
 
@@ -77,6 +84,8 @@ class Command(BaseCommand):
             lines.append("  Payments are emulated on this machine. Cards, with any date to come and any CVC:")
             lines.append("    4242 4242 4242 4242   is paid")
             lines.append("    4000 0000 0000 0002   is declined")
+            lines.append("    4000 0027 6000 3184   asks for 3-D Secure")
+            lines.append(f"  Promotion code {WELCOME_CODE} takes off a tenth.")
         else:
             lines.append("")
             lines.append(f"  Payments go to {conf.STRIPE_API_BASE}. For the admin: manage.py createsuperuser")
@@ -105,6 +114,7 @@ def _require_base_url(port: int) -> None:
     os.environ["CHECKOUT_BASE_URL"] = base_url
     if conf.CHECKOUT_EMULATOR:
         os.environ["STRIPE_API_BASE"] = f"{base_url}/emulator"
+        os.environ["STRIPE_JS_URL"] = f"{base_url}/emulator/stripe.js"
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 (the same command, with one variable more)
 

@@ -1,0 +1,22 @@
+"""How many of a product there are."""
+
+from __future__ import annotations
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("shop", "0001_initial")]
+
+    operations = [
+        migrations.AddField(
+            model_name="product",
+            name="stock",
+            field=models.PositiveSmallIntegerField(
+                blank=True,
+                help_text="How many there are; empty is made as ordered.",
+                null=True,
+                verbose_name="stock",
+            ),
+        ),
+    ]

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+import requests
+
+from django_checkout import services
+from django_checkout.emulator.transport import requests_session
+from example_project.shop.html import parse
+from example_project.shop.models import Order
+from example_project.shop.promotions import seed_promotions
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def session(stripe_emulator):
+    return requests_session(stripe_emulator)
+
+
+def test_the_welcome_code_is_made_once(session):
+    assert seed_promotions(session) is True
+    assert seed_promotions(session) is False
+
+
+def test_a_coupon_without_its_code_gets_it(session, stripe_emulator):
+    seed_promotions(session)
+    [code] = stripe_emulator.latest("promotion_code", 1)
+    session.post(f"http://stripe.emulator/v1/promotion_codes/{code['id']}", {"active": "false"}).raise_for_status()
+
+    assert seed_promotions(session) is True
+
+
+def test_an_api_that_refuses_is_not_passed_over(session, settings):
+    settings.STRIPE_SECRET_KEY = "pk_test_publishable"
+
+    with pytest.raises(requests.HTTPError):
+        seed_promotions(session)
+
+
+def test_the_order_shows_the_discount(visitor, shelf, session, stripe_emulator, deliver_events, mailoutbox):
+    seed_promotions(session)
+    visitor.post("/cart/add/moon-teapot/", {"quantity": 2})
+    pay = visitor.post("/cart/checkout/", {"email": "guest@example.com", "name": "A Guest"}).url
+    [form] = parse(visitor.get(pay).content.decode()).find_all("form")
+    visitor.post(form.attributes["action"], form.fields)
+    order = Order.objects.get()
+    session_id = services.get_order(order).sessions.get().stripe_id
+    stripe_emulator.apply_promotion_code(session_id, "welcome10")
+    stripe_emulator.choose_shipping(session_id, stripe_emulator.get(session_id)["shipping_options"][1]["shipping_rate"])
+    stripe_emulator.pay(session_id)
+    deliver_events()
+
+    page = parse(visitor.get(order.get_absolute_url()).content.decode()).text
+
+    assert "Goods €136.00 Discount −€13.60 Shipping €4.90 Total €127.30" in page  # noqa: RUF001
+    assert "Discount  -€13.60" in mailoutbox[0].body
+    assert "Total  €127.30" in mailoutbox[0].body
