@@ -210,6 +210,61 @@ class EventBusyError(CheckoutError):
     http_status = 503
 
 
+class RunBusyError(CheckoutError):
+    """Another run of reconciliation is going on."""
+
+    code = "run_busy"
+    http_status = 409
+
+
+class PlacingNotAllowedError(CheckoutError):
+    """The host's adapter takes no orders from this request: see ``CheckoutAdapter.take_order``."""
+
+    code = "placing_not_allowed"
+    http_status = 403
+    user_message = _("Orders cannot be placed in this way.")
+
+
+class DiscrepancySettledError(CheckoutError):
+    """Somebody has settled this difference meanwhile, or put it back."""
+
+    code = "discrepancy_settled"
+    http_status = 409
+    user_message = _("Somebody has decided on this difference meanwhile.")
+
+
+class IdempotencyKeyError(CheckoutError):
+    """An ``Idempotency-Key`` of the API that is too short to be unique, too long, or not printable ASCII."""
+
+    code = "invalid_idempotency_key"
+    http_status = 400
+    user_message = _("The request could not be understood.")
+
+
+class IdempotencyKeyReusedError(CheckoutError):
+    """An ``Idempotency-Key`` that was used for another request."""
+
+    code = "idempotency_key_reused"
+    http_status = 409
+    user_message = _("This request repeats another one with other content.")
+
+
+class IdempotencyKeyBusyError(CheckoutError):
+    """The first request with this ``Idempotency-Key`` is still being answered."""
+
+    code = "idempotency_key_busy"
+    http_status = 409
+    user_message = _("The same request is being processed. Please try again in a moment.")
+
+
+class OutcomeUnknownError(CheckoutError):
+    """The first request with this ``Idempotency-Key`` was interrupted, and repeating it could move money twice."""
+
+    code = "outcome_unknown"
+    http_status = 409
+    user_message = _("An earlier attempt was interrupted. Please look at the order before you try again.")
+
+
 class UnknownFactError(CheckoutError):
     """Stripe said something that this version does not understand; the event is kept and can be processed again."""
 

@@ -68,15 +68,20 @@ def _tell_owed(report: Counter[str], limit: int, now: datetime) -> None:
 def _fail_unanswered_sessions(report: Counter[str], limit: int, now: datetime) -> None:
     rows = CheckoutSession.objects.filter(status=SessionStatus.CREATING, expires_at__lte=now)
     for pk, order_pk in rows.values_list("pk", "order_id")[:limit]:
-
-        def work(pk: int = pk, order_pk: int = order_pk) -> None:
-            locked = ledger.lock_order(pk=order_pk)
-            session = next(row for row in locked.sessions if row.pk == pk)
-            if session.status == SessionStatus.CREATING:
-                ledger.fail_session(session, error_code="no_answer", error_message="Stripe never answered.")
-
-        ledger.in_transaction(work)
+        fail_unanswered_session(pk, order_pk)
         report["sessions_failed"] += 1
+
+
+def fail_unanswered_session(pk: int, order_pk: int) -> None:
+    """Record that Stripe never answered for a session that could not be paid any more; frees the order for another."""
+
+    def work() -> None:
+        locked = ledger.lock_order(pk=order_pk)
+        session = next(row for row in locked.sessions if row.pk == pk)
+        if session.status == SessionStatus.CREATING:
+            ledger.fail_session(session, error_code="no_answer", error_message="Stripe never answered.")
+
+    ledger.in_transaction(work)
 
 
 def _finish_refunds(report: Counter[str], limit: int, now: datetime) -> None:

@@ -1,0 +1,169 @@
+"""Compares what follows a payment with our rows: refunds, disputes, subscriptions, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from django.db.models import Q
+
+from django_checkout import facts, gateway, ledger, states
+from django_checkout.exceptions import UnknownFactError
+from django_checkout.models import CheckoutSession, Dispute, Order, Payment, Refund, Subscription
+from django_checkout.reconcile.pages import patiently
+from django_checkout.reconcile.report import Drift, Kind, is_old
+from django_checkout.services.settling import apply_facts
+from django_checkout.states import RefundStatus
+from django_checkout.values import RefundFact, SubscriptionFact
+
+Json = Mapping[str, Any]
+
+REFUNDS = "/v1/refunds"
+DISPUTES = "/v1/disputes"
+SUBSCRIPTIONS = "/v1/subscriptions"
+
+
+def compare_refunds(page: Sequence[Json]) -> Iterator[Drift]:
+    """Yield the refunds of our payments that differ; other payments' are passed over."""
+    said = {str(data.get("id")): data for data in page}
+    orders = _orders_of(page)
+    rows = {row.stripe_id: row for row in Refund.objects.filter(stripe_id__in=list(said))}
+    for stripe_id, data in said.items():
+        order = _order_of(data, orders)
+        if order is not None:
+            yield from _compare_refund(rows.get(stripe_id), data, order)
+
+
+def _compare_refund(row: Refund | None, data: Json, order: Order) -> Iterator[Drift]:
+    drift = _guarded(_refund_drift, row, data, order)
+    if drift is not None and row is not None and _is_ahead(row, data):
+        # The page may be older than our row.
+        latest = patiently(partial(gateway.retrieve_object, "refund", str(data["id"])))
+        row.refresh_from_db()
+        drift = _guarded(_refund_drift, row, latest, order)
+    if drift is not None:
+        yield drift
+
+
+def _refund_drift(row: Refund | None, data: Json, order: Order) -> Drift | None:
+    fact: RefundFact = facts.read_refund(data)
+    states.join(states.REFUND_RANK, RefundStatus.CREATING, fact.status)
+    said = (fact.status or RefundStatus.PENDING, fact.amount_minor, fact.currency)
+    agrees = row is not None and (row.status, row.amount_minor, row.currency) == said
+    is_stuck = row is not None and row.status == RefundStatus.PENDING and is_old(row.created_at)
+    if agrees and not is_stuck:
+        return None
+    here = {"status": row.status, "amount": row.amount_minor, "currency": row.currency} if row else {"refund": None}
+    at_stripe = {"status": said[0], "amount": said[1], "currency": said[2]}
+    kind = Kind.STUCK_PROCESSING if agrees else Kind.REFUND_DIFFERS
+    return _new(kind, fact.stripe_id, order, here, at_stripe)
+
+
+def _is_ahead(row: Refund, data: Json) -> bool:
+    status = data.get("status")
+    return status in states.REFUND_RANK and states.join(states.REFUND_RANK, row.status, status) == row.status
+
+
+def mend_refund(subject: str) -> Drift | None:
+    """Apply what Stripe says of a refund now; return what still differs after that, if anything."""
+    data = patiently(partial(gateway.retrieve_object, "refund", subject))
+    patiently(partial(apply_facts, [facts.read_refund(data)]))
+    return next(compare_refunds([data]), None)
+
+
+def compare_disputes(page: Sequence[Json]) -> Iterator[Drift]:
+    """Yield the disputes of our payments that are unknown or differ."""
+    orders = _orders_of(page)
+    rows = {row.stripe_id: row for row in Dispute.objects.filter(stripe_id__in=[data.get("id") for data in page])}
+    for data in page:
+        order = _order_of(data, orders)
+        if order is not None:
+            drift = _guarded(_dispute_drift, rows.get(str(data.get("id"))), data, order)
+            if drift is not None:
+                yield drift
+
+
+def _dispute_drift(row: Dispute | None, data: Json, order: Order) -> Drift | None:
+    fact = facts.read_dispute(data, ticket=0)
+    at_stripe = {"status": fact.status, "amount": fact.amount_minor, "currency": fact.currency}
+    if row is None:
+        return _new(Kind.DISPUTE_UNKNOWN, fact.stripe_id, order, {"dispute": None}, at_stripe)
+    here = {"status": row.status, "amount": row.amount_minor, "currency": row.currency}
+    return None if here == at_stripe else _new(Kind.DISPUTE_DIFFERS, fact.stripe_id, order, here, at_stripe)
+
+
+def mend_dispute(subject: str) -> Drift | None:
+    """Read a dispute, numbered so that a slow read cannot undo a later one; return what still differs."""
+    ticket = ledger.in_transaction(partial(ledger.take_ticket, subject))
+    data = patiently(partial(gateway.retrieve_object, "charge.dispute", subject))
+    apply_facts([facts.read_dispute(data, ticket=ticket)])
+    return next(compare_disputes([data]), None)
+
+
+def compare_subscriptions(page: Sequence[Json]) -> Iterator[Drift]:
+    """Yield the subscriptions that our orders started and that are missing here or in another state."""
+    ids = [str(data.get("id")) for data in page]
+    rows = {row.stripe_id: row for row in Subscription.objects.filter(stripe_id__in=ids).select_related("order")}
+    unknown = [stripe_id for stripe_id in ids if stripe_id not in rows]
+    sessions = CheckoutSession.objects.filter(subscription_id__in=unknown).select_related("order").defer("request")
+    started = {session.subscription_id: session.order for session in sessions}
+    for data in page:
+        row = rows.get(str(data.get("id")))
+        order = row.order if row else started.get(str(data.get("id")))
+        if order is not None:
+            drift = _guarded(_subscription_drift, row, data, order)
+            if drift is not None:
+                yield drift
+
+
+def _subscription_drift(row: Subscription | None, data: Json, order: Order) -> Drift | None:
+    fact: SubscriptionFact = facts.read_subscription(data, ticket=0)
+    at_stripe = {"status": fact.status, "cancels_at_period_end": fact.is_canceled_at_period_end}
+    at_stripe |= {"period_ends": fact.current_period_end.isoformat() if fact.current_period_end else None}
+    here: dict[str, Any] = {"subscription": None}
+    if row is not None:
+        here = {"status": row.status, "cancels_at_period_end": row.is_canceled_at_period_end}
+        here |= {"period_ends": row.current_period_end.isoformat() if row.current_period_end else None}
+    return None if here == at_stripe else _new(Kind.SUBSCRIPTION_DIFFERS, fact.stripe_id, order, here, at_stripe)
+
+
+def mend_subscription(subject: str) -> Drift | None:
+    """Read a subscription, numbered as disputes are; return what still differs."""
+    ticket = ledger.in_transaction(partial(ledger.take_ticket, subject))
+    data = patiently(partial(gateway.retrieve_object, "customer.subscription", subject))
+    apply_facts([facts.read_subscription(data, ticket=ticket)])
+    return next(compare_subscriptions([data]), None)
+
+
+def _guarded(compare: Callable[..., Drift | None], row: Any, data: Json, order: Order) -> Drift | None:
+    """Report what cannot be understood, instead of ending the run at it."""
+    try:
+        return compare(row, data, order)
+    except UnknownFactError as error:
+        at_stripe = {"status": data.get("status"), "problem": error.code}
+        here = {"status": row.status if row else None}
+        return _new(Kind.NOT_UNDERSTOOD, str(data.get("id")), order, here, at_stripe)
+
+
+def _orders_of(page: Iterable[Json]) -> dict[str, Order]:
+    """Return the orders of our payments that a page names, by PaymentIntent id and by charge id."""
+    ids = {facts.find_id(data, key) for data in page for key in ("payment_intent", "charge")} - {""}
+    found = list(
+        Payment.objects.filter(Q(stripe_id__in=ids) | Q(charge_id__in=ids))
+        .exclude(order=None)
+        .select_related("order")
+        .order_by()
+    )
+    by_charge = {row.charge_id: row.order for row in found if row.charge_id and row.order}
+    return by_charge | {row.stripe_id: row.order for row in found if row.order}
+
+
+def _order_of(data: Json, orders: Mapping[str, Order]) -> Order | None:
+    return orders.get(facts.find_id(data, "payment_intent")) or orders.get(facts.find_id(data, "charge"))
+
+
+def _new(kind: Kind, subject: str, order: Order, here: Json, at_stripe: Json) -> Drift:
+    return Drift(
+        kind=kind, subject=subject, reference=order.reference, order_pk=order.pk, here=here, at_stripe=at_stripe
+    )

@@ -1,0 +1,140 @@
+"""Looks at our rows that Stripe did not mention: unknown at Stripe, never answered, waiting longer than they should."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from django_checkout import gateway, services, states, sweep
+from django_checkout.conf import conf
+from django_checkout.exceptions import StripeCredentialsError, StripeNotFoundError
+from django_checkout.models import CheckoutSession, Dispute, Order, Refund
+from django_checkout.reconcile import aftermath, sessions
+from django_checkout.reconcile.pages import patiently
+from django_checkout.reconcile.report import Drift, Kind
+from django_checkout.states import IntentStatus, OrderStatus, PaymentStatus, RefundStatus, SessionStatus
+
+#: So many sessions in a row that Stripe does not know mean that the key is of another account.
+MAX_UNKNOWN = 50
+
+#: Whether Stripe mentioned an id in this run.
+Mentioned = Collection[int]
+
+
+def fingerprint(stripe_id: str) -> int:
+    """Return eight bytes that stand for an id, so that a million of them are remembered in a few megabytes."""
+    return hash(stripe_id)
+
+
+def unmentioned_sessions(rows: QuerySet[CheckoutSession], seen: Mentioned) -> Iterator[Drift]:
+    """Read from Stripe each session of these that it did not mention, and compare it.
+
+    Raises:
+        StripeCredentialsError: Stripe knows none of many in a row.
+    """
+    unknown = 0
+    known = rows.exclude(stripe_id=None).select_related("order", "payment").defer("request", "lines")
+    for row in known.order_by("pk").iterator(chunk_size=500):
+        stripe_id = row.stripe_id or ""
+        if fingerprint(stripe_id) in seen:
+            continue
+        try:
+            data = patiently(partial(gateway.retrieve_session_data, stripe_id))
+        except StripeNotFoundError:
+            unknown += 1
+            if unknown >= MAX_UNKNOWN:
+                raise StripeCredentialsError(
+                    f"Stripe knows none of {unknown} sessions: is STRIPE_SECRET_KEY of the account that made them?"
+                ) from None
+            here = {"session": stripe_id, "status": row.status, "payment_status": row.payment_status}
+            yield new(Kind.ORDER_WITHOUT_SESSION, stripe_id, row.order, here, {"session": None})
+            continue
+        unknown = 0
+        yield from sessions.compare_row(row, data)
+
+
+def unsettled_sessions(before: datetime, now: datetime) -> QuerySet[CheckoutSession]:
+    """Return the sessions created before a run's window that may still move: overdue or in flight."""
+    in_flight = Q(status=SessionStatus.COMPLETE, payment_status=PaymentStatus.UNPAID, has_async_failed=False)
+    in_flight &= ~Q(payment__intent_status=IntentStatus.CANCELED)
+    overdue = Q(status=SessionStatus.OPEN, expires_at__lte=now)
+    return CheckoutSession.objects.filter(in_flight | overdue, created_at__lt=before, livemode=conf.livemode)
+
+
+def unmentioned_refunds(rows: QuerySet[Refund], seen: Mentioned) -> Iterator[Drift]:
+    """Read from Stripe each refund of these that it did not mention, and compare it."""
+    for row in _with_orders(rows.exclude(stripe_id=None)):
+        if fingerprint(row.stripe_id or "") in seen:
+            continue
+        data = _find("refund", row.stripe_id or "")
+        if data is None:
+            here = {"status": row.status, "amount": row.amount_minor}
+            yield new(Kind.REFUND_DIFFERS, row.stripe_id or "", row.payment.order, here, {"refund": None})
+            continue
+        yield from aftermath.compare_refunds([data])
+
+
+def unsettled_refunds(before: datetime) -> QuerySet[Refund]:
+    """Return the refunds made before a run's window that may still move."""
+    waiting = (RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION)
+    return Refund.objects.filter(status__in=waiting, created_at__lt=before, payment__livemode=conf.livemode)
+
+
+def unmentioned_disputes(rows: QuerySet[Dispute], seen: Mentioned) -> Iterator[Drift]:
+    """Read from Stripe each open dispute of these that it did not mention, and compare it."""
+    for row in _with_orders(rows.exclude(status__in=states.CLOSED_DISPUTE_STATUSES)):
+        if fingerprint(row.stripe_id) in seen:
+            continue
+        data = _find("charge.dispute", row.stripe_id)
+        if data is None:
+            here = {"status": row.status, "amount": row.amount_minor}
+            yield new(Kind.DISPUTE_DIFFERS, row.stripe_id, row.payment.order, here, {"dispute": None})
+            continue
+        yield from aftermath.compare_disputes([data])
+
+
+def unanswered(order: Order | None, now: datetime) -> Iterator[tuple[Drift, Callable[[], object]]]:
+    """Yield what was asked of Stripe and never answered, with how to mend it: sessions to fail, refunds to finish."""
+    sessions_of = Q(order=order) if order else Q()
+    creating = CheckoutSession.objects.filter(sessions_of, status=SessionStatus.CREATING, expires_at__lte=now)
+    for session in creating.select_related("order").defer("request").order_by("pk").iterator(chunk_size=500):
+        here = {"status": session.status, "since": session.created_at.isoformat()}
+        drift = new(Kind.STUCK_PROCESSING, str(session.uuid), session.order, here, {"session": None})
+        yield drift, partial(sweep.fail_unanswered_session, session.pk, session.order_id)
+    refunds_of = Q(payment__order=order) if order else Q()
+    asked = Refund.objects.filter(refunds_of, status=RefundStatus.CREATING, is_ours=True)
+    free = asked.filter(Q(leased_until=None) | Q(leased_until__lte=now))
+    for refund in _with_orders(free):
+        here = {"status": refund.status, "amount": refund.amount_minor, "since": refund.created_at.isoformat()}
+        drift = new(Kind.STUCK_PROCESSING, str(refund.uuid), refund.payment.order, here, {"refund": None})
+        yield drift, partial(services.resume_refund, refund)
+
+
+def orders_without_session(rows: QuerySet[Order]) -> Iterator[Drift]:
+    """Yield the orders whose status speaks of money and that have no session to tell of it."""
+    moved = rows.exclude(status__in=(OrderStatus.UNPAID, OrderStatus.CANCELED)).filter(sessions=None)
+    for order in moved.order_by("pk").iterator(chunk_size=500):
+        here = {"status": order.status, "paid": order.paid_minor}
+        yield new(Kind.ORDER_WITHOUT_SESSION, order.reference, order, here, {"session": None})
+
+
+def new(kind: Kind, subject: str, order: Order | None, here: dict[str, Any], at_stripe: dict[str, Any]) -> Drift:
+    """Return a difference that nothing has been done about."""
+    reference, order_pk = (order.reference, order.pk) if order else ("", None)
+    return Drift(kind=kind, subject=subject, reference=reference, order_pk=order_pk, here=here, at_stripe=at_stripe)
+
+
+def _with_orders(rows: QuerySet[Any]) -> Iterator[Any]:
+    found = rows.exclude(payment__order=None).select_related("payment__order")
+    return iter(found.order_by("pk").iterator(chunk_size=500))
+
+
+def _find(kind: str, stripe_id: str) -> dict[str, Any] | None:
+    try:
+        return patiently(partial(gateway.retrieve_object, kind, stripe_id))
+    except StripeNotFoundError:
+        return None
