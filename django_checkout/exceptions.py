@@ -210,6 +210,20 @@ class EventBusyError(CheckoutError):
     http_status = 503
 
 
+class ErasureError(CheckoutError):
+    """What was asked to be erased is still needed, does not exist, or is out of reach."""
+
+    code = "not_erasable"
+    http_status = 409
+
+
+class EndpointError(CheckoutError):
+    """The webhook endpoint at Stripe cannot be set up as asked."""
+
+    code = "endpoint"
+    http_status = 409
+
+
 class RunBusyError(CheckoutError):
     """Another run of reconciliation is going on."""
 

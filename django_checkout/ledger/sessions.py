@@ -16,6 +16,7 @@ from django_checkout.ledger.subscriptions import keep_customer
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.states import (
     LIVE_SESSION_STATUSES,
+    IntentStatus,
     PaymentStatus,
     SessionStatus,
 )
@@ -113,8 +114,10 @@ def _join_money(locked: LockedOrder, session: CheckoutSession, fact: SessionFact
     payment_id = fact.payment_intent_id or (session.stripe_id if is_settled and session.payment_id is None else None)
     if payment_id is None:
         return
-    is_final = is_settled and not session.is_manual_capture
-    is_paid = is_final and session.payment_status == PaymentStatus.PAID
+    # What is captured by hand is known from the PaymentIntent alone; what is free needs no capture.
+    is_free = session.payment_status == PaymentStatus.NO_PAYMENT_REQUIRED
+    is_final = is_settled and (is_free or not session.is_manual_capture)
+    is_paid = is_final and not is_free
     payment = join_payment(
         locked,
         PaymentFact(
@@ -126,11 +129,17 @@ def _join_money(locked: LockedOrder, session: CheckoutSession, fact: SessionFact
             captured_minor=session.amount_total_minor if is_paid else None,
         ),
     )
+    if fact.payment is not None:
+        payment = join_payment(locked, fact.payment)
+    if is_settled and not is_free and payment.captured_minor == 0 and payment.intent_status == IntentStatus.OPEN:
+        raise IncompleteFactError("The session is paid and its payment is captured by hand: the payment must be read.")
     if session.payment_id is None:
         _write(locked, session, {"payment_id": payment.pk})
 
 
 def _copy_customer(order: Order, details: Mapping[str, Any]) -> None:
+    if order.erased_at is not None:
+        return
     order.customer_details = dict(details)
     if not order.email and isinstance(details.get("email"), str):
         order.email = details["email"]

@@ -34,8 +34,8 @@ class Command(BaseCommand):
         "Walk Stripe's sessions, refunds, disputes and subscriptions and compare them with what is recorded here. "
         "Changes nothing without --fix; with it, what is safe is mended by applying what Stripe says, and the rest is "
         "put on the work list (Discrepancies in the admin) with a suggestion. Exit code: 0 nothing is left to do, 1 "
-        "there are differences that are neither mended nor on the work list already, 2 it could not run. Safe to repeat "
-        "and to kill: the next run goes on where this one stopped."
+        "there are differences that are neither mended nor on the work list already, 2 it could not run. Safe to "
+        "repeat and to kill: the next run goes on where this one stopped."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,0 +1,216 @@
+"""Erases what shoppers typed, and keeps the accounts: amounts, dates, ids and what was sold stay.
+
+What is erased from an order stays erased: a later fact of Stripe's brings nothing back. An event that arrives later is
+kept with its payload until it is pruned, or erased by doing it again. Stripe keeps its own copy, see ``redact``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from django_checkout import ledger
+from django_checkout.exceptions import ErasureError
+from django_checkout.gateway import API_VERSION
+from django_checkout.models import CheckoutSession, Customer, Dispute, Order, Payment, Refund, WebhookEvent
+from django_checkout.states import LIVE_SESSION_STATUSES, OrderStatus
+
+logger = logging.getLogger("django_checkout")
+
+#: Keys of Stripe's objects, and of our requests, whose values are about a person, whatever stands in them.
+PERSONAL_KEYS = frozenset(
+    (
+        "billing_address",
+        "billing_details",
+        "collected_information",
+        "custom_fields",
+        "customer_address",
+        "customer_details",
+        "customer_email",
+        "customer_email_address",
+        "customer_name",
+        "customer_phone",
+        "customer_purchase_ip",
+        "customer_shipping",
+        "customer_signature",
+        "customer_tax_ids",
+        "email",
+        "evidence",
+        "individual_name",
+        "ip",
+        "last_payment_error",
+        "payment_method_details",
+        "phone",
+        "receipt_email",
+        "receipt_url",
+        "shipping",
+        "shipping_address",
+        "shipping_details",
+        "tax_ids",
+    )
+)
+#: Of a Customer or a card holder these are personal too; a product has them as well, and keeps them.
+PERSONS_KEYS = frozenset(("name", "address", "description", "business_name"))
+PERSONS = frozenset(("customer", "payment_method", "source", "card"))
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """How much was erased, or in a dry run would be."""
+
+    orders: int = 0
+    sessions: int = 0
+    events: int = 0
+
+    def __add__(self, other: Erased) -> Erased:
+        """Return both together."""
+        return Erased(
+            orders=self.orders + other.orders,
+            sessions=self.sessions + other.sessions,
+            events=self.events + other.events,
+        )
+
+
+def erase_order(order: Order, *, is_dry: bool = False) -> Erased:
+    """Erase what the shopper typed from an order, its requests and the events about it. Doing it again does no harm.
+
+    Must run outside transactions.
+
+    Raises:
+        ErasureError: the order can still be paid, or a payment is in flight: what the shopper typed is needed.
+    """
+    if is_dry:
+        _refuse_live(order, list(order.sessions.all()))
+        events = _count_personal(events_of(order))
+        return Erased(orders=1, sessions=order.sessions.count(), events=events)
+
+    def work() -> int:
+        locked = ledger.lock_order(pk=order.pk)
+        _refuse_live(locked.order, locked.sessions)
+        Order.objects.filter(pk=order.pk).update(email="", customer_details={}, erased_at=timezone.now())
+        for session in locked.sessions:
+            request = without_personal_data(session.request)
+            CheckoutSession.objects.filter(pk=session.pk).update(request=request, recovery_url="")
+        return len(locked.sessions)
+
+    sessions = ledger.in_transaction(work)
+    events = _erase_events(events_of(order))
+    logger.info("erased order=%s sessions=%d events=%d", order.reference, sessions, events)
+    return Erased(orders=1, sessions=sessions, events=events)
+
+
+def erase_user(user: Any, *, is_dry: bool = False) -> Erased:
+    """Erase every order of a user, and what ties the orders, and the Customer at Stripe, to them.
+
+    Must run outside transactions.
+
+    Raises:
+        ErasureError: one of the orders can still be paid; nothing has been erased.
+    """
+    orders = list(Order.objects.filter(user=user).order_by("pk"))
+    customers = list(Customer.objects.filter(user=user).values_list("stripe_id", flat=True))
+    for order in orders:
+        _refuse_live(order, list(order.sessions.all()))
+    total = Erased()
+    for order in orders:
+        total += erase_order(order, is_dry=is_dry)
+    theirs = WebhookEvent.objects.filter(object_id__in=customers)
+    if is_dry:
+        return total + Erased(events=_count_personal(theirs))
+    total += Erased(events=_erase_events(theirs))
+    Order.objects.filter(pk__in=[order.pk for order in orders]).update(user=None)
+    Customer.objects.filter(user=user).delete()
+    return total
+
+
+def events_of(order: Order) -> QuerySet[WebhookEvent]:
+    """Return the events about an order: about its sessions, payments, charges, refunds, disputes, subscriptions."""
+    payments = Payment.objects.filter(order=order)
+    ids: set[str | None] = set()
+    for model, column, where in (
+        (CheckoutSession, "stripe_id", Q(order=order)),
+        (CheckoutSession, "invoice_id", Q(order=order)),
+        (CheckoutSession, "subscription_id", Q(order=order)),
+        (Payment, "stripe_id", Q(order=order)),
+        (Payment, "charge_id", Q(order=order)),
+        (Refund, "stripe_id", Q(payment__order=order)),
+        (Dispute, "stripe_id", Q(payment__order=order)),
+    ):
+        ids |= set(model._default_manager.filter(where).values_list(column, flat=True))
+    intents = payments.values_list("stripe_id", flat=True)
+    known = [stripe_id for stripe_id in ids if stripe_id]
+    return WebhookEvent.objects.filter(Q(object_id__in=known) | Q(payment_intent_id__in=list(intents)))
+
+
+def without_personal_data(value: Any, key: str = "") -> Any:
+    """Return plain JSON types with null in place of what is about a person."""
+    if isinstance(value, Mapping):
+        kind = value.get("object", key)
+        is_person = isinstance(kind, str) and kind in PERSONS
+        hidden = PERSONAL_KEYS | PERSONS_KEYS if is_person else PERSONAL_KEYS
+        return {name: None if name in hidden else without_personal_data(item, name) for name, item in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [without_personal_data(item, key) for item in value]
+    return value
+
+
+def _erase_events(events: QuerySet[WebhookEvent]) -> int:
+    erased = 0
+    changed: list[WebhookEvent] = []
+    for event in events.only("pk", "payload").order_by("pk").iterator(chunk_size=BATCH):
+        payload = without_personal_data(event.payload)
+        if payload != event.payload:
+            event.payload = payload
+            changed.append(event)
+        if len(changed) == BATCH:
+            erased += WebhookEvent.objects.bulk_update(changed, ["payload"])
+            changed = []
+    return erased + (WebhookEvent.objects.bulk_update(changed, ["payload"]) if changed else 0)
+
+
+def _count_personal(events: QuerySet[WebhookEvent]) -> int:
+    payloads = events.values_list("payload", flat=True).order_by("pk").iterator(chunk_size=BATCH)
+    return sum(without_personal_data(payload) != payload for payload in payloads)
+
+
+def _refuse_live(order: Order, sessions: Iterable[CheckoutSession]) -> None:
+    if any(session.status in LIVE_SESSION_STATUSES for session in sessions):
+        raise ErasureError(f"Order {order.reference} can still be paid: expire its session or cancel it first.")
+    if order.status in (OrderStatus.PENDING, OrderStatus.AUTHORIZED):
+        raise ErasureError(f"A payment of order {order.reference} is in flight: wait for it, capture it or cancel it.")
+
+
+def find_user(name: str) -> Any:
+    """Return the user of this name or primary key.
+
+    Raises:
+        ErasureError: there is none.
+    """
+    model = get_user_model()
+    user = model._default_manager.filter(**{model.USERNAME_FIELD: name}).first()
+    if user is None and name.isdecimal():
+        user = model._default_manager.filter(pk=name).first()
+    if user is None:
+        raise ErasureError("There is no such user.")
+    return user
+
+
+def redact() -> None:
+    """Ask Stripe to redact its own copy; the pinned API does not offer that.
+
+    https://docs.stripe.com/privacy/redaction
+
+    Raises:
+        ErasureError: always, saying what to do instead.
+    """
+    raise ErasureError(
+        f"Stripe's API {API_VERSION} and its library offer no redaction jobs (they are a preview): redact its copy "
+        "as https://docs.stripe.com/privacy/redaction says."
+    )

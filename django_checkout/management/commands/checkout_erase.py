@@ -1,0 +1,47 @@
+"""``checkout_erase``: erase the personal data of an order or a user, and keep the accounts."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from django_checkout import erasure
+from django_checkout.management.arguments import COULD_NOT_RUN, ending
+from django_checkout.models import Order
+
+
+class Command(BaseCommand):
+    """Erase what shoppers typed; amounts, dates, ids and what was sold stay."""
+
+    help = (
+        "Erase the personal data of an order, or of all orders of a user: address, e-mail, name, phone, what was typed "
+        "on the payment page, also from stored requests and events. Amounts, dates, Stripe's ids and what was sold "
+        "stay. An order that can still be paid is refused. Safe to repeat."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("--order", help="the reference of an order")
+        which.add_argument("--user", help="the login name or primary key of a user")
+        parser.add_argument("--dry-run", action="store_true", help="only count what would be erased")
+        parser.add_argument(
+            "--redact", action="store_true", help="also ask Stripe to redact its copy, where its API offers that"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        is_dry = options["dry_run"]
+        with ending():
+            if options["order"]:
+                order = Order.objects.filter(reference=options["order"]).first()
+                if order is None:
+                    raise CommandError(f"There is no order {options['order']}.", returncode=COULD_NOT_RUN)
+                erased = erasure.erase_order(order, is_dry=is_dry)
+            else:
+                erased = erasure.erase_user(erasure.find_user(options["user"]), is_dry=is_dry)
+            verb = "would be erased" if is_dry else "erased"
+            counts = f"{erased.orders} orders, {erased.sessions} sessions, {erased.events} events"
+            self.stdout.write(f"Personal data {verb} from {counts}.")
+            if options["redact"] and not is_dry:
+                erasure.redact()
