@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import time
 from collections.abc import Callable
+from typing import Protocol
 
-from . import cards, checkout, jobs
+from . import cards, checkout, jobs, telling
 from .api import Api
 from .cards import BankAccount, Card, Decline
 from .chaos import Chaos
+from .client_api import ClientApi
 from .clock import Clock
 from .control import ControlPage
 from .courier import Courier
 from .deliveries import Attempt, Delivery, Outbox, Post
+from .frames import ElementFrames
 from .ids import random_text
 from .levers import EmulatorClock, Levers
 from .messages import Doc, Request, Response, without_hidden
 from .pages import Pages
 from .payment_form import PaymentForm
+from .rendering import asset
 from .resources import amounts, sessions, webhooks
 from .shopper import PaymentOutcome, Shopper
 from .store import Store
@@ -25,6 +31,13 @@ from .world import World
 
 ACKNOWLEDGED_POLL_SECONDS = 0.02
 DEFAULT_SECRET = "whsec_emulator"  # noqa: S105 - the emulator has no secrets
+
+
+class Desk(Protocol):
+    """Answers what is asked below one root."""
+
+    def answer(self, request: Request) -> Response:
+        """Return the answer."""
 
 
 class Emulator(Levers):
@@ -52,7 +65,11 @@ class Emulator(Levers):
         self.webhook_secret = webhook_secret
         self._api = Api(self.world, self.chaos)
         self._pages = Pages(self)
-        self._control = ControlPage(self)
+        self._desks: dict[str, Desk] = {
+            "control": ControlPage(self),
+            "elements": ElementFrames(self),
+            "payment_pages": ClientApi(self),
+        }
         self._courier: Courier | None = None
         with self.store.transaction():
             webhooks.configure(self.world, webhook_url, webhook_secret, enabled_events)
@@ -75,10 +92,12 @@ class Emulator(Levers):
     def handle(self, request: Request) -> Response:
         """Answer an HTTP request; raises ``DroppedError`` where chaos wants the connection cut."""
         root = request.path.lstrip("/").partition("/")[0]
+        if request.path.rstrip("/").endswith("/stripe.js"):
+            return asset("stripe.js")
         try:
             if root in ("v1", "v2"):
                 return self._api.answer(request)
-            return self._control.answer(request) if root == "control" else self._pages.answer(request)
+            return self._desks.get(root, self._pages).answer(request)
         finally:
             if self._courier:
                 self._courier.wake()
@@ -119,6 +138,20 @@ class Emulator(Levers):
             session["_typed"] = {**session["_typed"], "shipping": form.shipping()}
             self._apply_choices(session, form)
             return checkout.pay(self.world, session, form.method(), form.shopper())
+
+    def tell(self, session_id: str, told: Doc) -> Doc:
+        """Take over what the shopper has told an Elements page; return the session with what the API hides."""
+        with self.store.transaction():
+            return telling.tell(self.world, self._session(session_id), told)
+
+    def confirm(self, session_id: str, told: Doc) -> PaymentOutcome:
+        """Pay a session through an Elements page."""
+        with self.store.transaction():
+            return telling.confirm(self.world, self._session(session_id), told)
+
+    def frame_token(self, session_id: str) -> str:
+        """Return proof that whoever opens a frame of a session has shown its client secret."""
+        return hmac.new(self.form_secret.encode(), f"frame {session_id}".encode(), hashlib.sha256).hexdigest()
 
     def choose(self, session_id: str, form: PaymentForm) -> Doc:
         """Set quantities and shipping as chosen on the page, without paying yet."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 Doc = dict[str, Any]
 
 API_VERSION = "2026-08-26.dahlia"
-ROOTS = ("/v1/", "/v2/", "/pay/", "/assets/", "/recover/", "/control/")
+ROOTS = ("/v1/", "/v2/", "/pay/", "/assets/", "/recover/", "/control/", "/elements/", "/payment_pages/", "/portal/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

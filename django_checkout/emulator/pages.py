@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from django.template import Context
 from django.utils import translation
@@ -14,16 +14,17 @@ from django.utils.translation import gettext as _
 from django_checkout.money import format_minor
 
 from . import cards
+from .frames import is_admitted
 from .messages import ApiError, Doc, Request, Response
 from .payment_form import PaymentForm
-from .rendering import asset, country_names, engine, language_of, redirect, security_headers
+from .rendering import COUNTRIES, asset, country_names, engine, frame_headers, language_of, redirect, security_headers
 from .resources import sessions
+from .resources.session_rules import ELEMENTS, EMBEDDED, HOSTED
+from .shopper import PaymentOutcome
 
 if TYPE_CHECKING:
     from .emulator import Emulator
 
-_CODES = "AT AU BE BR CA CH DE DK ES FI FR GB IE IN IT JP MX NL NO NZ PL PT SE SG US"
-COUNTRIES = tuple(_CODES.split())
 COMMON_CARDS = 5
 
 
@@ -41,7 +42,7 @@ class Pages:
         session_id, _, step = rest.strip("/").partition("/")
         session = self._emulator.find_session(session_id)
         with translation.override(language_of(request, session)):
-            if session is None or session["ui_mode"] != "hosted_page" or step not in ("", "authenticate"):
+            if session is None or step not in ("", "authenticate") or not self._is_admitted(request, session, step):
                 return self._message(request, None, "missing", status=404)
             try:
                 if root == "recover":
@@ -52,6 +53,13 @@ class Pages:
                 if session and root == "pay" and session["status"] != "open":
                     return self._message(request, session, session["status"], status=200)
                 return self._message(request, session, "closed", status=409)
+
+    def _is_admitted(self, request: Request, session: Doc, step: str) -> bool:
+        """Return whether the page may be opened: the bank's in every UI mode, the whole page not for Elements."""
+        if session["ui_mode"] == HOSTED:
+            return True
+        is_wanted = step == "authenticate" or session["ui_mode"] == EMBEDDED or session["status"] != "open"
+        return is_wanted and is_admitted(self._emulator, request, session)
 
     def _pay(self, request: Request, session: Doc, step: str) -> Response:
         if session["status"] != "open":
@@ -81,10 +89,9 @@ class Pages:
             return self._form(request, session, form)
         outcome = self._emulator.submit(session["id"], form)
         if outcome.is_complete:
-            self._emulator.wait_until_acknowledged(session["id"])
-            return redirect(outcome.redirect_url or self._url(request, session))
+            return self._leave(request, session, outcome)
         if outcome.status == "requires_action":
-            return redirect(outcome.redirect_url or self._url(request, session))
+            return redirect(f"{self._url(request, session)[0]}/authenticate{self._url(request, session)[1]}")
         return self._form(request, session, form, decline=outcome.message)
 
     def _authenticate(self, request: Request, session: Doc, typed: dict[str, str]) -> Response:
@@ -92,9 +99,18 @@ class Pages:
             return self._render(request, session, "authenticate.html", {})
         outcome = self._emulator.authenticate(session["id"], succeed=typed.get("answer") == "complete")
         if outcome.is_complete:
-            self._emulator.wait_until_acknowledged(session["id"])
-            return redirect(outcome.redirect_url or self._url(request, session))
+            return self._leave(request, session, outcome)
+        if session["ui_mode"] == ELEMENTS:
+            return self._message(request, session, "answered", status=200)
         return self._form(request, session, PaymentForm.of(session), decline=outcome.message)
+
+    def _leave(self, request: Request, session: Doc, outcome: PaymentOutcome) -> Response:
+        """Send the shopper back to the shop, or let the shop's page know that it is done."""
+        address, query = self._url(request, session)
+        if session["ui_mode"] != HOSTED:
+            return redirect(f"{address}{query}&told=complete")
+        self._emulator.wait_until_acknowledged(session["id"])
+        return redirect(outcome.redirect_url or address)
 
     def _form(self, request: Request, session: Doc, form: PaymentForm, *, decline: str = "") -> Response:
         allowed = (session["shipping_address_collection"] or {}).get("allowed_countries", [])
@@ -127,8 +143,12 @@ class Pages:
         self, request: Request, session: Doc | None, template: str, context: dict[str, Any], *, status: int = 200
     ) -> Response:
         shown = self._summary(session) if session else {}
+        is_framed = session is not None and session["ui_mode"] != HOSTED
         extra = {
             "base_url": urlsplit(request.base_url).path,
+            "is_framed": is_framed,
+            "query": self._url(request, session)[1] if session else "",
+            "told": told(request, context),
             "language": translation.get_language() or "en",
             "direction": "rtl" if translation.get_language_bidi() else "ltr",
             **shown,
@@ -136,7 +156,8 @@ class Pages:
         }
         body = engine().get_template(f"django_checkout/emulator/{template}").render(Context(extra))
         targets = [shown.get("success_url"), shown.get("cancel_url")]
-        headers = {"Content-Type": "text/html; charset=utf-8", **security_headers(targets)}
+        headers = {"Content-Type": "text/html; charset=utf-8"}
+        headers |= frame_headers() if is_framed else security_headers(targets)
         return Response(status=status, headers=headers, body=body.encode())
 
     def _summary(self, session: Doc) -> Doc:
@@ -177,5 +198,14 @@ class Pages:
         """Return proof that a form was sent from the page, which no other site can read."""
         return hmac.new(self._emulator.form_secret.encode(), session["id"].encode(), hashlib.sha256).hexdigest()
 
-    def _url(self, request: Request, session: Doc) -> str:
-        return f"{request.base_url}/pay/{session['id']}"
+    def _url(self, request: Request, session: Doc) -> tuple[str, str]:
+        """Return the page's address and the query that opens it."""
+        query = f"?frame={self._emulator.frame_token(session['id'])}" if session["ui_mode"] != HOSTED else ""
+        return f"{request.base_url}/pay/{session['id']}", query
+
+
+def told(request: Request, context: dict[str, Any]) -> str:
+    """Return what the page around a frame is to be told, besides that the frame is there."""
+    if context.get("kind") == "answered":
+        return "answered"
+    return "complete" if parse_qs(request.query).get("told") == ["complete"] else ""

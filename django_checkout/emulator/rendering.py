@@ -13,7 +13,14 @@ from django.utils import translation
 
 from .messages import Doc, Request, Response
 
-ASSETS = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+ASSETS = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_CODES = "AT AU BE BR CA CH DE DK ES FI FR GB IE IN IT JP MX NL NO NZ PL PT SE SG US"
+COUNTRIES = tuple(_CODES.split())
+SAFE_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 
 
 @cache
@@ -38,6 +45,9 @@ def asset(name: str) -> Response:
     if "/" in name or ".." in name or suffix not in ASSETS or not path.is_file():
         return Response(status=404, headers={"Content-Type": "text/plain"}, body=b"Not found")
     headers = {"Content-Type": ASSETS[suffix], "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    if suffix == ".js":
+        # The page that loads stripe.js may ask for nothing that is not meant for other origins.
+        headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return Response(status=200, headers=headers, body=path.read_bytes())
 
 
@@ -56,13 +66,22 @@ def security_headers(targets: Iterable[str | None]) -> dict[str, str]:
         "base-uri 'none'",
         "frame-ancestors 'none'",
     )
-    return {
-        "Content-Security-Policy": "; ".join(policy),
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-    }
+    return {"Content-Security-Policy": "; ".join(policy), "X-Frame-Options": "DENY", **SAFE_HEADERS}
+
+
+def frame_headers() -> dict[str, str]:
+    """Return headers for a page that the shop's page shows in a frame: scripts and calls of the emulator's own only."""
+    policy = (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors http: https:",
+    )
+    return {"Content-Security-Policy": "; ".join(policy), **SAFE_HEADERS}
 
 
 def language_of(request: Request, session: Doc | None) -> str:

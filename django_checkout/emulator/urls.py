@@ -9,5 +9,10 @@ from . import views
 app_name = "django_checkout_emulator"
 urlpatterns = [
     path("", views.serve, {"root": "control"}, name="index"),
-    re_path(r"^(?P<root>v1|v2|pay|recover|assets|control)/(?P<rest>.*)$", views.serve, name="serve"),
+    re_path(
+        r"^(?P<root>v1|v2|pay|recover|assets|control|elements|payment_pages|portal)/(?P<rest>.*)$",
+        views.serve,
+        name="serve",
+    ),
+    re_path(r"^(?P<root>(?:[a-z0-9]+/)?stripe\.js)$", views.serve, name="stripe_js"),
 ]

@@ -31,4 +31,7 @@ def serve(request: HttpRequest, root: str, rest: str = "") -> HttpResponseBase:
     except DroppedError:
         # A view cannot hang up on its client; an empty 502 is what a proxy would make of it.
         return HttpResponse(status=502)
-    return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+    response = HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+    # The emulator says itself which of its pages may be framed; the site's middleware would refuse all of them.
+    response.xframe_options_exempt = True  # type: ignore[attr-defined]  # Django's own mark
+    return response

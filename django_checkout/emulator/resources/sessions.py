@@ -45,7 +45,8 @@ def new_session(world: World, params: Doc, base_url: str, **overrides: object) -
     session["expires_at"] = params.get("expires_at", session["created"] + life)
     session["url"] = f"{base_url}/pay/{session['id']}" if ui_mode == HOSTED else None
     if ui_mode != HOSTED:
-        session["client_secret"] = f"{session['id']}_secret_{random_text(50)}"
+        session["_client_secret"] = f"{session['id']}_secret_{random_text(50)}"
+        session["client_secret"] = session["_client_secret"]
     if email:
         session["customer_details"] = details(email=email, tax_exempt=customer.get("tax_exempt", "none"))
     session["_params"] = params

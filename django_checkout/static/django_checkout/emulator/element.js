@@ -1,0 +1,296 @@
+/* In the frame of an Element: fields, their errors, and what the shop's page is told of them. */
+(() => {
+  "use strict";
+
+  const MARK = "checkout-emulator";
+  const form = document.querySelector("form");
+  const { kind, base } = form.dataset;
+  const texts = form.dataset;
+  let state = { session: null, hasBilling: false };
+
+  const say = (message) => window.parent.postMessage({ mark: MARK, ...message }, "*");
+  const field = (name) => form.elements[name];
+  const text = (name) => field(name)?.value.trim() ?? "";
+  const group = (name) => form.querySelector(`[data-group="${name}"]`);
+  const isShown = (node) => node && !node.closest("[hidden]");
+
+  // Errors
+
+  function setError(input, message) {
+    const place = document.getElementById(`error_${input.name}`);
+    place.textContent = message;
+    place.hidden = !message;
+    input.closest(".field").classList.toggle("has-error", Boolean(message));
+    if (message) {
+      input.setAttribute("aria-invalid", "true");
+      input.setAttribute("aria-describedby", place.id);
+    } else {
+      input.removeAttribute("aria-invalid");
+      input.removeAttribute("aria-describedby");
+    }
+  }
+
+  const digits = (value) => value.replace(/\D/g, "");
+
+  function isLuhn(number) {
+    const sum = [...number].reverse().reduce((total, digit, place) => {
+      const doubled = Number(digit) * (1 + (place % 2));
+      return total + (doubled > 9 ? doubled - 9 : doubled);
+    }, 0);
+    return sum % 10 === 0;
+  }
+
+  function expiryFault(value) {
+    const match = value.match(/^(\d{1,2})\s*\/?\s*(\d{2})$/);
+    if (!match || Number(match[1]) < 1 || Number(match[1]) > 12) return texts.expiryIncomplete;
+    const end = new Date(2000 + Number(match[2]), Number(match[1]), 1);
+    return end <= new Date(Number(texts.now) * 1000) ? texts.expiryPast : "";
+  }
+
+  const CHECKS = {
+    number(value) {
+      if (digits(value).length < 13) return texts.numberIncomplete;
+      return isLuhn(digits(value)) ? "" : texts.numberInvalid;
+    },
+    expiry: expiryFault,
+    cvc: (value) => (/^\d{3,4}$/.test(value) ? "" : texts.cvcIncomplete),
+    email(value) {
+      if (!/^[^@\s]+@[^@\s]+$/.test(value)) return texts.emailIncomplete;
+      return /@[^@\s]+\.[^@\s.]{2,}$/.test(value) ? "" : texts.emailInvalid;
+    },
+  };
+
+  const fault = (input) => {
+    const value = input.value.trim();
+    if (!isShown(input)) return "";
+    if (CHECKS[input.name]) return CHECKS[input.name](value);
+    return input.required && !value ? texts.needed : "";
+  };
+  const inputs = () => [...form.elements].filter((input) => input.name && "value" in input && isShown(input));
+  const checked = () => inputs().filter((input) => input.closest(".field") && input.type !== "radio");
+  const isComplete = () => checked().every((input) => !fault(input));
+  const isEmpty = () => checked().every((input) => input.tagName === "SELECT" || !input.value.trim());
+
+  function validate() {
+    const wrong = checked().filter((input) => fault(input));
+    for (const input of checked()) setError(input, fault(input));
+    wrong[0]?.focus();
+    return wrong.map((input) => fault(input));
+  }
+
+  // What is typed, per kind
+
+  const VALUES = {
+    payment: () => ({ type: method() }),
+    contactDetails: () => ({ email: text("email") }),
+    currencySelector: () => ({ currency: form.elements.currency?.value ?? "" }),
+    expressCheckout: () => ({}),
+    taxId: () => ({
+      taxId: text("value") ? { type: text("type"), value: text("value") } : null,
+      businessName: text("business_name"),
+    }),
+  };
+  const address = () => ({
+    name: text("name"),
+    address: Object.fromEntries(
+      ["line1", "line2", "city", "state", "postal_code", "country"].map((name) => [name, text(name) || null]),
+    ),
+  });
+  VALUES.billingAddress = VALUES.shippingAddress = address;
+
+  let timer;
+  function changed(wasTyped) {
+    const tell = () => say({ type: "change", complete: isComplete(), empty: isEmpty(), value: VALUES[kind](), wasTyped });
+    clearTimeout(timer);
+    if (wasTyped && kind !== "payment" && kind !== "currencySelector") timer = setTimeout(tell, 350);
+    else tell();
+  }
+
+  // Paying
+
+  const method = () => form.elements.method?.value ?? "card";
+
+  function means() {
+    const chosen = method();
+    if (chosen.startsWith("pm_")) return { saved: chosen };
+    if (chosen === "bank") return { method: { type: "bank", iban: form.elements.iban.value } };
+    const [number, cvc, country, postal] = ["number", "cvc", "country", "postal_code"].map(text);
+    const own = state.hasBilling ? {} : { country, postal_code: postal };
+    return { method: { type: "card", number: digits(number), cvc, ...own }, save: field("save")?.checked };
+  }
+
+  async function pay({ credentials, told }) {
+    const { key, secret } = credentials;
+    const payload = { ...told, ...means() };
+    payload.save ||= told.save;
+    const body = new URLSearchParams({ key, client_secret: secret, payload: JSON.stringify(payload) });
+    try {
+      const id = secret.split("_secret_")[0];
+      const answer = await fetch(`${base}/payment_pages/${id}/confirm`, { method: "POST", body, credentials: "omit" });
+      return await answer.json();
+    } catch {
+      return { error: { message: texts.unreachable, code: null } };
+    }
+  }
+
+  function showMethod() {
+    for (const panel of form.querySelectorAll("[data-panel]")) panel.hidden = panel.dataset.panel !== method();
+  }
+
+  function showSaved(cards) {
+    const list = group("saved");
+    const known = [...list.querySelectorAll("input")].map((input) => input.value);
+    if (known.join() === cards.map((card) => card.id).join()) return;
+    list.replaceChildren(
+      ...cards.map(({ id, card }, at) => {
+        const choice = document.getElementById("saved-choice").content.firstElementChild.cloneNode(true);
+        const input = choice.querySelector("input");
+        Object.assign(input, { value: id, checked: at === 0 });
+        choice.querySelector(".choice-name").textContent = `${card.brand.toUpperCase()} •••• ${card.last4}`;
+        choice.querySelector(".choice-note").textContent = `${card.expMonth} / ${String(card.expYear).slice(-2)}`;
+        return choice;
+      }),
+    );
+    group("methods").hidden = false;
+    showMethod();
+    changed(false);
+  }
+
+  function showCurrencies({ currencyOptions, currency }) {
+    form.hidden = !currencyOptions;
+    group("currencies").replaceChildren(
+      ...(currencyOptions ?? []).map((option) => {
+        const choice = document.getElementById("currency-choice").content.firstElementChild.cloneNode(true);
+        Object.assign(choice.querySelector("input"), { value: option.currency, checked: option.currency === currency });
+        choice.querySelector(".choice-name").textContent = option.currency.toUpperCase();
+        choice.querySelector(".choice-note").textContent = option.amount;
+        return choice;
+      }),
+    );
+    const conversion = currencyOptions?.find((option) => option.currencyConversion);
+    if (conversion) {
+      const { fxRate, sourceCurrency } = conversion.currencyConversion;
+      const shown = `1 ${sourceCurrency.toUpperCase()} = ${fxRate} ${conversion.currency.toUpperCase()}`;
+      group("rate").textContent = shown;
+    }
+  }
+
+  function prefill({ email, billingAddress, shippingAddress }) {
+    if (kind === "contactDetails" && email && !text("email")) field("email").value = email;
+    const known = { billingAddress, shippingAddress }[kind];
+    if (!known || text("line1") || text("name")) return;
+    for (const [name, value] of Object.entries({ name: known.name, ...known.address })) {
+      if (field(name) && value) field(name).value = value;
+    }
+  }
+
+  function follow(message) {
+    const isFirst = !state.session;
+    state = message;
+    const { session } = message;
+    if (kind === "payment") {
+      const isFree = session.total.total.minorUnitsAmount === 0 && !session.recurring;
+      group("free").hidden = !isFree;
+      group("all").hidden = isFree;
+      group("place").hidden = message.hasBilling;
+      showSaved(session.savedPaymentMethods ?? []);
+    }
+    if (kind === "currencySelector") showCurrencies(session);
+    if (isFirst) {
+      prefill(session);
+      changed(false);
+    }
+  }
+
+  // Looks
+
+  const VARIABLES = {
+    colorPrimary: "--action",
+    colorBackground: "--paper",
+    colorText: "--text",
+    colorTextSecondary: "--muted",
+    colorDanger: "--bad",
+    borderRadius: "--radius",
+    fontFamily: "--font",
+    fontSizeBase: "--size",
+  };
+  const NIGHT = {
+    colorPrimary: "#85d996",
+    colorBackground: "#2b3040",
+    colorText: "#f3f4f8",
+    colorTextSecondary: "#b9c0d0",
+    colorDanger: "#ff9a94",
+  };
+
+  function dress({ theme, variables = {} } = {}) {
+    document.documentElement.classList.toggle("night", theme === "night");
+    const wanted = { ...(theme === "night" ? NIGHT : {}), ...variables };
+    for (const [name, property] of Object.entries(VARIABLES)) {
+      if (wanted[name]) document.documentElement.style.setProperty(property, wanted[name]);
+      else document.documentElement.style.removeProperty(property);
+    }
+  }
+
+  // Listening
+
+  const ACTIONS = {
+    appearance: ({ appearance }) => dress(appearance),
+    session: follow,
+    focus: () => inputs()[0]?.focus(),
+    blur: () => document.activeElement?.blur(),
+    clear: () => (form.reset(), changed(false)),
+    validate: ({ number }) => say({ type: "answer", number, answer: { errors: validate(), value: VALUES[kind]() } }),
+    pay: async (message) => say({ type: "answer", number: message.number, answer: await pay(message) }),
+  };
+
+  window.addEventListener("message", (event) => {
+    if (event.source === window.parent && event.data?.mark === MARK) ACTIONS[event.data.type]?.(event.data);
+  });
+
+  function groupDigits(input) {
+    const isAtEnd = input.selectionStart === input.value.length;
+    if (!isAtEnd) return;
+    input.value = digits(input.value).slice(0, 19).replace(/(\d{4})(?=\d)/g, "$1 ");
+  }
+
+  function formatExpiry(input, event) {
+    if (event.inputType?.startsWith("delete")) return;
+    const match = input.value.match(/^(\d{2})\s*\/?\s*(\d{0,2})/);
+    if (match) input.value = `${match[1]} / ${match[2]}`;
+  }
+
+  form.addEventListener("input", (event) => {
+    if (event.target.name === "number") groupDigits(event.target);
+    if (event.target.name === "expiry") formatExpiry(event.target, event);
+    if (event.target.getAttribute("aria-invalid") && !fault(event.target)) setError(event.target, "");
+    if (event.target.name === "method") showMethod();
+    if (event.target.name === "country" && group("state")) {
+      group("state").hidden = !texts.withState.split(" ").includes(event.target.value);
+    }
+    changed(true);
+  });
+  form.addEventListener("focusin", () => say({ type: "focus" }));
+  form.addEventListener("focusout", (event) => {
+    say({ type: "blur" });
+    if (event.target.closest(".field") && event.target.value?.trim()) setError(event.target, fault(event.target));
+  });
+  form.addEventListener("keydown", (event) => event.key === "Escape" && say({ type: "escape" }));
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    if (button.dataset.wallet) say({ type: "confirm" });
+    if (button.dataset.card) {
+      for (const [name, value] of Object.entries({ number: button.dataset.card, expiry: "12 / 34", cvc: "123" })) {
+        field(name).value = value;
+        setError(field(name), "");
+      }
+      changed(true);
+    }
+  });
+
+  const measure = () => say({ type: "height", height: Math.ceil(document.body.getBoundingClientRect().height) });
+  new ResizeObserver(measure).observe(document.body);
+  if (kind === "payment") showMethod();
+  say({ type: "ready" });
+})();

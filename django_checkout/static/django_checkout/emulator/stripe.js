@@ -1,0 +1,675 @@
+/* The emulator's own Stripe.js: Checkout on a page of the shop, embedded or made of Elements.
+ *
+ * It has the names, results and error codes of Stripe's script and none of its code. Card numbers are typed into frames
+ * of the emulator and sent by them; this script never sees one. It needs no inline script or style:
+ * script-src, frame-src and connect-src of the page must allow the emulator's origin.
+ */
+(() => {
+  "use strict";
+
+  const RELEASES = "acacia|basil|clover|dahlia|endive|v3";
+  const [, BASE, RELEASE = "dahlia"] = document.currentScript.src.match(
+    new RegExp(`^([^?#]*?)/(?:(${RELEASES})/)?stripe\\.js(?:[?#].*)?$`),
+  );
+  const ORIGIN = new URL(BASE, document.baseURI).origin;
+  const SERVER_UPDATE_SECONDS = 20;
+  const MARK = "checkout-emulator";
+
+  class IntegrationError extends Error {
+    constructor(message) {
+      super(message);
+      this.name = "IntegrationError";
+    }
+  }
+
+  // Asking the emulator
+
+  const sessionId = (secret) => secret.split("_secret_")[0];
+
+  async function ask({ key, secret }, action, payload = {}) {
+    const body = new URLSearchParams({ key, client_secret: secret, payload: JSON.stringify(payload) });
+    try {
+      const answer = await fetch(`${BASE}/payment_pages/${encodeURIComponent(sessionId(secret))}/${action}`, {
+        method: "POST",
+        body,
+        credentials: "omit",
+      });
+      return await answer.json();
+    } catch {
+      return { error: { message: "The emulator could not be reached.", code: null } };
+    }
+  }
+
+  async function resolvedSecret(given) {
+    const secret = await (typeof given === "function" ? given() : given);
+    if (typeof secret !== "string" || !/^cs_\w+_secret_\w+$/.test(secret)) {
+      throw new IntegrationError("Invalid client secret: it should be a string of the form ${id}_secret_${secret}.");
+    }
+    return secret;
+  }
+
+  // Frames
+
+  function found(target) {
+    const node = typeof target === "string" ? document.querySelector(target) : target;
+    if (!(node instanceof HTMLElement)) {
+      throw new IntegrationError(`The selector you specified (${target}) applies to no DOM elements on the page.`);
+    }
+    return node;
+  }
+
+  /** A frame of the emulator; `hear(message)` gets what it says, `tell(message)` speaks to it once it is there. */
+  class Frame {
+    constructor(url, title, hear) {
+      this.node = document.createElement("iframe");
+      Object.assign(this.node, { src: url, title, allow: "payment" });
+      Object.assign(this.node.style, { border: "0", display: "block", width: "100%", height: "0" });
+      this.hear = hear;
+      this.waiting = [];
+      this.isReady = false;
+      this.listener = (event) => this.receive(event);
+      window.addEventListener("message", this.listener);
+    }
+
+    receive(event) {
+      const isOurs = event.origin === ORIGIN && event.source === this.node.contentWindow && event.data?.mark === MARK;
+      if (!isOurs) return;
+      if (event.data.type === "height") this.node.style.height = `${event.data.height}px`;
+      if (event.data.type === "ready") {
+        this.isReady = true;
+        this.waiting.splice(0).forEach((message) => this.tell(message));
+      }
+      this.hear(event.data);
+    }
+
+    tell(message) {
+      if (this.isReady) this.node.contentWindow.postMessage({ mark: MARK, ...message }, ORIGIN);
+      else this.waiting.push(message);
+    }
+
+    remove() {
+      window.removeEventListener("message", this.listener);
+      this.node.remove();
+    }
+  }
+
+  // The embedded page
+
+  let embedded = null;
+
+  async function createEmbeddedCheckoutPage(key, options = {}) {
+    const { fetchClientSecret, clientSecret, onComplete, onAnalyticsEvent } = options;
+    if (!fetchClientSecret && !clientSecret) {
+      throw new IntegrationError("createEmbeddedCheckoutPage needs fetchClientSecret or clientSecret.");
+    }
+    if (embedded) throw new IntegrationError("You cannot have multiple Embedded Checkout objects.");
+    const token = (embedded = {});
+    try {
+      const secret = await resolvedSecret(fetchClientSecret ?? clientSecret);
+      const answer = await ask({ key, secret }, "retrieve");
+      if (answer.error) throw new IntegrationError(answer.error.message);
+      if (answer.page.ui_mode !== "embedded_page") {
+        throw new IntegrationError("This Checkout Session was not created with `ui_mode: embedded_page`.");
+      }
+      return new EmbeddedPage(answer, { onComplete, onAnalyticsEvent }).face;
+    } catch (error) {
+      if (embedded === token) embedded = null;
+      throw error;
+    }
+  }
+
+  class EmbeddedPage {
+    constructor({ page, session }, callbacks) {
+      Object.assign(this, { page, session, callbacks, frame: null, isDestroyed: false });
+      this.face = {
+        mount: (target) => this.mount(target),
+        unmount: () => this.unmount(),
+        destroy: () => this.destroy(),
+      };
+    }
+
+    mount(target) {
+      if (this.isDestroyed) throw new IntegrationError("This Embedded Checkout object has been destroyed.");
+      if (this.frame) throw new IntegrationError("Embedded Checkout is already mounted.");
+      const place = found(target);
+      this.frame = new Frame(this.page.url, "Checkout", (message) => this.hear(message));
+      place.replaceChildren(this.frame.node);
+    }
+
+    hear({ type }) {
+      if (type === "ready" && !this.isRendered) {
+        this.isRendered = true;
+        this.report("checkoutRendered");
+      } else if (type === "ready" || type === "complete") {
+        // Another page in the frame, such as the form again with its errors, is read from its top.
+        this.frame.node.scrollIntoView({ block: "start" });
+      }
+      if (type !== "complete") return;
+      this.report("checkoutSubmitted");
+      if (this.page.redirect_on_completion === "always") window.location.assign(this.page.return_url);
+      else this.callbacks.onComplete?.();
+    }
+
+    report(eventType) {
+      const { total, currency, id } = this.session;
+      this.callbacks.onAnalyticsEvent?.({
+        checkoutSession: id,
+        eventType,
+        details: { currency, amount: total.total.minorUnitsAmount },
+        clientMetadata: {},
+        timestamp: Math.floor(Date.now() / 1000),
+      });
+    }
+
+    unmount() {
+      this.frame?.remove();
+      Object.assign(this, { frame: null, isRendered: false });
+    }
+
+    destroy() {
+      this.unmount();
+      this.isDestroyed = true;
+      embedded = null;
+    }
+  }
+
+  // Elements
+
+  const KINDS = {
+    payment: ["PaymentElement", "Payment details"],
+    contactDetails: ["ContactDetailsElement", "Contact details"],
+    billingAddress: ["BillingAddressElement", "Billing address"],
+    shippingAddress: ["ShippingAddressElement", "Shipping address"],
+    currencySelector: ["CurrencySelectorElement", "Currency"],
+    expressCheckout: ["ExpressCheckoutElement", "Express checkout"],
+    taxId: ["TaxIdElement", "Tax ID"],
+  };
+  const ADDRESS_KINDS = { billingAddress: "billing", shippingAddress: "shipping" };
+  /** Whose content goes into the session as soon as it is complete. */
+  const TOLD = {
+    contactDetails: ({ email }) => ({ email }),
+    billingAddress: (billing) => ({ billing }),
+    shippingAddress: (shipping) => ({ shipping }),
+    currencySelector: ({ currency }) => ({ currency }),
+    taxId: ({ taxId, businessName }) => ({ tax_id: taxId && { ...taxId, business_name: businessName } }),
+  };
+
+  class Listeners {
+    constructor() {
+      this.byName = new Map();
+    }
+
+    add(name, handler, isOnce = false) {
+      if (typeof handler !== "function") throw new IntegrationError(`The handler of \`${name}\` must be a function.`);
+      this.byName.set(name, [...(this.byName.get(name) ?? []), { handler, isOnce }]);
+    }
+
+    remove(name, handler) {
+      this.byName.set(name, (this.byName.get(name) ?? []).filter((entry) => handler && entry.handler !== handler));
+    }
+
+    call(name, event) {
+      const entries = this.byName.get(name) ?? [];
+      this.byName.set(name, entries.filter((entry) => !entry.isOnce));
+      for (const { handler } of entries) handler(event);
+    }
+  }
+
+  class Element {
+    constructor(checkout, kind, options) {
+      Object.assign(this, { checkout, kind, options, frame: null, complete: false, empty: true, value: {} });
+      this.listeners = new Listeners();
+      this.answers = new Map();
+      this.isDestroyed = false;
+    }
+
+    /** What the page gets. */
+    get face() {
+      const face = {
+        mount: (target) => this.mount(target),
+        unmount: () => this.unmount(),
+        destroy: () => this.destroy(),
+        on: (name, handler) => (this.listeners.add(name, handler), face),
+        once: (name, handler) => (this.listeners.add(name, handler, true), face),
+        off: (name, handler) => (this.listeners.remove(name, handler), face),
+        update: (options) => void Object.assign(this.options, options),
+        focus: () => this.frame?.tell({ type: "focus" }),
+        blur: () => this.frame?.tell({ type: "blur" }),
+        clear: () => this.frame?.tell({ type: "clear" }),
+        collapse: () => {},
+      };
+      if (this.kind in ADDRESS_KINDS) {
+        face.getValue = async () => ({ complete: this.complete, isNewAddress: true, value: this.value });
+      }
+      Object.defineProperty(this, "face", { value: face });
+      return face;
+    }
+
+    mount(target) {
+      if (this.isDestroyed) throw new IntegrationError("This Element has already been destroyed. Please create a new one.");
+      if (this.frame) throw new IntegrationError("This Element has already been mounted.");
+      const place = found(target);
+      place.classList.add("StripeElement");
+      this.place = place;
+      const hold = (this.hold = {});
+      this.checkout.loading.then(() => {
+        if (this.hold === hold && this.checkout.page) this.show();
+        else if (this.hold === hold) this.fail();
+      });
+    }
+
+    show() {
+      const { page, session } = this.checkout;
+      const url = `${BASE}/elements/${this.kind}/${session.id}?frame=${page.token}`;
+      this.frame = new Frame(url, KINDS[this.kind][1], (message) => this.hear(message));
+      this.place.replaceChildren(this.frame.node);
+      this.frame.tell({ type: "appearance", appearance: this.checkout.appearance });
+      this.follow();
+    }
+
+    fail() {
+      this.listeners.call("loaderror", { elementType: this.type, error: this.checkout.failure });
+    }
+
+    get type() {
+      return this.kind in ADDRESS_KINDS ? "address" : this.kind;
+    }
+
+    /** Let the frame know of the session as it is now. */
+    follow() {
+      const { session, elements } = this.checkout;
+      this.frame?.tell({ type: "session", session, hasBilling: Boolean(elements.billingAddress?.frame) });
+    }
+
+    hear(message) {
+      const { type } = message;
+      if (type === "ready") this.listeners.call("ready", this.readyEvent());
+      if (type === "answer") this.answers.get(message.number)?.(message.answer);
+      if (type === "change") this.change(message);
+      if (["focus", "blur", "escape", "cancel"].includes(type)) this.listeners.call(type, { elementType: this.type });
+      if (type === "confirm") this.listeners.call("confirm", this.confirmEvent());
+    }
+
+    readyEvent() {
+      const event = { elementType: this.type };
+      return this.kind === "expressCheckout" ? { ...event, availablePaymentMethods: { link: true } } : event;
+    }
+
+    confirmEvent() {
+      const { session } = this.checkout;
+      return {
+        elementType: this.kind,
+        expressPaymentType: "link",
+        billingDetails: { email: session.email ?? undefined, name: "Sam Shopper" },
+        paymentFailed: () => {},
+      };
+    }
+
+    change({ complete, empty, value, wasTyped }) {
+      Object.assign(this, { complete, empty, value });
+      const event = { elementType: this.type, complete, empty, value };
+      if (this.kind in ADDRESS_KINDS) event.elementMode = ADDRESS_KINDS[this.kind];
+      if (this.kind === "payment") event.collapsed = false;
+      this.listeners.call("change", event);
+      if (complete && wasTyped && TOLD[this.kind]) this.checkout.update(TOLD[this.kind](value));
+      else this.checkout.announce();
+    }
+
+    /** Ask the frame something and wait for its answer. */
+    question(type, content = {}) {
+      if (!this.frame) return Promise.resolve({});
+      const number = this.answers.size + 1;
+      return new Promise((resolve) => {
+        this.answers.set(number, resolve);
+        this.frame.tell({ type, number, ...content });
+      });
+    }
+
+    unmount() {
+      this.hold = null;
+      this.frame?.remove();
+      this.frame = null;
+      this.place?.classList.remove("StripeElement");
+      Object.assign(this, { complete: false, empty: true });
+    }
+
+    destroy() {
+      this.unmount();
+      this.isDestroyed = true;
+      delete this.checkout.elements[this.kind];
+    }
+  }
+
+  // Checkout with Elements
+
+  const failed = (message, code = null, more = {}) => ({ type: "error", error: { message, code, ...more } });
+
+  class Checkout {
+    constructor(key, options) {
+      this.options = options;
+      this.appearance = options.elementsOptions?.appearance ?? {};
+      this.elements = {};
+      this.listeners = new Listeners();
+      this.pending = 0;
+      this.tail = Promise.resolve();
+      this.credentials = { key, secret: "" };
+      this.loading = this.load(options.clientSecret);
+    }
+
+    async load(given) {
+      try {
+        this.credentials.secret = await resolvedSecret(given);
+        const answer = await ask(this.credentials, "retrieve");
+        if (answer.error) throw new IntegrationError(answer.error.message);
+        if (answer.page.ui_mode !== "elements") {
+          throw new IntegrationError("This Checkout Session was not created with `ui_mode: elements`.");
+        }
+        this.take(answer);
+        const wanted = this.defaults();
+        if (Object.keys(wanted).length && this.session.status.type === "open") {
+          this.take(await ask(this.credentials, "update", wanted));
+        }
+      } catch (error) {
+        this.failure = { message: error.message, code: null };
+      }
+    }
+
+    defaults() {
+      const { email, phoneNumber, billingAddress, shippingAddress } = this.options.defaultValues ?? {};
+      const wanted = { email, phone: phoneNumber, billing: billingAddress, shipping: shippingAddress };
+      if (this.session.email) delete wanted.email;
+      return Object.fromEntries(Object.entries(wanted).filter(([, value]) => value));
+    }
+
+    take(answer) {
+      if (answer.error) return;
+      this.page = answer.page;
+      this.missing = answer.missing;
+      this.raw = answer.session;
+      if (this.options.adaptivePricing?.allowed === false) this.raw.currencyOptions = null;
+    }
+
+    /** The snapshot that the page sees: frozen in time, its own to keep. */
+    get session() {
+      return { ...structuredClone(this.raw), canConfirm: this.canConfirm() };
+    }
+
+    canConfirm() {
+      const filled = {
+        email: this.elements.contactDetails?.complete,
+        billingAddress: this.elements.billingAddress?.complete,
+        shippingAddress: this.elements.shippingAddress?.complete,
+      };
+      // Since endive a session cannot be confirmed while an update is under way.
+      const isWaiting = this.isConfirming || (RELEASE === "endive" && this.pending > 0);
+      const payment = this.elements.payment;
+      const isPaid = !payment || payment.complete || (this.raw.total.total.minorUnitsAmount === 0 && !this.raw.recurring);
+      const isComplete = this.missing.every((name) => filled[name]);
+      return this.raw.status.type === "open" && !isWaiting && isPaid && isComplete;
+    }
+
+    announce() {
+      if (!this.raw) return;
+      for (const element of Object.values(this.elements)) element.follow();
+      this.listeners.call("change", this.session);
+    }
+
+    /** Do one thing after the other; `work` returns what `take` takes. */
+    queued(work) {
+      this.pending += 1;
+      if (RELEASE === "endive") this.announce();
+      const run = async () => {
+        try {
+          const answer = await work();
+          this.take(answer);
+          return answer.error ? failed(answer.error.message, answer.error.code ?? null) : null;
+        } catch (error) {
+          return failed(error?.message ?? String(error));
+        } finally {
+          this.pending -= 1;
+        }
+      };
+      const result = this.tail.then(run).then((failure) => {
+        this.announce();
+        return failure ?? { type: "success", session: this.session };
+      });
+      this.tail = result.catch(() => {});
+      return result;
+    }
+
+    update(told) {
+      return this.queued(() => ask(this.credentials, "update", told));
+    }
+
+    runServerUpdate(work) {
+      return this.queued(async () => {
+        let timer;
+        const tooLate = new Promise((_, reject) => {
+          const message = `The server update took longer than ${SERVER_UPDATE_SECONDS} seconds.`;
+          timer = setTimeout(() => reject(new Error(message)), SERVER_UPDATE_SECONDS * 1000);
+        });
+        try {
+          await Promise.race([Promise.resolve().then(work), tooLate]);
+        } finally {
+          clearTimeout(timer);
+        }
+        return ask(this.credentials, "retrieve");
+      });
+    }
+
+    async validateElements() {
+      const filled = Object.values(this.elements).filter((element) => element.frame && element.kind !== "expressCheckout");
+      if (!filled.length) return failed("No Elements are mounted.", "no_elements", { validation_errors: [] });
+      const answers = await Promise.all(filled.map((element) => element.question("validate")));
+      answers.forEach(({ value }, at) => Object.assign(filled[at], { value }));
+      const wrong = answers.flatMap((answer, at) =>
+        (answer.errors ?? []).map((message) => ({ message, element: filled[at].kind })),
+      );
+      if (!wrong.length) return { type: "success", session: this.session };
+      return failed(wrong[0].message, "validation_error", { validation_errors: wrong });
+    }
+
+    async confirm(options = {}) {
+      if (this.isConfirming) return failed("This Checkout Session is being confirmed already.");
+      const { redirect = "always", returnUrl } = options;
+      const target = returnUrl?.replace("{CHECKOUT_SESSION_ID}", this.raw.id) || this.page.return_url;
+      if (redirect === "always" && !target) {
+        return failed("A `returnUrl` is needed: the Checkout Session has no `return_url`.");
+      }
+      this.isConfirming = true;
+      this.announce();
+      let result;
+      try {
+        await this.tail;
+        result = await this.attempt(options);
+      } finally {
+        this.isConfirming = false;
+        this.announce();
+      }
+      if (result) return result;
+      if (redirect !== "always") return { type: "success", session: this.session };
+      window.location.assign(target);
+      return new Promise(() => {});
+    }
+
+    /** Try to pay; return what went wrong, or null. */
+    async attempt(options) {
+      const { paymentMethod, expressCheckoutConfirmEvent, savePaymentMethod } = options;
+      const told = {
+        email: options.email,
+        phone: options.phoneNumber,
+        billing: options.billingAddress,
+        shipping: options.shippingAddress,
+        save: savePaymentMethod,
+      };
+      if (expressCheckoutConfirmEvent) {
+        told.email ??= this.raw.email ?? "shopper@example.com";
+        return this.judged(await ask(this.credentials, "confirm", { ...told, method: { type: "wallet" } }));
+      }
+      if (Object.values(this.elements).some((element) => element.frame && element.kind !== "expressCheckout")) {
+        const checked = await this.validateElements();
+        if (checked.type === "error") return failed(checked.error.message);
+        await this.tail;
+        this.addTyped(told);
+      }
+      if (paymentMethod) return this.judged(await ask(this.credentials, "confirm", { ...told, saved: paymentMethod }));
+      const payment = this.elements.payment;
+      if (payment?.frame) return this.judged(await payment.question("pay", { credentials: this.credentials, told }));
+      if (this.raw.total.total.minorUnitsAmount) return failed("There is no Payment Element to pay with.");
+      return this.judged(await ask(this.credentials, "confirm", told));
+    }
+
+    /** Add what stands in Elements and may not have been told yet. */
+    addTyped(told) {
+      const { contactDetails, billingAddress, shippingAddress } = this.elements;
+      if (contactDetails?.frame) told.email ??= contactDetails.value.email;
+      if (billingAddress?.frame) told.billing ??= billingAddress.value;
+      if (shippingAddress?.frame) told.shipping ??= shippingAddress.value;
+    }
+
+    async judged(answer) {
+      this.take(answer);
+      if (answer.error) return failed(answer.error.message, answer.error.code ?? null);
+      if (answer.challenge) {
+        await challenge(answer.challenge);
+        this.take(await ask(this.credentials, "retrieve"));
+        if (this.raw.status.type === "complete") return null;
+        const message = this.raw.lastPaymentError?.message ?? "The payment was not authenticated.";
+        return failed(message, "paymentFailed", { paymentFailed: { declineCode: null } });
+      }
+      if (!answer.declined) return null;
+      const { message, decline_code: declineCode } = answer.declined;
+      return failed(message, "paymentFailed", { paymentFailed: { declineCode } });
+    }
+
+    async loadActions() {
+      await this.loading;
+      if (this.failure) return { type: "error", error: this.failure };
+      return { type: "success", actions: this.actions() };
+    }
+
+    actions() {
+      const contact = (value) => value && { name: value.name ?? null, address: value.address };
+      return {
+        getSession: () => this.session,
+        confirm: (options) => this.confirm(options),
+        updateEmail: (email) => this.update({ email: email ?? "" }),
+        updatePhoneNumber: (phone) => this.update({ phone: phone ?? "" }),
+        updateBillingAddress: (value) => this.update({ billing: contact(value) }),
+        updateShippingAddress: (value) => this.update({ shipping: contact(value) }),
+        updateShippingOption: (option) => this.update({ shipping_rate: option }),
+        updateLineItemQuantity: ({ lineItem, quantity }) => this.update({ line_item: lineItem, quantity }),
+        applyPromotionCode: (code) => this.update({ promotion_code: code }),
+        removePromotionCode: () => this.update({ promotion_code: null }),
+        updateTaxIdInfo: (info) =>
+          this.update({ tax_id: info && { ...info.taxId, business_name: info.businessName } }),
+        validateElements: () => this.validateElements(),
+        runServerUpdate: (work) => this.runServerUpdate(work),
+        addOptionalLineItem: async () => failed("This Checkout Session has no optional items."),
+        removeOptionalLineItem: async () => failed("This Checkout Session has no optional items."),
+      };
+    }
+
+    /** What the page gets. */
+    get face() {
+      const face = {
+        on: (name, handler) => {
+          if (name !== "change") throw new IntegrationError(`Checkout has no event \`${name}\`.`);
+          this.listeners.add(name, handler);
+        },
+        loadActions: () => this.loadActions(),
+        changeAppearance: (appearance) => {
+          this.appearance = appearance;
+          for (const element of Object.values(this.elements)) element.frame?.tell({ type: "appearance", appearance });
+        },
+        loadFonts: () => {},
+      };
+      for (const [kind, [name]] of Object.entries(KINDS)) {
+        face[`create${name}`] = (options = {}) => {
+          if (this.elements[kind]) throw new IntegrationError(`Can only create one Element of type ${kind}.`);
+          this.elements[kind] = new Element(this, kind, options);
+          return this.elements[kind].face;
+        };
+        face[`get${name}`] = () => this.elements[kind]?.face ?? null;
+      }
+      return face;
+    }
+  }
+
+  // The bank's question
+
+  const DIALOG_STYLE = `
+    dialog { box-sizing: border-box; width: min(28rem, calc(100vw - 2rem)); padding: 0; border: 0; border-radius: 12px;
+             overflow: hidden; background: #fff; box-shadow: 0 24px 64px rgb(16 24 40 / 0.35); }
+    dialog::backdrop { background: rgb(16 24 40 / 0.55); }
+  `;
+
+  /** Show the bank's page over the shop's until it has been answered. */
+  function challenge(url) {
+    const host = document.createElement("div");
+    const root = host.attachShadow({ mode: "open" });
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(DIALOG_STYLE);
+    root.adoptedStyleSheets = [sheet];
+    const dialog = document.createElement("dialog");
+    dialog.setAttribute("aria-label", "3-D Secure");
+    dialog.addEventListener("cancel", (event) => event.preventDefault());
+    return new Promise((resolve) => {
+      const frame = new Frame(url, "3-D Secure", ({ type }) => {
+        if (type !== "complete" && type !== "answered") return;
+        frame.remove();
+        host.remove();
+        resolve();
+      });
+      dialog.append(frame.node);
+      root.append(dialog);
+      document.body.append(host);
+      dialog.showModal();
+    });
+  }
+
+  // Stripe itself
+
+  const RENAMED = {
+    initEmbeddedCheckout: "createEmbeddedCheckoutPage",
+    initCheckout: "initCheckoutElementsSdk",
+    redirectToCheckout: "the `url` of a Checkout Session with `ui_mode: hosted_page`",
+  };
+  const UNPLAYED = [
+    ..."elements confirmPayment confirmSetup confirmCardPayment confirmCardSetup createToken createSource".split(" "),
+    ..."createPaymentMethod createConfirmationToken handleNextAction paymentRequest initCheckoutFormSdk".split(" "),
+  ];
+
+  function Stripe(key, options = {}) {
+    if (typeof key !== "string" || !key) {
+      throw new IntegrationError("Please call Stripe() with your publishable key. You used an empty string.");
+    }
+    if (/^[sr]k_/.test(key)) {
+      throw new IntegrationError("You should not use your secret key with Stripe.js. Please pass a publishable key.");
+    }
+    if (key.startsWith("pk_live_")) {
+      throw new IntegrationError("This is the emulator's Stripe.js and it refuses live keys. Use pk_test_...");
+    }
+    const stripe = {
+      createEmbeddedCheckoutPage: (given) => createEmbeddedCheckoutPage(key, given),
+      initCheckoutElementsSdk: (given = {}) => {
+        if (!given.clientSecret) throw new IntegrationError("initCheckoutElementsSdk needs a clientSecret.");
+        return new Checkout(key, given).face;
+      },
+      registerAppInfo: () => {},
+    };
+    for (const [name, successor] of Object.entries(RENAMED)) {
+      stripe[name] = () => {
+        throw new IntegrationError(`stripe.${name} is no longer there. Use ${successor} instead.`);
+      };
+    }
+    for (const name of UNPLAYED) {
+      stripe[name] = () => {
+        throw new IntegrationError(`The emulator plays Checkout; it has no stripe.${name}.`);
+      };
+    }
+    return stripe;
+  }
+  Stripe.version = RELEASE;
+  Object.defineProperty(window, "Stripe", { value: Stripe, writable: true, configurable: true });
+})();

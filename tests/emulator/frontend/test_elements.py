@@ -1,0 +1,410 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import stripe
+from playwright.sync_api import FrameLocator, Page, expect
+
+from django_checkout.emulator import Emulator
+from tests.emulator.conftest import session_params
+
+from .conftest import ShopServer, until
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[[str], Page]
+NewSession = Callable[..., stripe.checkout.Session]
+ADDRESS = {"name": "Kim Buyer", "address": {"country": "DE", "line1": "Weg 1", "city": "Ulm", "postal_code": "89073"}}
+RATES = [
+    {
+        "shipping_rate_data": {
+            "display_name": name,
+            "type": "fixed_amount",
+            "fixed_amount": {"amount": amount, "currency": "eur"},
+        }
+    }
+    for name, amount in (("Post", 500), ("Express", 900))
+]
+TEA = {"currency": "eur", "unit_amount": 500, "product_data": {"name": "Tea"}}
+
+
+@pytest.fixture
+def new_session(client: stripe.StripeClient, shop: ShopServer) -> NewSession:
+    def make(**params: Any) -> stripe.checkout.Session:
+        wanted = session_params(ui_mode="elements", return_url=f"{shop.url}/return/?id={{CHECKOUT_SESSION_ID}}")
+        del wanted["success_url"], wanted["cancel_url"]
+        wanted |= params
+        return client.v1.checkout.sessions.create({k: v for k, v in wanted.items() if v is not None})  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def composed(open_shop: Open, new_session: NewSession) -> Callable[..., Page]:
+    """Open a session's page with some elements on it."""
+
+    def compose(*parts: str, options: Any = None, **params: Any) -> Page:
+        session = new_session(**params)
+        page = open_shop(session.client_secret or "")
+        wanted = list(parts or ("contact", "payment"))
+        error = page.evaluate("([parts, options]) => shop.compose(parts, options)", [wanted, options or {}])
+        assert error is None
+        return page
+
+    return compose
+
+
+def part(page: Page, name: str) -> FrameLocator:
+    return page.frame_locator(f"#{name} iframe")
+
+
+def type_card(page: Page, number: str = "4242424242424242") -> None:
+    payment = part(page, "payment")
+    payment.get_by_label("Card number").fill("")
+    payment.get_by_label("Card number").press_sequentially(number)
+    payment.get_by_label("Expiry").fill("")
+    payment.get_by_label("Expiry").press_sequentially("1234")
+    payment.get_by_label("Security code").fill("123")
+
+
+def type_email(page: Page, email: str = "kim@example.com") -> None:
+    part(page, "contact").get_by_label("E-mail").fill(email)
+
+
+def act(page: Page, call: str, argument: Any = None) -> Any:
+    return page.evaluate(f"argument => shop.actions.{call}", argument)
+
+
+def session_id(page: Page) -> str:
+    return str(page.evaluate("shop.actions.getSession().id"))
+
+
+def test_a_card_is_paid_and_the_button_follows_can_confirm(emulator: Emulator, composed: Any) -> None:
+    page = composed()
+    expect(page.locator("#pay")).to_be_disabled()
+    type_email(page)
+    type_card(page)
+    expect(part(page, "payment").get_by_label("Card number")).to_have_value("4242 4242 4242 4242")
+    expect(part(page, "payment").get_by_label("Expiry")).to_have_value("12 / 34")
+    expect(page.locator("#pay")).to_be_enabled()
+
+    page.locator("#pay").click()
+
+    expect(page.locator("#done")).to_be_visible()
+    result = page.evaluate("shop.result")
+    assert result["type"] == "success"
+    assert result["session"]["status"] == {"type": "complete", "paymentStatus": "paid"}
+    done = emulator.get(session_id(page))
+    assert (done["payment_status"], done["customer_details"]["email"]) == ("paid", "kim@example.com")
+
+
+def test_confirming_returns_to_the_shop_unless_told_otherwise(composed: Any, shop: ShopServer) -> None:
+    page = composed()
+    type_email(page)
+    type_card(page)
+    expected = f"{shop.url}/return/?id={session_id(page)}"
+
+    page.evaluate("void shop.actions.confirm()")
+
+    page.wait_for_url(expected)
+
+
+def test_a_declined_card_says_why_and_another_one_is_taken(composed: Any) -> None:
+    page = composed()
+    type_email(page)
+    type_card(page, "4000000000009995")
+    page.locator("#pay").click()
+    expect(page.locator("#error")).to_have_text("Your card has insufficient funds.")
+    error = page.evaluate("shop.result.error")
+    assert (error["code"], error["paymentFailed"]) == ("paymentFailed", {"declineCode": "insufficient_funds"})
+    assert page.evaluate("shop.actions.getSession().lastPaymentError.message") == "Your card has insufficient funds."
+
+    type_card(page)
+    page.locator("#pay").click()
+
+    expect(page.locator("#done")).to_be_visible()
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_the_bank_asks_in_a_dialog(emulator: Emulator, composed: Any, succeeds: bool) -> None:
+    page = composed()
+    type_email(page)
+    type_card(page, "4000002500003155")
+    page.locator("#pay").click()
+    bank = page.frame_locator('iframe[title="3-D Secure"]')
+
+    bank.get_by_role("button", name="Complete" if succeeds else "Fail").click()
+
+    expect(page.locator('iframe[title="3-D Secure"]')).to_have_count(0)
+    if succeeds:
+        expect(page.locator("#done")).to_be_visible()
+        return
+    expect(page.locator("#error")).to_contain_text("unable to authenticate")
+    assert page.evaluate("shop.result.error.code") == "paymentFailed"
+    assert emulator.get(session_id(page))["status"] == "open"
+
+
+def test_a_bank_debit_is_on_its_way(emulator: Emulator, composed: Any) -> None:
+    page = composed()
+    type_email(page)
+    part(page, "payment").get_by_label("Bank debit").check()
+    expect(page.locator("#pay")).to_be_enabled()
+
+    page.locator("#pay").click()
+
+    expect(page.locator("#done")).to_be_visible()
+    assert page.evaluate("shop.result.session.status.paymentStatus") == "unpaid"
+
+
+def test_errors_stand_next_to_their_fields(composed: Any) -> None:
+    page = composed()
+    type_email(page, "kim@")
+    type_card(page, "4242424242424241")
+
+    result = act(page, "validateElements()")
+
+    assert result["error"]["code"] == "validation_error"
+    elements = [error["element"] for error in result["error"]["validation_errors"]]
+    assert sorted(elements) == ["contactDetails", "payment"]
+    expect(part(page, "payment").locator("#error_number")).to_have_text("Your card number is invalid.")
+    expect(part(page, "contact").locator("#error_email")).to_have_text("Your e-mail address is incomplete.")
+    expect(part(page, "payment").get_by_label("Card number")).to_have_attribute("aria-invalid", "true")
+    assert act(page, "confirm({redirect: 'if_required'})")["type"] == "error"
+    type_card(page)
+    expect(part(page, "payment").locator("#error_number")).to_be_hidden()
+
+
+def test_addresses_shipping_and_tax_follow_what_is_typed(emulator: Emulator, composed: Any) -> None:
+    page = composed(
+        "contact",
+        "shipping",
+        "payment",
+        shipping_address_collection={"allowed_countries": ["DE", "AT"]},
+        shipping_options=RATES,
+        automatic_tax={"enabled": True},
+    )
+    assert page.evaluate("shop.actions.getSession().tax.status") == "requires_shipping_address"
+    type_email(page)
+    frame = part(page, "shipping")
+    frame.get_by_label("Full name").fill("Kim Buyer")
+    frame.get_by_label("Country").select_option("DE")
+    frame.get_by_label("Street").fill("Weg 1")
+    frame.get_by_label("Postal code").fill("89073")
+    frame.get_by_label("City").fill("Ulm")
+    until(page, "shop.actions.getSession().tax.status === 'ready'")
+    express = page.evaluate("shop.actions.getSession().shippingOptions[1].id")
+
+    changed = act(page, "updateShippingOption(argument)", express)
+
+    total = changed["session"]["total"]
+    assert total["shippingRate"] == {"minorUnitsAmount": 900, "amount": "€9.00"}
+    assert total["taxExclusive"]["minorUnitsAmount"] == 380
+    assert total["total"]["minorUnitsAmount"] == 2280
+    assert changed["session"]["shipping"]["shippingOption"]["displayName"] == "Express"
+    type_card(page)
+    page.locator("#pay").click()
+    expect(page.locator("#done")).to_be_visible()
+    done = emulator.get(session_id(page))
+    assert done["collected_information"]["shipping_details"]["name"] == "Kim Buyer"
+    assert done["amount_total"] == 2280
+
+
+def test_promotion_codes(client: stripe.StripeClient, composed: Any) -> None:
+    client.v1.coupons.create({"id": "ten", "percent_off": 10, "name": "Welcome"})
+    client.v1.promotion_codes.create({"promotion": {"type": "coupon", "coupon": "ten"}, "code": "WELCOME10"})
+    minimum: Any = {"minimum_amount": 5000, "minimum_amount_currency": "eur"}
+    promotion: Any = {"type": "coupon", "coupon": "ten"}
+    client.v1.promotion_codes.create({"promotion": promotion, "code": "BIG", "restrictions": minimum})
+    page = composed(allow_promotion_codes=True)
+
+    refused = act(page, "applyPromotionCode('NONE')")
+    assert refused == {"type": "error", "error": {"message": "This code is invalid.", "code": "invalidCode"}}
+    assert act(page, "applyPromotionCode('BIG')")["error"]["code"] == "promotionCodeAmountInsufficient"
+    given = act(page, "applyPromotionCode('welcome10')")["session"]
+    assert given["total"]["total"] == {"minorUnitsAmount": 900, "amount": "€9.00"}
+    discount = given["discountAmounts"][0]
+    assert (discount["promotionCode"], discount["percentOff"], discount["displayName"]) == ("WELCOME10", 10, "Welcome")
+    assert act(page, "removePromotionCode()")["session"]["total"]["total"]["minorUnitsAmount"] == 1000
+
+
+def test_quantities(composed: Any) -> None:
+    line = {"quantity": 1, "price_data": TEA, "adjustable_quantity": {"enabled": True, "maximum": 3}}
+    page = composed(line_items=[line])
+    item = page.evaluate("shop.actions.getSession().lineItems[0]")
+    assert item["adjustableQuantity"] == {"minimum": 0, "maximum": 3}
+
+    changed = act(page, "updateLineItemQuantity({lineItem: argument, quantity: 3})", item["id"])
+    refused = act(page, "updateLineItemQuantity({lineItem: argument, quantity: 4})", item["id"])
+
+    assert changed["session"]["total"]["total"]["minorUnitsAmount"] == 1500
+    assert refused["error"] == {"message": "This quantity cannot be chosen.", "code": None}
+
+
+def test_what_the_shop_tells_in_code(composed: Any) -> None:
+    page = composed("payment", tax_id_collection={"enabled": True}, phone_number_collection={"enabled": True})
+
+    assert act(page, "updateEmail('kim')")["error"]["code"] == "incompleteEmail"
+    assert act(page, "updateEmail('kim@x')")["error"]["code"] == "invalidEmail"
+    assert act(page, "updateEmail('kim@example.com')")["session"]["email"] == "kim@example.com"
+    assert act(page, "updatePhoneNumber('+49 1')")["session"]["phoneNumber"] == "+49 1"
+    assert act(page, "updateBillingAddress(argument)", ADDRESS)["session"]["billingAddress"]["name"] == "Kim Buyer"
+    assert act(page, "updateBillingAddress(null)")["session"]["billingAddress"] is None
+    tax_id = {"taxId": {"type": "eu_vat", "value": "x"}, "businessName": "Tea Ltd"}
+    assert act(page, "updateTaxIdInfo(argument)", tax_id)["error"]["code"] == "invalidTaxId"
+    tax_id["taxId"] = {"type": "eu_vat", "value": "DE123456789"}
+    assert act(page, "updateTaxIdInfo(argument)", tax_id)["session"]["taxIdInfo"] == tax_id
+    type_card(page)
+    expect(page.locator("#pay")).to_be_enabled()
+
+
+def test_a_server_update_refreshes_the_session(client: stripe.StripeClient, composed: Any) -> None:
+    page = composed()
+    line = client.v1.checkout.sessions.line_items.list(session_id(page)).data[0]
+    client.v1.checkout.sessions.update(session_id(page), {"line_items": [{"id": line.id, "quantity": 5}]})
+
+    changed = act(page, "runServerUpdate(async () => {})")
+
+    assert changed["session"]["total"]["total"]["minorUnitsAmount"] == 2500
+    failed = act(page, "runServerUpdate(async () => { throw new Error('sold out') })")
+    assert failed == {"type": "error", "error": {"message": "sold out", "code": None}}
+
+
+def test_a_server_update_may_take_twenty_seconds(page: Page, composed: Any) -> None:
+    page.clock.install()
+    composed()
+    page.evaluate("void shop.actions.runServerUpdate(() => new Promise(() => {})).then((it) => { shop.late = it; })")
+    page.clock.fast_forward(21_000)
+
+    until(page, "Boolean(shop.late)")
+    assert "20 seconds" in page.evaluate("shop.late.error.message")
+
+
+def test_another_currency_is_offered_and_paid_in(emulator: Emulator, composed: Any) -> None:
+    page = composed("contact", "currency", "payment", adaptive_pricing={"enabled": True})
+    assert page.evaluate("shop.actions.getSession().currencyOptions") is None
+    act(page, "updateBillingAddress(argument)", {"address": {"country": "GB"}})
+    part(page, "currency").get_by_label("GBP").check()
+    until(page, "shop.actions.getSession().currency === 'gbp'")
+    expect(page.locator("#pay")).to_contain_text("£")
+    type_email(page)
+    type_card(page)
+    page.locator("#pay").click()
+
+    expect(page.locator("#done")).to_be_visible()
+    done = emulator.get(session_id(page))
+    assert (done["currency"], done["amount_total"]) == ("eur", 1000)
+    assert done["presentment_details"]["presentment_currency"] == "gbp"
+
+
+def test_a_wallet_pays_at_once(emulator: Emulator, composed: Any) -> None:
+    page = composed("express", "payment")
+    page.evaluate(
+        "shop.elements.express.on('confirm', async (event) => {"
+        " shop.result = await shop.actions.confirm({expressCheckoutConfirmEvent: event, redirect: 'if_required'}) })"
+    )
+
+    part(page, "express").get_by_role("button", name="test wallet").click()
+
+    until(page, "shop.result?.type === 'success'")
+    assert emulator.get(session_id(page))["payment_status"] == "paid"
+
+
+def test_a_saved_card_pays_and_another_is_saved(emulator: Emulator, client: stripe.StripeClient, composed: Any) -> None:
+    customer = client.v1.customers.create({"email": "kim@example.com"})
+    saving: Any = {"customer": customer.id, "saved_payment_method_options": {"payment_method_save": "enabled"}}
+    page = composed("payment", **saving)
+    part(page, "payment").get_by_label("Save this card").check()
+    type_card(page)
+    page.locator("#pay").click()
+    expect(page.locator("#done")).to_be_visible()
+
+    page = composed("payment", **saving)
+    expect(part(page, "payment").get_by_label("VISA")).to_be_checked()
+    expect(page.locator("#pay")).to_be_enabled()
+    page.locator("#pay").click()
+
+    expect(page.locator("#done")).to_be_visible()
+    intents = client.v1.payment_intents.list({"customer": customer.id}).data
+    assert len({intent.payment_method for intent in intents}) == 1
+
+
+def test_default_values_and_a_free_order(client: stripe.StripeClient, composed: Any) -> None:
+    client.v1.coupons.create({"id": "all", "percent_off": 100})
+    defaults = {"defaultValues": {"email": "kim@example.com", "billingAddress": ADDRESS}}
+    page = composed(options=defaults, discounts=[{"coupon": "all"}])
+
+    expect(part(page, "contact").get_by_label("E-mail")).to_have_value("kim@example.com")
+    expect(part(page, "payment").get_by_text("Nothing is due")).to_be_visible()
+    expect(page.locator("#pay")).to_be_enabled()
+    page.locator("#pay").click()
+
+    expect(page.locator("#done")).to_be_visible()
+    assert page.evaluate("shop.result.session.status.paymentStatus") == "no_payment_required"
+
+
+def test_a_subscription_is_bought(emulator: Emulator, composed: Any) -> None:
+    month = {**TEA, "recurring": {"interval": "month"}}
+    page = composed(mode="subscription", line_items=[{"quantity": 1, "price_data": month}])
+    assert page.evaluate("shop.actions.getSession().recurring.dueNext.total.minorUnitsAmount") == 500
+    type_email(page)
+    type_card(page)
+    page.locator("#pay").click()
+
+    expect(page.locator("#done")).to_be_visible()
+    assert emulator.get(session_id(page))["subscription"]
+
+
+def test_a_session_that_is_over_says_so(emulator: Emulator, open_shop: Open, new_session: NewSession) -> None:
+    session = new_session()
+    emulator.expire(session.id)
+    page = open_shop(session.client_secret or "")
+
+    assert page.evaluate("shop.compose([])") is None
+    assert page.evaluate("shop.actions.getSession().status") == {"type": "expired"}
+    assert page.evaluate("shop.actions.getSession().canConfirm") is False
+
+
+def test_a_wrong_secret_is_an_error_of_load_actions(
+    open_shop: Open, new_session: NewSession, complaints: list[str]
+) -> None:
+    page = open_shop(f"{new_session().id}_secret_wrong")
+
+    error = page.evaluate("shop.compose([])")
+
+    assert error["code"] is None
+    assert "client secret" in error["message"]
+    complaints[:] = [text for text in complaints if "401" not in text]
+
+
+def test_misuse_is_an_integration_error(composed: Any) -> None:
+    page = composed()
+    tried = "call => { try { call(); return '' } catch (error) { return error.name } }"
+
+    for call in ("shop.checkout.createPaymentElement()", "shop.checkout.on('nothing', () => {})"):
+        assert page.evaluate(f"({tried})(() => {call})") == "IntegrationError"
+    assert page.evaluate("shop.checkout.getPaymentElement() === shop.elements.payment")
+    assert page.evaluate("shop.checkout.getBillingAddressElement()") is None
+    page.evaluate("shop.elements.payment.destroy()")
+    assert page.evaluate("shop.checkout.getPaymentElement()") is None
+    assert page.locator("#payment iframe").count() == 0
+
+
+def test_the_fields_are_reached_by_keyboard_and_dressed(composed: Any) -> None:
+    look = {"theme": "night", "variables": {"colorPrimary": "#aa3366"}}
+    page = composed(options={"elementsOptions": {"appearance": look}})
+    email = part(page, "contact").get_by_label("E-mail")
+    email.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+
+    expect(part(page, "payment").get_by_label("Card number")).to_be_focused()
+    frame = page.locator("#payment iframe").element_handle()
+    assert frame
+    content = frame.content_frame()
+    assert content
+    property_of = "getComputedStyle(document.documentElement).getPropertyValue('--action')"
+    assert content.evaluate(property_of) == "#aa3366"
+    page.evaluate("shop.checkout.changeAppearance({variables: {colorPrimary: '#225588'}})")
+    until(content, f"{property_of} === '#225588'")
