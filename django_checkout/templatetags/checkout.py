@@ -7,6 +7,7 @@ Scripts carry the request's CSP nonce, Django's own or django-csp's, where there
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from django import template
@@ -57,8 +58,10 @@ def checkout_elements(context: Context, order: Any) -> dict[str, Any]:
         shown["return_url"] = reverse("django_checkout:return", args=[make_token(ours.pk, Purpose.STATUS)])
         shown["skus"] = json.dumps([line.sku for line in lines] if adapter.changes_quantities else [])
         shown["computes_shipping"] = adapter.computes_shipping
-        shown["asks_for_shipping"] = "shipping_address_collection" in ours.params
-        shown["takes_promotion_codes"] = bool(ours.params.get("allow_promotion_codes"))
+        asked = {**conf.CHECKOUT_SESSION_DEFAULTS, **ours.params}
+        shown["asks_for_shipping"] = "shipping_address_collection" in asked
+        shown["asks_for_billing"] = _needs_billing_address(asked)
+        shown["takes_promotion_codes"] = bool(asked.get("allow_promotion_codes"))
     return shown
 
 
@@ -77,6 +80,14 @@ def checkout_portal(context: Context, user: Any, label: str = "") -> dict[str, A
         "portal_url": reverse("django_checkout:portal"),
         "label": label,
     }
+
+
+def _needs_billing_address(asked: Mapping[str, Any]) -> bool:
+    """Whether more of the billing address is needed than the Payment Element asks for by itself."""
+    if asked.get("billing_address_collection") == "required":
+        return True
+    is_taxed = bool(asked.get("automatic_tax", {}).get("enabled"))
+    return is_taxed and "shipping_address_collection" not in asked
 
 
 def _order_context(context: Context, order: Any) -> dict[str, Any]:

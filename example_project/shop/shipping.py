@@ -9,7 +9,6 @@ from django.utils.translation import gettext
 
 HOME = "DE"
 NEIGHBOURS = frozenset(("AT", "BE", "CH", "DK", "ES", "FI", "FR", "IE", "IT", "LU", "NL", "PL", "PT", "SE"))
-#: Home first: it is what the payment page proposes.
 COUNTRIES = (HOME, *sorted(NEIGHBOURS), "CA", "GB", "US")
 
 

@@ -2,6 +2,8 @@
 
 import { ask, fetchClientSecret, loadStripe, runAll, show } from "./common.js";
 
+const DARK = window.matchMedia("(prefers-color-scheme: dark)");
+
 class Checkout {
   constructor(box) {
     this.box = box;
@@ -15,7 +17,9 @@ class Checkout {
   async start() {
     const secret = await fetchClientSecret(this.box, "elements");
     const stripe = await loadStripe(this.box);
-    this.checkout = stripe.initCheckoutElementsSdk({ clientSecret: secret });
+    const elementsOptions = { appearance: appearance(this.box) };
+    this.checkout = stripe.initCheckoutElementsSdk({ clientSecret: secret, elementsOptions });
+    DARK.addEventListener("change", () => this.checkout.changeAppearance(appearance(this.box)));
     this.checkout.on("change", (session) => this.render(session));
     const loaded = await this.checkout.loadActions();
     if (loaded.type === "error") throw new Error(loaded.error.message);
@@ -96,10 +100,10 @@ class Checkout {
   async setQuantity(item, index, quantity) {
     const sku = this.skus[index];
     if (sku) {
-      await this.act("code", () =>
+      await this.act("items", () =>
         this.actions.runServerUpdate(() => ask(this.box, this.box.dataset.updateUrl, { quantity: { sku, quantity } })),
       );
-    } else await this.act("code", () => this.actions.updateLineItemQuantity({ lineItem: item.id, quantity }));
+    } else await this.act("items", () => this.actions.updateLineItemQuantity({ lineItem: item.id, quantity }));
     this.render(this.actions.getSession());
   }
 
@@ -166,6 +170,24 @@ class Checkout {
       return [make("dt", "", name), value];
     }));
   }
+}
+
+/** The page's colours, for frames of Stripe's that cannot see them: https://docs.stripe.com/elements/appearance-api. */
+function appearance(box) {
+  const style = getComputedStyle(box);
+  const property = (name) => style.getPropertyValue(`--checkout-${name}`).trim();
+  return {
+    theme: DARK.matches ? "night" : "stripe",
+    variables: {
+      colorPrimary: property("accent"),
+      colorBackground: property("card"),
+      colorText: property("ink"),
+      colorTextSecondary: property("soft"),
+      colorDanger: property("bad"),
+      borderRadius: property("round"),
+      fontFamily: style.fontFamily,
+    },
+  };
 }
 
 function make(tag, className, text = "") {
