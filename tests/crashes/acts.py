@@ -1,0 +1,48 @@
+"""What a process that is about to be killed does, and the host whose rows commit together with what it was told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django_checkout import services, signals
+from django_checkout.models import Order
+from django_checkout.testing import post_event
+from tests.host.models import HostOrder
+
+
+def _order(command: dict[str, Any]) -> HostOrder:
+    return HostOrder.objects.get(pk=command["order"])
+
+
+def _webhook(command: dict[str, Any]) -> None:
+    for body in command["bodies"]:
+        assert post_event(body.encode()).status_code == 200
+
+
+ACTS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "start": lambda command: services.start(_order(command)),
+    "webhook": _webhook,
+    "refund": lambda command: services.refund(_order(command), 700),
+    "capture": lambda command: services.capture(_order(command)),
+    "cancel": lambda command: services.cancel(_order(command)),
+    "sync": lambda command: services.sync(_order(command)),
+}
+
+
+def note(sender: object, order: Order, source: HostOrder, signal: object, **arguments: object) -> None:
+    """Write one letter into the host's own row for each piece of news."""
+    letters = {signals.order_paid: "p", signals.order_refunded: "r", signals.order_canceled: "c"}
+    row = HostOrder.objects.select_for_update().get(pk=source.pk)
+    row.state += letters[signal]  # type: ignore[index]  # connected to these three only
+    row.save(update_fields=["state"])
+
+
+def connect() -> None:
+    for signal in (signals.order_paid, signals.order_refunded, signals.order_canceled):
+        signal.connect(note, sender=Order)
+
+
+def disconnect() -> None:
+    for signal in (signals.order_paid, signals.order_refunded, signals.order_canceled):
+        signal.disconnect(note, sender=Order)
