@@ -134,7 +134,7 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
     )
     actions = ("resolve_selected", "ignore_selected")
     action_form = NoteActionForm
-    list_display = ("what", "order_link", "state_badge", "suggestion", "last_seen")
+    list_display = ("what", "order_link", "suggested", "state_since")
     list_filter = (DiscrepancyStateFilter, DiscrepancyKindFilter)
     list_select_related = ("order",)
     sortable_by = ()
@@ -175,9 +175,14 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
     def state_badge(self, row: Discrepancy) -> SafeString:
         return display.badge(row.state, of="bad" if _is_open(row) else "")
 
-    @admin.display(description=gettext_lazy("last seen"))
-    def last_seen(self, row: Discrepancy) -> SafeString:
-        return display.instant_cell(row.last_seen_at)
+    @admin.display(description=gettext_lazy("state"))
+    def state_since(self, row: Discrepancy) -> SafeString:
+        seen = _("seen %(day)s") % {"day": display.day(row.last_seen_at)}
+        return display.lines(self.state_badge(row), row.note if not _is_open(row) and row.note else seen)
+
+    @admin.display(description=gettext_lazy("what to do"))
+    def suggested(self, row: Discrepancy) -> str:
+        return row.suggestion or explanation(row.kind)
 
     @admin.display(description=gettext_lazy("here"))
     def here_json(self, row: Discrepancy) -> SafeString:

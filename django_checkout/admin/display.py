@@ -187,9 +187,15 @@ def amount(minor: int | None, currency: str) -> str:
         return f"{minor} {currency}".strip() if minor else DASH
 
 
-def amount_cell(minor: int | None, currency: str) -> SafeString:
-    """Return an amount for a column of amounts."""
-    return format_html('<span class="checkout-amount">{}</span>', amount(minor, currency))
+def amount_cell(minor: int | None, currency: str, below: str = "") -> SafeString:
+    """Return an amount for a column of amounts, with what belongs to it ``below``."""
+    said: object = amount(minor, currency)
+    return format_html('<span class="checkout-amount">{}</span>', lines(said, below) if below else said)
+
+
+def sum_cell(minor: int, currency: str) -> SafeString:
+    """Return what a column of amounts comes to."""
+    return format_html('<span class="checkout-amount">{}</span>', strong(amount(minor, currency)))
 
 
 def number(count: int) -> str:
@@ -256,7 +262,9 @@ def strong(cell: object) -> SafeString:
 
 
 def lines(first: object, second: object) -> SafeString:
-    """Return two things for one cell, the second quietly below the first."""
+    """Return two things for one cell, the second, if any, quietly below the first."""
+    if not second:
+        return format_html("{}", first)
     return format_html('{}<span class="checkout-quiet checkout-below">{}</span>', first, second)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -46,7 +45,7 @@ class WebhookEventAdmin(OperableAdmin[WebhookEvent]):
             is_offered=lambda event: True,
         ),
     )
-    list_display = ("type", "state_badge", "received", "about_short", "attempts")
+    list_display = ("what", "state_badge", "received")
     list_filter = (EventStateFilter, EventTypeFilter, "livemode", "received_at")
     sortable_by = ("received",)
     ordering = ("-id",)
@@ -70,14 +69,14 @@ class WebhookEventAdmin(OperableAdmin[WebhookEvent]):
 
     @admin.display(description=gettext_lazy("state"))
     def state_badge(self, event: WebhookEvent) -> SafeString:
-        badge = display.badge(event.state)
-        if not event.error_code:
-            return badge
-        return format_html('{} <span class="checkout-quiet">{}</span>', badge, display.label(event.error_code))
+        said = [display.label(event.error_code)] if event.error_code else []
+        if event.attempts > 1:
+            said.append(_("%(count)d tries") % {"count": event.attempts})
+        return display.lines(display.badge(event.state), ", ".join(said))
 
-    @admin.display(description=gettext_lazy("about"))
-    def about_short(self, event: WebhookEvent) -> SafeString:
-        return display.short_id(event.object_id)
+    @admin.display(description=gettext_lazy("event"))
+    def what(self, event: WebhookEvent) -> SafeString:
+        return display.lines(event.type, display.short_id(event.object_id))
 
     @admin.display(description=gettext_lazy("Stripe id"))
     def at_stripe(self, event: WebhookEvent) -> SafeString:

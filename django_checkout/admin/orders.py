@@ -38,9 +38,9 @@ class OrderAdmin(OperableAdmin[Order]):
     operations = ORDER_OPERATIONS
     change_form_template = "admin/django_checkout/order/change_form.html"
     actions = ("sync_with_stripe", "export_csv")
-    list_display = ("reference", "status_badge", "total", "refunded", "created", "email")
+    list_display = ("order", "status_badge", "total", "created")
     list_filter = (OrderStatusFilter, "needs_attention", "disputed", "livemode", "created_at")
-    sortable_by = ("reference", "email", "created")
+    sortable_by = ("order", "created")
     ordering = ("-id",)
     search_exact = ("email",)
     search_prefix = ("reference",)
@@ -49,6 +49,10 @@ class OrderAdmin(OperableAdmin[Order]):
 
     class Media:
         js = ("django_checkout/admin.js",)
+
+    @admin.display(description=gettext_lazy("order"), ordering="reference")
+    def order(self, order: Order) -> SafeString:
+        return display.lines(order.reference, order.email)
 
     @admin.display(description=gettext_lazy("status"))
     def status_badge(self, order: Order) -> SafeString:
@@ -62,11 +66,10 @@ class OrderAdmin(OperableAdmin[Order]):
     @admin.display(description=gettext_lazy("total"))
     def total(self, order: Order) -> SafeString:
         minor = order.subtotal_minor if order.total_minor is None else order.total_minor
-        return display.amount_cell(minor, order.currency)
-
-    @admin.display(description=gettext_lazy("refunded"))
-    def refunded(self, order: Order) -> SafeString:
-        return display.amount_cell(order.refunded_minor or None, order.currency)
+        if not order.refunded_minor:
+            return display.amount_cell(minor, order.currency)
+        refunded = _("%(amount)s refunded") % {"amount": display.amount(order.refunded_minor, order.currency)}
+        return display.amount_cell(minor, order.currency, refunded)
 
     @admin.display(description=gettext_lazy("created"), ordering="created_at")
     def created(self, order: Order) -> SafeString:

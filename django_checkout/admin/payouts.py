@@ -32,12 +32,16 @@ class PayoutAdmin(FactsAdmin[Payout]):
 
     change_form_template = "admin/django_checkout/payout/change_form.html"
     actions = ("export_csv",)
-    list_display = ("stripe_id", "arrival_date", "amount", "status_badge", "sum_badge", "mode_badge")
+    list_display = ("name", "amount", "status_badge", "sum_badge")
     list_filter = (PayoutStatusFilter, "livemode", "arrival_date")
     sortable_by = ()
     ordering = ("-arrival_date", "-id")
     search_prefix = ("stripe_id",)
     search_help_text = gettext_lazy("Stripe id of a payout")
+
+    @admin.display(description=gettext_lazy("at the bank"))
+    def name(self, payout: Payout) -> SafeString:
+        return display.lines(payout.arrival_date.isoformat(), display.short_id(payout.stripe_id))
 
     @admin.display(description=gettext_lazy("amount"))
     def amount(self, payout: Payout) -> SafeString:
@@ -146,7 +150,7 @@ def _sum_row(kind: str, total: figures.Balance) -> tuple[str, str, str, str, str
 class ReconciliationRunAdmin(FactsAdmin[ReconciliationRun]):
     """When Stripe was compared with our rows, and what came of it."""
 
-    list_display = ("started", "scope_label", "state_badge", "window", "looked_at", "differences", "duration")
+    list_display = ("begun", "state_badge", "scope_and_window", "looked_at", "differences")
     list_filter = (RunScopeFilter, RunStateFilter)
     sortable_by = ()
     ordering = ("-id",)
@@ -158,6 +162,15 @@ class ReconciliationRunAdmin(FactsAdmin[ReconciliationRun]):
     @admin.display(description=gettext_lazy("started"))
     def started(self, run: ReconciliationRun) -> SafeString:
         return display.instant_cell(run.started_at)
+
+    @admin.display(description=gettext_lazy("started"))
+    def begun(self, run: ReconciliationRun) -> SafeString:
+        took = _("took %(time)s") % {"time": self.duration(run)} if run.finished_at else ""
+        return display.lines(display.instant_cell(run.started_at), took)
+
+    @admin.display(description=gettext_lazy("compared"))
+    def scope_and_window(self, run: ReconciliationRun) -> SafeString:
+        return display.lines(self.scope_label(run), f"{display.day(run.since)} {display.DASH} {display.day(run.until)}")
 
     @admin.display(description=gettext_lazy("scope"))
     def scope_label(self, run: ReconciliationRun) -> str:

@@ -181,7 +181,7 @@ class OrderTables:
             -sum(row.fee_minor for row in moved),
             sum(row.net_minor for row in moved),
         )
-        cells = (display.strong(display.amount_cell(minor, currency)) for minor in sums)
+        cells = (display.sum_cell(minor, currency) for minor in sums)
         return (display.strong(_("Together")), "", *cells, "")
 
     def _payout(self, row: BalanceTransaction) -> object:

@@ -63,7 +63,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "order list, needs attention", f"{orders}?needs_attention__exact=1"
     yield "order list, disputed and paid", f"{orders}?disputed__exact=1&status=paid"
     yield "order list, test mode", f"{orders}?livemode__exact=0"
-    yield "order list, by address", f"{orders}?o=6"
+    yield "order list, by reference", f"{orders}?o=1"
     yield "order list, searched by reference", f"{orders}?q={newest.reference}"
     yield "order list, searched by beginning", f"{orders}?q=A-99"
     yield "order list, searched by address", f"{orders}?q={newest.email}"
