@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -25,6 +27,8 @@ from django_checkout.models import Discrepancy
 from django_checkout.models.news import DiscrepancyState
 
 Values = Mapping[str, Any]
+#: What of a difference is money, in minor units.
+AMOUNTS = frozenset(("total", "captured", "amount"))
 
 
 class DecisionForm(forms.Form):
@@ -92,6 +96,16 @@ def _sync(request: HttpRequest, row: Discrepancy, values: Values) -> str:
     }
 
 
+def _said(side: Mapping[str, Any], name: str, currency: str) -> object:
+    """Return what one side says of something: amounts in the order's currency, states in words."""
+    value = side.get(name)
+    if value is None:
+        return display.NOTHING
+    if isinstance(value, int) and not isinstance(value, bool) and name in AMOUNTS and currency:
+        return display.amount(value, currency)
+    return display.label(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
 def _is_open(row: Discrepancy) -> bool:
     return row.state == DiscrepancyState.OPEN
 
@@ -144,7 +158,7 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
     search_help_text = gettext_lazy("Stripe id or order number that it is about")
     fieldsets = (
         (None, {"fields": ("kind_name", "explanation", "suggestion", "subject_link", "order_link", "state_badge")}),
-        (gettext_lazy("The difference"), {"fields": ("here_json", "at_stripe_json")}),
+        (gettext_lazy("The difference"), {"fields": ("sides",)}),
         (
             gettext_lazy("History"),
             {"fields": ("first_seen_at", "last_seen_at", "resolved_at", "resolved_by", "note")},
@@ -177,20 +191,42 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
 
     @admin.display(description=gettext_lazy("state"))
     def state_since(self, row: Discrepancy) -> SafeString:
-        seen = _("seen %(day)s") % {"day": display.day(row.last_seen_at)}
-        return display.lines(self.state_badge(row), row.note if not _is_open(row) and row.note else seen)
+        return display.lines(self.state_badge(row), row.note or display.day_cell(row.last_seen_at))
 
     @admin.display(description=gettext_lazy("what to do"))
     def suggested(self, row: Discrepancy) -> str:
         return row.suggestion or explanation(row.kind)
 
-    @admin.display(description=gettext_lazy("here"))
-    def here_json(self, row: Discrepancy) -> SafeString:
-        return display.pretty_json(row.here)
+    @admin.display(description=gettext_lazy("both sides"))
+    def sides(self, row: Discrepancy) -> SafeString:
+        """Show what each side says, side by side."""
+        names = [*row.here, *(name for name in row.at_stripe if name not in row.here)]
+        currency = row.order.currency if row.order else ""
+        cells = (
+            (display.label(name), *(_said(side, name, currency) for side in (row.here, row.at_stripe)))
+            for name in names
+        )
+        return format_html(
+            '<table class="checkout-table checkout-sides"><thead><tr><td></td><th scope="col">{}</th>'
+            '<th scope="col">{}</th></tr></thead><tbody>{}</tbody></table>',
+            _("here"),
+            _("at Stripe"),
+            format_html_join("", '<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>', cells),
+        )
 
-    @admin.display(description=gettext_lazy("at Stripe"))
-    def at_stripe_json(self, row: Discrepancy) -> SafeString:
-        return display.pretty_json(row.at_stripe)
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Discrepancy | None = None,
+    ) -> HttpResponse:
+        """Call the page by what differs."""
+        if obj is not None:
+            context |= {"title": kind_label(obj.kind), "subtitle": None}
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     @admin.action(description=gettext_lazy("Resolve, with the note"), permissions=["operate"])
     def resolve_selected(self, request: HttpRequest, queryset: QuerySet[Discrepancy]) -> HttpResponse:

@@ -220,6 +220,11 @@ def day(at: datetime) -> str:
     return timezone.localtime(at).date().isoformat()
 
 
+def day_cell(at: datetime) -> SafeString:
+    """Return the day of an instant, for where its time says little."""
+    return format_html('<time class="checkout-time" datetime="{}">{}</time>', at.isoformat(), day(at))
+
+
 def instant_cell(at: datetime | None) -> SafeString:
     """Return an instant for a column."""
     if at is None:

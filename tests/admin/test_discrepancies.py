@@ -5,6 +5,7 @@ from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
 from django_checkout import reconcile
+from django_checkout.admin.display import DASH
 from django_checkout.admin.kinds import KINDS, explanation, kind_label
 from example_project.shop.html import parse
 from tests.admin.factories import DiscrepancyFactory, OrderFactory
@@ -131,3 +132,15 @@ def test_several_are_not_settled_without_a_note(operator):
     choose(operator, "ignore_selected", [row], note=" ")
     row.refresh_from_db()
     assert row.state == "open"
+
+
+def test_both_sides_stand_side_by_side_in_words(viewer):
+    here = {"payment_status": "unpaid", "total": None, "other": [1]}
+    row = DiscrepancyFactory(here=here, at_stripe={"payment_status": "paid", "total": 4200, "new": True})
+    table = parse(viewer.get(url(row)).content.decode()).find_class("checkout-sides")
+    assert [[cell.text for cell in line.children] for line in table.find_all("tr")][1:] == [
+        ["payment status", "unpaid", "paid"],
+        ["total", DASH, "€42.00"],
+        ["other", "[1]", DASH],
+        ["new", DASH, "true"],
+    ]
