@@ -188,6 +188,8 @@ class StripeCredentialsError(StripeRefusedError):
     """401 or 403: STRIPE_SECRET_KEY is wrong, revoked, or lacks a permission."""
 
     code = "stripe_credentials"
+    #: 401: Stripe does not know the key at all; otherwise it lacks a permission.
+    is_revoked = False
 
 
 class StripeNotFoundError(StripeRefusedError):

@@ -354,7 +354,9 @@ def translated() -> Iterator[None]:
             hint = (
                 f"the key lacks the permission {lacks[0]}" if lacks else "check STRIPE_SECRET_KEY and its permissions"
             )
-            raise StripeCredentialsError(f"{note}: {hint}.", **details) from error
+            refused = StripeCredentialsError(f"{note}: {hint}.", **details)
+            refused.is_revoked = status == 401
+            raise refused from error
         if status == 404:
             raise StripeNotFoundError(f"{note}: no such object in this account and mode.", **details) from error
         raise StripeRefusedError(f"{note}.", **details) from error
