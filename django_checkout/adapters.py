@@ -58,6 +58,21 @@ class CheckoutAdapter:
         """
         raise OutOfStockError(gettext("Quantities cannot be changed here."))
 
+    def find_own_order(self, request: HttpRequest, reference: str) -> Any:
+        """Return your own order of this number if this request may pay for it, else None; asked by the JSON API.
+
+        The API places what is returned. Whoever does not answer this places orders on the server only.
+        """
+        return None
+
+    def take_order(self, request: HttpRequest, content: OrderData) -> Any:
+        """Return the order that a request to the JSON API becomes: a row of yours, or an ``OrderData``; None refuses.
+
+        ``content`` is what the request says: nothing of it is known to be true, prices least of all, so look them up
+        by ``sku``. Its reference is random unless the request gives one.
+        """
+        return None
+
     def return_url(self, order: Any) -> str:
         """Where the return page leads on to once payment is settled; "" offers no link."""
         return ""

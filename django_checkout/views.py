@@ -152,7 +152,7 @@ def status(request: HttpRequest, token: str) -> HttpResponse:
     order = access.get_order(request, token, Purpose.STATUS)
     session = _session_of(order, request.GET.get("session_id"))
     order = _catch_up(order, session)
-    return JsonResponse({"status": order.status, "outcome": _outcome(order, session)})
+    return JsonResponse({"status": order.status, "outcome": get_outcome(order, session)})
 
 
 @transaction.non_atomic_requests
@@ -221,7 +221,7 @@ def _catch_up(order: Order, session: CheckoutSession | None) -> Order:
     return order
 
 
-def _outcome(order: Order, session: CheckoutSession | None) -> str:
+def get_outcome(order: Order, session: CheckoutSession | None) -> str:
     """Return what the shopper should read: paid, processing, failed, expired, canceled, open or refunded."""
     if order.status in (OrderStatus.PAID, OrderStatus.PARTIALLY_REFUNDED):
         return "paid"
@@ -258,7 +258,7 @@ def _render_pay(request: HttpRequest, order: Order, token: str, error: CheckoutE
 
 
 def _render_status(request: HttpRequest, order: Order, session: CheckoutSession | None, token: str) -> HttpResponse:
-    outcome = _outcome(order, session)
+    outcome = get_outcome(order, session)
     query = f"?session_id={session.stripe_id}" if session is not None and session.stripe_id else ""
     context = {
         "order": order,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import environ
@@ -28,6 +29,8 @@ INSTALLED_APPS = [
     "example_project.shop",
     "tests.host.apps.HostConfig",
 ]
+if find_spec("rest_framework"):
+    INSTALLED_APPS += ["rest_framework", "rest_framework.authtoken"]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -73,3 +76,9 @@ STRIPE_WEBHOOK_SECRETS = ["whsec_tests"]
 STRIPE_API_BASE = "http://stripe.emulator"
 CHECKOUT_ADAPTER = "tests.host.adapters.HostAdapter"
 CHECKOUT_BASE_URL = "http://testserver"
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication",
+        "rest_framework.authentication.TokenAuthentication",
+    ]
+}

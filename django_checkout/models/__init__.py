@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django_checkout.models.api import IdempotentAnswer
 from django_checkout.models.customers import Customer, Subscription
 from django_checkout.models.events import ReadTicket, WebhookEvent
 from django_checkout.models.news import Announcement, AttentionItem, Discrepancy
@@ -18,6 +19,7 @@ __all__ = [
     "Customer",
     "Discrepancy",
     "Dispute",
+    "IdempotentAnswer",
     "Order",
     "OrderLine",
     "Payment",

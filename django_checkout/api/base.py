@@ -1,0 +1,133 @@
+"""What every view of the API has in common: JSON in and out, problems, throttles, the request's language, no cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import JSONParser
+from rest_framework.permissions import BasePermission
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.settings import api_settings
+from rest_framework.views import APIView
+
+from django_checkout.api import problems
+from django_checkout.api.schema import CheckoutSchema
+from django_checkout.api.throttling import CheckoutThrottle
+from django_checkout.tokens import Purpose
+
+#: How a guest shows the signed token of an order.
+TOKEN_HEADER = "Checkout-Token"  # noqa: S105  # a header's name
+
+
+class AlwaysJson(BaseContentNegotiation):
+    """There is one representation, so ``Accept`` decides nothing."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return next((parser for parser in parsers if _is_json(request.content_type or "")), None)
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class CheckoutView(APIView):
+    """A view of the API. Who is asking is for the host's own DRF settings to say; everything else is ours.
+
+    In no transaction, because services that call Stripe must not be.
+    """
+
+    parser_classes = [JSONParser]
+    renderer_classes = [JSONRenderer]
+    content_negotiation_class = AlwaysJson
+    throttle_classes = [CheckoutThrottle]
+    permission_classes: Any = []
+    schema = CheckoutSchema()
+    #: The throttle's scope of GET and of everything else.
+    read_scope: ClassVar[str] = "checkout_read"
+    write_scope: ClassVar[str] = "checkout_write"
+    #: For Cache-Control.
+    caching: ClassVar[str] = "no-store"
+    request: Request
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        return transaction.non_atomic_requests(super().as_view(**initkwargs))
+
+    @property
+    def throttle_scope(self) -> str:
+        """What DRF's throttle reads."""
+        return self.read_scope if self.request.method in ("GET", "HEAD", "OPTIONS") else self.write_scope
+
+    def get_authenticators(self) -> list[Any]:
+        # Read here rather than at import, so that a test's settings count.
+        classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
+        return [authenticator() for authenticator in classes]
+
+    def get_exception_handler(self) -> Callable[..., Response | None]:
+        return problems.handle
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        with translation.override(translation.get_language_from_request(request)):
+            response = super().dispatch(request, *args, **kwargs)
+            if hasattr(response, "render"):
+                response.render()
+            response.headers.setdefault("Content-Language", translation.get_language() or "")
+        response.headers.setdefault("Cache-Control", self.caching)
+        patch_vary_headers(response, ("Accept-Language", TOKEN_HEADER))
+        return response
+
+    @property
+    def order_token(self) -> str:
+        """The signed token that the request shows, or ""."""
+        return self.request.headers.get(TOKEN_HEADER, "")
+
+    def without_secrets(self, body: Any) -> Any:
+        """Return what may be stored of an answer."""
+        return body
+
+    def with_secrets(self, body: Any) -> Any:
+        """Return a stored answer with its secrets made anew."""
+        return body
+
+    def read(self, serializer_class: type[BaseSerializer[Any]]) -> dict[str, Any]:
+        """Return the checked body.
+
+        Raises:
+            ValidationError: 400, with a pointer to each field.
+        """
+        serializer = serializer_class(data=self.request.data, context={"request": self.request})
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+
+class IsStaff(BasePermission):
+    """Staff with every permission that the view names for the method: ``permissions = {"POST": ("refund_order",)}``."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        user = request.user
+        if not (user and user.is_authenticated and user.is_staff):
+            return False
+        names = view.permissions.get(request.method, view.permissions["GET"])
+        return all(user.has_perm(f"django_checkout.{name}") for name in names)
+
+
+def is_staff_with(request: Request, permission: str) -> bool:
+    """Whether the request is of staff with this permission of ours."""
+    user = request.user
+    return bool(user and user.is_authenticated and user.is_staff and user.has_perm(f"django_checkout.{permission}"))
+
+
+#: Who may see how a payment stands may not see what is sold.
+SEES_STATUS = (Purpose.STATUS, Purpose.PAY)
+SEES_ORDER = (Purpose.PAY,)
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() == "application/json"

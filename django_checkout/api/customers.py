@@ -1,0 +1,84 @@
+"""What a signed-in shopper has at Stripe: subscriptions, and the Billing portal."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.http import Http404
+from rest_framework.exceptions import NotAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from django_checkout import services
+from django_checkout.api import inputs, serializers
+from django_checkout.api.base import CheckoutView
+from django_checkout.api.filters import ListView
+from django_checkout.api.idempotency import idempotent
+from django_checkout.api.schema import operation
+from django_checkout.models import Subscription
+
+
+def own_subscriptions(request: Request) -> QuerySet[Subscription]:
+    """Return the subscriptions of whoever is signed in.
+
+    Raises:
+        NotAuthenticated: nobody is.
+    """
+    if not (request.user and request.user.is_authenticated):
+        raise NotAuthenticated
+    return Subscription.objects.filter(order__user=request.user.pk).select_related("order")
+
+
+class Subscriptions(ListView):
+    """The subscriptions of whoever is signed in."""
+
+    serializer_class = serializers.SubscriptionSerializer
+    filters = {"status": "status"}
+
+    @operation(
+        "list_subscriptions", "List one's own subscriptions", answers=serializers.SubscriptionSerializer, is_list=True
+    )
+    def get(self, request: Request) -> Response:
+        return self.page(own_subscriptions(request))
+
+
+class CancelSubscription(CheckoutView):
+    """The end of a subscription."""
+
+    @operation(
+        "cancel_subscription",
+        "Cancel a subscription",
+        takes=inputs.CancelSubscriptionInput,
+        answers=serializers.SubscriptionSerializer,
+        calls_stripe=True,
+        needs_login=True,
+        refusals=("not_found", "subscription_ended"),
+    )
+    @idempotent()
+    def post(self, request: Request, subscription_id: str) -> Response:
+        rows = own_subscriptions(request)
+        wanted = self.read(inputs.CancelSubscriptionInput)
+        subscription = rows.filter(stripe_id=subscription_id).first()
+        if subscription is None:
+            raise Http404
+        services.cancel_subscription(subscription, at_period_end=wanted["at_period_end"])
+        return Response(serializers.SubscriptionSerializer(subscription).data)
+
+
+class Portal(CheckoutView):
+    """The way to Stripe's Billing portal. The address is a secret of its user, so no answer is kept."""
+
+    @operation(
+        "open_portal",
+        "Open the Billing portal",
+        takes=inputs.PortalInput,
+        answers=serializers.PortalSerializer,
+        status=201,
+        calls_stripe=True,
+        needs_login=True,
+        refusals=("customer_not_found",),
+    )
+    def post(self, request: Request) -> Response:
+        if not (request.user and request.user.is_authenticated):
+            raise NotAuthenticated
+        wanted = self.read(inputs.PortalInput)
+        return Response({"url": services.portal_url(request.user, return_url=wanted["return_url"])}, status=201)

@@ -1,0 +1,86 @@
+"""Turns every refusal into a problem document (RFC 9457) with a stable ``code``: the API's one exception handler."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from django_checkout.exceptions import CheckoutError
+
+logger = logging.getLogger("django_checkout")
+
+MEDIA_TYPE = "application/problem+json"
+#: Where nothing says when to try again, in seconds.
+RETRY_AFTER_SECONDS = 5
+#: DRF's codes that say less than ours.
+_CODES = {"invalid": "invalid_request", "parse_error": "malformed_json", "throttled": "throttled"}
+
+
+def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """Answer an exception of a view with a problem document; None leaves it to Django as a fault of ours."""
+    if isinstance(error, CheckoutError):
+        logger.warning("api_refused code=%s", error.code)
+        response = problem(error.http_status, error.code, str(error.user_message))
+        if error.http_status == HTTPStatus.SERVICE_UNAVAILABLE or error.code == "idempotency_key_busy":
+            response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return response
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if not isinstance(error, exceptions.APIException):
+        return None
+    if isinstance(error, exceptions.ValidationError):
+        errors = list(_list_errors(error.detail))
+        response = problem(error.status_code, "invalid_request", str(exceptions.ValidationError.default_detail), errors)
+    else:
+        code = str(error.get_codes())
+        response = problem(error.status_code, _CODES.get(code, code), str(error.detail))
+    for header, value in _headers(error):
+        response[header] = value
+    return response
+
+
+def problem(status: int, code: str, detail: str, errors: list[dict[str, str]] | None = None) -> Response:
+    """Return a problem document. ``code`` is what a program reads, ``detail`` what a person does."""
+    body: dict[str, Any] = {
+        "type": f"urn:django-checkout:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    if errors:
+        body["errors"] = errors
+    return Response(body, status=status, content_type=MEDIA_TYPE)
+
+
+def _list_errors(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
+    """Yield each field's errors with a JSON pointer (RFC 6901) to the field."""
+    if isinstance(detail, Mapping):
+        for name, inner in detail.items():
+            step = "" if name == "non_field_errors" else "/" + str(name).replace("~", "~0").replace("/", "~1")
+            yield from _list_errors(inner, pointer + step)
+    elif isinstance(detail, list):
+        for index, inner in enumerate(detail):
+            # A list of messages is about the field itself, a list of objects about its items.
+            is_item = isinstance(inner, Mapping | list)
+            yield from _list_errors(inner, f"{pointer}/{index}" if is_item else pointer)
+    else:
+        yield {"pointer": pointer, "code": str(getattr(detail, "code", "invalid")), "detail": str(detail)}
+
+
+def _headers(error: exceptions.APIException) -> Iterator[tuple[str, str]]:
+    challenge = getattr(error, "auth_header", None)
+    if challenge:
+        yield "WWW-Authenticate", challenge
+    if isinstance(error, exceptions.Throttled):
+        yield "Retry-After", str(math.ceil(getattr(error, "wait", None) or RETRY_AFTER_SECONDS))

@@ -1,0 +1,238 @@
+"""Shoppers: placing, reading and following orders, and who may."""
+
+from __future__ import annotations
+
+import pytest
+
+from django_checkout import services
+from django_checkout.models import Order
+from django_checkout.tokens import Purpose, make_token
+from tests.api.conftest import Api, problem_of, staff_with
+from tests.factories import HostOrderFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+TEAPOTS = {"lines": [{"sku": "teapot", "quantity": 2}], "currency": "eur", "email": "guest@example.com"}
+
+
+def test_guest_places_an_order_at_the_hosts_price_and_goes_on_with_its_token():
+    response = Api().post("orders", **TEAPOTS)
+
+    placed = response.json()
+    assert response.status_code == 201
+    assert response.headers["Location"] == f"/api/orders/{placed['reference']}/"
+    assert placed["subtotal"] == {"amount_minor": 4000, "currency": "eur", "formatted": "€40.00"}
+    guest = Api(token=placed["token"])
+    assert guest.get("order", placed["reference"]).json()["lines"][0]["quantity"] == 2
+
+
+def test_shopper_places_an_order_that_the_host_has(shopper):
+    HostOrderFactory(number="H-7", owner=shopper)
+
+    assert Api(shopper).post("orders", reference="H-7").json()["reference"] == "H-7"
+    problem_of(Api().post("orders", reference="H-7"), 404, "order_not_found")
+
+
+def test_host_refuses_what_it_does_not_sell():
+    problem_of(Api().post("orders", lines=[{"sku": "kettle"}]), 403, "placing_not_allowed")
+
+
+def test_host_that_says_nothing_takes_no_orders(settings):
+    settings.CHECKOUT_ADAPTER = "tests.host.adapters.HostAdapter"
+
+    problem_of(Api().post("orders", **TEAPOTS), 403, "placing_not_allowed")
+    problem_of(Api().post("orders", reference="H-1"), 404, "order_not_found")
+
+
+def test_unknown_currency_is_refused():
+    problem_of(Api().post("orders", **{**TEAPOTS, "currency": "xxy"}), 400, "invalid_amount")
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/lines"),
+        ({"lines": []}, "/lines"),
+        ({"lines": {}}, "/lines"),
+        ({"lines": [{"sku": "teapot", "quantity": 1.0}]}, "/lines/0/quantity"),
+        ({"lines": [{"sku": "teapot", "quantity": True}]}, "/lines/0/quantity"),
+        ({"lines": [{"sku": "teapot", "quantity": "1"}]}, "/lines/0/quantity"),
+        ({"lines": [{"sku": "teapot", "unit_amount_minor": 12.5}]}, "/lines/0/unit_amount_minor"),
+        ({"lines": [{"sku": "teapot", "price": 1}]}, "/lines/0/price"),
+        ({"lines": [{"sku": "\ud800"}]}, "/lines/0/sku"),
+        ({"lines": [{"sku": "a\x00"}]}, "/lines/0/sku"),
+        ({"lines": [{"sku": "x" * 256}]}, "/lines/0/sku"),
+        ({"lines": [{"sku": 5}]}, "/lines/0/sku"),
+        ({"reference": "a/b"}, "/reference"),
+        ({"reference": "x" * 201}, "/reference"),
+        ({"reference": "H", "colour": "red"}, "/colour"),
+        ({"reference": "H", "a/b": 1}, "/a~1b"),
+    ],
+)
+def test_body_that_is_not_understood_is_pointed_at(body, pointer):
+    problem = problem_of(Api().post("orders", **body), 400, "invalid_request")
+
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+
+
+def test_body_that_is_no_json_object_is_refused():
+    problem_of(Api().post("orders", raw="{"), 400, "malformed_json")
+    problem_of(Api().post("orders", raw='{"quantity": NaN}'), 400, "malformed_json")
+    problem_of(Api().post("orders", raw=b"\xff"), 400, "malformed_json")
+    problem_of(Api().post("orders", raw="[1]"), 400, "invalid_request")
+    problem_of(Api().post("orders", raw="a=1", content_type="text/plain"), 415, "unsupported_media_type")
+
+
+def test_owner_reads_and_lists_own_orders_only(owner, own_order, host_order):
+    services.place(HostOrderFactory(owner=UserFactory()))
+
+    assert owner.get("order", own_order.reference).json()["reference"] == own_order.reference
+    listed = owner.get("orders").json()
+    assert [row["reference"] for row in listed["results"]] == [own_order.reference]
+
+
+def test_list_is_for_whoever_is_signed_in():
+    assert Api().get("orders").json()["code"] == "not_authenticated"
+
+
+def test_shopper_sees_no_email_or_details(owner, own_order):
+    Order.objects.update(email="private@example.com", customer_details={"name": "Private"})
+
+    assert "rivate" not in owner.get("order", own_order.reference).content.decode()
+
+
+@pytest.mark.parametrize("name", ["order", "status", "sessions"])
+@pytest.mark.parametrize("who", ["guest", "stranger", "other bearer", "forged", "status bearer"])
+def test_others_orders_are_not_found(name, who, own_order):
+    other = services.place(HostOrderFactory())
+    api = {
+        "guest": lambda: Api(),
+        "stranger": lambda: Api(UserFactory()),
+        "other bearer": lambda: Api(token=make_token(other.pk, Purpose.PAY)),
+        "forged": lambda: Api(token=f"{own_order.pk}:1tKabc:forged"),
+        "status bearer": lambda: Api(token=make_token(own_order.pk, Purpose.STATUS)),
+    }[who]()
+
+    response = api.get(name, own_order.reference)
+
+    if (name, who) == ("status", "status bearer"):
+        assert response.status_code == 200
+    else:
+        problem_of(response, 404, "order_not_found")
+    problem_of(api.post("sessions", own_order.reference), 404, "order_not_found")
+
+
+def test_old_token_is_no_right(order, bearer, settings):
+    settings.CHECKOUT_TOKEN_MAX_AGE_SECONDS = 60
+    from django.core import signing
+
+    old = signing.TimestampSigner(salt="django_checkout.pay")
+    old.timestamp = lambda: signing.b62_encode(1_000_000)  # type: ignore[method-assign]
+
+    problem_of(Api(token=old.sign(str(order.pk))).get("order", order.reference), 404, "order_not_found")
+
+
+def test_staff_may_read_any_order_with_the_permission(own_order):
+    assert staff_with("view_order").get("order", own_order.reference).status_code == 200
+    problem_of(staff_with().get("order", own_order.reference), 404, "order_not_found")
+
+
+def test_host_may_refuse_the_paying(bearer, order, settings, monkeypatch):
+    from tests.api.conftest import ApiAdapter
+
+    monkeypatch.setattr(ApiAdapter, "can_pay", lambda self, request, row: False)
+
+    problem_of(bearer.post("sessions", order.reference), 404, "order_not_found")
+    assert bearer.get("status", order.reference).status_code == 200
+
+
+def test_status_takes_two_queries_and_304(bearer, order, django_assert_max_num_queries):
+    with django_assert_max_num_queries(2):
+        first = bearer.get("status", order.reference)
+
+    assert first.json()["status"] == "unpaid"
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    with django_assert_max_num_queries(2):
+        second = bearer.get("status", order.reference, headers={"If-None-Match": first.headers["ETag"]})
+    assert (second.status_code, second.content) == (304, b"")
+    Order.objects.filter(pk=order.pk).update(status="paid", paid_minor=2000)
+    third = bearer.get("status", order.reference, headers={"If-None-Match": f"W/{first.headers['ETag']}"})
+    assert third.json()["outcome"] == "paid"
+
+
+def test_amounts_are_written_in_the_language_of_the_request(bearer, order):
+    response = bearer.get("order", order.reference, headers={"Accept-Language": "de"})
+
+    assert response.json()["subtotal"]["formatted"] == "20,00\N{NO-BREAK SPACE}€"
+    assert response.headers["Content-Language"] == "de"
+    assert "Accept-Language" in response.headers["Vary"]
+
+
+def test_answers_are_not_cached(bearer, order):
+    assert bearer.get("order", order.reference).headers["Cache-Control"] == "no-store"
+
+
+def test_lists_take_the_same_queries_at_any_page(owner, shopper, own_order, django_assert_num_queries):
+    for _ in range(7):
+        services.place(HostOrderFactory(owner=shopper))
+    with django_assert_num_queries(3):
+        page = owner.get("orders", limit=3).json()
+    seen = [row["reference"] for row in page["results"]]
+    while page["next"]:
+        with django_assert_num_queries(3):
+            page = owner.client.get(page["next"], headers=owner.headers).json()
+        seen += [row["reference"] for row in page["results"]]
+
+    assert len(seen) == len(set(seen)) == 8
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"colour": "red"},
+        {"ordering": "email"},
+        {"created_after": "yesterday"},
+        {"created_after": "2026-11-24"},
+        {"created_after": "2026-13-24T00:00:00Z"},
+        {"status": "x" * 300},
+        {"status": "a\x00"},
+    ],
+)
+def test_unknown_parameters_are_refused(owner, query):
+    problem_of(owner.get("orders", **query), 400, "invalid_request")
+
+
+@pytest.mark.parametrize("cursor", ["!!", "cD1hYmM=", "cD0wJm89OTk5OTk5OTk5OTk5OTk=", "bz0tMQ==", "cD0lMDA="])
+def test_made_up_cursors_are_not_found(owner, cursor):
+    response = owner.get("orders", cursor=cursor)
+
+    assert response.status_code == 200 or problem_of(response, 404, "not_found")
+
+
+def test_session_login_needs_a_csrf_token(own_order, shopper):
+    api = Api()
+    api.client.force_login(shopper)
+
+    assert api.get("order", own_order.reference).status_code == 200
+    problem_of(api.post("sessions", own_order.reference), 403, "permission_denied")
+
+
+def test_too_many_requests_are_told_when_to_come_back(bearer, order, settings, monkeypatch):
+    from django_checkout.api import throttling
+
+    monkeypatch.setitem(throttling.DEFAULT_RATES, "checkout_status", "2/min")
+    for _ in range(2):
+        assert bearer.get("status", order.reference).status_code == 200
+
+    response = bearer.get("status", order.reference)
+
+    problem_of(response, 429, "throttled")
+    assert 0 < int(response.headers["Retry-After"]) <= 60
+    assert bearer.get("order", order.reference).status_code == 200
+
+
+def test_wrong_method_is_a_problem_document(bearer, order):
+    response = bearer.client.delete(f"/api/orders/{order.reference}/")
+
+    problem_of(response, 405, "method_not_allowed")
+    assert response.headers["Allow"]
