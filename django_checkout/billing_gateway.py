@@ -22,7 +22,7 @@ def create_coupon(coupon_id: str, *, amount_minor: int, currency: str, name: str
         params["name"] = name
     try:
         with translated():
-            client().v1.coupons.create(params, {"idempotency_key": coupon_id})  # type: ignore[arg-type]  # a plain dict
+            client().v1.coupons.create(params)  # type: ignore[arg-type]  # a plain dict
     except StripeRefusedError as error:
         if error.stripe_code != "resource_already_exists":
             raise

@@ -281,6 +281,13 @@ class OutcomeUnknownError(CheckoutError):
     user_message = _("An earlier attempt was interrupted. Please look at the order before you try again.")
 
 
+class HandlerError(CheckoutError):
+    """A host's own handler failed on an event: what is ours is committed, and the event is tried again."""
+
+    code = "handler_failed"
+    http_status = 500
+
+
 class UnknownFactError(CheckoutError):
     """Stripe said something that this version does not understand; the event is kept and can be processed again."""
 

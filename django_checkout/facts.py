@@ -64,7 +64,8 @@ def read_session(stripe_object: Json, *, event_type: str = "") -> SessionFact:
         amount_tax_minor=_integer(totals, "amount_tax"),
         presentment_currency=_text(presentment, "presentment_currency"),
         presentment_amount_minor=_integer(presentment, "presentment_amount"),
-        payment_intent_id=_id(stripe_object, "payment_intent"),
+        payment_intent_id=_id(stripe_object, "payment_intent") or _invoice_payment(stripe_object),
+        payment=_payment(stripe_object),
         subscription_id=_id(stripe_object, "subscription"),
         invoice_id=_id(stripe_object, "invoice"),
         customer_id=_id(stripe_object, "customer"),
@@ -240,6 +241,20 @@ def _has_failed(stripe_object: Json, status: str, payment_status: str) -> bool:
     """Whether an expanded PaymentIntent says that a delayed payment failed: a complete session is not paid again."""
     intent = _mapping(stripe_object, "payment_intent")
     return (status, payment_status, intent.get("status")) == ("complete", "unpaid", "requires_payment_method")
+
+
+def _payment(stripe_object: Json) -> PaymentFact | None:
+    intent = stripe_object.get("payment_intent")
+    return read_payment_intent(intent) if isinstance(intent, Mapping) and intent.get("status") else None
+
+
+def _invoice_payment(stripe_object: Json) -> str | None:
+    """Return the PaymentIntent by which a subscription's first invoice was paid, where the invoice came along."""
+    payments = _mapping(_mapping(stripe_object, "invoice"), "payments").get("data") or ()
+    found = (
+        _id(_mapping(payment, "payment"), "payment_intent") for payment in payments if isinstance(payment, Mapping)
+    )
+    return next(filter(None, found), None)
 
 
 def _lines(stripe_object: Json) -> tuple[LineFact, ...] | None:

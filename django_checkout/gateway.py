@@ -41,7 +41,7 @@ MAX_NETWORK_RETRIES = 1
 
 logger = logging.getLogger("django_checkout")
 
-_SESSION_EXPAND = ["payment_intent", "payment_intent.latest_charge", "line_items"]
+_SESSION_EXPAND = ["payment_intent", "payment_intent.latest_charge", "line_items", "invoice.payments"]
 
 
 @lru_cache(maxsize=1)
@@ -115,11 +115,10 @@ def _with_all_lines(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def session_facts(data: Mapping[str, Any]) -> list[Fact]:
-    """Return what a Checkout Session that may hold an expanded PaymentIntent says."""
+    """Return what a Checkout Session, and the Charge that may be expanded in it, say."""
     result: list[Fact] = [facts.read_session(data)]
     intent = data.get("payment_intent")
     if isinstance(intent, Mapping):
-        result.append(facts.read_payment_intent(intent))
         charge = intent.get("latest_charge")
         if isinstance(charge, Mapping):
             result.append(facts.read_charge(charge))
@@ -137,13 +136,18 @@ def expire_session(session_id: str) -> SessionFact:
     return facts.read_session(plain(session))
 
 
-def capture_payment(payment_intent_id: str, amount_minor: int | None, *, idempotency_key: str) -> PaymentFact:
-    """Capture an authorised PaymentIntent, in full or in part; the rest of the authorisation is released."""
+def capture_payment(payment_intent_id: str, amount_minor: int | None) -> PaymentFact:
+    """Capture an authorised PaymentIntent, in full or in part; the rest of the authorisation is released.
+
+    Without a key that outlives the call: a PaymentIntent can be captured only once, and a stored failure of Stripe's
+    must not stand in the way.
+
+    Raises:
+        StripeRefusedError: it cannot be captured, perhaps because it has been.
+    """
     with translated():
         intent = client().v1.payment_intents.capture(
-            checked(payment_intent_id),
-            {} if amount_minor is None else {"amount_to_capture": amount_minor},
-            {"idempotency_key": idempotency_key},
+            checked(payment_intent_id), {} if amount_minor is None else {"amount_to_capture": amount_minor}
         )
     return facts.read_payment_intent(plain(intent))
 
@@ -249,7 +253,7 @@ def retrieve_object(kind: str, object_id: str) -> dict[str, Any]:
         raise StripeNotFoundError(f"Objects of events {kind}.* are not read by django_checkout.")
     with translated():
         if kind == "checkout.session":
-            return _with_all_lines(plain(services[kind].retrieve(checked(object_id), {"expand": ["line_items"]})))
+            return retrieve_session_data(object_id)
         return plain(services[kind].retrieve(checked(object_id)))
 
 
@@ -345,7 +349,8 @@ def translated() -> Iterator[None]:
         }
         note = f"Stripe answered {status} {stripe_code} (request_id={details['request_id']}, param={details['param']})"
         logger.warning("stripe_error status=%s code=%s request_id=%s", status, stripe_code, details["request_id"])
-        if status in (409, 429) or status >= 500 or not status:
+        # A refusal is definite only where Stripe said so itself: not a garbled answer, nor a proxy's page.
+        if not isinstance(error, _definite_errors()) or status in (409, 429) or status >= 500:
             unavailable = StripeUnavailableError(f"{note}.", **details)
             unavailable.is_replayed = (error.headers or {}).get("Idempotent-Replayed") == "true"
             raise unavailable from error
@@ -360,6 +365,20 @@ def translated() -> Iterator[None]:
         if status == 404:
             raise StripeNotFoundError(f"{note}: no such object in this account and mode.", **details) from error
         raise StripeRefusedError(f"{note}.", **details) from error
+
+
+@lru_cache(maxsize=1)
+def _definite_errors() -> tuple[type[stripe.StripeError], ...]:
+    """Return the SDK's errors that it makes of Stripe's own JSON and after which Stripe has not acted."""
+    import stripe
+
+    return (
+        stripe.InvalidRequestError,
+        stripe.CardError,
+        stripe.IdempotencyError,
+        stripe.AuthenticationError,
+        stripe.PermissionError,
+    )
 
 
 def checked(stripe_id: str) -> str:

@@ -90,6 +90,12 @@ def on_subscription(event: EventData) -> bool:
     return ledger.apply([facts.read_subscription(event.object, ticket=event.ticket)]) is not None
 
 
+@handles("customer.deleted")
+def on_customer_deleted(event: EventData) -> bool:
+    """A Customer is gone: the user's next order makes another."""
+    return ledger.forget_customer(facts.find_id(event.object, "id"))
+
+
 @handles("invoice.paid", "invoice.payment_failed")
 def on_invoice(event: EventData) -> bool:
     """A renewal was paid, or could not be."""

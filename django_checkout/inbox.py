@@ -19,8 +19,9 @@ from django.utils import timezone
 from django_checkout import facts, gateway, ledger
 from django_checkout.conf import conf
 from django_checkout.envelope import read_envelope
-from django_checkout.exceptions import CheckoutError, EventBusyError, IncompleteFactError
+from django_checkout.exceptions import CheckoutError, EventBusyError, HandlerError, IncompleteFactError
 from django_checkout.ledger.announcements import backoff_seconds
+from django_checkout.ledger.locks import is_retryable
 from django_checkout.models import WebhookEvent
 from django_checkout.models.events import EventState
 from django_checkout.values import EventData
@@ -41,7 +42,12 @@ Reader = Callable[[EventData], Mapping[str, Any]]
 @dataclass(frozen=True, slots=True)
 class _Registered:
     handler: Handler
-    reads: Reader | None
+    reads: Reader | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is one of the built-in reactions."""
+        return self.handler.__module__ == "django_checkout.handlers"
 
 
 _registry: dict[str, list[_Registered]] = {}
@@ -91,6 +97,8 @@ def receive(body: Mapping[str, Any]) -> WebhookEvent:
     except IncompleteFactError:
         row, _ = _insert(row)
         return process(row, reads=True)
+    except HandlerError:
+        raise
     except Exception as error:
         row, _ = _insert(row)
         _record_failure(row, error)
@@ -106,7 +114,7 @@ def process(row: WebhookEvent, *, reads: bool = False) -> WebhookEvent:
     """
     try:
         return _process(row, reads=reads or _needs_read(row))
-    except EventBusyError:
+    except (EventBusyError, HandlerError):
         raise
     except IncompleteFactError as error:
         if reads or _needs_read(row):
@@ -147,29 +155,29 @@ def due(*, now: datetime | None = None, limit: int) -> list[WebhookEvent]:
 
 
 _SETTLED = (EventState.PROCESSED, EventState.IGNORED)
+_WRITTEN = ("state", "attempts", "leased_until", "next_attempt_at", "error_code", "error_message", "processed_at")
 
 
 def _record_and_apply(row: WebhookEvent) -> WebhookEvent:
     """Insert the event as processed and apply it, in one transaction; on a duplicate, see what became of the first."""
 
-    def work() -> WebhookEvent | None:
+    def work() -> tuple[WebhookEvent, Exception | None] | None:
         fresh = _copy_as(row, EventState.PROCESSED)
         try:
             with transaction.atomic():
                 fresh.save(force_insert=True)
         except IntegrityError:
             return None
-        if not _run_handlers(fresh, _event_of(fresh)):
-            fresh.state = EventState.IGNORED
-            fresh.error_code = "not_ours"
-            fresh.save(update_fields=["state", "error_code"])
-        return fresh
+        is_ours, failure = _run_handlers(fresh, _event_of(fresh))
+        if failure is not None or not is_ours:
+            _settle(fresh, is_ours=is_ours, failure=failure)
+        return fresh, failure
 
     done = ledger.in_transaction(work)
-    if done is not None:
-        return done
-    known = WebhookEvent.objects.get(stripe_id=row.stripe_id)
-    return known if known.state in _SETTLED else process(known)
+    if done is None:
+        known = WebhookEvent.objects.get(stripe_id=row.stripe_id)
+        return known if known.state in _SETTLED else process(known)
+    return _raising(*done)
 
 
 def _process(row: WebhookEvent, *, reads: bool) -> WebhookEvent:
@@ -181,32 +189,39 @@ def _process(row: WebhookEvent, *, reads: bool) -> WebhookEvent:
         ticket = ledger.in_transaction(lambda: ledger.take_ticket(_object_id(event)))
         event = replace(event, object=_reader(row)(event), ticket=ticket)
 
-    def work() -> WebhookEvent:
+    def work() -> tuple[WebhookEvent, Exception | None]:
         fresh = WebhookEvent.objects.select_for_update().get(pk=row.pk)
         if fresh.state in _SETTLED:
-            return fresh
+            return fresh, None
         if not reads and _is_leased(fresh):
             raise EventBusyError("Another worker is processing this event.")
-        is_ours = _run_handlers(fresh, event)
-        fresh.state = EventState.PROCESSED if is_ours else EventState.IGNORED
-        fresh.error_code, fresh.error_message = "" if is_ours else "not_ours", ""
+        is_ours, failure = _run_handlers(fresh, event)
         fresh.attempts += 1
-        fresh.leased_until = fresh.next_attempt_at = None
-        fresh.processed_at = timezone.now()
-        fresh.save(
-            update_fields=[
-                "state",
-                "attempts",
-                "leased_until",
-                "next_attempt_at",
-                "error_code",
-                "error_message",
-                "processed_at",
-            ]
-        )
-        return fresh
+        _settle(fresh, is_ours=is_ours, failure=failure)
+        return fresh, failure
 
-    return ledger.in_transaction(work)
+    return _raising(*ledger.in_transaction(work))
+
+
+def _settle(fresh: WebhookEvent, *, is_ours: bool, failure: Exception | None) -> None:
+    """Write what became of an event: processed, not ours, or failed in a handler of the host's."""
+    now = timezone.now()
+    fresh.state = EventState.PROCESSED if is_ours else EventState.IGNORED
+    fresh.error_code, fresh.error_message = "" if is_ours else "not_ours", ""
+    fresh.leased_until = fresh.next_attempt_at = None
+    fresh.processed_at = now
+    if failure is not None:
+        fresh.state, fresh.error_code, fresh.processed_at = EventState.FAILED, type(failure).__name__, None
+        fresh.next_attempt_at = now + timedelta(seconds=backoff_seconds(fresh.attempts))
+    fresh.save(update_fields=_WRITTEN)
+
+
+def _raising(row: WebhookEvent, failure: Exception | None) -> WebhookEvent:
+    """Return the event, or say that a handler of the host's failed on it, once what is ours is committed."""
+    if failure is None:
+        return row
+    logger.error("handler_failed event=%s type=%s", row.stripe_id, row.type, exc_info=failure)
+    raise HandlerError(f"A handler of the site's failed on {row.type}; the event will be tried again.") from failure
 
 
 def _lease(pk: int) -> bool:
@@ -234,9 +249,27 @@ def _object_id(event: EventData) -> str:
     return facts.find_id(event.object, "id")
 
 
-def _run_handlers(row: WebhookEvent, event: EventData) -> bool:
-    answers = [registered.handler(event) for registered in _registry.get(_plain_type(row.type), ())]
-    return any(answer is not False for answer in answers)
+def _run_handlers(row: WebhookEvent, event: EventData) -> tuple[bool, Exception | None]:
+    """Run ours, then the host's; return whether the event is anybody's, and what a handler of the host's raised.
+
+    Ours may undo the transaction. One of the host's runs in a savepoint: it can make the event fail and be tried
+    again, but it cannot undo what Stripe said.
+    """
+    answers: list[bool | None] = []
+    failure: Exception | None = None
+    registered = _registry.get(_plain_type(row.type), ())
+    for entry in sorted(registered, key=lambda entry: not entry.is_ours):
+        if entry.is_ours:
+            answers.append(entry.handler(event))
+            continue
+        try:
+            with transaction.atomic():
+                answers.append(entry.handler(event))
+        except Exception as error:
+            if is_retryable(error):
+                raise
+            failure = error
+    return failure is not None or any(answer is not False for answer in answers), failure
 
 
 def _record_failure(row: WebhookEvent, error: Exception) -> None:

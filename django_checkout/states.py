@@ -173,10 +173,9 @@ class SessionState:
 
     @property
     def is_in_flight(self) -> bool:
-        """Whether it is complete, not paid, and money may still come of it."""
+        """Whether it is complete, its payment is not kept (yet), and money may still come of it."""
         return (
             self.status == SessionStatus.COMPLETE
-            and self.payment_status == PaymentStatus.UNPAID
             and not self.has_async_failed
             and self.intent_status != IntentStatus.CANCELED
         )

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from django_checkout import inbox, ledger, services
@@ -20,12 +21,14 @@ from django_checkout.exceptions import CheckoutError, EventBusyError
 from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Order, Refund, WebhookEvent
 from django_checkout.models.events import EventState
 from django_checkout.models.news import AnnouncementState
-from django_checkout.states import Attention, RefundStatus, SessionStatus
+from django_checkout.states import Attention, IntentStatus, PaymentStatus, RefundStatus, SessionStatus
 
 logger = logging.getLogger("django_checkout")
 
 #: A session that should have ended this long ago without our hearing of it is read from Stripe.
 STALE_OPEN_SECONDS = 600
+#: A delayed or an authorised payment that was not heard of for this long is read from Stripe, again and again.
+WAITING_SECONDS = 6 * 3600
 
 
 def sweep(*, limit: int = 1000, now: datetime | None = None) -> Counter[str]:
@@ -62,7 +65,12 @@ def _tell_owed(report: Counter[str], limit: int, now: datetime) -> None:
     owed = Announcement.objects.filter(state=AnnouncementState.OWED, next_attempt_at__lte=now)
     for order_pk in dict.fromkeys(owed.order_by("next_attempt_at").values_list("order_id", flat=True)[:limit]):
         report["orders_owed"] += 1
-        report["announcements_told"] += services.tell_owed(Order.objects.get(pk=order_pk))
+        try:
+            report["announcements_told"] += services.tell_owed(Order.objects.get(pk=order_pk))
+        except Exception:
+            # One order's receivers do not stop the others'.
+            report["orders_failed"] += 1
+            logger.exception("sweep_failed kind=orders_owed")
 
 
 def _fail_unanswered_sessions(report: Counter[str], limit: int, now: datetime) -> None:
@@ -94,10 +102,17 @@ def _finish_refunds(report: Counter[str], limit: int, now: datetime) -> None:
 
 def _read_stale_sessions(report: Counter[str], limit: int, now: datetime) -> None:
     overdue = now - timedelta(seconds=STALE_OPEN_SECONDS)
-    rows = CheckoutSession.objects.filter(
-        status=SessionStatus.OPEN, expires_at__lte=overdue, livemode=conf.livemode
-    ).exclude(stripe_id=None)
-    for session in rows.order_by("expires_at")[:limit]:
+    rows = CheckoutSession.objects.filter(livemode=conf.livemode).exclude(stripe_id=None)
+    over = rows.filter(status=SessionStatus.OPEN, expires_at__lte=overdue)
+    waiting = rows.filter(
+        status=SessionStatus.COMPLETE,
+        payment_status=PaymentStatus.UNPAID,
+        has_async_failed=False,
+        completed_at__lte=now - timedelta(seconds=WAITING_SECONDS),
+    ).exclude(payment__intent_status=IntentStatus.CANCELED)
+    unread = Q(synced_at=None) | Q(synced_at__lte=now - timedelta(seconds=WAITING_SECONDS))
+    for session in (over | waiting).filter(unread).order_by("pk")[:limit]:
+        ledger.mark_synced(session.pk, now=now, min_age_seconds=0)
         report["sessions_stale"] += 1
         _attempt(report, "sessions_unread", partial(services.sync, session))
 

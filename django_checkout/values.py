@@ -178,6 +178,8 @@ class SessionFact:
     recovered_from: str | None = None
     recovery_url: str | None = None
     url: str | None = None
+    #: What an expanded PaymentIntent said in the same read.
+    payment: PaymentFact | None = None
     #: What was bought, where it was read: needed if the shopper could change it. See ``LineFact``.
     lines: tuple[LineFact, ...] | None = None
     #: True where the event type says that a delayed payment failed.

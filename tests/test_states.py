@@ -78,8 +78,8 @@ TABLE = [
     # What is in flight when an order is canceled is shown until it has landed.
     (None, 0, [IN_FLIGHT], True, "pending"),
     (None, 0, [AUTHORIZED], True, "authorized"),
-    # A session says that it is paid before a payment is kept only where the payment was withheld or is surplus.
-    (None, 0, [PAID], False, "unpaid"),
+    # Paid, and the payment not known yet: nobody may start to pay again.
+    (None, 0, [PAID], False, "pending"),
     (2000, 0, [PAID], False, "paid"),
     (2000, 0, [PAID, IN_FLIGHT], False, "paid"),
     (2000, 0, [PAID, AUTHORIZED], False, "paid"),
@@ -157,8 +157,8 @@ def test_no_fact_about_a_session_takes_paid_away(seen, captured, is_canceled):
         (AUTHORIZED, True),
         (FAILED, False),
         (VOIDED, False),
-        (PAID, False),
-        (FREE, False),
+        (PAID, True),
+        (FREE, True),
     ],
     ids=str,
 )

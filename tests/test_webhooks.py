@@ -147,8 +147,9 @@ def test_failing_event_answers_500_is_kept_and_tried_again(event, order, monkeyp
     def broken(event):
         raise ZeroDivisionError("shopper@example.com")
 
+    broken.__module__ = "django_checkout.handlers"
     registered = inbox._registry["checkout.session.completed"]
-    monkeypatch.setitem(inbox._registry, "checkout.session.completed", [inbox._Registered(broken, False)])
+    monkeypatch.setitem(inbox._registry, "checkout.session.completed", [inbox._Registered(broken)])
     response = post_event(event)
     row = WebhookEvent.objects.get()
     assert (response.status_code, row.state, row.attempts, row.error_code) == (500, "failed", 1, "ZeroDivisionError")
@@ -161,6 +162,21 @@ def test_failing_event_answers_500_is_kept_and_tried_again(event, order, monkeyp
     order.refresh_from_db()
     row.refresh_from_db()
     assert (response.status_code, row.state, row.attempts, order.status) == (200, "processed", 2, "paid")
+
+
+def test_handler_of_the_hosts_that_fails_for_ever_hides_no_payment(event, order, monkeypatch):
+    def broken(event):
+        raise ZeroDivisionError
+
+    kind = "checkout.session.completed"
+    monkeypatch.setitem(inbox._registry, kind, [inbox._Registered(broken), *inbox._registry[kind]])
+    first, second = post_event(event), post_event(event)
+
+    order.refresh_from_db()
+    row = WebhookEvent.objects.get()
+    assert (first.status_code, second.status_code) == (500, 500)
+    assert (order.status, row.state, row.attempts, row.error_code) == ("paid", "failed", 2, "ZeroDivisionError")
+    assert Announcement.objects.get(signal="order_paid").state == "announced"
 
 
 def test_unknown_status_is_kept_as_failed_and_can_be_processed_after_the_cause_is_mended(event, order):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django_checkout.ledger.apply import apply
+from django_checkout.ledger.attention import is_withheld
 from django_checkout.ledger.intentions import (
     abandon_session,
     accept,
@@ -20,6 +21,7 @@ from django_checkout.ledger.intentions import (
 )
 from django_checkout.ledger.locks import LockedOrder, in_transaction, lock_order
 from django_checkout.ledger.refunds import fail_refund, lease_refund, note_refund_request, reserve_refund
+from django_checkout.ledger.subscriptions import forget_customer
 from django_checkout.ledger.tickets import take_ticket
 
 __all__ = [
@@ -31,8 +33,10 @@ __all__ = [
     "expect_revision",
     "fail_refund",
     "fail_session",
+    "forget_customer",
     "give_up_revision",
     "in_transaction",
+    "is_withheld",
     "lease_refund",
     "lease_session",
     "lock_order",

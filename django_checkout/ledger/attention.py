@@ -30,7 +30,7 @@ def withdraw_attention(order: Order, code: Attention, fact: str) -> None:
         order.needs_attention = order.attention.filter(resolved_at=None).exists()
 
 
-def resolve_attention(order: Order, *, note: str, by: Any, **which: str) -> int:
+def resolve_attention(order: Order, *, note: str, by: Any, **which: Any) -> int:
     """Resolve the open reasons, or ``which`` of them, with a note; return how many there were."""
     unresolved = order.attention.filter(resolved_at=None)
     count = unresolved.filter(**which).update(resolved_at=timezone.now(), resolved_by=by, note=note)

@@ -20,7 +20,15 @@ from django_checkout.ledger.attention import is_withheld, resolve_attention
 from django_checkout.ledger.locks import LEASE_SECONDS, LockedOrder
 from django_checkout.ledger.news import News
 from django_checkout.models import CheckoutSession, Order
-from django_checkout.states import LIVE_SESSION_STATUSES, SESSION_RANK, Attention, OrderStatus, SessionStatus, join
+from django_checkout.states import (
+    LIVE_SESSION_STATUSES,
+    SESSION_RANK,
+    WITHHOLDING,
+    Attention,
+    OrderStatus,
+    SessionStatus,
+    join,
+)
 
 
 def reserve_session(
@@ -112,8 +120,13 @@ def note_session_request(session_pk: int, *, request_id: str) -> None:
 
 
 def abandon_session(session_pk: int) -> None:
-    """Free the order from an open session that Stripe does not know in this account and mode."""
-    CheckoutSession.objects.filter(pk=session_pk).update(live_for=None, error_code="not_at_stripe")
+    """Free the order from an open session that Stripe does not know in this account and mode.
+
+    The one step back that a session's status takes: should Stripe speak of it after all, its facts are joined as ever.
+    """
+    CheckoutSession.objects.filter(pk=session_pk, status=SessionStatus.OPEN).update(
+        status=SessionStatus.FAILED, live_for=None, url="", error_code="not_at_stripe"
+    )
 
 
 def fail_session(session: CheckoutSession, *, error_code: str, error_message: str, request_id: str = "") -> None:
@@ -174,14 +187,18 @@ def resolve(locked: LockedOrder, code: Attention, fact: str, *, note: str) -> No
 
 
 def accept(locked: LockedOrder, *, note: str, by: Any = None) -> Order:
-    """Resolve what needs attention, with a note, and release an ``order_paid`` that was withheld.
+    """Resolve what does not match, with a note, and release the ``order_paid`` that was withheld over it.
+
+    Where nothing is withheld, the other reasons are resolved: never both at once, so that agreeing to a price does not
+    hide a second payment.
 
     Raises:
         AcceptError: nothing needs attention.
     """
     order = locked.order
     was_withheld = is_withheld(order)
-    if not resolve_attention(order, note=note, by=by):
+    which = {"code__in": WITHHOLDING} if was_withheld else {}
+    if not resolve_attention(order, note=note, by=by, **which):
         raise AcceptError("Nothing on this order needs attention.")
     order.save(update_fields=["needs_attention", "updated_at"])
     kept = locked.kept_payment()

@@ -19,18 +19,25 @@ def find_line_fault(
     ``asked`` are the request's ``line_items`` with inline prices, ``said`` ``LineFact``s as dicts.
     """
     left = list(said)
-    for line in asked:
-        price, bounds = line["price_data"], line.get("adjustable_quantity", {})
-        match = next((found for found in left if _has_price(found, price)), None)
-        if match is None:
+    # Narrow bounds first, so that of two lines at one price the fixed one finds the quantity that only it allows.
+    for line in sorted(asked, key=lambda line: _bounds(line)[1] - _bounds(line)[0]):
+        price, (low, high) = line["price_data"], _bounds(line)
+        matches = [found for found in left if _has_price(found, price)]
+        if not matches:
             return f"no line at {price['unit_amount']} {price['currency']}"
+        match = next((found for found in matches if low <= found["quantity"] <= high), None)
+        if match is None:
+            return f"quantity {matches[0]['quantity']} is not within {low} to {high}"
         left.remove(match)
-        low = bounds["minimum"] if bounds.get("enabled") else line["quantity"]
-        high = bounds["maximum"] if bounds.get("enabled") else line["quantity"]
-        if not low <= match["quantity"] <= high:
-            return f"quantity {match['quantity']} is not within {low} to {high}"
     strangers = [line for line in left if line["price_id"] not in optional_prices]
     return f"{len(strangers)} lines were not offered" if strangers else ""
+
+
+def _bounds(line: Mapping[str, Any]) -> tuple[int, int]:
+    adjustable = line.get("adjustable_quantity", {})
+    if adjustable.get("enabled"):
+        return adjustable["minimum"], adjustable["maximum"]
+    return line["quantity"], line["quantity"]
 
 
 def _has_price(said: Mapping[str, Any], price: Mapping[str, Any]) -> bool:

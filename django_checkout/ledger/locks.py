@@ -6,13 +6,15 @@ order turns up meanwhile, ``LockOrderChangedError`` starts the transaction over.
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
-from django.db import OperationalError, transaction
+from django.db import transaction
 from django.db.models import Q
 
 from django_checkout.exceptions import OrderNotFoundError
@@ -21,6 +23,8 @@ from django_checkout.models import CheckoutSession, Dispute, Order, Payment, Ref
 from django_checkout.values import Ownership
 
 T = TypeVar("T")
+
+logger = logging.getLogger("django_checkout")
 
 ATTEMPTS = 8
 #: How long a call to Stripe may hold a row that waits for its answer, in seconds; longer than the call and its repeat.
@@ -37,18 +41,29 @@ class LockOrderChangedError(Exception):
 def in_transaction(work: Callable[[], T]) -> T:
     """Run ``work`` in a transaction of its own, again from the start after a deadlock; at most eight times.
 
+    What a host registered with ``transaction.on_commit`` and then fails is logged: it cannot undo or repeat the work.
+
     Raises:
         RuntimeError: a transaction is open already: calls to Stripe must not wait inside one.
     """
     for attempt in range(1, ATTEMPTS + 1):
+        committed: list[bool] = []
+        results: list[T] = []
         try:
             with transaction.atomic(durable=True):
-                return work()
-        except (OperationalError, LockOrderChangedError) as error:
+                # The first hook to run: whatever fails after it, fails after the commit.
+                transaction.on_commit(partial(committed.append, True))
+                results.append(work())
+        except Exception as error:
+            if committed:
+                logger.exception("on_commit_failed")
+                break
             if attempt == ATTEMPTS or not is_retryable(error):
                 raise
             time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311  # jitter, not a secret
-    raise AssertionError("unreachable")
+        else:
+            break
+    return results[0]
 
 
 def is_retryable(error: Exception) -> bool:
@@ -56,7 +71,8 @@ def is_retryable(error: Exception) -> bool:
     if isinstance(error, LockOrderChangedError):
         return True
     cause = error.__cause__
-    if getattr(cause, "sqlstate", None) in _RETRYABLE_SQLSTATES:
+    # psycopg says sqlstate, psycopg2 pgcode.
+    if {getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None)} & _RETRYABLE_SQLSTATES:
         return True
     arguments: tuple[object, ...] = getattr(cause, "args", ())
     return bool(arguments) and arguments[0] in _RETRYABLE_ERRNOS

@@ -177,22 +177,28 @@ def _faults(
 
 def _mismatches(locked: LockedOrder, kept: Payment) -> Iterator[tuple[Attention, str, str]]:
     order, session = locked.order, locked.session_of(kept)
-    if session is None or session.mode == "setup":
+    if session is None:
         return
     fact = session.stripe_id or str(session.uuid)
+    if session.mode == "setup":
+        if order.subtotal_minor > 0:
+            yield Attention.AMOUNT_MISMATCH, fact, f"nothing was paid for {order.subtotal_minor}"
+        return
     if session.currency != session.asked_currency or session.asked_currency != order.currency:
         yield Attention.CURRENCY_MISMATCH, fact, f"{session.currency} for {order.currency}"
     elif session.is_adjustable:
         optional = {item["price"] for item in session.request.get("optional_items", ())}
         if fault := find_line_fault(session.request["line_items"], session.lines or (), optional_prices=optional):
             yield Attention.AMOUNT_MISMATCH, fact, fault
-    elif session.mode == "payment" and session.amount_subtotal_minor not in (
-        session.asked_subtotal_minor,
-        session.next_subtotal_minor,
-    ):
-        yield Attention.AMOUNT_MISMATCH, fact, f"{session.amount_subtotal_minor} for {session.asked_subtotal_minor}"
+    elif session.mode == "payment" and session.amount_subtotal_minor != _expected_minor(session):
+        yield Attention.AMOUNT_MISMATCH, fact, f"{session.amount_subtotal_minor} for {_expected_minor(session)}"
     if session.revision != order.revision and session.next_subtotal_minor is None:
         yield Attention.AMOUNT_MISMATCH, fact, f"paid for revision {session.revision} of {order.revision}"
+
+
+def _expected_minor(session: CheckoutSession) -> int:
+    """Return the subtotal of the order as it is: once a change is committed, paying the old amount is wrong."""
+    return session.asked_subtotal_minor if session.next_subtotal_minor is None else session.next_subtotal_minor
 
 
 def _is_surplus(locked: LockedOrder, payment: Payment) -> bool:

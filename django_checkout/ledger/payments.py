@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 
 from django_checkout.exceptions import OrderNotFoundError
 from django_checkout.ledger.locks import LockedOrder, LockOrderChangedError, lock_order
-from django_checkout.models import Payment
+from django_checkout.models import Dispute, Payment, Refund
 from django_checkout.states import join_intent
 from django_checkout.values import PaymentFact
 
@@ -51,6 +51,8 @@ def join_payment(locked: LockedOrder, fact: PaymentFact) -> Payment:
         else:
             locked.new_payment_pks.add(payment.pk)
             locked.payments.append(payment)
+            if fact.charge_id:
+                _adopt_by_charge(locked, payment, fact.charge_id)
             return payment
         locked.payments.append(payment)
     if payment.order_id is None:
@@ -59,11 +61,27 @@ def join_payment(locked: LockedOrder, fact: PaymentFact) -> Payment:
         locked.claimed_payments.append(payment)
     elif payment.order_id != locked.order.pk:
         return payment
+    if fact.charge_id and fact.charge_id != payment.charge_id:
+        _adopt_by_charge(locked, payment, fact.charge_id)
     for name, value in _joined(payment, fact).items():
         if getattr(payment, name) != value:
             setattr(payment, name, value)
             locked.changed_payments.setdefault(payment.pk, set()).add(name)
     return payment
+
+
+def _adopt_by_charge(locked: LockedOrder, payment: Payment, charge_id: str) -> None:
+    """Take over what was told of a payment when only its charge was known."""
+    stranger = (
+        Payment.objects.select_for_update().filter(stripe_id=charge_id, order=None).exclude(pk=payment.pk).first()
+    )
+    if stranger is None:
+        return
+    Refund.objects.filter(payment=stranger).update(payment=payment)
+    Dispute.objects.filter(payment=stranger).update(payment=payment)
+    stranger.delete()
+    locked.new_payment_pks.discard(payment.pk)
+    locked.claimed_payments.append(payment)
 
 
 def _joined(payment: Payment, fact: PaymentFact) -> dict[str, object]:

@@ -52,7 +52,7 @@ def join_refund(locked: LockedOrder | None, payment: Payment, fact: RefundFact) 
 
 
 def reserve_refund(
-    locked: LockedOrder, payment: Payment, amount_minor: int, *, reason: str, by: Any, now: datetime
+    locked: LockedOrder, payment: Payment, amount_minor: int, *, reason: str, by: Any, now: datetime, key: str = ""
 ) -> Refund:
     """Write down a refund before Stripe is asked; the database holds the sum to what was captured.
 
@@ -66,6 +66,7 @@ def reserve_refund(
     refund = Refund.objects.create(
         payment=payment,
         is_ours=True,
+        key=key or None,
         asked_by=by,
         amount_minor=amount_minor,
         currency=payment.currency,

@@ -81,5 +81,10 @@ def keep_customer(order: Order, *, customer_id: str, livemode: bool) -> None:
         return
 
 
+def forget_customer(customer_id: str) -> bool:
+    """Forget a Customer that was deleted at Stripe; return whether we knew it."""
+    return bool(Customer.objects.filter(stripe_id=customer_id).delete()[0])
+
+
 def _is_renewed(order: Order, invoice_id: str) -> bool:
     return order.announcements.filter(signal="subscription_renewed", fact=invoice_id).exists()

@@ -256,6 +256,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='UUID')),
                 ('stripe_id', django_checkout.models.fields.CaseSensitiveCharField(blank=True, max_length=255, null=True, unique=True, verbose_name='Stripe id')),
+                ('key', django_checkout.models.fields.CaseSensitiveCharField(blank=True, max_length=255, null=True, unique=True, verbose_name='key')),
                 ('is_ours', models.BooleanField(default=False, verbose_name='asked for here')),
                 ('amount_minor', models.BigIntegerField(verbose_name='amount')),
                 ('currency', models.CharField(max_length=3, verbose_name='currency')),

@@ -60,6 +60,8 @@ class Refund(models.Model):
     uuid = models.UUIDField(_("UUID"), default=uuid.uuid4, unique=True, editable=False)
     stripe_id = CaseSensitiveCharField(_("Stripe id"), max_length=ID_LENGTH, null=True, blank=True, unique=True)
     payment = models.ForeignKey(Payment, verbose_name=_("payment"), on_delete=models.PROTECT, related_name="refunds")
+    #: The caller's own key: the same key is the same refund.
+    key = CaseSensitiveCharField(_("key"), max_length=ID_LENGTH, null=True, blank=True, unique=True)
     is_ours = models.BooleanField(_("asked for here"), default=False)
     asked_by = models.ForeignKey(
         conf.user_model, verbose_name=_("asked by"), null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

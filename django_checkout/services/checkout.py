@@ -15,10 +15,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_checkout import billing_gateway, gateway, ledger, params
+from django_checkout.access import is_owner
 from django_checkout.adapters import get_adapter
 from django_checkout.conf import conf
 from django_checkout.exceptions import (
     OrderNotPayableError,
+    ParameterError,
     PaymentInFlightError,
     SessionBusyError,
     StripeError,
@@ -27,7 +29,7 @@ from django_checkout.exceptions import (
     StripeUnavailableError,
 )
 from django_checkout.models import CheckoutSession, Order
-from django_checkout.services.customers import find_customer_id
+from django_checkout.services.customers import find_customer_id, forget_customer
 from django_checkout.services.placing import absolute_url, get_order, place
 from django_checkout.services.settling import apply_facts, read_session
 from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
@@ -85,7 +87,7 @@ def start(
     give_up_at = time.monotonic() + BUSY_WAIT_SECONDS
     rounds = 0
     while rounds < _ROUNDS:
-        step = ledger.in_transaction(lambda: _decide(ours.pk, wish, timezone.now()))
+        step = ledger.in_transaction(partial(_decide, ours.pk, wish, timezone.now()))
         if step.action == "wait":
             if time.monotonic() > give_up_at:
                 raise SessionBusyError("Another request is creating this order's session.")
@@ -96,7 +98,14 @@ def start(
             return step.session
         rounds += 1
         if step.action == "create":
-            session = _create(step.session)
+            try:
+                session = _create(step.session)
+            except StripeRefusedError as error:
+                if error.param != "customer" or not forget_customer(ours, wish.params.get("customer")):
+                    raise
+                # The Customer was deleted at Stripe: go on without, and Stripe makes another.
+                wish = _wish(ours, ui_mode=ui_mode, mode=mode, options=params or {}, request=request)
+                continue
             if session.status == SessionStatus.OPEN and session.request_hash == wish.request_hash:
                 return session
         else:
@@ -159,6 +168,9 @@ def _wish(
     request: HttpRequest | None,
 ) -> _Wish:
     ui_mode, mode = ui_mode or conf.CHECKOUT_UI_MODE, mode or order.mode
+    params.check_modes(mode, ui_mode)
+    if mode != order.mode:
+        raise ParameterError(f"mode={mode!r}: the order was placed for {order.mode!r}; place it with OrderData(mode=).")
     if ui_mode == "elements" and get_adapter().computes_shipping:
         options = {"permissions": {"update_shipping_details": "server_only"}, **options}
     wanted = params.build(
@@ -168,7 +180,7 @@ def _wish(
         ui_mode=ui_mode,
         capture_method=conf.CHECKOUT_CAPTURE_METHOD,
         options=[conf.CHECKOUT_SESSION_DEFAULTS, order.params, options],
-        customer_id=find_customer_id(order.user),
+        customer_id=find_customer_id(order.user) if _acts_for_owner(order, mode, request) else "",
     )
     path = reverse("django_checkout:return", args=[make_token(order.pk, Purpose.STATUS)])
     # Stripe replaces the placeholder, so its braces must not be encoded.
@@ -183,6 +195,11 @@ def _wish(
     else:
         urls = {"return_url": return_url}
     return _Wish(params=wanted, request_hash=params.fingerprint(wanted, order), urls=urls)
+
+
+def _acts_for_owner(order: Order, mode: str, request: HttpRequest | None) -> bool:
+    """Whether the payment page may know the order's user: a link alone does not open somebody's saved cards."""
+    return request is None or mode == "subscription" or is_owner(request, order)
 
 
 def _decide(order_pk: int, wish: _Wish, now: datetime) -> _Step:

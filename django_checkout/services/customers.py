@@ -7,7 +7,7 @@ from typing import Any
 from django_checkout import billing_gateway, facts, gateway, ledger
 from django_checkout.conf import conf
 from django_checkout.exceptions import CustomerNotFoundError, SubscriptionEndedError
-from django_checkout.models import Customer, Subscription
+from django_checkout.models import Customer, Order, Subscription
 from django_checkout.services.settling import apply_facts
 
 
@@ -17,6 +17,13 @@ def find_customer_id(user: Any) -> str:
         return ""
     customer = Customer.objects.filter(user_id=user.pk, livemode=conf.livemode).first()
     return "" if customer is None else customer.stripe_id
+
+
+def forget_customer(order: Order, customer_id: Any) -> bool:
+    """Forget a Customer that Stripe has no more; False where it was not ours to begin with."""
+    if order.user_id is None or not isinstance(customer_id, str):
+        return False
+    return ledger.in_transaction(lambda: ledger.forget_customer(customer_id))
 
 
 def portal_url(user: Any, *, return_url: str) -> str:

@@ -24,10 +24,13 @@ from django_checkout.states import ACTIVE_REFUND_STATUSES, RefundStatus
 REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 
 
-def refund(order: Any, amount_minor: int | None = None, reason: str | None = None, *, by: Any = None) -> Refund:
+def refund(
+    order: Any, amount_minor: int | None = None, reason: str | None = None, *, by: Any = None, key: str = ""
+) -> Refund:
     """Give back ``amount_minor`` of what the order keeps, or all that is left; return the refund as Stripe has it.
 
-    A refund that Stripe has not answered for (a crash, a lost answer) is finished rather than asked for again.
+    A refund that Stripe has not answered for (a crash, a lost answer) is finished rather than asked for again. A caller
+    that may be repeated, such as a task, gives a ``key`` of its own: the same key is the same refund, for ever.
     Must run outside transactions.
 
     Raises:
@@ -44,7 +47,7 @@ def refund(order: Any, amount_minor: int | None = None, reason: str | None = Non
         money.check_minor(amount_minor, ours.currency)
         if amount_minor == 0:
             raise RefundError("A refund must be more than zero.")
-    row, is_new = ledger.in_transaction(lambda: _reserve(ours, amount_minor, reason or "", by))
+    row, is_new = ledger.in_transaction(lambda: _reserve(ours, amount_minor, reason or "", by, key))
     return send_refund(row) if is_new else resume_refund(row)
 
 
@@ -72,20 +75,29 @@ def resume_refund(row: Refund) -> Refund:
     return send_refund(row, was_looked_for=True) if row.status == RefundStatus.CREATING else row
 
 
-def _reserve(ours: Order, amount_minor: int | None, reason: str, by: Any) -> tuple[Refund, bool]:
+def _reserve(ours: Order, amount_minor: int | None, reason: str, by: Any, key: str) -> tuple[Refund, bool]:
     locked = ledger.lock_order(pk=ours.pk)
+    known = Refund.objects.filter(key=key).first() if key else None
+    if known is not None:
+        if known.payment.order_id != locked.order.pk or amount_minor not in (None, known.amount_minor):
+            raise RefundError("This key belongs to another refund.")
+        return known, False
     payment = locked.kept_payment()
     if payment is None or payment.captured_minor == 0:
         raise RefundError(f"The order is {locked.order.status}; there is nothing to refund.")
     active = [row for row in locked.refunds_of(payment) if row.status in ACTIVE_REFUND_STATUSES]
     for row in active:
-        if row.status == RefundStatus.CREATING and amount_minor in (None, row.amount_minor):
+        if (
+            row.status == RefundStatus.CREATING
+            and row.key == (key or None)
+            and amount_minor in (None, row.amount_minor)
+        ):
             return row, False
     left = payment.captured_minor - sum(row.amount_minor for row in active)
     if left <= 0:
         raise RefundError("All of this payment has been refunded.")
     wanted = left if amount_minor is None else amount_minor
-    return ledger.reserve_refund(locked, payment, wanted, reason=reason, by=by, now=timezone.now()), True
+    return ledger.reserve_refund(locked, payment, wanted, reason=reason, by=by, now=timezone.now(), key=key), True
 
 
 def send_refund(row: Refund, *, was_looked_for: bool = False) -> Refund:

@@ -29,6 +29,8 @@ MAXIMUM_LINES = 100
 #: Stripe takes up to twenty recurring and twenty other lines in subscription mode.
 MAXIMUM_SUBSCRIPTION_LINES = 20
 
+#: A change of one of these makes another offer: what was paid for the old one is not what is sold now.
+_SOLD = frozenset(("content_hash", "mode", "params", "asked_discount_minor", "asked_discount_name"))
 INTERVALS = ("day", "week", "month", "year")
 
 
@@ -212,7 +214,7 @@ def _revise(order: Order, values: dict[str, Any], lines: list[dict[str, Any]]) -
     if changed:
         for name in changed:
             setattr(order, name, values[name])
-        if not is_same:
+        if not _SOLD.isdisjoint(changed):
             order.revision += 1
         order.save(update_fields=[*changed, "revision", "updated_at"])
     if not is_same:

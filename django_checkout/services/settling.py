@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from django_checkout import facts, gateway, ledger, money
-from django_checkout.exceptions import CaptureError
+from django_checkout.exceptions import CaptureError, StripeNotFoundError, StripeRefusedError
 from django_checkout.ledger.announcements import tell_owed as _tell_owed
 from django_checkout.models import CheckoutSession, Order, Payment
 from django_checkout.services.placing import get_order
-from django_checkout.states import OrderStatus, SessionStatus
+from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
 from django_checkout.values import Fact
+
+logger = logging.getLogger("django_checkout")
 
 
 def sync(order: Any) -> Order:
@@ -23,14 +26,20 @@ def sync(order: Any) -> Order:
 
     Raises:
         StripeUnavailableError: try again.
-        StripeRefusedError: Stripe does not know the session, or the key may not read it.
+        StripeNotFoundError: Stripe does not know the session that was given; an order's are passed over.
+        StripeRefusedError: the key may not read it.
     """
     if isinstance(order, CheckoutSession):
         read_session(order)
         return Order.objects.get(pk=order.order_id)
     ours = get_order(order)
-    for session in ours.sessions.exclude(stripe_id=None).exclude(status=SessionStatus.EXPIRED):
-        read_session(session)
+    for session in ours.sessions.exclude(stripe_id=None).exclude(
+        status__in=(SessionStatus.EXPIRED, SessionStatus.FAILED)
+    ):
+        try:
+            read_session(session)
+        except StripeNotFoundError:
+            logger.warning("session_not_at_stripe order=%s session=%s", ours.reference, session.stripe_id)
     for payment in ours.payments.filter(captured_minor__gt=0, stripe_id__startswith="pi_"):
         read_refunds_and_disputes(payment)
     ours.refresh_from_db()
@@ -69,8 +78,11 @@ def capture(order: Any, amount_minor: int | None = None) -> Order:
         MoneyError: not an amount in this currency.
         StripeUnavailableError: try again; it cannot capture twice.
     """
-    ours = get_order(order)
-    session = next((row for row in ours.sessions.filter(is_manual_capture=True) if _is_authorized(row)), None)
+    ours = Order.objects.get(pk=get_order(order).pk)
+    authorised = ours.sessions.filter(
+        is_manual_capture=True, status=SessionStatus.COMPLETE, payment__intent_status=IntentStatus.OPEN
+    )
+    session = authorised.select_related("payment").first()
     if ours.status != OrderStatus.AUTHORIZED or session is None or session.payment is None:
         raise CaptureError(f"The order is {ours.status}; there is nothing to capture.")
     authorized = session.amount_total_minor or session.payment.amount_minor
@@ -78,10 +90,14 @@ def capture(order: Any, amount_minor: int | None = None) -> Order:
         money.check_minor(amount_minor, ours.currency)
         if not 0 < amount_minor <= authorized:
             raise CaptureError(f"{authorized} minor units are authorised.")
-    fact = gateway.capture_payment(
-        session.payment.stripe_id, amount_minor, idempotency_key=f"{session.uuid}-capture-{amount_minor or authorized}"
-    )
-    apply_facts([fact])
+    try:
+        apply_facts([gateway.capture_payment(session.payment.stripe_id, amount_minor)])
+    except StripeRefusedError:
+        # A PaymentIntent is captured once: an earlier call whose answer was lost may have done it.
+        apply_facts(gateway.retrieve_payment_intent(session.payment.stripe_id))
+        ours.refresh_from_db()
+        if ours.status == OrderStatus.AUTHORIZED:
+            raise
     ours.refresh_from_db()
     return ours
 
@@ -99,7 +115,3 @@ def accept(order: Any, note: str, *, by: Any = None) -> Order:
 def tell_owed(order: Order) -> int:
     """Try again what is owed to the host about this order; return how many announcements were told."""
     return ledger.in_transaction(lambda: _tell_owed(ledger.lock_order(pk=order.pk).order))
-
-
-def _is_authorized(session: CheckoutSession) -> bool:
-    return session.status == SessionStatus.COMPLETE and session.payment_id is not None

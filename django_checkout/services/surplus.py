@@ -76,6 +76,8 @@ def _reserve(order_pk: int, payment_pk: int) -> tuple[Refund | None, bool]:
 
 def _is_certain(locked: ledger.LockedOrder, kept: Payment, surplus: Payment) -> bool:
     is_kept_sound = kept.intent_status == IntentStatus.SUCCEEDED and kept.captured_minor > 0
+    if ledger.is_withheld(locked.order) or kept.fraud_warning_id:
+        return False
     is_untouched = not any(locked.refunds_of(row) or row.disputes.exists() for row in (kept, surplus))
     return kept.pk != surplus.pk and is_kept_sound and is_untouched
 
