@@ -104,10 +104,6 @@ ATTENTION: dict[str, tuple[Text, Text]] = {
         _("Currency differs"),
         _("The order was paid in another currency. The shop has not been told that it is paid."),
     ),
-    Attention.LIVEMODE_MISMATCH: (
-        _("Test and live mixed"),
-        _("Live and test mode were mixed. The shop has not been told that the order is paid."),
-    ),
     Attention.DOUBLE_PAYMENT: (
         _("Paid twice"),
         _("The customer paid more than once. One payment is kept; the other can be given back below."),

@@ -60,7 +60,7 @@ def test_a_short_filtered_list_is_counted_after_all(many):
 
 @on_postgresql
 def test_a_list_says_that_it_is_estimated(many, viewer):
-    assert "about 40 orders" in viewer.get(reverse("admin:django_checkout_order_changelist")).content.decode()
+    assert "estimate" in viewer.get(reverse("admin:django_checkout_order_changelist")).content.decode()
 
 
 def test_other_databases_count(monkeypatch):
