@@ -17,7 +17,7 @@ def saves_method(session: Doc, shopper: Shopper) -> bool:
     asked = session["_params"].get("payment_intent_data", {}).get("setup_future_usage")
     by_method = session["_params"].get("payment_method_options", {}).get("card", {}).get("setup_future_usage")
     wanted = shopper.saves_card and offers_saving(session)
-    return session["mode"] != "payment" or bool(asked or by_method or wanted)
+    return bool(session["mode"] != "payment" or asked or by_method or wanted)
 
 
 def offers_saving(session: Doc) -> bool:
@@ -29,9 +29,9 @@ def offers_saving(session: Doc) -> bool:
 def needs_customer(session: Doc, shopper: Shopper) -> bool:
     """Return whether a session that is completed leaves a Customer behind."""
     if session["mode"] == "setup":
-        return session["customer_creation"] == "always"
+        return bool(session["customer_creation"] == "always")
     invoiced = (session["invoice_creation"] or {}).get("enabled", False)
-    return session["customer_creation"] == "always" or invoiced or saves_method(session, shopper)
+    return bool(session["customer_creation"] == "always" or invoiced or saves_method(session, shopper))
 
 
 def bind_customer(world: World, session: Doc, shopper: Shopper) -> str | None:

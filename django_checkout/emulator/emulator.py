@@ -23,8 +23,9 @@ from .levers import EmulatorClock, Levers
 from .messages import Doc, Request, Response, without_hidden
 from .pages import Pages
 from .payment_form import PaymentForm
+from .portal_page import PortalPage
 from .rendering import asset
-from .resources import amounts, sessions, webhooks
+from .resources import sessions, webhooks
 from .shopper import PaymentOutcome, Shopper
 from .store import Store
 from .world import World
@@ -69,6 +70,7 @@ class Emulator(Levers):
             "control": ControlPage(self),
             "elements": ElementFrames(self),
             "payment_pages": ClientApi(self),
+            "portal": PortalPage(self),
         }
         self._courier: Courier | None = None
         with self.store.transaction():
@@ -135,8 +137,8 @@ class Emulator(Levers):
         """Pay with what was typed on the page."""
         with self.store.transaction():
             session = self._session(session_id)
-            session["_typed"] = {**session["_typed"], "shipping": form.shipping()}
-            self._apply_choices(session, form)
+            if form.saved:
+                return telling.pay_saved(self.world, session, form.saved, form.shopper())
             return checkout.pay(self.world, session, form.method(), form.shopper())
 
     def tell(self, session_id: str, told: Doc) -> Doc:
@@ -153,19 +155,9 @@ class Emulator(Levers):
         """Return proof that whoever opens a frame of a session has shown its client secret."""
         return hmac.new(self.form_secret.encode(), f"frame {session_id}".encode(), hashlib.sha256).hexdigest()
 
-    def choose(self, session_id: str, form: PaymentForm) -> Doc:
-        """Set quantities and shipping as chosen on the page, without paying yet."""
-        with self.store.transaction():
-            session = self._session(session_id)
-            self._apply_choices(session, form)
-            return session
-
-    def _apply_choices(self, session: Doc, form: PaymentForm) -> None:
-        for index, quantity in form.quantities.items():
-            if session["_lines"][index]["quantity"] != quantity:
-                amounts.adjust(self.world, session, index, quantity)
-        if form.values["shipping_rate"]:
-            amounts.choose_shipping(self.world, session, form.values["shipping_rate"])
+    def choose(self, session_id: str, told: Doc) -> Doc:
+        """Take over what was chosen on the page, without paying yet; return the session with what the API hides."""
+        return self.tell(session_id, told)
 
     # What tests look at
 
@@ -196,11 +188,15 @@ class Emulator(Levers):
         with self.store.transaction():
             return self.store.select("_delivery", {"event": event_id}, oldest_first=True)
 
-    def find_session(self, session_id: str) -> Doc | None:
-        """Return a session with what the API hides, or None."""
+    def find(self, object_id: str, kind: str) -> Doc | None:
+        """Return an object with what the API hides, or None."""
         with self.store.transaction():
             jobs.run_due(self.world)
-            return self.store.find(session_id, sessions.KIND)
+            return self.store.find(object_id, kind)
+
+    def find_session(self, session_id: str) -> Doc | None:
+        """Return a session with what the API hides, or None."""
+        return self.find(session_id, sessions.KIND)
 
     # Webhooks over HTTP
 

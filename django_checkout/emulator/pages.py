@@ -11,21 +11,24 @@ from django.template import Context
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from django_checkout.money import format_minor
-
-from . import cards
 from .frames import is_admitted
 from .messages import ApiError, Doc, Request, Response
+from .page_view import PageView
 from .payment_form import PaymentForm
-from .rendering import COUNTRIES, asset, country_names, engine, frame_headers, language_of, redirect, security_headers
-from .resources import sessions
+from .rendering import asset, engine, frame_headers, language_of, redirect, security_headers
 from .resources.session_rules import ELEMENTS, EMBEDDED, HOSTED
 from .shopper import PaymentOutcome
 
 if TYPE_CHECKING:
     from .emulator import Emulator
 
-COMMON_CARDS = 5
+#: Parameters of an error to the field of the page that it stands beside.
+FIELDS_OF = {
+    "promotion_code": "promotion_code",
+    "discounts": "promotion_code",
+    "tax_id": "tax_id",
+    "shipping_address": "shipping_country",
+}
 
 
 class Pages:
@@ -79,14 +82,19 @@ class Pages:
             form.values.update(method="card", card_number=typed["use_card"], card_expiry="12 / 34", card_cvc="123")
             return self._form(request, session, form)
         try:
-            if "update" in typed or form.quantities:
-                session = self._emulator.choose(session["id"], form)
-        except (ApiError, IndexError):
-            return self._form(request, session, form, decline=_("This quantity cannot be chosen."))
-        if "update" in typed:
+            session = self._emulator.choose(session["id"], {**form.told(session), **_code(typed)})
+        except ApiError as error:
+            place = FIELDS_OF.get(error.param or "")
+            if place:
+                form.errors[place] = error.message
+            return self._form(request, session, form, decline="" if place else error.message)
+        if typed.keys() & {"update", "apply_code", "remove_code", "currency"}:
+            form.values["promotion_code"] = ""
             return self._form(request, session, form)
         if not form.check(session, self._emulator.clock.now()):
             return self._form(request, session, form)
+        if typed.get("shown_total", str(session["amount_total"])) != str(session["amount_total"]):
+            return self._form(request, session, form, notice=_("The total has changed. Please look at it once more."))
         outcome = self._emulator.submit(session["id"], form)
         if outcome.is_complete:
             return self._leave(request, session, outcome)
@@ -112,29 +120,15 @@ class Pages:
         self._emulator.wait_until_acknowledged(session["id"])
         return redirect(outcome.redirect_url or address)
 
-    def _form(self, request: Request, session: Doc, form: PaymentForm, *, decline: str = "") -> Response:
-        allowed = (session["shipping_address_collection"] or {}).get("allowed_countries", [])
-        context = {
-            "form": form,
-            "decline": decline,
-            "common_cards": cards.CARDS[:COMMON_CARDS],
-            "other_cards": cards.CARDS[COMMON_CARDS:],
-            "bank_accounts": cards.BANK_ACCOUNTS if len(session["payment_method_types"]) > 1 else (),
-            "countries": country_names(COUNTRIES),
-            "shipping_countries": country_names(allowed),
-            "rates": self._rates(session),
-        }
-        return self._render(request, session, "pay.html", context)
-
-    def _rates(self, session: Doc) -> list[Doc]:
-        return [
-            {
-                "id": option["shipping_rate"],
-                "name": self._emulator.get(option["shipping_rate"])["display_name"],
-                "amount": self._money(option["shipping_amount"], session),
-            }
-            for option in session["shipping_options"]
-        ]
+    def _form(
+        self, request: Request, session: Doc, form: PaymentForm, *, decline: str = "", notice: str = ""
+    ) -> Response:
+        return self._render(
+            request,
+            session,
+            "pay.html",
+            {"form": form, "decline": decline, "notice": notice, "custom_fields": form.custom_fields(session)},
+        )
 
     def _message(self, request: Request, session: Doc | None, kind: str, *, status: int) -> Response:
         return self._render(request, session, "message.html", {"kind": kind}, status=status)
@@ -142,7 +136,7 @@ class Pages:
     def _render(
         self, request: Request, session: Doc | None, template: str, context: dict[str, Any], *, status: int = 200
     ) -> Response:
-        shown = self._summary(session) if session else {}
+        shown = self._shown(session) if session else {}
         is_framed = session is not None and session["ui_mode"] != HOSTED
         extra = {
             "base_url": urlsplit(request.base_url).path,
@@ -160,39 +154,10 @@ class Pages:
         headers |= frame_headers() if is_framed else security_headers(targets)
         return Response(status=status, headers=headers, body=body.encode())
 
-    def _summary(self, session: Doc) -> Doc:
-        shipping = session["shipping_cost"]
-        total = session["amount_total"]
-        return {
-            "session": session,
-            "shop_name": session["_params"].get("branding_settings", {}).get("display_name", ""),
-            "token": self._token(session),
-            "total": self._money(total, session) if total is not None else "",
-            "subtotal": self._money(session["amount_subtotal"] or 0, session),
-            "shipping": self._money(shipping["amount_total"], session) if shipping else "",
-            "lines": [self._line(line, session) for line in session.get("_lines", [])],
-            "can_update": len(session["shipping_options"]) > 1
-            or any(line["adjustable_quantity"] for line in session.get("_lines", [])),
-            "is_free": total == 0,
-            "is_manual": session["_params"].get("payment_intent_data", {}).get("capture_method") == "manual",
-            "success_url": sessions.substituted(session["success_url"], session),
-            "cancel_url": session["cancel_url"],
-        }
-
-    def _line(self, line: Doc, session: Doc) -> Doc:
-        product = self._emulator.get(line["price"]["product"])
-        unit = line["price"]["unit_amount"]
-        return {
-            "name": line["description"],
-            "adjustable": line["adjustable_quantity"],
-            "description": product["description"],
-            "quantity": line["quantity"],
-            "amount": self._money(line["amount_total"], session),
-            "unit": self._money(unit, session) if unit is not None and line["quantity"] > 1 else "",
-        }
-
-    def _money(self, minor: int, session: Doc) -> str:
-        return format_minor(minor, session["currency"] or "usd")
+    def _shown(self, session: Doc) -> Doc:
+        with self._emulator.store.transaction():
+            view = PageView(self._emulator.world, session)
+            return {**view.summary(), **view.choices(), "token": self._token(session)}
 
     def _token(self, session: Doc) -> str:
         """Return proof that a form was sent from the page, which no other site can read."""
@@ -202,6 +167,14 @@ class Pages:
         """Return the page's address and the query that opens it."""
         query = f"?frame={self._emulator.frame_token(session['id'])}" if session["ui_mode"] != HOSTED else ""
         return f"{request.base_url}/pay/{session['id']}", query
+
+
+def _code(typed: dict[str, str]) -> Doc:
+    """Return what the buttons of the promotion code ask for."""
+    if "remove_code" in typed:
+        return {"promotion_code": None}
+    code = typed.get("promotion_code", "").strip()
+    return {"promotion_code": code} if code or "apply_code" in typed else {}
 
 
 def told(request: Request, context: dict[str, Any]) -> str:

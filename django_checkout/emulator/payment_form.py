@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from django.utils.translation import gettext as _
 
 from .cards import BankAccount, Card, Decline, find_bank_account, find_card
+from .checkout import needs_method
 from .messages import Doc
 from .shopper import Shopper
 
 FIELDS = (
     "email",
+    "phone",
     "method",
     "card_number",
     "card_expiry",
@@ -21,6 +23,8 @@ FIELDS = (
     "name",
     "country",
     "postal_code",
+    "line1",
+    "city",
     "iban",
     "shipping_rate",
     "shipping_name",
@@ -28,7 +32,16 @@ FIELDS = (
     "shipping_city",
     "shipping_postal_code",
     "shipping_country",
+    "tax_id_type",
+    "tax_id",
+    "business_name",
+    "promotion_code",
+    "currency",
+    "save_card",
+    "terms",
+    "promotions",
 )
+CUSTOM = "custom_"
 
 
 @dataclass(slots=True)
@@ -39,47 +52,110 @@ class PaymentForm:
     errors: dict[str, str] = field(default_factory=dict)
     #: By the position of the line.
     quantities: dict[int, int] = field(default_factory=dict)
+    #: Answers to the shop's own fields, by their keys.
+    answers: dict[str, str] = field(default_factory=dict)
+    #: Positions of the optional items that were ticked; None where the form has not been sent.
+    optional: list[int] | None = None
 
     @classmethod
     def of(cls, session: Doc, typed: dict[str, str] | None = None) -> PaymentForm:
         """Return the form of a session, empty or as typed."""
         values = dict.fromkeys(FIELDS, "")
         known = known_email(session)
-        values.update(method="card", country="US", email=known)
+        saved = (session["_typed"].get("billing") or {}).get("address") or {}
+        values.update(method="card", country=saved.get("country") or "US", email=known)
         if session["shipping_cost"]:
             values["shipping_rate"] = session["shipping_cost"]["shipping_rate"]
         values.update({name: value.strip() for name, value in (typed or {}).items() if name in values})
         if known:
             values["email"] = known
-        typed_quantities = {name: value for name, value in (typed or {}).items() if name.startswith("quantity_")}
-        quantities = {
-            int(name.removeprefix("quantity_")): int(value)
-            for name, value in typed_quantities.items()
-            if re.fullmatch(r"quantity_[0-9]{1,2}", name) and re.fullmatch(r"[0-9]{1,6}", value)
+        answers = {
+            entry["key"]: (typed or {}).get(CUSTOM + entry["key"], entry[entry["type"]]["default_value"] or "").strip()
+            for entry in session["custom_fields"]
         }
-        return cls(values, quantities=quantities)
+        form = cls(values, answers=answers)
+        for name, value in (typed or {}).items():
+            if re.fullmatch(r"quantity_[0-9]{1,2}", name) and re.fullmatch(r"[0-9]{1,6}", value):
+                form.quantities[int(name.removeprefix("quantity_"))] = int(value)
+        if typed is not None and session["optional_items"]:
+            places = range(len(session["optional_items"]))
+            form.optional = [place for place in places if f"optional_{place}" in typed]
+        return form
 
     @property
     def is_bank(self) -> bool:
         """Whether the delayed method was chosen."""
         return self.values["method"] == "bank"
 
+    @property
+    def saved(self) -> str:
+        """The saved card that was chosen, or nothing."""
+        return self.values["method"] if self.values["method"].startswith("pm_") else ""
+
+    def told(self, session: Doc) -> Doc:
+        """Return what the session is to know of it before it is paid."""
+        values = self.values
+        told: Doc = {"custom_fields": self.answers, "consent": {"promotions": bool(values["promotions"])}}
+        if values["phone"]:
+            told["phone"] = values["phone"]
+        if values["country"]:
+            told["billing"] = {"name": values["name"], "address": self._address("")}
+        if session["shipping_address_collection"] and values["shipping_country"]:
+            told["shipping"] = {"name": values["shipping_name"], "address": self._address("shipping_")}
+        if values["shipping_rate"] and session["shipping_options"]:
+            told["shipping_rate"] = values["shipping_rate"]
+        if values["tax_id"]:
+            kind = values["tax_id_type"]
+            told["tax_id"] = {"type": kind, "value": values["tax_id"], "business_name": values["business_name"]}
+        if self.quantities:
+            told["quantities"] = self.quantities
+        if self.optional is not None:
+            told["optional"] = self.optional
+        if values["currency"]:
+            told["currency"] = values["currency"]
+        return told
+
+    def custom_fields(self, session: Doc) -> list[Doc]:
+        """Return the shop's own fields as the page draws them."""
+        return [
+            {
+                "name": CUSTOM + entry["key"],
+                "label": entry["label"]["custom"] + (f" ({_('optional')})" if entry["optional"] else ""),
+                "type": entry["type"],
+                "mode": "numeric" if entry["type"] == "numeric" else "",
+                "options": entry[entry["type"]].get("options", ()),
+                "value": self.answers[entry["key"]],
+                "error": self.errors.get(CUSTOM + entry["key"], ""),
+            }
+            for entry in session["custom_fields"]
+        ]
+
     def check(self, session: Doc, now: int) -> bool:
         """Fill ``errors``; return whether there are none."""
         values, errors = self.values, self.errors
         if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", values["email"]):
             errors["email"] = _("Enter an e-mail address, such as name@example.com.")
-        if session["amount_total"]:
+        if session["phone_number_collection"]["enabled"] and not re.search(r"\d{4}", values["phone"]):
+            errors["phone"] = _("Enter a phone number.")
+        if needs_method(session) and not self.saved:
             if self.is_bank:
                 self._check_bank()
             else:
                 self._check_card(now)
-        if session["shipping_address_collection"]:
-            for name in ("shipping_name", "shipping_line1", "shipping_city"):
+        if session["billing_address_collection"] == "required":
+            for name in ("line1", "city", "postal_code"):
                 if not values[name]:
-                    errors[name] = _("Needed to ship your order.")
-            if values["shipping_country"] not in session["shipping_address_collection"]["allowed_countries"]:
-                errors["shipping_country"] = _("Choose a country that is shipped to.")
+                    errors[name] = _("Needed for your invoice.")
+        if session["shipping_address_collection"]:
+            self._check_shipping(session["shipping_address_collection"]["allowed_countries"])
+        if (session["consent_collection"] or {}).get("terms_of_service") == "required" and not values["terms"]:
+            errors["terms"] = _("Please accept the terms to go on.")
+        if session["tax_id_collection"]["required"] == "if_supported" and not values["tax_id"]:
+            errors["tax_id"] = _("Enter your tax ID.")
+        for entry in session["custom_fields"]:
+            fault = answer_fault(entry, self.answers[entry["key"]])
+            if fault:
+                errors[CUSTOM + entry["key"]] = fault
         return not errors
 
     def method(self) -> Card | BankAccount | Decline:
@@ -93,17 +169,26 @@ class PaymentForm:
         values = self.values
         name = values["name"] or values["shipping_name"] or values["email"].partition("@")[0]
         return Shopper(
-            email=values["email"], name=name, country=values["country"] or "US", postal_code=values["postal_code"]
+            email=values["email"],
+            name=name,
+            country=values["country"] or "US",
+            postal_code=values["postal_code"],
+            phone=values["phone"] or None,
+            line1=values["line1"] or None,
+            city=values["city"] or None,
+            saves_card=bool(values["save_card"]),
         )
 
-    def shipping(self) -> Doc | None:
-        """Return the shipping details as typed, or None where none are asked for."""
-        if not self.values["shipping_line1"]:
-            return None
-        address = {
-            name: self.values[f"shipping_{name}"] or None for name in ("line1", "city", "postal_code", "country")
-        }
-        return {"name": self.values["shipping_name"], "address": {"line2": None, "state": None, **address}}
+    def _address(self, prefix: str) -> Doc:
+        names = ("line1", "city", "postal_code", "country")
+        return {name: self.values[prefix + name] or None for name in names}
+
+    def _check_shipping(self, allowed: list[str]) -> None:
+        for name in ("shipping_name", "shipping_line1", "shipping_city"):
+            if not self.values[name]:
+                self.errors[name] = _("Needed to ship your order.")
+        if self.values["shipping_country"] not in allowed:
+            self.errors["shipping_country"] = _("Choose a country that is shipped to.")
 
     def _check_bank(self) -> None:
         if find_bank_account(self.values["iban"]) is None:
@@ -131,6 +216,23 @@ def known_email(session: Doc) -> str:
     return session.get("_known_email") or ""
 
 
+def answer_fault(entry: Doc, answer: str) -> str:
+    """Return what is wrong with an answer to one of the shop's own fields."""
+    kind, rules = entry["type"], entry[entry["type"]]
+    if not answer:
+        return "" if entry["optional"] else _("This field is needed.")
+    if kind == "dropdown":
+        is_known = answer in [option["value"] for option in rules["options"]]
+        return "" if is_known else _("Choose one of the options.")
+    if kind == "numeric" and not answer.isdecimal():
+        return _("Enter digits only.")
+    if len(answer) < (rules["minimum_length"] or 0):
+        return _("Enter at least %(count)s characters.") % {"count": rules["minimum_length"]}
+    if len(answer) > (rules["maximum_length"] or 255):
+        return _("Enter at most %(count)s characters.") % {"count": rules["maximum_length"] or 255}
+    return ""
+
+
 def is_luhn(digits: str) -> bool:
     """Return whether the check digit of a card number is right."""
     doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits))]
@@ -142,9 +244,9 @@ def _full_year(text: str) -> int:
 
 
 def _month_of(now: int) -> tuple[int, int]:
-    moment = datetime.fromtimestamp(now, UTC)
-    return moment.year, moment.month
+    today = datetime.fromtimestamp(now, UTC)
+    return today.year, today.month
 
 
 def _unusable() -> Decline:
-    return Decline(code="incorrect_number", decline_code=None, message=_("Your card number is incorrect."))
+    return Decline(code="incorrect_number", decline_code=None, message=_("This cannot be paid with."))

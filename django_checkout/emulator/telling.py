@@ -42,11 +42,18 @@ def tell(world: World, session: Doc, told: Payload) -> Doc:
             typed[kind] = checked_contact(session, kind, told[kind])
     if "tax_id" in told:
         typed.update(_checked_tax_id(session, told["tax_id"]))
+    typed.update({name: told[name] for name in ("consent", "custom_fields") if name in told})
     session["_typed"] = typed
     if "currency" in told:
         conversion.choose(session, _text(told["currency"]))
     if "line_item" in told:
         _set_quantity(session, told)
+    for place, quantity in told.get("quantities", {}).items():
+        if session["_lines"][place : place + 1] != [] and session["_lines"][place]["quantity"] == quantity:
+            continue
+        amounts.adjust(world, session, place, quantity)
+    if "optional" in told:
+        _choose_optional(world, session, told["optional"])
     if "shipping_rate" in told:
         amounts.choose_shipping(world, session, _text(told["shipping_rate"]))
     if "promotion_code" in told:
@@ -67,16 +74,17 @@ def confirm(world: World, session: Doc, told: Payload) -> PaymentOutcome:
     wanting = [name for name in missing(session) if name != "billingAddress"]
     if wanting:
         raise ApiError(_("Please complete your details before paying: %(names)s") % {"names": ", ".join(wanting)})
-    means: Card | BankAccount | Decline
-    saved = None
     if told.get("saved"):
-        saved = next((known for known in methods.saved(world, session) if known["id"] == told["saved"]), None)
-        if saved is None:
-            raise ApiError(_("This saved card is no longer there."))
-        means = find_card(saved["_number"]) or UNKNOWN
-    else:
-        means = _means(told.get("method") or {})
-    return checkout.pay(world, session, means, _shopper(session, told), saved=saved)
+        return pay_saved(world, session, _text(told["saved"]), _shopper(session, told))
+    return checkout.pay(world, session, _means(told.get("method") or {}), _shopper(session, told))
+
+
+def pay_saved(world: World, session: Doc, method_id: str, shopper: Shopper) -> PaymentOutcome:
+    """Pay a session with one of the customer's saved cards."""
+    saved = next((known for known in methods.saved(world, session) if known["id"] == method_id), None)
+    if saved is None:
+        raise ApiError(_("This saved card is no longer there."))
+    return checkout.pay(world, session, find_card(saved["_number"]) or UNKNOWN, shopper, saved=saved)
 
 
 def checked_email(value: object) -> str | None:
@@ -127,6 +135,19 @@ def _set_quantity(session: Doc, told: Payload) -> None:
     if not bounds or not isinstance(quantity, int) or not bounds["minimum"] <= quantity <= bounds["maximum"]:
         raise ApiError(_("This quantity cannot be chosen."), param="quantity")
     lines.priced(found[0], quantity, "quantity")
+
+
+def _choose_optional(world: World, session: Doc, chosen: list[int]) -> None:
+    """Have just the chosen optional items among the lines."""
+    own = [line for line in session["_lines"] if line.get("_optional") is None or line["_optional"] in chosen]
+    known = [line.get("_optional") for line in own]
+    for place in chosen:
+        if place not in known:
+            item = session["optional_items"][place]
+            param = f"optional_items[{place}]"
+            line = lines.new_line(world, {"price": item["price"], "quantity": item["quantity"]}, param)
+            own.append({**line, "_optional": place})
+    session["_lines"] = own
 
 
 def _means(method: Payload) -> Card | BankAccount | Decline:

@@ -33,5 +33,5 @@ def serve(request: HttpRequest, root: str, rest: str = "") -> HttpResponseBase:
         return HttpResponse(status=502)
     response = HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
     # The emulator says itself which of its pages may be framed; the site's middleware would refuse all of them.
-    response.xframe_options_exempt = True  # type: ignore[attr-defined]  # Django's own mark
+    response.xframe_options_exempt = True
     return response

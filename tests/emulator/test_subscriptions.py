@@ -204,7 +204,9 @@ def test_periods_follow_the_calendar(start: str, interval: str, count: int, anch
     def seconds(day: str) -> int:
         return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())
 
-    reached = later(seconds(start), {"interval": interval, "interval_count": count}, anchor and seconds(anchor))
+    reached = later(
+        seconds(start), {"interval": interval, "interval_count": count}, seconds(anchor) if anchor else None
+    )
     assert reached == seconds(end)
 
 

@@ -162,17 +162,17 @@ def update(call: Call) -> Doc:
     if "metadata" in params:
         session["metadata"] = merged_metadata(session["metadata"], params["metadata"])
     if "collected_information" in params:
-        session["collected_information"] = {
-            "business_name": None,
-            "individual_name": None,
-            "shipping_details": _shipping_details(params["collected_information"].get("shipping_details")),
-        }
+        shipping = _shipping_details(params["collected_information"].get("shipping_details"))
+        _check_country(session, shipping)
+        names = {name: session["_typed"].get(name) for name in ("business_name", "individual_name")}
+        session["collected_information"] = {**names, "shipping_details": shipping}
+        session["_typed"] = {**session["_typed"], "shipping": shipping}
     if "shipping_options" in params:
         session["shipping_options"] = offered(world, params["shipping_options"] or [], session["currency"])
     items = session.get("_lines", [])
     if "line_items" in params:
         items = lines.replaced_lines(world, items, params["line_items"], session["mode"])
-    if "line_items" in params or "shipping_options" in params:
+    if changes and session["mode"] != "setup":
         set_lines(world, session, items)
     return world.store.save(session)
 
@@ -182,6 +182,13 @@ def _shipping_details(params: Doc | None) -> Doc | None:
         return None
     names = ("city", "country", "line1", "line2", "postal_code", "state")
     return {"name": params["name"], "address": {**dict.fromkeys(names), **params["address"]}}
+
+
+def _check_country(session: Doc, shipping: Doc | None) -> None:
+    allowed = (session["shipping_address_collection"] or {}).get("allowed_countries")
+    if shipping and allowed and shipping["address"]["country"] not in allowed:
+        message = f"The country {shipping['address']['country']} is not one of `shipping_address_collection`'s."
+        raise StateError(message, param="collected_information[shipping_details][address][country]")
 
 
 def substituted(url: str | None, session: Doc) -> str | None:

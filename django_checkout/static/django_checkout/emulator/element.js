@@ -74,7 +74,6 @@
   function validate() {
     const wrong = checked().filter((input) => fault(input));
     for (const input of checked()) setError(input, fault(input));
-    wrong[0]?.focus();
     return wrong.map((input) => fault(input));
   }
 
@@ -182,6 +181,7 @@
     for (const [name, value] of Object.entries({ name: known.name, ...known.address })) {
       if (field(name) && value) field(name).value = value;
     }
+    showState();
   }
 
   function follow(message) {
@@ -237,6 +237,7 @@
     appearance: ({ appearance }) => dress(appearance),
     session: follow,
     focus: () => inputs()[0]?.focus(),
+    "focus-fault": () => form.querySelector('[aria-invalid="true"]')?.focus(),
     blur: () => document.activeElement?.blur(),
     clear: () => (form.reset(), changed(false)),
     validate: ({ number }) => say({ type: "answer", number, answer: { errors: validate(), value: VALUES[kind]() } }),
@@ -264,9 +265,7 @@
     if (event.target.name === "expiry") formatExpiry(event.target, event);
     if (event.target.getAttribute("aria-invalid") && !fault(event.target)) setError(event.target, "");
     if (event.target.name === "method") showMethod();
-    if (event.target.name === "country" && group("state")) {
-      group("state").hidden = !texts.withState.split(" ").includes(event.target.value);
-    }
+    if (event.target.name === "country") showState();
     changed(true);
   });
   form.addEventListener("focusin", () => say({ type: "focus" }));
@@ -289,8 +288,13 @@
     }
   });
 
+  function showState() {
+    if (group("state")) group("state").hidden = !texts.withState.split(" ").includes(text("country"));
+  }
+
   const measure = () => say({ type: "height", height: Math.ceil(document.body.getBoundingClientRect().height) });
   new ResizeObserver(measure).observe(document.body);
   if (kind === "payment") showMethod();
+  showState();
   say({ type: "ready" });
 })();

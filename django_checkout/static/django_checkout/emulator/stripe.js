@@ -466,6 +466,7 @@
         (answer.errors ?? []).map((message) => ({ message, element: filled[at].kind })),
       );
       if (!wrong.length) return { type: "success", session: this.session };
+      filled.find((element) => element.kind === wrong[0].element).frame.tell({ type: "focus-fault" });
       return failed(wrong[0].message, "validation_error", { validation_errors: wrong });
     }
 

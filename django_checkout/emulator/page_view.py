@@ -1,0 +1,191 @@
+"""What the payment page shows of a session: amounts in the shopper's currency, lines, choices."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from django_checkout.money import format_minor
+
+from . import cards, conversion
+from .checkout import needs_method
+from .completion import offers_saving
+from .messages import Doc
+from .rendering import COUNTRIES, country_names
+from .resources import amounts, methods, sessions, tax
+from .resources.catalog import line_amount
+from .resources.coupons import CODE, COUPON
+from .telling import TAX_IDS
+from .world import World
+
+COMMON_CARDS = 5
+
+
+class PageView:
+    """One session as a page shows it; to be made and asked inside ``store.transaction()``."""
+
+    def __init__(self, world: World, session: Doc) -> None:
+        self._world = world
+        self._session = session
+        self._currency = conversion.chosen_currency(session) or session["currency"] or "usd"
+
+    def money(self, minor: int) -> str:
+        """Return an amount of the session as text, in the currency that the shopper has chosen."""
+        source = self._session["currency"] or "usd"
+        shown = minor if self._currency == source else conversion.converted(minor, source, self._currency)
+        return format_minor(shown, self._currency)
+
+    def summary(self) -> Doc:
+        """Return what stands beside the form."""
+        session = self._session
+        shipping, total = session["shipping_cost"], session["amount_total"]
+        lines = session.get("_lines", [])
+        return {
+            "session": session,
+            "shop_name": session["_params"].get("branding_settings", {}).get("display_name", ""),
+            "total": self.money(total) if total is not None else "",
+            "subtotal": self.money(session["amount_subtotal"] or 0),
+            "shipping": self.money(shipping["amount_subtotal"]) if shipping else "",
+            "discount": self._discount(),
+            "taxes": [self._tax(entry) for entry in tax.breakdown(session)],
+            "tax_is_open": session["automatic_tax"]["status"] == "requires_location_inputs",
+            "lines": [self._line(line) for line in lines],
+            "afterwards": self._afterwards(),
+            "can_update": len(session["shipping_options"]) > 1
+            or session["automatic_tax"]["enabled"]
+            or bool(session["optional_items"])
+            or any(line["adjustable_quantity"] for line in lines),
+            "is_free": not needs_method(session),
+            "saves": not total,
+            "is_manual": session["_params"].get("payment_intent_data", {}).get("capture_method") == "manual",
+            "success_url": sessions.substituted(session["success_url"], session),
+            "cancel_url": session["cancel_url"],
+        }
+
+    def choices(self) -> Doc:
+        """Return what the form offers."""
+        session = self._session
+        allowed = (session["shipping_address_collection"] or {}).get("allowed_countries", [])
+        return {
+            "common_cards": cards.CARDS[:COMMON_CARDS],
+            "other_cards": cards.CARDS[COMMON_CARDS:],
+            "bank_accounts": cards.BANK_ACCOUNTS if len(session["payment_method_types"]) > 1 else (),
+            "saved_cards": methods.saved(self._world, session),
+            "offers_saving": offers_saving(session),
+            "countries": country_names(COUNTRIES),
+            "shipping_countries": country_names(allowed),
+            "rates": [self._rate(option) for option in session["shipping_options"]],
+            "tax_id_types": tuple(TAX_IDS),
+            "currencies": self._currencies(),
+            "optional_items": [self._optional(place) for place in range(len(session["optional_items"] or ()))],
+        }
+
+    def _rate(self, option: Doc) -> Doc:
+        rate = self._world.store.find(option["shipping_rate"]) or {"display_name": "", "delivery_estimate": None}
+        return {
+            "id": option["shipping_rate"],
+            "name": rate["display_name"],
+            "amount": self.money(option["shipping_amount"]),
+            "estimate": _estimate(rate["delivery_estimate"]),
+        }
+
+    def _line(self, line: Doc) -> Doc:
+        product = self._world.get("product", line["price"]["product"])
+        unit = line["price"]["unit_amount"]
+        return {
+            "name": line["description"],
+            "adjustable": line["adjustable_quantity"],
+            "description": product["description"],
+            "quantity": line["quantity"],
+            "amount": self.money(line["amount_subtotal"]),
+            "unit": self.money(unit) if unit is not None and line["quantity"] > 1 else "",
+            "rhythm": rhythm(line["price"]["recurring"]),
+        }
+
+    def _discount(self) -> Doc | None:
+        given = self._session["_discount"]
+        if given is None:
+            return None
+        coupon = self._world.store.find(given["coupon"], COUPON) or {"name": None}
+        code = self._world.store.find(given["promotion_code"], CODE) if given["promotion_code"] else None
+        return {
+            "name": coupon["name"] or (code["code"] if code else given["coupon"]),
+            "code": code["code"] if code and self._session["allow_promotion_codes"] else "",
+            "amount": self.money(-self._session["total_details"]["amount_discount"]),
+        }
+
+    def _tax(self, entry: Doc) -> Doc:
+        rate = entry["rate"]
+        return {
+            "name": f"{rate['display_name']} {rate['percentage']:g} %",
+            "amount": self.money(entry["amount"]),
+            "is_included": rate["inclusive"],
+        }
+
+    def _currencies(self) -> list[Doc]:
+        session = self._session
+        other = conversion.offered_currency(session, conversion.country_of(session)) if session["currency"] else None
+        if other is None:
+            return []
+        total, source = session["amount_total"], session["currency"]
+        shown = {source: total, other: conversion.converted(total, source, other)}
+        return [
+            {"code": code, "amount": format_minor(minor, code), "is_chosen": code == self._currency}
+            for code, minor in shown.items()
+        ]
+
+    def _optional(self, place: int) -> Doc:
+        item = self._session["optional_items"][place]
+        price = self._world.get("price", item["price"])
+        product = self._world.get("product", price["product"])
+        return {
+            "name": product["name"],
+            "description": product["description"],
+            "amount": self.money(line_amount(price, item["quantity"])),
+            "is_chosen": any(line.get("_optional") == place for line in self._session["_lines"]),
+        }
+
+    def _afterwards(self) -> str:
+        """Return what a subscription costs once it has begun."""
+        session = self._session
+        lines = [line for line in session.get("_lines", []) if line["price"]["type"] == "recurring"]
+        if not lines:
+            return ""
+        price = sum(line_amount(line["price"], line["quantity"]) for line in lines)
+        what = f"{self.money(price)} {rhythm(lines[0]['price']['recurring'])}"
+        if amounts.has_trial(session):
+            return _("Free at first, then %(price)s") % {"price": what}
+        return _("Then %(price)s") % {"price": what}
+
+
+def rhythm(recurring: Doc | None) -> str:
+    """Return how often something is paid, as text."""
+    if recurring is None:
+        return ""
+    count = recurring["interval_count"]
+    texts = {
+        "day": ngettext("every day", "every %(count)s days", count),
+        "week": ngettext("every week", "every %(count)s weeks", count),
+        "month": ngettext("every month", "every %(count)s months", count),
+        "year": ngettext("every year", "every %(count)s years", count),
+    }
+    return texts[recurring["interval"]] % {"count": count} if count > 1 else texts[recurring["interval"]]
+
+
+def _estimate(estimate: Doc | None) -> str:
+    """Return how long a delivery takes, as text."""
+    if not estimate:
+        return ""
+    bounds = [estimate[name] for name in ("minimum", "maximum") if estimate[name]]
+    if not bounds:
+        return ""
+    unit, count = bounds[-1]["unit"], bounds[-1]["value"]
+    numbers = " to ".join(str(bound["value"]) for bound in bounds)
+    texts = {
+        "business_day": ngettext("%(numbers)s business day", "%(numbers)s business days", count),
+        "day": ngettext("%(numbers)s day", "%(numbers)s days", count),
+        "hour": ngettext("%(numbers)s hour", "%(numbers)s hours", count),
+        "week": ngettext("%(numbers)s week", "%(numbers)s weeks", count),
+        "month": ngettext("%(numbers)s month", "%(numbers)s months", count),
+    }
+    return texts[unit] % {"numbers": numbers.replace(" to ", "-")}
