@@ -26,6 +26,8 @@ def get_order(request: HttpRequest, token: str, purpose: Purpose) -> Order:
         raise OrderNotFoundError("The order is gone.")
     if not (is_young or is_owner(request, order)):
         raise OrderNotFoundError("The link has expired.")
+    if purpose == Purpose.PAY and order.source_type_id is not None and order.source is None:
+        raise OrderNotFoundError("The shop has deleted the order.")
     if purpose == Purpose.PAY and not get_adapter().can_pay(request, order.source):
         raise OrderNotFoundError("The shop does not let this request see the order.")
     return order

@@ -5,6 +5,7 @@ https://docs.stripe.com/event-destinations
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ from django_checkout.models import WebhookEvent
 
 #: Never stored: whoever holds one can act for the shopper, or for us.
 _SECRET_KEYS = frozenset(("client_secret", "secret"))
+_SECRET_IN_URL = re.compile(r"(client_secret=)[^&#\s]+")
 
 
 def read_envelope(body: Mapping[str, Any]) -> WebhookEvent:
@@ -57,11 +59,20 @@ def _subscription_of(stripe_object: Mapping[str, Any]) -> str:
     return facts.find_id(details, "subscription") or facts.find_id(stripe_object, "subscription")
 
 
+def without_content(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event with no more of its object than what it is and which: enough to read it, if that is wanted."""
+    stripe_object = _mapping(_mapping(body.get("data")).get("object"))
+    kept = {key: stripe_object[key] for key in ("id", "object") if key in stripe_object}
+    return {**{key: value for key, value in body.items() if key != "data"}, "data": {"object": kept}}
+
+
 def without_secrets(value: Any) -> Any:
     """Return plain JSON types without the values that are keys to something."""
+    if isinstance(value, str):
+        return _SECRET_IN_URL.sub(r"\1[removed]", value)
     if isinstance(value, Mapping):
         return {key: without_secrets(item) for key, item in value.items() if key not in _SECRET_KEYS}
-    if isinstance(value, Iterable) and not isinstance(value, str):
+    if isinstance(value, Iterable):
         return [without_secrets(item) for item in value]
     return value
 

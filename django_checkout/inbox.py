@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from django_checkout import facts, gateway, ledger
 from django_checkout.conf import conf
-from django_checkout.envelope import read_envelope
+from django_checkout.envelope import read_envelope, without_content
 from django_checkout.exceptions import CheckoutError, EventBusyError, HandlerError, IncompleteFactError
 from django_checkout.ledger.announcements import backoff_seconds
 from django_checkout.ledger.locks import is_retryable
@@ -30,6 +30,9 @@ logger = logging.getLogger("django_checkout")
 
 #: How long a worker may hold an event while it reads from Stripe, in seconds.
 LEASE_SECONDS = 120
+
+#: Why an event is ignored: nobody listens to its type, so that its content is not kept either.
+UNHANDLED = "unhandled_type"
 
 #: A handler returns False where the event is none of ours.
 Handler = Callable[[EventData], bool | None]
@@ -86,6 +89,8 @@ def receive(body: Mapping[str, Any]) -> WebhookEvent:
     verdict = _verdict(row)
     if verdict:
         row.state, row.error_code, row.processed_at = EventState.IGNORED, verdict, timezone.now()
+        if verdict == UNHANDLED:
+            row.payload = without_content(row.payload)
         return _insert(row)[0]
     if conf.CHECKOUT_PROCESS_EVENTS == "task":
         return _insert(row)[0]
@@ -320,7 +325,7 @@ def _copy_as(row: WebhookEvent, state: EventState) -> WebhookEvent:
 def _verdict(row: WebhookEvent) -> str:
     """Return why an event is not processed at all, or ""."""
     if _plain_type(row.type) not in _registry:
-        return "unhandled_type"
+        return UNHANDLED
     return "livemode_mismatch" if row.livemode != conf.livemode else ""
 
 

@@ -72,7 +72,6 @@ class Attention(StrEnum):
 
     AMOUNT_MISMATCH = "amount_mismatch"
     CURRENCY_MISMATCH = "currency_mismatch"
-    LIVEMODE_MISMATCH = "livemode_mismatch"
     DOUBLE_PAYMENT = "double_payment"
     PAID_AFTER_CANCEL = "paid_after_cancel"
     REFUND_FAILED = "refund_failed"
@@ -86,7 +85,6 @@ WITHHOLDING = frozenset(
     (
         Attention.AMOUNT_MISMATCH,
         Attention.CURRENCY_MISMATCH,
-        Attention.LIVEMODE_MISMATCH,
         Attention.PAID_AFTER_CANCEL,
     )
 )

@@ -27,6 +27,21 @@ def make_token(order_pk: int, purpose: Purpose) -> str:
     return _signer(purpose).sign(str(order_pk))
 
 
+def exchange_token(token: str, held: Purpose, wanted: Purpose) -> str:
+    """Return a token for another purpose that is as old as the one held: a visit does not make a link live longer.
+
+    Raises:
+        OrderNotFoundError: the held one was not signed by us for that purpose.
+    """
+    try:
+        value = _signer(held).unsign(token)
+    except signing.BadSignature as error:
+        raise OrderNotFoundError("The link is not valid.") from error
+    signer = _signer(wanted)
+    signed_at = token.split(signer.sep)[-2]
+    return signing.Signer(salt=signer.salt).sign(f"{value}{signer.sep}{signed_at}")
+
+
 def read_token(token: str, purpose: Purpose) -> tuple[int, bool]:
     """Return the order's primary key, and whether the token is still young enough to be a right of its own.
 

@@ -32,7 +32,7 @@ from django_checkout.exceptions import (
 )
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.states import OrderStatus, SessionStatus
-from django_checkout.tokens import Purpose, make_token
+from django_checkout.tokens import Purpose, exchange_token
 
 logger = logging.getLogger("django_checkout")
 
@@ -78,9 +78,9 @@ def start(request: HttpRequest, token: str) -> HttpResponse:
     order = access.get_order(request, token, Purpose.PAY)
     ui_mode = request.POST.get("ui_mode") or None
     try:
-        session = services.start(order.source or order, ui_mode=ui_mode, request=request)
+        session = services.start(_payable(order), ui_mode=ui_mode, request=request)
     except OrderNotPayableError:
-        return SeeOther(_status_page(order))
+        return SeeOther(_status_page(token))
     except CheckoutError as error:
         logger.warning("start_failed order=%s code=%s", order.reference, error.code)
         return _render_pay(request, order, token, error=error)
@@ -95,10 +95,10 @@ def secret(request: HttpRequest, token: str) -> HttpResponse:
     """Give the order's owner the client secret of its open session, creating one in the ``ui_mode`` posted."""
     order = access.get_order(request, token, Purpose.PAY)
     try:
-        session = services.start(order.source or order, ui_mode=request.POST.get("ui_mode"), request=request)
+        session = services.start(_payable(order), ui_mode=request.POST.get("ui_mode"), request=request)
         client_secret = services.get_client_secret(session)
     except CheckoutError as error:
-        return _problem(order, error)
+        return _problem(order, token, error)
     return JsonResponse({"client_secret": client_secret, "session_id": session.stripe_id})
 
 
@@ -114,7 +114,7 @@ def update(request: HttpRequest, token: str) -> HttpResponse:
         else:
             services.change_quantity(order, sku=wish.sku, quantity=wish.quantity)
     except CheckoutError as error:
-        return _problem(order, error)
+        return _problem(order, token, error)
     return JsonResponse({"ok": True})
 
 
@@ -185,14 +185,19 @@ def health(request: HttpRequest) -> HttpResponse:
     return JsonResponse(report, status=200 if report["ok"] else 503)
 
 
-def _problem(order: Order, error: CheckoutError) -> HttpResponse:
+def _problem(order: Order, token: str, error: CheckoutError) -> HttpResponse:
     """Answer a script: what happened, as a code and as a sentence for the shopper."""
     logger.warning("checkout_failed order=%s code=%s", order.reference, error.code)
-    body = {"code": error.code, "message": str(error.user_message), "status_url": _status_page(order)}
+    body = {"code": error.code, "message": str(error.user_message), "status_url": _status_page(token)}
     response = JsonResponse(body, status=error.http_status)
     if error.http_status == 503:
         response["Retry-After"] = "5"
     return response
+
+
+def _payable(order: Order) -> Any:
+    """Return what is to be paid: the host's own row, so that it is placed as it is now, or ours where it has none."""
+    return order if order.source is None else order.source
 
 
 def _session_of(order: Order, session_id: str | None) -> CheckoutSession | None:
@@ -236,8 +241,8 @@ def get_outcome(order: Order, session: CheckoutSession | None) -> str:
     return "open"
 
 
-def _status_page(order: Order) -> str:
-    return reverse("django_checkout:return", args=[make_token(order.pk, Purpose.STATUS)])
+def _status_page(token: str) -> str:
+    return reverse("django_checkout:return", args=[exchange_token(token, Purpose.PAY, Purpose.STATUS)])
 
 
 def _render_pay(request: HttpRequest, order: Order, token: str, error: CheckoutError | None = None) -> HttpResponse:
@@ -247,7 +252,7 @@ def _render_pay(request: HttpRequest, order: Order, token: str, error: CheckoutE
         "can_pay": order.status == OrderStatus.UNPAID,
         "ui_mode": conf.CHECKOUT_UI_MODE if error is None else "hosted_page",
         "start_url": reverse("django_checkout:start", args=[token]),
-        "status_url": _status_page(order),
+        "status_url": _status_page(token),
         "host_url": get_adapter().return_url(order.source) if order.source is not None else "",
         "error_message": error.user_message if error else "",
     }
@@ -266,7 +271,7 @@ def _render_status(request: HttpRequest, order: Order, session: CheckoutSession 
         "is_waiting": outcome in ("processing", "open"),
         "can_retry": order.status == OrderStatus.UNPAID,
         "poll_url": reverse("django_checkout:status", args=[token]) + query,
-        "pay_url": reverse("django_checkout:pay", args=[make_token(order.pk, Purpose.PAY)]),
+        "pay_url": reverse("django_checkout:pay", args=[exchange_token(token, Purpose.STATUS, Purpose.PAY)]),
         "host_url": get_adapter().return_url(order.source) if order.source is not None else "",
         "title": _("Your payment"),
     }

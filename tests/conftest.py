@@ -4,10 +4,15 @@ from collections.abc import Iterator
 from unittest.mock import create_autospec
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from django_checkout import services, signals, tasks
 from django_checkout.models import Order
 from tests.factories import HostOrderFactory
+
+# A slow machine is not a counterexample.
+hypothesis_settings.register_profile("patient", deadline=None)
+hypothesis_settings.load_profile("patient")
 
 
 @pytest.fixture

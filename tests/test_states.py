@@ -275,6 +275,5 @@ def test_paid_is_withheld_where_what_was_paid_is_in_doubt():
     assert {
         Attention.AMOUNT_MISMATCH,
         Attention.CURRENCY_MISMATCH,
-        Attention.LIVEMODE_MISMATCH,
         Attention.PAID_AFTER_CANCEL,
     } == WITHHOLDING

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from django_checkout.exceptions import AcceptError, OrderNotPayableError, PaymentInFlightError
+from django_checkout.exceptions import AcceptError, OrderNotPayableError, PaymentInFlightError, SessionBusyError
 from django_checkout.ledger import orders
 from django_checkout.ledger.announcements import announce, tell_owed
 from django_checkout.ledger.attention import is_withheld, resolve_attention
@@ -79,9 +79,18 @@ def release_session(session_pk: int, *, error_code: str, request_id: str) -> Non
     )
 
 
-def expect_revision(session_pk: int, order: Order) -> None:
-    """Commit, before Stripe is asked to change an open session, that paying the order's new amount is right too."""
-    CheckoutSession.objects.filter(pk=session_pk).update(next_subtotal_minor=order.subtotal_minor)
+def expect_revision(locked: LockedOrder, session_pk: int, order: Order, *, now: datetime) -> None:
+    """Commit, before Stripe is asked to change an open session, that the order's new amount is the right one.
+
+    Raises:
+        SessionBusyError: another change is on its way: Stripe might see them in the other order.
+    """
+    session = next(row for row in locked.sessions if row.pk == session_pk)
+    if session.leased_until is not None and session.leased_until > now:
+        raise SessionBusyError("Another change of this session is on its way to Stripe.")
+    session.next_subtotal_minor = order.subtotal_minor
+    session.leased_until = now + timedelta(seconds=LEASE_SECONDS)
+    session.save(update_fields=["next_subtotal_minor", "leased_until", "updated_at"])
 
 
 def reach_revision(locked: LockedOrder, session_pk: int, *, request: Mapping[str, Any], request_hash: str) -> None:
@@ -93,9 +102,10 @@ def reach_revision(locked: LockedOrder, session_pk: int, *, request: Mapping[str
         order.subtotal_minor,
         None,
     )
-    session.request, session.request_hash = dict(request), request_hash
+    session.request, session.request_hash, session.leased_until = dict(request), request_hash, None
     session.save(
         update_fields=[
+            "leased_until",
             "revision",
             "asked_subtotal_minor",
             "next_subtotal_minor",
@@ -109,8 +119,8 @@ def reach_revision(locked: LockedOrder, session_pk: int, *, request: Mapping[str
 def give_up_revision(locked: LockedOrder, session_pk: int) -> None:
     """Record that Stripe did not change a session; if the old amount has just been paid, a person should look."""
     session = next(row for row in locked.sessions if row.pk == session_pk)
-    session.next_subtotal_minor = None
-    session.save(update_fields=["next_subtotal_minor", "updated_at"])
+    session.next_subtotal_minor = session.leased_until = None
+    session.save(update_fields=["next_subtotal_minor", "leased_until", "updated_at"])
     orders.recheck(locked)
 
 

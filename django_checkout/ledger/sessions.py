@@ -95,7 +95,7 @@ def join_session(locked: LockedOrder, session: CheckoutSession, fact: SessionFac
         said["expired_at"] = timezone.now()
     if status not in LIVE_SESSION_STATUSES:
         said["live_for_id"] = None
-    if status != SessionStatus.CREATING:
+    if session.status == SessionStatus.CREATING and status != SessionStatus.CREATING:
         said["leased_until"] = None
     was = (session.status, session.payment_status, session.has_async_failed)
     _write(locked, session, said)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from django.utils import timezone
+
 from django_checkout import gateway, ledger, params
 from django_checkout.adapters import get_adapter
 from django_checkout.exceptions import SessionClosedError, StripeRefusedError
@@ -16,6 +18,7 @@ from django_checkout.models import CheckoutSession, Order
 from django_checkout.services.placing import get_order, place
 from django_checkout.services.settling import apply_facts, read_session
 from django_checkout.states import SessionStatus
+from django_checkout.values import SessionFact
 
 if TYPE_CHECKING:
     from stripe.params.checkout import SessionUpdateParams
@@ -60,18 +63,20 @@ def change_shipping(order: Any, *, name: str, address: Mapping[str, str]) -> Che
     }
     if options:
         change["shipping_options"] = [params.shipping_option(option, ours.currency) for option in options]  # type: ignore[misc]  # a plain dict of that shape
-    return _send(session, change)
+    _send(session, change)
+    return session
 
 
 def change_quantity(order: Any, *, sku: str, quantity: int) -> CheckoutSession:
     """Let the host change a quantity, and Stripe the session; a new revision of our order is committed in between.
 
-    Until Stripe has answered, a payment of the old amount and of the new one are both right. One or two calls to
-    Stripe; must run outside transactions.
+    From then on a payment of the old amount needs a person, whatever becomes of the call. One or two calls to Stripe;
+    must run outside transactions.
 
     Raises:
         OutOfStockError: the host refuses; its message is for the shopper.
         SessionClosedError: there is no open session.
+        SessionBusyError: another change of this session is on its way to Stripe.
     """
     ours = get_order(order)
     session = _get_open_session(ours)
@@ -80,13 +85,13 @@ def change_quantity(order: Any, *, sku: str, quantity: int) -> CheckoutSession:
         locked = ledger.lock_order(pk=ours.pk)
         get_adapter().change_quantity(locked.order.source, sku, quantity)
         placed = place(locked.order.source)
-        ledger.expect_revision(session.pk, placed)
+        ledger.expect_revision(locked, session.pk, placed, now=timezone.now())
         return placed
 
     revised = ledger.in_transaction(revise)
     lines = params.line_items(list(revised.lines.all()), revised.currency)
     try:
-        _send(session, {"line_items": lines})  # type: ignore[typeddict-item]  # plain dicts of that shape
+        fact = _send(session, {"line_items": lines})  # type: ignore[typeddict-item]  # plain dicts of that shape
     except StripeRefusedError:
         # It may have been paid just now, at the old amount.
         read_session(session)
@@ -96,7 +101,7 @@ def change_quantity(order: Any, *, sku: str, quantity: int) -> CheckoutSession:
 
     def reach() -> None:
         locked = ledger.lock_order(pk=ours.pk)
-        if locked.order.revision == revised.revision:
+        if (locked.order.revision, fact.amount_subtotal_minor) == (revised.revision, revised.subtotal_minor):
             digest = params.fingerprint(params.without_attempt(request), locked.order)
             ledger.reach_revision(locked, session.pk, request=request, request_hash=digest)
 
@@ -112,7 +117,8 @@ def _get_open_session(order: Order) -> CheckoutSession:
     return session
 
 
-def _send(session: CheckoutSession, change: SessionUpdateParams) -> CheckoutSession:
-    apply_facts([gateway.update_session(session.stripe_id or "", change)])
+def _send(session: CheckoutSession, change: SessionUpdateParams) -> SessionFact:
+    fact = gateway.update_session(session.stripe_id or "", change)
+    apply_facts([fact])
     session.refresh_from_db()
-    return session
+    return fact

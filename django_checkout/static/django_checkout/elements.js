@@ -97,7 +97,12 @@ class Checkout {
     if (code) await this.act("code", () => this.actions.applyPromotionCode(code));
   }
 
-  async setQuantity(item, index, quantity) {
+  /** One change at a time: Stripe must see them in the order in which they were made. */
+  setQuantity(item, index, quantity) {
+    this.changes = (this.changes || Promise.resolve()).then(() => this.sendQuantity(item, index, quantity));
+  }
+
+  async sendQuantity(item, index, quantity) {
     const sku = this.skus[index];
     if (sku) {
       await this.act("items", () =>
