@@ -81,4 +81,5 @@ class Portal(CheckoutView):
         if not (request.user and request.user.is_authenticated):
             raise NotAuthenticated
         wanted = self.read(inputs.PortalInput)
-        return Response({"url": services.portal_url(request.user, return_url=wanted["return_url"])}, status=201)
+        back = request.build_absolute_uri(wanted["return_url"])
+        return Response({"url": services.portal_url(request.user, return_url=back)}, status=201)

@@ -93,7 +93,7 @@ class CancelSubscriptionInput(Input):
 class PortalInput(Input):
     """Where the Billing portal leads back to."""
 
-    return_url = serializers.URLField(max_length=2048, help_text="On this site.")
+    return_url = Text(max_length=2048, help_text="An address or a path of this site.")
 
     def validate_return_url(self, value: str) -> str:
         request = self.context["request"]

@@ -61,9 +61,9 @@ class Api:
     def get(self, name, *args, headers=(), **query):
         return self.client.get(url(name, *args), query, headers={**self.headers, **dict(headers)})
 
-    def post(self, name, *args, headers=(), raw=None, content_type="application/json", **body):
+    def post(self, path_name, /, *args, headers=(), raw=None, content_type="application/json", **body):
         data = json.dumps(body) if raw is None else raw
-        return self.client.post(url(name, *args), data, content_type, headers={**self.headers, **dict(headers)})
+        return self.client.post(url(path_name, *args), data, content_type, headers={**self.headers, **dict(headers)})
 
 
 def url(name, *args):

@@ -1,0 +1,96 @@
+"""The OpenAPI document: of the views as they are, valid, without warnings, with examples that are true."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+from rest_framework import serializers
+
+from django_checkout.api import document, inputs, urls
+from django_checkout.api.examples import EXAMPLES
+from tests.api.conftest import Api
+
+
+@pytest.fixture(scope="module")
+def generated():
+    from drf_spectacular.drainage import GENERATOR_STATS, reset_generator_stats
+
+    reset_generator_stats()
+    made = document.generate()
+    assert (dict(GENERATOR_STATS._warn_cache), dict(GENERATOR_STATS._error_cache)) == ({}, {})
+    return made
+
+
+def operations(made):
+    return [
+        (method, path, operation)
+        for path, item in made["paths"].items()
+        for method, operation in item.items()
+        if method in ("get", "post", "put", "patch", "delete")
+    ]
+
+
+def test_committed_copy_is_what_the_views_amount_to(generated):
+    """After a change of the API: ``python -m tests.api.write_document``."""
+    assert generated == json.loads(document.PATH.read_text(encoding="utf-8"))
+
+
+def test_document_is_valid_openapi(generated):
+    validator = pytest.importorskip("openapi_spec_validator")
+
+    assert generated["openapi"] == "3.1.0"
+    validator.validate(generated)
+
+
+def test_every_path_is_described(generated):
+    assert len(generated["paths"]) == len(urls.urlpatterns) - 1
+
+
+def test_every_operation_has_an_example_of_what_it_takes_answers_and_refuses(generated):
+    bare = [
+        (operation["operationId"], status)
+        for _method, _path, operation in operations(generated)
+        for status, answer in [*operation["responses"].items(), ("body", operation.get("requestBody", {}))]
+        for content in answer.get("content", {}).values()
+        if not content.get("examples")
+    ]
+
+    assert bare == []
+
+
+def test_examples_are_true(generated):
+    checked = 0
+    for _method, _path, operation in operations(generated):
+        for answer in [*operation["responses"].values(), operation.get("requestBody", {})]:
+            for content in answer.get("content", {}).values():
+                schema = {**content["schema"], "components": generated["components"]}
+                for example in content["examples"].values():
+                    jsonschema.Draft202012Validator(schema).validate(example["value"])
+                    checked += 1
+    assert checked > 200
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name.endswith("Input")])
+def test_example_of_an_input_is_taken(name):
+    serializer = getattr(inputs, name)(data=EXAMPLES[name], context={"request": _Request()})
+    serializer.is_valid(raise_exception=True)
+    assert isinstance(serializer, serializers.Serializer)
+
+
+class _Request:
+    @staticmethod
+    def get_host():
+        return "shop.example"
+
+    @staticmethod
+    def is_secure():
+        return True
+
+
+def test_document_is_served_with_the_sites_own_address():
+    response = Api().client.get("/api/openapi.json")
+
+    assert response.json()["servers"] == [{"url": "/api"}]
+    assert response.json()["paths"] == json.loads(document.PATH.read_text(encoding="utf-8"))["paths"]
