@@ -1,0 +1,375 @@
+"""The doctor: each fault has its finding, with the command that mends it; a sound site has none."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from email.utils import format_datetime
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
+
+from django_checkout import account_gateway, doctor, endpoints, inbox, reconcile, services
+from django_checkout.doctor import IDS, Severity
+from django_checkout.doctor import site as site_examination
+from django_checkout.emulator.messages import ApiError
+from django_checkout.models import (
+    Announcement,
+    AttentionItem,
+    CheckoutSession,
+    Discrepancy,
+    WebhookEvent,
+)
+from django_checkout.testing import post_event
+
+pytestmark = [pytest.mark.django_db, pytest.mark.core]
+
+URL = "http://testserver/checkout/webhook/"
+#: What a test project has that a site that sells would not.
+OF_TESTS = {"W005", "W011"}
+
+
+@pytest.fixture
+def own_webhook(monkeypatch):
+    """Deliveries to our own webhook reach it in process; ``answers`` holds what they were answered with."""
+    answers: list[int] = []
+
+    def deliver(url, body, signature):
+        assert url == URL
+        answers.append(post_event(body, signature).status_code)
+        return answers[-1]
+
+    monkeypatch.setattr(account_gateway, "deliver", deliver)
+    return answers
+
+
+@pytest.fixture
+def site(stripe_emulator, own_webhook):
+    """A site set up as it should be."""
+    endpoints.set_up()
+    return stripe_emulator
+
+
+def _ids(**options) -> list[str]:
+    return [finding.id for finding in doctor.examine(**options) if finding.id not in OF_TESTS]
+
+
+def _names(**options) -> list[str]:
+    names = {number: name for name, number in IDS.items()}
+    return [names.get(number, number) for number in _ids(**options)]
+
+
+def _edit_endpoint(emulator, **changes):
+    with emulator.store.transaction():
+        (endpoint,) = emulator.store.select("webhook_endpoint")
+        emulator.store.save({**endpoint, **changes})
+
+
+def test_a_sound_site_has_no_findings(site, own_webhook):
+    assert _ids() == []
+    assert own_webhook == [200]
+
+
+def test_a_self_delivery_leaves_nothing_behind(site):
+    doctor.examine()
+
+    assert WebhookEvent.objects.count() == 0
+
+
+def test_ids_are_unique():
+    assert len(set(IDS.values())) == len(IDS)
+
+
+def test_every_finding_names_what_mends_it(stripe_emulator, settings):
+    settings.STRIPE_WEBHOOK_SECRETS = []
+
+    found = doctor.examine(delivers=False)
+
+    assert {"E011", IDS["no_endpoint"]} <= {finding.id for finding in found}
+    assert all(finding.message and finding.command for finding in found)
+    assert [finding.severity for finding in found] == sorted(
+        (finding.severity for finding in found), key=list(Severity).index
+    )
+
+
+def test_no_endpoint(stripe_emulator, own_webhook):
+    (finding,) = [finding for finding in doctor.examine() if finding.id not in OF_TESTS]
+
+    assert (finding.id, finding.severity) == (IDS["no_endpoint"], Severity.ERROR)
+    assert finding.command == "manage.py checkout_setup_webhook"
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"status": "disabled"}, ["disabled"]),
+        ({"enabled_events": ["checkout.session.completed"]}, ["events"]),
+        ({"enabled_events": [*inbox.handled_types(), "person.created"]}, ["spare_events"]),
+        ({"enabled_events": ["*"]}, ["spare_events"]),
+        ({"api_version": "2024-06-20"}, ["version"]),
+        ({"api_version": None}, ["version"]),
+        ({"url": "https://elsewhere.example/"}, ["no_endpoint"]),
+    ],
+)
+def test_the_endpoint_is_compared_with_what_is_needed(site, changes, names):
+    _edit_endpoint(site, **changes)
+
+    assert _names() == names
+
+
+def test_two_endpoints_of_one_address(site):
+    account_gateway.create_endpoint(URL, inbox.handled_types(), description="")
+
+    assert _names() == ["duplicates"]
+
+
+def test_events_that_stripe_could_not_deliver(site, order):
+    site.chaos.lose(1000)
+    site.pay(services.start(order).stripe_id)
+    site.deliver_to(lambda body, headers: 200)
+    assert "undelivered" not in _names()
+
+    later = timezone.now() + timedelta(hours=2)
+
+    (finding,) = [found for found in doctor.examine(now=later, delivers=False) if found.id == IDS["undelivered"]]
+    assert finding.command == "manage.py checkout_reconcile --missed-events"
+
+
+def test_no_address(site, settings):
+    settings.CHECKOUT_BASE_URL = ""
+
+    assert _names() == ["no_address"]
+
+
+def test_the_emulator_delivers_by_itself(stripe_emulator, own_webhook, settings):
+    settings.CHECKOUT_EMULATOR = True
+
+    assert "emulated" in _names()
+    assert "no_endpoint" not in _names()
+
+
+def test_an_emulator_on_a_site_that_sells(own_webhook, settings, monkeypatch):
+    settings.CHECKOUT_EMULATOR = True
+    settings.STRIPE_API_BASE = "https://api.stripe.com"
+    monkeypatch.setattr(doctor.account, "examine_account", lambda now: iter(()))
+    monkeypatch.setattr(doctor.account, "examine_endpoints", lambda url, now: iter(()))
+
+    assert {"E043", "emulator"} <= set(_names())
+
+
+def test_a_key_that_stripe_does_not_know(site, settings):
+    settings.STRIPE_SECRET_KEY = "sk_test_unknown key"
+
+    assert "key_refused" in _names()
+
+
+def test_a_key_that_cannot_be_used_ends_the_examination(stripe_emulator, settings):
+    settings.STRIPE_SECRET_KEY = ""
+
+    assert _ids() == ["E001"]
+
+
+def test_a_restricted_key_is_told_which_permission_lacks(site, monkeypatch):
+    handle = site.handle
+    lists = []
+
+    def refuse(request):
+        if request.path in ("/v1/refunds", "/v1/account"):
+            lists.append(request.path)
+            site.chaos.strike = _refusal
+        try:
+            return handle(request)
+        finally:
+            site.chaos.__dict__.pop("strike", None)
+
+    def _refusal(method, path, when):
+        raise ApiError(
+            "The provided key 'rk_test_1' does not have the required permissions for this endpoint. Having the "
+            "'rak_charge_read' permission would allow this request to continue.",
+            status=403,
+        )
+
+    monkeypatch.setattr(site, "handle", refuse)
+
+    found = [finding for finding in doctor.examine() if finding.id == IDS["permission"]]
+
+    assert len(found) == 1
+    assert "/v1/refunds" in found[0].message
+    assert "rak_charge_read" in found[0].message
+
+
+def test_stripe_is_silent(site):
+    site.chaos.fail(10_000, status=503)
+
+    assert "silence" in _names()
+
+
+def test_one_list_is_silent(site):
+    site.chaos.fail(2, status=500, match="GET /v1/payouts")
+
+    assert _names() == ["silence"]
+
+
+def test_an_account_that_cannot_charge(site, monkeypatch):
+    monkeypatch.setattr(account_gateway, "retrieve_account", lambda: ({"charges_enabled": False}, None))
+
+    assert _names() == ["charges"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "severity"), [(5, None), (60, Severity.WARNING), (-60, Severity.WARNING), (600, Severity.ERROR)]
+)
+def test_clocks_are_compared(site, monkeypatch, seconds, severity):
+    handle = site.handle
+    said = format_datetime(timezone.now() - timedelta(seconds=seconds), usegmt=True)
+
+    def dated(request):
+        answer = handle(request)
+        answer.headers["Date"] = said
+        return answer
+
+    monkeypatch.setattr(site, "handle", dated)
+
+    found = {finding.id: finding.severity for finding in doctor.examine(delivers=False)}
+
+    assert found.get(IDS["clock"]) == severity
+
+
+def test_a_webhook_with_other_secrets(site, monkeypatch, settings):
+    deliver = account_gateway.deliver
+
+    def other_site(url, body, signature):
+        with monkeypatch.context() as patch:
+            patch.setattr(settings, "STRIPE_WEBHOOK_SECRETS", ["whsec_other"])
+            return deliver(url, body, signature)
+
+    monkeypatch.setattr(account_gateway, "deliver", other_site)
+
+    assert _names() == ["delivery_refused"]
+
+
+def test_every_secret_is_tried(site, own_webhook, settings):
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_tests", "whsec_new"]
+
+    assert _ids() == []
+    assert own_webhook == [200, 200]
+
+
+@pytest.mark.parametrize(("status", "name"), [(302, "delivery_refused"), (403, "delivery_refused"), (200, "elsewhere")])
+def test_something_else_answers(site, monkeypatch, status, name):
+    monkeypatch.setattr(account_gateway, "deliver", lambda url, body, signature: status)
+
+    assert _names() == [name]
+
+
+def test_a_slow_webhook(site, monkeypatch):
+    monkeypatch.setattr(site_examination, "SLOW_SECONDS", -1)
+
+    assert _names() == ["slow"]
+
+
+def test_an_address_that_does_not_answer_from_here(stripe_emulator, settings):
+    settings.CHECKOUT_BASE_URL = "http://127.0.0.1:9"
+    endpoints.set_up()
+
+    assert _names() == ["unreachable"]
+
+
+def test_what_failed_waits_or_is_owed(site, order):
+    now = timezone.now()
+    values = {"type": "t", "livemode": False, "created_at": now}
+    WebhookEvent.objects.create(stripe_id="evt_1", state="failed", **values)
+    WebhookEvent.objects.create(stripe_id="evt_2", state="received", **values)
+    WebhookEvent.objects.update(received_at=now - timedelta(hours=1))
+    Announcement.objects.create(order=order, signal="order_paid", fact="x", state="owed", attempts=3)
+
+    assert _names() == ["failed_events", "waiting_events", "owed"]
+
+
+def test_a_webhook_that_has_fallen_silent(site, order):
+    site.pay(services.start(order).stripe_id)
+    reconcile.run(fix=True)
+
+    assert _names() == ["silent_webhook"]
+
+
+def test_what_a_person_should_have_done(site, order):
+    services.start(order)
+    Discrepancy.objects.create(kind="refund_differs", subject="re_1")
+    AttentionItem.objects.create(order=order, code="disputed", fact="du_1")
+    now = timezone.now()
+    WebhookEvent.objects.create(stripe_id="evt_1", type="t", livemode=False, created_at=now, state="processed")
+    WebhookEvent.objects.update(received_at=now - timedelta(days=400))
+
+    assert _names() == ["not_reconciled", "discrepancies", "retention", "attention"]
+
+
+def test_migrations_that_wait_are_all_that_is_said_of_the_database(site):
+    MigrationRecorder(connection).Migration.objects.filter(app="django_checkout").latest("pk").delete()
+
+    assert "migrations" in _names()
+
+
+def test_a_constraint_that_somebody_dropped(site, monkeypatch):
+    get_constraints = connection.introspection.get_constraints
+
+    def without(cursor, table):
+        found = get_constraints(cursor, table)
+        if table == CheckoutSession._meta.db_table:
+            return {name: value for name, value in found.items() if value["columns"] != ["live_for_id"]}
+        return found
+
+    monkeypatch.setattr(connection.introspection, "get_constraints", without)
+
+    (finding,) = [finding for finding in doctor.examine() if finding.id == IDS["constraint"]]
+    assert "unique live_for_id" in finding.message
+
+
+def _command(**options) -> tuple[str, int]:
+    out = StringIO()
+    code = 0
+    try:
+        call_command("checkout_doctor", stdout=out, **options)
+    except SystemExit as error:
+        code = error.code
+    return out.getvalue(), code
+
+
+def test_the_command_exits_zero_without_errors(site):
+    text, code = _command()
+
+    assert code == 0
+    assert "0 of them errors" in text or "All is well." in text
+
+
+def test_the_command_exits_one_on_errors_and_speaks_json(stripe_emulator, own_webhook):
+    text, code = _command(format="json")
+
+    report = json.loads(text)
+    assert (code, report["ok"]) == (1, False)
+    assert {"id", "severity", "message", "command"} == set(report["findings"][0])
+    assert report["findings"][0]["id"] == IDS["no_endpoint"]
+
+
+def test_no_secret_is_shown(site, settings):
+    settings.STRIPE_SECRET_KEY = "sk_test_veryprivate key"
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_veryprivate"]
+
+    text, _ = _command(format="json")
+
+    assert "veryprivate" not in text
+
+
+def test_the_command_exits_two_where_it_cannot_run(site, monkeypatch):
+    def broken(**options):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(doctor, "examine", broken)
+
+    with pytest.raises(CommandError, match="a bug") as caught:
+        _command()
+    assert caught.value.returncode == 2
