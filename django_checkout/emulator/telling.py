@@ -69,7 +69,10 @@ def confirm(world: World, session: Doc, told: Payload) -> PaymentOutcome:
     """Pay a session with what the payment frame sends."""
     if session["ui_mode"] != ELEMENTS:
         raise ApiError("Only a Checkout Session with `ui_mode: elements` is confirmed by the page.")
-    parts = ("email", "phone", "billing", "shipping")
+    parts = ["email", "phone", "billing", "shipping"]
+    if is_shipped_by_server(session):
+        # What stands in the Shipping Address Element has been told by the server, or has not been told at all.
+        parts.remove("shipping")
     session = tell(world, session, {name: told[name] for name in parts if told.get(name)})
     wanting = [name for name in missing(session) if name != "billingAddress"]
     if wanting:
@@ -99,11 +102,16 @@ def checked_email(value: object) -> str | None:
     return text
 
 
+def is_shipped_by_server(session: Doc) -> bool:
+    """Return whether only the shop's server may say where the order is shipped."""
+    return bool((session["permissions"] or {}).get("update_shipping_details") == "server_only")
+
+
 def checked_contact(session: Doc, kind: str, value: object) -> Doc | None:
     """Return a name and an address as Stripe keeps them."""
     if value is None:
         return None
-    if kind == "shipping" and (session["permissions"] or {}).get("update_shipping_details") == "server_only":
+    if kind == "shipping" and is_shipped_by_server(session):
         raise ApiError("The shipping address of this Checkout Session can only be updated by the server.")
     address = value.get("address") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(address, dict) or not address.get("country"):

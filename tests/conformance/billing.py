@@ -105,5 +105,15 @@ def _visit_cards(client: stripe.StripeClient, emulator: Emulator) -> None:
     v1.customers.payment_methods.list(customer.id)
     v1.payment_methods.retrieve(method.id)
     v1.payment_methods.update(method.id, {"allow_redisplay": "limited"})
+    v1.payment_intents.create(
+        {
+            "amount": 900,
+            "currency": "eur",
+            "customer": customer.id,
+            "payment_method": method.id,
+            "off_session": True,
+            "confirm": True,
+        }
+    )
     v1.payment_methods.detach(method.id)
     v1.payment_methods.attach(method.id, {"customer": customer.id})

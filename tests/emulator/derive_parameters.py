@@ -31,7 +31,7 @@ GET /v1/invoice_payments/{invoice_payment}
 GET /v1/invoices
 GET /v1/invoices/{invoice}
 GET /v1/invoices/{invoice}/lines
-GET /v1/payment_intents
+GET,POST /v1/payment_intents
 GET,POST /v1/payment_intents/{intent}
 POST /v1/payment_intents/{intent}/cancel
 POST /v1/payment_intents/{intent}/capture
@@ -67,6 +67,18 @@ GET /v1/charges/{charge}
 #: Only these parts of a route are played; what else the document allows there is answered as unknown.
 SUBSETS = {
     "GET /v1/payouts": {"created", "destination", "ending_before", "expand", "limit", "starting_after", "status"},
+    "POST /v1/payment_intents": {
+        "amount",
+        "confirm",
+        "currency",
+        "customer",
+        "description",
+        "expand",
+        "metadata",
+        "off_session",
+        "payment_method",
+        "receipt_email",
+    },
     "POST /v1/payment_intents/{intent}": {"description", "expand", "metadata", "receipt_email"},
     "POST /v1/prices": {
         "active",
