@@ -23,7 +23,7 @@ from django_checkout.admin.filters import PayoutStatusFilter, RunScopeFilter, Ru
 from django_checkout.admin.tables import Table, movement
 from django_checkout.models import BalanceTransaction, Payout, ReconciliationRun
 
-LINES_PER_PAGE = 200
+LINES_PER_PAGE = 100
 
 
 @admin.register(Payout)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from unittest.mock import create_autospec
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
@@ -294,9 +296,17 @@ def test_unknown_operations_and_rows_are_not_found(merchant, no_stripe):
     assert merchant.post(url(order, "sync")).status_code == 404
 
 
-def test_the_list_syncs_several_and_names_those_that_failed(stripe_emulator, order, operator):
+def test_the_list_syncs_several_and_names_those_that_failed(stripe_emulator, order, operator, monkeypatch):
     stripe_emulator.pay(services.start(order).stripe_id)
     broken = make_paid_order(reference="BROKEN")
+    sync = services.sync
+
+    def refuse_broken(row):
+        if row == broken:
+            raise StripeRefusedError("Stripe answered 404")
+        return sync(row)
+
+    monkeypatch.setattr(services, "sync", create_autospec(sync, side_effect=refuse_broken))
     response = operator.post(
         reverse("admin:django_checkout_order_changelist"),
         {"action": "sync_with_stripe", "_selected_action": [order.pk, broken.pk]},

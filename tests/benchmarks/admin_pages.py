@@ -1,7 +1,8 @@
 """Measures the admin's pages on the large shop of ``dataset``: ``python -m tests.benchmarks.admin_pages``.
 
-Prints median and slowest time and the number of queries of each page, as Django's test client sees them, and exits
-with 1 where a page takes longer than 300 ms at the median or more than 25 queries. ``DATABASE_URL`` as for ``dataset``.
+Prints the median, fastest and slowest time and the number of queries of each page, as Django's test client sees them,
+and exits with 1 where a page takes longer than 300 ms at the median or more than 25 queries.
+``DATABASE_URL`` as for ``dataset``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from collections.abc import Iterator
 
 from tests.benchmarks.dataset import prepare, say
 
-MAXIMUM_SECONDS, MAXIMUM_QUERIES = 0.3, 25
+MAXIMUM_MILLISECONDS, MAXIMUM_QUERIES = 300, 25
+#: The dashboard keeps its figures for a moment; this reads it without.
+COLD = "dashboard, figures read anew"
 USERNAME = "admin-pages-benchmark"
 
 
@@ -25,7 +28,7 @@ def main() -> None:
     options = parser.parse_args()
     prepare()
     client = sign_in()
-    say(f"{'page':44} {'median':>8} {'slowest':>8} {'queries':>8}")
+    say(f"{'page':44} {'median':>8} {'fastest':>8} {'slowest':>8} {'queries':>8}")
     results = [measure(client, name, url, options.rounds) for name, url in pages()]
     sys.exit(0 if all(results) else 1)
 
@@ -57,6 +60,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "order page", reverse("admin:django_checkout_order_change", args=[newest.pk])
     yield "order page, disputed", reverse("admin:django_checkout_order_change", args=[disputed.pk])
     yield "dashboard", reverse("admin:django_checkout_order_dashboard")
+    yield COLD, reverse("admin:django_checkout_order_dashboard")
     yield "app index", reverse("admin:app_list", args=["django_checkout"])
     yield "order list, page 100", f"{orders}?p=100"
     yield "order list, paid", f"{orders}?status=paid"
@@ -82,19 +86,24 @@ def measure(client, name: str, url: str, rounds: int) -> bool:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
+    from django_checkout.admin.dashboard import forget_figures
+
+    prepare_page = forget_figures if name == COLD else bool
+    prepare_page()
     with CaptureQueriesContext(connection) as queries:
         response = client.get(url)
         count = len(queries)
     assert response.status_code == 200, f"{url}: {response.status_code}"
     taken = []
     for _ in range(rounds):
+        prepare_page()
         started = time.perf_counter()
         client.get(url)
         taken.append(time.perf_counter() - started)
-    median, slowest = statistics.median(taken), max(taken)
-    is_good = median <= MAXIMUM_SECONDS and count <= MAXIMUM_QUERIES
+    median, fastest, slowest = (figure(taken) * 1000 for figure in (statistics.median, min, max))
+    is_good = median <= MAXIMUM_MILLISECONDS and count <= MAXIMUM_QUERIES
     verdict = "" if is_good else "  TOO MUCH"
-    say(f"{name:44} {median * 1000:5.0f} ms {slowest * 1000:5.0f} ms {count:8}{verdict}")
+    say(f"{name:44} {median:5.0f} ms {fastest:5.0f} ms {slowest:5.0f} ms {count:8}{verdict}")
     return is_good
 
 
