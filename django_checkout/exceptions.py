@@ -149,7 +149,7 @@ class OutOfStockError(CheckoutError):
     http_status = 409
 
     def __init__(self, user_message: str) -> None:
-        super().__init__("The host cannot sell that quantity.")
+        super().__init__(user_message)
         self.user_message = user_message  # type: ignore[misc]  # this one error speaks in the host's words
 
 

@@ -55,6 +55,8 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "/static/"
+# What Django 6.1 reads in place of EMAIL_BACKEND; the test runner puts its own in.
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DATABASES = {"default": env.db("DATABASE_URL", default="sqlite://:memory:")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):

@@ -30,6 +30,7 @@ LAYERS = (
     ("ledger",),
     (
         "access",
+        "account_gateway",
         "csp",
         "envelope",
         "forms",

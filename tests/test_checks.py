@@ -178,7 +178,14 @@ DEPLOYED = [
     ),
     ({"SECURE_CSP": {"default-src": ["'self'"], "form-action": ["'self'"]}}, {"W006"}),
     ({"SECURE_CSP": {"default-src": ["'none'"]}}, {"W006"}),
-    ({"SECURE_CSP": {"default-src": ["'self'"], "form-action": ["'self'", "https://checkout.stripe.com"]}}, set()),
+    ({"SECURE_CSP": {"default-src": ["'self'"], "form-action": ["'self'", "https://checkout.stripe.com"]}}, {"W006"}),
+    (
+        {
+            "SECURE_CSP": {"default-src": ["'self'"], "form-action": ["'self'", "https://checkout.stripe.com"]},
+            "STRIPE_PUBLISHABLE_KEY": "",
+        },
+        set(),
+    ),
     ({"SECURE_CSP": {"default-src": ["'none'"]}, "STRIPE_API_BASE": 7}, set()),
     ({"CONTENT_SECURITY_POLICY": {"DIRECTIVES": {"form-action": ["'self'"]}}}, {"W006"}),
     ({"CONTENT_SECURITY_POLICY": {"DIRECTIVES": {"form-action": ["'self'", "https:"]}}}, set()),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from django import forms
@@ -30,6 +31,9 @@ class ConfirmForm(forms.Form):
 class AmountForm(ConfirmForm):
     """An amount in the order's currency, all of it unless less is typed; ``cleaned_data`` holds minor units."""
 
+    #: Returns the largest amount, in minor units; each form has its own.
+    find_most: Callable[[OrderRows], int]
+
     amount = forms.DecimalField(label=gettext_lazy("Amount"), max_digits=15)
 
     def __init__(self, rows: OrderRows, data: Data = None) -> None:
@@ -48,7 +52,7 @@ class AmountForm(ConfirmForm):
     @property
     def most_minor(self) -> int:
         """The largest amount, in minor units."""
-        raise NotImplementedError
+        return self.find_most(self.rows)
 
     def clean_amount(self) -> int:
         """Turn major units into minor units, exactly."""
@@ -68,9 +72,7 @@ class AmountForm(ConfirmForm):
 class CaptureForm(AmountForm):
     """How much of an authorisation to take."""
 
-    @property
-    def most_minor(self) -> int:
-        return self.rows.authorized_minor
+    find_most = attrgetter("authorized_minor")
 
 
 class RefundForm(AmountForm):
@@ -88,9 +90,7 @@ class RefundForm(AmountForm):
         self.fields["reason"] = forms.ChoiceField(label=_("Reason"), choices=choices, required=False)
         self.fields["seen"].initial = rows.refunds_seen
 
-    @property
-    def most_minor(self) -> int:
-        return self.rows.refundable_minor
+    find_most = attrgetter("refundable_minor")
 
     def clean(self) -> None:
         """Refuse a form that was filled in before another refund."""

@@ -10,6 +10,7 @@ class ShopConfig(AppConfig):
     """Thistle & Slip, a small shop that sells through django_checkout."""
 
     name = "example_project.shop"
+    default_auto_field = "django.db.models.BigAutoField"
     label = "shop"
     verbose_name = _("Thistle & Slip")
 
