@@ -31,6 +31,7 @@ LAYERS = (
     (
         "access",
         "account_gateway",
+        "account_gateway",
         "csp",
         "envelope",
         "forms",
