@@ -94,7 +94,7 @@ class Shop:
 
     def start_beside(self, **options: Any) -> str:
         """Open a second session while the first stays payable, as after a crash or an edit in Stripe's dashboard."""
-        CheckoutSession.objects.filter(order=self.order).update(live_for=None)
+        CheckoutSession.objects.filter(order=self.order, status="open").update(live_for=None)
         return self.start(**options)
 
     def intent_of(self, session_id: str) -> str:
@@ -172,7 +172,7 @@ class Shop:
             tax_minor=None,
             total_minor=None,
         )
-        CheckoutSession.objects.update(
+        CheckoutSession.objects.exclude(stripe_id=None).update(
             status="open",
             payment_status="unpaid",
             payment=None,
@@ -183,6 +183,7 @@ class Shop:
             synced_at=None,
             customer_id="",
         )
+        Order.objects.exclude(canceled_at=None).update(status="canceled")
         for model in FACTS:
             model.objects.all().delete()
         Payment.objects.all().delete()
@@ -198,9 +199,9 @@ class Shop:
             "sessions": sorted(
                 # No event tells a captured session's payment_status: the PaymentIntent does.
                 (stripe_id, status, "" if is_manual else payment_status, has_failed)
-                for stripe_id, status, is_manual, payment_status, has_failed in order.sessions.values_list(
-                    "stripe_id", "status", "is_manual_capture", "payment_status", "has_async_failed"
-                )
+                for stripe_id, status, is_manual, payment_status, has_failed in order.sessions.exclude(
+                    stripe_id=None
+                ).values_list("stripe_id", "status", "is_manual_capture", "payment_status", "has_async_failed")
             ),
             "payments": sorted(order.payments.values_list("stripe_id", "intent_status", "captured_minor")),
             "refunds": sorted(

@@ -1,0 +1,270 @@
+"""By chance: named histories told with losses and repeats, and a shop where anything may happen next."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from django_checkout import services, signals
+from django_checkout.emulator.messages import ApiError
+from django_checkout.exceptions import CheckoutError
+from django_checkout.models import CheckoutSession, Order, Refund, WebhookEvent
+from django_checkout.sweep import sweep
+from django_checkout.testing import emulated_stripe, post_event
+from tests.properties import promises
+from tests.properties.histories import DECLINED, HISTORIES, IBAN_FAILS, IBAN_SUCCEEDS
+from tests.properties.shop import Ear, Shop
+
+pytestmark = pytest.mark.django_db
+
+
+@given(data=st.data(), name=st.sampled_from(sorted(HISTORIES)))
+def test_what_is_lost_is_read_and_what_is_doubled_is_told_once(db, data, name):
+    point = transaction.savepoint()
+    try:
+        with emulated_stripe() as emulator:
+            history = HISTORIES[name]
+            shop = Shop(emulator, price_minor=history.price_minor)
+            history.play(shop)
+            shop.forget()
+            truth = truths(shop)
+            told = data.draw(st.lists(st.sampled_from(shop.events()), max_size=8))
+            with Ear().listening() as ear:
+                shop.tell(*told)
+                services.sync(shop.order)
+            end = shop.end()
+            assert end == truth[end["kept"]]
+            promises.check(ear.heard, end)
+    finally:
+        transaction.savepoint_rollback(point)
+
+
+def truths(shop):
+    """Return how a direct read ends, by the payment that the order keeps."""
+    reads = [shop.direct_read(session) for session in shop.order.sessions.values_list("stripe_id", flat=True)]
+    return {end["kept"]: end for end in [*reads, shop.direct_read()]}
+
+
+class AnyShop(RuleBasedStateMachine):
+    """One order to which anything may happen: shopper, staff, banks, the network, Stripe's bad days, time."""
+
+    @initialize(manual=st.booleans())
+    def open(self, manual):
+        self.stack = ExitStack()
+        self.point = transaction.savepoint()
+        self.emulator = self.stack.enter_context(emulated_stripe())
+        self.shop = Shop(self.emulator)
+        self.is_manual = manual
+        if manual:
+            self.stack.enter_context(self.shop.manual_capture())
+        self.ear = self.stack.enter_context(Ear().listening())
+        self.is_host_broken = False
+        signals.order_paid.connect(self._host, sender=Order)
+        signals.order_refunded.connect(self._host, sender=Order)
+        self.stack.callback(signals.order_paid.disconnect, self._host, sender=Order)
+        self.stack.callback(signals.order_refunded.disconnect, self._host, sender=Order)
+
+    def _host(self, sender, **arguments):
+        if self.is_host_broken:
+            self.ear.heard.pop()
+            raise ValueError("the host is broken")
+
+    def _try(self, act, *arguments):
+        """Do what may be refused, by us or by Stripe: a refusal is an answer, anything else is a fault."""
+        try:
+            return act(*arguments)
+        except (CheckoutError, ApiError):
+            return None
+
+    def _some(self, objects, position):
+        return objects[position % len(objects)] if objects else None
+
+    def _session(self, which):
+        """Return a session that somebody can pay: one whose link we got."""
+        known = CheckoutSession.objects.exclude(stripe_id=None).order_by("pk")
+        return self._some(list(known.values_list("stripe_id", flat=True)), which)
+
+    # The shop
+
+    @rule()
+    def start(self):
+        self._try(self.shop.start)
+
+    @rule()
+    def start_beside(self):
+        if Order.objects.get().status == "unpaid":
+            self._try(self.shop.start_beside)
+
+    @rule()
+    def cancel(self):
+        self._try(services.cancel, self.shop.host_order)
+
+    @rule(amount=st.sampled_from([None, 500, 1500]))
+    def capture(self, amount):
+        self._try(services.capture, self.shop.host_order, amount)
+
+    @rule(amount=st.sampled_from([None, 300, 700]))
+    def refund(self, amount):
+        self._try(services.refund, self.shop.host_order, amount)
+
+    @rule()
+    def read(self):
+        self._try(services.sync, self.shop.order)
+
+    @rule()
+    def sweep(self):
+        sweep(now=timezone.now() + timedelta(hours=7))
+
+    # The shopper, the dashboard and the banks
+
+    @rule(which=st.integers(0, 3), card=st.sampled_from(["4242424242424242", DECLINED, "4000000000007726"]))
+    def pay(self, which, card):
+        if session := self._session(which):
+            self._try(self.emulator.pay, session, card)
+
+    @precondition(lambda self: not self.is_manual)
+    @rule(which=st.integers(0, 3), iban=st.sampled_from([IBAN_SUCCEEDS, IBAN_FAILS]))
+    def pay_later(self, which, iban):
+        if session := self._session(which):
+            self._try(lambda: self.emulator.pay(session, iban=iban))
+
+    @rule(which=st.integers(0, 3), succeed=st.booleans())
+    def settle(self, which, succeed):
+        if session := self._session(which):
+            self._try(lambda: self.emulator.settle(session, succeed=succeed))
+
+    @rule(which=st.integers(0, 3), amount=st.sampled_from([None, 400]))
+    def refund_in_dashboard(self, which, amount):
+        session = self._session(which)
+        if session and self._captured(session) > (amount or 0):
+            self._try(self.emulator.refund, self.shop.intent_of(session), amount)
+
+    def _captured(self, session):
+        intent = self.emulator.get(session)["payment_intent"]
+        charge = self.emulator.get(intent)["latest_charge"] if intent else None
+        found = self.emulator.get(charge) if charge else {"amount_captured": 0, "amount_refunded": 0}
+        return found["amount_captured"] - found["amount_refunded"]
+
+    @rule(which=st.integers(0, 3))
+    def fail_refund(self, which):
+        if refund := self._some(self.shop.refunds_at_stripe(), which):
+            self._try(self.emulator.fail_refund, refund["id"])
+
+    @rule(which=st.integers(0, 3))
+    def dispute(self, which):
+        session = self._session(which)
+        if session and self._captured(session) > 0:
+            self._try(self.emulator.open_dispute, self.shop.intent_of(session))
+
+    @rule(status=st.sampled_from(["won", "lost"]))
+    def close_dispute(self, status):
+        for event in self.emulator.events("charge.dispute.created")[-1:]:
+            self._try(self.emulator.close_dispute, event["data"]["object"]["id"], status)
+
+    # The world
+
+    @rule(hours=st.sampled_from([1, 25, 200]))
+    def wait(self, hours):
+        self.emulator.clock.advance(hours * 3600)
+
+    @rule(seed=st.integers(0, 9), share=st.integers(1, 3))
+    def deliver_some(self, seed, share):
+        self.emulator.chaos.reorder("shuffle", seed=seed)
+        for delivery in self.emulator.chaos.arranged(self.emulator.pending_deliveries())[::share]:
+            self.emulator.acknowledge(delivery, post_event(delivery.body, delivery.signature).status_code)
+
+    @rule(position=st.integers(0, 30))
+    def deliver_again(self, position):
+        if event := self._some(self.emulator.events(), position):
+            post_event(event)
+
+    @rule(position=st.integers(0, 30))
+    def lose(self, position):
+        if delivery := self._some(self.emulator.pending_deliveries(), position):
+            self.emulator.acknowledge(delivery)
+
+    @rule(status=st.sampled_from([409, 429, 500]), when=st.sampled_from(["before", "after"]))
+    def fail_next(self, status, when):
+        self.emulator.chaos.fail(status=status, when=when, match="POST *")
+
+    @rule(when=st.sampled_from(["before", "after"]), count=st.integers(1, 2))
+    def drop_next(self, when, count):
+        self.emulator.chaos.drop(count, when=when)
+
+    @rule()
+    def break_or_mend_host(self):
+        self.is_host_broken = not self.is_host_broken
+
+    def teardown(self):
+        """When the network is up again and the host is mended, everything must come right."""
+        if not hasattr(self, "stack"):
+            return
+        try:
+            self._settle()
+            self._check()
+        finally:
+            self.stack.close()
+            transaction.savepoint_rollback(self.point)
+
+    def _settle(self):
+        self.emulator.chaos.reset()
+        self.is_host_broken = False
+        for delivery in self.emulator.pending_deliveries():
+            assert post_event(delivery.body, delivery.signature).status_code == 200
+        later = timezone.now() + timedelta(hours=7)
+        for model in (CheckoutSession, Refund, WebhookEvent):
+            model.objects.exclude(leased_until=None).update(leased_until=timezone.now())
+        sweep(now=later)
+        for session in self.shop.order.sessions.exclude(stripe_id=None):
+            services.sync(session)
+        services.sync(self.shop.order)
+        sweep(now=later)
+
+    def _check(self):
+        end = self.shop.end()
+        heard = list(self.ear.heard)
+        assert not WebhookEvent.objects.exclude(state__in=("processed", "ignored")).exists()
+        live = [session for session, status, *_ in end["sessions"] if status == "open"]
+        point = transaction.savepoint()
+        self.shop.forget()
+        truth = truths(self.shop)
+        transaction.savepoint_rollback(point)
+        assert end["kept"] in truth
+        assert comparable(end) == comparable(truth[end["kept"]])
+        promises.check(heard, end)
+        assert sum(amount for *_, amount in map(tuple, self._ours_at_stripe())) == self._ours_here()
+        if end["kept"]:
+            assert end["refunded_minor"] <= end["paid_minor"]
+        assert len(live) <= len(self.shop.sessions_at_stripe())
+
+    def _ours_at_stripe(self):
+        return [
+            (refund["id"], refund["amount"])
+            for refund in self.shop.refunds_at_stripe()
+            if "checkout_refund" in refund["metadata"]
+        ]
+
+    def _ours_here(self):
+        rows = Refund.objects.filter(is_ours=True).exclude(stripe_id=None)
+        return sum(row.amount_minor for row in rows)
+
+
+#: A person resolves these; that they were true for a while is not undone by what followed.
+LASTING = frozenset(("disputed", "double_payment", "over_refunded"))
+
+
+def comparable(end):
+    """Return what does not depend on when we looked: all but reasons that were true for a while."""
+    reasons = [reason for reason in end["reasons"] if reason not in LASTING]
+    return {**end, "reasons": reasons, "needs_attention": bool(reasons)}
+
+
+def test_anything_in_any_order_ends_in_stripes_state(db):
+    run_state_machine_as_test(AnyShop)
