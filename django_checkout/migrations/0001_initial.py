@@ -481,6 +481,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='order',
+            index=models.Index(fields=['paid_at', 'livemode', 'currency', 'paid_minor', 'id'], name='checkout_order_revenue'),
+        ),
+        migrations.AddIndex(
+            model_name='order',
             index=models.Index(fields=['email'], name='checkout_order_email'),
         ),
         migrations.AddConstraint(
@@ -497,7 +501,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='checkoutsession',
-            index=models.Index(fields=['created_at'], name='checkout_session_created'),
+            index=models.Index(fields=['created_at', 'livemode', 'status', 'payment_status', 'has_async_failed', 'id'], name='checkout_session_funnel'),
         ),
         migrations.AddConstraint(
             model_name='checkoutsession',

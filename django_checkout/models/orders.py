@@ -93,6 +93,8 @@ class Order(models.Model):
             models.Index(fields=["source_type", "source_id"], name="checkout_order_source"),
             models.Index(fields=["created_at"], name="checkout_order_created"),
             models.Index(fields=["paid_at"], name="checkout_order_paid"),
+            # Holds all that the dashboard's revenue is counted from.
+            models.Index(fields=["paid_at", "livemode", "currency", "paid_minor", "id"], name="checkout_order_revenue"),
             models.Index(fields=["email"], name="checkout_order_email"),
         ]
         constraints = [
