@@ -35,7 +35,7 @@ PARCEL = {
     "shipping_city": "Hamburg",
     "shipping_country": "DE",
 }
-START_SECONDS = 40
+START_SECONDS = 90
 WAIT_SECONDS = 15
 REQUEST_SECONDS = 15
 #: What the timeline of a purchase must tell: how the news came, and what it led to.

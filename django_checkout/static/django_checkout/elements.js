@@ -89,6 +89,15 @@ class Checkout {
     await this.act("shipping", () =>
       this.actions.runServerUpdate(() => ask(this.box, this.box.dataset.updateUrl, { shipping: { name, address } })),
     );
+    // The new options come with the first one chosen: choose what the shopper had, by its place.
+    const { shippingOptions, shipping } = this.actions.getSession();
+    const option = shippingOptions?.[this.shippingPlace];
+    if (option && option.id !== shipping?.shippingOption?.id) await this.chooseShipping(option, this.shippingPlace);
+  }
+
+  chooseShipping(option, place) {
+    this.shippingPlace = place;
+    return this.act("shipping", () => this.actions.updateShippingOption(option.id));
   }
 
   async applyCode(event) {
@@ -136,22 +145,22 @@ class Checkout {
       row.append(make("span", "checkout-item-amount", item.subtotal.amount));
       return row;
     });
-    this.find("items").replaceChildren(...rows);
+    replace(this.find("items"), rows);
   }
 
   renderShipping(session) {
     const place = this.find("shipping-options");
     const options = session.shippingOptions || [];
     show(place, options.length > 0);
-    const rows = options.map((option) => {
+    const rows = options.map((option, index) => {
       const label = make("label", "checkout-option");
       const input = Object.assign(document.createElement("input"), { type: "radio", name: "checkout-shipping" });
       input.checked = session.shipping?.shippingOption?.id === option.id;
-      input.addEventListener("change", () => this.act("shipping", () => this.actions.updateShippingOption(option.id)));
+      input.addEventListener("change", () => this.chooseShipping(option, index));
       label.append(input, make("span", "", option.displayName || ""), make("span", "checkout-item-amount", option.amount));
       return label;
     });
-    place.replaceChildren(place.firstElementChild, ...rows);
+    replace(place, [place.firstElementChild, ...rows]);
   }
 
   renderTotals(session) {
@@ -193,6 +202,13 @@ function appearance(box) {
       fontFamily: style.fontFamily,
     },
   };
+}
+
+/** Replace what is in a place, and keep the focus where it was. */
+function replace(place, children) {
+  const at = [...place.querySelectorAll("input")].indexOf(document.activeElement);
+  place.replaceChildren(...children);
+  if (at >= 0) place.querySelectorAll("input")[at]?.focus();
 }
 
 function make(tag, className, text = "") {

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.checkouts import CHECKOUTS, Hosted, place_order
+
+pytestmark = pytest.mark.browser
+
+GOOD, DECLINED, ASKING = "4242 4242 4242 4242", "4000 0000 0000 0002", "4000 0027 6000 3184"
+
+
+@pytest.fixture(params=CHECKOUTS)
+def checkout(request, page: Page) -> Hosted:
+    """One of the three checkouts, open for an order of two teapots."""
+    checkout = CHECKOUTS[request.param](page)
+    checkout.open(place_order(page))
+    checkout.fill_address()
+    return checkout
+
+
+def pay(checkout: Hosted, amount: str = "€136.00") -> None:
+    expect(checkout.pay_button).to_have_text(re.compile(f"Pay\\s+{re.escape(amount)}"))
+    expect(checkout.pay_button).to_be_enabled()
+    checkout.pay_button.click()
+
+
+def expect_paid(page: Page, total: str = "€136.00") -> None:
+    """See the return page say paid, and the shop's own page say how much."""
+    expect(page).to_have_url(re.compile("/checkout/return/"), timeout=15_000)
+    expect(page.locator(".checkout-outcome-paid")).to_be_visible()
+    page.get_by_role("link", name="Go to your order").click()
+    expect(page.get_by_role("heading", name="Thank you, it is paid.")).to_be_visible()
+    expect(page.locator(".sums .total dd")).to_have_text(total)
+
+
+def assert_fits(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_a_card_is_paid(page: Page, checkout: Hosted):
+    assert_fits(page)
+    checkout.choose_card(GOOD)
+    pay(checkout)
+
+    expect_paid(page)
+
+
+def test_a_declined_card_is_said_and_a_good_one_pays(page: Page, checkout: Hosted, complaints: list[str]):
+    checkout.choose_card(DECLINED)
+    pay(checkout)
+    expect(checkout.alert).to_contain_text("declined")
+    # The browser notes that a page came with 402 Payment Required.
+    assert all("402" in complaint for complaint in complaints)
+    complaints.clear()
+
+    checkout.choose_card(GOOD)
+    pay(checkout)
+
+    expect_paid(page)
+
+
+def test_a_bank_that_asks_is_answered(page: Page, checkout: Hosted):
+    checkout.choose_card(ASKING)
+    pay(checkout)
+    checkout.authenticate()
+
+    expect_paid(page)
+
+
+def test_a_promotion_code_takes_off_a_tenth(page: Page, checkout: Hosted):
+    checkout.enter_code("WELCOME10")
+    expect(checkout.pay_button).to_contain_text("€122.40")
+    checkout.choose_card(GOOD)
+    pay(checkout, "€122.40")
+
+    expect_paid(page, "€122.40")
+
+
+def test_a_parcel_costs_and_a_pick_up_does_not(page: Page, checkout: Hosted):
+    checkout.choose_shipping("Parcel")
+    expect(checkout.pay_button).to_contain_text("€140.90")
+    checkout.choose_card(GOOD)
+    pay(checkout, "€140.90")
+
+    expect_paid(page, "€140.90")
+
+
+def test_a_bank_debit_is_on_its_way(page: Page, checkout: Hosted):
+    checkout.choose_bank()
+    pay(checkout)
+
+    expect(page.get_by_role("heading", name="Your payment is being processed")).to_be_visible(timeout=15_000)
+    page.get_by_role("link", name="Go to your order").click()
+    expect(page.get_by_role("heading", name="Your payment is on its way")).to_be_visible()
