@@ -7,6 +7,7 @@ project talks to Stripe. `.env.example` lists every variable.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,13 @@ INSTALLED_APPS = [
     "django_checkout",
     "example_project.shop",
 ]
+
+#: The JSON API and its pages, where `pip install "django-checkout[api]"` has put what it needs.
+HAS_API = all(find_spec(name) for name in ("rest_framework", "drf_spectacular"))
+if HAS_API:
+    INSTALLED_APPS.append("example_project.api_demo")
+    if find_spec("drf_spectacular_sidecar"):
+        INSTALLED_APPS.append("drf_spectacular_sidecar")
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -128,7 +136,9 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Thistle & Slip <stud
 #: On unless there is a Stripe key to talk to Stripe with.
 CHECKOUT_EMULATOR = env.bool("CHECKOUT_EMULATOR", default=not env.str("STRIPE_SECRET_KEY", default=""))
 CHECKOUT_BASE_URL = env.str("CHECKOUT_BASE_URL", default="http://127.0.0.1:8000").rstrip("/")
-CHECKOUT_ADAPTER = "example_project.shop.adapters.ShopAdapter"
+CHECKOUT_ADAPTER = (
+    "example_project.api_demo.adapters.ApiShopAdapter" if HAS_API else "example_project.shop.adapters.ShopAdapter"
+)
 CHECKOUT_EMULATOR_STORE = env.str("CHECKOUT_EMULATOR_STORE", default=str(VAR_DIR / "emulator.sqlite3"))
 
 if CHECKOUT_EMULATOR:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.apps import apps
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path
@@ -16,5 +17,10 @@ urlpatterns = [
     # Browsers ask for it on pages that name no icon, such as the admin's.
     path("favicon.ico", RedirectView.as_view(url=static("shop/mark.svg"))),
 ]
+if apps.is_installed("example_project.api_demo"):
+    urlpatterns += [
+        path("api/", include("django_checkout.api.urls")),
+        path("app/", include("example_project.api_demo.urls")),
+    ]
 if conf.CHECKOUT_EMULATOR:
     urlpatterns.append(path("emulator/", include("django_checkout.emulator.urls")))

@@ -16,6 +16,8 @@ DESCRIPTION = """Sell through Stripe Checkout Sessions from a single-page shop o
 Amounts are integers of minor units with their currency, and a text for people in the language of the request. Refusals
 are problem documents (RFC 9457) with a stable `code`. A POST may carry an `Idempotency-Key`.
 """
+#: No slash, no control character, and not only dots, which clients take out of a path.
+REFERENCE_PATTERN = r"^[^/\x00-\x1f\x7f]*[^/.\x00-\x1f\x7f][^/\x00-\x1f\x7f]*$"
 #: Of drf-spectacular, whatever the host's own are.
 SETTINGS: dict[str, Any] = {
     "TITLE": "django_checkout",
@@ -29,7 +31,7 @@ SETTINGS: dict[str, Any] = {
     "POSTPROCESSING_HOOKS": ["django_checkout.api.document.close_inputs"],
     "PREPROCESSING_HOOKS": [],
     "PATH_CONVERTER_OVERRIDES": {
-        "checkout_reference": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[^/\x00-\x1f\x7f]+$"},
+        "checkout_reference": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": REFERENCE_PATTERN},
         "checkout_number": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
     },
     "APPEND_COMPONENTS": {

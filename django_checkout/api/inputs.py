@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from babel.core import Locale
+from django.core.validators import RegexValidator
 from django.utils.http import url_has_allowed_host_and_scheme
 from rest_framework import serializers
 
@@ -16,7 +18,13 @@ from django_checkout.services.money_back import REASONS
 from django_checkout.values import LineData, OrderData
 
 MAXIMUM_LINES = 100
-REFERENCE_PATTERN = r"^[^/\x00-\x1f\x7f]{1,200}$"
+#: What CLDR calls a territory and two letters long, without its groupings.
+COUNTRIES = sorted(
+    code
+    for code in map(str, Locale("en").territories)
+    if len(code) == 2 and code.isalpha() and code not in ("EU", "EZ", "UN", "QO", "XA", "XB", "ZZ")
+)
+REFERENCE_PATTERN = r"^[^/\x00-\x1f\x7f]+\Z"
 
 
 class LineInput(Input):
@@ -31,7 +39,12 @@ class LineInput(Input):
 class OrderInput(Input):
     """An order of the host's own, by its ``reference``, or lines that the host's adapter makes an order of."""
 
-    reference = serializers.RegexField(REFERENCE_PATTERN, required=False, help_text="Of an order that the shop has.")
+    reference = Text(
+        max_length=200,
+        required=False,
+        validators=[RegexValidator(REFERENCE_PATTERN)],
+        help_text="Of an order that the shop has.",
+    )
     currency = Text(min_length=3, max_length=3, default="eur")
     email = serializers.EmailField(required=False, max_length=512)
     lines = serializers.ListField(child=LineInput(), required=False, min_length=1, max_length=MAXIMUM_LINES)
@@ -62,7 +75,7 @@ class StartInput(Input):
 class AddressInput(Input):
     """A shipping address, in Stripe's words."""
 
-    country = serializers.RegexField(r"^[A-Z]{2}$", help_text="ISO 3166-1 alpha-2.")
+    country = Choice(choices=COUNTRIES, help_text="ISO 3166-1 alpha-2.")
     line1 = Text(default="", allow_blank=True)
     line2 = Text(default="", allow_blank=True)
     city = Text(default="", allow_blank=True)

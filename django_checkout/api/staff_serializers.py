@@ -115,6 +115,7 @@ class OrderRowSerializer(serializers.ModelSerializer[Order]):
     """An order in a list."""
 
     status = serializers.ChoiceField(choices=ORDER_STATUSES, read_only=True)
+    email = serializers.CharField(read_only=True)
     subtotal = Money("subtotal_minor")
     total = OptionalMoney("total_minor")
     paid = Money("paid_minor")

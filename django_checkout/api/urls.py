@@ -9,13 +9,16 @@ from django_checkout.api import customers, document, operations, orders, staff
 app_name = "django_checkout_api"
 
 
-class ReferenceConverter:
-    """An order's number, or an id of Stripe's: anything printable without a slash."""
+MAXIMUM_LENGTH = 255
 
-    regex = r"[^/\x00-\x1f\x7f]{1,255}"
+
+class ReferenceConverter:
+    """An order's number, or an id of Stripe's; what cannot be one is "", which none has."""
+
+    regex = "[^/]+"
 
     def to_python(self, value: str) -> str:
-        return value
+        return value if len(value) <= MAXIMUM_LENGTH and value.isprintable() else ""
 
     def to_url(self, value: str) -> str:
         return value
