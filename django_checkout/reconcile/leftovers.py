@@ -37,11 +37,10 @@ def unmentioned_sessions(rows: QuerySet[CheckoutSession], seen: Mentioned) -> It
         StripeCredentialsError: Stripe knows none of many in a row.
     """
     unknown = 0
-    known = rows.exclude(stripe_id=None).select_related("order", "payment").defer("request", "lines")
-    for row in known.order_by("pk").iterator(chunk_size=500):
+    known = CheckoutSession.objects.select_related("order", "payment").defer("request", "lines")
+    for pk in _unseen(rows, seen):
+        row = known.get(pk=pk)
         stripe_id = row.stripe_id or ""
-        if fingerprint(stripe_id) in seen:
-            continue
         try:
             data = patiently(partial(gateway.retrieve_session_data, stripe_id))
         except StripeNotFoundError:
@@ -67,9 +66,9 @@ def unsettled_sessions(before: datetime, now: datetime) -> QuerySet[CheckoutSess
 
 def unmentioned_refunds(rows: QuerySet[Refund], seen: Mentioned) -> Iterator[Drift]:
     """Read from Stripe each refund of these that it did not mention, and compare it."""
-    for row in _with_orders(rows.exclude(stripe_id=None)):
-        if fingerprint(row.stripe_id or "") in seen:
-            continue
+    ours = rows.exclude(payment__order=None)
+    for pk in _unseen(ours, seen):
+        row = Refund.objects.select_related("payment__order").get(pk=pk)
         data = _find("refund", row.stripe_id or "")
         if data is None:
             here = {"status": row.status, "amount": row.amount_minor}
@@ -86,9 +85,9 @@ def unsettled_refunds(before: datetime) -> QuerySet[Refund]:
 
 def unmentioned_disputes(rows: QuerySet[Dispute], seen: Mentioned) -> Iterator[Drift]:
     """Read from Stripe each open dispute of these that it did not mention, and compare it."""
-    for row in _with_orders(rows.exclude(status__in=states.CLOSED_DISPUTE_STATUSES)):
-        if fingerprint(row.stripe_id) in seen:
-            continue
+    ours = rows.exclude(payment__order=None).exclude(status__in=states.CLOSED_DISPUTE_STATUSES)
+    for pk in _unseen(ours, seen):
+        row = Dispute.objects.select_related("payment__order").get(pk=pk)
         data = _find("charge.dispute", row.stripe_id)
         if data is None:
             here = {"status": row.status, "amount": row.amount_minor}
@@ -126,6 +125,12 @@ def new(kind: Kind, subject: str, order: Order | None, here: dict[str, Any], at_
     """Return a difference that nothing has been done about."""
     reference, order_pk = (order.reference, order.pk) if order else ("", None)
     return Drift(kind=kind, subject=subject, reference=reference, order_pk=order_pk, here=here, at_stripe=at_stripe)
+
+
+def _unseen(rows: QuerySet[Any], seen: Mentioned) -> Iterator[int]:
+    """Yield the primary keys of the rows whose Stripe ids were not mentioned, without loading the others."""
+    ids = rows.exclude(stripe_id=None).order_by("pk").values_list("pk", "stripe_id")
+    return (pk for pk, stripe_id in ids.iterator(chunk_size=2000) if fingerprint(stripe_id) not in seen)
 
 
 def _with_orders(rows: QuerySet[Any]) -> Iterator[Any]:
