@@ -109,3 +109,12 @@ def test_a_site_without_a_base_url_has_no_webhook_url(settings: Settings) -> Non
     settings.CHECKOUT_BASE_URL = ""
 
     assert own_webhook_url() == ""
+
+
+@pytest.mark.parametrize("path", ["stripe.js", "dahlia/stripe.js"])
+def test_the_script_is_served_and_frames_are_left_to_the_emulator(visitor: Client, path: str) -> None:
+    script = visitor.get(f"/emulator/{path}")
+
+    assert script.headers["Content-Type"].startswith("text/javascript")
+    assert "X-Frame-Options" not in script.headers
+    assert visitor.get("/emulator/pay/cs_none").headers["X-Frame-Options"] == "DENY"

@@ -13,6 +13,8 @@ from tests.emulator.conftest import session_params
 from .conftest import ShopServer, until
 
 pytestmark = pytest.mark.browser
+#: What does not depend on the width.
+on_desktop = pytest.mark.parametrize("screen", ["desktop"], indirect=True)
 
 Open = Callable[[str], Page]
 
@@ -58,6 +60,7 @@ def test_a_paid_page_returns_to_the_shop(
     assert emulator.get(session.id)["payment_status"] == "paid"
 
 
+@on_desktop
 def test_a_page_that_stays_calls_back(emulator: Emulator, open_shop: Open, new_session: Any) -> None:
     session = new_session(redirect_on_completion="never", return_url=None)
     page = open_shop(session.client_secret)
@@ -111,6 +114,7 @@ def test_the_frame_is_as_high_as_its_content(open_shop: Open, new_session: Any) 
     assert content.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+@on_desktop
 def test_one_page_at_a_time_and_none_after_it_was_destroyed(open_shop: Open, new_session: Any) -> None:
     page = open_shop(new_session().client_secret)
     page.evaluate("shop.embed()")
@@ -124,6 +128,7 @@ def test_one_page_at_a_time_and_none_after_it_was_destroyed(open_shop: Open, new
     assert page.evaluate("shop.embed().then(() => 'again')") == "again"
 
 
+@on_desktop
 @pytest.mark.parametrize("fault", ["wrong", "elements", "garbled"])
 def test_a_secret_that_does_not_fit_is_refused(
     client: stripe.StripeClient, open_shop: Open, new_session: Any, complaints: list[str], fault: str
@@ -142,6 +147,7 @@ def test_a_secret_that_does_not_fit_is_refused(
     complaints[:] = [text for text in complaints if "401" not in text]
 
 
+@on_desktop
 @pytest.mark.parametrize("name", ["initEmbeddedCheckout", "initCheckout", "redirectToCheckout"])
 def test_old_names_say_the_new_ones(open_shop: Open, new_session: Any, name: str) -> None:
     page = open_shop(new_session().client_secret)
@@ -153,6 +159,7 @@ def test_old_names_say_the_new_ones(open_shop: Open, new_session: Any, name: str
     assert message.startswith(f"IntegrationError stripe.{name} is no longer there. Use ")
 
 
+@on_desktop
 @pytest.mark.parametrize("key", ["", "sk_test_1", "pk_live_1"])
 def test_keys_that_do_not_belong_in_a_page_are_refused(open_shop: Open, new_session: Any, key: str) -> None:
     page = open_shop(new_session().client_secret)

@@ -155,8 +155,15 @@
     changed(false);
   }
 
+  let shownCurrencies = "";
   function showCurrencies({ currencyOptions, currency }) {
+    const known = JSON.stringify(currencyOptions);
     form.hidden = !currencyOptions;
+    if (known === shownCurrencies) {
+      for (const input of group("currencies").querySelectorAll("input")) input.checked = input.value === currency;
+      return;
+    }
+    shownCurrencies = known;
     group("currencies").replaceChildren(
       ...(currencyOptions ?? []).map((option) => {
         const choice = document.getElementById("currency-choice").content.firstElementChild.cloneNode(true);
