@@ -16,7 +16,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from django_checkout import facts, gateway, ledger
+from django_checkout import facts, gateway, ledger, telemetry
 from django_checkout.conf import conf
 from django_checkout.envelope import read_envelope, without_content
 from django_checkout.exceptions import CheckoutError, EventBusyError, HandlerError, IncompleteFactError
@@ -98,7 +98,8 @@ def receive(body: Mapping[str, Any]) -> WebhookEvent:
         row, is_new = _insert(row)
         return row if not is_new and row.state in _SETTLED else process(row)
     try:
-        return _record_and_apply(row)
+        with telemetry.span("django_checkout.event", _described(row)):
+            return _record_and_apply(row)
     except IncompleteFactError:
         row, _ = _insert(row)
         return process(row, reads=True)
@@ -118,7 +119,8 @@ def process(row: WebhookEvent, *, reads: bool = False) -> WebhookEvent:
         Exception: whatever processing raised; the event is kept as failed.
     """
     try:
-        return _process(row, reads=reads or _needs_read(row))
+        with telemetry.span("django_checkout.event", _described(row)):
+            return _process(row, reads=reads or _needs_read(row))
     except (EventBusyError, HandlerError):
         raise
     except IncompleteFactError as error:
@@ -275,6 +277,10 @@ def _run_handlers(row: WebhookEvent, event: EventData) -> tuple[bool, Exception 
                 raise
             failure = error
     return failure is not None or any(answer is not False for answer in answers), failure
+
+
+def _described(row: WebhookEvent) -> dict[str, str | int]:
+    return {"stripe.event_id": row.stripe_id, "stripe.event_type": row.type, "stripe.object_id": row.object_id}
 
 
 def _record_failure(row: WebhookEvent, error: Exception) -> None:
