@@ -6,6 +6,7 @@ In a PostgreSQL database of its own, ``checkout_prune`` unless ``DATABASE_URL`` 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 import time
@@ -41,7 +42,7 @@ def measure() -> int:
     deleted = retention.prune(
         now=timezone.now() + timedelta(days=4000), progress=lambda name, number: ends.append(time.perf_counter())
     )
-    transactions = [end - start for start, end in zip(ends, ends[1:], strict=False)]
+    transactions = [end - start for start, end in itertools.pairwise(ends)]
     assert WebhookEvent.objects.count() == unsettled, "it deleted what was not processed, or left something"
     longest = max(transactions)
     for name, value in (
