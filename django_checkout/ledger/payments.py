@@ -70,7 +70,7 @@ def join_payment(locked: LockedOrder, fact: PaymentFact) -> Payment:
     return payment
 
 
-def _adopt_by_charge(locked: LockedOrder, payment: Payment, charge_id: str) -> None:
+def _adopt_by_charge(locked: LockedOrder | None, payment: Payment, charge_id: str) -> None:
     """Take over what was told of a payment when only its charge was known."""
     stranger = (
         Payment.objects.select_for_update().filter(stripe_id=charge_id, order=None).exclude(pk=payment.pk).first()
@@ -79,9 +79,13 @@ def _adopt_by_charge(locked: LockedOrder, payment: Payment, charge_id: str) -> N
         return
     Refund.objects.filter(payment=stranger).update(payment=payment)
     Dispute.objects.filter(payment=stranger).update(payment=payment)
+    if stranger.fraud_warning_id and not payment.fraud_warning_id:
+        payment.fraud_warning_id = stranger.fraud_warning_id
+        payment.save(update_fields=["fraud_warning_id", "updated_at"])
     stranger.delete()
-    locked.new_payment_pks.discard(payment.pk)
-    locked.claimed_payments.append(payment)
+    if locked is not None:
+        locked.new_payment_pks.discard(payment.pk)
+        locked.claimed_payments.append(payment)
 
 
 def _joined(payment: Payment, fact: PaymentFact) -> dict[str, object]:
@@ -103,19 +107,28 @@ def lock_payment(payment_intent_id: str | None, charge_id: str | None) -> tuple[
     Raises:
         LockOrderChangedError: its order turned up while we waited for it alone; start the transaction over.
     """
+    locked, payment = _lock_payment(payment_intent_id, charge_id)
+    if payment_intent_id and charge_id and payment.charge_id != charge_id:
+        payment.charge_id = charge_id
+        payment.save(update_fields=["charge_id", "updated_at"])
+        _adopt_by_charge(locked, payment, charge_id)
+    return locked, payment
+
+
+def _lock_payment(payment_intent_id: str | None, charge_id: str | None) -> tuple[LockedOrder | None, Payment]:
     payment = _find_payment(payment_intent_id, charge_id)
     if payment is None:
         stripe_id = payment_intent_id or charge_id or ""
         try:
             with transaction.atomic():
-                return None, Payment.objects.create(stripe_id=stripe_id, charge_id=charge_id or "")
+                return None, Payment.objects.create(stripe_id=stripe_id)
         except IntegrityError:
             payment = Payment.objects.get(stripe_id=stripe_id)
     if payment.order_id is None:
-        payment = Payment.objects.select_for_update().get(pk=payment.pk)
-        if payment.order_id is not None:
+        alone = Payment.objects.select_for_update().filter(pk=payment.pk).first()
+        if alone is None or alone.order_id is not None:
             raise LockOrderChangedError
-        return None, payment
+        return None, alone
     locked = lock_order(pk=payment.order_id)
     return locked, next(row for row in locked.payments if row.pk == payment.pk)
 
@@ -123,4 +136,5 @@ def lock_payment(payment_intent_id: str | None, charge_id: str | None) -> tuple[
 def _find_payment(payment_intent_id: str | None, charge_id: str | None) -> Payment | None:
     if payment_intent_id:
         return Payment.objects.filter(stripe_id=payment_intent_id).first()
-    return Payment.objects.filter(charge_id=charge_id).order_by("pk").first()
+    by_charge = Payment.objects.filter(charge_id=charge_id).order_by("pk").first()
+    return by_charge or Payment.objects.filter(stripe_id=charge_id).first()

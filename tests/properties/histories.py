@@ -23,6 +23,8 @@ class History:
     """What happened, and the status in which the order must end whatever the order of arrival; "" for either."""
 
     play: Callable[[Shop], None]
+    #: Event types whose objects name the charge only, as old ones do.
+    charge_only: tuple[str, ...] = ()
     price_minor: int = 2000
     ends: str = "paid"
 
@@ -225,6 +227,9 @@ HISTORIES: dict[str, History] = {
     "authorised, voided": History(play=voided, ends="unpaid"),
     "captured in part, then refunded": History(play=captured_in_part_and_refunded, ends="refunded"),
     "refunded in full": History(play=refunded_in_full, ends="refunded"),
+    "refunded, naming the charge only": History(
+        play=refunded_in_full, charge_only=("refund.created",), ends="refunded"
+    ),
     "refunded in two parts": History(play=refunded_in_two_parts, ends="partially_refunded"),
     "refund pending, then succeeded": History(play=refund_pending_then_succeeded, ends="refunded"),
     "refund that fails later": History(play=refund_that_fails_later),

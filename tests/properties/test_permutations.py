@@ -40,6 +40,9 @@ def test_every_order_of_arrival_ends_as_a_direct_read(name, stripe_emulator, rec
     shop = Shop(stripe_emulator, price_minor=history.price_minor)
     history.play(shop)
     events = shop.events()
+    for event in events:
+        if event["type"] in history.charge_only:
+            event["data"]["object"]["payment_intent"] = None
     for repeating in REPEATING:
         if len(events) > MAXIMUM_EVENTS:
             events = [event for event in events if event["type"] != repeating]
