@@ -273,14 +273,6 @@ class IdempotencyKeyBusyError(CheckoutError):
     user_message = _("The same request is being processed. Please try again in a moment.")
 
 
-class OutcomeUnknownError(CheckoutError):
-    """The first request with this ``Idempotency-Key`` was interrupted, and repeating it could move money twice."""
-
-    code = "outcome_unknown"
-    http_status = 409
-    user_message = _("An earlier attempt was interrupted. Please look at the order before you try again.")
-
-
 class HandlerError(CheckoutError):
     """A host's own handler failed on an event: what is ours is committed, and the event is tried again."""
 

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from django_checkout.conf import conf
-from django_checkout.models import WebhookEvent
+from django_checkout.models import IdempotentAnswer, WebhookEvent
 from django_checkout.models.events import EventState
 
 #: Settled: nothing will be done with them any more.
@@ -32,6 +32,8 @@ def prune(
 ) -> int:
     """Delete events received more than ``min_age_days`` ago that were processed or ignored; return how many.
 
+    Answers of the API that are not repeated any more go with them, uncounted.
+
     The default age is CHECKOUT_EVENT_RETENTION_DAYS. Each batch is a transaction of its own, so that a killed run
     keeps what it has done. With ``is_dry`` they are only counted.
     """
@@ -40,6 +42,7 @@ def prune(
     old = WebhookEvent.objects.filter(received_at__lt=cutoff, state__in=SETTLED)
     if is_dry:
         return old.order_by("pk")[:limit].count() if limit else old.count()
+    IdempotentAnswer.expired(now).delete()
     deleted = 0
     for number in _batches(cutoff, limit):
         deleted += number

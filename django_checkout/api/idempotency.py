@@ -25,7 +25,6 @@ from django_checkout.exceptions import (
     IdempotencyKeyError,
     IdempotencyKeyReusedError,
     OrderNotFoundError,
-    OutcomeUnknownError,
 )
 from django_checkout.models import IdempotentAnswer
 from django_checkout.tokens import Purpose, read_token
@@ -42,11 +41,10 @@ _PRUNED_AT_ONCE = 20
 View = Callable[..., Response]
 
 
-def idempotent(*, repeatable: bool = True) -> Callable[[View], View]:
-    """Let a view's method be repeated under a key.
+def idempotent() -> Callable[[View], View]:
+    """Let a view's method be repeated under a key; one that was interrupted half-way is handled again.
 
-    ``repeatable`` says that handling it twice does no harm; otherwise a request that was interrupted half-way is
-    answered with 409 ``outcome_unknown`` and never repeated.
+    So what it calls must do no harm twice: services do not, and a refund is given ``service_key``.
     """
 
     def decorate(method: View) -> View:
@@ -55,7 +53,7 @@ def idempotent(*, repeatable: bool = True) -> Callable[[View], View]:
             key = request.headers.get(HEADER)
             if key is None:
                 return method(view, request, *args, **kwargs)
-            row = _reserve(principal(view, request), _checked(key), _hash(request), repeatable=repeatable)
+            row = _reserve(principal(view, request), _checked(key), _hash(request))
             if row.status is not None:
                 return _replay(view, row)
             try:
@@ -85,6 +83,14 @@ def principal(view: Any, request: Request) -> str:
     return f"guest:{hashlib.sha256(address.encode()).hexdigest()}"
 
 
+def service_key(view: Any, request: Request) -> str:
+    """Return the request's key as a service takes it: of this principal alone; "" where there is none."""
+    key = request.headers.get(HEADER)
+    if key is None:
+        return ""
+    return f"api-{hashlib.sha256(f'{principal(view, request)} {key}'.encode()).hexdigest()}"
+
+
 def _checked(key: str) -> str:
     if not (MINIMUM_LENGTH <= len(key) <= MAXIMUM_LENGTH and key.isascii() and key.isprintable()):
         raise IdempotencyKeyError(f"An Idempotency-Key has {MINIMUM_LENGTH} to {MAXIMUM_LENGTH} ASCII characters.")
@@ -97,7 +103,7 @@ def _hash(request: Request) -> str:
     return hashlib.sha256(f"{request.method} {request.path}\n{body}".encode()).hexdigest()
 
 
-def _reserve(who: str, key: str, request_hash: str, *, repeatable: bool) -> IdempotentAnswer:
+def _reserve(who: str, key: str, request_hash: str) -> IdempotentAnswer:
     """Return a row that is ours to answer, or one that holds the answer."""
     now = timezone.now()
     stale = IdempotentAnswer.expired(now).order_by("created_at").values_list("pk", flat=True)[:_PRUNED_AT_ONCE]
@@ -121,8 +127,6 @@ def _reserve(who: str, key: str, request_hash: str, *, repeatable: bool) -> Idem
             return row
         if row.leased_until > now:
             raise IdempotencyKeyBusyError("The first request with this key is being handled.")
-        if not repeatable:
-            raise OutcomeUnknownError("The first request with this key was interrupted.")
         row.leased_until = leased_until
         row.save(update_fields=["leased_until"])
         return row

@@ -133,7 +133,7 @@ def _parameters(*, takes_key: bool, is_conditional: bool) -> list[OpenApiParamet
         found.append(
             OpenApiParameter(
                 "If-None-Match",
-                {"type": "string", "pattern": "^[!-~]+$"},
+                {"type": "string"},
                 OpenApiParameter.HEADER,
                 description="The ETag of the last answer.",
             )

@@ -14,7 +14,7 @@ from django_checkout import inbox, services
 from django_checkout.api import inputs, staff_serializers
 from django_checkout.api.base import CheckoutView, IsStaff
 from django_checkout.api.filters import ListView
-from django_checkout.api.idempotency import idempotent
+from django_checkout.api.idempotency import idempotent, service_key
 from django_checkout.api.schema import operation
 from django_checkout.api.serializers import ORDER_STATUSES, SESSION_STATUSES
 from django_checkout.exceptions import OrderNotFoundError, SessionNotFoundError
@@ -161,7 +161,7 @@ class CaptureOrder(StaffOperation):
 
 
 class RefundOrder(StaffView):
-    """Money given back. An interrupted request is never repeated by itself."""
+    """Money given back; the same ``Idempotency-Key`` is the same refund, for ever."""
 
     permissions = {"GET": ("view_order", "refund_order")}
 
@@ -172,14 +172,15 @@ class RefundOrder(StaffView):
         answers=staff_serializers.RefundSerializer,
         status=201,
         calls_stripe=True,
-        refusals=("order_not_found", "not_refundable", "invalid_amount", "payment_in_flight", "outcome_unknown"),
+        refusals=("order_not_found", "not_refundable", "invalid_amount", "payment_in_flight"),
         is_staff=True,
     )
-    @idempotent(repeatable=False)
+    @idempotent()
     def post(self, request: Request, reference: str) -> Response:
         wanted = self.read(inputs.RefundInput)
         order = get_order(reference)
-        refund = services.refund(order, wanted.get("amount_minor"), wanted.get("reason"), by=request.user)
+        key = service_key(self, request)
+        refund = services.refund(order, wanted.get("amount_minor"), wanted.get("reason"), by=request.user, key=key)
         return Response(staff_serializers.RefundSerializer(refund).data, status=201)
 
 

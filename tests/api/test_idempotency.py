@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from django_checkout import services
+from django_checkout import retention, services
 from django_checkout.api import idempotency
 from django_checkout.models import IdempotentAnswer, Order, Refund
 from tests.api.conftest import Api, problem_of
@@ -100,13 +100,27 @@ def test_interrupted_request_is_handled_again_where_that_does_no_harm():
 
 
 @pytest.mark.django_db
-def test_interrupted_refund_is_never_repeated(staff, paid_order):
-    staff.post("refund-order", paid_order.reference, headers=KEY, amount_minor=500)
+def test_interrupted_refund_is_the_same_refund(staff, paid_order):
+    first = staff.post("refund-order", paid_order.reference, headers=KEY, amount_minor=500)
     IdempotentAnswer.objects.update(status=None, leased_until=timezone.now())
 
     response = staff.post("refund-order", paid_order.reference, headers=KEY, amount_minor=500)
 
-    problem_of(response, 409, "outcome_unknown")
+    assert response.json()["id"] == first.json()["id"]
+    assert Refund.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_refund_whose_answer_was_lost_is_not_made_twice(staff, paid_order, stripe_emulator):
+    stripe_emulator.chaos.drop(1, when="after", match="POST /v1/refunds")
+    stripe_emulator.chaos.drop(1, when="before", match="POST /v1/refunds")
+    problem_of(
+        staff.post("refund-order", paid_order.reference, headers=KEY, amount_minor=500), 503, "stripe_unavailable"
+    )
+
+    again = staff.post("refund-order", paid_order.reference, headers=KEY, amount_minor=500)
+
+    assert again.json()["status"] == "succeeded"
     assert Refund.objects.count() == 1
 
 
@@ -119,6 +133,18 @@ def test_answer_is_forgotten_after_a_day():
 
     assert Order.objects.count() == 2
     assert IdempotentAnswer.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_pruning_forgets_old_answers():
+    Api().post("orders", headers=KEY, **TEAPOTS)
+    retention.prune()
+    assert IdempotentAnswer.objects.count() == 1
+
+    IdempotentAnswer.objects.update(created_at=timezone.now() - timedelta(hours=24))
+    retention.prune()
+
+    assert not IdempotentAnswer.objects.exists()
 
 
 @pytest.mark.race

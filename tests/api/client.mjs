@@ -1,0 +1,45 @@
+// Stripe's own library for Node, as an independent client of the emulator and signer of webhooks.
+// node client.mjs <folder of node_modules> <step> <JSON>; prints JSON.
+import { createRequire } from "node:module";
+
+const [folder, step, text] = process.argv.slice(2);
+const Stripe = createRequire(`${folder}/package.json`)("stripe");
+const told = JSON.parse(text);
+const url = new URL(told.url || "http://127.0.0.1:1");
+const stripe = new (Stripe.default || Stripe)("sk_test_node", {
+  host: url.hostname, port: url.port, protocol: "http", telemetry: false, maxNetworkRetries: 0, apiVersion: told.version,
+});
+
+const steps = {
+  async create() {
+    const session = await stripe.checkout.sessions.create({
+      mode: "payment",
+      success_url: "https://shop.example/thanks",
+      client_reference_id: "N-1",
+      line_items: [{ quantity: 2, price_data: { currency: "eur", unit_amount: 1250, product_data: { name: "Cup" } } }],
+    }, { idempotencyKey: told.key });
+    return { id: session.id, status: session.status, amount_total: session.amount_total };
+  },
+  async read() {
+    const session = await stripe.checkout.sessions.retrieve(told.id, { expand: ["payment_intent", "line_items"] });
+    const ids = [];
+    for await (const listed of stripe.checkout.sessions.list({ limit: 1 })) ids.push(listed.id);
+    return { payment_status: session.payment_status, intent: session.payment_intent.id, lines: session.line_items.data.length, ids };
+  },
+  async expire() {
+    return { status: (await stripe.checkout.sessions.expire(told.id)).status };
+  },
+  async refund() {
+    const refund = await stripe.refunds.create({ payment_intent: told.intent, amount: 500 });
+    const refused = await stripe.refunds.create({ payment_intent: told.intent, amount: 99999 }).catch((error) => error);
+    return { status: refund.status, amount: refund.amount, refused: refused.type };
+  },
+  async sign() {
+    return { header: await stripe.webhooks.generateTestHeaderStringAsync({ payload: told.payload, secret: told.secret }) };
+  },
+  async verify() {
+    const event = await stripe.webhooks.constructEventAsync(told.payload, told.header, told.secret);
+    return { id: event.id, type: event.type };
+  },
+};
+process.stdout.write(JSON.stringify(await steps[step]()));

@@ -1,0 +1,90 @@
+"""uvicorn and gunicorn serve the demo: a purchase through the API, its webhook, and nothing in the log."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+
+import pytest
+import requests
+
+from example_project.shop.demo_check import ROOT, _environment, free_port
+from example_project.shop.html import parse
+
+SERVERS = {
+    "uvicorn": ["uvicorn", "example_project.asgi:application", "--host", "127.0.0.1", "--port", "{port}"],
+    "gunicorn": ["gunicorn", "example_project.wsgi:application", "--bind", "127.0.0.1:{port}", "--threads", "8"],
+}
+PREPARE = (
+    "import django; django.setup();"
+    "from django.core.management import call_command; call_command('migrate', verbosity=0);"
+    "from example_project.shop.catalogue import seed_catalogue; seed_catalogue()"
+)
+CARD = {"card_number": "4242424242424242", "card_expiry": "12/34", "card_cvc": "123"}
+PARCEL = {
+    "shipping_name": "You",
+    "shipping_line1": "4 Quay Lane",
+    "shipping_postal_code": "20457",
+    "shipping_city": "Hamburg",
+    "shipping_country": "DE",
+}
+
+
+@pytest.fixture(params=SERVERS)
+def site(request, tmp_path):
+    if find_spec(request.param) is None:
+        pytest.skip(f"{request.param} is not installed")
+    port = free_port()
+    base_url = f"http://127.0.0.1:{port}"
+    environment = {**_environment(base_url, tmp_path), "PYTHONWARNINGS": "default"}
+    subprocess.run(  # noqa: S603  # our own code
+        [sys.executable, "-c", PREPARE], cwd=ROOT, env=environment, check=True, timeout=120
+    )
+    command = [part.format(port=port) for part in SERVERS[request.param]]
+    with (tmp_path / "server.log").open("wb") as log:
+        server = subprocess.Popen(  # noqa: S603  # our own command line
+            [sys.executable, "-m", *command], cwd=ROOT, env=environment, stdout=log, stderr=log
+        )
+        try:
+            wait_until(lambda: is_open(base_url), seconds=60)
+            yield base_url
+        finally:
+            server.terminate()
+            server.wait(timeout=20)
+    assert "Traceback" not in (tmp_path / "server.log").read_text(errors="replace")
+
+
+def is_open(base_url):
+    try:
+        return requests.get(f"{base_url}/checkout/health/", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def wait_until(done, *, seconds):
+    give_up_at = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.2)
+
+
+def test_purchase_through_the_api(site):
+    api = f"{site}/api/orders/"
+    lines = [{"sku": "moon-teapot"}]
+    order = requests.post(api, json={"lines": lines, "email": "a@example.com"}, timeout=30).json()
+    own, path = {"Checkout-Token": order["token"]}, f"{api}{order['reference']}/"
+    session = requests.post(f"{path}sessions/", json={"ui_mode": "hosted_page"}, headers=own, timeout=30).json()
+    browser = requests.Session()
+    page = parse(browser.get(session["url"], timeout=30).text)
+    token = next(
+        field.attributes["value"] for field in page.find_all("input") if field.attributes.get("name") == "token"
+    )
+
+    browser.post(session["url"], {**CARD, **PARCEL, "token": token}, allow_redirects=False, timeout=30)
+
+    def status():
+        return requests.get(f"{path}status/", headers=own, timeout=30).json()["outcome"]
+
+    wait_until(lambda: status() == "paid", seconds=20)
