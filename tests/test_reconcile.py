@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from django_checkout import reconcile, services
+from django_checkout import billing_gateway, reconcile, services
 from django_checkout.models import (
     CheckoutSession,
     Discrepancy,
@@ -20,6 +20,7 @@ from django_checkout.models import (
     WebhookEvent,
 )
 from django_checkout.reconcile import EXPLANATIONS, SUGGESTIONS, Kind, Outcome
+from django_checkout.values import LineData, OrderData
 from tests.factories import HostOrderFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -58,6 +59,13 @@ def _pay(order, emulator, **how) -> str:
     session = services.start(order)
     emulator.pay(session.stripe_id, **how)
     return session.stripe_id
+
+
+@pytest.fixture
+def subscription_order(db):
+    """An order of a monthly tea."""
+    tea = LineData(name="Tea of the month", unit_amount_minor=1900, recurring_interval="month")
+    return services.place(OrderData(reference="S-1", currency="eur", lines=(tea,)))
 
 
 # Each arranges one kind of drift on an order and returns what is expected of the run that mends:
@@ -458,15 +466,48 @@ def test_a_page_older_than_our_row_is_no_drift(order, stripe_emulator, deliver_e
     assert list(reconcile.sessions.compare([stale])) == []
 
 
-def test_a_subscription_that_moved_on_is_read(order, stripe_emulator, deliver_events):
-    _pay(order, stripe_emulator)
+def test_a_subscription_whose_webhooks_were_lost_is_read(subscription_order, stripe_emulator):
+    _pay(subscription_order, stripe_emulator)
+
+    assert Kind.PAID_NOT_RECORDED in _kinds(_run(fix=False))
+    report = _run(fix=True)
+
+    subscription_order.refresh_from_db()
+    assert _outcomes(report) == [
+        (Kind.PAID_NOT_RECORDED, Outcome.MENDED),
+        (Kind.SUBSCRIPTION_DIFFERS, Outcome.MENDED),
+    ]
+    assert (subscription_order.status, subscription_order.subscriptions.get().status) == ("paid", "active")
+    assert _run(fix=True).drift == []
+
+
+@pytest.mark.parametrize(("at_period_end", "status"), [(True, "active"), (False, "canceled")])
+def test_a_subscription_that_was_canceled_elsewhere_is_read(
+    subscription_order, stripe_emulator, deliver_events, at_period_end, status
+):
+    _pay(subscription_order, stripe_emulator)
     deliver_events()
-    CheckoutSession.objects.update(subscription_id="sub_1")
+    subscription = Subscription.objects.get()
+    billing_gateway.cancel_subscription(subscription.stripe_id, at_period_end=at_period_end)
 
-    report = _run(fix=False)
+    assert _kinds(_run(fix=False)) == [Kind.SUBSCRIPTION_DIFFERS]
+    report = _run(fix=True, since=timezone.now() + timedelta(seconds=1))
 
-    assert Kind.SUBSCRIPTION_DIFFERS in _kinds(report)
-    assert Subscription.objects.count() == 0
+    subscription.refresh_from_db()
+    assert _outcomes(report) == [(Kind.SUBSCRIPTION_DIFFERS, Outcome.MENDED)]
+    assert (subscription.status, subscription.is_canceled_at_period_end) == (status, at_period_end)
+    assert reconcile.run(order=subscription_order, fix=True).drift == []
+
+
+def test_a_subscription_that_stripe_does_not_tell_of_is_listed(subscription_order, stripe_emulator, deliver_events):
+    _pay(subscription_order, stripe_emulator)
+    deliver_events()
+    _edit(stripe_emulator, CheckoutSession.objects.get().stripe_id, subscription=None)
+
+    report = _run(fix=True)
+
+    assert _outcomes(report) == [(Kind.SUBSCRIPTION_DIFFERS, Outcome.LISTED)]
+    assert _run(fix=True).is_clean
 
 
 def test_disputes_opened_before_the_window_are_looked_at(order, stripe_emulator, deliver_events):

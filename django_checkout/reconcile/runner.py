@@ -137,7 +137,7 @@ class _Run:
             _Stage("refunds", aftermath.REFUNDS, aftermath.compare_refunds, {"created": created}),
             _Stage("disputes", aftermath.DISPUTES, aftermath.compare_disputes, {"created": created}),
         ]
-        if CheckoutSession.objects.exclude(subscription_id="").exists() or Subscription.objects.exists():
+        if Subscription.objects.exists() or CheckoutSession.objects.filter(mode="subscription").exists():
             # However long ago they began, they may have moved since.
             all_of_them = {"status": "all"}
             compare = aftermath.compare_subscriptions
