@@ -1,16 +1,18 @@
 """The diary of runs: one at a time, resumable where a run was killed or stopped, and where the next one begins.
 
-The row of a running run holds a lock and a lease that every page renews. A run that was killed on this machine is
-recognised by its process; one on another machine when its lease, at most ``LEASE_SECONDS`` old, is over.
+The row of a running run holds a lock, and a lease that is renewed as it goes on. A run that was killed on this machine
+is recognised by its process; one on another machine when its lease, at most ``LEASE_SECONDS`` old, is over.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -26,6 +28,8 @@ LEASE_SECONDS = 300
 FIRST_DAYS = 30
 #: How far a run looks back beyond the last one's end: a session lives for a day.
 OVERLAP_HOURS = 48
+#: So much of its progress a killed run may lose.
+NOTE_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -34,33 +38,42 @@ class Entry:
 
     row: ReconciliationRun
     is_resumed: bool
+    _written_at: float = -NOTE_SECONDS
 
     def note(self, stage: str, cursor: str, seen: Counter[str]) -> None:
-        """Note how far the run has got, and keep the lease.
+        """Note how far the run has got, and keep the lease; written at most every ``NOTE_SECONDS``.
 
         Raises:
             RunBusyError: the lease was over and another run has taken over.
         """
-        self.row.stage, self.row.cursor = stage, cursor
-        self._write(stage=stage, cursor=cursor, seen=dict(seen))
+        self.row.stage, self.row.cursor, self.row.seen = stage, cursor, dict(seen)
+        self.renew()
 
     def renew(self) -> None:
         """Keep the lease. Raises as ``note`` does."""
-        self._write()
+        if time.monotonic() - self._written_at >= NOTE_SECONDS:
+            self._write()
+            self._written_at = time.monotonic()
 
     def finish(self, *, is_complete: bool, found: int, mended: int, seen: Counter[str]) -> None:
         """Close the entry and let the next run begin."""
         state = RunState.COMPLETE if is_complete else RunState.STOPPED
-        self._write(lock=None, state=state, found=found, mended=mended, seen=dict(seen), finished_at=timezone.now())
+        self.row.seen = dict(seen)
+        self._write(lock=None, state=state, found=found, mended=mended, finished_at=timezone.now())
 
     def stop(self) -> None:
         """Close the entry of a run that raised; the next one goes on where it stopped."""
         rows = ReconciliationRun.objects.filter(pk=self.row.pk, holder=self.row.holder)
-        rows.exclude(lock=None).update(lock=None, state=RunState.STOPPED, finished_at=timezone.now())
+        ended = {"lock": None, "state": RunState.STOPPED, "finished_at": timezone.now()}
+        rows.exclude(lock=None).update(**ended, **self._progress())
+
+    def _progress(self) -> dict[str, Any]:
+        return {"stage": self.row.stage, "cursor": self.row.cursor, "seen": self.row.seen}
 
     def _write(self, **values: object) -> None:
         rows = ReconciliationRun.objects.filter(pk=self.row.pk, holder=self.row.holder).exclude(lock=None)
-        if not rows.update(leased_until=timezone.now() + timedelta(seconds=LEASE_SECONDS), **values):
+        leased_until = timezone.now() + timedelta(seconds=LEASE_SECONDS)
+        if not rows.update(leased_until=leased_until, **self._progress(), **values):
             raise RunBusyError("Another run has taken over, because this one had not been heard of for too long.")
 
 
