@@ -26,6 +26,7 @@ from django_checkout.models import (
     Refund,
     WebhookEvent,
 )
+from django_checkout.states import CLOSED_DISPUTE_STATUSES
 from django_checkout.testing import post_event
 from tests.host.models import HostOrder
 
@@ -212,6 +213,22 @@ class Shop:
             ),
             "disputes": sorted(Dispute.objects.values_list("stripe_id", "status", "withdrawn_minor")),
         }
+
+    def judge(self, end: dict[str, Any]) -> None:
+        """Assert that an end is what Stripe's own objects say, read past all our code."""
+        for stripe_id, status, *_ in end["sessions"]:
+            session = self.emulator.get(stripe_id)
+            assert session["status"] == status
+            assert end["kept"] or session["payment_status"] == "unpaid"
+        captured = refunded = 0
+        if end["kept"] and end["kept"].startswith("pi_"):
+            captured = self.emulator.get(end["kept"])["amount_received"]
+            given = [refund for refund in self.refunds_at_stripe() if refund["payment_intent"] == end["kept"]]
+            refunded = sum(refund["amount"] for refund in given if refund["status"] == "succeeded")
+        assert (end["paid_minor"], end["refunded_minor"]) == (captured, refunded)
+        opened = (event["data"]["object"]["id"] for event in self.emulator.events("charge.dispute.created"))
+        open_disputes = [self.emulator.get(dispute)["status"] for dispute in opened]
+        assert end["disputed"] == any(status not in CLOSED_DISPUTE_STATUSES for status in open_disputes)
 
     def direct_read(self, first: str = "") -> dict[str, Any]:
         """Return what reading everything from Stripe makes of forgotten rows; ``first`` is the session read first."""

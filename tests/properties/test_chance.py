@@ -41,6 +41,7 @@ def test_what_is_lost_is_read_and_what_is_doubled_is_told_once(db, data, name):
                 services.sync(shop.order)
             end = shop.end()
             assert end == truth[end["kept"]]
+            shop.judge(end)
             promises.check(ear.heard, end)
     finally:
         transaction.savepoint_rollback(point)
@@ -239,6 +240,7 @@ class AnyShop(RuleBasedStateMachine):
         assert end["kept"] in truth
         assert comparable(end) == comparable(truth[end["kept"]])
         promises.check(heard, end)
+        self.shop.judge(end)
         assert sum(amount for *_, amount in map(tuple, self._ours_at_stripe())) == self._ours_here()
         if end["kept"]:
             assert end["refunded_minor"] <= end["paid_minor"]

@@ -69,6 +69,8 @@ class Walk:
         self._known = {} if known is None else known
         reads = [shop.direct_read(session) for session in shop.order.sessions.values_list("stripe_id", flat=True)]
         self._truth = {end["kept"]: end for end in reads}
+        for end in reads:
+            shop.judge(end)
 
     def from_here(self, events: list[dict[str, Any]]) -> None:
         self.permutations = self._go(events, [])
