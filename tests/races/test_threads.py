@@ -231,6 +231,31 @@ def test_the_second_of_them_arrives_while_the_first_has_not_committed(stripe_emu
     assert (order.status, order.refunded_minor) == ("partially_refunded", 500)
 
 
+def test_a_refund_that_waited_for_its_payment_alone_finds_that_it_has_an_order_now(stripe_emulator):
+    host_order, order = new_order()
+    session = services.start(host_order).stripe_id
+    stripe_emulator.pay(session)
+    intent = stripe_emulator.get(session)["payment_intent"]
+    stripe_emulator.refund(intent, 500)
+    stripe_emulator.refund(intent, 300)
+    first, second = stripe_emulator.events("refund.created")[-2:]
+    (completed,) = stripe_emulator.events("checkout.session.completed")
+    assert post_event(first).status_code == 200
+    answers: list[int] = []
+    waiting = threading.Thread(target=lambda: answers.extend(together(*posted(second))))
+
+    def begin():
+        waiting.start()
+        waiting.join(0.5)
+
+    with run_after("django_checkout.ledger.apply.join_session", begin):
+        assert post_event(completed).status_code == 200
+    waiting.join(30)
+    assert answers == [200]
+    order.refresh_from_db()
+    assert order.refunded_minor == 800
+
+
 def test_a_host_that_takes_our_order_first_never_deadlocks_with_a_receiver(stripe_emulator, counting):
     for host_order, _order in new_orders():
         session = services.start(host_order).stripe_id
