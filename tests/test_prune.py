@@ -113,10 +113,10 @@ def test_an_event_that_is_replayed_meanwhile_stays(monkeypatch):
     rows = retention.WebhookEvent.objects.filter(pk=first.pk)
     atomic = retention.transaction.atomic
 
-    def replay_then(*args):
+    def replay_then(*args, **options):
         monkeypatch.setattr(retention.transaction, "atomic", atomic)
         rows.update(state="received")
-        return atomic(*args)
+        return atomic(*args, **options)
 
     monkeypatch.setattr(retention.transaction, "atomic", replay_then)
 

@@ -124,9 +124,10 @@ def test_unknown_type_is_recorded_as_ignored(event):
     assert (response.status_code, row.state, row.error_code) == (200, "ignored", "unhandled_type")
 
 
-def test_session_of_another_integration_is_ignored(event, order):
+@pytest.mark.parametrize("claim", [{}, {"checkout_session": "0b9f3a52-3a63-4b60-9a3c-0d7a3f9f6a11"}])
+def test_session_of_another_integration_is_ignored(event, order, claim):
     body = json.loads(event)
-    body["data"]["object"] |= {"id": "cs_test_theirs", "metadata": {"order_id": order.reference}}
+    body["data"]["object"] |= {"id": "cs_test_theirs", "metadata": {"order_id": order.reference, **claim}}
 
     response = post_event(body)
 
