@@ -13,7 +13,7 @@ settings.register_profile(
     "default", max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
 )
 settings.register_profile(
-    "proof", max_examples=150, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    "proof", max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
 IS_LONG = PROFILE == "proof"

@@ -244,7 +244,7 @@ class Shop:
 
 _MODELS: tuple[type[models.Model], ...] = (Order, CheckoutSession, Payment, Refund, Dispute, *FACTS)
 #: Nothing depends on which of these came first.
-_UNORDERED = (WebhookEvent, ReadTicket)
+_UNORDERED = (WebhookEvent, ReadTicket, AttentionItem)
 _VOLATILE = frozenset(("id", "uuid", "created_at", "updated_at", "received_at", "request", "payload"))
 
 
@@ -259,7 +259,9 @@ def digest() -> tuple[Any, ...]:
     found = []
     for model, rows in tables.items():
         shown = [_row(row, model, positions) for row in rows]
-        found.append((model.__name__, tuple(sorted(shown) if model in _UNORDERED else shown)))
+        # What is owed is told in the order in which it came up; what was told is told.
+        is_unordered = model in _UNORDERED or (model is Announcement and not any("'owed'" in row for row in shown))
+        found.append((model.__name__, tuple(sorted(shown, key=repr) if is_unordered else shown)))
     return tuple(found)
 
 
