@@ -63,7 +63,9 @@ def nursery(transactional_db, monkeypatch):
     try:
         assert process.stdout.readline() == "ready\n"
         with override_settings(STRIPE_API_BASE=server.url):
-            yield Nursery(process, emulator)
+            nursery = Nursery(process, emulator)
+            yield nursery
+        print(f"killed at {nursery.killed} boundaries")
     finally:
         acts.disconnect()
         process.stdin.close()
