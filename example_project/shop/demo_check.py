@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import quopri
 import re
 import signal
 import socket
@@ -147,10 +148,17 @@ class Purchase:
 
     def read_mail(self) -> None:
         pattern = re.compile(re.escape(self.base_url) + r"/orders/open/\S+")
-        link = _wait_for(lambda: pattern.search(self.log.read_text(errors="replace")), "no confirmation mail was sent")
+        link = _wait_for(lambda: pattern.search(self._printed()), "no confirmation mail was sent")
         reader = Visitor(self.base_url)
         if self.number not in reader.get(link.group()).text:
             raise StepError("The link in the mail does not show the order.")
+
+    def _printed(self) -> str:
+        """Return what the server printed, mails included; since Django 6.0 they are quoted-printable (RFC 2045)."""
+        printed = self.log.read_bytes()
+        if b"Content-Transfer-Encoding: quoted-printable" in printed:
+            printed = quopri.decodestring(printed)
+        return printed.decode(errors="replace")
 
     def read_timeline(self) -> None:
         merchant = Visitor(self.base_url)

@@ -138,9 +138,12 @@ def test_both_sides_stand_side_by_side_in_words(viewer):
     here = {"payment_status": "unpaid", "total": None, "other": [1]}
     row = DiscrepancyFactory(here=here, at_stripe={"payment_status": "paid", "total": 4200, "new": True})
     table = parse(viewer.get(url(row)).content.decode()).find_class("checkout-sides")
-    assert [[cell.text for cell in line.children] for line in table.find_all("tr")][1:] == [
-        ["payment status", "unpaid", "paid"],
-        ["total", DASH, "€42.00"],
-        ["other", "[1]", DASH],
-        ["new", DASH, "true"],
-    ]
+    # PostgreSQL keeps the keys of a JSON object in an order of its own.
+    assert sorted([cell.text for cell in line.children] for line in table.find_all("tr")[1:]) == sorted(
+        [
+            ["payment status", "unpaid", "paid"],
+            ["total", DASH, "€42.00"],
+            ["other", "[1]", DASH],
+            ["new", DASH, "true"],
+        ]
+    )
