@@ -207,7 +207,7 @@ class Shop:
             "payments": sorted(order.payments.values_list("stripe_id", "intent_status", "captured_minor")),
             "refunds": sorted(
                 (stripe_id, status, amount, payment == order.kept_payment_id)
-                for stripe_id, status, amount, payment in Refund.objects.values_list(
+                for stripe_id, status, amount, payment in Refund.objects.exclude(stripe_id=None).values_list(
                     "stripe_id", "status", "amount_minor", "payment_id"
                 )
             ),
