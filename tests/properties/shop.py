@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import connection, models
 from django.test import override_settings
 
 from django_checkout import inbox, services, signals
@@ -232,14 +232,21 @@ class Shop:
 
     def direct_read(self, first: str = "") -> dict[str, Any]:
         """Return what reading everything from Stripe makes of forgotten rows; ``first`` is the session read first."""
-        point = transaction.savepoint()
-        try:
+        with undone():
             if first:
                 services.sync(CheckoutSession.objects.get(stripe_id=first))
             services.sync(self.order)
             return self.end()
-        finally:
-            transaction.savepoint_rollback(point)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Undo in the end what is written within; unlike ``atomic``, it is no block to the durable ones within."""
+    point = connection.savepoint()
+    try:
+        yield
+    finally:
+        connection.savepoint_rollback(point)
 
 
 _MODELS: tuple[type[models.Model], ...] = (Order, CheckoutSession, Payment, Refund, Dispute, *FACTS)

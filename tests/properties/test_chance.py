@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,31 +19,27 @@ from django_checkout.sweep import sweep
 from django_checkout.testing import emulated_stripe, post_event
 from tests.properties import promises
 from tests.properties.histories import DECLINED, HISTORIES, IBAN_FAILS, IBAN_SUCCEEDS
-from tests.properties.shop import Ear, Shop
+from tests.properties.shop import Ear, Shop, undone
 
 pytestmark = pytest.mark.django_db
 
 
 @given(data=st.data(), name=st.sampled_from(sorted(HISTORIES)))
 def test_what_is_lost_is_read_and_what_is_doubled_is_told_once(db, data, name):
-    point = transaction.savepoint()
-    try:
-        with emulated_stripe() as emulator:
-            history = HISTORIES[name]
-            shop = Shop(emulator, price_minor=history.price_minor)
-            history.play(shop)
-            shop.forget()
-            truth = truths(shop)
-            told = data.draw(st.lists(st.sampled_from(shop.events()), max_size=8))
-            with Ear().listening() as ear:
-                shop.tell(*told)
-                services.sync(shop.order)
-            end = shop.end()
-            assert end == truth[end["kept"]]
-            shop.judge(end)
-            promises.check(ear.heard, end)
-    finally:
-        transaction.savepoint_rollback(point)
+    with undone(), emulated_stripe() as emulator:
+        history = HISTORIES[name]
+        shop = Shop(emulator, price_minor=history.price_minor)
+        history.play(shop)
+        shop.forget()
+        truth = truths(shop)
+        told = data.draw(st.lists(st.sampled_from(shop.events()), max_size=8))
+        with Ear().listening() as ear:
+            shop.tell(*told)
+            services.sync(shop.order)
+        end = shop.end()
+        assert end == truth[end["kept"]]
+        shop.judge(end)
+        promises.check(ear.heard, end)
 
 
 def truths(shop):
@@ -59,7 +54,7 @@ class AnyShop(RuleBasedStateMachine):
     @initialize(manual=st.booleans())
     def open(self, manual):
         self.stack = ExitStack()
-        self.point = transaction.savepoint()
+        self.stack.enter_context(undone())
         self.emulator = self.stack.enter_context(emulated_stripe())
         self.shop = Shop(self.emulator)
         self.is_manual = manual
@@ -212,7 +207,6 @@ class AnyShop(RuleBasedStateMachine):
             self._check()
         finally:
             self.stack.close()
-            transaction.savepoint_rollback(self.point)
 
     def _settle(self):
         self.emulator.chaos.reset()
@@ -233,10 +227,9 @@ class AnyShop(RuleBasedStateMachine):
         heard = list(self.ear.heard)
         assert not WebhookEvent.objects.exclude(state__in=("processed", "ignored")).exists()
         live = [session for session, status, *_ in end["sessions"] if status == "open"]
-        point = transaction.savepoint()
-        self.shop.forget()
-        truth = truths(self.shop)
-        transaction.savepoint_rollback(point)
+        with undone():
+            self.shop.forget()
+            truth = truths(self.shop)
         assert end["kept"] in truth
         assert comparable(end) == comparable(truth[end["kept"]])
         promises.check(heard, end)

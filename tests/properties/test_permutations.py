@@ -10,12 +10,11 @@ from math import factorial
 from typing import Any
 
 import pytest
-from django.db import transaction
 
 from django_checkout.testing import post_event
 from tests.properties import IS_LONG, promises
 from tests.properties.histories import HISTORIES, History
-from tests.properties.shop import Ear, Shop, digest
+from tests.properties.shop import Ear, Shop, digest, undone
 
 pytestmark = pytest.mark.django_db
 
@@ -86,15 +85,14 @@ class Walk:
 
     def _tell(self, event: dict[str, Any], left: list[dict[str, Any]], path: list[str]) -> int:
         heard_before = len(self.ear.heard)
-        point = transaction.savepoint()
         try:
-            answer = post_event(event)
-            self.posts += 1
-            assert answer.status_code == 200, [*path, event["type"]]
-            promises.check_order(self.ear.heard)
-            return self._go([other for other in left if other is not event], [*path, event["type"]])
+            with undone():
+                answer = post_event(event)
+                self.posts += 1
+                assert answer.status_code == 200, [*path, event["type"]]
+                promises.check_order(self.ear.heard)
+                return self._go([other for other in left if other is not event], [*path, event["type"]])
         finally:
-            transaction.savepoint_rollback(point)
             del self.ear.heard[heard_before:]
 
     def _check(self, path: list[str]) -> None:
