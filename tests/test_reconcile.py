@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from django_checkout import billing_gateway, reconcile, services
+from django_checkout import billing_gateway, reconcile, services, sweep
+from django_checkout.exceptions import StripeRefusedError, StripeUnavailableError
 from django_checkout.models import (
     CheckoutSession,
     Discrepancy,
@@ -202,7 +203,8 @@ def double_payment(order, emulator, deliver):
 
 def session_without_order(order, emulator, deliver):
     _pay(order, emulator)
-    CheckoutSession.objects.update(uuid=uuid.uuid4(), stripe_id=None, status="failed", live_for=None)
+    lost = {"uuid": uuid.uuid4(), "stripe_id": None, "status": "failed", "error_code": "no_answer", "live_for": None}
+    CheckoutSession.objects.update(**lost)
     return [(Kind.SESSION_WITHOUT_ORDER, Outcome.LISTED)]
 
 
@@ -301,14 +303,62 @@ def test_drift_is_found_then_mended_or_listed_and_the_second_run_is_clean(
 @pytest.mark.parametrize("arrange", KINDS, ids=lambda arrange: arrange.__name__)
 def test_one_order_is_looked_at_as_a_window_is(arrange, order, stripe_emulator, deliver_events):
     expected = sorted(arrange(order, stripe_emulator, deliver_events))
-    if arrange in (session_without_order, never_answered):
-        pytest.skip("Stripe's lists are not searched for one order's sessions")
 
     fixed = reconcile.run(order=order, fix=True)
 
     # Session by session, the second payment of an order is seen to be one at once.
     assert set(_outcomes(fixed)) == set(expected)
     assert reconcile.run(order=order, fix=True).is_clean
+
+
+@pytest.fixture
+def answer_lost(order, stripe_emulator):
+    """An order whose session was made at Stripe, between those of two other orders, and never answered for."""
+    first, last = HostOrderFactory.create_batch(2)
+    services.start(services.place(first))
+    # The answer is lost, and the SDK's second try never arrives.
+    stripe_emulator.chaos.drop(1, when="after", match="POST /v1/checkout/sessions")
+    stripe_emulator.chaos.drop(1, when="before", match="POST /v1/checkout/sessions")
+    with pytest.raises(StripeUnavailableError):
+        services.start(order)
+    services.start(services.place(last))
+    return order.sessions.get()
+
+
+def test_one_order_s_session_whose_answer_was_lost_is_adopted(answer_lost, order, stripe_emulator):
+    assert (answer_lost.status, answer_lost.stripe_id) == ("creating", None)
+
+    dry = reconcile.run(order=order)
+    fixed = reconcile.run(order=order, fix=True)
+
+    answer_lost.refresh_from_db()
+    assert (_kinds(dry), dry.is_clean) == ([Kind.SESSION_BEHIND], False)
+    assert _outcomes(fixed) == [(Kind.SESSION_BEHIND, Outcome.MENDED)]
+    assert (answer_lost.status, fixed.seen["sessions"]) == ("open", 1)
+    assert stripe_emulator.get(answer_lost.stripe_id)["metadata"]["checkout_session"] == str(answer_lost.uuid)
+    assert reconcile.run(order=order, fix=True).drift == []
+
+
+def test_one_order_s_session_that_was_given_up_before_it_was_paid_is_found(answer_lost, order, stripe_emulator):
+    made = stripe_emulator.latest("checkout.session", 2)[1]["id"]
+    CheckoutSession.objects.filter(pk=answer_lost.pk).update(expires_at=timezone.now(), leased_until=None)
+    sweep.sweep()
+    answer_lost.refresh_from_db()
+    stripe_emulator.pay(made)
+    assert (answer_lost.status, answer_lost.error_code) == ("failed", "no_answer")
+
+    report = reconcile.run(order=order, fix=True)
+
+    order.refresh_from_db()
+    assert (_outcomes(report), order.status) == ([(Kind.PAID_NOT_RECORDED, Outcome.MENDED)], "paid")
+
+
+def test_one_order_s_session_that_stripe_refused_is_not_looked_for(order, stripe_emulator):
+    with pytest.raises(StripeRefusedError):
+        services.start(order, params={"customer": "cus_unknown"})
+    stripe_emulator.chaos.fail(1000, status=503)
+
+    assert reconcile.run(order=order).drift == []
 
 
 def test_every_kind_is_explained_and_has_a_suggestion():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,10 @@ class Entry:
     row: ReconciliationRun
     is_resumed: bool
     _written_at: float = -NOTE_SECONDS
+    _seen_before: Counter[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._seen_before = Counter(self.row.seen)
 
     def note(self, stage: str, cursor: str, seen: Counter[str]) -> None:
         """Note how far the run has got, and keep the lease; written at most every ``NOTE_SECONDS``.
@@ -46,20 +50,34 @@ class Entry:
         Raises:
             RunBusyError: the lease was over and another run has taken over.
         """
-        self.row.stage, self.row.cursor, self.row.seen = stage, cursor, dict(seen)
+        self.row.stage, self.row.cursor = stage, cursor
+        self._count(seen)
+        self.renew()
+
+    def count(self, is_mended: bool) -> None:
+        """Count a difference, and keep the lease. Raises as ``note`` does."""
+        if is_mended:
+            self.row.mended += 1
+        else:
+            self.row.found += 1
         self.renew()
 
     def renew(self) -> None:
         """Keep the lease. Raises as ``note`` does."""
-        if time.monotonic() - self._written_at >= NOTE_SECONDS:
+        if self.is_due:
             self._write()
             self._written_at = time.monotonic()
 
-    def finish(self, *, is_complete: bool, found: int, mended: int, seen: Counter[str]) -> None:
+    @property
+    def is_due(self) -> bool:
+        """Whether the entry was written long enough ago to be written again."""
+        return time.monotonic() - self._written_at >= NOTE_SECONDS
+
+    def finish(self, *, is_complete: bool, seen: Counter[str]) -> None:
         """Close the entry and let the next run begin."""
         state = RunState.COMPLETE if is_complete else RunState.STOPPED
-        self.row.seen = dict(seen)
-        self._write(lock=None, state=state, found=found, mended=mended, finished_at=timezone.now())
+        self._count(seen)
+        self._write(lock=None, state=state, finished_at=timezone.now())
 
     def stop(self) -> None:
         """Close the entry of a run that raised; the next one goes on where it stopped."""
@@ -67,8 +85,11 @@ class Entry:
         ended = {"lock": None, "state": RunState.STOPPED, "finished_at": timezone.now()}
         rows.exclude(lock=None).update(**ended, **self._progress())
 
+    def _count(self, seen: Counter[str]) -> None:
+        self.row.seen = dict(self._seen_before + seen)
+
     def _progress(self) -> dict[str, Any]:
-        return {"stage": self.row.stage, "cursor": self.row.cursor, "seen": self.row.seen}
+        return {name: getattr(self.row, name) for name in ("stage", "cursor", "seen", "found", "mended")}
 
     def _write(self, **values: object) -> None:
         rows = ReconciliationRun.objects.filter(pk=self.row.pk, holder=self.row.holder).exclude(lock=None)
@@ -77,18 +98,19 @@ class Entry:
             raise RunBusyError("Another run has taken over, because this one had not been heard of for too long.")
 
 
-def begin(*, scope: str, since: datetime | None, until: datetime | None, is_fixing: bool, now: datetime) -> Entry:
-    """Open an entry, going on where the last run of this kind was killed or stopped if it was given the same window.
+def begin(
+    *, scope: str, since: datetime | None, until: datetime | None, is_fixing: bool, resumes: bool, now: datetime
+) -> Entry:
+    """Open an entry; with ``resumes`` go on where a run of the same window, or of none given, was killed or stopped.
 
     Raises:
         RunBusyError: another run is going on.
     """
     _end_dead_run(scope, now)
-    if since is None and until is None:
-        unfinished = _unfinished(scope, is_fixing)
-        if unfinished is not None and _take(unfinished, scope, now):
-            unfinished.refresh_from_db()
-            return Entry(unfinished, is_resumed=True)
+    unfinished = _unfinished(scope, since, until) if resumes else None
+    if unfinished is not None and _take(unfinished, scope, now):
+        unfinished.refresh_from_db()
+        return Entry(unfinished, is_resumed=True)
     start, has_gap = _start(scope, since, now)
     row = ReconciliationRun(
         # A window that leaves a gap, or ends in the past, tells the next run nothing.
@@ -128,9 +150,14 @@ def _busy(scope: str) -> RunBusyError:
     )
 
 
-def _unfinished(scope: str, is_fixing: bool) -> ReconciliationRun | None:
-    row = ReconciliationRun.objects.filter(scope=scope).first()
-    return row if row and row.state == RunState.STOPPED and row.is_fixing == is_fixing else None
+def _unfinished(scope: str, since: datetime | None, until: datetime | None) -> ReconciliationRun | None:
+    """Return the last run if it can be gone on with: it was mending, and is of the window that is wanted now."""
+    is_given = since is not None or until is not None
+    rows = ReconciliationRun.objects.filter(scope__in=(scope, f"{scope}:window") if is_given else (scope,))
+    row = rows.first()
+    if row is None or row.state != RunState.STOPPED or not row.is_fixing:
+        return None
+    return row if since in (None, row.since) and until in (None, row.until) else None
 
 
 def _take(row: ReconciliationRun, scope: str, now: datetime) -> bool:
@@ -138,7 +165,9 @@ def _take(row: ReconciliationRun, scope: str, now: datetime) -> bool:
         with transaction.atomic():
             rows = ReconciliationRun.objects.filter(pk=row.pk, lock=None, state=RunState.STOPPED)
             leased_until = now + timedelta(seconds=LEASE_SECONDS)
-            taken = rows.update(lock=scope, state=RunState.RUNNING, holder=holder(), leased_until=leased_until)
+            taken = rows.update(
+                lock=scope, state=RunState.RUNNING, holder=holder(), leased_until=leased_until, finished_at=None
+            )
     except IntegrityError as error:
         raise _busy(scope) from error
     return bool(taken)

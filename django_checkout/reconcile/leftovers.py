@@ -2,32 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from datetime import datetime
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from django_checkout import gateway, services, states, sweep
+from django_checkout import facts, gateway, services, states, sweep
 from django_checkout.conf import conf
 from django_checkout.exceptions import StripeCredentialsError, StripeNotFoundError
 from django_checkout.models import CheckoutSession, Dispute, Order, Refund
 from django_checkout.reconcile import aftermath, sessions
-from django_checkout.reconcile.pages import patiently
+from django_checkout.reconcile.pages import pages, patiently
 from django_checkout.reconcile.report import Drift, Kind
 from django_checkout.states import IntentStatus, OrderStatus, PaymentStatus, RefundStatus, SessionStatus
 
 #: So many sessions in a row that Stripe does not know mean that the key is of another account.
 MAX_UNKNOWN = 50
 
-#: Whether Stripe mentioned an id in this run.
-Mentioned = Collection[int]
+#: How long before a row's creation, and after the last try, Stripe's clock may say that a lost session was made.
+LOST_SLACK = timedelta(minutes=10)
 
 
-def fingerprint(stripe_id: str) -> int:
-    """Return eight bytes that stand for an id, so that a million of them are remembered in a few megabytes."""
-    return hash(stripe_id)
+class Mentioned:
+    """Which of Stripe's objects a list has mentioned, in eight bytes each, and which of ours are unknown there."""
+
+    def __init__(self) -> None:
+        #: How many of our sessions in a row Stripe does not know.
+        self.unknown = 0
+        self._known: set[int] = set()
+        self._by_age: deque[tuple[int, int]] = deque()
+
+    def add(self, page: Iterable[Mapping[str, Any]]) -> None:
+        """Remember the objects of a page."""
+        for data in page:
+            fingerprint = hash(data["id"])
+            self._known.add(fingerprint)
+            self._by_age.append((data.get("created") or 0, fingerprint))
+
+    def forget(self, after: datetime) -> None:
+        """Forget what Stripe made after an instant: all of our rows of that time have been looked for."""
+        while self._by_age and self._by_age[0][0] > after.timestamp():
+            self._known.discard(self._by_age.popleft()[1])
+
+    def __contains__(self, stripe_id: str) -> bool:
+        return hash(stripe_id) in self._known
 
 
 def unmentioned_sessions(rows: QuerySet[CheckoutSession], seen: Mentioned) -> Iterator[Drift]:
@@ -36,7 +57,6 @@ def unmentioned_sessions(rows: QuerySet[CheckoutSession], seen: Mentioned) -> It
     Raises:
         StripeCredentialsError: Stripe knows none of many in a row.
     """
-    unknown = 0
     known = CheckoutSession.objects.select_related("order", "payment").defer("request", "lines")
     for pk in _unseen(rows, seen):
         row = known.get(pk=pk)
@@ -44,16 +64,45 @@ def unmentioned_sessions(rows: QuerySet[CheckoutSession], seen: Mentioned) -> It
         try:
             data = patiently(partial(gateway.retrieve_session_data, stripe_id))
         except StripeNotFoundError:
-            unknown += 1
-            if unknown >= MAX_UNKNOWN:
+            seen.unknown += 1
+            if seen.unknown >= MAX_UNKNOWN:
                 raise StripeCredentialsError(
-                    f"Stripe knows none of {unknown} sessions: is STRIPE_SECRET_KEY of the account that made them?"
+                    f"Stripe knows none of {seen.unknown} sessions: is STRIPE_SECRET_KEY of the account that made them?"
                 ) from None
             here = {"session": stripe_id, "status": row.status, "payment_status": row.payment_status}
             yield new(Kind.ORDER_WITHOUT_SESSION, stripe_id, row.order, here, {"session": None})
             continue
-        unknown = 0
+        seen.unknown = 0
         yield from sessions.compare_row(row, data)
+
+
+def lost_sessions(order: Order) -> Iterator[list[dict[str, Any]]]:
+    """Yield those of Stripe's sessions that were made when this order waited for answers it never got, and name it.
+
+    Stripe's list cannot be asked for metadata, so what it made around the time of each try is looked through. A
+    session of which we have no row at all is found by a window alone.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    never_heard = Q(status=SessionStatus.CREATING) | Q(error_code="no_answer")
+    unanswered = order.sessions.filter(never_heard, stripe_id=None, livemode=conf.livemode).defer("request", "lines")
+    for row in unanswered.order_by("pk"):
+        last_try = min(row.updated_at, max(row.expires_at, row.created_at))
+        created = {
+            "gte": int((row.created_at - LOST_SLACK).timestamp()),
+            "lte": int((last_try + LOST_SLACK).timestamp()),
+        }
+        for page in pages(sessions.PATH, created=created, expand=[*sessions.EXPAND]):
+            found |= {str(data["id"]): data for data in page if _names(order, row, data)}
+    # What we know by its id has been compared.
+    for stripe_id in order.sessions.filter(stripe_id__in=list(found)).values_list("stripe_id", flat=True):
+        found.pop(stripe_id or "")
+    if found:
+        yield list(found.values())
+
+
+def _names(order: Order, row: CheckoutSession, data: Mapping[str, Any]) -> bool:
+    owner = facts.read_ownership(data)
+    return owner.session_uuid == str(row.uuid) or owner.reference == order.reference
 
 
 def unsettled_sessions(before: datetime, now: datetime) -> QuerySet[CheckoutSession]:
@@ -129,8 +178,8 @@ def new(kind: Kind, subject: str, order: Order | None, here: dict[str, Any], at_
 
 def _unseen(rows: QuerySet[Any], seen: Mentioned) -> Iterator[int]:
     """Yield the primary keys of the rows whose Stripe ids were not mentioned, without loading the others."""
-    ids = rows.exclude(stripe_id=None).order_by("pk").values_list("pk", "stripe_id")
-    return (pk for pk, stripe_id in ids.iterator(chunk_size=2000) if fingerprint(stripe_id) not in seen)
+    ids = rows.exclude(stripe_id=None).order_by().values_list("pk", "stripe_id")
+    return (pk for pk, stripe_id in ids.iterator(chunk_size=2000) if stripe_id not in seen)
 
 
 def _with_orders(rows: QuerySet[Any]) -> Iterator[Any]:

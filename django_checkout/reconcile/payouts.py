@@ -47,10 +47,10 @@ def run(
 
     Raises:
         RunBusyError: another run is going on.
-        StripeUnavailableError: Stripe stopped answering; the next run begins at the same place.
+        StripeUnavailableError: Stripe stopped answering; the next run begins where this one did.
     """
     now = now or timezone.now()
-    entry = diary.begin(scope=SCOPE, since=since, until=until, is_fixing=True, now=now)
+    entry = diary.begin(scope=SCOPE, since=since, until=until, is_fixing=True, resumes=False, now=now)
     report = Report(since=entry.row.since, until=entry.row.until)
     try:
         created = {"gte": int(entry.row.since.timestamp()), "lte": int(entry.row.until.timestamp())}
@@ -65,8 +65,8 @@ def run(
                 report.drift += [worklist.write(drift) if fix else worklist.compare(drift) for drift in _check(payout)]
                 _count(report, entry, "payouts", 1, progress)
         report.gone = _cross_out(report, fix=fix)
-        found = len(report.drift)
-        entry.finish(is_complete=True, found=found, mended=0, seen=report.seen)
+        entry.row.found = len(report.drift)
+        entry.finish(is_complete=True, seen=report.seen)
     except BaseException:
         entry.stop()
         raise

@@ -141,7 +141,7 @@ class Report:
     gone: int = 0
     #: Whether the run went on where an earlier one had stopped.
     is_resumed: bool = False
-    #: False where ``limit`` stopped it; the next run goes on from there.
+    #: False where ``limit`` stopped it; the next mending run goes on from there.
     is_complete: bool = True
 
     @property
@@ -153,3 +153,11 @@ class Report:
     def count(self, outcome: Outcome) -> int:
         """Return how many differences ended so."""
         return sum(drift.outcome is outcome for drift in self.drift)
+
+    def add(self, later: Report) -> None:
+        """Add what a run that followed this one saw; what is on the work list is told once."""
+        told = {(drift.kind, drift.subject) for drift in self.drift}
+        self.drift += [drift for drift in later.drift if drift.is_mended or (drift.kind, drift.subject) not in told]
+        self.seen += later.seen
+        self.gone += later.gone
+        self.until = later.until

@@ -1,15 +1,18 @@
-"""One run: walk what Stripe created in a window, then our rows that it did not mention, then the work list.
+"""One run: walk what Stripe created in a window and our rows beside it, then what waits, then the work list.
 
-Lists are paged raw, a hundred objects a call, and compared a page at a time, so that memory stays constant (eight
-bytes are remembered of each object). With ``fix`` a difference that is safe to mend is mended at once by reading the
-object anew and applying it through the ledger; the rest goes on the work list.
+Lists are paged raw, a hundred objects a call, newest first, and compared a page at a time; of an object no more than
+eight bytes are remembered, and of sessions only until our own rows of that time have been looked for among them. So
+memory stays constant, and wherever a run is killed, all that the diary's cursor has passed was looked at from both
+sides. With ``fix`` a difference that is safe to mend is mended at once by reading the object anew and applying it
+through the ledger; the rest goes on the work list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -26,33 +29,21 @@ from django_checkout.exceptions import (
     StripeUnavailableError,
 )
 from django_checkout.models import (
-    CheckoutSession,
     Dispute,
     Order,
     Payment,
     ReconciliationRun,
     Refund,
-    Subscription,
 )
 from django_checkout.reconcile import aftermath, diary, leftovers, mending, sessions, worklist
 from django_checkout.reconcile.pages import pages, patiently
 from django_checkout.reconcile.report import Drift, Kind, Outcome, Report
+from django_checkout.reconcile.stages import SLACK, Page, Stage, first_refund_of, stages_of
 
 #: Called with the name of what is being read and how many have been looked at.
 Progress = Callable[[str, int], None]
-Page = Sequence[dict[str, Any]]
 
 SCOPE = "orders"
-
-
-@dataclass(frozen=True, slots=True)
-class _Stage:
-    """One of Stripe's lists, and how a page of it is compared."""
-
-    name: str
-    path: str
-    compare: Callable[[Page], Iterator[Drift]]
-    filters: dict[str, Any] = field(default_factory=dict)
 
 
 class _Limit(Exception):  # noqa: N818  # a signal within this module, not an error
@@ -71,8 +62,10 @@ def run(
 ) -> Report:
     """Compare what Stripe created from ``since`` to ``until`` (or one order) with our rows; with ``fix`` mend it.
 
-    Without ``since`` and ``until`` a run goes on where the last one was stopped, or begins before the end of the last
-    complete one. Must run outside transactions.
+    A run that mends goes on where the last one of this window, or of none given, was killed or stopped. What was
+    walked before that, and what has come since, is looked at by another run right after it, unless ``until`` or
+    ``limit`` say how far to go. A dry run begins anew: what it found is nowhere but in its report. Without ``since``
+    a run begins before the end of the last complete one. Must run outside transactions.
 
     Raises:
         RunBusyError: another run is going on.
@@ -87,7 +80,24 @@ def run(
         except _Limit:
             run_of_order.report.is_complete = False
         return run_of_order.report
-    entry = diary.begin(scope=SCOPE, since=since, until=until, is_fixing=fix, now=now)
+    report, is_resumed = _look_at_window(since=since, until=until, fix=fix, limit=limit, progress=progress, now=now)
+    if is_resumed and report.is_complete and report.until is not None and until is None and limit is None:
+        since = report.until - timedelta(hours=diary.OVERLAP_HOURS)
+        later, _ = _look_at_window(since=since, until=None, fix=fix, limit=None, progress=progress, now=now)
+        report.add(later)
+    return report
+
+
+def _look_at_window(
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    fix: bool,
+    limit: int | None,
+    progress: Progress | None,
+    now: datetime,
+) -> tuple[Report, bool]:
+    entry = diary.begin(scope=SCOPE, since=since, until=until, is_fixing=fix, resumes=fix, now=now)
     report = Report(since=entry.row.since, until=entry.row.until, is_resumed=entry.is_resumed)
     going = _Run(report, fix=fix, limit=limit, progress=progress, now=now, entry=entry)
     try:
@@ -95,13 +105,11 @@ def run(
             going.look_at_window(entry.row)
         except _Limit:
             report.is_complete = False
-        found = sum(drift.outcome is not Outcome.MENDED for drift in report.drift)
-        mended = report.count(Outcome.MENDED)
-        entry.finish(is_complete=report.is_complete, found=found, mended=mended, seen=report.seen)
+        entry.finish(is_complete=report.is_complete, seen=report.seen)
     except BaseException:
         entry.stop()
         raise
-    return report
+    return report, entry.is_resumed
 
 
 class _Run:
@@ -127,43 +135,22 @@ class _Run:
         self._order = order
         self._seen: set[tuple[str, str]] = set()
         self._paid_orders: set[int] = set()
-        self._mentioned: dict[str, set[int]] = {"sessions": set(), "refunds": set(), "disputes": set()}
+        self._mentioned: dict[str, leftovers.Mentioned] = defaultdict(leftovers.Mentioned)
 
     def look_at_window(self, row: ReconciliationRun) -> None:
-        """Walk the lists, going on at the diary's cursor, then look at what they did not mention."""
-        created = {"gte": int(row.since.timestamp()), "lte": int(row.until.timestamp())}
-        stages = [
-            _Stage("sessions", sessions.PATH, sessions.compare, {"created": created, "expand": [*sessions.EXPAND]}),
-            _Stage("refunds", aftermath.REFUNDS, aftermath.compare_refunds, {"created": created}),
-            _Stage("disputes", aftermath.DISPUTES, aftermath.compare_disputes, {"created": created}),
-        ]
-        if Subscription.objects.exists() or CheckoutSession.objects.filter(mode="subscription").exists():
-            # However long ago they began, they may have moved since.
-            all_of_them = {"status": "all"}
-            compare = aftermath.compare_subscriptions
-            stages.append(_Stage("subscriptions", aftermath.SUBSCRIPTIONS, compare, all_of_them))
+        """Walk the lists, going on at the diary's cursor, then look at what no list can tell."""
+        stages = stages_of(row.since, row.until, self._mentioned)
         names = [stage.name for stage in stages]
-        start, cursor = (names.index(row.stage), row.cursor) if row.stage in names else (0, "")
-        window = Q(created_at__gte=row.since, created_at__lte=row.until)
-        rows = CheckoutSession.objects.filter(window, livemode=conf.livemode)
-        if cursor and start == 0:
-            # What was seen before the run was stopped is forgotten; the next run's window covers it again.
-            resumed_at = rows.filter(stripe_id=cursor).values_list("created_at", flat=True).first()
-            rows = rows.filter(created_at__lte=resumed_at) if resumed_at else rows
-        elif start:
-            rows = rows.none()
+        start = names.index(row.stage) if row.stage in names else 0
+        cursor = row.cursor if stages[start].is_sliced else ""
         for stage in stages[start:]:
             self._walk(stage, cursor)
             cursor = ""
-        refunds = Refund.objects.filter(window, payment__livemode=conf.livemode)
-        disputes = Dispute.objects.filter(payment__livemode=conf.livemode)
-        # A list that was walked by the run that this one goes on with, or begun there, is not known in full here.
-        walked_refunds = refunds if start == 0 else refunds.none()
-        self._look_at_rows(rows, walked_refunds, disputes)
         older = leftovers.unsettled_sessions(row.since, self.now)
-        older_refunds = leftovers.unsettled_refunds(row.since)
-        self._look_at_rows(older, older_refunds, Dispute.objects.none())
-        self._look_at_what_waits(Order.objects.filter(window))
+        self._meet_all(leftovers.unmentioned_sessions(older, self._mentioned["sessions"]))
+        older_refunds = leftovers.unsettled_refunds(first_refund_of(row.since))
+        self._meet_all(leftovers.unmentioned_refunds(older_refunds, self._mentioned["refunds"]))
+        self._look_at_what_waits(Order.objects.filter(created_at__gte=row.since, created_at__lte=row.until))
         self._look_at_worklist()
 
     def look_at_order(self, order: Order) -> None:
@@ -174,45 +161,66 @@ class _Run:
             except StripeNotFoundError:
                 continue
             self._take("sessions", [data], sessions.compare)
+        for page in leftovers.lost_sessions(order):
+            self._take("sessions", page, sessions.compare)
         for payment in Payment.objects.filter(order=order, stripe_id__startswith="pi_"):
             named = {"payment_intent": payment.stripe_id}
-            self._walk(_Stage("refunds", aftermath.REFUNDS, aftermath.compare_refunds, named))
-            self._walk(_Stage("disputes", aftermath.DISPUTES, aftermath.compare_disputes, named))
+            self._walk(Stage("refunds", aftermath.REFUNDS, aftermath.compare_refunds, named))
+            self._walk(Stage("disputes", aftermath.DISPUTES, aftermath.compare_disputes, named))
         ids = order.sessions.exclude(subscription_id="").values_list("subscription_id", flat=True)
         for subscription_id in {*ids, *order.subscriptions.values_list("stripe_id", flat=True)}:
             data = patiently(partial(gateway.retrieve_object, "customer.subscription", subscription_id))
             self._take("subscriptions", [data], aftermath.compare_subscriptions)
         ours = Q(payment__order=order)
         rows = order.sessions.filter(livemode=conf.livemode)
-        self._look_at_rows(rows, Refund.objects.filter(ours), Dispute.objects.filter(ours))
+        self._meet_all(leftovers.unmentioned_sessions(rows, self._mentioned["sessions"]))
+        self._meet_all(leftovers.unmentioned_refunds(Refund.objects.filter(ours), self._mentioned["refunds"]))
+        self._meet_all(leftovers.unmentioned_disputes(Dispute.objects.filter(ours), self._mentioned["disputes"]))
         self._look_at_what_waits(Order.objects.filter(pk=order.pk))
         self._look_at_worklist()
 
-    def _walk(self, stage: _Stage, cursor: str = "") -> None:
-        if self._entry is not None:
-            self._entry.note(stage.name, cursor, self.report.seen)
+    def _walk(self, stage: Stage, cursor: str = "") -> None:
+        """Compare a list from the cursor on; before the cursor moves, our rows are looked for as far as it has got."""
+        looked_down_to = self._reached(cursor) if cursor else None
+        if looked_down_to is None:
+            cursor = ""
+        self._note(stage, cursor)
         for listed in pages(stage.path, after=cursor, **stage.filters):
             left = len(listed) if self._limit is None else self._limit - sum(self.report.seen.values())
             page = listed[:left]
             self._take(stage.name, page, stage.compare)
-            if self._entry is not None and page:
-                self._entry.note(stage.name, str(page[-1]["id"]), self.report.seen)
-            if left <= len(listed) and self._limit is not None:
+            is_enough = self._limit is not None and left <= len(listed)
+            if page and (is_enough or (self._entry is not None and self._entry.is_due)):
+                if stage.is_sliced:
+                    down_to = _instant(page[-1]) + SLACK
+                    self._look_for(stage, down_to, looked_down_to)
+                    self._mentioned[stage.name].forget(down_to + SLACK)
+                    looked_down_to = down_to
+                self._note(stage, str(page[-1]["id"]))
+            if is_enough:
                 raise _Limit
+        self._look_for(stage, None, looked_down_to)
+
+    def _reached(self, cursor: str) -> datetime | None:
+        """Return how far down our rows were looked for when a list was left at this session; None if it is gone."""
+        try:
+            return _instant(patiently(partial(gateway.retrieve_session_data, cursor))) + SLACK
+        except StripeNotFoundError:
+            return None
+
+    def _look_for(self, stage: Stage, above: datetime | None, up_to: datetime | None) -> None:
+        created = Q() if above is None else Q(created_at__gt=above)
+        self._meet_all(stage.look_for(created if up_to is None else created & Q(created_at__lte=up_to)))
+
+    def _note(self, stage: Stage, cursor: str) -> None:
+        if self._entry is not None:
+            self._entry.note(stage.name, cursor, self.report.seen)
 
     def _take(self, name: str, page: Page, compare: Callable[[Page], Iterator[Drift]]) -> None:
-        self._mentioned.setdefault(name, set()).update(leftovers.fingerprint(str(data["id"])) for data in page)
+        self._mentioned[name].add(page)
         for drift in compare(page):
             self._meet(drift)
         self._count(name, len(page))
-
-    def _look_at_rows(
-        self, rows: QuerySet[CheckoutSession], refunds: QuerySet[Refund], disputes: QuerySet[Dispute]
-    ) -> None:
-        """Look at those of our rows that Stripe did not mention."""
-        self._meet_all(leftovers.unmentioned_sessions(rows, self._mentioned["sessions"]))
-        self._meet_all(leftovers.unmentioned_refunds(refunds, self._mentioned["refunds"]))
-        self._meet_all(leftovers.unmentioned_disputes(disputes, self._mentioned["disputes"]))
 
     def _look_at_what_waits(self, orders: QuerySet[Order]) -> None:
         """Look at what no list of Stripe's can mention."""
@@ -251,21 +259,24 @@ class _Run:
             return
         self._seen.add(key)
         if not self.fix:
-            self.report.drift.append(worklist.compare(drift))
+            self._tell(worklist.compare(drift))
             return
         left = self._mended(drift, mend)
         if left is None:
-            self.report.drift.append(replace(drift, outcome=Outcome.MENDED))
-        else:
-            if left.kind is not drift.kind:
-                # Its facts were applied; what is left is another matter, for a person.
-                self.report.drift.append(replace(drift, outcome=Outcome.MENDED))
-                if (left.kind.value, left.subject) in self._seen:
-                    return
-                self._seen.add((left.kind.value, left.subject))
-            self.report.drift.append(worklist.write(left))
+            self._tell(replace(drift, outcome=Outcome.MENDED))
+            return
+        if left.kind is not drift.kind:
+            # Its facts were applied; what is left is another matter, for a person.
+            self._tell(replace(drift, outcome=Outcome.MENDED))
+            if (left.kind.value, left.subject) in self._seen:
+                return
+            self._seen.add((left.kind.value, left.subject))
+        self._tell(worklist.write(left))
+
+    def _tell(self, drift: Drift) -> None:
+        self.report.drift.append(drift)
         if self._entry is not None:
-            self._entry.renew()
+            self._entry.count(drift.is_mended)
 
     def _mended(self, drift: Drift, mend: Callable[[], Drift | None] | None) -> Drift | None:
         """Mend a difference if that is safe; return what is left of it, or None."""
@@ -287,3 +298,7 @@ class _Run:
 
 def _finish(mend: Callable[[], object]) -> None:
     patiently(mend)
+
+
+def _instant(data: Mapping[str, Any]) -> datetime:
+    return datetime.fromtimestamp(data["created"], tz=UTC)

@@ -35,7 +35,8 @@ class Command(BaseCommand):
         "Changes nothing without --fix; with it, what is safe is mended by applying what Stripe says, and the rest is "
         "put on the work list (Discrepancies in the admin) with a suggestion. Exit code: 0 nothing is left to do, 1 "
         "there are differences that are neither mended nor on the work list already, 2 it could not run. Safe to "
-        "repeat and to kill: the next run goes on where this one stopped."
+        "repeat and to kill: the next run with --fix goes on where this one stopped, and then looks at what has come "
+        "or moved since."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -49,7 +50,9 @@ class Command(BaseCommand):
         parser.add_argument("--until", type=instant, help="and until (default: now)")
         parser.add_argument("--order", help="look at one order only, by its reference")
         parser.add_argument(
-            "--limit", type=positive, help="stop after so many objects; the next run goes on there (default: no limit)"
+            "--limit",
+            type=positive,
+            help="stop after so many objects; the next run with --fix goes on there (default: no limit)",
         )
         parser.add_argument(
             "--format", choices=("table", "json", "csv"), default="table", help="of the report (default: %(default)s)"
@@ -140,7 +143,7 @@ class Command(BaseCommand):
             if drift.outcome in (Outcome.LISTED, Outcome.KNOWN) or (drift.outcome is Outcome.FOUND and not fix):
                 self.stdout.write(f"    {drift.suggestion}")
         if report.is_resumed:
-            self.stdout.write("Went on where the last run had stopped.")
+            self.stdout.write("Went on where the last run had stopped; what that one saw is not repeated here.")
         seen = ", ".join(f"{number} {name}" for name, number in report.seen.items() if number) or "nothing"
         window = f" from {report.since:%Y-%m-%d %H:%M} to {report.until:%Y-%m-%d %H:%M} UTC" if report.since else ""
         self.stdout.write(f"Looked at {seen}{window}.")
@@ -150,7 +153,7 @@ class Command(BaseCommand):
             what = "were crossed out" if fix else "are gone (--fix crosses them out)"
             self.stdout.write(f"{report.gone} entries of the work list {what}.")
         if not report.is_complete:
-            self.stdout.write("Stopped by --limit; run it again to go on.")
+            self.stdout.write("Stopped by --limit" + ("; run it again to go on." if fix else "."))
 
 
 def _rows(drifts: list[Drift]) -> Iterator[dict[str, str]]:

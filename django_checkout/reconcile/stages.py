@@ -1,0 +1,81 @@
+"""Which of Stripe's lists a run walks, how a page of each is compared, and which of our rows belong beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q
+
+from django_checkout.conf import conf
+from django_checkout.models import CheckoutSession, Dispute, Refund, Subscription
+from django_checkout.reconcile import aftermath, leftovers, sessions
+from django_checkout.reconcile.leftovers import Mentioned
+from django_checkout.reconcile.report import Drift
+
+Page = Sequence[dict[str, Any]]
+
+#: A refund that succeeded may fail this much later: https://docs.stripe.com/refunds#failed-refunds.
+REFUND_SETTLING_DAYS = 30
+#: So far may the time of a row's creation and Stripe's lie apart; what lies farther costs a call of its own.
+SLACK = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One of Stripe's lists."""
+
+    name: str
+    path: str
+    compare: Callable[[Page], Iterator[Drift]]
+    filters: dict[str, Any] = field(default_factory=dict)
+    #: Looks at those of our rows that the list did not mention, given which by the time of their creation.
+    look_for: Callable[[Q], Iterator[Drift]] = lambda which: iter(())
+    #: Whether rows are looked for while the list is walked, so that a killed run goes on within it, not at its top.
+    is_sliced: bool = False
+
+
+def stages_of(since: datetime, until: datetime, mentioned: Mapping[str, Mentioned]) -> list[Stage]:
+    """Return the lists that a run walks in this window, in order."""
+    created = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}
+    first_refund = first_refund_of(since)
+    ours = Q(payment__livemode=conf.livemode)
+    session_rows = CheckoutSession.objects.filter(created_at__gte=since, created_at__lte=until, livemode=conf.livemode)
+    refund_rows = Refund.objects.filter(ours, created_at__gte=first_refund, created_at__lte=until)
+    dispute_rows = Dispute.objects.filter(ours)
+    stages = [
+        Stage(
+            "sessions",
+            sessions.PATH,
+            sessions.compare,
+            {"created": created, "expand": [*sessions.EXPAND]},
+            lambda which: leftovers.unmentioned_sessions(session_rows.filter(which), mentioned["sessions"]),
+            is_sliced=True,
+        ),
+        Stage(
+            "refunds",
+            aftermath.REFUNDS,
+            aftermath.compare_refunds,
+            {"created": {**created, "gte": int(first_refund.timestamp())}},
+            lambda which: leftovers.unmentioned_refunds(refund_rows.filter(which), mentioned["refunds"]),
+        ),
+        Stage(
+            "disputes",
+            aftermath.DISPUTES,
+            aftermath.compare_disputes,
+            {"created": created},
+            lambda which: leftovers.unmentioned_disputes(dispute_rows.filter(which), mentioned["disputes"]),
+        ),
+    ]
+    if Subscription.objects.exists() or CheckoutSession.objects.filter(mode="subscription").exists():
+        # However long ago they began, they may have moved since.
+        compare = aftermath.compare_subscriptions
+        stages.append(Stage("subscriptions", aftermath.SUBSCRIPTIONS, compare, {"status": "all"}))
+    return stages
+
+
+def first_refund_of(since: datetime) -> datetime:
+    """Return how far back the refunds reach that may still move in a window."""
+    return since - timedelta(days=REFUND_SETTLING_DAYS)
