@@ -8,7 +8,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from django_checkout.exceptions import EndpointError
-from django_checkout.gateway import API_VERSION, checked, client, http_session, plain, translated, walk
+from django_checkout.gateway import API_VERSION, Call, checked, plain, walk
+from django_checkout.transport import http_session
 
 DELIVERY_TIMEOUT_SECONDS = 15
 
@@ -26,21 +27,18 @@ def create_endpoint(url: str, enabled_events: Sequence[str], *, description: str
         "api_version": API_VERSION,
         "description": description,
     }
-    with translated():
-        return plain(client().v1.webhook_endpoints.create(params))
+    return plain(Call("v1.webhook_endpoints.create", (params,)).block())
 
 
 def update_endpoint(endpoint_id: str, **changes: Any) -> dict[str, Any]:
     """Change an endpoint: ``enabled_events`` or ``disabled``; its API version can never be changed."""
     params: Any = changes
-    with translated():
-        return plain(client().v1.webhook_endpoints.update(checked(endpoint_id), params))
+    return plain(Call("v1.webhook_endpoints.update", (checked(endpoint_id), params)).block())
 
 
 def retrieve_account() -> tuple[dict[str, Any], datetime | None]:
     """Read our account, and what time it is at Stripe, where the answer says so."""
-    with translated():
-        answer = client().raw_request("get", "/v1/account")
+    answer = Call("raw_request", ("get", "/v1/account")).block()
     account: dict[str, Any] = answer.data
     said = answer.headers.get("Date")
     return account, parsedate_to_datetime(said) if said else None
@@ -52,8 +50,7 @@ def try_list(path: str) -> None:
     Raises:
         StripeCredentialsError: it may not; the message names the permission where Stripe does.
     """
-    with translated():
-        client().raw_request("get", path, limit=1)
+    Call("raw_request", ("get", path), {"limit": 1}).block()
 
 
 def deliver(url: str, body: bytes, signature: str) -> int:

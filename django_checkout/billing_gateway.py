@@ -6,10 +6,12 @@ from typing import Any
 
 from django_checkout import facts
 from django_checkout.exceptions import StripeRefusedError
-from django_checkout.gateway import checked, client, plain, translated
+from django_checkout.gateway import Call, checked, plain
+from django_checkout.steps import Steps, waits
 
 
-def create_coupon(coupon_id: str, *, amount_minor: int, currency: str, name: str, reference: str) -> None:
+@waits
+def create_coupon(coupon_id: str, *, amount_minor: int, currency: str, name: str, reference: str) -> Steps[None]:
     """Make the coupon that stands for an order's one-off discount; doing it again changes nothing."""
     params: dict[str, Any] = {
         "id": coupon_id,
@@ -21,27 +23,26 @@ def create_coupon(coupon_id: str, *, amount_minor: int, currency: str, name: str
     if name:
         params["name"] = name
     try:
-        with translated():
-            client().v1.coupons.create(params)  # type: ignore[arg-type]  # a plain dict
+        yield Call("v1.coupons.create", (params,))
     except StripeRefusedError as error:
         if error.stripe_code != "resource_already_exists":
             raise
 
 
-def create_portal_session(customer_id: str, *, return_url: str) -> str:
+@waits
+def create_portal_session(customer_id: str, *, return_url: str) -> Steps[str]:
     """Return the address of the Billing portal for a customer: short-lived, and only for them.
 
     https://docs.stripe.com/api/customer_portal/sessions/create
     """
-    with translated():
-        portal = client().v1.billing_portal.sessions.create({"customer": customer_id, "return_url": return_url})
+    portal = yield Call("v1.billing_portal.sessions.create", ({"customer": customer_id, "return_url": return_url},))
     return str(plain(portal)["url"])
 
 
-def cancel_subscription(subscription_id: str, *, at_period_end: bool) -> dict[str, Any]:
+@waits
+def cancel_subscription(subscription_id: str, *, at_period_end: bool) -> Steps[dict[str, Any]]:
     """End a subscription now, or when what has been paid for is over; return it as plain JSON types."""
-    subscriptions = client().v1.subscriptions
-    with translated():
-        if at_period_end:
-            return plain(subscriptions.update(checked(subscription_id), {"cancel_at_period_end": True}))
-        return plain(subscriptions.cancel(checked(subscription_id)))
+    if at_period_end:
+        change = {"cancel_at_period_end": True}
+        return plain((yield Call("v1.subscriptions.update", (checked(subscription_id), change))))
+    return plain((yield Call("v1.subscriptions.cancel", (checked(subscription_id),))))

@@ -4,7 +4,7 @@
 imports ``stripe`` or touches the database. A message names the setting and never shows a key or a secret.
 
 An id is never used again for another rule: a retired one stays here, in this ledger, with the word "retired".
-In use: E001-E045, W001-W012. Retired: none.
+In use: E001-E047, W001-W012. Retired: none.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from django_checkout.csp import find_missing_sources
 from django_checkout.models import Order
 from django_checkout.params import OWN_PARAMETERS
 from django_checkout.tasks import find_framework
+from django_checkout.transport import is_async_installed
 
 TAG = "django_checkout"
 
@@ -50,6 +51,7 @@ MALFORMED: Mapping[str, tuple[str, str]] = {
     "CHECKOUT_SESSION_DEFAULTS": ("E027", 'Set it to a dict, such as {"automatic_tax": {"enabled": True}}.'),
     "CHECKOUT_SESSION_TTL_SECONDS": ("E030", f"Stripe keeps a session open for 30 minutes to 24 hours. {_SECONDS}"),
     "CHECKOUT_PROCESS_EVENTS": ("E031", 'Set CHECKOUT_PROCESS_EVENTS to "inline" or "task".'),
+    "CHECKOUT_ASYNC_WEBHOOK": ("E046", "Set CHECKOUT_ASYNC_WEBHOOK to True or False."),
     "CHECKOUT_DOUBLE_PAYMENT": ("E033", 'Set CHECKOUT_DOUBLE_PAYMENT to "flag" or "refund".'),
     "CHECKOUT_EVENT_RETENTION_DAYS": ("E034", "Give a whole number of days, or leave the setting out."),
     "CHECKOUT_WEBHOOK_TOLERANCE_SECONDS": ("E035", _SECONDS),
@@ -163,12 +165,14 @@ def check_session_defaults(app_configs: AppConfigs, **kwargs: Any) -> Iterator[C
 
 
 @register(TAG)
-def check_processing(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """Whatever CHECKOUT_PROCESS_EVENTS asks for is there."""
+def check_processing(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
+    """Whatever the way of processing events asks for is installed."""
     if _read("CHECKOUT_PROCESS_EVENTS") == "task" and find_framework() is None:
         hint = 'Run: pip install "django-checkout[tasks]". Or set CHECKOUT_PROCESS_EVENTS to "inline".'
-        return [_error("E032", 'CHECKOUT_PROCESS_EVENTS is "task", and there is no tasks framework.', hint)]
-    return []
+        yield _error("E032", 'CHECKOUT_PROCESS_EVENTS is "task", and there is no tasks framework.', hint)
+    if _read("CHECKOUT_ASYNC_WEBHOOK") and not is_async_installed():
+        hint = 'Run: pip install "django-checkout[async]". Or set CHECKOUT_ASYNC_WEBHOOK to False.'
+        yield _error("E047", "CHECKOUT_ASYNC_WEBHOOK is on, and httpx is not installed.", hint)
 
 
 @register(TAG, Tags.security)

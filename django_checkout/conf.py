@@ -99,6 +99,11 @@ class Settings:
         return self._choice("CHECKOUT_PROCESS_EVENTS", PROCESS_EVENTS)
 
     @property
+    def CHECKOUT_ASYNC_WEBHOOK(self) -> bool:
+        """Whether the webhook waits for Stripe in the event loop: for sites under ASGI; needs httpx."""
+        return self._boolean("CHECKOUT_ASYNC_WEBHOOK", default=False)
+
+    @property
     def CHECKOUT_DOUBLE_PAYMENT(self) -> str:
         """What happens to a second payment of one order: ``flag`` it, or ``refund`` it where that is certain."""
         return self._choice("CHECKOUT_DOUBLE_PAYMENT", DOUBLE_PAYMENT)

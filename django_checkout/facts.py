@@ -13,6 +13,7 @@ from typing import Any
 from django_checkout.exceptions import IncompleteFactError
 from django_checkout.values import (
     DisputeFact,
+    Fact,
     FraudWarningFact,
     InvoiceFact,
     LineFact,
@@ -77,6 +78,17 @@ def read_session(stripe_object: Json, *, event_type: str = "") -> SessionFact:
         lines=_lines(stripe_object),
         customer_details=_customer_details(stripe_object),
     )
+
+
+def read_whole_session(data: Json) -> list[Fact]:
+    """Return what a Checkout Session, and the Charge that may be expanded in it, say."""
+    result: list[Fact] = [read_session(data)]
+    intent = data.get("payment_intent")
+    if isinstance(intent, Mapping):
+        charge = intent.get("latest_charge")
+        if isinstance(charge, Mapping):
+            result.append(read_charge(charge))
+    return result
 
 
 def read_payment_intent(stripe_object: Json) -> PaymentFact:

@@ -12,14 +12,15 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from django.utils import timezone
 
-from django_checkout import facts, telemetry
+from django_checkout import facts, transport
 from django_checkout.conf import conf
 from django_checkout.exceptions import (
     SignatureError,
@@ -28,10 +29,10 @@ from django_checkout.exceptions import (
     StripeRefusedError,
     StripeUnavailableError,
 )
+from django_checkout.steps import Steps, waits
 from django_checkout.values import CreatedSession, Fact, PaymentFact, RefundFact, SessionFact
 
 if TYPE_CHECKING:
-    import requests
     import stripe
     from stripe.params.checkout import SessionCreateParams, SessionUpdateParams
 
@@ -42,25 +43,48 @@ MAX_NETWORK_RETRIES = 1
 logger = logging.getLogger("django_checkout")
 
 _SESSION_EXPAND = ["payment_intent", "payment_intent.latest_charge", "line_items", "invoice.payments"]
+#: Which of the SDK's services reads the objects of events of this kind.
+_SERVICES = {
+    "payment_intent": "payment_intents",
+    "charge": "charges",
+    "refund": "refunds",
+    "charge.refund": "refunds",
+    "charge.dispute": "disputes",
+    "radar.early_fraud_warning": "radar.early_fraud_warnings",
+    "invoice": "invoices",
+    "customer.subscription": "subscriptions",
+    "customer": "customers",
+}
 
 
-@lru_cache(maxsize=1)
-def http_session() -> requests.Session:
-    """Return the connection pool of this process; a test kit mounts its transport on it."""
-    import requests
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a method of the SDK's client, by its dotted name, to be waited for in either way."""
 
-    return requests.Session()
+    method: str
+    arguments: tuple[Any, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def block(self) -> Any:
+        """Call it, and hold this thread until Stripe answers."""
+        with translated():
+            return attrgetter(self.method)(client())(*self.arguments, **self.options)
+
+    async def wait(self) -> Any:
+        """Call the SDK's own asynchronous twin of it."""
+        with translated():
+            return await attrgetter(f"{self.method}_async")(client())(*self.arguments, **self.options)
 
 
-def create_session(params: SessionCreateParams, *, idempotency_key: str) -> CreatedSession:
+@waits
+def create_session(params: SessionCreateParams, *, idempotency_key: str) -> Steps[CreatedSession]:
     """Create a Checkout Session.
 
     Raises:
         StripeUnavailableError: the same call may be repeated, with the same key and body.
         StripeRefusedError: nothing was created and this request never will be.
     """
-    with translated():
-        created = client().v1.checkout.sessions.create(params, {"idempotency_key": idempotency_key})
+    created = yield Call("v1.checkout.sessions.create", (params, {"idempotency_key": idempotency_key}))
     data = plain(created)
     return CreatedSession(
         fact=facts.read_session(data),
@@ -69,74 +93,62 @@ def create_session(params: SessionCreateParams, *, idempotency_key: str) -> Crea
     )
 
 
-def retrieve_session(session_id: str) -> list[Fact]:
+@waits
+def retrieve_session(session_id: str) -> Steps[list[Fact]]:
     """Read a Checkout Session, and its PaymentIntent and Charge where there are any, in one call."""
-    return session_facts(retrieve_session_data(session_id))
+    return facts.read_whole_session((yield from retrieve_session_data.steps(session_id)))
 
 
-def retrieve_session_data(session_id: str) -> dict[str, Any]:
+@waits
+def retrieve_session_data(session_id: str) -> Steps[dict[str, Any]]:
     """Read the same as plain JSON types, its PaymentIntent, Charge and line items expanded."""
-    with translated():
-        session = client().v1.checkout.sessions.retrieve(checked(session_id), {"expand": [*_SESSION_EXPAND]})
-    return _with_all_lines(plain(session))
+    session = yield Call("v1.checkout.sessions.retrieve", (checked(session_id), {"expand": [*_SESSION_EXPAND]}))
+    data = plain(session)
+    listed = data.get("line_items")
+    if isinstance(listed, dict) and listed.get("has_more"):
+        # Stripe inlines the first page only.
+        lines = yield from list_line_items.steps(data["id"])
+        data["line_items"] = {"data": lines, "has_more": False}
+    return data
 
 
-def retrieve_client_secret(session_id: str) -> str:
+@waits
+def retrieve_client_secret(session_id: str) -> Steps[str]:
     """Read the secret by which a browser acts on an open embedded or Elements session; "" where there is none."""
-    with translated():
-        session = client().v1.checkout.sessions.retrieve(checked(session_id))
+    session = yield Call("v1.checkout.sessions.retrieve", (checked(session_id),))
     return plain(session).get("client_secret") or ""
 
 
-def update_session(session_id: str, params: SessionUpdateParams) -> SessionFact:
+@waits
+def update_session(session_id: str, params: SessionUpdateParams) -> Steps[SessionFact]:
     """Change an open session: line items, shipping options, the shipping address. Doing it again changes nothing.
 
     Raises:
         StripeRefusedError: it is not open any more, or not a session that can be changed.
     """
-    with translated():
-        session = client().v1.checkout.sessions.update(checked(session_id), params)
+    session = yield Call("v1.checkout.sessions.update", (checked(session_id), params))
     return facts.read_session(plain(session))
 
 
-def list_line_items(session_id: str) -> list[dict[str, Any]]:
+@waits
+def list_line_items(session_id: str) -> Steps[list[dict[str, Any]]]:
     """Read every line item of a session, page by page, as plain JSON types."""
-    with translated():
-        listed = client().v1.checkout.sessions.line_items.list(checked(session_id), {"limit": 100})
-        return [plain(line) for line in listed.auto_paging_iter()]
+    return (yield from _read_all(f"/v1/checkout/sessions/{checked(session_id)}/line_items"))
 
 
-def _with_all_lines(data: dict[str, Any]) -> dict[str, Any]:
-    """Complete the line items that came along: Stripe inlines the first page only."""
-    listed = data.get("line_items")
-    if isinstance(listed, dict) and listed.get("has_more"):
-        data["line_items"] = {"data": list_line_items(data["id"]), "has_more": False}
-    return data
-
-
-def session_facts(data: Mapping[str, Any]) -> list[Fact]:
-    """Return what a Checkout Session, and the Charge that may be expanded in it, say."""
-    result: list[Fact] = [facts.read_session(data)]
-    intent = data.get("payment_intent")
-    if isinstance(intent, Mapping):
-        charge = intent.get("latest_charge")
-        if isinstance(charge, Mapping):
-            result.append(facts.read_charge(charge))
-    return result
-
-
-def expire_session(session_id: str) -> SessionFact:
+@waits
+def expire_session(session_id: str) -> Steps[SessionFact]:
     """Expire an open Checkout Session.
 
     Raises:
         StripeRefusedError: it is not open; it may have been paid just now, so read it.
     """
-    with translated():
-        session = client().v1.checkout.sessions.expire(checked(session_id))
+    session = yield Call("v1.checkout.sessions.expire", (checked(session_id),))
     return facts.read_session(plain(session))
 
 
-def capture_payment(payment_intent_id: str, amount_minor: int | None) -> PaymentFact:
+@waits
+def capture_payment(payment_intent_id: str, amount_minor: int | None) -> Steps[PaymentFact]:
     """Capture an authorised PaymentIntent, in full or in part; the rest of the authorisation is released.
 
     Without a key that outlives the call: a PaymentIntent can be captured only once, and a stored failure of Stripe's
@@ -145,23 +157,22 @@ def capture_payment(payment_intent_id: str, amount_minor: int | None) -> Payment
     Raises:
         StripeRefusedError: it cannot be captured, perhaps because it has been.
     """
-    with translated():
-        intent = client().v1.payment_intents.capture(
-            checked(payment_intent_id), {} if amount_minor is None else {"amount_to_capture": amount_minor}
-        )
+    params = {} if amount_minor is None else {"amount_to_capture": amount_minor}
+    intent = yield Call("v1.payment_intents.capture", (checked(payment_intent_id), params))
     return facts.read_payment_intent(plain(intent))
 
 
-def cancel_payment(payment_intent_id: str) -> PaymentFact:
+@waits
+def cancel_payment(payment_intent_id: str) -> Steps[PaymentFact]:
     """Cancel an authorised PaymentIntent: the money is released."""
-    with translated():
-        intent = client().v1.payment_intents.cancel(checked(payment_intent_id))
+    intent = yield Call("v1.payment_intents.cancel", (checked(payment_intent_id),))
     return facts.read_payment_intent(plain(intent))
 
 
+@waits
 def create_refund(
     payment_intent_id: str, amount_minor: int, *, reason: str, refund_uuid: str, metadata: Mapping[str, str]
-) -> tuple[RefundFact, str]:
+) -> Steps[tuple[RefundFact, str]]:
     """Ask for a refund; return it and Stripe's request id. ``refund_uuid`` is the key and stands in the metadata."""
     params: stripe.params.RefundCreateParams = {
         "payment_intent": checked(payment_intent_id),
@@ -170,33 +181,28 @@ def create_refund(
     }
     if reason:
         params["reason"] = reason
-    with translated():
-        refund = client().v1.refunds.create(params, {"idempotency_key": refund_uuid})
+    refund = yield Call("v1.refunds.create", (params, {"idempotency_key": refund_uuid}))
     return facts.read_refund(plain(refund)), request_id_of(refund)
 
 
-def list_refunds(*, payment_intent_id: str = "", charge_id: str = "") -> list[dict[str, Any]]:
+@waits
+def list_refunds(*, payment_intent_id: str = "", charge_id: str = "") -> Steps[list[dict[str, Any]]]:
     """Read every refund of a payment, page by page, as plain JSON types."""
-    params: stripe.params.RefundListParams = {"limit": 100}
     if payment_intent_id:
-        params["payment_intent"] = payment_intent_id
-    else:
-        params["charge"] = checked(charge_id)
-    with translated():
-        return [plain(refund) for refund in client().v1.refunds.list(params).auto_paging_iter()]
+        return (yield from _read_all("/v1/refunds", payment_intent=payment_intent_id))
+    return (yield from _read_all("/v1/refunds", charge=checked(charge_id)))
 
 
-def list_disputes(payment_intent_id: str) -> list[dict[str, Any]]:
+@waits
+def list_disputes(payment_intent_id: str) -> Steps[list[dict[str, Any]]]:
     """Read every dispute of a payment, as plain JSON types."""
-    with translated():
-        found = client().v1.disputes.list({"payment_intent": checked(payment_intent_id), "limit": 100})
-        return [plain(dispute) for dispute in found.auto_paging_iter()]
+    return (yield from _read_all("/v1/disputes", payment_intent=checked(payment_intent_id)))
 
 
-def retrieve_payment_intent(payment_intent_id: str) -> list[Fact]:
+@waits
+def retrieve_payment_intent(payment_intent_id: str) -> Steps[list[Fact]]:
     """Read a PaymentIntent and its latest Charge in one call."""
-    with translated():
-        intent = client().v1.payment_intents.retrieve(checked(payment_intent_id), {"expand": ["latest_charge"]})
+    intent = yield Call("v1.payment_intents.retrieve", (checked(payment_intent_id), {"expand": ["latest_charge"]}))
     data = plain(intent)
     result: list[Fact] = [facts.read_payment_intent(data)]
     charge = data.get("latest_charge")
@@ -216,19 +222,31 @@ def walk(path: str, **filters: Any) -> Iterator[list[dict[str, Any]]]:
         cursor = page[-1]["id"]
 
 
-def read_page(path: str, *, starting_after: str = "", **filters: Any) -> tuple[list[dict[str, Any]], bool]:
+@waits
+def read_page(path: str, *, starting_after: str = "", **filters: Any) -> Steps[tuple[list[dict[str, Any]], bool]]:
     """Read up to a hundred objects of a list as plain JSON types, and whether there are more.
 
     Raw, because building the SDK's objects costs eighteen times what parsing JSON does.
     """
     cursor = {"starting_after": starting_after} if starting_after else {}
-    with translated():
-        answer = client().raw_request("get", path, limit=100, **cursor, **filters)
+    answer = yield Call("raw_request", ("get", path), {"limit": 100, **cursor, **filters})
     listed: dict[str, Any] = answer.data
     return listed["data"], bool(listed["has_more"])
 
 
-def retrieve_object(kind: str, object_id: str) -> dict[str, Any]:
+def _read_all(path: str, **filters: Any) -> Steps[list[dict[str, Any]]]:
+    found: list[dict[str, Any]] = []
+    has_more = True
+    while has_more:
+        cursor = found[-1]["id"] if found else ""
+        page, has_more = yield from read_page.steps(path, starting_after=cursor, **filters)
+        found += page
+        has_more = has_more and bool(page)
+    return found
+
+
+@waits
+def retrieve_object(kind: str, object_id: str) -> Steps[dict[str, Any]]:
     """Read the object that an event is about, as plain JSON types.
 
     ``kind`` is the event type's prefix, e.g. ``checkout.session`` or ``charge.dispute``.
@@ -236,25 +254,11 @@ def retrieve_object(kind: str, object_id: str) -> dict[str, Any]:
     Raises:
         StripeNotFoundError: of this kind or with this id there is none.
     """
-    v1 = client().v1
-    services: dict[str, Any] = {
-        "checkout.session": v1.checkout.sessions,
-        "payment_intent": v1.payment_intents,
-        "charge": v1.charges,
-        "refund": v1.refunds,
-        "charge.refund": v1.refunds,
-        "charge.dispute": v1.disputes,
-        "radar.early_fraud_warning": v1.radar.early_fraud_warnings,
-        "invoice": v1.invoices,
-        "customer.subscription": v1.subscriptions,
-        "customer": v1.customers,
-    }
-    if kind not in services:
+    if kind == "checkout.session":
+        return (yield from retrieve_session_data.steps(object_id))
+    if kind not in _SERVICES:
         raise StripeNotFoundError(f"Objects of events {kind}.* are not read by django_checkout.")
-    with translated():
-        if kind == "checkout.session":
-            return retrieve_session_data(object_id)
-        return plain(services[kind].retrieve(checked(object_id)))
+    return plain((yield Call(f"v1.{_SERVICES[kind]}.retrieve", (checked(object_id),))))
 
 
 def verify_webhook(payload: bytes, header: str, *, now: datetime | None = None) -> dict[str, Any]:
@@ -310,24 +314,13 @@ def _build_client(key: str, api_base: str, timeout_seconds: int) -> stripe.Strip
         key,
         stripe_version=API_VERSION,
         max_network_retries=MAX_NETWORK_RETRIES,
-        http_client=_traced(stripe.RequestsClient)(timeout=timeout_seconds, session=http_session()),
+        http_client=transport.traced(stripe.RequestsClient)(
+            timeout=timeout_seconds,
+            session=transport.http_session(),
+            async_fallback_client=transport.AsyncClient(timeout=timeout_seconds, failed=stripe.APIConnectionError),  # type: ignore[arg-type]  # the part that is used
+        ),
         base_addresses={"api": api_base},
     )
-
-
-def _traced(http_client: type[stripe.RequestsClient]) -> type[stripe.RequestsClient]:
-    """Return an HTTP client each of whose tries is a span, where OpenTelemetry is installed."""
-
-    class TracedClient(http_client):  # type: ignore[misc, valid-type]  # the base is imported on first use
-        def request(self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None) -> Any:
-            route = re.sub(r"/(?!v\d/)(?=[^/]*[0-9A-Z])[^/]+", "/{id}", urlsplit(url).path)
-            with telemetry.span(f"stripe {method.upper()} {route}", {"http.request.method": method.upper()}) as span:
-                body, status, answered = super().request(method, url, headers, post_data)
-                span.set_attribute("http.response.status_code", status)
-                span.set_attribute("stripe.request_id", answered.get("Request-Id") or "")
-            return body, status, answered
-
-    return TracedClient
 
 
 @contextmanager

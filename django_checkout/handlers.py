@@ -10,6 +10,7 @@ from typing import Any
 
 from django_checkout import facts, gateway, ledger
 from django_checkout.inbox import handles
+from django_checkout.steps import Steps
 from django_checkout.values import EventData
 
 
@@ -40,9 +41,10 @@ def on_charge(event: EventData) -> bool:
     return ledger.apply([facts.read_charge(event.object)]) is not None
 
 
-def _read_refunds(event: EventData) -> Mapping[str, Any]:
+def _read_refunds(event: EventData) -> Steps[Mapping[str, Any]]:
     charge_id = facts.find_id(event.object, "id")
-    return {**event.object, "refunds": {"data": gateway.list_refunds(charge_id=charge_id)}}
+    listed = yield from gateway.list_refunds.steps(charge_id=charge_id)
+    return {**event.object, "refunds": {"data": listed}}
 
 
 @handles("charge.refunded", reads=_read_refunds)

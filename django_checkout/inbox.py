@@ -24,6 +24,7 @@ from django_checkout.ledger.announcements import backoff_seconds
 from django_checkout.ledger.locks import is_retryable
 from django_checkout.models import WebhookEvent
 from django_checkout.models.events import EventState
+from django_checkout.steps import Steps, waits
 from django_checkout.values import EventData
 
 logger = logging.getLogger("django_checkout")
@@ -39,7 +40,7 @@ Handler = Callable[[EventData], bool | None]
 
 
 #: Reads what an event only rings the bell for; outside transactions.
-Reader = Callable[[EventData], Mapping[str, Any]]
+Reader = Callable[[EventData], Steps[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ def handled_types() -> list[str]:
     return sorted(_registry)
 
 
-def receive(body: Mapping[str, Any]) -> WebhookEvent:
+@waits
+def receive(body: Mapping[str, Any]) -> Steps[WebhookEvent]:
     """Record a verified event and, unless the queue does it, process it; a repeat of a processed one changes nothing.
 
     Raises:
@@ -96,22 +98,24 @@ def receive(body: Mapping[str, Any]) -> WebhookEvent:
         return _insert(row)[0]
     if _needs_read(row):
         row, is_new = _insert(row)
-        return row if not is_new and row.state in _SETTLED else process(row)
+        return row if not is_new and row.state in _SETTLED else (yield from process.steps(row))
     try:
         with telemetry.span("django_checkout.event", _described(row)):
-            return _record_and_apply(row)
+            known = _record_and_apply(row)
     except IncompleteFactError:
         row, _ = _insert(row)
-        return process(row, reads=True)
+        return (yield from process.steps(row, reads=True))
     except HandlerError:
         raise
     except Exception as error:
         row, _ = _insert(row)
         _record_failure(row, error)
         raise
+    return known if known.state in _SETTLED else (yield from process.steps(known))
 
 
-def process(row: WebhookEvent, *, reads: bool = False) -> WebhookEvent:
+@waits
+def process(row: WebhookEvent, *, reads: bool = False) -> Steps[WebhookEvent]:
     """Process a recorded event once, whatever state it is in; a processed one is returned as it is.
 
     Raises:
@@ -119,21 +123,21 @@ def process(row: WebhookEvent, *, reads: bool = False) -> WebhookEvent:
         Exception: whatever processing raised; the event is kept as failed.
     """
     try:
-        with telemetry.span("django_checkout.event", _described(row)):
-            return _process(row, reads=reads or _needs_read(row))
+        return (yield from _process(row, reads=reads or _needs_read(row)))
     except (EventBusyError, HandlerError):
         raise
     except IncompleteFactError as error:
         if reads or _needs_read(row):
             _record_failure(row, error)
             raise
-        return process(row, reads=True)
+        return (yield from process.steps(row, reads=True))
     except Exception as error:
         _record_failure(row, error)
         raise
 
 
-def replay(row: WebhookEvent) -> WebhookEvent:
+@waits
+def replay(row: WebhookEvent) -> Steps[WebhookEvent]:
     """Process an event again although it was processed or ignored: harmless, and useful once a cause is mended."""
 
     def reopen() -> None:
@@ -148,7 +152,7 @@ def replay(row: WebhookEvent) -> WebhookEvent:
         WebhookEvent.objects.filter(pk=row.pk).update(state=EventState.IGNORED, error_code=verdict)
         row.refresh_from_db()
         return row
-    return process(row)
+    return (yield from process.steps(row))
 
 
 def due(*, now: datetime | None = None, limit: int) -> list[WebhookEvent]:
@@ -182,19 +186,19 @@ def _record_and_apply(row: WebhookEvent) -> WebhookEvent:
 
     done = ledger.in_transaction(work)
     if done is None:
-        known = WebhookEvent.objects.get(stripe_id=row.stripe_id)
-        return known if known.state in _SETTLED else process(known)
+        return WebhookEvent.objects.get(stripe_id=row.stripe_id)
     return _raising(*done)
 
 
-def _process(row: WebhookEvent, *, reads: bool) -> WebhookEvent:
+def _process(row: WebhookEvent, *, reads: bool) -> Steps[WebhookEvent]:
     event = _event_of(row)
     if reads:
         if not ledger.in_transaction(lambda: _lease(row.pk)):
             return WebhookEvent.objects.get(pk=row.pk)
         # Numbered, so that a slow read cannot undo a later one.
         ticket = ledger.in_transaction(lambda: ledger.take_ticket(_object_id(event)))
-        event = replace(event, object=_reader(row)(event), ticket=ticket)
+        latest = yield from _reader(row)(event)
+        event = replace(event, object=latest, ticket=ticket)
 
     def work() -> tuple[WebhookEvent, Exception | None]:
         fresh = WebhookEvent.objects.select_for_update().get(pk=row.pk)
@@ -207,7 +211,8 @@ def _process(row: WebhookEvent, *, reads: bool) -> WebhookEvent:
         _settle(fresh, is_ours=is_ours, failure=failure)
         return fresh, failure
 
-    return _raising(*ledger.in_transaction(work))
+    with telemetry.span("django_checkout.event", _described(row)):
+        return _raising(*ledger.in_transaction(work))
 
 
 def _settle(fresh: WebhookEvent, *, is_ours: bool, failure: Exception | None) -> None:
@@ -248,8 +253,8 @@ def _is_leased(row: WebhookEvent) -> bool:
     return row.state == EventState.PROCESSING and row.leased_until is not None and row.leased_until > timezone.now()
 
 
-def _read_object(event: EventData) -> Mapping[str, Any]:
-    return gateway.retrieve_object(event.type.rpartition(".")[0], _object_id(event))
+def _read_object(event: EventData) -> Steps[Mapping[str, Any]]:
+    return gateway.retrieve_object.steps(event.type.rpartition(".")[0], _object_id(event))
 
 
 def _object_id(event: EventData) -> str:

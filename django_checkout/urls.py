@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from django_checkout import views
+from django_checkout.conf import conf
 
 app_name = "django_checkout"
 
@@ -16,6 +17,6 @@ urlpatterns = [
     path("return/<str:token>/", views.return_, name="return"),
     path("portal/", views.portal, name="portal"),
     path("status/<str:token>/", views.status, name="status"),
-    path("webhook/", views.webhook, name="webhook"),
+    path("webhook/", views.awebhook if conf.CHECKOUT_ASYNC_WEBHOOK else views.webhook, name="webhook"),
     path("health/", views.health, name="health"),
 ]

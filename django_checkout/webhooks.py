@@ -11,9 +11,11 @@ from django_checkout.conf import conf
 from django_checkout.exceptions import SignatureError
 from django_checkout.models import WebhookEvent
 from django_checkout.models.events import EventState
+from django_checkout.steps import Steps, waits
 
 
-def accept(body: bytes, signature_header: str) -> WebhookEvent:
+@waits
+def accept(body: bytes, signature_header: str) -> Steps[WebhookEvent]:
     """Record one delivery of an event and see that it is processed. Must run outside transactions.
 
     Raises:
@@ -23,7 +25,7 @@ def accept(body: bytes, signature_header: str) -> WebhookEvent:
     """
     if len(body) > conf.CHECKOUT_WEBHOOK_MAX_BYTES:
         raise SignatureError("The webhook body is larger than CHECKOUT_WEBHOOK_MAX_BYTES.")
-    row = inbox.receive(gateway.verify_webhook(body, signature_header))
+    row = yield from inbox.receive.steps(gateway.verify_webhook(body, signature_header))
     if row.state == EventState.RECEIVED:
         tasks.nudge()
     return row

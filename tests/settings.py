@@ -78,6 +78,7 @@ STRIPE_WEBHOOK_SECRETS = ["whsec_tests"]
 STRIPE_API_BASE = "http://stripe.emulator"
 CHECKOUT_ADAPTER = "tests.host.adapters.HostAdapter"
 CHECKOUT_BASE_URL = "http://testserver"
+CHECKOUT_ASYNC_WEBHOOK = env.bool("CHECKOUT_ASYNC_WEBHOOK", default=False)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework.authentication.SessionAuthentication",

@@ -31,7 +31,6 @@ LAYERS = (
     (
         "access",
         "account_gateway",
-        "account_gateway",
         "csp",
         "envelope",
         "forms",
@@ -46,6 +45,7 @@ LAYERS = (
     ("models",),
     ("states",),
     ("money", "values"),
+    ("steps", "transport"),
     ("exceptions", "conf", "signals", "telemetry"),
     ("__init__",),
 )
@@ -183,6 +183,28 @@ def test_module_is_short_and_finished(module):
     names = {node.id for node in ast.walk(parsed(modules()[module])) if isinstance(node, ast.Name)}
     assert "NotImplementedError" not in names
     assert not any(mark in text for mark in ("TODO", "FIXME", "XXX"))
+
+
+def test_steps_that_are_made_are_taken():
+    """A call that only makes steps does nothing: ``yield from`` takes them."""
+    trees = {module: parsed(path) for module, path in modules().items()}
+    makers = {
+        node.name
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and ast.unparse(node.returns or ast.Constant(None)).startswith("Steps[")
+        and not node.decorator_list
+    }
+    assert {"read_session", "_create", "_read_all"} <= makers
+    dropped = [
+        f"{module}:{node.lineno}"
+        for module, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        if ast.unparse(node.value.func).split(".")[-1] in {*makers, "steps"}
+    ]
+    assert dropped == []
 
 
 def test_amounts_are_scaled_in_money_alone():

@@ -133,6 +133,7 @@ ALWAYS = [
     ({"CHECKOUT_CAPTURE_METHOD": "manual"}, set()),
     # Events, limits, pages
     ({"CHECKOUT_PROCESS_EVENTS": "celery"}, {"E031"}),
+    ({"CHECKOUT_ASYNC_WEBHOOK": "yes"}, {"E046"}),
     ({"CHECKOUT_DOUBLE_PAYMENT": "ignore"}, {"E033"}),
     ({"CHECKOUT_EVENT_RETENTION_DAYS": 0}, {"E034"}),
     ({"CHECKOUT_EVENT_RETENTION_DAYS": 1.5}, {"E034"}),
@@ -306,6 +307,13 @@ def test_tasks_without_a_framework_are_an_error(settings, monkeypatch):
     assert ids(run()) == {"E032"}
 
 
+def test_coroutines_without_httpx_are_an_error(settings, monkeypatch):
+    settings.CHECKOUT_ASYNC_WEBHOOK = True
+    monkeypatch.setattr(checks, "is_async_installed", lambda: False)
+
+    assert ids(run()) == {"E047"}
+
+
 @pytest.mark.parametrize(
     ("old", "new"), [("hosted", "hosted_page"), ("embedded", "embedded_page"), ("custom", "elements")]
 )
@@ -377,7 +385,7 @@ def test_every_id_stands_for_one_rule():
 def test_every_id_has_a_row_in_the_tables():
     tested = set().union(*(expected for table in (ALWAYS, DEPLOYED, DATABASES) for _values, expected in table))
 
-    assert set(source_ids()) - tested == {"E032"}
+    assert set(source_ids()) - tested == {"E032", "E047"}
     assert tested <= set(source_ids())
 
 

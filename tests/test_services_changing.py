@@ -85,7 +85,7 @@ def test_payment_between_our_commit_and_stripes_answer_is_right(session, stripe_
     send = changing._send
 
     def paid_first(*arguments):
-        result = send(*arguments)
+        result = yield from send(*arguments)
         stripe_emulator.pay(session.stripe_id)
         deliver_events()
         return result

@@ -6,7 +6,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from django_checkout import gateway, ledger, services
+from django_checkout import gateway, ledger, services, transport
 from django_checkout.exceptions import (
     MoneyError,
     OrderNotPayableError,
@@ -28,13 +28,13 @@ CREATE = "POST /v1/checkout/sessions"
 def requests_made(monkeypatch):
     """What was sent to Stripe, as (method, path)."""
     made = []
-    send = gateway.http_session().send
+    send = transport.http_session().send
 
     def record(request, **kwargs):
         made.append(f"{request.method} {request.path_url.partition('?')[0]}")
         return send(request, **kwargs)
 
-    monkeypatch.setattr(gateway.http_session(), "send", record)
+    monkeypatch.setattr(transport.http_session(), "send", record)
     return made
 
 

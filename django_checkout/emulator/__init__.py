@@ -19,7 +19,7 @@ from .deliveries import Attempt, Delivery, signature_header
 from .emulator import Emulator
 from .messages import ApiError, DroppedError, Request, Response
 from .shopper import PaymentOutcome
-from .transport import EmulatorAdapter, requests_session
+from .transport import EmulatorAdapter, async_transport, requests_session
 
 __all__ = [
     "ApiError",
@@ -31,6 +31,7 @@ __all__ = [
     "PaymentOutcome",
     "Request",
     "Response",
+    "async_transport",
     "requests_session",
     "signature_header",
 ]

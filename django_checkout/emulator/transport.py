@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from requests.structures import CaseInsensitiveDict
 from .messages import DroppedError, Request
 
 if TYPE_CHECKING:
+    import httpx
+
     from .emulator import Emulator
 
 
@@ -61,6 +64,24 @@ class EmulatorAdapter(BaseAdapter):
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def async_transport(emulator: Emulator) -> httpx.AsyncBaseTransport:
+    """Return a transport of ``httpx`` whose every request goes to the emulator, in a thread of its own."""
+    import httpx
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        asked = Request.from_url(
+            request.method, str(request.url), headers=dict(request.headers), body=await request.aread()
+        )
+        try:
+            said = await asyncio.to_thread(emulator.handle, asked)
+        except DroppedError as error:
+            failed = httpx.ReadTimeout if error.timeout else httpx.RemoteProtocolError
+            raise failed("the emulator did not answer", request=request) from error
+        return httpx.Response(said.status, headers=dict(said.headers), content=said.body)
+
+    return httpx.MockTransport(answer)
 
 
 def requests_session(emulator: Emulator) -> requests.Session:

@@ -85,7 +85,7 @@ def mend(subject: str) -> Drift | None:
     says so, the second payment is given back. Must run outside transactions.
     """
     data = patiently(partial(gateway.retrieve_session_data, subject))
-    patiently(partial(apply_facts, gateway.session_facts(data)))
+    patiently(partial(apply_facts, facts.read_whole_session(data)))
     row = find_row(data)
     if row is None:
         return None

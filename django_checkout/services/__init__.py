@@ -2,6 +2,10 @@
 
 ``order`` is always ours or the host's own row. Whatever speaks to Stripe must be called outside transactions
 (``RuntimeError`` otherwise) and raises the errors of ``exceptions.py`` and nothing else that a caller must know.
+
+What waits for Stripe has a twin for coroutines, by Django's names for such: ``astart`` and so on, and ``async_sync``
+because ``async`` is a word of Python's. They take the same arguments, hold no thread while Stripe is asked, and need
+``httpx`` (``django-checkout[async]``). Canceled, they leave things as if Stripe had not answered.
 """
 
 from __future__ import annotations
@@ -14,8 +18,37 @@ from django_checkout.services.placing import find_order, get_order, lock, pay_ur
 from django_checkout.services.settling import accept, capture, sync, tell_owed
 from django_checkout.services.surplus import return_surplus
 
+astart = start.awaited
+aexpire = expire.awaited
+acancel = cancel.awaited
+acapture = capture.awaited
+arefund = refund.awaited
+aresume_refund = resume_refund.awaited
+areturn_surplus = return_surplus.awaited
+async_sync = sync.awaited
+async_subscription = sync_subscription.awaited
+aget_client_secret = get_client_secret.awaited
+achange_quantity = change_quantity.awaited
+achange_shipping = change_shipping.awaited
+acancel_subscription = cancel_subscription.awaited
+aportal_url = portal_url.awaited
+
 __all__ = [
+    "acancel",
+    "acancel_subscription",
+    "acapture",
     "accept",
+    "achange_quantity",
+    "achange_shipping",
+    "aexpire",
+    "aget_client_secret",
+    "aportal_url",
+    "arefund",
+    "aresume_refund",
+    "areturn_surplus",
+    "astart",
+    "async_subscription",
+    "async_sync",
     "cancel",
     "cancel_subscription",
     "capture",

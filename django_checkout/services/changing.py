@@ -18,6 +18,7 @@ from django_checkout.models import CheckoutSession, Order
 from django_checkout.services.placing import get_order, place
 from django_checkout.services.settling import apply_facts, read_session
 from django_checkout.states import SessionStatus
+from django_checkout.steps import Steps, waits
 from django_checkout.values import SessionFact
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 ADDRESS_KEYS = ("line1", "line2", "city", "state", "postal_code", "country")
 
 
-def get_client_secret(session: CheckoutSession) -> str:
+@waits
+def get_client_secret(session: CheckoutSession) -> Steps[str]:
     """Return the secret by which a browser acts on an open session: never stored or logged.
 
     One call to Stripe, unless this process has just created the session.
@@ -39,13 +41,14 @@ def get_client_secret(session: CheckoutSession) -> str:
     """
     secret = ""
     if session.status == SessionStatus.OPEN:
-        secret = session.client_secret or gateway.retrieve_client_secret(session.stripe_id or "")
+        secret = session.client_secret or (yield from gateway.retrieve_client_secret.steps(session.stripe_id or ""))
     if not secret:
         raise SessionClosedError("The session has no client secret (any more).")
     return secret
 
 
-def change_shipping(order: Any, *, name: str, address: Mapping[str, str]) -> CheckoutSession:
+@waits
+def change_shipping(order: Any, *, name: str, address: Mapping[str, str]) -> Steps[CheckoutSession]:
     """Offer the shipping options that the host computes for an address; return the session.
 
     One call to Stripe; must run outside transactions.
@@ -63,11 +66,12 @@ def change_shipping(order: Any, *, name: str, address: Mapping[str, str]) -> Che
     }
     if options:
         change["shipping_options"] = [params.shipping_option(option, ours.currency) for option in options]  # type: ignore[misc]  # a plain dict of that shape
-    _send(session, change)
+    yield from _send(session, change)
     return session
 
 
-def change_quantity(order: Any, *, sku: str, quantity: int) -> CheckoutSession:
+@waits
+def change_quantity(order: Any, *, sku: str, quantity: int) -> Steps[CheckoutSession]:
     """Let the host change a quantity, and Stripe the session; a new revision of our order is committed in between.
 
     From then on a payment of the old amount needs a person, whatever becomes of the call. One or two calls to Stripe;
@@ -91,10 +95,10 @@ def change_quantity(order: Any, *, sku: str, quantity: int) -> CheckoutSession:
     revised = ledger.in_transaction(revise)
     lines = params.line_items(list(revised.lines.all()), revised.currency)
     try:
-        fact = _send(session, {"line_items": lines})  # type: ignore[typeddict-item]  # plain dicts of that shape
+        fact = yield from _send(session, {"line_items": lines})  # type: ignore[typeddict-item]  # plain dicts of that shape
     except StripeRefusedError:
         # It may have been paid just now, at the old amount.
-        read_session(session)
+        yield from read_session(session)
         ledger.in_transaction(lambda: ledger.give_up_revision(ledger.lock_order(pk=ours.pk), session.pk))
         raise
     request = {**session.request, "line_items": lines}
@@ -117,8 +121,8 @@ def _get_open_session(order: Order) -> CheckoutSession:
     return session
 
 
-def _send(session: CheckoutSession, change: SessionUpdateParams) -> SessionFact:
-    fact = gateway.update_session(session.stripe_id or "", change)
+def _send(session: CheckoutSession, change: SessionUpdateParams) -> Steps[SessionFact]:
+    fact = yield from gateway.update_session.steps(session.stripe_id or "", change)
     apply_facts([fact])
     session.refresh_from_db()
     return fact

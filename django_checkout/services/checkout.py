@@ -33,6 +33,7 @@ from django_checkout.services.customers import find_customer_id, forget_customer
 from django_checkout.services.placing import absolute_url, get_order, place
 from django_checkout.services.settling import apply_facts, read_session
 from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
+from django_checkout.steps import Pause, Steps, waits
 from django_checkout.tokens import Purpose, make_token
 
 #: An open session with less than this left is replaced rather than reused, in seconds.
@@ -61,6 +62,7 @@ class _Step:
     session: CheckoutSession | None = None
 
 
+@waits
 def start(
     order: Any,
     *,
@@ -68,7 +70,7 @@ def start(
     mode: str | None = None,
     params: Mapping[str, Any] | None = None,
     request: HttpRequest | None = None,
-) -> CheckoutSession:
+) -> Steps[CheckoutSession]:
     """Return the order's open Checkout Session, creating one at Stripe where there is none to reuse.
 
     The host's own row is placed again first, so that a changed cart is charged as it is now. ``params`` are further
@@ -91,7 +93,7 @@ def start(
         if step.action == "wait":
             if time.monotonic() > give_up_at:
                 raise SessionBusyError("Another request is creating this order's session.")
-            time.sleep(_BUSY_POLL_SECONDS)
+            yield Pause(_BUSY_POLL_SECONDS)
             continue
         assert step.session is not None  # noqa: S101  # every other step carries one
         if step.action == "reuse":
@@ -99,7 +101,7 @@ def start(
         rounds += 1
         if step.action == "create":
             try:
-                session = _create(step.session)
+                session = yield from _create(step.session)
             except StripeRefusedError as error:
                 if error.param != "customer" or not forget_customer(ours, wish.params.get("customer")):
                     raise
@@ -109,11 +111,12 @@ def start(
             if session.status == SessionStatus.OPEN and session.request_hash == wish.request_hash:
                 return session
         else:
-            expire(step.session)
+            yield from expire.steps(step.session)
     raise SessionBusyError("This order's session keeps changing.")
 
 
-def expire(session: CheckoutSession) -> CheckoutSession:
+@waits
+def expire(session: CheckoutSession) -> Steps[CheckoutSession]:
     """End an open session at Stripe, or learn that it had ended; return it as it is now.
 
     If it was paid just before, that is applied and the session returned is ``complete``. Must run outside
@@ -127,16 +130,17 @@ def expire(session: CheckoutSession) -> CheckoutSession:
             ledger.in_transaction(lambda: ledger.abandon_session(session.pk))
         else:
             try:
-                apply_facts([gateway.expire_session(session.stripe_id)])
+                apply_facts([(yield from gateway.expire_session.steps(session.stripe_id))])
             except StripeNotFoundError:
                 ledger.in_transaction(lambda: ledger.abandon_session(session.pk))
             except StripeRefusedError:
-                read_session(session)
+                yield from read_session(session)
     session.refresh_from_db()
     return session
 
 
-def cancel(order: Any) -> Order:
+@waits
+def cancel(order: Any) -> Steps[Order]:
     """Cancel an unpaid order: end its open session and release what is only authorised, then record it.
 
     Must run outside transactions.
@@ -149,13 +153,13 @@ def cancel(order: Any) -> Order:
     ours = get_order(order)
     for session in ours.sessions.filter(status__in=(SessionStatus.CREATING, SessionStatus.OPEN)):
         if session.status == SessionStatus.OPEN:
-            expire(session)
+            yield from expire.steps(session)
         else:
             ledger.in_transaction(partial(_give_up, session.pk))
     ours.refresh_from_db()
     if ours.status == OrderStatus.AUTHORIZED:
         for payment in ours.payments.filter(sessions__is_manual_capture=True, intent_status=IntentStatus.OPEN):
-            _void(payment.stripe_id)
+            yield from _void(payment.stripe_id)
     return ledger.in_transaction(lambda: ledger.cancel(ledger.lock_order(pk=ours.pk)))
 
 
@@ -238,11 +242,11 @@ def _reserve(locked: ledger.LockedOrder, wish: _Wish, now: datetime) -> Checkout
     )
 
 
-def _create(session: CheckoutSession) -> CheckoutSession:
+def _create(session: CheckoutSession) -> Steps[CheckoutSession]:
     """Send the stored request with its stored key; apply the answer, or keep or free the slot."""
     try:
-        _create_coupon(session)
-        created = gateway.create_session(_in_order(session.request), idempotency_key=str(session.uuid))
+        yield from _create_coupon(session)
+        created = yield from gateway.create_session.steps(_in_order(session.request), idempotency_key=str(session.uuid))
     except StripeUnavailableError as error:
         if not error.is_replayed:
             ledger.release_session(session.pk, error_code=error.stripe_code or error.code, request_id=error.request_id)
@@ -259,12 +263,12 @@ def _create(session: CheckoutSession) -> CheckoutSession:
     return session
 
 
-def _create_coupon(session: CheckoutSession) -> None:
+def _create_coupon(session: CheckoutSession) -> Steps[None]:
     """Make the coupon of the order's one-off discount, where the request names it."""
     order = session.order
     coupon_id = params.coupon_id(order)
     if {"coupon": coupon_id} in session.request.get("discounts", ()):
-        billing_gateway.create_coupon(
+        yield from billing_gateway.create_coupon.steps(
             coupon_id,
             amount_minor=order.asked_discount_minor,
             currency=order.currency,
@@ -294,12 +298,12 @@ def _fail(session: CheckoutSession, error: StripeError) -> None:
     ledger.in_transaction(work)
 
 
-def _void(payment_intent_id: str) -> None:
+def _void(payment_intent_id: str) -> Steps[None]:
     try:
-        apply_facts([gateway.cancel_payment(payment_intent_id)])
+        apply_facts([(yield from gateway.cancel_payment.steps(payment_intent_id))])
     except StripeRefusedError:
         # It has ended meanwhile, or a lost answer said so before: what has become of it decides.
-        apply_facts(gateway.retrieve_payment_intent(payment_intent_id))
+        apply_facts((yield from gateway.retrieve_payment_intent.steps(payment_intent_id)))
 
 
 def _give_up(session_pk: int) -> None:

@@ -9,6 +9,7 @@ from django_checkout.conf import conf
 from django_checkout.exceptions import CustomerNotFoundError, SubscriptionEndedError
 from django_checkout.models import Customer, Order, Subscription
 from django_checkout.services.settling import apply_facts
+from django_checkout.steps import Steps, waits
 
 
 def find_customer_id(user: Any) -> str:
@@ -26,7 +27,8 @@ def forget_customer(order: Order, customer_id: Any) -> bool:
     return ledger.in_transaction(lambda: ledger.forget_customer(customer_id))
 
 
-def portal_url(user: Any, *, return_url: str) -> str:
+@waits
+def portal_url(user: Any, *, return_url: str) -> Steps[str]:
     """Return a short-lived address of Stripe's Billing portal for a user: cards, invoices, subscriptions.
 
     One call to Stripe; must run outside transactions. Send only this user there, and only at once.
@@ -38,10 +40,11 @@ def portal_url(user: Any, *, return_url: str) -> str:
     customer_id = find_customer_id(user)
     if not customer_id:
         raise CustomerNotFoundError("This user has no Customer at Stripe.")
-    return billing_gateway.create_portal_session(customer_id, return_url=return_url)
+    return (yield from billing_gateway.create_portal_session.steps(customer_id, return_url=return_url))
 
 
-def cancel_subscription(subscription: Subscription, *, at_period_end: bool = True) -> Subscription:
+@waits
+def cancel_subscription(subscription: Subscription, *, at_period_end: bool = True) -> Steps[Subscription]:
     """End a subscription when what has been paid for is over, or now; return it as it is then.
 
     Must run outside transactions.
@@ -52,14 +55,15 @@ def cancel_subscription(subscription: Subscription, *, at_period_end: bool = Tru
     """
     if not subscription.is_active:
         raise SubscriptionEndedError(f"The subscription is {subscription.status}.")
-    billing_gateway.cancel_subscription(subscription.stripe_id, at_period_end=at_period_end)
-    return sync_subscription(subscription)
+    yield from billing_gateway.cancel_subscription.steps(subscription.stripe_id, at_period_end=at_period_end)
+    return (yield from sync_subscription.steps(subscription))
 
 
-def sync_subscription(subscription: Subscription) -> Subscription:
+@waits
+def sync_subscription(subscription: Subscription) -> Steps[Subscription]:
     """Read a subscription from Stripe, numbered so that a slow read cannot undo a later one, and apply it."""
     ticket = ledger.in_transaction(lambda: ledger.take_ticket(subscription.stripe_id))
-    latest = gateway.retrieve_object("customer.subscription", subscription.stripe_id)
+    latest = yield from gateway.retrieve_object.steps("customer.subscription", subscription.stripe_id)
     apply_facts([facts.read_subscription(latest, ticket=ticket)])
     subscription.refresh_from_db()
     return subscription

@@ -19,14 +19,16 @@ from django_checkout.models import Order, Payment, Refund
 from django_checkout.services.placing import get_order
 from django_checkout.services.settling import apply_facts, read_refunds_and_disputes
 from django_checkout.states import ACTIVE_REFUND_STATUSES, RefundStatus
+from django_checkout.steps import Steps, waits
 
 #: Stripe's own reasons: https://docs.stripe.com/api/refunds/create#create_refund-reason.
 REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 
 
+@waits
 def refund(
     order: Any, amount_minor: int | None = None, reason: str | None = None, *, by: Any = None, key: str = ""
-) -> Refund:
+) -> Steps[Refund]:
     """Give back ``amount_minor`` of what the order keeps, or all that is left; return the refund as Stripe has it.
 
     A refund that Stripe has not answered for (a crash, a lost answer) is finished rather than asked for again. A caller
@@ -48,10 +50,11 @@ def refund(
         if amount_minor == 0:
             raise RefundError("A refund must be more than zero.")
     row, is_new = ledger.in_transaction(lambda: _reserve(ours, amount_minor, reason or "", by, key))
-    return send_refund(row) if is_new else resume_refund(row)
+    return (yield from send_refund(row) if is_new else resume_refund.steps(row))
 
 
-def resume_refund(row: Refund) -> Refund:
+@waits
+def resume_refund(row: Refund) -> Steps[Refund]:
     """Finish a refund of ours that Stripe has not answered for: look for it first, ask only if it is not there.
 
     Must run outside transactions.
@@ -67,12 +70,14 @@ def resume_refund(row: Refund) -> Refund:
             raise PaymentInFlightError("This refund is being asked for right now.")
         return row
     try:
-        read_refunds_and_disputes(row.payment)
+        yield from read_refunds_and_disputes(row.payment)
     except StripeUnavailableError:
         ledger.note_refund_request(row.pk, leased_until=None)
         raise
     row.refresh_from_db()
-    return send_refund(row, was_looked_for=True) if row.status == RefundStatus.CREATING else row
+    if row.status != RefundStatus.CREATING:
+        return row
+    return (yield from send_refund(row, was_looked_for=True))
 
 
 def _reserve(ours: Order, amount_minor: int | None, reason: str, by: Any, key: str) -> tuple[Refund, bool]:
@@ -100,7 +105,7 @@ def _reserve(ours: Order, amount_minor: int | None, reason: str, by: Any, key: s
     return ledger.reserve_refund(locked, payment, wanted, reason=reason, by=by, now=timezone.now(), key=key), True
 
 
-def send_refund(row: Refund, *, was_looked_for: bool = False) -> Refund:
+def send_refund(row: Refund, *, was_looked_for: bool = False) -> Steps[Refund]:
     """Ask Stripe for a refund that is written down and leased to us; apply the answer, or keep it to be finished.
 
     ``was_looked_for`` says that the payment's refunds were just read and ours was not among them.
@@ -108,7 +113,7 @@ def send_refund(row: Refund, *, was_looked_for: bool = False) -> Refund:
     payment: Payment = row.payment
     metadata = {ORDER_KEY: payment.order.reference} if payment.order else {}
     try:
-        fact, request_id = gateway.create_refund(
+        fact, request_id = yield from gateway.create_refund.steps(
             payment.stripe_id, row.amount_minor, reason=row.reason, refund_uuid=str(row.uuid), metadata=metadata
         )
     except StripeUnavailableError as error:

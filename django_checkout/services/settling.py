@@ -13,12 +13,14 @@ from django_checkout.ledger.announcements import tell_owed as _tell_owed
 from django_checkout.models import CheckoutSession, Order, Payment
 from django_checkout.services.placing import get_order
 from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
+from django_checkout.steps import Steps, waits
 from django_checkout.values import Fact
 
 logger = logging.getLogger("django_checkout")
 
 
-def sync(order: Any) -> Order:
+@waits
+def sync(order: Any) -> Steps[Order]:
     """Read an order (or one ``CheckoutSession``) from Stripe and apply what it says; return our order.
 
     A session costs one call. An order costs one per session that could still matter and, once money has moved, one
@@ -30,36 +32,37 @@ def sync(order: Any) -> Order:
         StripeRefusedError: the key may not read it.
     """
     if isinstance(order, CheckoutSession):
-        read_session(order)
+        yield from read_session(order)
         return Order.objects.get(pk=order.order_id)
     ours = get_order(order)
     for session in ours.sessions.exclude(stripe_id=None).exclude(
         status__in=(SessionStatus.EXPIRED, SessionStatus.FAILED)
     ):
         try:
-            read_session(session)
+            yield from read_session(session)
         except StripeNotFoundError:
             logger.warning("session_not_at_stripe order=%s session=%s", ours.reference, session.stripe_id)
     for payment in ours.payments.filter(captured_minor__gt=0, stripe_id__startswith="pi_"):
-        read_refunds_and_disputes(payment)
+        yield from read_refunds_and_disputes(payment)
     ours.refresh_from_db()
     return ours
 
 
-def read_session(session: CheckoutSession) -> None:
+def read_session(session: CheckoutSession) -> Steps[None]:
     """Read one session, with its payment, and apply it."""
-    apply_facts(gateway.retrieve_session(session.stripe_id or ""))
+    said = yield from gateway.retrieve_session.steps(session.stripe_id or "")
+    apply_facts(said)
 
 
-def read_refunds_and_disputes(payment: Payment) -> None:
+def read_refunds_and_disputes(payment: Payment) -> Steps[None]:
     """Read every refund and dispute of a payment and apply them."""
-    for refund in gateway.list_refunds(payment_intent_id=payment.stripe_id):
+    for refund in (yield from gateway.list_refunds.steps(payment_intent_id=payment.stripe_id)):
         apply_facts([facts.read_refund(refund)])
-    for dispute in gateway.list_disputes(payment.stripe_id):
+    for dispute in (yield from gateway.list_disputes.steps(payment.stripe_id)):
         # The list only tells which there are: a numbered read of each decides.
         dispute_id = facts.find_id(dispute, "id")
         ticket = ledger.in_transaction(partial(ledger.take_ticket, dispute_id))
-        latest = gateway.retrieve_object("charge.dispute", dispute_id)
+        latest = yield from gateway.retrieve_object.steps("charge.dispute", dispute_id)
         apply_facts([facts.read_dispute(latest, ticket=ticket)])
 
 
@@ -68,7 +71,8 @@ def apply_facts(said: Sequence[Fact]) -> Order | None:
     return ledger.in_transaction(lambda: ledger.apply(said))
 
 
-def capture(order: Any, amount_minor: int | None = None) -> Order:
+@waits
+def capture(order: Any, amount_minor: int | None = None) -> Steps[Order]:
     """Take authorised money, all of it or ``amount_minor``; the rest of the authorisation is released.
 
     Must run outside transactions.
@@ -91,10 +95,11 @@ def capture(order: Any, amount_minor: int | None = None) -> Order:
         if not 0 < amount_minor <= authorized:
             raise CaptureError(f"{authorized} minor units are authorised.")
     try:
-        apply_facts([gateway.capture_payment(session.payment.stripe_id, amount_minor)])
+        captured = yield from gateway.capture_payment.steps(session.payment.stripe_id, amount_minor)
+        apply_facts([captured])
     except StripeRefusedError:
         # A PaymentIntent is captured once: an earlier call whose answer was lost may have done it.
-        apply_facts(gateway.retrieve_payment_intent(session.payment.stripe_id))
+        apply_facts((yield from gateway.retrieve_payment_intent.steps(session.payment.stripe_id)))
         ours.refresh_from_db()
         if ours.status == OrderStatus.AUTHORIZED:
             raise

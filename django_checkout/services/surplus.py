@@ -15,13 +15,15 @@ from django_checkout.services.money_back import resume_refund, send_refund
 from django_checkout.services.placing import get_order
 from django_checkout.services.settling import apply_facts, read_refunds_and_disputes
 from django_checkout.states import ACTIVE_REFUND_STATUSES, Attention, IntentStatus
+from django_checkout.steps import Steps, waits
 
 logger = logging.getLogger("django_checkout")
 
 REASON = "duplicate"
 
 
-def return_surplus(order: Any) -> int:
+@waits
+def return_surplus(order: Any) -> Steps[int]:
     """Refund, or release, what was paid besides the kept payment; return how many payments were given back.
 
     Both payments are read from Stripe first. Only if the kept one has succeeded and is neither refunded nor disputed,
@@ -35,7 +37,7 @@ def return_surplus(order: Any) -> int:
     returned = 0
     for payment in ours.payments.filter(stripe_id__in=open_items.values_list("fact", flat=True)):
         try:
-            is_returned = _return_one(ours, payment)
+            is_returned = yield from _return_one(ours, payment)
         except (StripeRefusedError, PaymentInFlightError) as error:
             logger.warning("surplus_kept order=%s payment=%s code=%s", ours.reference, payment.stripe_id, error.code)
             continue
@@ -45,19 +47,20 @@ def return_surplus(order: Any) -> int:
     return returned
 
 
-def _return_one(ours: Order, payment: Payment) -> bool:
+def _return_one(ours: Order, payment: Payment) -> Steps[bool]:
     asked = payment.refunds.filter(is_ours=True, reason=REASON, amount_minor=payment.captured_minor).first()
     if asked is not None:
-        return resume_refund(asked).status in ACTIVE_REFUND_STATUSES
+        asked = yield from resume_refund.steps(asked)
+        return asked.status in ACTIVE_REFUND_STATUSES
     for known in (ours.kept_payment, payment):
         if known is not None:
-            apply_facts(gateway.retrieve_payment_intent(known.stripe_id))
-            read_refunds_and_disputes(known)
+            apply_facts((yield from gateway.retrieve_payment_intent.steps(known.stripe_id)))
+            yield from read_refunds_and_disputes(known)
     row, is_to_void = ledger.in_transaction(lambda: _reserve(ours.pk, payment.pk))
     if is_to_void:
-        apply_facts([gateway.cancel_payment(payment.stripe_id)])
+        apply_facts([(yield from gateway.cancel_payment.steps(payment.stripe_id))])
     elif row is not None:
-        row = send_refund(row)
+        row = yield from send_refund(row)
     return is_to_void or (row is not None and row.status in ACTIVE_REFUND_STATUSES)
 
 

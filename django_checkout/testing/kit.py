@@ -11,9 +11,9 @@ from django.http.response import HttpResponseBase
 from django.test import Client, override_settings
 from django.urls import reverse
 
-from django_checkout import gateway
+from django_checkout import transport
 from django_checkout.conf import conf
-from django_checkout.emulator import Attempt, Emulator, EmulatorAdapter, signature_header
+from django_checkout.emulator import Attempt, Emulator, EmulatorAdapter, async_transport, signature_header
 
 #: The address under which the emulator is mounted: no such host exists, so nothing can leave the process.
 API_BASE = "http://stripe.emulator"
@@ -23,13 +23,16 @@ API_BASE = "http://stripe.emulator"
 def emulated_stripe(emulator: Emulator | None = None) -> Iterator[Emulator]:
     """Let every call to Stripe reach an emulator in this process; yield it."""
     emulator = emulator or Emulator(webhook_secret=conf.STRIPE_WEBHOOK_SECRETS[0])
-    session = gateway.http_session()
+    session = transport.http_session()
     session.mount(API_BASE, EmulatorAdapter(emulator))
+    if transport.is_async_installed():
+        transport.mount_async(API_BASE, async_transport(emulator))
     try:
         with override_settings(STRIPE_API_BASE=API_BASE):
             yield emulator
     finally:
         session.adapters.pop(API_BASE, None)
+        transport.mount_async(API_BASE, None)
         emulator.close()
 
 

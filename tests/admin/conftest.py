@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.test import Client
 
-from django_checkout import gateway
+from django_checkout import transport
 
 MODELS = (
     "announcement",
@@ -81,7 +81,7 @@ class RefusingAdapter(requests.adapters.BaseAdapter):
 def refusing_stripe(monkeypatch):
     """A Stripe that answers nothing."""
     adapter = RefusingAdapter()
-    monkeypatch.setattr(gateway.http_session(), "adapters", {"": adapter})
+    monkeypatch.setattr(transport.http_session(), "adapters", {"": adapter})
     return adapter
 
 

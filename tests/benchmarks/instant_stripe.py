@@ -11,7 +11,7 @@ import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from django_checkout import gateway
+from django_checkout import transport
 
 API_BASE = "http://stripe.instant"
 PAGE = 100
@@ -51,7 +51,7 @@ class InstantAdapter(BaseAdapter):
 def instant_stripe(lists: dict[str, Sequence[bytes]]) -> Iterator[InstantAdapter]:
     """Let every call to ``API_BASE`` be answered at once; STRIPE_API_BASE is the caller's to set."""
     adapter = InstantAdapter(lists)
-    session = gateway.http_session()
+    session = transport.http_session()
     session.mount(API_BASE, adapter)
     try:
         yield adapter

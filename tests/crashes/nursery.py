@@ -60,7 +60,7 @@ def _live(act: Callable[[dict[str, Any]], object], command: dict[str, Any]) -> N
 def _count_boundaries(die_at: int) -> None:
     from django.db import connection
 
-    from django_checkout import gateway
+    from django_checkout import transport
 
     left = die_at
 
@@ -84,7 +84,7 @@ def _count_boundaries(die_at: int) -> None:
         return (around(real) if alone else real)(sql, params, many, context)
 
     connection._commit = around(connection._commit)
-    session = gateway.http_session()
+    session = transport.http_session()
     session.send = around(session.send)
     connection.execute_wrappers.append(execute)
 

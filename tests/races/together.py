@@ -12,6 +12,8 @@ from unittest.mock import patch
 from django.db import connection, connections
 from django.utils.module_loading import import_string
 
+from django_checkout.steps import Steps, waits
+
 #: Races that are run again and again.
 RACES = 11
 #: How often each of them is run, so that all together make RACE_ROUNDS.
@@ -66,14 +68,14 @@ def _hooked(name: str, *, before: Callable[[], Any] | None, after: Callable[[], 
     real = import_string(name)
     todo = [action for action in (before or after,) if action]
 
-    def hooked(*args: Any, **kwargs: Any) -> Any:
+    def hooked(*args: Any, **kwargs: Any) -> Steps[Any]:
         if before and todo:
             todo.pop()()
-        result = real(*args, **kwargs)
+        result = (yield from real.steps(*args, **kwargs)) if hasattr(real, "steps") else real(*args, **kwargs)
         if after and todo:
             todo.pop()()
         return result
 
-    with patch(name, hooked):
+    with patch(name, waits(hooked)):
         yield
     assert not todo, f"{name} was never called"

@@ -1,0 +1,115 @@
+"""Work that waits for somebody else, written once: as steps that are taken with a thread or without one.
+
+A function under ``@waits`` yields what it waits for and is given the answer. Called, it blocks its thread while it
+waits. Its ``awaited`` twin waits in the event loop, and takes each step in the thread that Django keeps for the
+database, which is free meanwhile. Other steps take its ``steps`` with ``yield from``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast
+
+from asgiref.sync import sync_to_async
+
+from django_checkout.exceptions import StripeUnavailableError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Wait(Protocol):
+    """Something to wait for, in either way."""
+
+    def block(self) -> Any:
+        """Wait with this thread; return the answer."""
+
+    async def wait(self) -> Any:
+        """Wait in the event loop; return the answer."""
+
+
+#: What yields a ``Wait`` for each time it waits, and returns a ``T`` in the end.
+Steps: TypeAlias = Generator[Wait, Any, T]
+
+
+class Waiting(Protocol[P, T]):
+    """A function under ``@waits``."""
+
+    #: The work itself, for other steps: ``answer = yield from function.steps(...)``.
+    steps: Callable[P, Steps[T]]
+    #: The twin for coroutines: ``answer = await function.awaited(...)``.
+    awaited: Callable[P, Awaitable[T]]
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do the work and block this thread while it waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """So many seconds."""
+
+    seconds: float
+
+    def block(self) -> None:
+        time.sleep(self.seconds)
+
+    async def wait(self) -> None:
+        await asyncio.sleep(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done(Generic[T]):
+    value: T
+
+
+def waits(work: Callable[P, Steps[T]]) -> Waiting[P, T]:
+    """Make steps callable, and awaitable as ``awaited``."""
+
+    @wraps(work)
+    def blocking(*args: P.args, **kwargs: P.kwargs) -> T:
+        steps = work(*args, **kwargs)
+        reached = _resume(steps, None, None)
+        while not isinstance(reached, _Done):
+            answer = error = None
+            try:
+                answer = reached.block()
+            except Exception as raised:
+                error = raised
+            reached = _resume(steps, answer, error)
+        return reached.value
+
+    @wraps(work)
+    async def awaited(*args: P.args, **kwargs: P.kwargs) -> T:
+        resume = sync_to_async(_resume, thread_sensitive=True)
+        steps = work(*args, **kwargs)
+        reached = await resume(steps, None, None)
+        while not isinstance(reached, _Done):
+            answer = error = None
+            try:
+                answer = await reached.wait()
+            except asyncio.CancelledError:
+                # To the work it is as if Stripe had not answered: it writes that down and lets go of what it holds.
+                with suppress(Exception):
+                    await resume(steps, None, StripeUnavailableError("Nobody waits for Stripe's answer any more."))
+                raise
+            except Exception as raised:
+                error = raised
+            reached = await resume(steps, answer, error)
+        return reached.value
+
+    made = cast("Any", blocking)
+    made.steps, made.awaited = work, awaited
+    return cast("Waiting[P, T]", made)
+
+
+def _resume(steps: Steps[T], answer: Any, error: Exception | None) -> Wait | _Done[T]:
+    """Go on to the next wait, or to the end."""
+    try:
+        return steps.send(answer) if error is None else steps.throw(error)
+    except StopIteration as end:
+        return _Done(end.value)

@@ -1,0 +1,128 @@
+"""How calls to Stripe leave the process: threads use ``requests``, coroutines ``httpx``; each try is a span."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+from django_checkout import telemetry
+
+if TYPE_CHECKING:
+    import httpx
+    import requests
+    import stripe
+
+Answer = tuple[bytes, int, Mapping[str, str]]
+
+_async_mounts: dict[str, httpx.AsyncBaseTransport] = {}
+_async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
+
+
+@lru_cache(maxsize=1)
+def http_session() -> requests.Session:
+    """Return the connection pool of this process; a test kit mounts its transport on it."""
+    import requests
+
+    return requests.Session()
+
+
+def is_async_installed() -> bool:
+    """Return whether coroutines can speak to Stripe: ``httpx`` comes with ``django-checkout[async]``."""
+    return find_spec("httpx") is not None
+
+
+def async_http_client() -> httpx.AsyncClient:
+    """Return the connection pool of the running event loop: connections cannot move from one loop to another.
+
+    Raises:
+        ModuleNotFoundError: see ``is_async_installed``.
+    """
+    import httpx
+
+    loop = asyncio.get_running_loop()
+    if loop not in _async_clients:
+        _async_clients[loop] = httpx.AsyncClient(mounts=_async_mounts)
+    return _async_clients[loop]
+
+
+def mount_async(address: str, answers: httpx.AsyncBaseTransport | None) -> None:
+    """Let a test kit answer coroutines in the place of a host; None: no more."""
+    _async_mounts.pop(address, None)
+    if answers is not None:
+        _async_mounts[address] = answers
+    _async_clients.clear()
+
+
+def traced(client: type[stripe.RequestsClient]) -> type[stripe.RequestsClient]:
+    """Return the SDK's HTTP client, each of its tries a span."""
+
+    class TracedClient(client):  # type: ignore[misc, valid-type]  # the base is imported on first use
+        def request(self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None) -> Answer:
+            with _span(method, url) as note:
+                return note(super().request(method, url, headers, post_data))
+
+    return TracedClient
+
+
+class AsyncClient:
+    """The part of the SDK's ``HTTPClient`` that its ``*_async`` methods use; ``failed`` is its ``APIConnectionError``.
+
+    The SDK's own client by ``httpx`` keeps one pool of connections for all event loops, which breaks where
+    ``async_to_sync`` makes a loop for each call.
+    """
+
+    def __init__(self, *, timeout: int, failed: type[stripe.APIConnectionError]) -> None:
+        self._timeout = timeout
+        self._failed = failed
+
+    async def request_async(
+        self, method: str, url: str, headers: Mapping[str, str], post_data: str | None = None
+    ) -> Answer:
+        """Try once."""
+        client = async_http_client()
+        with _span(method, url) as note:
+            try:
+                response = await client.request(
+                    method, url, headers=headers, content=post_data or None, timeout=self._timeout
+                )
+            except _errors() as error:
+                raise self._failed(f"A {type(error).__name__} was raised.", should_retry=True) from error
+            return note((response.content, response.status_code, response.headers))
+
+    async def sleep_async(self, seconds: float) -> None:
+        """Wait before the next try."""
+        await asyncio.sleep(seconds)
+
+    async def close_async(self) -> None:
+        """Close the connections of the running loop."""
+        client = _async_clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.aclose()
+
+
+def _errors() -> type[Exception]:
+    import httpx
+
+    return httpx.TransportError
+
+
+@contextmanager
+def _span(method: str, url: str) -> Iterator[Callable[[Answer], Answer]]:
+    """Run one try as a span; yield what notes the answer in it and returns it."""
+    route = re.sub(r"/(?!v\d/)(?=[^/]*[0-9A-Z])[^/]+", "/{id}", urlsplit(url).path)
+    with telemetry.span(f"stripe {method.upper()} {route}", {"http.request.method": method.upper()}) as span:
+
+        def note(answer: Answer) -> Answer:
+            _, status, headers = answer
+            span.set_attribute("http.response.status_code", status)
+            span.set_attribute("stripe.request_id", headers.get("Request-Id") or "")
+            return answer
+
+        yield note

@@ -1,0 +1,297 @@
+"""The twins for coroutines: the same steps, and no thread held while Stripe is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.test import RequestFactory, override_settings
+from django.urls import clear_url_caches, reverse
+
+from django_checkout import services, transport, views
+from django_checkout.emulator import async_transport
+from django_checkout.exceptions import (
+    OrderNotPayableError,
+    SessionBusyError,
+    StripeRefusedError,
+    StripeUnavailableError,
+)
+from django_checkout.models import CheckoutSession, Dispute, Refund, WebhookEvent
+from django_checkout.testing import kit, post_event, sign
+from tests.factories import HostOrderFactory
+
+httpx = pytest.importorskip("httpx")
+
+pytestmark = [pytest.mark.django_db, pytest.mark.core]
+
+TOGETHER = 20
+
+
+class Gate:
+    """Stripe, slow: it answers nobody before ``count`` requests of a kind wait for it at the same moment."""
+
+    def __init__(self, emulator, *, count, waits_for):
+        self._answer = async_transport(emulator).handle_async_request
+        self._count, self._waits_for = count, waits_for
+        self._waiting, self._open = 0, asyncio.Event()
+        transport.mount_async(kit.API_BASE, httpx.MockTransport(self._pass))
+
+    async def _pass(self, request):
+        if request.method == self._waits_for:
+            self._waiting += 1
+            if self._waiting == self._count:
+                self._open.set()
+            async with asyncio.timeout(30):
+                await self._open.wait()
+        return await self._answer(request)
+
+
+class Silence:
+    """Stripe, acting and then not answering; ``asked`` tells that it was asked."""
+
+    def __init__(self, emulator):
+        self._answer = async_transport(emulator).handle_async_request
+        self.asked = asyncio.Event()
+        transport.mount_async(kit.API_BASE, httpx.MockTransport(self._pass))
+
+    async def _pass(self, request):
+        await self._answer(request)
+        self.asked.set()
+        await asyncio.Event().wait()
+
+
+def post(event):
+    """Make the request with which Stripe delivers an event."""
+    body = event if isinstance(event, bytes) else json.dumps(event).encode()
+    headers = {"Stripe-Signature": sign(body)}
+    return RequestFactory().post("/webhook/", body, content_type="application/json", headers=headers)
+
+
+deliver = async_to_sync(views.awebhook)
+
+
+def test_whole_life_of_an_order_in_coroutines(host_order, stripe_emulator):
+    async def buy():
+        session = await services.astart(host_order)
+        assert await services.astart(host_order) == session
+        return session
+
+    session = async_to_sync(buy)()
+    stripe_emulator.pay(session.stripe_id)
+    for event in stripe_emulator.events():
+        assert deliver(post(event)).status_code == 200
+    order = services.get_order(host_order)
+    assert (order.status, order.paid_minor) == ("paid", 2000)
+
+    given = async_to_sync(services.arefund)(host_order, 500)
+    assert (given.status, given.amount_minor) == ("succeeded", 500)
+    with pytest.raises(OrderNotPayableError):
+        async_to_sync(services.astart)(host_order)
+    assert async_to_sync(services.async_sync)(host_order).refunded_minor == 500
+
+
+def test_capture_and_cancel_in_coroutines(host_order, stripe_emulator):
+    with override_settings(CHECKOUT_CAPTURE_METHOD="manual"):
+        session = async_to_sync(services.astart)(host_order)
+        stripe_emulator.pay(session.stripe_id)
+        async_to_sync(services.async_sync)(session)
+        assert async_to_sync(services.acapture)(host_order, 1500).paid_minor == 1500
+
+        other = HostOrderFactory()
+        async_to_sync(services.astart)(other)
+        assert async_to_sync(services.acancel)(other).status == "canceled"
+
+
+def test_client_secret_in_coroutines(host_order, stripe_emulator):
+    session = async_to_sync(services.astart)(host_order, ui_mode="elements")
+    session = CheckoutSession.objects.get(pk=session.pk)
+    assert async_to_sync(services.aget_client_secret)(session).startswith("cs_test_")
+    assert async_to_sync(services.aexpire)(session).status == "expired"
+
+
+def test_many_starts_wait_for_stripe_beside_each_other(stripe_emulator):
+    host_orders = [HostOrderFactory() for _ in range(TOGETHER)]
+
+    async def start_all():
+        Gate(stripe_emulator, count=TOGETHER, waits_for="POST")
+        return await asyncio.gather(*(services.astart(host_order) for host_order in host_orders))
+
+    sessions = async_to_sync(start_all)()
+
+    assert {session.status for session in sessions} == {"open"}
+    assert len({session.stripe_id for session in sessions}) == TOGETHER
+
+
+def test_many_webhooks_wait_for_stripe_beside_each_other(stripe_emulator):
+    for _ in range(TOGETHER):
+        stripe_emulator.pay(services.start(HostOrderFactory()).stripe_id, "4000000000000259")
+    bells = stripe_emulator.events("charge.dispute.created")
+    for event in stripe_emulator.events():
+        if event not in bells:
+            post_event(event)
+
+    async def deliver_all():
+        Gate(stripe_emulator, count=TOGETHER, waits_for="GET")
+        return await asyncio.gather(*(views.awebhook(post(event)) for event in bells))
+
+    answers = async_to_sync(deliver_all)()
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert Dispute.objects.filter(status="needs_response").count() == TOGETHER
+
+
+def test_starts_of_one_order_share_one_session(host_order, stripe_emulator):
+    async def start_all():
+        return await asyncio.gather(*(services.astart(host_order) for _ in range(TOGETHER)))
+
+    sessions = async_to_sync(start_all)()
+
+    assert len({session.pk for session in sessions}) == 1
+    assert len(stripe_emulator.latest("checkout.session", 9)) == 1
+
+
+@pytest.mark.parametrize("status", [409, 429, 500, 503])
+def test_refusals_for_now_are_unavailable(host_order, stripe_emulator, status):
+    stripe_emulator.chaos.fail(1 if status == 429 else 2, status=status)
+    with pytest.raises(StripeUnavailableError):
+        async_to_sync(services.astart)(host_order)
+    assert async_to_sync(services.astart)(host_order).status == "open"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_lost_answer_is_asked_for_again_with_the_same_key(host_order, stripe_emulator, when):
+    stripe_emulator.chaos.drop(when=when)
+    assert async_to_sync(services.astart)(host_order).status == "open"
+    assert len(stripe_emulator.latest("checkout.session", 9)) == 1
+
+
+def test_refusals_are_the_same_errors(host_order, stripe_emulator):
+    with pytest.raises(StripeRefusedError, match="request_id=req_"):
+        async_to_sync(services.astart)(host_order, params={"locale": "tlh"})
+
+
+def test_canceled_start_lets_go_and_the_next_finds_its_session(host_order, stripe_emulator):
+    async def give_up():
+        silence = Silence(stripe_emulator)
+        task = asyncio.create_task(services.astart(host_order))
+        await silence.asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        transport.mount_async(kit.API_BASE, async_transport(stripe_emulator))
+
+    async_to_sync(give_up)()
+    row = CheckoutSession.objects.get()
+    assert (row.status, row.leased_until) == ("creating", None)
+
+    session = async_to_sync(services.astart)(host_order)
+    assert (session.pk, session.status) == (row.pk, "open")
+    assert len(stripe_emulator.latest("checkout.session", 9)) == 1
+
+
+def test_canceled_refund_is_finished_and_not_asked_for_again(paid_order, stripe_emulator):
+    async def give_up():
+        silence = Silence(stripe_emulator)
+        task = asyncio.create_task(services.arefund(paid_order, 700))
+        await silence.asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        transport.mount_async(kit.API_BASE, async_transport(stripe_emulator))
+
+    async_to_sync(give_up)()
+    assert Refund.objects.get().status == "creating"
+
+    assert async_to_sync(services.arefund)(paid_order, 700).status == "succeeded"
+    assert len(stripe_emulator.latest("refund", 9)) == 1
+
+
+def test_canceled_webhook_is_kept_and_taken_again(paid_order, stripe_emulator):
+    intent = paid_order.payments.get().stripe_id
+    stripe_emulator.open_dispute(intent)
+    (bell,) = stripe_emulator.events("charge.dispute.created")
+
+    async def give_up():
+        silence = Silence(stripe_emulator)
+        task = asyncio.create_task(views.awebhook(post(bell)))
+        await silence.asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        transport.mount_async(kit.API_BASE, async_transport(stripe_emulator))
+
+    async_to_sync(give_up)()
+    row = WebhookEvent.objects.get(stripe_id=bell["id"])
+    assert (row.state, row.error_code, row.leased_until) == ("failed", "stripe_unavailable", None)
+
+    assert deliver(post(bell)).status_code == 200
+    assert Dispute.objects.get().status == "needs_response"
+
+
+def test_waiting_for_another_request_holds_no_thread(host_order, stripe_emulator, monkeypatch):
+    monkeypatch.setattr("django_checkout.services.checkout.BUSY_WAIT_SECONDS", 0.3)
+
+    async def start_twice():
+        silence = Silence(stripe_emulator)
+        first = asyncio.create_task(services.astart(host_order))
+        await silence.asked.wait()
+        with pytest.raises(SessionBusyError):
+            await services.astart(host_order)
+        first.cancel()
+
+    async_to_sync(start_twice)()
+
+
+@pytest.mark.parametrize(
+    ("body", "signature"), [(b"{}", "t=1,v1=00"), (b"\xff", ""), (b"not json", None)], ids=["unsigned", "bytes", "text"]
+)
+def test_what_stripe_did_not_sign_is_refused_and_not_stored(db, body, signature):
+    request = RequestFactory().post(
+        "/webhook/",
+        body,
+        content_type="application/json",
+        headers={"Stripe-Signature": sign(body) if signature is None else signature},
+    )
+    assert deliver(request).status_code == 400
+    assert not WebhookEvent.objects.exists()
+
+
+def test_view_is_chosen_by_the_setting(settings):
+    assert reverse("django_checkout:webhook") == "/checkout/webhook/"
+    settings.CHECKOUT_ASYNC_WEBHOOK = True
+    from importlib import reload
+
+    from django_checkout import urls
+
+    try:
+        chosen = {pattern.name: pattern.callback for pattern in reload(urls).urlpatterns}
+        assert chosen["webhook"] is views.awebhook
+    finally:
+        settings.CHECKOUT_ASYNC_WEBHOOK = False
+        reload(urls)
+        clear_url_caches()
+
+
+def test_each_event_loop_has_its_own_connections(stripe_emulator):
+    async def client():
+        return transport.async_http_client()
+
+    first, second = async_to_sync(client)(), async_to_sync(client)()
+    assert first is not second
+
+
+def test_the_same_calls_exist_in_both_forms():
+    twins = [
+        name
+        for name in services.__all__
+        if name.startswith("a") and asyncio.iscoroutinefunction(getattr(services, name))
+    ]
+    assert len(twins) == 14
+    for twin in twins:
+        assert getattr(services, twin.removeprefix("async_" if twin == "async_sync" else "a")).awaited is getattr(
+            services, twin
+        )
+    waiting = [name for name in services.__all__ if hasattr(getattr(services, name), "awaited")]
+    assert len(waiting) == len(twins)
