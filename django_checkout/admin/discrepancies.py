@@ -11,7 +11,6 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -25,6 +24,7 @@ from django_checkout.admin.operations import HttpResponseSeeOther, OperableAdmin
 from django_checkout.exceptions import CheckoutError
 from django_checkout.models import Discrepancy
 from django_checkout.models.news import DiscrepancyState
+from django_checkout.reconcile import decisions
 
 Values = Mapping[str, Any]
 #: What of a difference is money, in minor units.
@@ -61,14 +61,8 @@ class NoteActionForm(ActionForm):
     )
 
 
-def settle(rows: QuerySet[Discrepancy], state: str, note: str, by: Any) -> int:
-    """Take open differences off the work list with a note; return how many were still open: one update."""
-    values = {"resolved_at": timezone.now(), "resolved_by": by, "note": note}
-    return rows.filter(state=DiscrepancyState.OPEN).update(state=state, **values)
-
-
-def _settle_one(request: HttpRequest, row: Discrepancy, state: str, note: str) -> None:
-    if not settle(Discrepancy.objects.filter(pk=row.pk), state, note, request.user):
+def _settle_one(request: HttpRequest, row: Discrepancy, state: DiscrepancyState, note: str) -> None:
+    if not decisions.settle(row.pk, state, note=note, by=request.user):
         raise CheckoutError("somebody has settled it meanwhile.")
 
 
@@ -83,8 +77,8 @@ def _ignore(request: HttpRequest, row: Discrepancy, values: Values) -> str:
 
 
 def _reopen(request: HttpRequest, row: Discrepancy, values: Values) -> str:
-    settled = Discrepancy.objects.filter(pk=row.pk).exclude(state=DiscrepancyState.OPEN)
-    settled.update(state=DiscrepancyState.OPEN, resolved_at=None, resolved_by=None)
+    if not decisions.reopen(row.pk):
+        raise CheckoutError("somebody has put it back meanwhile.")
     return _("Put the difference “%(kind)s” back on the list.") % {"kind": kind_label(row.kind)}
 
 
@@ -239,7 +233,7 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
         return self._settle_selected(request, queryset, DiscrepancyState.IGNORED, _("Ignored: %(note)s"))
 
     def _settle_selected(
-        self, request: HttpRequest, queryset: QuerySet[Discrepancy], state: str, said: str
+        self, request: HttpRequest, queryset: QuerySet[Discrepancy], state: DiscrepancyState, said: str
     ) -> HttpResponse:
         note = request.POST.get("note", "").strip()
         if not note:
@@ -247,7 +241,7 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
             return HttpResponseSeeOther(request.get_full_path())
         count = 0
         for row in queryset:
-            if settle(Discrepancy.objects.filter(pk=row.pk), state, note[:2000], request.user):
+            if decisions.settle(row.pk, state, note=note[:2000], by=request.user):
                 self.log_change(request, row, said % {"note": note})
                 count += 1
         self.forget_figures()

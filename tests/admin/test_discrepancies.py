@@ -95,6 +95,13 @@ def test_it_is_put_back_on_the_list(operator):
     assert (row.state, row.resolved_at, row.resolved_by) == ("open", None, None)
 
 
+def test_what_somebody_else_put_back_is_not_put_back_again(operator):
+    row = DiscrepancyFactory()
+    said = do(operator, row, "reopen")
+    assert said == ["Put back on the list failed: somebody has put it back meanwhile."]
+    assert not LogEntry.objects.exists()
+
+
 def test_its_order_is_synced(order, stripe_emulator, operator):
     row = DiscrepancyFactory(order=order)
     assert do(operator, row, "sync") == [f"Synced order {order} with Stripe: it is unpaid."]
