@@ -139,6 +139,7 @@ CHECKOUT_BASE_URL = env.str("CHECKOUT_BASE_URL", default="http://127.0.0.1:8000"
 CHECKOUT_ADAPTER = (
     "example_project.api_demo.adapters.ApiShopAdapter" if HAS_API else "example_project.shop.adapters.ShopAdapter"
 )
+CHECKOUT_ASYNC_WEBHOOK = env.bool("CHECKOUT_ASYNC_WEBHOOK", default=False)
 CHECKOUT_EMULATOR_STORE = env.str("CHECKOUT_EMULATOR_STORE", default=str(VAR_DIR / "emulator.sqlite3"))
 
 if CHECKOUT_EMULATOR:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
+from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import requests
@@ -49,11 +53,22 @@ def site(request, tmp_path):
         )
         try:
             wait_until(lambda: is_open(base_url), seconds=60)
-            yield base_url
+            yield Site(base_url, tmp_path / "shop.sqlite3", request.param)
         finally:
             server.terminate()
             server.wait(timeout=20)
     assert "Traceback" not in (tmp_path / "server.log").read_text(errors="replace")
+
+
+@dataclass(frozen=True)
+class Site:
+    url: str
+    database: Path
+    server: str
+
+    def read(self, query):
+        with closing(sqlite3.connect(self.database)) as connection:
+            return connection.execute(query).fetchall()
 
 
 def is_open(base_url):
@@ -70,8 +85,9 @@ def wait_until(done, *, seconds):
         time.sleep(0.2)
 
 
-def test_purchase_through_the_api(site):
-    api = f"{site}/api/orders/"
+def buy(site, card=CARD):
+    """Buy a teapot through the API and pay for it on the emulator's page."""
+    api = f"{site.url}/api/orders/"
     lines = [{"sku": "moon-teapot"}]
     order = requests.post(api, json={"lines": lines, "email": "a@example.com"}, timeout=30).json()
     own, path = {"Checkout-Token": order["token"]}, f"{api}{order['reference']}/"
@@ -82,9 +98,21 @@ def test_purchase_through_the_api(site):
         field.attributes["value"] for field in page.find_all("input") if field.attributes.get("name") == "token"
     )
 
-    browser.post(session["url"], {**CARD, **PARCEL, "token": token}, allow_redirects=False, timeout=30)
+    browser.post(session["url"], {**card, **PARCEL, "token": token}, allow_redirects=False, timeout=30)
 
     def status():
         return requests.get(f"{path}status/", headers=own, timeout=30).json()["outcome"]
 
     wait_until(lambda: status() == "paid", seconds=20)
+
+
+def test_purchase_through_the_api(site):
+    buy(site)
+
+
+def test_an_event_that_is_read_from_stripe(site):
+    buy(site, card={**CARD, "card_number": "4000000000000259"})
+
+    wait_until(lambda: site.read("SELECT status FROM django_checkout_dispute") == [("needs_response",)], seconds=20)
+    read = "SELECT state FROM django_checkout_webhookevent WHERE type = 'charge.dispute.created'"
+    wait_until(lambda: site.read(read) == [("processed",)], seconds=20)
