@@ -1,7 +1,8 @@
 """Erases what shoppers typed, and keeps the accounts: amounts, dates, ids and what was sold stay.
 
 What is erased from an order stays erased: a later fact of Stripe's brings nothing back. An event that arrives later is
-kept with its payload until it is pruned, or erased by doing it again. Stripe keeps its own copy, see ``redact``.
+kept with its payload until it is pruned, or erased by doing it again. Stripe keeps its own copy, see
+``refuse_redaction``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,16 @@ from django.utils import timezone
 from django_checkout import ledger
 from django_checkout.exceptions import ErasureError
 from django_checkout.gateway import API_VERSION
-from django_checkout.models import CheckoutSession, Customer, Dispute, Order, Payment, Refund, WebhookEvent
+from django_checkout.models import (
+    CheckoutSession,
+    Customer,
+    Dispute,
+    IdempotentAnswer,
+    Order,
+    Refund,
+    WebhookEvent,
+)
+from django_checkout.models.events import EventState
 from django_checkout.states import LIVE_SESSION_STATUSES, OrderStatus
 
 logger = logging.getLogger("django_checkout")
@@ -68,6 +78,8 @@ class Erased:
     orders: int = 0
     sessions: int = 0
     events: int = 0
+    #: What the API would have repeated.
+    answers: int = 0
 
     def __add__(self, other: Erased) -> Erased:
         """Return both together."""
@@ -75,11 +87,14 @@ class Erased:
             orders=self.orders + other.orders,
             sessions=self.sessions + other.sessions,
             events=self.events + other.events,
+            answers=self.answers + other.answers,
         )
 
 
 def erase_order(order: Order, *, is_dry: bool = False) -> Erased:
-    """Erase what the shopper typed from an order, its requests and the events about it. Doing it again does no harm.
+    """Erase what the shopper typed from an order, its requests, the events about it and the API's stored answers.
+
+    Doing it again does no harm.
 
     Must run outside transactions.
 
@@ -89,7 +104,8 @@ def erase_order(order: Order, *, is_dry: bool = False) -> Erased:
     if is_dry:
         _refuse_live(order, list(order.sessions.all()))
         events = _count_personal(events_of(order))
-        return Erased(orders=1, sessions=order.sessions.count(), events=events)
+        answers = answers_of(order).count()
+        return Erased(orders=1, sessions=order.sessions.count(), events=events, answers=answers)
 
     def work() -> int:
         locked = ledger.lock_order(pk=order.pk)
@@ -102,8 +118,9 @@ def erase_order(order: Order, *, is_dry: bool = False) -> Erased:
 
     sessions = ledger.in_transaction(work)
     events = _erase_events(events_of(order))
-    logger.info("erased order=%s sessions=%d events=%d", order.reference, sessions, events)
-    return Erased(orders=1, sessions=sessions, events=events)
+    answers, _ = answers_of(order).delete()
+    logger.info("erased order=%s sessions=%d events=%d answers=%d", order.reference, sessions, events, answers)
+    return Erased(orders=1, sessions=sessions, events=events, answers=answers)
 
 
 def erase_user(user: Any, *, is_dry: bool = False) -> Erased:
@@ -115,38 +132,71 @@ def erase_user(user: Any, *, is_dry: bool = False) -> Erased:
         ErasureError: one of the orders can still be paid; nothing has been erased.
     """
     orders = list(Order.objects.filter(user=user).order_by("pk"))
-    customers = list(Customer.objects.filter(user=user).values_list("stripe_id", flat=True))
+    customers = customers_of(user)
     for order in orders:
         _refuse_live(order, list(order.sessions.all()))
     total = Erased()
     for order in orders:
         total += erase_order(order, is_dry=is_dry)
-    theirs = WebhookEvent.objects.filter(object_id__in=customers)
+    theirs = WebhookEvent.objects.filter(Q(object_id__in=customers) | _ignored_of(customers))
+    answers = IdempotentAnswer.objects.filter(principal=f"user:{user.pk}")
     if is_dry:
-        return total + Erased(events=_count_personal(theirs))
-    total += Erased(events=_erase_events(theirs))
+        return total + Erased(events=_count_personal(theirs), answers=answers.count())
+    total += Erased(events=_erase_events(theirs), answers=answers.delete()[0])
     Order.objects.filter(pk__in=[order.pk for order in orders]).update(user=None)
     Customer.objects.filter(user=user).delete()
     return total
 
 
 def events_of(order: Order) -> QuerySet[WebhookEvent]:
-    """Return the events about an order: about its sessions, payments, charges, refunds, disputes, subscriptions."""
-    payments = Payment.objects.filter(order=order)
-    ids: set[str | None] = set()
-    for model, column, where in (
-        (CheckoutSession, "stripe_id", Q(order=order)),
-        (CheckoutSession, "invoice_id", Q(order=order)),
-        (CheckoutSession, "subscription_id", Q(order=order)),
-        (Payment, "stripe_id", Q(order=order)),
-        (Payment, "charge_id", Q(order=order)),
-        (Refund, "stripe_id", Q(payment__order=order)),
-        (Dispute, "stripe_id", Q(payment__order=order)),
-    ):
-        ids |= set(model._default_manager.filter(where).values_list(column, flat=True))
-    intents = payments.values_list("stripe_id", flat=True)
-    known = [stripe_id for stripe_id in ids if stripe_id]
-    return WebhookEvent.objects.filter(Q(object_id__in=known) | Q(payment_intent_id__in=list(intents)))
+    """Return the events about an order: about the objects of ``objects_of``, its refunds, disputes and renewals.
+
+    Charges of renewals name no order and nothing of ours but the Customer, deep in their payloads: for these the
+    ignored events are read, which takes its time where there are millions.
+    """
+    objects = objects_of(order)
+    known = [stripe_id for ids in objects.values() for stripe_id in ids]
+    for model in (Refund, Dispute):
+        ids = model._default_manager.filter(payment__order=order).values_list("stripe_id", flat=True)
+        known += filter(None, ids)
+    subscriptions = set(order.sessions.exclude(subscription_id="").values_list("subscription_id", flat=True))
+    subscriptions |= set(order.subscriptions.values_list("stripe_id", flat=True))
+    intents = list(order.payments.values_list("stripe_id", flat=True))
+    about = Q(object_id__in=[*known, *subscriptions]) | Q(payment_intent_id__in=intents)
+    if subscriptions:
+        about |= Q(subscription_id__in=list(subscriptions)) | _ignored_of(objects.get("customers", []))
+    return WebhookEvent.objects.filter(about)
+
+
+def _ignored_of(customers: list[str]) -> Q:
+    return Q(state=EventState.IGNORED, payload__data__object__customer__in=customers)
+
+
+def objects_of(order: Order) -> dict[str, list[str]]:
+    """Return the ids of Stripe's objects that hold an order's personal data, by the names of Stripe's redaction."""
+    found: dict[str, set[str | None]] = {
+        "checkout_sessions": set(order.sessions.values_list("stripe_id", flat=True)),
+        "customers": set(order.sessions.values_list("customer_id", flat=True)),
+        "invoices": set(order.sessions.values_list("invoice_id", flat=True)),
+        "payment_intents": set(order.payments.filter(stripe_id__startswith="pi_").values_list("stripe_id", flat=True)),
+        "charges": set(order.payments.values_list("charge_id", flat=True)),
+    }
+    return {name: sorted(filter(None, ids)) for name, ids in found.items() if any(ids)}
+
+
+def answers_of(order: Order) -> QuerySet[IdempotentAnswer]:
+    """Return what the API would repeat about an order, to its shopper and to staff.
+
+    Without it a repeated request is handled anew, which changes nothing: services see that the work is done.
+    """
+    uuids = [*order.sessions.values_list("uuid", flat=True)]
+    uuids += Refund.objects.filter(payment__order=order).values_list("uuid", flat=True)
+    return IdempotentAnswer.objects.filter(
+        Q(principal=f"order:{order.pk}")
+        | Q(body__reference=order.reference)
+        | Q(body__order=order.reference)
+        | Q(body__id__in=[str(uuid) for uuid in uuids])
+    )
 
 
 def without_personal_data(value: Any, key: str = "") -> Any:
@@ -187,6 +237,11 @@ def _refuse_live(order: Order, sessions: Iterable[CheckoutSession]) -> None:
         raise ErasureError(f"A payment of order {order.reference} is in flight: wait for it, capture it or cancel it.")
 
 
+def customers_of(user: Any) -> list[str]:
+    """Return the ids of a user's Customers at Stripe."""
+    return list(Customer.objects.filter(user=user).order_by("pk").values_list("stripe_id", flat=True))
+
+
 def find_user(name: str) -> Any:
     """Return the user of this name or primary key.
 
@@ -202,8 +257,8 @@ def find_user(name: str) -> Any:
     return user
 
 
-def redact() -> None:
-    """Ask Stripe to redact its own copy; the pinned API does not offer that.
+def refuse_redaction() -> None:
+    """Say that Stripe's own copy cannot be redacted from here: its redaction jobs exist in preview versions alone.
 
     https://docs.stripe.com/privacy/redaction
 
@@ -211,6 +266,6 @@ def redact() -> None:
         ErasureError: always, saying what to do instead.
     """
     raise ErasureError(
-        f"Stripe's API {API_VERSION} and its library offer no redaction jobs (they are a preview): redact its copy "
-        "as https://docs.stripe.com/privacy/redaction says."
+        f"Erased here and not at Stripe: its API {API_VERSION} offers no redaction jobs (they are a preview). Redact "
+        "the objects above as https://docs.stripe.com/privacy/redaction says."
     )

@@ -6,11 +6,14 @@ import json
 from io import StringIO
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from django_checkout import inbox, services
+from django_checkout import gateway, inbox, services
 from django_checkout.erasure import without_personal_data
-from django_checkout.models import CheckoutSession, Customer, Order, Payment, WebhookEvent
+from django_checkout.models import Customer, IdempotentAnswer, Order, WebhookEvent
+from django_checkout.values import LineData, OrderData
 from tests.factories import HostOrderFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -27,7 +30,7 @@ def _erase(**options) -> str:
 def _stored() -> str:
     """Everything that this app's tables hold, as text."""
     return json.dumps(
-        [list(model.objects.values()) for model in (Order, CheckoutSession, Payment, WebhookEvent, Customer)],
+        [list(model.objects.values()) for model in apps.get_app_config("django_checkout").get_models()],
         default=str,
     )
 
@@ -80,6 +83,29 @@ def test_doing_it_again_erases_no_more_events(typed_order):
     _erase(order=typed_order.reference)
 
     assert "1 orders, 1 sessions, 0 events" in _erase(order=typed_order.reference)
+
+
+def test_what_the_api_would_repeat_is_gone(typed_order):
+    """``tests/api/test_idempotency.py`` shows it over HTTP."""
+    now = timezone.now()
+    user = UserFactory(username="quince")
+    Order.objects.filter(pk=typed_order.pk).update(user=user)
+    theirs = [
+        ("user:5", {"reference": typed_order.reference, "email": TYPED[0]}),
+        ("user:5", {"order": typed_order.reference}),
+        ("user:5", {"id": str(typed_order.sessions.get().uuid)}),
+        (f"order:{typed_order.pk}", None),
+    ]
+    others = [("user:5", {"reference": "H-0", "email": TYPED[0]}), (f"user:{user.pk}", {"id": "sub_1"}), ("user:6", 5)]
+    for number, (principal, body) in enumerate([*theirs, *others]):
+        IdempotentAnswer.objects.create(
+            principal=principal, key=f"key-{number}", request_hash="", leased_until=now, status=200, body=body
+        )
+
+    assert "4 answers" in _erase(order=typed_order.reference, dry_run=True)
+    assert "4 answers" in _erase(order=typed_order.reference)
+    assert IdempotentAnswer.objects.count() == len(others)
+    assert "1 answers" in _erase(user="quince")
 
 
 def test_a_dry_run_erases_nothing(typed_order):
@@ -148,11 +174,66 @@ def test_a_user_one_of_whose_orders_can_be_paid_keeps_everything(typed_order, st
     assert all(text in _stored() for text in TYPED)
 
 
-def test_redaction_at_stripe_says_that_the_api_lacks_it(typed_order):
-    with pytest.raises(CommandError, match="no redaction jobs"):
-        _erase(order=typed_order.reference, redact=True)
+def test_redaction_at_stripe_says_that_the_api_lacks_it_and_what_to_redact(typed_order):
+    session = typed_order.sessions.get()
+    out = StringIO()
+
+    with pytest.raises(CommandError, match="no redaction jobs") as caught:
+        call_command("checkout_erase", order=typed_order.reference, redact=True, stdout=out)
+
     typed_order.refresh_from_db()
-    assert typed_order.erased_at is not None
+    assert (caught.value.returncode, typed_order.erased_at is not None) == (2, True)
+    assert f"checkout_sessions: {session.stripe_id}\n" in out.getvalue()
+    assert f"payment_intents: {session.payment.stripe_id}\n" in out.getvalue()
+
+
+def test_a_dry_run_lists_what_would_be_redacted(typed_order):
+    out = _erase(order=typed_order.reference, redact=True, dry_run=True)
+
+    assert f"charges: {typed_order.payments.get().charge_id}\n" in out
+
+
+def test_a_user_s_customers_are_listed_for_redaction(typed_order):
+    user = UserFactory(username="quince")
+    Order.objects.filter(pk=typed_order.pk).update(user=user)
+    Customer.objects.create(user=user, livemode=False, stripe_id="cus_1")
+
+    out = _erase(user="quince", redact=True, dry_run=True)
+
+    assert "customers: cus_1\n" in out
+
+
+def test_stripe_s_library_offers_no_redaction_jobs():
+    """Once it does, ``--redact`` can start one."""
+    assert not hasattr(gateway.client().v1, "privacy")
+
+
+def test_renewals_and_customers_are_erased_too(stripe_emulator, deliver_events):
+    email, name, _ = TYPED
+    tea = LineData(name="Tea of the month", unit_amount_minor=1900, recurring_interval="month")
+    order = services.place(OrderData(reference="S-1", currency="eur", lines=(tea,)))
+    stripe_emulator.pay(services.start(order).stripe_id, email=email, name=name)
+    deliver_events()
+    stripe_emulator.clock.advance(32 * 24 * 3600)
+    deliver_events()
+    customer = order.sessions.get().customer_id
+    renewal = WebhookEvent.objects.filter(type="invoice.paid").order_by("-pk").first()
+    named = {**renewal.payload, "data": {"object": {**renewal.payload["data"]["object"], "customer_email": email}}}
+    WebhookEvent.objects.filter(pk=renewal.pk).update(payload=named)
+    about_them = {"id": customer, "object": "customer", "name": name, "email": email}
+    WebhookEvent.objects.create(
+        stripe_id="evt_1",
+        type="customer.updated",
+        livemode=False,
+        object_id=customer,
+        payload={"data": {"object": about_them}},
+        created_at=renewal.created_at,
+    )
+    assert email in _stored()
+
+    _erase(order="S-1")
+
+    assert [text for text in (email, name) if text in _stored()] == []
 
 
 def test_names_of_products_stay_and_names_of_people_go():

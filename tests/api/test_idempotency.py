@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -145,6 +147,22 @@ def test_pruning_forgets_old_answers():
     retention.prune()
 
     assert not IdempotentAnswer.objects.exists()
+
+
+@pytest.mark.django_db
+def test_answer_about_an_erased_order_is_forgotten(staff, paid_order):
+    Order.objects.filter(pk=paid_order.pk).update(email="quince@example.com")
+    staff.post("sync-order", paid_order.reference, headers=KEY)
+    refund_key = {"Idempotency-Key": "fedcba9876543210"}
+    first = staff.post("refund-order", paid_order.reference, headers=refund_key, amount_minor=500)
+    assert "quince@example.com" in str(list(IdempotentAnswer.objects.values()))
+
+    call_command("checkout_erase", order=paid_order.reference, stdout=StringIO())
+
+    assert not IdempotentAnswer.objects.exists()
+    assert staff.post("sync-order", paid_order.reference, headers=KEY).json()["email"] == ""
+    again = staff.post("refund-order", paid_order.reference, headers=refund_key, amount_minor=500)
+    assert (again.json()["id"], Refund.objects.count()) == (first.json()["id"], 1)
 
 
 @pytest.mark.race

@@ -17,8 +17,8 @@ class Command(BaseCommand):
 
     help = (
         "Erase the personal data of an order, or of all orders of a user: address, e-mail, name, phone, what was typed "
-        "on the payment page, also from stored requests and events. Amounts, dates, Stripe's ids and what was sold "
-        "stay. An order that can still be paid is refused. Safe to repeat."
+        "on the payment page, also from stored requests, events and answers of the API. Amounts, dates, Stripe's ids "
+        "and what was sold stay. An order that can still be paid is refused. Safe to repeat."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -27,21 +27,36 @@ class Command(BaseCommand):
         which.add_argument("--user", help="the login name or primary key of a user")
         parser.add_argument("--dry-run", action="store_true", help="only count what would be erased")
         parser.add_argument(
-            "--redact", action="store_true", help="also ask Stripe to redact its copy, where its API offers that"
+            "--redact",
+            action="store_true",
+            help="also ask Stripe to redact its copy, where its API offers that; where not, list its objects, exit 2",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         is_dry = options["dry_run"]
         with ending():
-            if options["order"]:
-                order = Order.objects.filter(reference=options["order"]).first()
-                if order is None:
-                    raise CommandError(f"There is no order {options['order']}.", returncode=COULD_NOT_RUN)
-                erased = erasure.erase_order(order, is_dry=is_dry)
+            orders, user = self._find(options)
+            objects = [erasure.objects_of(order) for order in orders]
+            if user is not None:
+                objects.append({"customers": erasure.customers_of(user)})
+                erased = erasure.erase_user(user, is_dry=is_dry)
             else:
-                erased = erasure.erase_user(erasure.find_user(options["user"]), is_dry=is_dry)
+                erased = erasure.erase_order(orders[0], is_dry=is_dry)
             verb = "would be erased" if is_dry else "erased"
             counts = f"{erased.orders} orders, {erased.sessions} sessions, {erased.events} events"
-            self.stdout.write(f"Personal data {verb} from {counts}.")
-            if options["redact"] and not is_dry:
-                erasure.redact()
+            self.stdout.write(f"Personal data {verb} from {counts}, {erased.answers} answers of the API.")
+            if options["redact"]:
+                for name in sorted({name for ids in objects for name in ids}):
+                    found = sorted({stripe_id for ids in objects for stripe_id in ids.get(name, ())})
+                    self.stdout.write(f"{name}: {' '.join(found)}")
+                if not is_dry:
+                    erasure.refuse_redaction()
+
+    def _find(self, options: dict[str, Any]) -> tuple[list[Order], Any]:
+        if options["order"] is None:
+            user = erasure.find_user(options["user"])
+            return list(Order.objects.filter(user=user)), user
+        order = Order.objects.filter(reference=options["order"]).first()
+        if order is None:
+            raise CommandError(f"There is no order {options['order']}.", returncode=COULD_NOT_RUN)
+        return [order], None
