@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from django.template import Context, Template
 from django.test import RequestFactory
 
+import django_checkout
 from django_checkout import services
 from django_checkout.models import CheckoutSession, Customer
 from tests.factories import HostOrderFactory, UserFactory
@@ -46,6 +48,25 @@ def test_checkouts_carry_the_nonce_and_hold_nothing_inline(host_order, order, ta
     assert not re.search(r"<script[^>]*>[^<]", html)
     assert "style=" not in html
     assert "Pay on Stripe&#x27;s page" in html or "Pay on Stripe's page" in html
+
+
+def test_scripts_are_small_and_need_nobody_elses():
+    folder = Path(django_checkout.__file__).parent / "static/django_checkout"
+    sources = [path.read_text(encoding="utf-8") for path in folder.glob("*.js")]
+
+    assert sum(len(source.encode()) for source in sources) < 15_000
+    assert {found for source in sources for found in re.findall(r'from "(.+)";', source)} == {"./common.js"}
+
+
+@pytest.mark.parametrize("tag", ["embedded", "elements"])
+def test_checkouts_know_where_to_ask_how_their_session_stands(client, host_order, order, tag, stripe_emulator):
+    html = _render("{% checkout_" + tag + " order %}", order=host_order)
+    services.expire(services.start(order))
+
+    answer = client.get(re.search(r'data-status-url="([^"]+)"', html)[1])
+
+    assert answer.json()["outcome"] == "expired"
+    assert client.get(re.search(r'data-return-url="([^"]+)"', html)[1]).status_code == 200
 
 
 @pytest.mark.parametrize("tag", ["button", "embedded", "elements"])

@@ -43,19 +43,18 @@ def checkout_button(context: Context, order: Any, label: str = "", ui_mode: str 
 @register.inclusion_tag("django_checkout/tags/embedded.html", takes_context=True)
 def checkout_embedded(context: Context, order: Any) -> dict[str, Any]:
     """Show Stripe's form within the page: ``{% checkout_embedded order %}``. One call to Stripe, by the browser."""
-    return {**_order_context(context, order), **_script_context(context), "ui_mode": "embedded_page"}
+    return {**_script_context(context, order), "ui_mode": "embedded_page"}
 
 
 @register.inclusion_tag("django_checkout/tags/elements.html", takes_context=True)
 def checkout_elements(context: Context, order: Any) -> dict[str, Any]:
     """Show a checkout page made of Stripe's Elements: ``{% checkout_elements order %}``. One call, by the browser."""
-    shown = {**_order_context(context, order), **_script_context(context), "ui_mode": "elements"}
+    shown = {**_script_context(context, order), "ui_mode": "elements"}
     ours: Order = shown["order"]
     adapter = get_adapter()
     if shown["can_pay"]:
         lines = list(ours.lines.all())
         shown["update_url"] = reverse("django_checkout:update", args=[shown["token"]])
-        shown["return_url"] = reverse("django_checkout:return", args=[make_token(ours.pk, Purpose.STATUS)])
         shown["skus"] = json.dumps([line.sku for line in lines] if adapter.changes_quantities else [])
         shown["computes_shipping"] = adapter.computes_shipping
         asked = {**conf.CHECKOUT_SESSION_DEFAULTS, **ours.params}
@@ -102,10 +101,15 @@ def _order_context(context: Context, order: Any) -> dict[str, Any]:
     }
 
 
-def _script_context(context: Context) -> dict[str, Any]:
+def _script_context(context: Context, order: Any) -> dict[str, Any]:
     request = context.get("request")
     nonce = context.get("csp_nonce") or getattr(request, "csp_nonce", "")
+    shown = _order_context(context, order)
+    status_token = make_token(shown["order"].pk, Purpose.STATUS)
     return {
+        **shown,
+        "return_url": reverse("django_checkout:return", args=[status_token]),
+        "status_url": reverse("django_checkout:status", args=[status_token]),
         "publishable_key": conf.STRIPE_PUBLISHABLE_KEY,
         "stripe_js_url": conf.STRIPE_JS_URL,
         "nonce": str(nonce) if nonce else "",

@@ -1,36 +1,31 @@
-// What both checkouts within a page need: the secret, Stripe.js, and a way out when something is missing.
+// What both checkouts within a page share.
 
 const STRIPE_JS_WAIT_MS = 10000;
+const LOOK_MS = 60000;
 
 /** Ask our server; resolves to its JSON, rejects with a message for the shopper. */
 export async function ask(box, url, body) {
   const token = box.querySelector("input[name=csrfmiddlewaretoken]").value;
-  const isForm = body instanceof URLSearchParams;
-  const headers = { "X-CSRFToken": token, Accept: "application/json" };
-  if (!isForm) headers["Content-Type"] = "application/json";
-  const answer = await fetch(url, { method: "POST", headers, body: isForm ? body : JSON.stringify(body) });
+  const answer = await fetch(url, { method: "POST", headers: { "X-CSRFToken": token }, body }).catch(() => {
+    throw new Error(box.dataset.unreachable);
+  });
   const data = await answer.json().catch(() => ({}));
   if (answer.ok) return data;
   if (data.code === "order_not_payable") window.location.assign(data.status_url);
-  throw new Error(data.message || "");
+  throw new Error(data.message || box.dataset.unreachable);
 }
 
-/** The client secret of the order's session in this UI mode; fetched for this page, kept nowhere. */
-export async function fetchClientSecret(box, uiMode) {
-  return (await ask(box, box.dataset.secretUrl, new URLSearchParams({ ui_mode: uiMode }))).client_secret;
+/** The order's session in this UI mode: its client secret, fetched for this page and kept nowhere, and its id. */
+export function fetchSession(box, uiMode) {
+  return ask(box, box.dataset.secretUrl, new URLSearchParams({ ui_mode: uiMode }));
 }
 
 /** Stripe.js, once it is there; rejects when it was blocked or does not load. */
-export function loadStripe(box) {
-  return new Promise((resolve, reject) => {
-    const started = Date.now();
-    const look = () => {
-      if (window.Stripe) resolve(window.Stripe(box.dataset.publishableKey));
-      else if (Date.now() - started > STRIPE_JS_WAIT_MS) reject(new Error(""));
-      else window.setTimeout(look, 50);
-    };
-    look();
-  });
+export async function loadStripe(box) {
+  const end = Date.now() + STRIPE_JS_WAIT_MS;
+  while (!window.Stripe && Date.now() < end) await new Promise((resume) => window.setTimeout(resume, 50));
+  if (!window.Stripe) throw new Error("");
+  return window.Stripe(box.dataset.publishableKey);
 }
 
 export function show(element, isShown = true) {
@@ -42,18 +37,52 @@ export function fail(box, error) {
   const alert = box.querySelector("[data-checkout-error]");
   alert.textContent = error.message;
   show(alert, Boolean(error.message));
-  show(box.querySelector("[data-checkout-loading]"), false);
   show(box.querySelector("[data-checkout-form]"), false);
   show(box.querySelector("[data-checkout-way-out]"));
 }
 
-/** Run a checkout in every box that asks for it. */
+/** Say that the session has expired, and offer to start again with a new one. */
+export function offerAnew(box) {
+  const at = document.activeElement;
+  fail(box, new Error(box.dataset.expired));
+  show(box.querySelector("[data-checkout-way-out]"), false);
+  const button = box.querySelector("[data-checkout-restart]");
+  button.onclick = () => window.location.replace(window.location.href.split("#")[0]);
+  show(button);
+  if (at === document.body || box.contains(at)) button.focus();
+}
+
+export function leave(box, sessionId) {
+  window.location.assign(`${box.dataset.returnUrl}?session_id=${encodeURIComponent(sessionId)}`);
+}
+
+/** Ask once a minute, while the page is seen, whether the session is over, and lead on; returns how to ask at once. */
+export function watch(box, sessionId) {
+  let timer;
+  const look = async () => {
+    window.clearTimeout(timer);
+    timer = window.setTimeout(look, LOOK_MS);
+    if (document.hidden) return;
+    const url = `${box.dataset.statusUrl}?session_id=${encodeURIComponent(sessionId)}`;
+    // Where our server cannot be reached, the checkout may still work.
+    const { outcome = "open" } = await fetch(url).then((answer) => answer.json()).catch(() => ({}));
+    if (outcome === "open") return;
+    window.clearTimeout(timer);
+    if (outcome === "expired") offerAnew(box);
+    else leave(box, sessionId);
+  };
+  timer = window.setTimeout(look, LOOK_MS);
+  document.addEventListener("visibilitychange", look);
+  return look;
+}
+
 export function runAll(selector, run) {
   for (const box of document.querySelectorAll(selector)) {
+    const loading = box.querySelector("[data-checkout-loading]");
     show(box.querySelector("[data-checkout-way-out]"), false);
-    show(box.querySelector("[data-checkout-loading]"));
+    show(loading);
     run(box)
-      .then(() => show(box.querySelector("[data-checkout-loading]"), false))
-      .catch((error) => fail(box, error));
+      .catch((error) => fail(box, error))
+      .finally(() => show(loading, false));
   }
 }

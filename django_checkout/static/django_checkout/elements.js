@@ -1,13 +1,22 @@
 // Builds a checkout from Stripe's Elements where {% checkout_elements %} stands, and follows its session.
 
-import { ask, fetchClientSecret, loadStripe, runAll, show } from "./common.js";
+import { ask, fetchSession, leave, loadStripe, offerAnew, runAll, show, watch } from "./common.js";
 
 const DARK = window.matchMedia("(prefers-color-scheme: dark)");
+const VARIABLES = {
+  colorPrimary: "accent",
+  colorBackground: "card",
+  colorText: "ink",
+  colorTextSecondary: "soft",
+  colorDanger: "bad",
+  borderRadius: "round",
+};
 
 class Checkout {
   constructor(box) {
     this.box = box;
     this.skus = JSON.parse(box.dataset.skus || "[]");
+    this.words = this.find("totals").dataset;
   }
 
   find(name) {
@@ -15,31 +24,31 @@ class Checkout {
   }
 
   async start() {
-    const secret = await fetchClientSecret(this.box, "elements");
+    const session = await fetchSession(this.box, "elements");
     const stripe = await loadStripe(this.box);
     const elementsOptions = { appearance: appearance(this.box) };
-    this.checkout = stripe.initCheckoutElementsSdk({ clientSecret: secret, elementsOptions });
+    this.checkout = stripe.initCheckoutElementsSdk({ clientSecret: session.client_secret, elementsOptions });
     DARK.addEventListener("change", () => this.checkout.changeAppearance(appearance(this.box)));
     this.checkout.on("change", (session) => this.render(session));
     const loaded = await this.checkout.loadActions();
     if (loaded.type === "error") throw new Error(loaded.error.message);
     this.actions = loaded.actions;
     show(this.find("form"));
-    this.mount("contact", "createContactDetailsElement");
-    this.mount("payment", "createPaymentElement");
-    this.mount("billing", "createBillingAddressElement");
-    const shipping = this.mount("shipping", "createShippingAddressElement");
+    this.mount("contact", "ContactDetails");
+    this.mount("payment", "Payment");
+    this.mount("billing", "BillingAddress");
+    const shipping = this.mount("shipping", "ShippingAddress");
     if (shipping && "serverShipping" in this.box.dataset) shipping.on("change", (event) => this.ship(event));
     this.find("pay").addEventListener("submit", (event) => this.pay(event));
     this.find("code")?.addEventListener("submit", (event) => this.applyCode(event));
+    this.look = watch(this.box, session.session_id);
     this.render(this.actions.getSession());
   }
 
-  mount(name, create) {
+  mount(name, kind) {
     const place = this.find(name);
-    if (!place) return null;
-    const element = this.checkout[create]();
-    element.mount(place);
+    const element = place && this.checkout[`create${kind}Element`]();
+    element?.mount(place);
     return element;
   }
 
@@ -47,16 +56,34 @@ class Checkout {
   async act(field, action) {
     this.say(field, "");
     this.setBusy(true);
-    try {
-      const result = await action();
-      if (result.type === "error") this.say(field, result.error.message);
-      return result;
-    } catch (error) {
-      this.say(field, error.message);
-      return { type: "error", error };
-    } finally {
-      this.setBusy(false);
+    const result = await action().catch((error) => ({ type: "error", error }));
+    this.setBusy(false);
+    if (result.type === "error") {
+      this.say(field, result.error.message);
+      // An error with a code is about what was typed; any other may mean that the session is over.
+      if (!result.error.code) this.look();
     }
+    return result;
+  }
+
+  /** Let our server change the session; an answer that Stripe.js does not wait for is shown when it comes. */
+  change(field, wish) {
+    const body = new Blob([JSON.stringify(wish)], { type: "application/json" });
+    return this.follow(field, () => ask(this.box, this.box.dataset.updateUrl, body));
+  }
+
+  async follow(field, work) {
+    let answer, isLate, isOpen = true;
+    await this.act(field, async () => {
+      const run = () => (answer = work().finally(() => (isOpen = false)));
+      const result = await this.actions.runServerUpdate(run).catch((error) => ({ error }));
+      if (result.type === "success") return result;
+      // Stripe.js waits 20 seconds, and says so to developers.
+      isLate = isOpen;
+      throw isLate ? new Error(this.box.dataset.slow) : await answer.then(() => result.error, (error) => error);
+    });
+    const show = () => this.follow(field, () => answer);
+    if (isLate) answer.then(show, show);
   }
 
   say(field, message) {
@@ -68,27 +95,22 @@ class Checkout {
   setBusy(isBusy) {
     this.isBusy = isBusy;
     this.find("submit").disabled = isBusy || !this.session?.canConfirm;
-    this.box.toggleAttribute("aria-busy", isBusy);
+    this.box.ariaBusy = isBusy;
   }
 
   async pay(event) {
     event.preventDefault();
     if (this.isBusy) return;
-    const result = await this.act("payment", () => this.actions.confirm());
-    if (result.type === "success") this.leaveIfDone(result.session);
-  }
-
-  leaveIfDone(session) {
-    if (session.status.type === "open") return;
-    window.location.assign(`${this.box.dataset.returnUrl}?session_id=${encodeURIComponent(session.id)}`);
+    const { type, session } = await this.act("payment", () => this.actions.confirm());
+    if (type === "success" && session.status.type !== "open") leave(this.box, session.id);
+    // The button lost the focus while it was busy.
+    if (document.activeElement === document.body) this.find("submit").focus();
   }
 
   async ship(event) {
     if (!event.complete) return;
     const { name, address } = event.value;
-    await this.act("shipping", () =>
-      this.actions.runServerUpdate(() => ask(this.box, this.box.dataset.updateUrl, { shipping: { name, address } })),
-    );
+    await this.change("shipping", { shipping: { name, address } });
     // The new options come with the first one chosen: choose what the shopper had, by its place.
     const { shippingOptions, shipping } = this.actions.getSession();
     const option = shippingOptions?.[this.shippingPlace];
@@ -102,106 +124,92 @@ class Checkout {
 
   async applyCode(event) {
     event.preventDefault();
-    const code = event.target.elements.code.value.trim();
-    if (code) await this.act("code", () => this.actions.applyPromotionCode(code));
+    const { code } = event.target.elements;
+    if (!code.value.trim()) return;
+    const { type } = await this.act("code", () => this.actions.applyPromotionCode(code.value.trim()));
+    if (type === "success") code.value = "";
   }
 
-  /** One change at a time: Stripe must see them in the order in which they were made. */
-  setQuantity(item, index, quantity) {
-    this.changes = (this.changes || Promise.resolve()).then(() => this.sendQuantity(item, index, quantity));
-  }
-
-  async sendQuantity(item, index, quantity) {
-    const sku = this.skus[index];
-    if (sku) {
-      await this.act("items", () =>
-        this.actions.runServerUpdate(() => ask(this.box, this.box.dataset.updateUrl, { quantity: { sku, quantity } })),
-      );
-    } else await this.act("items", () => this.actions.updateLineItemQuantity({ lineItem: item.id, quantity }));
+  async setQuantity({ id }, sku, quantity) {
+    // One at a time: Stripe must see changes in the order in which they were made.
+    await (this.changes = Promise.resolve(this.changes).then(() =>
+      sku
+        ? this.change("items", { quantity: { sku, quantity } })
+        : this.act("items", () => this.actions.updateLineItemQuantity({ lineItem: id, quantity })),
+    ));
     this.render(this.actions.getSession());
   }
 
   render(session) {
     this.session = session;
+    if (session.status.type === "expired") offerAnew(this.box);
     this.setBusy(Boolean(this.isBusy));
     this.find("total").textContent = session.total.total.amount;
-    this.renderItems(session);
-    this.renderShipping(session);
+    replace(this.find("items"), session.lineItems.map((item, index) => this.item(item, index)));
+    const options = session.shippingOptions || [];
+    const place = this.find("shipping-options");
+    show(place, options.length > 0);
+    replace(place, [place.firstElementChild, ...options.map((option, index) => this.option(option, index))]);
     this.renderTotals(session);
   }
 
-  renderItems(session) {
-    const words = this.find("totals").dataset;
-    const rows = session.lineItems.map((item, index) => {
-      const row = make("li", "checkout-item");
-      row.append(make("span", "checkout-item-name", item.name));
-      if (this.skus[index] || item.adjustableQuantity) {
-        const input = make("input", "checkout-item-quantity");
-        Object.assign(input, { type: "number", min: 1, value: item.quantity, ariaLabel: `${words.quantity}: ${item.name}` });
-        input.max = item.adjustableQuantity?.maximum || 999;
-        input.addEventListener("change", () => this.setQuantity(item, index, Math.max(1, input.valueAsNumber || 1)));
-        row.append(input);
-      } else row.append(make("span", "checkout-quantity", `× ${item.quantity}`));
-      row.append(make("span", "checkout-item-amount", item.subtotal.amount));
-      return row;
-    });
-    replace(this.find("items"), rows);
+  item(item, index) {
+    const sku = this.skus[index];
+    let quantity;
+    if (sku || item.adjustableQuantity) {
+      quantity = make("input", "checkout-item-quantity");
+      const ariaLabel = `${this.words.quantity}: ${item.name}`;
+      const max = item.adjustableQuantity?.maximum || 999;
+      Object.assign(quantity, { type: "number", min: 1, max, value: item.quantity, ariaLabel });
+      quantity.addEventListener("change", () => this.setQuantity(item, sku, Math.max(1, quantity.valueAsNumber || 1)));
+    } else quantity = make("span", "checkout-quantity", `× ${item.quantity}`);
+    return make("li", "checkout-item", [
+      make("span", "checkout-item-name", item.name),
+      quantity,
+      make("span", "checkout-item-amount", item.subtotal.amount),
+    ]);
   }
 
-  renderShipping(session) {
-    const place = this.find("shipping-options");
-    const options = session.shippingOptions || [];
-    show(place, options.length > 0);
-    const rows = options.map((option, index) => {
-      const label = make("label", "checkout-option");
-      const input = Object.assign(document.createElement("input"), { type: "radio", name: "checkout-shipping" });
-      input.checked = session.shipping?.shippingOption?.id === option.id;
-      input.addEventListener("change", () => this.chooseShipping(option, index));
-      label.append(input, make("span", "", option.displayName || ""), make("span", "checkout-item-amount", option.amount));
-      return label;
-    });
-    replace(place, [place.firstElementChild, ...rows]);
+  option(option, index) {
+    const input = Object.assign(make("input", ""), { type: "radio", name: "checkout-shipping" });
+    input.checked = this.session.shipping?.shippingOption?.id === option.id;
+    input.addEventListener("change", () => this.chooseShipping(option, index));
+    return make("label", "checkout-option", [
+      input,
+      make("span", "", option.displayName || ""),
+      make("span", "checkout-item-amount", this.price(option)),
+    ]);
   }
 
-  renderTotals(session) {
-    const place = this.find("totals");
-    const words = place.dataset;
-    const rows = [[words.subtotal, session.total.subtotal.amount]];
-    for (const discount of session.discountAmounts || []) {
-      rows.push([`${words.discount} ${discount.promotionCode || discount.displayName || ""}`, `−${discount.amount}`, true]);
+  price({ minorUnitsAmount, amount }) {
+    return minorUnitsAmount ? amount : this.words.free;
+  }
+
+  renderTotals({ total, discountAmounts, shipping }) {
+    const { words } = this;
+    const rows = [[words.subtotal, total.subtotal.amount]];
+    for (const { promotionCode, displayName, amount } of discountAmounts || []) {
+      const remove = make("button", "checkout-remove", words.remove);
+      remove.type = "button";
+      remove.addEventListener("click", () => this.act("code", () => this.actions.removePromotionCode()));
+      rows.push([`${words.discount} ${promotionCode || displayName || ""} `, `−${amount}`, promotionCode ? remove : ""]);
     }
-    if (session.shipping) rows.push([words.shipping, session.total.shippingRate.amount]);
-    if (session.total.taxExclusive?.minorUnitsAmount) rows.push([words.tax, session.total.taxExclusive.amount]);
-    rows.push([words.total, session.total.total.amount]);
-    place.replaceChildren(...rows.flatMap(([name, amount, isCode]) => {
-      const value = make("dd", "", amount);
-      if (isCode) {
-        const button = make("button", "checkout-remove", words.remove);
-        button.type = "button";
-        button.addEventListener("click", () => this.act("code", () => this.actions.removePromotionCode()));
-        value.append(" ", button);
-      }
-      return [make("dt", "", name), value];
-    }));
+    if (shipping) rows.push([words.shipping, this.price(total.shippingRate)]);
+    if (total.taxExclusive?.minorUnitsAmount) rows.push([words.tax, total.taxExclusive.amount]);
+    rows.push([words.total, total.total.amount]);
+    const made = rows.flatMap(([name, amount, button = ""]) => [make("dt", "", [name, button]), make("dd", "", amount)]);
+    this.find("totals").replaceChildren(...made);
   }
 }
 
-/** The page's colours, for frames of Stripe's that cannot see them: https://docs.stripe.com/elements/appearance-api. */
+/** The page's colours, for frames that cannot see them: https://docs.stripe.com/elements/appearance-api. */
 function appearance(box) {
   const style = getComputedStyle(box);
-  const property = (name) => style.getPropertyValue(`--checkout-${name}`).trim();
-  return {
-    theme: DARK.matches ? "night" : "stripe",
-    variables: {
-      colorPrimary: property("accent"),
-      colorBackground: property("card"),
-      colorText: property("ink"),
-      colorTextSecondary: property("soft"),
-      colorDanger: property("bad"),
-      borderRadius: property("round"),
-      fontFamily: style.fontFamily,
-    },
-  };
+  const variables = { fontFamily: style.fontFamily };
+  for (const [name, property] of Object.entries(VARIABLES)) {
+    variables[name] = style.getPropertyValue(`--checkout-${property}`).trim();
+  }
+  return { theme: DARK.matches ? "night" : "stripe", variables };
 }
 
 /** Replace what is in a place, and keep the focus where it was. */
@@ -211,10 +219,10 @@ function replace(place, children) {
   if (at >= 0) place.querySelectorAll("input")[at]?.focus();
 }
 
-function make(tag, className, text = "") {
+function make(tag, className, content = []) {
   const element = document.createElement(tag);
-  if (className) element.className = className;
-  element.textContent = text;
+  element.className = className;
+  element.append(...[content].flat());
   return element;
 }
 

@@ -1,10 +1,11 @@
 // Mounts Stripe's embedded checkout page where {% checkout_embedded %} stands.
 
-import { fetchClientSecret, loadStripe, runAll } from "./common.js";
+import { fetchSession, loadStripe, runAll, watch } from "./common.js";
 
 runAll("[data-checkout-embedded]", async (box) => {
-  const clientSecret = await fetchClientSecret(box, "embedded_page");
+  const session = await fetchSession(box, "embedded_page");
   const stripe = await loadStripe(box);
-  const page = await stripe.createEmbeddedCheckoutPage({ fetchClientSecret: async () => clientSecret });
+  const page = await stripe.createEmbeddedCheckoutPage({ fetchClientSecret: async () => session.client_secret });
   page.mount(box.querySelector("[data-checkout-mount]"));
+  watch(box, session.session_id);
 });

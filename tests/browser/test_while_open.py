@@ -1,0 +1,163 @@
+"""What may happen while a checkout stands open: a slow server, a session that ends, a payment elsewhere."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.checkouts import CHECKOUTS, Elements, Hosted, place_order
+
+pytestmark = [pytest.mark.browser, pytest.mark.parametrize("screen", ["phone"], indirect=True)]
+
+GOOD = "4242 4242 4242 4242"
+WITHIN = pytest.mark.parametrize("ui", ["embedded", "elements"])
+#: What Stripe.js waits for a server update, and what the page waits before it asks how its session is.
+SERVER_UPDATE_MS, LOOK_MS = 20_000, 60_000
+
+
+@pytest.fixture
+def updates(page: Page) -> list[Route]:
+    """The page's server updates, held back: each goes on its way when it is told to."""
+    page.clock.install()
+    held: list[Route] = []
+    page.route("**/checkout/update/**", lambda route: held.append(route))
+    return held
+
+
+def open_checkout(page: Page, ui: str, pay_url: str) -> tuple[Hosted, str]:
+    """Open an embedded or Elements checkout; return it, and the id of its session."""
+    checkout = CHECKOUTS[ui](page)
+    with page.expect_response(re.compile("/checkout/secret/")) as answer:
+        checkout.open(pay_url)
+    return checkout, answer.value.json()["session_id"]
+
+
+def expire(page: Page, session_id: str) -> None:
+    """Let Stripe end a session, as it does by itself when a session's time is over."""
+    answer = page.request.post(
+        f"/emulator/v1/checkout/sessions/{session_id}/expire", headers={"Authorization": "Bearer sk_test_emulator"}
+    )
+    assert answer.json()["status"] == "expired"
+
+
+def change_quantity(page: Page, quantity: str) -> None:
+    with page.expect_request(re.compile("/checkout/update/")):
+        page.get_by_label("Quantity: Moon Teapot").fill(quantity)
+        page.get_by_label("Quantity: Moon Teapot").blur()
+
+
+def expect_paid(page: Page) -> None:
+    expect(page).to_have_url(re.compile("/checkout/return/"), timeout=15_000)
+    expect(page.locator(".checkout-outcome-paid")).to_be_visible()
+
+
+def test_a_server_update_that_takes_too_long_is_said_and_the_order_can_still_be_paid(page: Page, updates: list[Route]):
+    checkout = Elements(page)
+    checkout.open(place_order(page))
+
+    change_quantity(page, "3")
+    page.clock.fast_forward(SERVER_UPDATE_MS)
+
+    expect(page.locator("[data-checkout-error-for=items]")).to_contain_text("taking longer than it should")
+    expect(page.get_by_label("Quantity: Moon Teapot")).to_have_value("2")
+    page.route("**/checkout/update/**", lambda route: route.continue_())
+    checkout.fill_address()
+    checkout.choose_card(GOOD)
+    expect(checkout.pay_button).to_contain_text("€136.00")
+    checkout.pay_button.click()
+    expect_paid(page)
+
+
+def test_a_server_update_that_comes_late_is_shown_when_it_comes(page: Page, updates: list[Route]):
+    checkout = Elements(page)
+    checkout.open(place_order(page))
+    problem = page.locator("[data-checkout-error-for=items]")
+    change_quantity(page, "3")
+    page.clock.fast_forward(SERVER_UPDATE_MS)
+    expect(problem).to_be_visible()
+
+    updates.pop().continue_()
+
+    expect(checkout.pay_button).to_contain_text("€204.00")
+    expect(page.get_by_label("Quantity: Moon Teapot")).to_have_value("3")
+    expect(problem).to_be_hidden()
+
+
+def test_an_address_that_takes_too_long_is_said_beside_it_and_can_be_sent_again(page: Page, updates: list[Route]):
+    checkout = Elements(page)
+    checkout.open(place_order(page))
+    with page.expect_request(re.compile("/checkout/update/")):
+        shipping = checkout.frame("shipping")
+        for label, value in {"Full name": "A", "Street and number": "4", "Postal code": "1", "City": "B"}.items():
+            shipping.get_by_label(label).fill(value)
+    page.clock.fast_forward(SERVER_UPDATE_MS)
+    expect(page.locator("[data-checkout-error-for=shipping]")).to_contain_text("taking longer than it should")
+
+    page.route("**/checkout/update/**", lambda route: route.continue_())
+    checkout.fill_address("France")
+
+    expect(page.get_by_role("radio", name="Parcel abroad €9.90")).to_be_visible()
+    expect(page.locator("[data-checkout-error-for=shipping]")).to_be_hidden()
+
+
+def test_a_server_that_cannot_be_reached_is_said_in_the_shops_words(page: Page, complaints: list[str]):
+    Elements(page).open(place_order(page))
+    page.route("**/checkout/update/**", lambda route: route.abort())
+
+    change_quantity(page, "3")
+
+    expect(page.locator("[data-checkout-error-for=items]")).to_contain_text("could not be reached")
+    assert all("ERR_FAILED" in complaint for complaint in complaints)
+    complaints.clear()
+
+
+@WITHIN
+def test_a_session_that_ends_meanwhile_leads_to_a_new_one(page: Page, ui: str):
+    page.clock.install()
+    pay_url = place_order(page)
+    checkout, session_id = open_checkout(page, ui, pay_url)
+
+    expire(page, session_id)
+    page.clock.fast_forward(LOOK_MS)
+
+    expect(page.get_by_role("alert")).to_contain_text("has expired")
+    expect(checkout.pay_button).to_be_hidden()
+    with page.expect_response(re.compile("/checkout/secret/")) as answer:
+        page.get_by_role("button", name="Start again").click()
+    assert answer.value.json()["session_id"] != session_id
+    expect(checkout.pay_button).to_be_visible()
+    expect(page.get_by_role("button", name="Start again")).to_be_hidden()
+
+
+def test_paying_with_a_session_that_has_ended_leads_to_a_new_one(page: Page, complaints: list[str]):
+    checkout, session_id = open_checkout(page, "elements", place_order(page))
+    checkout.fill_address()
+    checkout.choose_card(GOOD)
+    expect(checkout.pay_button).to_be_enabled()
+    expire(page, session_id)
+
+    checkout.pay_button.click()
+
+    expect(page.get_by_role("button", name="Start again")).to_be_focused()
+    # The browser notes that the payment was refused.
+    assert all("status of 4" in complaint for complaint in complaints)
+    complaints.clear()
+
+
+@WITHIN
+def test_an_order_that_is_paid_elsewhere_meanwhile_leads_to_its_status(page: Page, ui: str):
+    page.clock.install()
+    pay_url = place_order(page)
+    open_checkout(page, ui, pay_url)
+    elsewhere = Hosted(page.context.new_page())
+    elsewhere.open(pay_url)
+    elsewhere.fill_address()
+    elsewhere.choose_card(GOOD)
+    elsewhere.pay_button.click()
+    expect_paid(elsewhere.page)
+
+    page.clock.fast_forward(LOOK_MS)
+
+    expect_paid(page)
