@@ -7,6 +7,7 @@ shared with the test, and no test needs `DJANGO_ALLOW_ASYNC_UNSAFE`.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from contextlib import contextmanager
 
@@ -97,5 +98,22 @@ def complaints(page):
     found: list[str] = []
     page.on("console", lambda message: message.type in {"error", "warning"} and found.append(message.text))
     page.on("pageerror", lambda error: found.append(str(error)))
+    yield found
+    assert found == []
+
+
+@pytest.fixture(autouse=True)
+def lax_pages(context):
+    """The documents, frames included, that came without a policy, or with one that lets inline code run."""
+    found: list[str] = []
+
+    def judge(response):
+        if response.request.resource_type != "document" or 300 <= response.status < 400:
+            return
+        policy = response.headers.get("content-security-policy", "")
+        if not re.match("default-src '(none|self)'(;|$)", policy) or "unsafe-" in policy:
+            found.append(f"{response.url}: {policy or 'no policy'}")
+
+    context.on("response", judge)
     yield found
     assert found == []

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.checkouts import CHECKOUTS, Hosted, place_order
 
-pytestmark = [pytest.mark.browser, pytest.mark.parametrize("screen", ["desktop"], indirect=True)]
+pytestmark = pytest.mark.browser
 
 GRAVE = {"serious", "critical"}
 
