@@ -38,6 +38,8 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: EmulatorServer
     timeout = 60
+    # An answer is several small writes: none waits until the one before is acknowledged.
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         """Answer."""

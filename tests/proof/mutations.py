@@ -238,7 +238,7 @@ FAULTS = (
     Fault(
         name="a failed event is taken for a duplicate",
         file="inbox.py",
-        old="return known if known.state in _SETTLED else process(known)",
+        old="return known if known.state in _SETTLED else (yield from process.steps(known))",
         new="return known",
         tests=(PAINS,),
     ),
@@ -294,7 +294,7 @@ FAULTS = (
     Fault(
         name="a refund is repeated blindly",
         file="services/money_back.py",
-        old="        read_refunds_and_disputes(row.payment)\n",
+        old="        yield from read_refunds_and_disputes(row.payment)\n",
         new="        pass\n",
         tests=(PAINS,),
     ),

@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import BaseCommand, CommandError, CommandParser, call_command
+from django.core.servers.basehttp import WSGIRequestHandler
 
 from django_checkout.conf import conf
 from django_checkout.emulator.shared import get_emulator
@@ -69,6 +70,8 @@ class Command(BaseCommand):
             with requests_session(get_emulator()) as session:
                 seed_promotions(session)
         self._print_welcome(port, _make_accounts() if conf.CHECKOUT_EMULATOR else [])
+        # An answer is several small writes: none waits until the one before is acknowledged.
+        WSGIRequestHandler.disable_nagle_algorithm = True
         call_command("runserver", f"{HOST}:{port}", use_reloader=False, skip_checks=False, stdout=io.StringIO())
 
     def _print_welcome(self, port: int, accounts: list[tuple[str, str, str]]) -> None:
