@@ -45,7 +45,7 @@ class PageView:
             "shop_name": session["_params"].get("branding_settings", {}).get("display_name", ""),
             "total": self.money(total) if total is not None else "",
             "subtotal": self.money(session["amount_subtotal"] or 0),
-            "shipping": self.money(shipping["amount_subtotal"]) if shipping else "",
+            "shipping": self._price(shipping["amount_subtotal"]) if shipping else "",
             "discount": self._discount(),
             "taxes": [self._tax(entry) for entry in tax.breakdown(session)],
             "tax_is_open": session["automatic_tax"]["status"] == "requires_location_inputs",
@@ -85,9 +85,12 @@ class PageView:
         return {
             "id": option["shipping_rate"],
             "name": rate["display_name"],
-            "amount": self.money(option["shipping_amount"]),
+            "amount": self._price(option["shipping_amount"]),
             "estimate": _estimate(rate["delivery_estimate"]),
         }
+
+    def _price(self, amount: int) -> str:
+        return self.money(amount) if amount else _("Free")
 
     def _line(self, line: Doc) -> Doc:
         product = self._world.get("product", line["price"]["product"])
@@ -111,7 +114,7 @@ class PageView:
         return {
             "name": coupon["name"] or (code["code"] if code else given["coupon"]),
             "code": code["code"] if code and self._session["allow_promotion_codes"] else "",
-            "amount": self.money(-self._session["total_details"]["amount_discount"]),
+            "amount": "\N{MINUS SIGN}" + self.money(self._session["total_details"]["amount_discount"]),
         }
 
     def _tax(self, entry: Doc) -> Doc:

@@ -262,6 +262,8 @@
       const { page, session } = this.checkout;
       const url = `${BASE}/elements/${this.kind}/${session.id}?frame=${page.token}`;
       this.frame = new Frame(url, KINDS[this.kind][1], (message) => this.hear(message));
+      // The frame leaves room for the rings around its fields, which are in line with the page all the same.
+      Object.assign(this.frame.node.style, { margin: "-4px", width: "calc(100% + 8px)" });
       this.place.replaceChildren(this.frame.node);
       this.frame.tell({ type: "appearance", appearance: this.checkout.appearance });
       this.follow();
