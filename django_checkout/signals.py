@@ -44,11 +44,13 @@ session_expired = Signal()
 #: A person should look at this order. At most once per reason. ``reason``: str (a code of states.Attention).
 attention_needed = Signal()
 
-#: A subscription's invoice was paid. Exactly once per invoice. ``amount_minor``: int.
+#: A subscription's later invoice was paid. Exactly once per invoice. ``subscription``: Subscription,
+#: ``amount_minor``: int.
 subscription_renewed = Signal()
 
-#: A subscription's invoice could not be paid. At most once per invoice. ``amount_minor``: int.
+#: A subscription's later invoice could not be paid. At most once per invoice. ``subscription``: Subscription,
+#: ``amount_minor``: int.
 subscription_payment_failed = Signal()
 
-#: A subscription ended. Exactly once.
+#: A subscription ended. Exactly once. ``subscription``: Subscription, ``reason``: str (Stripe's final status).
 subscription_canceled = Signal()

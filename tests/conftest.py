@@ -47,7 +47,18 @@ class Heard(list):
         return [arguments for signal, arguments in self.arguments if signal == name]
 
 
-def _receiver(sender, order, source, signal, session=None, refund=None, dispute=None, amount_minor=0, reason=""):
+def _receiver(
+    sender,
+    order,
+    source,
+    signal,
+    session=None,
+    refund=None,
+    dispute=None,
+    subscription=None,
+    amount_minor=0,
+    reason="",
+):
     """What a host's receiver looks like: ``create_autospec`` holds our signals to it."""
 
 

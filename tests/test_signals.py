@@ -49,9 +49,15 @@ def test_signal_names_its_arguments_with_their_types(name):
     assert set(arguments) <= {
         ("session", "CheckoutSession"),
         ("refund", "Refund"),
+        ("subscription", "Subscription"),
         ("amount_minor", "int"),
         ("reason", "str"),
     }
+
+
+@pytest.mark.parametrize("name", sorted(name for name in CONTRACT if name.startswith("subscription_")))
+def test_signal_of_a_subscription_names_it(name):
+    assert "``subscription``: Subscription" in COMMENTS[name]
 
 
 def test_signals_that_promise_once_are_those_that_hosts_act_upon():

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from django.core.management import call_command
 
-from django_checkout import services
+from django_checkout import services, signals
 from django_checkout.exceptions import CustomerNotFoundError, SubscriptionEndedError
 from django_checkout.models import Customer, Subscription
 from django_checkout.values import CheckoutOptions, LineData, OrderData
@@ -52,6 +53,7 @@ def test_each_renewal_is_told_once(heard, subscribed, stripe_emulator, deliver_e
     deliver_events()
 
     assert [told["amount_minor"] for told in heard.told("subscription_renewed")] == [1900, 1900]
+    assert {told["subscription"] for told in heard.told("subscription_renewed")} == {subscribed.subscriptions.get()}
     assert heard.count("order_paid") == 1
 
 
@@ -74,7 +76,8 @@ def test_failed_renewal_is_told(heard, user, stripe_emulator, deliver_events):
     deliver_events()
 
     assert order.subscriptions.get().status == "past_due"
-    assert "subscription_payment_failed" in heard
+    (told,) = heard.told("subscription_payment_failed")
+    assert told["subscription"] == order.subscriptions.get()
     assert "subscription_renewed" not in heard
 
 
@@ -86,7 +89,40 @@ def test_cancel_at_period_end_and_then_it_ends(heard, subscribed, stripe_emulato
     deliver_events()
 
     assert Subscription.objects.get().status == "canceled"
-    assert heard.count("subscription_canceled") == 1
+    (told,) = heard.told("subscription_canceled")
+    assert (told["subscription"], told["subscription"].status) == (Subscription.objects.get(), "canceled")
+
+
+def test_renewal_that_is_heard_before_its_subscription_names_it_all_the_same(
+    heard, subscribed, stripe_emulator, deliver_events
+):
+    known = Subscription.objects.get()
+    known.delete()
+    stripe_emulator.chaos.lose(100, types="customer.subscription.*")
+    stripe_emulator.clock.advance(MONTH)
+    deliver_events()
+
+    (told,) = heard.told("subscription_renewed")
+    assert (told["subscription"].stripe_id, told["subscription"].order) == (known.stripe_id, subscribed)
+    call_command("checkout_reconcile", "--fix", "--order", subscribed.reference)
+    assert Subscription.objects.get().status == "active"
+
+
+def test_renewal_that_a_receiver_failed_on_names_its_subscription_again(subscribed, stripe_emulator, deliver_events):
+    told = []
+
+    def fails_once(subscription, **kwargs):
+        told.append(subscription)
+        if len(told) == 1:
+            raise RuntimeError
+
+    signals.subscription_renewed.connect(fails_once)
+    stripe_emulator.clock.advance(MONTH)
+    deliver_events()
+
+    services.tell_owed(subscribed)
+
+    assert told == [subscribed.subscriptions.get()] * 2
 
 
 def test_cancel_now_and_not_twice(heard, subscribed, stripe_emulator, deliver_events):

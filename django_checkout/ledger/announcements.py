@@ -47,6 +47,7 @@ def announce(order: Order, news: News) -> None:
         session=news.session,
         refund=news.refund,
         dispute=news.dispute,
+        subscription=news.subscription,
         amount_minor=news.amount_minor,
         reason=news.reason,
         state=AnnouncementState.OWED if is_early else AnnouncementState.ANNOUNCED,
@@ -114,7 +115,7 @@ def _send(announcement: Announcement) -> Exception | None:
     if not signal.has_listeners(Order):
         return None
     arguments: dict[str, Any] = {"order": order, "source": order.source}
-    for name in ("session", "refund", "dispute", "amount_minor"):
+    for name in ("session", "refund", "dispute", "subscription", "amount_minor"):
         value = getattr(announcement, name)
         if value is not None:
             arguments[name] = value

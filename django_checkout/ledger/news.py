@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django_checkout.models import CheckoutSession, Dispute, Refund
+from django_checkout.models import CheckoutSession, Dispute, Refund, Subscription
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,5 +16,6 @@ class News:
     session: CheckoutSession | None = None
     refund: Refund | None = None
     dispute: Dispute | None = None
+    subscription: Subscription | None = None
     amount_minor: int | None = None
     reason: str = ""

@@ -48,11 +48,13 @@ def join_subscription(locked: LockedOrder, fact: SubscriptionFact) -> None:
         "current_period_end": fact.current_period_end,
         "ended_at": fact.ended_at,
     }
-    Subscription.objects.update_or_create(
+    subscription, _ = Subscription.objects.update_or_create(
         stripe_id=fact.stripe_id, defaults=said, create_defaults={"order": locked.order, **said}
     )
     if fact.status in ENDED_SUBSCRIPTION_STATUSES and not had_ended:
-        locked.news.append(News(signal="subscription_canceled", fact=fact.stripe_id, reason=fact.status))
+        locked.news.append(
+            News(signal="subscription_canceled", fact=fact.stripe_id, subscription=subscription, reason=fact.status)
+        )
 
 
 def join_invoice(locked: LockedOrder, fact: InvoiceFact) -> None:
@@ -60,11 +62,13 @@ def join_invoice(locked: LockedOrder, fact: InvoiceFact) -> None:
     if fact.billing_reason == "subscription_create":
         return
     if fact.status == "paid":
-        amount = fact.amount_paid_minor
-        locked.news.append(News(signal="subscription_renewed", fact=fact.stripe_id, amount_minor=amount))
+        signal, amount = "subscription_renewed", fact.amount_paid_minor
     elif fact.has_payment_failed and not _is_renewed(locked.order, fact.stripe_id):
-        amount = fact.amount_due_minor
-        locked.news.append(News(signal="subscription_payment_failed", fact=fact.stripe_id, amount_minor=amount))
+        signal, amount = "subscription_payment_failed", fact.amount_due_minor
+    else:
+        return
+    subscription = _get_subscription(locked.order, fact)
+    locked.news.append(News(signal=signal, fact=fact.stripe_id, subscription=subscription, amount_minor=amount))
 
 
 def keep_customer(order: Order, *, customer_id: str, livemode: bool) -> None:
@@ -84,6 +88,13 @@ def keep_customer(order: Order, *, customer_id: str, livemode: bool) -> None:
 def forget_customer(customer_id: str) -> bool:
     """Forget a Customer that was deleted at Stripe; return whether we knew it."""
     return bool(Customer.objects.filter(stripe_id=customer_id).delete()[0])
+
+
+def _get_subscription(order: Order, fact: InvoiceFact) -> Subscription:
+    """Return the subscription of an invoice, without a status where it has not been read yet."""
+    first_said = {"order": order, "livemode": bool(fact.ownership.livemode)}
+    subscription, _ = Subscription.objects.get_or_create(stripe_id=fact.subscription_id, defaults=first_said)
+    return subscription
 
 
 def _is_renewed(order: Order, invoice_id: str) -> bool:

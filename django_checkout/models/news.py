@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from django_checkout.conf import conf
+from django_checkout.models.customers import Subscription
 from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
 from django_checkout.models.orders import Order
 from django_checkout.models.payments import Dispute, Refund
@@ -34,6 +35,7 @@ class Announcement(models.Model):
     session = models.ForeignKey(CheckoutSession, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     refund = models.ForeignKey(Refund, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     dispute = models.ForeignKey(Dispute, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    subscription = models.ForeignKey(Subscription, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     amount_minor = models.BigIntegerField(_("amount"), null=True, blank=True)
     reason = models.CharField(_("reason"), max_length=255, blank=True, default="")
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
