@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,7 +29,8 @@ from django_checkout.reconcile import decisions
 
 Values = Mapping[str, Any]
 #: What of a difference is money, in minor units.
-AMOUNTS = frozenset(("total", "captured", "amount"))
+AMOUNTS = frozenset(("total", "captured", "amount", "lines"))
+_STRIPE_ID = re.compile(r"[a-z]{2,4}_\w*[0-9A-Z]\w*")
 
 
 class DecisionForm(forms.Form):
@@ -97,7 +99,14 @@ def _said(side: Mapping[str, Any], name: str, currency: str) -> object:
         return display.NOTHING
     if isinstance(value, int) and not isinstance(value, bool) and name in AMOUNTS and currency:
         return display.amount(value, currency)
-    return display.label(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, str):
+        return display.code(value) if _STRIPE_ID.fullmatch(value) else display.label(value)
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _differs(name: str, *sides: Mapping[str, Any]) -> bool:
+    """Whether both sides speak of something, and not alike."""
+    return all(name in side for side in sides) and len({repr(side[name]) for side in sides}) > 1
 
 
 def _is_open(row: Discrepancy) -> bool:
@@ -195,9 +204,14 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
     def sides(self, row: Discrepancy) -> SafeString:
         """Show what each side says, side by side."""
         names = [*row.here, *(name for name in row.at_stripe if name not in row.here)]
-        currency = row.order.currency if row.order else ""
+        currency = row.order.currency if row.order else str(row.at_stripe.get("currency") or "")
+        both = (row.here, row.at_stripe)
         cells = (
-            (display.label(name), *(_said(side, name, currency) for side in (row.here, row.at_stripe)))
+            (
+                "checkout-differs" if _differs(name, *both) else "",
+                display.label(name),
+                *(_said(side, name, str(side.get("currency") or currency)) for side in both),
+            )
             for name in names
         )
         return format_html(
@@ -205,7 +219,7 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
             '<th scope="col">{}</th></tr></thead><tbody>{}</tbody></table>',
             _("here"),
             _("at Stripe"),
-            format_html_join("", '<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>', cells),
+            format_html_join("", '<tr class="{}"><th scope="row">{}</th><td>{}</td><td>{}</td></tr>', cells),
         )
 
     def render_change_form(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,8 @@ from django_checkout.states import Attention, PaymentStatus, SessionStatus
 Text = str | Promise
 
 _SHORT_ID = 20
+_ONE_AMOUNT = re.compile(r"(?P<minor>\d+) (?P<currency>[a-z]{3})")
+_TWO_AMOUNTS = re.compile(r"(?P<paid>\d+) (?P<word>for|of) (?P<asked>\d+)")
 
 DASH = "\N{EN DASH}"
 NOTHING: SafeString = format_html('<span class="checkout-nothing">{}</span>', DASH)
@@ -132,6 +135,15 @@ def label(status: str) -> str:
     """Return what a status is called; one that this version does not know is called as Stripe calls it."""
     known = _LABELS.get(status)
     return str(known) if known is not None else status.replace("_", " ")
+
+
+def detail(text: str, currency: str) -> str:
+    """Return what the ledger noted beside a reason, its minor units as a merchant reads them: "€20.00 for €25.00"."""
+    if found := _ONE_AMOUNT.fullmatch(text):
+        return amount(int(found["minor"]), found["currency"])
+    if found := _TWO_AMOUNTS.fullmatch(text):
+        return f"{amount(int(found['paid']), currency)} {found['word']} {amount(int(found['asked']), currency)}"
+    return text
 
 
 def tone(status: str) -> str:

@@ -69,7 +69,7 @@ class AnnouncementAdmin(FactsAdmin[Announcement]):
 class AttentionItemAdmin(FactsAdmin[AttentionItem]):
     """Reasons to look at an order; they are resolved on the order's page."""
 
-    list_display = ("reason", "order_link", "detail", "raised", "resolved", "resolved_by")
+    list_display = ("reason", "order_link", "noted", "raised", "resolved", "resolved_by")
     list_filter = (OpenFilter, AttentionFilter)
     list_select_related = ("order", "resolved_by")
     sortable_by = ()
@@ -77,7 +77,7 @@ class AttentionItemAdmin(FactsAdmin[AttentionItem]):
     search_order_column = "order_id"
     search_help_text = gettext_lazy("Order number, or a Stripe id of the order")
     fieldsets = (
-        (None, {"fields": ("order_link", "reason", "explanation", "detail", "fact", "raised_at")}),
+        (None, {"fields": ("order_link", "reason", "explanation", "noted", "fact", "raised_at")}),
         (gettext_lazy("Resolved"), {"fields": ("resolved_at", "resolved_by", "note")}),
     )
 
@@ -94,6 +94,10 @@ class AttentionItemAdmin(FactsAdmin[AttentionItem]):
     @admin.display(description=gettext_lazy("order"))
     def order_link(self, item: AttentionItem) -> SafeString:
         return self.link(item.order)
+
+    @admin.display(description=gettext_lazy("detail"))
+    def noted(self, item: AttentionItem) -> str:
+        return display.detail(item.detail, item.order.currency)
 
     @admin.display(description=gettext_lazy("raised"))
     def raised(self, item: AttentionItem) -> SafeString:

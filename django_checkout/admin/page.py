@@ -14,8 +14,8 @@ from django_checkout.admin import display, stripe_links, timeline
 from django_checkout.admin.base import FactsAdmin
 from django_checkout.admin.rows import MAXIMUM_EVENTS, OrderRows
 from django_checkout.admin.tables import OrderTables
-from django_checkout.models import Order
-from django_checkout.states import WITHHOLDING
+from django_checkout.models import AttentionItem, Order
+from django_checkout.states import WITHHOLDING, Attention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ def build(rows: OrderRows, admin: FactsAdmin[Order]) -> dict[str, Any]:
     return {
         "rows": rows,
         "badges": list(_badges(rows)),
-        "reasons": [_reason(item) for item in rows.open_attention],
+        "reasons": [_reason(item, order) for item in rows.open_attention],
         "sums": list(_sums(rows)),
         "presentment": _presentment(rows),
         "customer": list(_customer(order.customer_details)),
@@ -77,12 +77,15 @@ def _badges(rows: OrderRows) -> Iterator[SafeString]:
         yield display.mode_badge(order.livemode)
 
 
-def _reason(item: Any) -> Reason:
+def _reason(item: AttentionItem, order: Order) -> Reason:
     known = display.ATTENTION.get(item.code)
     explanation = str(known[1]) if known else ""
+    if item.code == Attention.DISPUTED and not order.disputed:
+        explanation = _("The dispute is over; there is nothing left to answer. Accept it to take it off this list.")
     if not known and item.code in WITHHOLDING:
         explanation = _("The shop has not been told that the order is paid.")
-    return Reason(label=display.attention_label(item.code), explanation=explanation, detail=item.detail)
+    detail = display.detail(item.detail, order.currency)
+    return Reason(label=display.attention_label(item.code), explanation=explanation, detail=detail)
 
 
 def _sums(rows: OrderRows) -> Iterator[Sum]:
@@ -107,7 +110,12 @@ def _sums(rows: OrderRows) -> Iterator[Sum]:
     yield sum_of(_("Paid"), order.paid_minor, "total" if order.total_minor is None else "part")
     if order.refunded_minor:
         yield sum_of(_("Refunded"), -order.refunded_minor)
-        yield sum_of(_("Kept"), order.paid_minor - order.refunded_minor, "total")
+    if rows.lost_minor:
+        yield sum_of(_("Lost in a dispute"), -rows.lost_minor)
+    if order.refunded_minor or rows.lost_minor:
+        yield sum_of(_("Kept"), order.paid_minor - order.refunded_minor - rows.lost_minor, "total")
+    if rows.surplus_minor:
+        yield sum_of(_("Paid once more, not given back"), rows.surplus_minor)
 
 
 def _tax_label(rows: OrderRows) -> str:

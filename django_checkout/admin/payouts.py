@@ -22,6 +22,7 @@ from django_checkout.admin.export import payouts_as_csv
 from django_checkout.admin.filters import PayoutStatusFilter, RunScopeFilter, RunStateFilter
 from django_checkout.admin.tables import Table, movement
 from django_checkout.models import BalanceTransaction, Payout, ReconciliationRun
+from django_checkout.reconcile.payouts import OWN_TYPES
 
 LINES_PER_PAGE = 100
 
@@ -101,7 +102,8 @@ class PayoutAdmin(FactsAdmin[Payout]):
         return response
 
     def _page(self, request: HttpRequest, payout: Payout) -> dict[str, Any]:
-        totals = figures.payout_totals(payout)
+        # The payout itself is the line that takes the others' sum out of the balance.
+        totals = {kind: total for kind, total in figures.payout_totals(payout).items() if kind not in OWN_TYPES}
         lines = payout.lines.select_related("payment__order").order_by("pk")
         page = Paginator(lines, LINES_PER_PAGE).get_page(request.GET.get("page"))
         return {

@@ -89,6 +89,24 @@ class OrderRows:
         return max(kept.captured_minor - sum(row.amount_minor for row in active), 0)
 
     @property
+    def lost_minor(self) -> int:
+        """What a lost dispute took back of the kept payment, in minor units."""
+        kept = self.order.kept_payment_id
+        return sum(row.amount_minor for row in self.disputes if row.payment_id == kept and row.status == "lost")
+
+    @property
+    def surplus_minor(self) -> int:
+        """What was captured beyond the kept payment and neither given back nor lost in a dispute, in minor units."""
+        others = {row.pk: row.captured_minor for row in self.payments if row.pk != self.order.kept_payment_id}
+        back = sum(
+            row.amount_minor
+            for row in self.refunds
+            if row.payment_id in others and row.status in ACTIVE_REFUND_STATUSES
+        )
+        lost = sum(row.amount_minor for row in self.disputes if row.payment_id in others and row.status == "lost")
+        return max(sum(others.values()) - back - lost, 0)
+
+    @property
     def unanswered_refunds(self) -> list[Refund]:
         """The refunds that we asked for and that Stripe has not answered for."""
         return [refund for refund in self.refunds if refund.is_ours and refund.status == RefundStatus.CREATING]
@@ -115,7 +133,8 @@ def read_rows(order: Order) -> OrderRows:
     payments = list(order.payments.order_by("pk"))
     refunds = list(Refund.objects.filter(payment__order=order).select_related("asked_by").order_by("pk"))
     disputes = list(Dispute.objects.filter(payment__order=order).order_by("pk"))
-    events = _read_events(sessions, payments, refunds, disputes)
+    subscriptions = list(order.subscriptions.order_by("pk"))
+    events = _read_events(sessions, payments, refunds, disputes, subscriptions)
     discrepancies = list(order.discrepancies.select_related("resolved_by").order_by("pk"))
     balance = BalanceTransaction.objects.filter(payment__order=order).select_related("payout")
     return OrderRows(
@@ -125,7 +144,7 @@ def read_rows(order: Order) -> OrderRows:
         payments=payments,
         refunds=refunds,
         disputes=disputes,
-        subscriptions=list(order.subscriptions.order_by("pk")),
+        subscriptions=subscriptions,
         events=events,
         announcements=list(order.announcements.order_by("pk")),
         attention=list(order.attention.select_related("resolved_by").order_by("pk")),
@@ -136,16 +155,23 @@ def read_rows(order: Order) -> OrderRows:
 
 
 def _read_events(
-    sessions: list[CheckoutSession], payments: list[Payment], refunds: list[Refund], disputes: list[Dispute]
+    sessions: list[CheckoutSession],
+    payments: list[Payment],
+    refunds: list[Refund],
+    disputes: list[Dispute],
+    subscriptions: list[Subscription],
 ) -> list[WebhookEvent]:
-    """Find events by what they are about, or by the payment that they name: a failed charge counts too."""
+    """Find events by what they are about, or by what they name: a failed charge its payment, a renewal its start."""
     ids: set[str | None] = {session.stripe_id for session in sessions} | {refund.stripe_id for refund in refunds}
     ids |= {dispute.stripe_id for dispute in disputes} | {payment.stripe_id for payment in payments}
     ids |= {stripe_id for row in payments for stripe_id in (row.charge_id, row.fraud_warning_id)}
     ids |= {stripe_id for row in sessions for stripe_id in (row.subscription_id, row.invoice_id)}
     known = sorted(stripe_id for stripe_id in ids if stripe_id)
     intents = sorted(payment.stripe_id for payment in payments)
-    about = WebhookEvent.objects.filter(Q(object_id__in=known) | Q(payment_intent_id__in=intents))
+    wanted = Q(object_id__in=known) | Q(payment_intent_id__in=intents)
+    if renewing := [row.stripe_id for row in subscriptions]:
+        wanted |= Q(subscription_id__in=renewing)
+    about = WebhookEvent.objects.filter(wanted)
     newest = about.defer("payload").order_by("-pk")[:MAXIMUM_EVENTS]
     return list(reversed(newest))
 

@@ -66,7 +66,7 @@ def build(rows: OrderRows) -> list[Happening]:
         happenings += _subscription(subscription)
     happenings += [_announcement(row, rows.order.currency) for row in rows.announcements]
     for item in rows.attention:
-        happenings += _attention(item)
+        happenings += _attention(item, rows.order.currency)
     happenings += [_discrepancy(row) for row in rows.discrepancies]
     # Python's sort is stable: what happened at the same instant stays as it was listed.
     return sorted(happenings, key=lambda happening: happening.at)
@@ -230,13 +230,13 @@ def _announcement(row: Announcement, currency: str) -> Happening:
     )
 
 
-def _attention(item: AttentionItem) -> Iterator[Happening]:
+def _attention(item: AttentionItem, currency: str) -> Iterator[Happening]:
     name = display.attention_label(item.code)
     yield Happening(
         at=item.raised_at,
         kind="attention",
         title=name,
-        details=_some(item.detail, item.fact),
+        details=_some(display.detail(item.detail, currency), item.fact),
         tone="quiet" if item.resolved_at else "bad",
         row=item,
     )

@@ -152,3 +152,22 @@ def test_both_sides_stand_side_by_side_in_words(viewer):
             ["new", DASH, "true"],
         ]
     )
+
+
+def test_what_differs_is_marked_and_ids_stay_as_they_are(viewer):
+    here = {"status": "complete", "captured": 2000, "currency": "eur"}
+    there = {"status": "complete", "captured": 1500, "currency": "usd", "payment_intent": "pi_2Ab_c"}
+    page = parse(viewer.get(url(DiscrepancyFactory(here=here, at_stripe=there))).content.decode())
+    lines = page.find_class("checkout-sides").find_all("tr", **{"class": "checkout-differs"})
+    differing = sorted([cell.text for cell in line.children] for line in lines)
+    assert differing == [["captured", "€20.00", "$15.00"], ["currency", "eur", "usd"]]
+    assert "pi_2Ab_c" in page.find_class("checkout-sides").text
+
+
+def test_a_payout_s_difference_is_in_its_currency(viewer):
+    row = DiscrepancyFactory(
+        order=None, kind="payout_differs", here={"lines": 1500}, at_stripe={"amount": 2000, "currency": "jpy"}
+    )
+    table = parse(viewer.get(url(row)).content.decode()).find_class("checkout-sides").text
+    assert "¥1,500" in table
+    assert "¥2,000" in table

@@ -9,11 +9,13 @@ from example_project.shop.html import parse
 from tests.admin.factories import (
     AnnouncementFactory,
     AttentionFactory,
+    DisputeFactory,
     EventFactory,
     OrderFactory,
     PaymentFactory,
     RefundFactory,
     SessionFactory,
+    SubscriptionFactory,
     make_paid_order,
 )
 
@@ -140,6 +142,43 @@ def test_a_surplus_payment_is_marked(viewer):
     order = make_paid_order()
     PaymentFactory(order=order)
     assert page_of(viewer, order).text.count("surplus") == 1
+
+
+def test_a_surplus_stands_beside_the_amounts_until_it_is_given_back(viewer):
+    order = make_paid_order()
+    surplus = PaymentFactory(order=order, amount_minor=2000, captured_minor=2000)
+    assert ("Paid once more, not given back", "€20.00") in sums(page_of(viewer, order))
+    RefundFactory(payment=surplus, amount_minor=2000)
+    assert "Paid once more, not given back" not in dict(sums(page_of(viewer, order)))
+
+
+def test_what_a_lost_dispute_took_is_not_kept(viewer):
+    order = OrderFactory(status="paid", paid_minor=2000, total_minor=2000, needs_attention=True)
+    order.kept_payment = PaymentFactory(order=order)
+    order.save()
+    DisputeFactory(payment=order.kept_payment, status="lost", amount_minor=1500)
+    AttentionFactory(order=order, code="disputed")
+    page = page_of(viewer, order)
+    assert sums(page)[-2:] == [("Lost in a dispute", "-€15.00"), ("Kept", "€5.00")]
+    assert "The dispute is over" in page.find_class("checkout-attention").text
+
+
+def test_a_reason_says_its_amounts_as_a_merchant_reads_them(viewer):
+    order = OrderFactory(currency="jpy", needs_attention=True)
+    AttentionFactory(order=order, code="amount_mismatch", detail="1900 for 2000")
+    AttentionFactory(order=order, code="double_payment", detail="1900 eur")
+    AttentionFactory(order=order, code="over_refunded", detail="paid for revision 1 of 2")
+    said = page_of(viewer, order).find_class("checkout-attention").text
+    assert "(¥1,900 for ¥2,000)" in said
+    assert "(€19.00)" in said
+    assert "(paid for revision 1 of 2)" in said
+
+
+def test_renewals_of_its_subscription_are_in_the_timeline(viewer):
+    order = OrderFactory(mode="subscription")
+    subscription = SubscriptionFactory(order=order)
+    EventFactory(type="invoice.paid", object_id="in_2", subscription_id=subscription.stripe_id)
+    assert "invoice.paid" in page_of(viewer, order).find("ol", id="checkout-timeline").text
 
 
 def test_rows_link_to_stripe_and_to_each_other(viewer):

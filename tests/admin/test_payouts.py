@@ -55,6 +55,14 @@ def test_a_page_adds_up_and_leads_to_orders(payout, viewer, no_stripe):
     assert "-€0.55" in page
 
 
+def test_the_line_of_the_payout_itself_is_not_part_of_its_sum(payout, viewer):
+    BalanceFactory(payout=payout, payment=None, type="payout", amount_minor=-1640, fee_minor=0)
+    response = viewer.get(url(payout))
+    assert response.context["sum_net"] == "€16.40"
+    assert "Payout" not in [label for label, *_ in response.context["sum_rows"]]
+    assert len(response.context["lines_table"].rows) == 4
+
+
 def test_what_does_not_add_up_is_said(viewer):
     page = viewer.get(url(PayoutFactory(amount_minor=2000, lines_net_minor=1945))).content.decode()
     assert "€0.55 off" in page

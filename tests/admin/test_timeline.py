@@ -199,7 +199,7 @@ def test_attention_is_told_when_raised_and_when_resolved():
     AttentionFactory(order=order, detail="1900 for 2000", resolved_at=NOON, resolved_by=robin, note="Agreed by phone.")
     AttentionFactory(order=order, code="disputed", resolved_at=NOON)
     lines = told(order)
-    assert any("attention · Amount differs · 1900 for 2000" in line for line in lines)
+    assert any("attention · Amount differs · €19.00 for €20.00" in line for line in lines)
     assert "2026-11-24 12:00:00 · attention · resolved · Amount differs · by robin · Agreed by phone." in lines
     assert "2026-11-24 12:00:00 · attention · resolved · Disputed" in lines
 
