@@ -28,6 +28,7 @@ def main() -> None:
     options = parser.parse_args()
     prepare()
     client = sign_in()
+    say(f"kept: at most {MAXIMUM_MILLISECONDS} ms at the median, and {MAXIMUM_QUERIES} queries")
     say(f"{'page':44} {'median':>8} {'fastest':>8} {'slowest':>8} {'queries':>8}")
     results = [measure(client, name, url, options.rounds) for name, url in pages()]
     sys.exit(0 if all(results) else 1)
@@ -102,7 +103,7 @@ def measure(client, name: str, url: str, rounds: int) -> bool:
         taken.append(time.perf_counter() - started)
     median, fastest, slowest = (figure(taken) * 1000 for figure in (statistics.median, min, max))
     is_good = median <= MAXIMUM_MILLISECONDS and count <= MAXIMUM_QUERIES
-    verdict = "" if is_good else "  TOO MUCH"
+    verdict = "  kept" if is_good else "  NOT KEPT"
     say(f"{name:44} {median:5.0f} ms {fastest:5.0f} ms {slowest:5.0f} ms {count:8}{verdict}")
     return is_good
 
