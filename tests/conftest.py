@@ -15,6 +15,15 @@ hypothesis_settings.register_profile("patient", deadline=None)
 hypothesis_settings.load_profile("patient")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting():
+    """The SDK waits between its tries; nothing here depends on how long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stripe.HTTPClient.INITIAL_DELAY", 0)
+        patch.setattr("stripe.HTTPClient.MAX_DELAY", 0)
+        yield
+
+
 @pytest.fixture
 def host_order(db):
     """A host's order of one teapot for 20.00 EUR."""

@@ -37,12 +37,10 @@ class Nursery:
 
 
 @pytest.fixture
-def nursery(transactional_db, monkeypatch):
+def nursery(transactional_db):
     """An emulator behind a socket, and a process whose children use it and this test's database."""
     if connection.vendor != "postgresql":
         pytest.skip("crashes are played on PostgreSQL: name it in DATABASE_URL")
-    monkeypatch.setattr("stripe.HTTPClient.INITIAL_DELAY", 0)
-    monkeypatch.setattr("stripe.HTTPClient.MAX_DELAY", 0)
     emulator = Emulator(webhook_secret=settings.STRIPE_WEBHOOK_SECRETS[0])
     server = EmulatorServer(("127.0.0.1", 0), emulator)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

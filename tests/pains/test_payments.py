@@ -39,12 +39,6 @@ def pain(*numbers):
     return pytest.mark.parametrize("pains", [numbers], ids=["-".join(map(str, numbers))])
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch):
-    monkeypatch.setattr("stripe.HTTPClient.INITIAL_DELAY", 0)
-    monkeypatch.setattr("stripe.HTTPClient.MAX_DELAY", 0)
-
-
 @pytest.fixture
 def shop(stripe_emulator):
     return Shop(stripe_emulator)
