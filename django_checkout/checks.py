@@ -24,7 +24,7 @@ from django.urls import NoReverseMatch, reverse
 
 from django_checkout.adapters import CheckoutAdapter, get_adapter_class
 from django_checkout.conf import NO_ADAPTER, RENAMED_UI_MODES, STRIPE_API_BASE, STRIPE_JS_URL, conf
-from django_checkout.csp import find_missing_sources
+from django_checkout.csp import find_missing_sources, read_host_policies
 from django_checkout.models import Order
 from django_checkout.params import OWN_PARAMETERS
 from django_checkout.tasks import find_framework
@@ -267,9 +267,10 @@ def check_csp(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
     """The host's Content-Security-Policy lets the checkout work on the host's own pages."""
     if _read("STRIPE_API_BASE") is None:
         return
-    for directive, sources in find_missing_sources(conf.host_csp).items():
-        hint = f"Add to {directive}: {' '.join(sources)}. django_checkout.csp.csp_directives() returns all of them."
-        yield _warning("W006", f"The site's Content-Security-Policy lacks sources in {directive}.", hint)
+    for policy in read_host_policies():
+        for directive, sources in find_missing_sources(policy).items():
+            hint = f"Add to {directive}: {' '.join(sources)}. django_checkout.csp.csp_directives() returns all of them."
+            yield _warning("W006", f"The site's Content-Security-Policy lacks sources in {directive}.", hint)
 
 
 def _secret_key() -> Iterator[CheckMessage]:

@@ -201,10 +201,9 @@ class Settings:
         return str(backend)
 
     @property
-    def host_csp(self) -> Mapping[str, Any]:
-        """The Content-Security-Policy of the host's own pages: Django's ``SECURE_CSP``, or that of django-csp."""
-        policy = getattr(settings, "SECURE_CSP", None)
-        return policy or (getattr(settings, "CONTENT_SECURITY_POLICY", None) or {}).get("DIRECTIVES") or {}
+    def middleware(self) -> Sequence[str]:
+        """Django's own ``MIDDLEWARE``."""
+        return settings.MIDDLEWARE
 
     def _text(self, name: str, default: str = "", *, required: bool = False) -> str:
         value = getattr(settings, name, default)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 from urllib.parse import urlsplit
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.utils.module_loading import import_string
 
 from django_checkout.conf import STRIPE_API_BASE, conf
 
 HEADER = "Content-Security-Policy"
 SELF = "'self'"
 NONE = "'none'"
+STRICT_DYNAMIC = "'strict-dynamic'"
 
 _PAYMENT_PAGE = "https://checkout.stripe.com"
 _STRIPE_JS = {
@@ -21,8 +23,16 @@ _STRIPE_JS = {
     "connect-src": ["https://api.stripe.com", _PAYMENT_PAGE],
     "img-src": ["https://*.stripe.com"],
 }
-#: Directives of which a policy that leaves them out says nothing; of the others it says its ``default-src``.
-_WITHOUT_FALLBACK = frozenset(("base-uri", "form-action", "frame-ancestors"))
+#: Where a browser looks for what a page may load, in this order: https://www.w3.org/TR/CSP3/#directive-fallback-list.
+_LOOKED_UP = {
+    "script-src": ("script-src-elem", "script-src", "default-src"),
+    "style-src": ("style-src-elem", "style-src", "default-src"),
+    "frame-src": ("frame-src", "child-src", "default-src"),
+    "img-src": ("img-src", "default-src"),
+    "connect-src": ("connect-src", "default-src"),
+}
+#: How a middleware that sends a policy is called; Django's and django-csp's are.
+_SENDS_POLICY = re.compile("csp|content_?security|security_?headers", re.IGNORECASE)
 
 
 def csp_directives() -> dict[str, list[str]]:
@@ -57,19 +67,45 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else SELF
 
 
-def find_missing_sources(policy: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the sources, by directive, that a host's policy lacks for our tags; nothing where it has no policy.
+def read_host_policies() -> list[dict[str, list[str]]]:
+    """Return the policies that come with the host's own pages: those that its middleware puts on a plain page.
 
-    ``policy`` is what Django's ``SECURE_CSP`` or django-csp's ``DIRECTIVES`` take: lists, sets or one string.
+    Settings alone do not tell: a middleware may add ``csp_directives()`` to them, or not be installed. So those that
+    are named after a policy are asked. A policy that is sent by a proxy, or for some views only, is not seen.
     """
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+    request = HttpRequest()
+    request.method, request.path, request.path_info = "GET", "/", "/"
+    request.META |= {"SERVER_NAME": "localhost", "SERVER_PORT": "443"}
+    get_response = answer
+    try:
+        for path in filter(_SENDS_POLICY.search, reversed(conf.middleware)):
+            get_response = import_string(path)(get_response)
+        header = get_response(request).get(HEADER, "")
+    except Exception:
+        # It is the host's own code, which may need more of a request than this: nothing is known then.
+        return []
+    return [policy for text in header.split(",") if (policy := _parse(text))]
+
+
+def _parse(text: str) -> dict[str, list[str]]:
+    directives = (directive.split() for directive in text.split(";"))
+    return {name.lower(): sources for name, *sources in filter(None, directives)}
+
+
+def find_missing_sources(policy: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return the sources, by directive, that a policy lacks for our tags, as browsers read it."""
     missing: dict[str, list[str]] = {}
-    for directive, needed in csp_directives().items() if policy else ():
-        fallback = None if directive in _WITHOUT_FALLBACK else policy.get("default-src")
-        allowed = policy.get(directive, fallback)
-        if allowed is None or isinstance(allowed, bool):
+    for directive, needed in csp_directives().items():
+        looked_up = _LOOKED_UP.get(directive, (directive,))
+        allowed = next((policy[name] for name in looked_up if name in policy), None)
+        # 'strict-dynamic' lets scripts with a nonce run, which ours have, and what they load; hosts do not count then.
+        if allowed is None or (directive == "script-src" and STRICT_DYNAMIC in allowed):
             continue
-        sources = allowed.split() if isinstance(allowed, str) else [str(source) for source in allowed]
-        lacking = [source for source in needed if not any(_covers(given, source) for given in sources)]
+        lacking = [source for source in needed if not any(_covers(given, source) for given in allowed)]
         if lacking:
             missing[directive] = lacking
     return missing

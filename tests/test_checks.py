@@ -33,6 +33,19 @@ LIVE = {
 HERE = __name__
 
 
+MERGED_POLICY = "example_project.csp.ContentSecurityPolicyMiddleware"
+
+
+def sent(policy):
+    """The settings of a host whose middleware sends this policy."""
+    return {"HOST_CSP": policy, "MIDDLEWARE": ["tests.host.csp.OwnPolicyMiddleware"]}
+
+
+def by_django_csp(directives):
+    """The settings of a host whose policy django-csp sends."""
+    return {"CONTENT_SECURITY_POLICY": {"DIRECTIVES": directives}, "MIDDLEWARE": ["csp.middleware.CSPMiddleware"]}
+
+
 class SilentAdapter(CheckoutAdapter):
     """Answers nothing."""
 
@@ -177,19 +190,20 @@ DEPLOYED = [
         },
         {"E043", "W005"},
     ),
-    ({"SECURE_CSP": {"default-src": ["'self'"], "form-action": ["'self'"]}}, {"W006"}),
-    ({"SECURE_CSP": {"default-src": ["'none'"]}}, {"W006"}),
-    ({"SECURE_CSP": {"default-src": ["'self'"], "form-action": ["'self'", "https://checkout.stripe.com"]}}, {"W006"}),
+    (sent("default-src 'self'; form-action 'self'"), {"W006"}),
+    (sent("default-src 'none'"), {"W006"}),
+    (sent("default-src 'self'; form-action 'self' https://checkout.stripe.com"), {"W006"}),
     (
-        {
-            "SECURE_CSP": {"default-src": ["'self'"], "form-action": ["'self'", "https://checkout.stripe.com"]},
-            "STRIPE_PUBLISHABLE_KEY": "",
-        },
+        {**sent("default-src 'self'; form-action 'self' https://checkout.stripe.com"), "STRIPE_PUBLISHABLE_KEY": ""},
         set(),
     ),
-    ({"SECURE_CSP": {"default-src": ["'none'"]}, "STRIPE_API_BASE": 7}, set()),
-    ({"CONTENT_SECURITY_POLICY": {"DIRECTIVES": {"form-action": ["'self'"]}}}, {"W006"}),
-    ({"CONTENT_SECURITY_POLICY": {"DIRECTIVES": {"form-action": ["'self'", "https:"]}}}, set()),
+    ({**sent("default-src 'none'"), "STRIPE_API_BASE": 7}, set()),
+    ({**sent(""), "SHOP_CSP": {"default-src": ["'none'"]}, "MIDDLEWARE": [MERGED_POLICY]}, set()),
+    ({"SECURE_CSP": {"form-action": ["'self'"]}, "MIDDLEWARE": []}, set()),
+    # django-csp adds default-src 'self'.
+    ({**by_django_csp({"form-action": ["'self'"]}), "STRIPE_PUBLISHABLE_KEY": ""}, {"W006"}),
+    ({**by_django_csp({"form-action": ["'self'", "https:"]}), "STRIPE_PUBLISHABLE_KEY": ""}, set()),
+    (by_django_csp({"form-action": ["'self'", "https:"]}), {"W006"}),
     ({"CHECKOUT_PROCESS_EVENTS": "task", "TASKS": WORKERS}, set()),
     (
         {
@@ -326,7 +340,7 @@ def test_hint_for_a_renamed_ui_mode_says_its_new_name(settings, old, new):
 
 
 def test_hint_for_a_missing_csp_source_names_it(settings):
-    settings.SECURE_CSP = {"form-action": ["'self'"]}
+    apply(settings, sent("form-action 'self'"))
     settings.STRIPE_API_BASE = STRIPE_API_BASE
 
     (message,) = [message for message in run(deploy=True) if message.id == "django_checkout.W006"]

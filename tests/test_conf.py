@@ -198,9 +198,7 @@ def test_task_backend_is_the_default_one(settings, tasks, backend):
     assert conf.task_backend == backend
 
 
-def test_hosts_policy_is_djangos_or_that_of_django_csp(settings):
-    assert conf.host_csp == {}
-    settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": {"default-src": ["'self'"]}}
-    assert conf.host_csp == {"default-src": ["'self'"]}
-    settings.SECURE_CSP = {"default-src": ["'none'"]}
-    assert conf.host_csp == {"default-src": ["'none'"]}
+def test_middleware_is_djangos(settings):
+    settings.MIDDLEWARE = ["shop.middleware.PolicyMiddleware"]
+
+    assert conf.middleware == ["shop.middleware.PolicyMiddleware"]

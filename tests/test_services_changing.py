@@ -31,6 +31,10 @@ class ChangingAdapter(HostAdapter):
         order.save()
 
 
+class FixedAdapter(HostAdapter):
+    """A host that ships for what its order says."""
+
+
 @pytest.fixture
 def session(settings, host_order, stripe_emulator):
     """An open Elements session of a host that answers both questions."""
@@ -95,6 +99,26 @@ def test_payment_between_our_commit_and_stripes_answer_is_right(session, stripe_
 
     order = Order.objects.get()
     assert (order.paid_minor, order.needs_attention) == (4000, False)
+
+
+@pytest.mark.parametrize(
+    ("adapter", "ui_mode", "permissions"),
+    [
+        ("ChangingAdapter", "elements", {"update_shipping_details": "server_only"}),
+        ("ChangingAdapter", "embedded_page", None),
+        ("ChangingAdapter", "hosted_page", None),
+        ("FixedAdapter", "elements", None),
+    ],
+)
+def test_address_is_the_servers_only_where_the_host_computes_shipping_for_elements(
+    settings, host_order, stripe_emulator, adapter, ui_mode, permissions
+):
+    settings.CHECKOUT_ADAPTER = f"{__name__}.{adapter}"
+
+    session = services.start(host_order, ui_mode=ui_mode)
+
+    assert session.request.get("permissions") == permissions
+    assert stripe_emulator.get(session.stripe_id)["permissions"] == permissions
 
 
 def test_shipping_is_computed_by_the_host(session, stripe_emulator):

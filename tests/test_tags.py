@@ -3,9 +3,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import django
 import pytest
+from django.http import HttpResponse
 from django.template import Context, Template
 from django.test import RequestFactory
+from django.utils.module_loading import import_string
 
 import django_checkout
 from django_checkout import services
@@ -67,6 +70,32 @@ def test_checkouts_know_where_to_ask_how_their_session_stands(client, host_order
 
     assert answer.json()["outcome"] == "expired"
     assert client.get(re.search(r'data-return-url="([^"]+)"', html)[1]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("middleware", "sources"),
+    [
+        ("csp.middleware.CSPMiddleware", "csp.constants"),
+        pytest.param(
+            "django.middleware.csp.ContentSecurityPolicyMiddleware",
+            "django.utils.csp.CSP",
+            marks=pytest.mark.skipif(django.VERSION < (6,), reason="Django sends policies since 6.0"),
+        ),
+    ],
+)
+def test_nonce_is_the_one_of_the_policy(host_order, order, middleware, sources, settings):
+    send_policy = import_string(middleware)
+    settings.SECURE_CSP = {"script-src": [import_string(sources).NONCE]}
+    settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": settings.SECURE_CSP}
+
+    def view(request):
+        template = Template("{% load checkout %}{% checkout_elements order %}")
+        return HttpResponse(template.render(Context({"request": request, "csrf_token": "t", "order": host_order})))
+
+    response = send_policy(view)(RequestFactory().get("/"))
+
+    (nonce,) = set(re.findall(r'nonce="([^"]+)"', response.content.decode()))
+    assert f"'nonce-{nonce}'" in response["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize("tag", ["button", "embedded", "elements"])

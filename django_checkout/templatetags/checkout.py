@@ -102,8 +102,6 @@ def _order_context(context: Context, order: Any) -> dict[str, Any]:
 
 
 def _script_context(context: Context, order: Any) -> dict[str, Any]:
-    request = context.get("request")
-    nonce = context.get("csp_nonce") or getattr(request, "csp_nonce", "")
     shown = _order_context(context, order)
     status_token = make_token(shown["order"].pk, Purpose.STATUS)
     return {
@@ -112,5 +110,15 @@ def _script_context(context: Context, order: Any) -> dict[str, Any]:
         "status_url": reverse("django_checkout:status", args=[status_token]),
         "publishable_key": conf.STRIPE_PUBLISHABLE_KEY,
         "stripe_js_url": conf.STRIPE_JS_URL,
-        "nonce": str(nonce) if nonce else "",
+        "nonce": _find_nonce(context),
     }
+
+
+def _find_nonce(context: Context) -> str:
+    """Return the nonce of Django's context processor or middleware, or of django-csp's; "" where there is none.
+
+    Both are false until they have been read once.
+    """
+    request = context.get("request")
+    found = (context.get("csp_nonce"), getattr(request, "csp_nonce", None), getattr(request, "_csp_nonce", None))
+    return next((str(nonce) for nonce in found if nonce is not None), "")
