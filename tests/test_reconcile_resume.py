@@ -21,7 +21,7 @@ from django.utils import timezone
 from django_checkout import reconcile, services
 from django_checkout.emulator.server import EmulatorServer
 from django_checkout.exceptions import StripeUnavailableError
-from django_checkout.models import CheckoutSession, Discrepancy, Order, Payment, ReconciliationRun, Refund
+from django_checkout.models import CheckoutSession, Discrepancy, Dispute, Order, Payment, ReconciliationRun, Refund
 from django_checkout.reconcile import Kind, Outcome, diary, pages, payouts
 from tests.factories import HostOrderFactory
 
@@ -261,6 +261,21 @@ def test_a_refund_that_failed_weeks_later_is_found(a_dozen, stripe, deliver_even
 
     assert _drift(report) == [(Kind.REFUND_DIFFERS, Outcome.MENDED, refund.stripe_id)]
     assert Refund.objects.get().status == "failed"
+
+
+def test_a_dispute_that_an_appeal_opened_again_is_found(a_dozen, stripe, deliver_events):
+    stripe.emulator.pay(a_dozen[0].stripe_id)
+    dispute = stripe.emulator.open_dispute(stripe.emulator.latest("payment_intent", 1)[0]["id"])
+    deliver_events()
+    stripe.emulator.close_dispute(dispute["id"], "lost")
+    deliver_events()
+    made = timezone.now() - timedelta(days=90)
+    _change(stripe.emulator, dispute["id"], created=int(made.timestamp()), status="under_review")
+
+    report = reconcile.run(fix=True, since=timezone.now() - timedelta(days=2))
+
+    assert _drift(report) == [(Kind.DISPUTE_DIFFERS, Outcome.MENDED, dispute["id"])]
+    assert Dispute.objects.get().status == "under_review"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -19,6 +19,8 @@ Page = Sequence[dict[str, Any]]
 
 #: A refund that succeeded may fail this much later: https://docs.stripe.com/refunds#failed-refunds.
 REFUND_SETTLING_DAYS = 30
+#: A dispute takes months, and an appeal may open it again: https://docs.stripe.com/disputes/how-disputes-work.
+DISPUTE_SETTLING_DAYS = 180
 #: So far may the time of a row's creation and Stripe's lie apart; what lies farther costs a call of its own.
 SLACK = timedelta(minutes=10)
 
@@ -65,7 +67,7 @@ def stages_of(since: datetime, until: datetime, mentioned: Mapping[str, Mentione
             "disputes",
             aftermath.DISPUTES,
             aftermath.compare_disputes,
-            {"created": created},
+            {"created": {**created, "gte": int((since - timedelta(days=DISPUTE_SETTLING_DAYS)).timestamp())}},
             lambda which: leftovers.unmentioned_disputes(dispute_rows.filter(which), mentioned["disputes"]),
         ),
     ]
