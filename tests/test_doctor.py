@@ -173,6 +173,50 @@ def test_a_key_that_cannot_be_used_ends_the_examination(stripe_emulator, setting
     assert _ids() == ["E001"]
 
 
+def test_a_key_of_another_mode_than_the_page_s_does_not_end_it(stripe_emulator, own_webhook, settings):
+    settings.STRIPE_PUBLISHABLE_KEY = "pk_live_51Hk2"
+
+    assert {"E008", "no_endpoint"} <= set(_names())
+
+
+def test_a_setting_that_cannot_be_read_is_told_of_by_its_id(site, settings):
+    settings.CHECKOUT_BASE_URL = "https://shop.example/somewhere"
+
+    assert _ids() == ["E023"]
+
+
+def test_more_types_of_event_than_one_list_takes(site, monkeypatch):
+    types = inbox.handled_types() + [f"host.type_{number}" for number in range(30)]
+    monkeypatch.setattr(inbox, "handled_types", lambda: types)
+    asked = []
+    read_page = doctor.account.read_page
+
+    def read(path, **filters):
+        asked.extend(filters["types"])
+        assert len(filters["types"]) <= 20
+        return read_page(path, **filters)
+
+    monkeypatch.setattr(doctor.account, "read_page", read)
+
+    assert "undelivered" not in _names(delivers=False)
+    assert asked == types
+
+
+def test_endpoints_that_stripe_does_not_list_just_now(site):
+    read = site.handle
+    lists = []
+
+    def answer(request):
+        lists.extend([request.path] if request.path == "/v1/webhook_endpoints" else [])
+        if len(lists) == 2:
+            site.chaos.fail(100, status=503)
+        return read(request)
+
+    site.handle = answer
+
+    assert _names(delivers=False) == ["silence"]
+
+
 def test_a_restricted_key_is_told_which_permission_lacks(site, monkeypatch):
     handle = site.handle
     lists = []

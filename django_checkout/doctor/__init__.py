@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from django_checkout.doctor import account, site
@@ -26,9 +27,18 @@ def examine(*, url: str = "", delivers: bool = True, now: datetime | None = None
 def _findings(url: str, *, delivers: bool, now: datetime) -> Iterator[Finding]:
     broken = list(site.examine_settings())
     yield from broken
-    # Without a usable key and a database that fits, everything below would only say so once more.
+    # Without a usable key, everything below would only say so once more.
     if any(finding.is_key for finding in broken):
         return
+    try:
+        yield from _beyond_settings(url, delivers=delivers, now=now)
+    except ImproperlyConfigured:
+        # A setting that cannot be read has been told of.
+        if not any(finding.severity is Severity.ERROR for finding in broken):
+            raise
+
+
+def _beyond_settings(url: str, *, delivers: bool, now: datetime) -> Iterator[Finding]:
     schema = list(site.examine_schema())
     yield from schema
     yield from account.examine_account(now)

@@ -28,6 +28,8 @@ LISTS = (
 SKEW_SECONDS = 30
 #: Deliveries may take a while, and are tried again; these have not arrived for longer.
 UNDELIVERED_SECONDS = 3600
+#: How many types of event one list may ask for: https://docs.stripe.com/api/events/list.
+MAX_TYPES = 20
 _SETUP = "manage.py checkout_setup_webhook"
 _KEY = "Copy a valid key from https://dashboard.stripe.com/apikeys into STRIPE_SECRET_KEY"
 
@@ -88,8 +90,11 @@ def examine_endpoints(url: str, now: datetime) -> Iterator[Finding]:
     try:
         known = endpoints.ours(account_gateway.list_endpoints(), url)
         undelivered = _count_undelivered(now)
-    except StripeError:
+    except StripeCredentialsError:
         # Said already, with the permission that lacks.
+        return
+    except StripeError as error:
+        yield new("silence", Severity.WARNING, str(error), "Try again; see https://status.stripe.com")
         return
     enabled = [endpoint for endpoint in known if endpoint["status"] == "enabled"]
     if not known:
@@ -122,12 +127,10 @@ def _compare_endpoint(endpoint: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _count_undelivered(now: datetime) -> int:
-    """Return how many events of our types have not been delivered for an hour, up to two hundred."""
+    """Return how many events of our types have not been delivered for an hour, up to a hundred of twenty types."""
     created = {"lte": int((now - timedelta(seconds=UNDELIVERED_SECONDS)).timestamp())}
     types = inbox.handled_types()
-    halves = [types[:20], types[20:]]
     return sum(
-        len(read_page("/v1/events", created=created, types=half, delivery_success="false")[0])
-        for half in halves
-        if half
+        len(read_page("/v1/events", created=created, types=some, delivery_success="false")[0])
+        for some in (types[first : first + MAX_TYPES] for first in range(0, len(types), MAX_TYPES))
     )

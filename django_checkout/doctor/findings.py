@@ -53,6 +53,10 @@ IDS: Mapping[str, str] = {
 }
 
 
+#: The system checks of a secret key that cannot be used at all.
+KEY_IDS = frozenset(("E001", "E002", "E003", "E004"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing that is wrong."""
@@ -66,7 +70,7 @@ class Finding:
     @property
     def is_key(self) -> bool:
         """Whether it is about a secret key that cannot be used at all."""
-        return self.severity is Severity.ERROR and "STRIPE_SECRET_KEY" in self.message
+        return self.id in KEY_IDS
 
 
 def new(name: str, severity: Severity, message: str, command: str) -> Finding:
