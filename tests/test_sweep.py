@@ -4,7 +4,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from django_checkout import services, sweep
@@ -97,3 +97,16 @@ def test_command_says_what_it_did(order, stripe_emulator):
     call_command("checkout_process_events", stdout=said)
 
     assert said.getvalue() == "sessions_failed=1\nNothing is owed.\n"
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "many"])
+def test_command_refuses_a_limit_that_is_none(limit):
+    with pytest.raises(CommandError, match="not a whole number above zero"):
+        call_command("checkout_process_events", "--limit", limit)
+
+
+def test_command_that_cannot_run_exits_two(settings):
+    settings.STRIPE_SECRET_KEY = None
+    with pytest.raises(CommandError, match="STRIPE_SECRET_KEY") as caught:
+        call_command("checkout_process_events")
+    assert caught.value.returncode == 2

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from django_checkout import sweep
+from django_checkout.management.arguments import ending, positive
 
 
 class Command(BaseCommand):
@@ -21,11 +22,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--limit", type=int, default=1000, help="how many of each kind to look at (default: %(default)s)"
+            "--limit", type=positive, default=1000, help="how many of each kind to look at (default: %(default)s)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        report = sweep.sweep(limit=options["limit"])
+        with ending():
+            report = sweep.sweep(limit=options["limit"])
         for name, count in sorted(report.items()):
             if count or options["verbosity"] > 1:
                 self.stdout.write(f"{name}={count}")
