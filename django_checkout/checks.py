@@ -4,7 +4,7 @@
 imports ``stripe`` or touches the database. A message names the setting and never shows a key or a secret.
 
 An id is never used again for another rule: a retired one stays here, in this ledger, with the word "retired".
-In use: E001-E047, W001-W012. Retired: none.
+In use: E001-E047, W001-W013. Retired: none.
 """
 
 from __future__ import annotations
@@ -259,6 +259,19 @@ def check_task_backend(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMess
     if _read("CHECKOUT_PROCESS_EVENTS") == "task" and backend.endswith((".ImmediateBackend", ".DummyBackend")):
         hint = 'Set TASKS to a backend with workers, or CHECKOUT_PROCESS_EVENTS to "inline".'
         return [_warning("W007", 'CHECKOUT_PROCESS_EVENTS is "task", but the TASKS backend has no worker.', hint)]
+    return []
+
+
+@register(TAG, deploy=True)
+def check_cache(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """The API's throttles count in a cache that all processes share."""
+    try:
+        reverse("django_checkout_api:orders")
+    except NoReverseMatch:
+        return []
+    if conf.cache_backend.endswith((".LocMemCache", ".DummyCache")):
+        hint = "Set CACHES to a cache that all processes share: Redis, Memcached, or Django's own in the database."
+        return [_warning("W013", "The API's throttles count in a cache that each process has for itself.", hint)]
     return []
 
 

@@ -201,6 +201,11 @@ class Settings:
         return str(backend)
 
     @property
+    def cache_backend(self) -> str:
+        """Dotted path of the backend of Django's default cache."""
+        return str(settings.CACHES.get("default", {}).get("BACKEND", ""))
+
+    @property
     def middleware(self) -> Sequence[str]:
         """Django's own ``MIDDLEWARE``."""
         return settings.MIDDLEWARE

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from django.core.checks import Error, registry, run_checks
 from django.core.exceptions import ImproperlyConfigured
-from django.urls import resolve, reverse
+from django.urls import include, path, resolve, reverse
 
 from django_checkout import checks
 from django_checkout.adapters import CheckoutAdapter
@@ -31,6 +31,11 @@ LIVE = {
     "CHECKOUT_BASE_URL": "https://shop.example",
 }
 HERE = __name__
+
+
+def of_cache(backend):
+    """The caches of a host whose default is this of Django's."""
+    return {"default": {"BACKEND": f"django.core.cache.backends.{backend}"}}
 
 
 MERGED_POLICY = "example_project.csp.ContentSecurityPolicyMiddleware"
@@ -213,6 +218,10 @@ DEPLOYED = [
         {"W007"},
     ),
     ({"CHECKOUT_PROCESS_EVENTS": "task", "TASKS": None}, {"W007"}),
+    ({"CACHES": of_cache("locmem.LocMemCache")}, set()),
+    ({"CACHES": of_cache("locmem.LocMemCache"), "ROOT_URLCONF": f"{HERE}.urls_with_api"}, {"W013"}),
+    ({"CACHES": of_cache("dummy.DummyCache"), "ROOT_URLCONF": f"{HERE}.urls_with_api"}, {"W013"}),
+    ({"CACHES": of_cache("db.DatabaseCache"), "ROOT_URLCONF": f"{HERE}.urls_with_api"}, set()),
 ]
 
 #: A database, and the ids that ``check --deploy`` reports of it.
@@ -229,6 +238,13 @@ DATABASES = [
 ]
 
 
+class urls_with_api:  # noqa: N801  # stands in for a module
+    urlpatterns = [
+        path("checkout/", include("django_checkout.urls")),
+        path("api/", include(([path("orders/", lambda request: None, name="orders")], "django_checkout_api"))),
+    ]
+
+
 class urls_without_ours:  # noqa: N801  # stands in for a module
     urlpatterns = []
 
@@ -236,6 +252,7 @@ class urls_without_ours:  # noqa: N801  # stands in for a module
 @pytest.fixture(autouse=True)
 def _without_our_urls(monkeypatch):
     monkeypatch.setitem(sys.modules, f"{HERE}.urls_without_ours", urls_without_ours)
+    monkeypatch.setitem(sys.modules, f"{HERE}.urls_with_api", urls_with_api)
 
 
 def run(*, deploy=False):
@@ -430,6 +447,7 @@ def test_checks_are_bound():
         "check_deployment",
         "check_transactions",
         "check_task_backend",
+        "check_cache",
         "check_csp",
     }
 
