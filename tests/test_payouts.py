@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from django_checkout import figures, services
-from django_checkout.models import BalanceTransaction, Discrepancy, Payment, Payout, ReconciliationRun
+from django_checkout.models import BalanceTransaction, Discrepancy, Payment, Payout, ReconciliationRun, Refund
 from django_checkout.reconcile import Kind, payouts
 from tests.factories import HostOrderFactory
 
@@ -115,8 +115,24 @@ def test_a_charge_that_is_not_what_the_order_recorded_is_listed(payout, stripe_e
     assert (drift.reference, drift.here["captured"], drift.at_stripe["amount"]) == (payment.order.reference, 1999, 2000)
 
 
+def test_a_refund_that_is_not_what_the_order_recorded_is_listed(payout, stripe_emulator):
+    refund = Refund.objects.get()
+    Refund.objects.update(amount_minor=299)
+
+    (drift,) = _run(fix=True).drift
+
+    assert (drift.reference, drift.here["refunded"], drift.at_stripe["amount"]) == (
+        refund.payment.order.reference,
+        299,
+        300,
+    )
+    Refund.objects.update(amount_minor=300)
+    assert (_run(fix=True).gone, Discrepancy.objects.get().state) == (1, "resolved")
+
+
 def test_converted_money_is_not_compared(payout, stripe_emulator):
     Payment.objects.update(currency="usd", captured_minor=1)
+    Refund.objects.update(currency="usd", amount_minor=1)
 
     assert _run().is_clean
 

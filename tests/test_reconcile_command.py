@@ -119,8 +119,12 @@ def test_a_limit_says_that_it_stopped(unheard, stripe_emulator):
     ("arguments", "message"),
     [
         (["--order", "nothing"], "There is no order nothing"),
+        (["--order", ""], "There is no order"),
         (["--since", "2021-01-01", "--until", "2020-01-01"], "--since lies after --until"),
         (["--since", "2999-01-01"], "in the future"),
+        (["--order", "A-1", "--since", "7d"], "--order does not go with --since"),
+        (["--order", "A-1", "--missed-events"], "--order does not go with --missed-events"),
+        (["--limit", "5", "--payouts"], "--limit does not go with --payouts"),
     ],
 )
 def test_what_makes_no_sense_exits_two(stripe_emulator, arguments, message):

@@ -128,6 +128,20 @@ def test_a_row_that_stripe_does_not_mention_is_found_wherever_the_run_was_stoppe
     assert {kind for kind, _, _ in _drift(report)} == {Kind.ORDER_WITHOUT_SESSION}
 
 
+def test_rows_that_are_read_one_by_one_keep_the_lease_and_are_counted(a_dozen, stripe, monkeypatch):
+    written = []
+    write = diary.Entry._write
+    monkeypatch.setattr(diary.Entry, "_write", lambda self, **values: (written.append(values), write(self, **values)))
+    for row in a_dozen:
+        # Created long ago as Stripe says, and so mentioned by no list of this window.
+        _change(stripe.emulator, row.stripe_id, created=1)
+
+    report = reconcile.run(fix=True)
+
+    assert (report.seen["sessions"], report.seen["unmentioned"], report.drift) == (0, SESSIONS, [])
+    assert len(written) > SESSIONS
+
+
 def test_what_lies_between_two_stops_is_not_read_one_by_one(a_dozen, stripe):
     _stop_after(stripe, 2)
 

@@ -29,7 +29,7 @@ from django_checkout.reconcile import decisions
 
 Values = Mapping[str, Any]
 #: What of a difference is money, in minor units.
-AMOUNTS = frozenset(("total", "captured", "amount", "lines"))
+AMOUNTS = frozenset(("total", "captured", "refunded", "amount", "lines"))
 _STRIPE_ID = re.compile(r"[a-z]{2,4}_\w*[0-9A-Z]\w*")
 
 

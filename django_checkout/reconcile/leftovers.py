@@ -29,7 +29,9 @@ LOST_SLACK = timedelta(minutes=10)
 class Mentioned:
     """Which of Stripe's objects a list has mentioned, in eight bytes each, and which of ours are unknown there."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_read: Callable[[], None] = lambda: None) -> None:
+        #: Called for each of our rows that has to be read by itself.
+        self.on_read = on_read
         #: How many of our sessions in a row Stripe does not know.
         self.unknown = 0
         self._known: set[int] = set()
@@ -179,7 +181,10 @@ def new(kind: Kind, subject: str, order: Order | None, here: dict[str, Any], at_
 def _unseen(rows: QuerySet[Any], seen: Mentioned) -> Iterator[int]:
     """Yield the primary keys of the rows whose Stripe ids were not mentioned, without loading the others."""
     ids = rows.exclude(stripe_id=None).order_by().values_list("pk", "stripe_id")
-    return (pk for pk, stripe_id in ids.iterator(chunk_size=2000) if stripe_id not in seen)
+    for pk, stripe_id in ids.iterator(chunk_size=2000):
+        if stripe_id not in seen:
+            seen.on_read()
+            yield pk
 
 
 def _with_orders(rows: QuerySet[Any]) -> Iterator[Any]:

@@ -61,7 +61,7 @@ def run(
         created["gte"] -= SETTLING_DAYS * 24 * 3600
         for page in pages(PAYOUTS, created=created):
             for data in page:
-                payout = _write_payout(data)
+                payout = _write_payout(data, entry.renew)
                 report.drift += [worklist.write(drift) if fix else worklist.compare(drift) for drift in _check(payout)]
                 _count(report, entry, "payouts", 1, progress)
         report.gone = _cross_out(report, fix=fix)
@@ -82,7 +82,7 @@ def _count(
         progress(name, report.seen[name])
 
 
-def _write_payout(data: Json) -> Payout:
+def _write_payout(data: Json, renew: Callable[[], None]) -> Payout:
     """Write a payout and, where Stripe tells them, its lines and what they add up to."""
     payout, _ = Payout.objects.update_or_create(
         stripe_id=data["id"],
@@ -101,6 +101,7 @@ def _write_payout(data: Json) -> Payout:
     if payout.is_automatic and payout.reconciliation_status in ("completed", "") and payout.difference_minor != 0:
         for page in pages(LINES, payout=payout.stripe_id):
             _write_lines(page, payout)
+            renew()
         lines = payout.lines.exclude(type__in=OWN_TYPES)
         payout.lines_net_minor = lines.aggregate(net=Sum("net_minor", default=0))["net"]
         payout.save(update_fields=["lines_net_minor"])
@@ -148,7 +149,7 @@ def _payments_of(page: Sequence[Json]) -> dict[str, Payment]:
 
 
 def _check(payout: Payout) -> Iterator[Drift]:
-    """Yield how a payout does not add up: to its lines, or its charges to what our orders recorded."""
+    """Yield how a payout does not add up: to its lines, or its charges and refunds to what our orders recorded."""
     difference = payout.difference_minor
     if difference and payout.status not in FAILED:
         here: dict[str, Any] = {"lines": payout.lines_net_minor}
@@ -163,6 +164,16 @@ def _check(payout: Payout) -> Iterator[Drift]:
         here = {"captured": payment.captured_minor, "currency": payment.currency}
         at_stripe = {"amount": line.amount_minor, "currency": line.currency, "payout": payout.stripe_id}
         yield new(Kind.PAYOUT_DIFFERS, line.stripe_id, payment.order, here, at_stripe)
+    refunds = payout.lines.filter(Q(type="refund") | Q(type="payment_refund")).exclude(payment=None)
+    rows = Refund.objects.filter(stripe_id__in=refunds.values("source_id")).select_related("payment__order")
+    recorded = {row.stripe_id: row for row in rows}
+    for line in refunds.order_by("pk").iterator(chunk_size=1000):
+        row = recorded.get(line.source_id)
+        if row is None or row.currency != line.currency or row.amount_minor == -line.amount_minor:
+            continue
+        here = {"refunded": row.amount_minor, "currency": row.currency}
+        at_stripe = {"amount": -line.amount_minor, "currency": line.currency, "payout": payout.stripe_id}
+        yield new(Kind.PAYOUT_DIFFERS, line.stripe_id, row.payment.order, here, at_stripe)
 
 
 def _cross_out(report: Report, *, fix: bool) -> int:

@@ -135,7 +135,9 @@ class _Run:
         self._order = order
         self._seen: set[tuple[str, str]] = set()
         self._paid_orders: set[int] = set()
-        self._mentioned: dict[str, leftovers.Mentioned] = defaultdict(leftovers.Mentioned)
+        self._mentioned: dict[str, leftovers.Mentioned] = defaultdict(
+            partial(leftovers.Mentioned, partial(self._count, "unmentioned", 1))
+        )
 
     def look_at_window(self, row: ReconciliationRun) -> None:
         """Walk the lists, going on at the diary's cursor, then look at what no list can tell."""
@@ -186,7 +188,7 @@ class _Run:
             cursor = ""
         self._note(stage, cursor)
         for listed in pages(stage.path, after=cursor, **stage.filters):
-            left = len(listed) if self._limit is None else self._limit - sum(self.report.seen.values())
+            left = len(listed) if self._limit is None else max(self._limit - sum(self.report.seen.values()), 0)
             page = listed[:left]
             self._take(stage.name, page, stage.compare)
             is_enough = self._limit is not None and left <= len(listed)
@@ -292,6 +294,8 @@ class _Run:
 
     def _count(self, name: str, number: int) -> None:
         self.report.seen[name] += number
+        if self._entry is not None:
+            self._entry.renew()
         if self._progress is not None:
             self._progress(name, self.report.seen[name])
 

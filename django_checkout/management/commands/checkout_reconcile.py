@@ -24,6 +24,14 @@ from django_checkout.management.arguments import (
 from django_checkout.models import Order, Payout
 from django_checkout.reconcile import Drift, Outcome, Report, missed, payouts
 
+#: Options of which one would say nothing beside the other.
+NOT_TOGETHER = (
+    ("order", "since"),
+    ("order", "until"),
+    ("order", "payouts"),
+    ("order", "missed_events"),
+    ("limit", "payouts"),
+)
 COLUMNS = ("kind", "outcome", "order", "subject", "here", "at_stripe", "suggestion")
 
 
@@ -75,6 +83,7 @@ class Command(BaseCommand):
         since, until = options["since"], options["until"]
         if since and since > (until or timezone.now()):
             raise CommandError("--since lies after --until, or in the future.", returncode=COULD_NOT_RUN)
+        _refuse_what_does_not_go_together(options)
         counter = Counter(self.stderr)
         with ending():
             try:
@@ -90,7 +99,7 @@ class Command(BaseCommand):
 
     def _reconcile(self, options: dict[str, Any], counter: Counter) -> int:
         order = None
-        if options["order"]:
+        if options["order"] is not None:
             order = Order.objects.filter(reference=options["order"]).first()
             if order is None:
                 raise CommandError(f"There is no order {options['order']}.", returncode=COULD_NOT_RUN)
@@ -154,6 +163,13 @@ class Command(BaseCommand):
             self.stdout.write(f"{report.gone} entries of the work list {what}.")
         if not report.is_complete:
             self.stdout.write("Stopped by --limit" + ("; run it again to go on." if fix else "."))
+
+
+def _refuse_what_does_not_go_together(options: dict[str, Any]) -> None:
+    for one, other in NOT_TOGETHER:
+        if options[one] not in (None, False) and options[other] not in (None, False):
+            names = (f"--{name.replace('_', '-')}" for name in (one, other))
+            raise CommandError("{} does not go with {}.".format(*names), returncode=COULD_NOT_RUN)
 
 
 def _rows(drifts: list[Drift]) -> Iterator[dict[str, str]]:
