@@ -151,10 +151,18 @@ class ReconcileInput(Input):
     since = Instant(required=False)
     until = Instant(required=False)
     order = Text(required=False, max_length=200, help_text="One order only, by its reference.")
-    limit = Whole(min_value=1, max_value=10_000, required=False)
+    limit = Whole(
+        min_value=1,
+        max_value=10_000,
+        required=False,
+        help_text="Stop after so many objects; the next run with fix goes on there.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         since, until = attrs.get("since"), attrs.get("until")
         if since and until and since > until:
             raise serializers.ValidationError({"since": [serializers.ErrorDetail("After until.", code="order")]})
+        if "order" in attrs and (since or until):
+            detail = serializers.ErrorDetail("One order is looked at whole: leave out since and until.", code="window")
+            raise serializers.ValidationError({"order": [detail]})
         return attrs

@@ -145,6 +145,7 @@ def test_reconciliation_is_run_and_read(staff, order, stripe_emulator):
     problem_of(staff.post("staff-runs", order="none"), 404, "order_not_found")
     since, until = "2026-02-01T00:00:00Z", "2026-01-01T00:00:00Z"
     problem_of(staff.post("staff-runs", since=since, until=until), 400, "invalid_request")
+    problem_of(staff.post("staff-runs", order=order.reference, since=since), 400, "invalid_request")
     problem_of(staff.get("staff-run", 999), 404, "not_found")
 
 
