@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -39,6 +40,16 @@ def _url(name, order, purpose=Purpose.PAY):
 def _return_url(order, session=None):
     url = _url("return", order, Purpose.STATUS)
     return f"{url}?session_id={session.stripe_id}" if session else url
+
+
+@pytest.mark.parametrize(("ui_mode", "is_left_out"), [("elements", True), ("embedded_page", False)])
+def test_pay_page_says_what_is_bought_once(client, order, settings, ui_mode, is_left_out):
+    settings.CHECKOUT_UI_MODE = ui_mode
+
+    page = client.get(services.pay_url(order)).text
+
+    # An Elements checkout lists it itself, if scripts run.
+    assert bool(re.search(r"<noscript>\s*<table.*</table>\s*</noscript>", page, re.DOTALL)) is is_left_out
 
 
 def test_pay_page_shows_the_order_and_its_button(client, order):

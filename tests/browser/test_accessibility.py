@@ -3,26 +3,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.axe import assert_accessible
 from tests.browser.checkouts import CHECKOUTS, Hosted, place_order
 
 pytestmark = pytest.mark.browser
-
-GRAVE = {"serious", "critical"}
-
-
-def assert_accessible(page: Page) -> None:
-    """See that axe-core finds nothing serious on the page and in its frames."""
-    violations = Axe().run(page).response["violations"]
-    grave = [
-        f"{violation['id']}: {node['target']} {node['failureSummary']}"
-        for violation in violations
-        if violation["impact"] in GRAVE
-        for node in violation["nodes"]
-    ]
-    assert grave == []
 
 
 @pytest.mark.parametrize("path", ["/", "/products/tea-of-the-month/", "/cart/", "/account/login/"])

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser.axe import assert_accessible
 from tests.browser.checkouts import CHECKOUTS, Elements, Hosted, place_order
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("screen", ["phone"], indirect=True)]
@@ -124,6 +125,7 @@ def test_a_session_that_ends_meanwhile_leads_to_a_new_one(page: Page, ui: str):
 
     expect(page.get_by_role("alert")).to_contain_text("has expired")
     expect(checkout.pay_button).to_be_hidden()
+    assert_accessible(page)
     with page.expect_response(re.compile("/checkout/secret/")) as answer:
         page.get_by_role("button", name="Start again").click()
     assert answer.value.json()["session_id"] != session_id
