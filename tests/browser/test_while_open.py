@@ -133,6 +133,16 @@ def test_a_session_that_ends_meanwhile_leads_to_a_new_one(page: Page, ui: str):
     expect(page.get_by_role("button", name="Start again")).to_be_hidden()
 
 
+def test_a_session_that_ended_while_the_shopper_was_away_is_noticed_on_return(page: Page):
+    _, session_id = open_checkout(page, "embedded", place_order(page))
+    expire(page, session_id)
+
+    # Headless, a page is always seen.
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+    expect(page.get_by_role("button", name="Start again")).to_be_visible()
+
+
 def test_paying_with_a_session_that_has_ended_leads_to_a_new_one(page: Page, complaints: list[str]):
     checkout, session_id = open_checkout(page, "elements", place_order(page))
     checkout.fill_address()
