@@ -9,11 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 
-from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
-from django.db.models.functions import TruncDate
+from django.db.models import (
+    Case,
+    Count,
+    DateField,
+    DateTimeField,
+    ExpressionWrapper,
+    F,
+    Max,
+    Min,
+    Q,
+    QuerySet,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast, TruncDate
 from django.utils import timezone
 
 from django_checkout.conf import conf
@@ -147,7 +161,7 @@ def dashboard(*, now: datetime | None = None) -> Dashboard:
     now = now or timezone.now()
     today = timezone.localdate(now)
     first = today - timedelta(days=max(PERIODS) - 1)
-    revenue, refunds, funnels = _revenue(first), _refunds(first), _funnels(first)
+    revenue, refunds, funnels = _revenue(first, today), _refunds(first, today), _funnels(first, today)
 
     def period(first_day: date, days: int) -> Period:
         span = [first_day + timedelta(days=number) for number in range(days)]
@@ -239,25 +253,55 @@ def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime(day.year, day.month, day.day))  # noqa: DTZ001  # made aware here
 
 
-def _revenue(first: date) -> _Daily:
+def _day_of(column: str, first: date, last: date) -> Case | TruncDate:
+    """Return the day of a column's instants, from the first day to the last, in our time zone.
+
+    By offsets from UTC, one for each stretch of days: MariaDB knows zones by name only where somebody has loaded them.
+    """
+    stretches: list[tuple[datetime, date | timedelta]] = []
+    for number in range((last - first).days + 1):
+        day = first + timedelta(days=number)
+        begins, ends = _midnight(day), _midnight(day + timedelta(days=1))
+        offset = begins.utcoffset() or timedelta()
+        # On the day of a change of clocks no offset is right: what falls in it is of that day.
+        is_steady = offset == (ends.utcoffset() or timedelta())
+        if is_steady and stretches and stretches[-1][1] == offset:
+            stretches.pop()
+        stretches.append((ends, offset if is_steady else day))
+    cases = [
+        When(
+            **{f"{column}__lt": ends},
+            then=Cast(Value(of), DateField()) if isinstance(of, date) else _local_day(column, of),
+        )
+        for ends, of in stretches
+    ]
+    return Case(*cases, default=_local_day(column, offset)) if len(cases) > 1 else _local_day(column, offset)
+
+
+def _local_day(column: str, offset: timedelta) -> TruncDate:
+    return TruncDate(ExpressionWrapper(F(column) + offset, DateTimeField()), tzinfo=UTC)
+
+
+def _revenue(first: date, today: date) -> _Daily:
     rows = Order.objects.filter(paid_at__gte=_midnight(first), livemode=conf.livemode)
-    daily = rows.annotate(day=TruncDate("paid_at")).values("day", "currency").order_by()
+    daily = rows.annotate(day=_day_of("paid_at", first, today)).values("day", "currency").order_by()
     found = daily.annotate(amount=Sum("paid_minor"), orders=Count("id"))
     return {(row["day"], row["currency"]): (row["amount"], row["orders"]) for row in found}
 
 
-def _refunds(first: date) -> _Daily:
+def _refunds(first: date, today: date) -> _Daily:
     rows = Refund.objects.filter(
         created_at__gte=_midnight(first), status=RefundStatus.SUCCEEDED, payment__livemode=conf.livemode
     )
-    daily = rows.annotate(day=TruncDate("created_at")).values("day", "currency").order_by()
+    daily = rows.annotate(day=_day_of("created_at", first, today)).values("day", "currency").order_by()
     found = daily.annotate(amount=Sum("amount_minor"), refunds=Count("id"))
     return {(row["day"], row["currency"]): (row["amount"], row["refunds"]) for row in found}
 
 
-def _funnels(first: date) -> dict[date, Funnel]:
+def _funnels(first: date, today: date) -> dict[date, Funnel]:
     rows = CheckoutSession.objects.filter(created_at__gte=_midnight(first), livemode=conf.livemode)
-    grouped = rows.annotate(day=TruncDate("created_at")).values("day", "status", "payment_status", "has_async_failed")
+    day = _day_of("created_at", first, today)
+    grouped = rows.annotate(day=day).values("day", "status", "payment_status", "has_async_failed")
     found: dict[date, Funnel] = {}
     for row in grouped.order_by().annotate(sessions=Count("id")):
         status, sessions = row["status"], row["sessions"]

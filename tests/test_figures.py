@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,6 +26,30 @@ from tests.factories import HostOrderFactory
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
 QUERIES = 12
+
+
+#: Instants about two changes of clocks, and two zones whose offsets are no whole hours.
+INSTANTS = [
+    datetime(2026, month, day, hour, 40, tzinfo=UTC)
+    for month, days in ((3, (28, 29, 30)), (10, (24, 25, 26)))
+    for day in days
+    for hour in (0, 4, 11, 18, 21, 22, 23)
+]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Chicago", "Asia/Kathmandu", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("month", [3, 10])
+def test_days_are_those_of_the_time_zone_whatever_its_clocks_do(db, zone, month):
+    instants = [instant for instant in INSTANTS if instant.month == month]
+    for number, instant in enumerate(instants):
+        sale = {"livemode": False, "currency": "eur", "subtotal_minor": 1, "status": "paid", "paid_minor": 1}
+        Order.objects.create(**sale, reference=f"R{number}", paid_at=instant)
+
+    with timezone.override(zone):
+        told = figures.dashboard(now=instants[-1]).days
+        expected = Counter(timezone.localdate(instant) for instant in instants)
+
+    assert {day.first_day: day.revenue[0].count for day in told if day.revenue} == expected
 
 
 def _days_ago(model, days, **values):
