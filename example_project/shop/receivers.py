@@ -11,8 +11,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Greatest
+from django.db.models import Case, F, When
 from django.dispatch import receiver
 from django.utils import timezone
 
@@ -42,7 +41,8 @@ def _take_from_stock(order: Order) -> None:
     """Count down what is not made as ordered. Two buyers of the last one are both paid: the studio writes to one."""
     for line in order.lines.filter(product__stock__isnull=False).select_related("product").order_by("product_id"):
         if line.product is not None:
-            Product.objects.filter(pk=line.product.pk).update(stock=Greatest(F("stock") - line.quantity, 0))
+            left = Case(When(stock__gt=line.quantity, then=F("stock") - line.quantity), default=0)
+            Product.objects.filter(pk=line.product.pk).update(stock=left)
 
 
 @receiver(signals.order_pending)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import transaction
 
 from django_checkout import services, signals
 from django_checkout.models import Order as Payable
@@ -52,8 +53,14 @@ def make_subscription(make_order, shelf, robin):
     return make
 
 
+def tell(signal, source, **arguments):
+    """Send a signal as it is always sent: inside a transaction."""
+    with transaction.atomic():
+        signal.send(sender=Payable, source=source, order=None, **arguments)
+
+
 def send(signal, subscription):
-    signal.send(sender=Payable, source=subscription.order, order=None, amount_minor=1900)
+    tell(signal, subscription.order, amount_minor=1900)
     subscription.refresh_from_db()
 
 
@@ -174,7 +181,7 @@ def test_news_of_what_is_no_subscription_of_the_shops_is_left_alone(make_order, 
     order = make_order()
 
     for source in (order, None):
-        signal.send(sender=Payable, source=source, order=None, amount_minor=0)
+        tell(signal, source, amount_minor=0)
 
     assert not Subscription.objects.exists()
 
@@ -184,6 +191,6 @@ def test_news_that_overtakes_the_payment_is_kept(make_subscription):
     order = subscription.order
     subscription.delete()
 
-    signals.subscription_canceled.send(sender=Payable, source=order, order=None)
+    tell(signals.subscription_canceled, order)
 
     assert Subscription.objects.get().state == State.ENDED
