@@ -72,7 +72,6 @@ def reserve_refund(
         currency=payment.currency,
         reason=reason,
         leased_until=now + timedelta(seconds=locks.LEASE_SECONDS),
-        first_sent_at=now,
     )
     payment.refund_asked_minor += amount_minor
     payment.save(update_fields=["refund_asked_minor", "updated_at"])

@@ -263,7 +263,6 @@ class Migration(migrations.Migration):
                 ('status', models.CharField(default=django_checkout.states.RefundStatus['CREATING'], max_length=64, verbose_name='status')),
                 ('reason', models.CharField(blank=True, default='', max_length=255, verbose_name='reason')),
                 ('failure_reason', models.CharField(blank=True, default='', max_length=255, verbose_name='failure reason')),
-                ('first_sent_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('leased_until', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('request_id', models.CharField(blank=True, default='', max_length=255, verbose_name='Stripe request id')),
                 ('error_code', models.CharField(blank=True, default='', max_length=255, verbose_name='error code')),

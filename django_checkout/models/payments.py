@@ -71,8 +71,6 @@ class Refund(models.Model):
     status = models.CharField(_("status"), max_length=64, default=RefundStatus.CREATING)
     reason = models.CharField(_("reason"), max_length=255, blank=True, default="")
     failure_reason = models.CharField(_("failure reason"), max_length=255, blank=True, default="")
-    #: When the create call was first sent: Stripe forgets an idempotency key a day later.
-    first_sent_at = models.DateTimeField(null=True, blank=True, editable=False)
     leased_until = models.DateTimeField(null=True, blank=True, editable=False)
     request_id = models.CharField(_("Stripe request id"), max_length=255, blank=True, default="")
     error_code = models.CharField(_("error code"), max_length=255, blank=True, default="")
