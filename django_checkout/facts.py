@@ -160,11 +160,11 @@ def read_dispute(stripe_object: Json, *, ticket: int) -> DisputeFact:
     )
     if not status or amount is None or not currency:
         raise IncompleteFactError("The Dispute has no status, no amount or no currency.")
-    withdrawn = sum(
-        -entry["net"]
+    entries = [
+        entry
         for entry in stripe_object.get("balance_transactions") or ()
         if isinstance(entry, Mapping) and isinstance(entry.get("net"), int)
-    )
+    ]
     return DisputeFact(
         stripe_id=_required(stripe_object, "id"),
         payment_intent_id=_id(stripe_object, "payment_intent"),
@@ -174,7 +174,9 @@ def read_dispute(stripe_object: Json, *, ticket: int) -> DisputeFact:
         status=status,
         reason=_text(stripe_object, "reason") or "",
         due_by=_instant(_mapping(stripe_object, "evidence_details"), "due_by"),
-        withdrawn_minor=withdrawn,
+        withdrawn_minor=-sum(entry["net"] for entry in entries),
+        # The balance's own, which need not be the charge's.
+        withdrawn_currency=(_text(entries[0], "currency") or currency) if entries else "",
         livemode=_boolean(stripe_object, "livemode"),
         ticket=ticket,
     )

@@ -242,8 +242,9 @@ class DisputeFact:
     status: str
     reason: str
     due_by: datetime | None
-    #: Net of what the dispute took from the balance, in minor units; 0 before funds moved.
+    #: Net of what the dispute took from the balance, in minor units of its currency; 0 and "" before funds moved.
     withdrawn_minor: int = 0
+    withdrawn_currency: str = ""
     livemode: bool | None = None
     ticket: int = 0
 

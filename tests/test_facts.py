@@ -360,6 +360,15 @@ def test_dispute_is_read_with_its_ticket():
     assert fact.withdrawn_minor == 3500
 
 
+@pytest.mark.parametrize(
+    ("entries", "currency"), [([{"net": -4100, "currency": "usd"}], "usd"), ([{"net": -3500}], "eur"), ([], "")]
+)
+def test_what_a_dispute_withdrew_is_of_the_balances_currency(entries, currency):
+    fact = read_dispute({**DISPUTE, "balance_transactions": entries}, ticket=1)
+
+    assert (fact.currency, fact.withdrawn_currency) == ("eur", currency)
+
+
 def test_reinstated_funds_balance_what_a_dispute_withdrew():
     entries = [{"net": -3500}, {"net": 2000}, {"net": None}, "txn_3"]
 

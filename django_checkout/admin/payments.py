@@ -166,7 +166,7 @@ class DisputeAdmin(FactsAdmin[Dispute]):
 
     @admin.display(description=gettext_lazy("withdrawn"))
     def withdrawn(self, dispute: Dispute) -> SafeString:
-        return display.amount_cell(dispute.withdrawn_minor, dispute.currency)
+        return display.amount_cell(dispute.withdrawn_minor, dispute.withdrawn_currency or dispute.currency)
 
     @admin.display(description=gettext_lazy("status"))
     def status_badge(self, dispute: Dispute) -> SafeString:

@@ -7,7 +7,7 @@ from django_checkout.ledger.tickets import use_ticket
 from django_checkout.models import Dispute, Payment
 from django_checkout.values import DisputeFact, FraudWarningFact
 
-_SAID = ("amount_minor", "currency", "withdrawn_minor", "status", "reason", "due_by")
+_SAID = ("amount_minor", "currency", "withdrawn_minor", "withdrawn_currency", "status", "reason", "due_by")
 
 
 def join_dispute(locked: LockedOrder | None, payment: Payment, fact: DisputeFact) -> None:

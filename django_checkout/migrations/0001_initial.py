@@ -133,6 +133,7 @@ class Migration(migrations.Migration):
                 ('amount_minor', models.BigIntegerField(verbose_name='amount')),
                 ('currency', models.CharField(max_length=3, verbose_name='currency')),
                 ('withdrawn_minor', models.BigIntegerField(default=0, verbose_name='withdrawn')),
+                ('withdrawn_currency', models.CharField(blank=True, default='', editable=False, max_length=3)),
                 ('status', models.CharField(max_length=64, verbose_name='status')),
                 ('reason', models.CharField(blank=True, default='', max_length=255, verbose_name='reason')),
                 ('due_by', models.DateTimeField(blank=True, null=True, verbose_name='evidence due by')),

@@ -99,6 +99,7 @@ class Dispute(models.Model):
     amount_minor = models.BigIntegerField(_("amount"))
     currency = models.CharField(_("currency"), max_length=3)
     withdrawn_minor = models.BigIntegerField(_("withdrawn"), default=0)
+    withdrawn_currency = models.CharField(max_length=3, blank=True, default="", editable=False)
     status = models.CharField(_("status"), max_length=64)
     reason = models.CharField(_("reason"), max_length=255, blank=True, default="")
     due_by = models.DateTimeField(_("evidence due by"), null=True, blank=True)
