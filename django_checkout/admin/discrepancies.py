@@ -160,7 +160,10 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
     search_order_column = "order_id"
     search_help_text = gettext_lazy("Stripe id or order number that it is about")
     fieldsets = (
-        (None, {"fields": ("kind_name", "explanation", "suggestion", "subject_link", "order_link", "state_badge")}),
+        (
+            None,
+            {"fields": ("kind_name", "explanation", "suggested_action", "subject_link", "order_link", "state_badge")},
+        ),
         (gettext_lazy("The difference"), {"fields": ("sides",)}),
         (
             gettext_lazy("History"),
@@ -198,7 +201,12 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
 
     @admin.display(description=gettext_lazy("what to do"))
     def suggested(self, row: Discrepancy) -> str:
-        return row.suggestion or explanation(row.kind)
+        return self.suggested_action(row) or explanation(row.kind)
+
+    @admin.display(description=gettext_lazy("suggested action"))
+    def suggested_action(self, row: Discrepancy) -> str:
+        # Reconciliation writes it down in English, and marks it.
+        return _(row.suggestion) if row.suggestion else ""
 
     @admin.display(description=gettext_lazy("both sides"))
     def sides(self, row: Discrepancy) -> SafeString:

@@ -75,6 +75,64 @@ _LABELS: dict[str, Text] = {
     "duplicate": _("duplicate"),
     "fraudulent": _("fraudulent"),
     "requested_by_customer": _("requested by customer"),
+    "expired_uncaptured_charge": _("expired uncaptured charge"),
+    # Subscriptions.
+    "active": _("active"),
+    "trialing": _("trialing"),
+    "past_due": _("past due"),
+    "incomplete": _("incomplete"),
+    "incomplete_expired": _("incomplete expired"),
+    "paused": _("paused"),
+    # Disputes, and why: https://docs.stripe.com/api/disputes/object
+    "warning_needs_response": _("warning needs response"),
+    "warning_under_review": _("warning under review"),
+    "warning_closed": _("warning closed"),
+    "bank_cannot_process": _("bank cannot process"),
+    "check_returned": _("check returned"),
+    "credit_not_processed": _("credit not processed"),
+    "customer_initiated": _("customer initiated"),
+    "debit_not_authorized": _("debit not authorized"),
+    "general": _("general"),
+    "incorrect_account_details": _("incorrect account details"),
+    "insufficient_funds": _("insufficient funds"),
+    "noncompliant": _("noncompliant"),
+    "product_not_received": _("product not received"),
+    "product_unacceptable": _("product unacceptable"),
+    "subscription_canceled": _("subscription canceled"),
+    "unrecognized": _("unrecognized"),
+    # Events that are ignored.
+    "unhandled_type": _("unhandled type"),
+    "livemode_mismatch": _("livemode mismatch"),
+    # What a line of the timeline is about.
+    "order": _("order"),
+    "session": _("session"),
+    "refund": _("refund"),
+    "dispute": _("dispute"),
+    "signal": _("signal"),
+    "attention": _("attention"),
+    "difference": _("difference"),
+    "admin": _("admin"),
+    # What reconciliation compares, and what it looked at.
+    "status": _("status"),
+    "payment_status": _("payment status"),
+    "amount": _("amount"),
+    "currency": _("currency"),
+    "total": _("total"),
+    "captured": _("captured"),
+    "lines": _("lines"),
+    "kept": _("kept"),
+    "payout": _("payout"),
+    "payment_intent": _("payment intent"),
+    "order_id": _("order id"),
+    "since": _("since"),
+    "period_ends": _("period ends"),
+    "cancels_at_period_end": _("cancels at period end"),
+    "problem": _("problem"),
+    "sessions": _("sessions"),
+    "refunds": _("refunds"),
+    "disputes": _("disputes"),
+    "subscriptions": _("subscriptions"),
+    "balance_transactions": _("balance transactions"),
 }
 _TONES = {
     "good": {
@@ -142,7 +200,8 @@ def detail(text: str, currency: str) -> str:
     if found := _ONE_AMOUNT.fullmatch(text):
         return amount(int(found["minor"]), found["currency"])
     if found := _TWO_AMOUNTS.fullmatch(text):
-        return f"{amount(int(found['paid']), currency)} {found['word']} {amount(int(found['asked']), currency)}"
+        said = gettext("%(paid)s for %(asked)s") if found["word"] == "for" else gettext("%(paid)s of %(asked)s")
+        return said % {name: amount(int(found[name]), currency) for name in ("paid", "asked")}
     return text
 
 

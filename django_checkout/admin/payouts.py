@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from django_checkout import figures
 from django_checkout.admin import display
@@ -124,7 +124,16 @@ class PayoutAdmin(FactsAdmin[Payout]):
         return Table(
             name="payout-lines",
             title=_("Lines"),
-            headings=(_("Movement"), _("Order"), _("Gross"), _("Fee"), _("Net"), _("When"), _("Stripe id")),
+            headings=(
+                _("Movement"),
+                # Django itself has "Order" as a position in a row.
+                pgettext("what was sold", "Order"),
+                _("Gross"),
+                _("Fee"),
+                _("Net"),
+                _("When"),
+                _("Stripe id"),
+            ),
             amounts=(_("Gross"), _("Fee"), _("Net")),
             rows=[
                 (
@@ -188,7 +197,7 @@ class ReconciliationRunAdmin(FactsAdmin[ReconciliationRun]):
 
     @admin.display(description=gettext_lazy("looked at"))
     def looked_at(self, run: ReconciliationRun) -> str:
-        said = (f"{display.number(number)} {name.replace('_', ' ')}" for name, number in sorted(run.seen.items()))
+        said = (f"{display.number(number)} {display.label(name)}" for name, number in sorted(run.seen.items()))
         return ", ".join(said) or display.DASH
 
     @admin.display(description=gettext_lazy("differences"))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from django_checkout.admin import display
 from django_checkout.admin.base import FactsAdmin
@@ -16,7 +17,7 @@ from django_checkout.models import BalanceTransaction, Order
 def movement(kind: str) -> str:
     """Return what a movement of the balance is called."""
     known = {
-        "charge": _("Charge"),
+        "charge": pgettext("movement of the balance", "Charge"),
         "payment": _("Payment"),
         "refund": _("Refund"),
         "payment_refund": _("Refund"),

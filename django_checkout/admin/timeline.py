@@ -48,8 +48,13 @@ class Happening:
     stripe_id: str = ""
     request_id: str = ""
 
+    @property
+    def kind_label(self) -> str:
+        """What its kind is called."""
+        return display.label(self.kind)
+
     def __str__(self) -> str:
-        parts = (display.instant(self.at, seconds=True), self.kind, self.title, *self.details)
+        parts = (display.instant(self.at, seconds=True), self.kind_label, self.title, *self.details)
         return " · ".join(parts)
 
 
@@ -224,7 +229,7 @@ def _announcement(row: Announcement, currency: str) -> Happening:
         at=row.announced_at or row.created_at,
         kind="signal",
         title=row.signal,
-        details=_some(*details, row.reason.replace("_", " ")),
+        details=_some(*details, display.label(row.reason)),
         tone=display.tone(row.state),
         row=row,
     )
