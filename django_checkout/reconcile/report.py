@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 
 class Kind(StrEnum):
@@ -51,26 +52,38 @@ EXPLANATIONS: Mapping[Kind, str] = {
     Kind.NOT_UNDERSTOOD: "Stripe says something that this version of django_checkout does not know.",
 }
 
-_MEND = "Run checkout_reconcile --fix; if it stays, sync the order in the admin and read the error."
+_MEND = _("Run checkout_reconcile --fix; if it stays, sync the order in the admin and read the error.")
 #: What a person can do about what was not mended.
 SUGGESTIONS: Mapping[Kind, str] = {
     Kind.PAID_NOT_RECORDED: _MEND,
-    Kind.RECORDED_NOT_PAID: "Hold the goods, and look the payment up in Stripe's dashboard: a payment once recorded "
-    "is never taken back automatically. Check that STRIPE_SECRET_KEY is of the account that took the money.",
+    Kind.RECORDED_NOT_PAID: _(
+        "Hold the goods, and look the payment up in Stripe's dashboard: a payment once recorded "
+        "is never taken back automatically. Check that STRIPE_SECRET_KEY is of the account that took the money."
+    ),
     Kind.SESSION_BEHIND: _MEND,
     Kind.STALE_OPEN: _MEND,
-    Kind.STUCK_PROCESSING: "Look it up in Stripe's dashboard, and ask Stripe's support if the bank says nothing.",
-    Kind.AMOUNT_DIFFERS: "Compare the payment in Stripe's dashboard with the order, then refund or ask for the rest.",
-    Kind.DOUBLE_PAYMENT: 'Refund the surplus payment in the admin, or set CHECKOUT_DOUBLE_PAYMENT = "refund".',
-    Kind.REFUND_DIFFERS: "Compare the refund in Stripe's dashboard with the order; what was recorded stays.",
-    Kind.DISPUTE_UNKNOWN: "Answer the dispute in Stripe's dashboard before its evidence is due.",
+    Kind.STUCK_PROCESSING: _("Look it up in Stripe's dashboard, and ask Stripe's support if the bank says nothing."),
+    Kind.AMOUNT_DIFFERS: _(
+        "Compare the payment in Stripe's dashboard with the order, then refund or ask for the rest."
+    ),
+    Kind.DOUBLE_PAYMENT: _('Refund the surplus payment in the admin, or set CHECKOUT_DOUBLE_PAYMENT = "refund".'),
+    Kind.REFUND_DIFFERS: _("Compare the refund in Stripe's dashboard with the order; what was recorded stays."),
+    Kind.DISPUTE_UNKNOWN: _("Answer the dispute in Stripe's dashboard before its evidence is due."),
     Kind.DISPUTE_DIFFERS: _MEND,
-    Kind.SUBSCRIPTION_DIFFERS: "Run checkout_reconcile --fix; if it stays, look the subscription up in the dashboard.",
-    Kind.SESSION_WITHOUT_ORDER: "If it is of another installation on this Stripe account, ignore it with a note; else "
-    "its order was deleted or lost: refund the payment or restore the order.",
-    Kind.ORDER_WITHOUT_SESSION: "Check that STRIPE_SECRET_KEY is of the account and mode in which the order was paid.",
-    Kind.PAYOUT_DIFFERS: "Run checkout_reconcile --payouts tomorrow; if it stays, compare it with Stripe's own report.",
-    Kind.NOT_UNDERSTOOD: "Update django_checkout, then run checkout_reconcile --fix.",
+    Kind.SUBSCRIPTION_DIFFERS: _(
+        "Run checkout_reconcile --fix; if it stays, look the subscription up in the dashboard."
+    ),
+    Kind.SESSION_WITHOUT_ORDER: _(
+        "If it is of another installation on this Stripe account, ignore it with a note; else "
+        "its order was deleted or lost: refund the payment or restore the order."
+    ),
+    Kind.ORDER_WITHOUT_SESSION: _(
+        "Check that STRIPE_SECRET_KEY is of the account and mode in which the order was paid."
+    ),
+    Kind.PAYOUT_DIFFERS: _(
+        "Run checkout_reconcile --payouts tomorrow; if it stays, compare it with Stripe's own report."
+    ),
+    Kind.NOT_UNDERSTOOD: _("Update django_checkout, then run checkout_reconcile --fix."),
 }
 
 
