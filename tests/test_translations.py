@@ -1,0 +1,173 @@
+"""The catalogues that ship: complete, compiled, faithful in their placeholders, and read by the pages."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import django
+import pytest
+from babel.messages import Catalog, Message
+from babel.messages.extract import extract
+from babel.messages.mofile import read_mo
+from babel.messages.pofile import read_po
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation.template import templatize
+
+import django_checkout
+from django_checkout.admin import dashboard, display
+from django_checkout.reconcile.report import SUGGESTIONS
+from django_checkout.tokens import Purpose, make_token
+
+pytestmark = pytest.mark.core
+
+PACKAGE = Path(django_checkout.__file__).parent
+LOCALE = PACKAGE / "locale"
+LANGUAGES = sorted(path.parts[-3] for path in LOCALE.glob("*/LC_MESSAGES/django.po"))
+#: What marks a message, and which of its arguments are one; ``c`` is a context.
+KEYWORDS = {
+    **dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop")),
+    **dict.fromkeys(("ngettext", "ngettext_lazy"), (1, 2)),
+    **dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2)),
+    **dict.fromkeys(("npgettext", "npgettext_lazy"), ((1, "c"), 2, 3)),
+}
+_PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%%|\{\w*\}|<[^>]+>")
+
+GERMAN = {"Accept-Language": "de"}
+
+Key = tuple[str | None, str]
+
+
+def read(language: str) -> tuple[Catalog, Catalog]:
+    """The catalogue as it was written, and as it was compiled."""
+    folder = LOCALE / language / "LC_MESSAGES"
+    with (folder / "django.po").open("rb") as po, (folder / "django.mo").open("rb") as mo:
+        return read_po(po, locale=language), read_mo(mo)
+
+
+def entries(catalog: Catalog) -> dict[Key, Message]:
+    """A catalogue's messages; Babel leaves the contexts of a compiled one encoded."""
+
+    def context_of(message: Message) -> str | None:
+        return message.context.decode() if isinstance(message.context, bytes) else message.context
+
+    return {(context_of(message), texts(message.id)[0]): message for message in catalog if message.id}
+
+
+def texts(said: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    return (said,) if isinstance(said, str) else tuple(said)
+
+
+def marked() -> Iterator[tuple[Key, str]]:
+    """Every message that the sources mark, and where; the emulator speaks English."""
+    for path in sorted(PACKAGE.rglob("*")):
+        name = path.relative_to(PACKAGE)
+        if path.suffix not in (".py", ".html") or any(part.startswith("emulator") for part in name.parts):
+            continue
+        source = path.read_text(encoding="utf-8")
+        if path.suffix == ".html":
+            # What is no message is blotted out by letters: only its indentation could be no Python.
+            source = "\n".join(line.strip() for line in templatize(source).splitlines())
+        found = extract("python", io.BytesIO(source.encode()), keywords=KEYWORDS, options={"encoding": "utf-8"})
+        for line, message, _comments, context in found:
+            yield (context, texts(message)[0]), f"{name}:{line}"
+
+
+@pytest.fixture(scope="module", params=LANGUAGES)
+def language(request) -> str:
+    return request.param
+
+
+def test_german_ships():
+    assert "de" in LANGUAGES
+
+
+def test_every_message_of_the_sources_is_in_the_catalogue(language):
+    known = entries(read(language)[0])
+    found = dict(marked())
+
+    assert len(found) > 500
+    assert {where: key for key, where in found.items() if key not in known} == {}
+    # And nothing else is.
+    assert known.keys() - found.keys() == set()
+
+
+def test_every_message_is_translated(language):
+    written = read(language)[0]
+
+    assert not written.fuzzy
+    assert [key for key, message in entries(written).items() if message.fuzzy or not all(texts(message.string))] == []
+    assert all(
+        len(texts(message.string)) == written.num_plurals
+        for message in entries(written).values()
+        if message.pluralizable
+    )
+
+
+def test_placeholders_are_those_of_the_message(language):
+    for message in entries(read(language)[0]).values():
+        allowed = {frozenset(_PLACEHOLDER.findall(text)) for text in texts(message.id)}
+        assert {frozenset(_PLACEHOLDER.findall(text)) for text in texts(message.string)} <= allowed, message.id
+
+
+def test_compiled_catalogue_says_what_the_written_one_says(language):
+    written, compiled = ({key: texts(entry.string) for key, entry in entries(one).items()} for one in read(language))
+
+    assert compiled == written
+
+
+def test_no_message_changes_what_django_itself_says(language):
+    """Django looks a message up in all apps: one that Django has too must mean the same, or have a context."""
+    with (Path(django.__file__).parent / "conf" / "locale" / language / "LC_MESSAGES" / "django.mo").open("rb") as mo:
+        of_django = {key: texts(entry.string) for key, entry in entries(read_mo(mo)).items()}
+    ours = {key: texts(entry.string) for key, entry in entries(read(language)[0]).items()}
+
+    assert {key: said for key, said in ours.items() if of_django.get(key, said) != said} == {}
+
+
+@pytest.mark.django_db
+def test_shopper_reads_german(client, order, paid_order):
+    pay = client.get(reverse("django_checkout:pay", args=[make_token(order.pk, Purpose.PAY)]), headers=GERMAN)
+    back = client.get(reverse("django_checkout:return", args=[make_token(order.pk, Purpose.STATUS)]), headers=GERMAN)
+
+    assert f"Bestellung {order.reference}" in pay.text
+    assert "Diese Bestellung muss nicht bezahlt werden." in pay.text
+    assert "Vielen Dank, Ihre Zahlung ist eingegangen" in back.text
+
+
+@pytest.mark.django_db
+def test_shopper_reads_german_before_paying(client, order):
+    page = client.get(reverse("django_checkout:pay", args=[make_token(order.pk, Purpose.PAY)]), headers=GERMAN)
+
+    assert "Jetzt bezahlen" in page.text
+    assert "Zwischensumme" in page.text
+
+
+@pytest.mark.django_db
+def test_merchant_reads_german(admin_client, order):
+    page = admin_client.get(reverse("admin:django_checkout_order_changelist"), headers=GERMAN)
+
+    assert "Bestellungen" in page.text
+    assert ">unbezahlt</span>" in page.text
+    assert "20,00\xa0€" in page.text
+    assert "Mit Stripe synchronisieren" in page.text
+
+
+def test_ages_are_declined():
+    with translation.override("de"):
+        assert (dashboard.age(86400 * 3), dashboard.age(7200), dashboard.age(None)) == ("3 Tagen", "2 Stunden", "nie")
+
+
+def test_two_amounts_keep_their_order():
+    with translation.override("de"):
+        assert display.detail("1900 for 2000", "eur") == "19,00\xa0€ statt 20,00\xa0€"
+        assert display.detail("2500 of 2000", "eur") == "25,00\xa0€ von 20,00\xa0€"
+
+
+@pytest.mark.parametrize("suggestion", sorted(set(SUGGESTIONS.values())))
+def test_what_reconciliation_suggests_is_translated(suggestion):
+    with translation.override("de"):
+        assert translation.gettext(suggestion) != suggestion
