@@ -123,7 +123,8 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]
+# The shop's own texts are English; what django_checkout says follows the browser.
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
