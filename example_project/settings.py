@@ -59,6 +59,7 @@ MIDDLEWARE = [
     "example_project.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "example_project.language.EnglishShopMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -123,7 +124,7 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
-# The shop's own texts are English; what django_checkout says follows the browser.
+# The shop's own pages are English, see example_project.language; the checkout's and the admin follow the browser.
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 
 STATIC_URL = "static/"
