@@ -25,7 +25,7 @@ class AnnouncementAdmin(FactsAdmin[Announcement]):
     search_help_text = gettext_lazy("Order number, or a Stripe id of the order")
     fieldsets = (
         (None, {"fields": ("order_link", "signal", "fact", "state_badge", "amount", "reason")}),
-        (gettext_lazy("About"), {"fields": ("session_link", "refund_link", "dispute_link")}),
+        (gettext_lazy("About"), {"fields": ("session_link", "refund_link", "dispute_link", "subscription_link")}),
         (
             gettext_lazy("History"),
             {"fields": ("attempts", "last_error", "created_at", "announced_at", "next_attempt_at")},
@@ -59,6 +59,10 @@ class AnnouncementAdmin(FactsAdmin[Announcement]):
     @admin.display(description=gettext_lazy("dispute"))
     def dispute_link(self, row: Announcement) -> SafeString:
         return self.link(row.dispute)
+
+    @admin.display(description=gettext_lazy("subscription"))
+    def subscription_link(self, row: Announcement) -> SafeString:
+        return self.link(row.subscription)
 
     @admin.display(description=gettext_lazy("created"))
     def created(self, row: Announcement) -> SafeString:

@@ -205,6 +205,12 @@ def test_rows_link_to_each_other(viewer):
     assert 'rel="noopener noreferrer"' in page
 
 
+def test_news_of_a_subscription_links_to_it(viewer):
+    subscription = factories.SubscriptionFactory()
+    news = factories.AnnouncementFactory(order=subscription.order, subscription=subscription)
+    assert f'<a href="{page_url(subscription)}">' in viewer.get(page_url(news)).text
+
+
 def test_a_payment_that_names_no_order_is_shown(viewer):
     payment = factories.PaymentFactory(order=None, livemode=None, currency="")
     refund = factories.RefundFactory(payment=payment)
