@@ -15,6 +15,7 @@ from tests.host.adapters import HostAdapter
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
 ADDRESS = {"country": "AT", "line1": "Quay 4", "city": "Linz", "postal_code": "4020"}
+SHIPPED = {"shipping_address_collection": {"allowed_countries": ["AT", "DE"]}}
 
 
 class ChangingAdapter(HostAdapter):
@@ -102,20 +103,23 @@ def test_payment_between_our_commit_and_stripes_answer_is_right(session, stripe_
 
 
 @pytest.mark.parametrize(
-    ("adapter", "ui_mode", "permissions"),
+    ("adapter", "ui_mode", "asked", "permissions"),
     [
-        ("ChangingAdapter", "elements", {"update_shipping_details": "server_only"}),
-        ("ChangingAdapter", "embedded_page", None),
-        ("ChangingAdapter", "hosted_page", None),
-        ("FixedAdapter", "elements", None),
+        ("ChangingAdapter", "elements", SHIPPED, {"update_shipping_details": "server_only"}),
+        ("ChangingAdapter", "elements", {}, None),
+        ("ChangingAdapter", "embedded_page", SHIPPED, None),
+        ("ChangingAdapter", "hosted_page", SHIPPED, None),
+        ("FixedAdapter", "elements", SHIPPED, None),
     ],
 )
+@pytest.mark.parametrize("is_default", [True, False])
 def test_address_is_the_servers_only_where_the_host_computes_shipping_for_elements(
-    settings, host_order, stripe_emulator, adapter, ui_mode, permissions
+    settings, host_order, stripe_emulator, adapter, ui_mode, asked, permissions, is_default
 ):
     settings.CHECKOUT_ADAPTER = f"{__name__}.{adapter}"
+    settings.CHECKOUT_SESSION_DEFAULTS = asked if is_default else {}
 
-    session = services.start(host_order, ui_mode=ui_mode)
+    session = services.start(host_order, ui_mode=ui_mode, params={} if is_default else asked)
 
     assert session.request.get("permissions") == permissions
     assert stripe_emulator.get(session.stripe_id)["permissions"] == permissions

@@ -175,15 +175,17 @@ def _wish(
     params.check_modes(mode, ui_mode)
     if mode != order.mode:
         raise ParameterError(f"mode={mode!r}: the order was placed for {order.mode!r}; place it with OrderData(mode=).")
-    if ui_mode == "elements" and get_adapter().computes_shipping:
-        options = {"permissions": {"update_shipping_details": "server_only"}, **options}
+    asked: list[Mapping[str, Any]] = [conf.CHECKOUT_SESSION_DEFAULTS, order.params, options]
+    asks_for_shipping = any(option.get("shipping_address_collection") for option in asked)
+    if ui_mode == "elements" and asks_for_shipping and get_adapter().computes_shipping:
+        asked.insert(-1, {"permissions": {"update_shipping_details": "server_only"}})
     wanted = params.build(
         order,
         list(order.lines.all()),
         mode=mode,
         ui_mode=ui_mode,
         capture_method=conf.CHECKOUT_CAPTURE_METHOD,
-        options=[conf.CHECKOUT_SESSION_DEFAULTS, order.params, options],
+        options=asked,
         customer_id=find_customer_id(order.user) if _acts_for_owner(order, mode, request) else "",
     )
     path = reverse("django_checkout:return", args=[make_token(order.pk, Purpose.STATUS)])
