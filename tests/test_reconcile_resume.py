@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection
@@ -22,12 +23,13 @@ from django_checkout import reconcile, services
 from django_checkout.emulator.server import EmulatorServer
 from django_checkout.exceptions import StripeUnavailableError
 from django_checkout.models import CheckoutSession, Discrepancy, Dispute, Order, Payment, ReconciliationRun, Refund
-from django_checkout.reconcile import Kind, Outcome, diary, pages, payouts
+from django_checkout.reconcile import Kind, Outcome, diary, leftovers, pages, payouts
 from tests.factories import HostOrderFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
 SESSIONS, PAGE = 12, 4
+NOTE_SECONDS = diary.NOTE_SECONDS
 LIST = "/v1/checkout/sessions"
 
 
@@ -46,12 +48,16 @@ class Stripe:
         self.lists_left = 1000
         #: Let go to answer again.
         self.hangs: threading.Event | None = None
+        #: The time by which the diary is kept, and how long a list takes by it.
+        self.clock = 1000.0
+        self.seconds_a_list = 0.0
         self._handle = emulator.handle
         emulator.handle = self.answer
 
     def answer(self, request):
         self.asked[f"{request.method} {request.path}"] += 1
         if request.path == LIST and request.method == "GET":
+            self.clock += self.seconds_a_list
             if self.hangs is not None and self.lists_left == 1:
                 # A run notes how far it is once a second.
                 threading.Event().wait(1.2)
@@ -75,6 +81,14 @@ def stripe(stripe_emulator, monkeypatch):
     """Pages come faster here than a run notes how far it is, so that it notes each."""
     monkeypatch.setattr(diary, "NOTE_SECONDS", 0)
     return Stripe(stripe_emulator)
+
+
+@pytest.fixture
+def as_shipped(stripe, monkeypatch):
+    """A run that notes how far it is as often as it does in a shop, by a clock that lists alone move."""
+    monkeypatch.setattr(diary, "NOTE_SECONDS", NOTE_SECONDS)
+    monkeypatch.setattr(diary, "time", SimpleNamespace(monotonic=lambda: stripe.clock))
+    return stripe
 
 
 @pytest.fixture
@@ -140,6 +154,23 @@ def test_rows_that_are_read_one_by_one_keep_the_lease_and_are_counted(a_dozen, s
 
     assert (report.seen["sessions"], report.seen["unmentioned"], report.drift) == (0, SESSIONS, [])
     assert len(written) > SESSIONS
+
+
+@pytest.mark.parametrize("seconds_a_list", [0.6, 1.2, 5.0])
+def test_a_run_that_is_killed_has_noted_how_far_it_was(a_dozen, as_shipped, monkeypatch, seconds_a_list):
+    forgotten = []
+    forget = leftovers.Mentioned.forget
+    monkeypatch.setattr(leftovers.Mentioned, "forget", lambda self, at: (forgotten.append(at), forget(self, at)))
+    # Nobody closes the diary of what is killed.
+    monkeypatch.setattr(diary.Entry, "stop", lambda self: None)
+    as_shipped.seconds_a_list = seconds_a_list
+
+    _stop_after(as_shipped, 2)
+
+    row = ReconciliationRun.objects.get()
+    assert (row.stage, row.cursor) == ("sessions", a_dozen[2 * PAGE - 1].stripe_id)
+    assert row.seen["sessions"] == 2 * PAGE
+    assert forgotten
 
 
 def test_what_lies_between_two_stops_is_not_read_one_by_one(a_dozen, stripe):
@@ -326,6 +357,8 @@ def test_a_run_that_is_killed_is_followed_by_one_that_has_seen_everything(a_doze
         threading.Event().wait(0.05)
     child.send_signal(signal.SIGKILL)
     child.wait()
+    # Two are unknown to Stripe.
+    assert ReconciliationRun.objects.get().cursor == a_dozen[2 * PAGE + 1].stripe_id
     stripe.hangs.set()
     server.shutdown()
     server.server_close()

@@ -6,6 +6,7 @@ is recognised by its process; one on another machine when its lease, at most ``L
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import Counter
@@ -38,21 +39,25 @@ class Entry:
 
     row: ReconciliationRun
     is_resumed: bool
-    _written_at: float = -NOTE_SECONDS
+    #: The lease is kept more often than the cursor moves, and must not put that off.
+    _written_at: float = -math.inf
+    _noted_at: float = -math.inf
     _seen_before: Counter[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self._seen_before = Counter(self.row.seen)
 
     def note(self, stage: str, cursor: str, seen: Counter[str]) -> None:
-        """Note how far the run has got, and keep the lease; written at most every ``NOTE_SECONDS``.
+        """Note how far the run has got, and keep the lease; written every ``NOTE_SECONDS``, or with the next lease.
 
         Raises:
             RunBusyError: the lease was over and another run has taken over.
         """
         self.row.stage, self.row.cursor = stage, cursor
         self._count(seen)
-        self.renew()
+        if self.is_due:
+            self._write()
+            self._noted_at = time.monotonic()
 
     def count(self, is_mended: bool) -> None:
         """Count a difference, and keep the lease. Raises as ``note`` does."""
@@ -64,14 +69,13 @@ class Entry:
 
     def renew(self) -> None:
         """Keep the lease. Raises as ``note`` does."""
-        if self.is_due:
+        if time.monotonic() - self._written_at >= NOTE_SECONDS:
             self._write()
-            self._written_at = time.monotonic()
 
     @property
     def is_due(self) -> bool:
-        """Whether the entry was written long enough ago to be written again."""
-        return time.monotonic() - self._written_at >= NOTE_SECONDS
+        """Whether it was noted long enough ago how far the run has got to note it again."""
+        return time.monotonic() - self._noted_at >= NOTE_SECONDS
 
     def finish(self, *, is_complete: bool, seen: Counter[str]) -> None:
         """Close the entry and let the next run begin."""
@@ -96,6 +100,7 @@ class Entry:
         leased_until = timezone.now() + timedelta(seconds=LEASE_SECONDS)
         if not rows.update(leased_until=leased_until, **self._progress(), **values):
             raise RunBusyError("Another run has taken over, because this one had not been heard of for too long.")
+        self._written_at = time.monotonic()
 
 
 def begin(
