@@ -1,7 +1,8 @@
 """System checks: one id per way to misconfigure the app, each with what to do about it.
 
 ``manage.py check`` runs those that hold everywhere, ``manage.py check --deploy`` adds those of a site that sells. None
-imports ``stripe`` or touches the database. A message names the setting and never shows a key or a secret.
+imports ``stripe`` or queries the database, nor calls middleware but Django's and django-csp's that sends a policy, and
+its subclasses. A message names the setting and never shows a key or a secret.
 
 An id is never used again for another rule: a retired one stays here, in this ledger, with the word "retired".
 In use: E001-E047, W001-W013. Retired: none.
@@ -282,7 +283,7 @@ def check_csp(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
         return
     for policy in read_host_policies():
         for directive, sources in find_missing_sources(policy).items():
-            hint = f"Add to {directive}: {' '.join(sources)}. django_checkout.csp.csp_directives() returns all of them."
+            hint = f"Add to {directive}: {' '.join(sources)}. django_checkout.csp.csp_directives() returns all but a nonce."
             yield _warning("W006", f"The site's Content-Security-Policy lacks sources in {directive}.", hint)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
 from urllib.parse import urlsplit
 
+from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 
@@ -15,6 +18,8 @@ HEADER = "Content-Security-Policy"
 SELF = "'self'"
 NONE = "'none'"
 STRICT_DYNAMIC = "'strict-dynamic'"
+#: What a policy lacks that trusts scripts by a nonce, and has none.
+A_NONCE = "'nonce-<a new one for each page>'"
 
 _PAYMENT_PAGE = "https://checkout.stripe.com"
 _STRIPE_JS = {
@@ -31,8 +36,13 @@ _LOOKED_UP = {
     "img-src": ("img-src", "default-src"),
     "connect-src": ("connect-src", "default-src"),
 }
-#: How a middleware that sends a policy is called; Django's and django-csp's are.
-_SENDS_POLICY = re.compile("csp|content_?security|security_?headers", re.IGNORECASE)
+#: Middleware that sends a policy, and needs nothing but a request to do so.
+_SENDERS = {"django.middleware.csp.ContentSecurityPolicyMiddleware", "csp.middleware.CSPMiddleware"}
+#: https://www.w3.org/TR/CSP3/#grammardef-host-source, in lower case.
+_HOST_SOURCE = re.compile(
+    r"(?:(?P<scheme>[a-z][a-z0-9+.-]*)://)?(?P<host>\[[^]]+]|[^/:\[\]]+)(?::(?P<port>\d+|\*))?(?P<path>/.*)?"
+)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def csp_directives() -> dict[str, list[str]]:
@@ -67,28 +77,51 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else SELF
 
 
+def find_nonce(request: HttpRequest | None, told: object = None) -> str:
+    """Return the nonce of Django's middleware or of django-csp's, which allows it then; "" where there is none.
+
+    ``told`` is what a context processor says. All are false until they have been read once.
+    """
+    found = (told, getattr(request, "csp_nonce", None), getattr(request, "_csp_nonce", None))
+    return next((str(nonce) for nonce in found if nonce is not None), "")
+
+
 def read_host_policies() -> list[dict[str, list[str]]]:
     """Return the policies that come with the host's own pages: those that its middleware puts on a plain page.
 
-    Settings alone do not tell: a middleware may add ``csp_directives()`` to them, or not be installed. So those that
-    are named after a policy are asked. A policy that is sent by a proxy, or for some views only, is not seen.
+    Settings alone do not tell: a middleware may add ``csp_directives()`` to them, or not be installed. So Django's and
+    django-csp's are asked, and what derives from them, without a database; no other middleware is called. A policy that
+    comes from elsewhere, or with some views only, is not seen.
     """
 
     def answer(request: HttpRequest) -> HttpResponse:
+        find_nonce(request)
         return HttpResponse()
 
     request = HttpRequest()
     request.method, request.path, request.path_info = "GET", "/", "/"
     request.META |= {"SERVER_NAME": "localhost", "SERVER_PORT": "443"}
-    get_response = answer
+    get_response: Callable[[HttpRequest], HttpResponse] = answer
     try:
-        for path in filter(_SENDS_POLICY.search, reversed(conf.middleware)):
-            get_response = import_string(path)(get_response)
-        header = get_response(request).get(HEADER, "")
+        with ExitStack() as stack:
+            for connection in connections.all():
+                stack.enter_context(connection.execute_wrapper(_refuse_query))
+            for middleware in filter(_sends_policy, map(import_string, reversed(conf.middleware))):
+                get_response = middleware(get_response)
+            header = get_response(request).get(HEADER, "")
     except Exception:
-        # It is the host's own code, which may need more of a request than this: nothing is known then.
+        # A subclass is the host's own code, which may need more of a request than this: nothing is known then.
         return []
     return [policy for text in header.split(",") if (policy := _parse(text))]
+
+
+def _sends_policy(middleware: object) -> bool:
+    bases = getattr(middleware, "__mro__", ())
+    return any(f"{base.__module__}.{base.__qualname__}" in _SENDERS for base in bases)
+
+
+def _refuse_query(*args: Any) -> None:
+    raise RuntimeError("A check asks the database nothing.")
 
 
 def _parse(text: str) -> dict[str, list[str]]:
@@ -101,25 +134,42 @@ def find_missing_sources(policy: Mapping[str, Sequence[str]]) -> dict[str, list[
     missing: dict[str, list[str]] = {}
     for directive, needed in csp_directives().items():
         looked_up = _LOOKED_UP.get(directive, (directive,))
-        allowed = next((policy[name] for name in looked_up if name in policy), None)
-        # 'strict-dynamic' lets scripts with a nonce run, which ours have, and what they load; hosts do not count then.
-        if allowed is None or (directive == "script-src" and STRICT_DYNAMIC in allowed):
+        found = next((policy[name] for name in looked_up if name in policy), None)
+        if found is None:
             continue
-        lacking = [source for source in needed if not any(_covers(given, source) for given in allowed)]
+        allowed = [source.lower() for source in found]
+        if directive == "script-src" and STRICT_DYNAMIC in allowed:
+            # It lets scripts with a nonce run, which ours have, and what they load. Hosts do not count then; nor does
+            # a hash, which a script's tag would have to repeat.
+            lacking = [] if any(source.startswith("'nonce-") for source in allowed) else [A_NONCE]
+        else:
+            lacking = [source for source in needed if not any(_covers(given, source.lower()) for given in allowed)]
         if lacking:
             missing[directive] = lacking
     return missing
 
 
 def _covers(given: str, needed: str) -> bool:
-    """Whether one source of a policy allows another: https://www.w3.org/TR/CSP3/#match-url-to-source-list."""
+    """Whether one source of a policy allows all of another, both in lower case.
+
+    https://www.w3.org/TR/CSP3/#match-url-to-source-expression; what may be http may be https.
+    """
+    if given in (needed, "*") or needed == SELF:
+        return given in (needed, "*", "https:", "http:")
     target = urlsplit(needed)
-    if given in (needed, "*") or (needed == SELF and given == "https:") or given == f"{target.scheme}:":
-        return True
-    scheme, _, host = given.rpartition("://")
-    host = host.partition("/")[0]
-    matches = target.netloc.endswith(host[1:]) if host.startswith("*.") else host == target.netloc
-    return bool(target.netloc) and matches and scheme in ("", target.scheme)
+    schemes = ("http", "https") if target.scheme == "https" else (target.scheme,)
+    source = _HOST_SOURCE.fullmatch(given)
+    if source is None:
+        return given.removesuffix(":") in schemes
+    default = _DEFAULT_PORTS[target.scheme]
+    host, port = source["host"], str(target.port or default)
+    bare = target.netloc.removesuffix(f":{target.port}")
+    return (
+        source["scheme"] in (None, *schemes)
+        and (host in ("*", bare) or (host.startswith("*.") and bare.endswith(host[1:])))
+        and (source["port"] or str(default)) in ("*", port)
+        and source["path"] in (None, "/")
+    )
 
 
 def page_policy() -> str:

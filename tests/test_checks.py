@@ -38,7 +38,8 @@ def of_cache(backend):
     return {"default": {"BACKEND": f"django.core.cache.backends.{backend}"}}
 
 
-MERGED_POLICY = "example_project.csp.ContentSecurityPolicyMiddleware"
+MERGED_POLICY = "tests.host.csp.MergedPolicyMiddleware"
+EXAMPLES_POLICY = "example_project.csp.ContentSecurityPolicyMiddleware"
 
 
 def sent(policy):
@@ -204,6 +205,7 @@ DEPLOYED = [
     ),
     ({**sent("default-src 'none'"), "STRIPE_API_BASE": 7}, set()),
     ({**sent(""), "SHOP_CSP": {"default-src": ["'none'"]}, "MIDDLEWARE": [MERGED_POLICY]}, set()),
+    ({**sent(""), "SHOP_CSP": {"default-src": ["'none'"]}, "MIDDLEWARE": [EXAMPLES_POLICY]}, set()),
     ({"SECURE_CSP": {"form-action": ["'self'"]}, "MIDDLEWARE": []}, set()),
     # django-csp adds default-src 'self'.
     ({**by_django_csp({"form-action": ["'self'"]}), "STRIPE_PUBLISHABLE_KEY": ""}, {"W006"}),
@@ -363,6 +365,15 @@ def test_hint_for_a_missing_csp_source_names_it(settings):
     (message,) = [message for message in run(deploy=True) if message.id == "django_checkout.W006"]
 
     assert "form-action: https://checkout.stripe.com" in message.hint
+
+
+def test_hint_for_a_policy_that_trusts_nothing_but_a_nonce_says_so(settings):
+    apply(settings, sent("script-src 'self' 'strict-dynamic'"))
+    settings.STRIPE_API_BASE = STRIPE_API_BASE
+
+    (message,) = [message for message in run(deploy=True) if message.id == "django_checkout.W006"]
+
+    assert "script-src: 'nonce-" in message.hint
 
 
 @pytest.mark.parametrize(("values", "expected"), cases(row for row in ALWAYS if row[1]))

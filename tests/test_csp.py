@@ -5,9 +5,11 @@ from __future__ import annotations
 import django
 import pytest
 from django.http import HttpResponse
+from django.utils.module_loading import import_string
 
 from django_checkout.conf import STRIPE_API_BASE
 from django_checkout.csp import (
+    A_NONCE,
     HEADER,
     csp_directives,
     find_missing_sources,
@@ -15,6 +17,7 @@ from django_checkout.csp import (
     read_host_policies,
     set_page_policy,
 )
+from tests.host.csp import SecurityHeadersAudit
 
 pytestmark = pytest.mark.core
 
@@ -115,12 +118,24 @@ POLICIES = [
     ({"form-action": []}, {"form-action": ["'self'", PAYMENT_PAGE]}),
     ({"form-action": ["*"]}, {}),
     ({"form-action": ["https:"]}, {}),
-    ({"form-action": ["http:", "'self'"]}, {"form-action": [PAYMENT_PAGE]}),
+    ({"form-action": ["data:", "'self'"]}, {"form-action": [PAYMENT_PAGE]}),
+    # What may be loaded in the clear may be loaded over https.
+    ({"form-action": ["http:"]}, {}),
+    ({"form-action": ["'self'", "http://*.stripe.com"]}, {}),
     ({"form-action": ["'self'", "https://*.stripe.com"]}, {}),
     ({"form-action": ["'self'", "*.stripe.com"]}, {}),
     ({"form-action": ["'self'", "checkout.stripe.com"]}, {}),
     ({"form-action": ["'self'", "https://checkout.stripe.com/"]}, {}),
-    ({"form-action": ["'self'", "http://*.stripe.com"]}, {"form-action": [PAYMENT_PAGE]}),
+    ({"form-action": ["'self'", "ws://*.stripe.com"]}, {"form-action": [PAYMENT_PAGE]}),
+    ({"form-action": ["'SELF'", "HTTPS://Checkout.Stripe.COM"]}, {}),
+    ({"form-action": ["'self'", "HTTPS:"]}, {}),
+    ({"form-action": ["'self'", "https://*"]}, {}),
+    ({"form-action": ["'self'", "https://checkout.stripe.com:443"]}, {}),
+    ({"form-action": ["'self'", "checkout.stripe.com:443"]}, {}),
+    ({"form-action": ["'self'", "https://*.stripe.com:*"]}, {}),
+    ({"form-action": ["'self'", "https://checkout.stripe.com:8443"]}, {"form-action": [PAYMENT_PAGE]}),
+    ({"form-action": ["'self'", "https://checkout.stripe.com/other/"]}, {"form-action": [PAYMENT_PAGE]}),
+    ({"form-action": ["'self'", "https://*.stripe.com/c/pay"]}, {"form-action": [PAYMENT_PAGE]}),
     ({"form-action": ["'self'", "https://stripe.com"]}, {"form-action": [PAYMENT_PAGE]}),
     ({"form-action": ["'self'", "https://*.checkout.stripe.com"]}, {"form-action": [PAYMENT_PAGE]}),
     # form-action does not fall back to default-src; what fetches does.
@@ -133,14 +148,37 @@ POLICIES = [
     ({"script-src": ["'none'"], "script-src-elem": ["'self'"]}, {}),
     ({"script-src": ["'self'"], "script-src-elem": ["'none'"]}, {"script-src": ["'self'"]}),
     ({"style-src": ["'self'"], "style-src-elem": ["'none'"]}, {"style-src": ["'self'"]}),
-    # Hosts do not count beside it, and ours carry the nonce.
+    # Nothing but a nonce counts beside it, and our scripts carry that.
     ({"script-src": ["'strict-dynamic'", "'nonce-n0nce'"]}, {}),
+    ({"default-src": ["'Strict-Dynamic'", "'Nonce-n0nce'", "'self'"]}, {}),
+    ({"script-src": ["'strict-dynamic'"]}, {"script-src": [A_NONCE]}),
+    ({"script-src": ["'self'", "'strict-dynamic'", "'sha256-AAAA'"]}, {"script-src": [A_NONCE]}),
 ]
 
 
 @pytest.mark.parametrize(("policy", "missing"), [pytest.param(*row, id=str(row[0])) for row in POLICIES])
 def test_hosts_policy_lacks_what_it_does_not_cover(policy, missing):
     assert find_missing_sources(policy) == missing
+
+
+@pytest.mark.parametrize(
+    ("base", "given", "is_enough"),
+    [
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000", True),
+        ("http://127.0.0.1:8000", "127.0.0.1:*", True),
+        ("http://127.0.0.1:8000", "http://127.0.0.1", False),
+        ("http://127.0.0.1:8000", "https://127.0.0.1:8000", False),
+        ("http://stripe.example", "http://stripe.example:80", True),
+        ("https://Stripe.Example:443", "https://stripe.example", True),
+        ("http://[::1]:8000", "http://[::1]:8000", True),
+    ],
+)
+def test_hosts_policy_may_name_a_port(settings, base, given, is_enough):
+    settings.STRIPE_API_BASE = base
+
+    missing = find_missing_sources({"form-action": ["'self'", PAYMENT_PAGE, given]})
+
+    assert missing == ({} if is_enough else {"form-action": [base]})
 
 
 def test_frames_are_looked_up_among_children_before_all_the_rest(settings):
@@ -158,7 +196,7 @@ def test_what_we_ask_for_is_enough():
 
 
 OWN, DJANGO_CSP = "tests.host.csp.OwnPolicyMiddleware", "csp.middleware.CSPMiddleware"
-MERGED = "example_project.csp.ContentSecurityPolicyMiddleware"
+MERGED, LOGGER = "tests.host.csp.MergedPolicyMiddleware", "tests.host.csp.SecurityHeadersAudit"
 DJANGO = pytest.param(
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     marks=pytest.mark.skipif(django.VERSION < (6,), reason="Django sends policies since 6.0"),
@@ -188,6 +226,31 @@ def test_policy_that_a_middleware_adds_ours_to_lacks_nothing(settings):
     (policy,) = read_host_policies()
 
     assert (policy["default-src"], find_missing_sources(policy)) == (["'self'"], {})
+
+
+@pytest.mark.parametrize("middleware", [DJANGO_CSP, DJANGO])
+def test_nonce_that_our_scripts_ask_for_is_in_the_policy(settings, middleware):
+    send_with(settings, middleware)
+    sources = import_string("csp.constants" if middleware == DJANGO_CSP else "django.utils.csp.CSP")
+    settings.SECURE_CSP["script-src"] = [sources.NONCE, "'strict-dynamic'"]
+
+    (policy,) = read_host_policies()
+
+    assert find_missing_sources(policy) == {"form-action": [PAYMENT_PAGE]}
+
+
+def test_only_what_is_known_to_send_a_policy_is_asked(settings):
+    send_with(settings, "example_project.csp.ContentSecurityPolicyMiddleware")
+    settings.MIDDLEWARE = [LOGGER, *settings.MIDDLEWARE]
+
+    assert (read_host_policies(), SecurityHeadersAudit.seen) == ([], [])
+
+
+@pytest.mark.django_db
+def test_middleware_that_would_ask_the_database_is_refused_it(settings):
+    send_with(settings, "tests.host.csp.PolicyOfTheTenantMiddleware")
+
+    assert read_host_policies() == []
 
 
 def test_each_of_several_policies_must_allow_what_we_need(settings):

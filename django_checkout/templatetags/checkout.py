@@ -17,6 +17,7 @@ from django.urls import reverse
 from django_checkout import services
 from django_checkout.adapters import get_adapter
 from django_checkout.conf import conf
+from django_checkout.csp import find_nonce
 from django_checkout.models import Order
 from django_checkout.money import format_minor
 from django_checkout.states import OrderStatus
@@ -110,15 +111,5 @@ def _script_context(context: Context, order: Any) -> dict[str, Any]:
         "status_url": reverse("django_checkout:status", args=[status_token]),
         "publishable_key": conf.STRIPE_PUBLISHABLE_KEY,
         "stripe_js_url": conf.STRIPE_JS_URL,
-        "nonce": _find_nonce(context),
+        "nonce": find_nonce(context.get("request"), context.get("csp_nonce")),
     }
-
-
-def _find_nonce(context: Context) -> str:
-    """Return the nonce of Django's context processor or middleware, or of django-csp's; "" where there is none.
-
-    Both are false until they have been read once.
-    """
-    request = context.get("request")
-    found = (context.get("csp_nonce"), getattr(request, "csp_nonce", None), getattr(request, "_csp_nonce", None))
-    return next((str(nonce) for nonce in found if nonce is not None), "")

@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
+from csp.middleware import CSPMiddleware
 from django.conf import settings
-from django.http import HttpResponse
+from django.contrib.auth.models import User
 
 from django_checkout.csp import HEADER
+from example_project.csp import policy
 
 
-class OwnPolicyMiddleware:
+class OwnPolicyMiddleware(CSPMiddleware):
     """Sends HOST_CSP as it is."""
 
-    def __init__(self, get_response):
-        self.get_response = get_response
-
-    def __call__(self, request):
-        response = self.get_response(request)
+    def process_response(self, request, response):
         response.headers.setdefault(HEADER, settings.HOST_CSP)
+        return response
+
+
+class MergedPolicyMiddleware(CSPMiddleware):
+    """Sends what the example project sends: its own policy with ours."""
+
+    def process_response(self, request, response):
+        response.headers.setdefault(HEADER, policy())
         return response
 
 
 class PolicyOfTheUserMiddleware(OwnPolicyMiddleware):
     """Cannot say anything about a request without a user."""
 
+    def process_request(self, request):
+        request.policy = request.user.policy
+
+
+class PolicyOfTheTenantMiddleware(OwnPolicyMiddleware):
+    """Asks the database on every request."""
+
+    def process_request(self, request):
+        request.tenants = User.objects.count()
+
+
+class SecurityHeadersAudit:
+    """Sends nothing, whatever its name says, and remembers every request."""
+
+    seen = []
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
     def __call__(self, request):
-        return HttpResponse(headers={HEADER: request.user.policy})
+        self.seen.append(request.path)
+        return self.get_response(request)
