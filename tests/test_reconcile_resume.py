@@ -44,7 +44,8 @@ class Stripe:
     def __init__(self, emulator) -> None:
         self.emulator = emulator
         self.asked: Counter[str] = Counter()
-        #: Answers so many lists of sessions, then fails or hangs.
+        #: Answers so many of these lists, then fails or hangs.
+        self.path = LIST
         self.lists_left = 1000
         #: Let go to answer again.
         self.hangs: threading.Event | None = None
@@ -56,7 +57,7 @@ class Stripe:
 
     def answer(self, request):
         self.asked[f"{request.method} {request.path}"] += 1
-        if request.path == LIST and request.method == "GET":
+        if request.path == self.path and request.method == "GET":
             self.clock += self.seconds_a_list
             if self.hangs is not None and self.lists_left == 1:
                 # A run notes how far it is once a second.
@@ -100,6 +101,21 @@ def a_dozen(stripe):
         made = now - timedelta(hours=age)
         CheckoutSession.objects.filter(pk=row.pk).update(created_at=made)
         _change(stripe.emulator, row.stripe_id, created=int(made.timestamp()) + 1)
+    return rows
+
+
+@pytest.fixture
+def a_dozen_refunds(a_dozen, stripe, deliver_events):
+    """Refunds of one order, of the last twelve hours, one an hour, the newest first."""
+    now = timezone.now()
+    stripe.emulator.pay(a_dozen[0].stripe_id)
+    deliver_events()
+    rows = [services.refund(a_dozen[0].order, 100) for _ in range(SESSIONS)][::-1]
+    for age, row in enumerate(rows, start=1):
+        made = now - timedelta(hours=age)
+        Refund.objects.filter(pk=row.pk).update(created_at=made)
+        _change(stripe.emulator, row.stripe_id, created=int(made.timestamp()) + 1)
+    stripe.path = "/v1/refunds"
     return rows
 
 
@@ -211,6 +227,30 @@ def test_refunds_are_looked_for_by_the_run_that_goes_on(a_dozen, stripe, deliver
     reconcile.run(fix=True)
 
     assert Discrepancy.objects.get().subject == refund.stripe_id
+
+
+@pytest.mark.parametrize("lists", [0, 1, 2])
+def test_a_refund_that_stripe_does_not_mention_is_found_wherever_the_run_was_stopped(a_dozen_refunds, stripe, lists):
+    unknown = [a_dozen_refunds[0].stripe_id, a_dozen_refunds[5].stripe_id, a_dozen_refunds[11].stripe_id]
+    for stripe_id in unknown:
+        _forget(stripe.emulator, stripe_id)
+
+    _stop_after(stripe, lists)
+    report = reconcile.run(fix=True)
+
+    assert report.is_resumed
+    assert sorted(Discrepancy.objects.values_list("subject", flat=True)) == sorted(unknown)
+
+
+def test_refunds_are_gone_on_with_where_the_run_was_stopped(a_dozen_refunds, stripe):
+    _stop_after(stripe, 2)
+
+    reconcile.run(fix=True, until=ReconciliationRun.objects.get().until)
+
+    # The refund at which the walk is gone on, and nothing else.
+    single = {path.rpartition("/")[2] for path in stripe.asked if path.startswith("GET /v1/refunds/")}
+    assert single == {a_dozen_refunds[2 * PAGE - 1].stripe_id}
+    assert (stripe.asked["GET /v1/refunds"], ReconciliationRun.objects.get().seen["refunds"]) == (1, SESSIONS)
 
 
 def test_what_was_walked_before_the_stop_and_moved_since_is_looked_at_again(a_dozen, stripe):

@@ -143,8 +143,7 @@ class _Run:
         """Walk the lists, going on at the diary's cursor, then look at what no list can tell."""
         stages = stages_of(row.since, row.until, self._mentioned)
         names = [stage.name for stage in stages]
-        start = names.index(row.stage) if row.stage in names else 0
-        cursor = row.cursor if stages[start].is_sliced else ""
+        start, cursor = (names.index(row.stage), row.cursor) if row.stage in names else (0, "")
         for stage in stages[start:]:
             self._walk(stage, cursor)
             cursor = ""
@@ -167,8 +166,8 @@ class _Run:
             self._take("sessions", page, sessions.compare)
         for payment in Payment.objects.filter(order=order, stripe_id__startswith="pi_"):
             named = {"payment_intent": payment.stripe_id}
-            self._walk(Stage("refunds", aftermath.REFUNDS, aftermath.compare_refunds, named))
-            self._walk(Stage("disputes", aftermath.DISPUTES, aftermath.compare_disputes, named))
+            self._walk(Stage("refunds", "refund", aftermath.REFUNDS, aftermath.compare_refunds, named))
+            self._walk(Stage("disputes", "charge.dispute", aftermath.DISPUTES, aftermath.compare_disputes, named))
         ids = order.sessions.exclude(subscription_id="").values_list("subscription_id", flat=True)
         for subscription_id in {*ids, *order.subscriptions.values_list("stripe_id", flat=True)}:
             data = patiently(partial(gateway.retrieve_object, "customer.subscription", subscription_id))
@@ -183,7 +182,7 @@ class _Run:
 
     def _walk(self, stage: Stage, cursor: str = "") -> None:
         """Compare a list from the cursor on; before the cursor moves, our rows are looked for as far as it has got."""
-        looked_down_to = self._reached(cursor) if cursor else None
+        looked_down_to = self._reached(stage, cursor) if cursor else None
         if looked_down_to is None:
             cursor = ""
         self._note(stage, cursor)
@@ -193,20 +192,19 @@ class _Run:
             self._take(stage.name, page, stage.compare)
             is_enough = self._limit is not None and left <= len(listed)
             if page and (is_enough or (self._entry is not None and self._entry.is_due)):
-                if stage.is_sliced:
-                    down_to = _instant(page[-1]) + SLACK
-                    self._look_for(stage, down_to, looked_down_to)
-                    self._mentioned[stage.name].forget(down_to + SLACK)
-                    looked_down_to = down_to
+                down_to = _instant(page[-1]) + SLACK
+                self._look_for(stage, down_to, looked_down_to)
+                self._mentioned[stage.name].forget(down_to + SLACK)
+                looked_down_to = down_to
                 self._note(stage, str(page[-1]["id"]))
             if is_enough:
                 raise _Limit
         self._look_for(stage, None, looked_down_to)
 
-    def _reached(self, cursor: str) -> datetime | None:
-        """Return how far down our rows were looked for when a list was left at this session; None if it is gone."""
+    def _reached(self, stage: Stage, cursor: str) -> datetime | None:
+        """Return how far down our rows were looked for when a list was left at this object; None if it is gone."""
         try:
-            return _instant(patiently(partial(gateway.retrieve_session_data, cursor))) + SLACK
+            return _instant(patiently(partial(gateway.retrieve_object, stage.kind, cursor))) + SLACK
         except StripeNotFoundError:
             return None
 

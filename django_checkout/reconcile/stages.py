@@ -30,13 +30,13 @@ class Stage:
     """One of Stripe's lists."""
 
     name: str
+    #: What ``gateway.retrieve_object`` calls one of its objects.
+    kind: str
     path: str
     compare: Callable[[Page], Iterator[Drift]]
     filters: dict[str, Any] = field(default_factory=dict)
     #: Looks at those of our rows that the list did not mention, given which by the time of their creation.
     look_for: Callable[[Q], Iterator[Drift]] = lambda which: iter(())
-    #: Whether rows are looked for while the list is walked, so that a killed run goes on within it, not at its top.
-    is_sliced: bool = False
 
 
 def stages_of(since: datetime, until: datetime, mentioned: Mapping[str, Mentioned]) -> list[Stage]:
@@ -50,14 +50,15 @@ def stages_of(since: datetime, until: datetime, mentioned: Mapping[str, Mentione
     stages = [
         Stage(
             "sessions",
+            "checkout.session",
             sessions.PATH,
             sessions.compare,
             {"created": created, "expand": [*sessions.EXPAND]},
             lambda which: leftovers.unmentioned_sessions(session_rows.filter(which), mentioned["sessions"]),
-            is_sliced=True,
         ),
         Stage(
             "refunds",
+            "refund",
             aftermath.REFUNDS,
             aftermath.compare_refunds,
             {"created": {**created, "gte": int(first_refund.timestamp())}},
@@ -65,6 +66,7 @@ def stages_of(since: datetime, until: datetime, mentioned: Mapping[str, Mentione
         ),
         Stage(
             "disputes",
+            "charge.dispute",
             aftermath.DISPUTES,
             aftermath.compare_disputes,
             {"created": {**created, "gte": int((since - timedelta(days=DISPUTE_SETTLING_DAYS)).timestamp())}},
@@ -73,8 +75,8 @@ def stages_of(since: datetime, until: datetime, mentioned: Mapping[str, Mentione
     ]
     if Subscription.objects.exists() or CheckoutSession.objects.filter(mode="subscription").exists():
         # However long ago they began, they may have moved since.
-        compare = aftermath.compare_subscriptions
-        stages.append(Stage("subscriptions", aftermath.SUBSCRIPTIONS, compare, {"status": "all"}))
+        kind, compare = "customer.subscription", aftermath.compare_subscriptions
+        stages.append(Stage("subscriptions", kind, aftermath.SUBSCRIPTIONS, compare, {"status": "all"}))
     return stages
 
 
