@@ -283,7 +283,7 @@ def check_csp(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
         return
     for policy in read_host_policies():
         for directive, sources in find_missing_sources(policy).items():
-            hint = f"Add to {directive}: {' '.join(sources)}. django_checkout.csp.csp_directives() returns all but a nonce."
+            hint = f"Add to {directive}: {' '.join(sources)}. django_checkout.csp.csp_directives() has all but nonces."
             yield _warning("W006", f"The site's Content-Security-Policy lacks sources in {directive}.", hint)
 
 

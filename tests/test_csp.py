@@ -231,8 +231,9 @@ def test_policy_that_a_middleware_adds_ours_to_lacks_nothing(settings):
 @pytest.mark.parametrize("middleware", [DJANGO_CSP, DJANGO])
 def test_nonce_that_our_scripts_ask_for_is_in_the_policy(settings, middleware):
     send_with(settings, middleware)
-    sources = import_string("csp.constants" if middleware == DJANGO_CSP else "django.utils.csp.CSP")
-    settings.SECURE_CSP["script-src"] = [sources.NONCE, "'strict-dynamic'"]
+    is_django_csp = middleware == DJANGO_CSP
+    nonce = import_string("csp.constants.NONCE") if is_django_csp else import_string("django.utils.csp.CSP").NONCE
+    settings.SECURE_CSP["script-src"] = [nonce, "'strict-dynamic'"]
 
     (policy,) = read_host_policies()
 

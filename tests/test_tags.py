@@ -47,7 +47,9 @@ def test_checkouts_carry_the_nonce_and_hold_nothing_inline(host_order, order, ta
     with django_assert_max_num_queries(3):
         html = _render("{% checkout_" + tag + " order %}", order=host_order)
 
-    assert all('nonce="n0nce"' in script and "src=" in script for script in re.findall(r"<script[^>]*>", html))
+    loaded = re.findall(r"<(?:script|link)[^>]*>", html)
+    assert len(loaded) == 3
+    assert all('nonce="n0nce"' in tag and ("src=" in tag or "href=" in tag) for tag in loaded)
     assert not re.search(r"<script[^>]*>[^<]", html)
     assert "style=" not in html
     assert "Pay on Stripe&#x27;s page" in html or "Pay on Stripe's page" in html

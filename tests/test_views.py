@@ -4,11 +4,13 @@ import re
 from datetime import timedelta
 from unittest.mock import patch
 
+import django
 import pytest
 from django.conf import settings as django_settings
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from django_checkout import services
 from django_checkout.adapters import CheckoutAdapter
@@ -19,6 +21,13 @@ from tests.host.adapters import HostAdapter
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
+CSP_MIDDLEWARE = [
+    "csp.middleware.CSPMiddleware",
+    pytest.param(
+        "django.middleware.csp.ContentSecurityPolicyMiddleware",
+        marks=pytest.mark.skipif(django.VERSION < (6,), reason="Django sends policies since 6.0"),
+    ),
+]
 IBAN = "AT611904300234573201"
 
 
@@ -194,6 +203,24 @@ def test_return_page_reads_from_stripe_at_most_once_in_five_seconds(client, orde
         client.get(_url("status", order, Purpose.STATUS))
 
     assert len(reads) == 1
+
+
+@pytest.mark.parametrize("middleware", CSP_MIDDLEWARE)
+@pytest.mark.parametrize("name", ["pay", "return"])
+def test_pages_work_under_a_policy_of_the_hosts_that_trusts_a_nonce_alone(client, order, settings, middleware, name):
+    is_django_csp = middleware.startswith("csp.")
+    nonce = import_string("csp.constants.NONCE") if is_django_csp else import_string("django.utils.csp.CSP").NONCE
+    settings.SECURE_CSP = {"script-src": [nonce, "'strict-dynamic'"], "style-src": [nonce]}
+    settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": settings.SECURE_CSP}
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, middleware]
+    settings.CHECKOUT_CSP = {}
+    settings.CHECKOUT_UI_MODE = "elements"
+
+    page = client.get(_url(name, order, Purpose.PAY if name == "pay" else Purpose.STATUS))
+
+    loaded = re.findall(r"<(?:script|style|link)[^>]*>", page.text)
+    (nonce,) = set(re.findall(r"'nonce-([^']+)'", page["Content-Security-Policy"]))
+    assert (len(loaded) > 1, [tag for tag in loaded if f'nonce="{nonce}"' not in tag]) == (True, [])
 
 
 def test_return_page_survives_stripe_being_down(client, order, stripe_emulator):

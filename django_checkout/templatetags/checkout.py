@@ -1,7 +1,7 @@
 """``{% load checkout %}``: the checkout of an order, and money, in the host's templates.
 
 ``order`` is ours or the host's own row; it must have been placed. A page that uses only the button loads no script.
-Scripts carry the request's CSP nonce, Django's own or django-csp's, where there is one.
+Scripts and style sheets carry the request's CSP nonce, Django's own or django-csp's, where there is one.
 """
 
 from __future__ import annotations
@@ -82,6 +82,12 @@ def checkout_portal(context: Context, user: Any, label: str = "") -> dict[str, A
     }
 
 
+@register.simple_tag(takes_context=True)
+def checkout_nonce(context: Context) -> str:
+    """Return the request's CSP nonce, "" where there is none: ``{% checkout_nonce as nonce %}``."""
+    return find_nonce(context.get("request"), context.get("csp_nonce"))
+
+
 def _needs_billing_address(asked: Mapping[str, Any]) -> bool:
     """Whether more of the billing address is needed than the Payment Element asks for by itself."""
     if asked.get("billing_address_collection") == "required":
@@ -111,5 +117,5 @@ def _script_context(context: Context, order: Any) -> dict[str, Any]:
         "status_url": reverse("django_checkout:status", args=[status_token]),
         "publishable_key": conf.STRIPE_PUBLISHABLE_KEY,
         "stripe_js_url": conf.STRIPE_JS_URL,
-        "nonce": find_nonce(context.get("request"), context.get("csp_nonce")),
+        "nonce": checkout_nonce(context),
     }
