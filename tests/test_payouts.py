@@ -130,6 +130,24 @@ def test_a_refund_that_is_not_what_the_order_recorded_is_listed(payout, stripe_e
     assert (_run(fix=True).gone, Discrepancy.objects.get().state) == (1, "resolved")
 
 
+def test_refunds_are_looked_up_a_few_lines_at_a_time(payout, stripe_emulator, monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(payouts, "LINES_AT_ONCE", 2)
+    _run()
+    row = Payout.objects.get()
+    refund, line = Refund.objects.get(), row.lines.get(type="refund")
+    for number in range(4):
+        values = {"amount_minor": 300 + number, "currency": "eur", "status": "succeeded"}
+        Refund.objects.create(payment=refund.payment, stripe_id=f"re_{number}", **values)
+        line.pk, line.stripe_id, line.source_id = None, f"txn_{number}", f"re_{number}"
+        line.save(force_insert=True)
+
+    # The charges, the refunds' lines, and three times the refunds of two of them.
+    with django_assert_num_queries(1 + 1 + 3):
+        drifts = [drift for drift in payouts._check(row) if "refunded" in drift.here]
+
+    assert [drift.subject for drift in drifts] == ["txn_1", "txn_2", "txn_3"]
+
+
 def test_converted_money_is_not_compared(payout, stripe_emulator):
     Payment.objects.update(currency="usd", captured_minor=1)
     Refund.objects.update(currency="usd", amount_minor=1)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -297,6 +298,27 @@ def test_a_key_of_another_account_ends_the_run(stripe_emulator, monkeypatch):
 
     with pytest.raises(StripeCredentialsError, match="of the account that made them"):
         reconcile.run(fix=True)
+
+
+def test_what_a_list_mentioned_is_remembered_in_a_few_bytes_until_it_is_forgotten():
+    mentioned = leftovers.Mentioned()
+    tracemalloc.start()
+    try:
+        for first in range(0, 10_000, 100):
+            mentioned.add([{"id": f"cs_test_{n}", "created": 1_790_000_000 - n} for n in range(first, first + 100)])
+        assert "cs_test_0" in mentioned
+        assert "cs_test_9999" in mentioned
+        assert "cs_test_10000" not in mentioned
+        bytes_each = tracemalloc.get_traced_memory()[0] / 10_000
+    finally:
+        tracemalloc.stop()
+    assert bytes_each < 30
+
+    mentioned.forget(datetime.fromtimestamp(1_790_000_000 - 5000, tz=UTC))
+
+    assert [f"cs_test_{n}" in mentioned for n in (0, 4999, 5000, 9999)] == [False, False, True, True]
+    mentioned.add([{"id": "cs_test_next", "created": 1_780_000_000}])
+    assert "cs_test_next" in mentioned
 
 
 def test_agreement_costs_a_fixed_number_of_queries_a_page(paid_order, stripe_emulator, django_assert_num_queries):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from django.db import connection
@@ -26,6 +27,8 @@ SCOPE = "payouts"
 SETTLING_DAYS = 14
 PAYOUTS = "/v1/payouts"
 LINES = "/v1/balance_transactions"
+#: So many lines of a payout are in memory at once.
+LINES_AT_ONCE = 1000
 #: The line of a payout that is the payout itself.
 OWN_TYPES = ("payout", "payout_failure", "payout_cancel")
 #: A payout that ended so takes no money to the bank.
@@ -156,7 +159,7 @@ def _check(payout: Payout) -> Iterator[Drift]:
         at_stripe = {"amount": payout.amount_minor, "currency": payout.currency}
         yield new(Kind.PAYOUT_DIFFERS, payout.stripe_id, None, here, at_stripe)
     charges = payout.lines.filter(Q(type="charge") | Q(type="payment")).exclude(payment=None)
-    for line in charges.select_related("payment__order").order_by("pk").iterator(chunk_size=1000):
+    for line in charges.select_related("payment__order").order_by("pk").iterator(chunk_size=LINES_AT_ONCE):
         payment = line.payment
         # Converted money is compared in no currency.
         if payment is None or payment.currency != line.currency or line.amount_minor == payment.captured_minor:
@@ -164,16 +167,22 @@ def _check(payout: Payout) -> Iterator[Drift]:
         here = {"captured": payment.captured_minor, "currency": payment.currency}
         at_stripe = {"amount": line.amount_minor, "currency": line.currency, "payout": payout.stripe_id}
         yield new(Kind.PAYOUT_DIFFERS, line.stripe_id, payment.order, here, at_stripe)
+    yield from _check_refunds(payout)
+
+
+def _check_refunds(payout: Payout) -> Iterator[Drift]:
     refunds = payout.lines.filter(Q(type="refund") | Q(type="payment_refund")).exclude(payment=None)
-    rows = Refund.objects.filter(stripe_id__in=refunds.values("source_id")).select_related("payment__order")
-    recorded = {row.stripe_id: row for row in rows}
-    for line in refunds.order_by("pk").iterator(chunk_size=1000):
-        row = recorded.get(line.source_id)
-        if row is None or row.currency != line.currency or row.amount_minor == -line.amount_minor:
-            continue
-        here = {"refunded": row.amount_minor, "currency": row.currency}
-        at_stripe = {"amount": -line.amount_minor, "currency": line.currency, "payout": payout.stripe_id}
-        yield new(Kind.PAYOUT_DIFFERS, line.stripe_id, row.payment.order, here, at_stripe)
+    lines = refunds.order_by("pk").iterator(chunk_size=LINES_AT_ONCE)
+    while some := list(islice(lines, LINES_AT_ONCE)):
+        rows = Refund.objects.filter(stripe_id__in=[line.source_id for line in some])
+        recorded = {row.stripe_id: row for row in rows.select_related("payment__order")}
+        for line in some:
+            row = recorded.get(line.source_id)
+            if row is None or row.currency != line.currency or row.amount_minor == -line.amount_minor:
+                continue
+            here = {"refunded": row.amount_minor, "currency": row.currency}
+            at_stripe = {"amount": -line.amount_minor, "currency": line.currency, "payout": payout.stripe_id}
+            yield new(Kind.PAYOUT_DIFFERS, line.stripe_id, row.payment.order, here, at_stripe)
 
 
 def _cross_out(report: Report, *, fix: bool) -> int:

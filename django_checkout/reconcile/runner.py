@@ -1,10 +1,11 @@
 """One run: walk what Stripe created in a window and our rows beside it, then what waits, then the work list.
 
-Lists are paged raw, a hundred objects a call, newest first, and compared a page at a time; of an object no more than
-eight bytes are remembered, and of sessions only until our own rows of that time have been looked for among them. So
-memory stays constant, and wherever a run is killed, all that the diary's cursor has passed was looked at from both
-sides. With ``fix`` a difference that is safe to mend is mended at once by reading the object anew and applying it
-through the ledger; the rest goes on the work list.
+Lists are paged raw, a hundred objects a call, newest first, and compared a page at a time. That an object was mentioned
+is remembered until our rows of its time have been looked for among those mentioned, once a second. So, however long a
+list is, in memory is what was read within that second or made within minutes of it, and the differences, for the
+report; and wherever a run is killed, all that the diary's cursor has passed was looked at from both sides. With ``fix``
+a difference that is safe to mend is mended at once by reading the object anew and applying it through the ledger; the
+rest goes on the work list.
 """
 
 from __future__ import annotations
