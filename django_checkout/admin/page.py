@@ -94,6 +94,10 @@ def _sums(rows: OrderRows) -> Iterator[Sum]:
     def sum_of(label: str, minor: int, kind: str = "part") -> Sum:
         return Sum(label=label, amount=display.amount(minor, order.currency), kind=kind)
 
+    def sums_of(label: str, by_currency: Mapping[str, int], sign: int = 1) -> Iterator[Sum]:
+        for currency in sorted(by_currency, key=lambda name: (name != order.currency, name)):
+            yield Sum(label=label, amount=display.amount(sign * by_currency[currency], currency), kind="part")
+
     yield sum_of(_("Subtotal"), order.subtotal_minor)
     if order.discount_minor:
         yield sum_of(_("Discount"), -order.discount_minor)
@@ -110,12 +114,12 @@ def _sums(rows: OrderRows) -> Iterator[Sum]:
     yield sum_of(_("Paid"), order.paid_minor, "total" if order.total_minor is None else "part")
     if order.refunded_minor:
         yield sum_of(_("Refunded"), -order.refunded_minor)
-    if rows.lost_minor:
-        yield sum_of(_("Lost in a dispute"), -rows.lost_minor)
-    if order.refunded_minor or rows.lost_minor:
-        yield sum_of(_("Kept"), order.paid_minor - order.refunded_minor - rows.lost_minor, "total")
-    if rows.surplus_minor:
-        yield sum_of(_("Paid once more, not given back"), rows.surplus_minor)
+    yield from sums_of(_("Lost in a dispute"), rows.lost, -1)
+    # What was lost in another currency leaves a remainder in none.
+    if (order.refunded_minor or rows.lost) and rows.lost.keys() <= {order.currency}:
+        yield sum_of(_("Kept"), order.paid_minor - order.refunded_minor - rows.lost[order.currency], "total")
+    yield from sums_of(_("Paid once more, not given back"), rows.surplus)
+    yield from sums_of(_("Lost in a dispute"), rows.surplus_lost, -1)
 
 
 def _tax_label(rows: OrderRows) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from django.contrib.admin.models import LogEntry
@@ -89,22 +90,42 @@ class OrderRows:
         return max(kept.captured_minor - sum(row.amount_minor for row in active), 0)
 
     @property
-    def lost_minor(self) -> int:
-        """What a lost dispute took back of the kept payment, in minor units."""
-        kept = self.order.kept_payment_id
-        return sum(row.amount_minor for row in self.disputes if row.payment_id == kept and row.status == "lost")
+    def lost(self) -> Counter[str]:
+        """What lost disputes took back of the kept payment, in minor units by currency, which need not be its own."""
+        return self._lost_of(self.order.kept_payment_id)
 
     @property
-    def surplus_minor(self) -> int:
-        """What was captured beyond the kept payment and neither given back nor lost in a dispute, in minor units."""
-        others = {row.pk: row.captured_minor for row in self.payments if row.pk != self.order.kept_payment_id}
-        back = sum(
-            row.amount_minor
-            for row in self.refunds
-            if row.payment_id in others and row.status in ACTIVE_REFUND_STATUSES
-        )
-        lost = sum(row.amount_minor for row in self.disputes if row.payment_id in others and row.status == "lost")
-        return max(sum(others.values()) - back - lost, 0)
+    def surplus(self) -> Counter[str]:
+        """What was captured beyond the kept payment and neither given back nor lost, in minor units by currency."""
+        left: Counter[str] = Counter()
+        for row in self._surplus_payments:
+            active = (refund for refund in self.refunds if refund.status in ACTIVE_REFUND_STATUSES)
+            back = sum(
+                refund.amount_minor
+                for refund in active
+                if (refund.payment_id, refund.currency) == (row.pk, row.currency)
+            )
+            left[row.currency] += max(row.captured_minor - back - self._lost_of(row.pk)[row.currency], 0)
+        return +left
+
+    @property
+    def surplus_lost(self) -> Counter[str]:
+        """What lost disputes took back of surplus payments in another currency than the payment's, by currency."""
+        lost: Counter[str] = Counter()
+        for row in self._surplus_payments:
+            lost += Counter({name: minor for name, minor in self._lost_of(row.pk).items() if name != row.currency})
+        return lost
+
+    @property
+    def _surplus_payments(self) -> list[Payment]:
+        return [row for row in self.payments if row.pk != self.order.kept_payment_id]
+
+    def _lost_of(self, payment_pk: int | None) -> Counter[str]:
+        lost: Counter[str] = Counter()
+        for row in self.disputes:
+            if row.payment_id == payment_pk and row.status == "lost":
+                lost[row.currency] += row.amount_minor
+        return lost
 
     @property
     def unanswered_refunds(self) -> list[Refund]:

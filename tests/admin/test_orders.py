@@ -163,6 +163,35 @@ def test_what_a_lost_dispute_took_is_not_kept(viewer):
     assert "The dispute is over" in page.find_class("checkout-attention").text
 
 
+def test_what_was_lost_in_another_currency_is_not_added_up(viewer):
+    order = OrderFactory(status="paid", paid_minor=2000, total_minor=2000, refunded_minor=500)
+    order.kept_payment = PaymentFactory(order=order)
+    order.save()
+    DisputeFactory(payment=order.kept_payment, status="lost", amount_minor=300)
+    DisputeFactory(payment=order.kept_payment, status="lost", amount_minor=1200, currency="usd")
+    assert sums(page_of(viewer, order))[-4:] == [
+        ("Paid", "€20.00"),
+        ("Refunded", "-€5.00"),
+        ("Lost in a dispute", "-€3.00"),
+        ("Lost in a dispute", "-$12.00"),
+    ]
+
+
+def test_a_surplus_is_added_up_in_each_currency(viewer):
+    order = make_paid_order()
+    euros = PaymentFactory(order=order)
+    DisputeFactory(payment=euros, status="lost", amount_minor=500)
+    DisputeFactory(payment=euros, status="lost", amount_minor=2200, currency="usd")
+    yen = PaymentFactory(order=order, currency="jpy", captured_minor=3000)
+    RefundFactory(payment=yen, amount_minor=1000, currency="jpy")
+    assert sums(page_of(viewer, order))[-4:] == [
+        ("Kept", "€15.00"),
+        ("Paid once more, not given back", "€15.00"),
+        ("Paid once more, not given back", "¥2,000"),
+        ("Lost in a dispute", "-$22.00"),
+    ]
+
+
 def test_a_reason_says_its_amounts_as_a_merchant_reads_them(viewer):
     order = OrderFactory(currency="jpy", needs_attention=True)
     AttentionFactory(order=order, code="amount_mismatch", detail="1900 for 2000")
