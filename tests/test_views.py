@@ -42,6 +42,14 @@ def browser_client():
     return Client(enforce_csrf_checks=True)
 
 
+@pytest.fixture
+def asked(stripe_emulator, monkeypatch):
+    """What Stripe has been asked."""
+    requests, handle = [], stripe_emulator.handle
+    monkeypatch.setattr(stripe_emulator, "handle", lambda request: requests.append(request) or handle(request))
+    return requests
+
+
 def _url(name, order, purpose=Purpose.PAY):
     return reverse(f"django_checkout:{name}", args=[make_token(order.pk, purpose)])
 
@@ -192,17 +200,52 @@ def test_return_page_shows_no_personal_data(client, order, stripe_emulator):
     assert "kim" not in page.text.lower()
 
 
-def test_return_page_reads_from_stripe_at_most_once_in_five_seconds(client, order, stripe_emulator, monkeypatch):
+def test_return_page_reads_from_stripe_at_most_once_in_five_seconds(client, order, asked):
     session = services.start(order)
-    reads = []
-    handle = stripe_emulator.handle
-    monkeypatch.setattr(stripe_emulator, "handle", lambda request: reads.append(request) or handle(request))
+    asked.clear()
 
     for _ in range(5):
         client.get(_return_url(order, session))
         client.get(_url("status", order, Purpose.STATUS))
 
-    assert len(reads) == 1
+    assert len(asked) == 1
+
+
+def _poll(client, session):
+    """Ask as a page does on which a checkout stands open, each time a minute later."""
+    CheckoutSession.objects.update(synced_at=timezone.now() - timedelta(minutes=1))
+    url = _url("status", session.order, Purpose.STATUS)
+    return client.get(f"{url}?session_id={session.stripe_id}&read=0").json()["outcome"]
+
+
+def test_watching_an_open_checkout_asks_stripe_nothing(client, order, asked):
+    session = services.start(order, ui_mode="elements")
+    asked.clear()
+
+    assert ({_poll(client, session) for _ in range(5)}, asked) == ({"open"}, [])
+
+
+@pytest.mark.parametrize("happens", ["pay", "expire"])
+def test_watching_an_open_checkout_learns_what_the_webhook_said(
+    client, order, stripe_emulator, deliver_events, asked, happens
+):
+    session = services.start(order, ui_mode="elements")
+    getattr(stripe_emulator, happens)(session.stripe_id)
+    deliver_events()
+    asked.clear()
+
+    assert (_poll(client, session), asked) == ({"pay": "paid", "expire": "expired"}[happens], [])
+
+
+def test_checkout_whose_time_is_over_is_read_once(client, order, stripe_emulator, asked):
+    session = services.start(order, ui_mode="elements")
+    stripe_emulator.expire(session.stripe_id)
+    CheckoutSession.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    asked.clear()
+
+    outcomes = [_poll(client, session) for _ in range(3)]
+
+    assert (outcomes, len(asked)) == (["expired"] * 3, 1)
 
 
 @pytest.mark.parametrize("middleware", CSP_MIDDLEWARE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -36,11 +37,16 @@ def open_checkout(page: Page, ui: str, pay_url: str) -> tuple[Hosted, str]:
 
 
 def expire(page: Page, session_id: str) -> None:
-    """Let Stripe end a session, as it does by itself when a session's time is over."""
+    """Let Stripe end a session, as it does by itself when a session's time is over, and its webhook arrive."""
     answer = page.request.post(
         f"/emulator/v1/checkout/sessions/{session_id}/expire", headers={"Authorization": "Bearer sk_test_emulator"}
     )
     assert answer.json()["status"] == "expired"
+    url = f"{page.locator('[data-status-url]').get_attribute('data-status-url')}?session_id={session_id}&read=0"
+    end = time.monotonic() + 10
+    while page.request.get(url).json()["outcome"] != "expired":
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def change_quantity(page: Page, quantity: str) -> None:
@@ -121,7 +127,8 @@ def test_a_session_that_ends_meanwhile_leads_to_a_new_one(page: Page, ui: str):
     checkout, session_id = open_checkout(page, ui, pay_url)
 
     expire(page, session_id)
-    page.clock.fast_forward(LOOK_MS)
+    with page.expect_request(re.compile("/checkout/status/.+&read=0$")):
+        page.clock.fast_forward(LOOK_MS)
 
     expect(page.get_by_role("alert")).to_contain_text("has expired")
     expect(checkout.pay_button).to_be_hidden()
@@ -143,6 +150,23 @@ def test_a_session_that_ended_while_the_shopper_was_away_is_noticed_on_return(pa
     expect(page.get_by_role("button", name="Start again")).to_be_visible()
 
 
+@WITHIN
+def test_a_session_that_is_known_to_have_ended_is_asked_for_no_more(page: Page, ui: str):
+    page.clock.install()
+    _, session_id = open_checkout(page, ui, place_order(page))
+    expire(page, session_id)
+    page.clock.fast_forward(LOOK_MS)
+    expect(page.get_by_role("button", name="Start again")).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.clock.fast_forward(LOOK_MS)
+    page.evaluate("new Promise((resume) => fetch(location.href).then(resume))")
+
+    assert [url for url in asked if "/checkout/status/" in url] == []
+
+
 def test_paying_with_a_session_that_has_ended_leads_to_a_new_one(page: Page, complaints: list[str]):
     checkout, session_id = open_checkout(page, "elements", place_order(page))
     checkout.fill_address()
@@ -150,7 +174,9 @@ def test_paying_with_a_session_that_has_ended_leads_to_a_new_one(page: Page, com
     expect(checkout.pay_button).to_be_enabled()
     expire(page, session_id)
 
-    checkout.pay_button.click()
+    # The page hears from Stripe that something is wrong, so that our server asks Stripe what.
+    with page.expect_request(re.compile(f"/checkout/status/.+={session_id}$")):
+        checkout.pay_button.click()
 
     expect(page.get_by_role("button", name="Start again")).to_be_focused()
     # The browser notes that the payment was refused.

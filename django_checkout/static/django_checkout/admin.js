@@ -1,5 +1,4 @@
 // Copy buttons: shown only where this script runs, so that the page is whole without it.
-"use strict";
 
 document.addEventListener("DOMContentLoaded", () => {
   for (const button of document.querySelectorAll("[data-checkout-copy]")) {

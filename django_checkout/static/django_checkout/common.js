@@ -56,23 +56,22 @@ export function leave(box, sessionId) {
   window.location.assign(`${box.dataset.returnUrl}?session_id=${encodeURIComponent(sessionId)}`);
 }
 
-/** Ask once a minute, while the page is seen, whether the session is over, and lead on; returns how to ask at once. */
+/** Ask our rows each minute, while the page is seen, if the session is over, and lead on; returns how to ask Stripe. */
 export function watch(box, sessionId) {
-  let timer;
-  const look = async () => {
-    window.clearTimeout(timer);
-    timer = window.setTimeout(look, LOOK_MS);
+  const url = `${box.dataset.statusUrl}?session_id=${encodeURIComponent(sessionId)}`;
+  const look = async (how = "") => {
     if (document.hidden) return;
-    const url = `${box.dataset.statusUrl}?session_id=${encodeURIComponent(sessionId)}`;
     // Where our server cannot be reached, the checkout may still work.
-    const { outcome = "open" } = await fetch(url).then((answer) => answer.json()).catch(() => ({}));
+    const { outcome = "open" } = await fetch(url + how).then((answer) => answer.json()).catch(() => ({}));
     if (outcome === "open") return;
-    window.clearTimeout(timer);
+    window.clearInterval(timer);
+    document.removeEventListener("visibilitychange", glance);
     if (outcome === "expired") offerAnew(box);
     else leave(box, sessionId);
   };
-  timer = window.setTimeout(look, LOOK_MS);
-  document.addEventListener("visibilitychange", look);
+  const glance = () => look("&read=0");
+  const timer = window.setInterval(glance, LOOK_MS);
+  document.addEventListener("visibilitychange", glance);
   return look;
 }
 
