@@ -61,7 +61,8 @@ def handles(*types: str, reads: bool | Reader = False) -> Callable[[Handler], Ha
     """Register a function for event types, by their exact names; ours run first, then the host's.
 
     The function gets an ``EventData`` inside the transaction that marks the event processed, and may run again if
-    that is rolled back. With ``reads`` its ``object`` is read from Stripe first, because the payload may be stale.
+    that is rolled back. With ``reads`` its ``object`` is read from Stripe first, because the payload may be stale;
+    a function in its place gives the steps (``steps.py``) that read it.
     """
     reader = _read_object if reads is True else reads or None
 
@@ -197,7 +198,11 @@ def _process(row: WebhookEvent, *, reads: bool) -> Steps[WebhookEvent]:
             return WebhookEvent.objects.get(pk=row.pk)
         # Numbered, so that a slow read cannot undo a later one.
         ticket = ledger.in_transaction(lambda: ledger.take_ticket(_object_id(event)))
-        latest = yield from _reader(row)(event)
+        try:
+            latest = yield from _reader(row)(event)
+        except Exception:
+            with telemetry.span("django_checkout.event", _described(row)):
+                raise
         event = replace(event, object=latest, ticket=ticket)
 
     def work() -> tuple[WebhookEvent, Exception | None]:

@@ -2,12 +2,14 @@
 
 A function under ``@waits`` yields what it waits for and is given the answer. Called, it blocks its thread while it
 waits. Its ``awaited`` twin waits in the event loop, and takes each step in the thread that Django keeps for the
-database, which is free meanwhile. Other steps take its ``steps`` with ``yield from``.
+database, which is free meanwhile; it raises ``ImproperlyConfigured`` where httpx is not installed. Other steps take its
+``steps`` with ``yield from``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
@@ -16,8 +18,12 @@ from functools import wraps
 from typing import Any, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
 from asgiref.sync import sync_to_async
+from django.core.exceptions import ImproperlyConfigured
 
 from django_checkout.exceptions import StripeUnavailableError
+from django_checkout.transport import is_async_installed
+
+logger = logging.getLogger("django_checkout")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -85,26 +91,56 @@ def waits(work: Callable[P, Steps[T]]) -> Waiting[P, T]:
 
     @wraps(work)
     async def awaited(*args: P.args, **kwargs: P.kwargs) -> T:
-        resume = sync_to_async(_resume, thread_sensitive=True)
-        steps = work(*args, **kwargs)
-        reached = await resume(steps, None, None)
-        while not isinstance(reached, _Done):
-            answer = error = None
-            try:
-                answer = await reached.wait()
-            except asyncio.CancelledError:
-                # To the work it is as if Stripe had not answered: it writes that down and lets go of what it holds.
-                with suppress(Exception):
-                    await resume(steps, None, StripeUnavailableError("Nobody waits for Stripe's answer any more."))
-                raise
-            except Exception as raised:
-                error = raised
-            reached = await resume(steps, answer, error)
-        return reached.value
+        if not is_async_installed():
+            raise ImproperlyConfigured('Coroutines ask Stripe by httpx: pip install "django-checkout[async]".')
+        is_given_up = asyncio.Event()
+        conversation = asyncio.ensure_future(_converse(work(*args, **kwargs), is_given_up))
+        try:
+            return await asyncio.shield(conversation)
+        except asyncio.CancelledError:
+            is_given_up.set()
+            while not conversation.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait({conversation})
+            error = None if conversation.cancelled() else conversation.exception()
+            if error is not None and not isinstance(error, StripeUnavailableError):
+                logger.error("canceled_work_failed error=%s", type(error).__name__, exc_info=error)
+            raise
 
     made = cast("Any", blocking)
     made.steps, made.awaited = work, awaited
     return cast("Waiting[P, T]", made)
+
+
+async def _converse(steps: Steps[T], is_given_up: asyncio.Event) -> T:
+    """Take the steps in Django's thread for the database and wait in the event loop.
+
+    A step that has begun is taken to its end. A wait that is given up is to the work as if Stripe had not answered: it
+    writes that down and lets go of what it holds.
+    """
+    resume = sync_to_async(_resume, thread_sensitive=True)
+    reached = await resume(steps, None, None)
+    while not isinstance(reached, _Done):
+        answer = error = None
+        try:
+            answer = await _unless(is_given_up, reached)
+        except Exception as raised:
+            error = raised
+        reached = await resume(steps, answer, error)
+    return reached.value
+
+
+async def _unless(is_given_up: asyncio.Event, reached: Wait) -> Any:
+    if not is_given_up.is_set():
+        answer, word = asyncio.ensure_future(reached.wait()), asyncio.ensure_future(is_given_up.wait())
+        try:
+            await asyncio.wait({answer, word}, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                return answer.result()
+        finally:
+            answer.cancel()
+            word.cancel()
+    raise StripeUnavailableError("Nobody waits for Stripe's answer any more.")
 
 
 def _resume(steps: Steps[T], answer: Any, error: Exception | None) -> Wait | _Done[T]:

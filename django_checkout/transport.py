@@ -10,11 +10,12 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
 
 from django_checkout import telemetry
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
     import requests
     import stripe
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 Answer = tuple[bytes, int, Mapping[str, str]]
 
 _async_mounts: dict[str, httpx.AsyncBaseTransport] = {}
-_async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
 
 
 @lru_cache(maxsize=1)
@@ -38,18 +38,12 @@ def is_async_installed() -> bool:
     return find_spec("httpx") is not None
 
 
-def async_http_client() -> httpx.AsyncClient:
-    """Return the connection pool of the running event loop: connections cannot move from one loop to another.
-
-    Raises:
-        ModuleNotFoundError: see ``is_async_installed``.
-    """
+@lru_cache(maxsize=1)
+def _ssl_context() -> ssl.SSLContext:
+    """Return what is dear about a client, and belongs to no event loop."""
     import httpx
 
-    loop = asyncio.get_running_loop()
-    if loop not in _async_clients:
-        _async_clients[loop] = httpx.AsyncClient(mounts=_async_mounts)
-    return _async_clients[loop]
+    return httpx.create_ssl_context()
 
 
 def mount_async(address: str, answers: httpx.AsyncBaseTransport | None) -> None:
@@ -57,7 +51,6 @@ def mount_async(address: str, answers: httpx.AsyncBaseTransport | None) -> None:
     _async_mounts.pop(address, None)
     if answers is not None:
         _async_mounts[address] = answers
-    _async_clients.clear()
 
 
 def traced(client: type[stripe.RequestsClient]) -> type[stripe.RequestsClient]:
@@ -74,8 +67,8 @@ def traced(client: type[stripe.RequestsClient]) -> type[stripe.RequestsClient]:
 class AsyncClient:
     """The part of the SDK's ``HTTPClient`` that its ``*_async`` methods use; ``failed`` is its ``APIConnectionError``.
 
-    The SDK's own client by ``httpx`` keeps one pool of connections for all event loops, which breaks where
-    ``async_to_sync`` makes a loop for each call.
+    A connection for each call: the SDK's own client by ``httpx`` keeps a pool, which breaks, or is never closed, where
+    ``async_to_sync`` makes an event loop for each call.
     """
 
     def __init__(self, *, timeout: int, failed: type[stripe.APIConnectionError]) -> None:
@@ -86,31 +79,22 @@ class AsyncClient:
         self, method: str, url: str, headers: Mapping[str, str], post_data: str | None = None
     ) -> Answer:
         """Try once."""
-        client = async_http_client()
+        import httpx
+
         with _span(method, url) as note:
             try:
-                response = await client.request(
-                    method, url, headers=headers, content=post_data or None, timeout=self._timeout
-                )
-            except _errors() as error:
-                raise self._failed(f"A {type(error).__name__} was raised.", should_retry=True) from error
+                async with httpx.AsyncClient(
+                    mounts=_async_mounts, verify=_ssl_context(), timeout=self._timeout
+                ) as client:
+                    response = await client.request(method, url, headers=headers, content=post_data or None)
+            except Exception as error:
+                is_passing = isinstance(error, httpx.TransportError)
+                raise self._failed(f"A {type(error).__name__} was raised.", should_retry=is_passing) from error
             return note((response.content, response.status_code, response.headers))
 
     async def sleep_async(self, seconds: float) -> None:
         """Wait before the next try."""
         await asyncio.sleep(seconds)
-
-    async def close_async(self) -> None:
-        """Close the connections of the running loop."""
-        client = _async_clients.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.aclose()
-
-
-def _errors() -> type[Exception]:
-    import httpx
-
-    return httpx.TransportError
 
 
 @contextmanager

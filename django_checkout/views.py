@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -40,12 +40,20 @@ logger = logging.getLogger("django_checkout")
 READ_INTERVAL_SECONDS = 5
 
 View = Callable[..., HttpResponse]
+AnyView = TypeVar("AnyView", bound=Callable[..., Any])
 
 
 class SeeOther(HttpResponseRedirect):
     """303: the answer to a POST is elsewhere, to be fetched with GET (RFC 9110, 15.4.4)."""
 
     status_code = 303
+
+
+def _in_no_transaction(view: AnyView) -> AnyView:
+    """Exempt a view from ATOMIC_REQUESTS, whichever database asks for it: services open transactions of their own."""
+    for alias in connections:
+        view = transaction.non_atomic_requests(using=alias)(view)
+    return view
 
 
 def _page(view: View) -> View:
@@ -60,7 +68,7 @@ def _page(view: View) -> View:
         response.headers.setdefault("Referrer-Policy", "same-origin")
         return set_page_policy(response)
 
-    return transaction.non_atomic_requests(never_cache(wrapped))
+    return _in_no_transaction(never_cache(wrapped))
 
 
 @require_GET
@@ -159,7 +167,7 @@ def status(request: HttpRequest, token: str) -> HttpResponse:
     return JsonResponse({"status": order.status, "outcome": get_outcome(order, session)})
 
 
-@transaction.non_atomic_requests
+@_in_no_transaction
 @csrf_exempt
 @require_POST
 @sensitive_variables()
@@ -175,7 +183,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=200)
 
 
-@transaction.non_atomic_requests
+@_in_no_transaction
 @csrf_exempt
 @require_POST
 @sensitive_variables()

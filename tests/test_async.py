@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import threading
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.base import BaseHandler
+from django.db import connections
 from django.test import RequestFactory, override_settings
 from django.urls import clear_url_caches, reverse
 
-from django_checkout import services, transport, views
-from django_checkout.emulator import async_transport
+from django_checkout import ledger, services, signals, transport, views
+from django_checkout.emulator import Emulator, async_transport
+from django_checkout.emulator.server import EmulatorServer
 from django_checkout.exceptions import (
     OrderNotPayableError,
     SessionBusyError,
@@ -19,6 +25,7 @@ from django_checkout.exceptions import (
     StripeUnavailableError,
 )
 from django_checkout.models import CheckoutSession, Dispute, Refund, WebhookEvent
+from django_checkout.services import checkout
 from django_checkout.testing import kit, post_event, sign
 from tests.factories import HostOrderFactory
 
@@ -230,6 +237,144 @@ def test_canceled_webhook_is_kept_and_taken_again(paid_order, stripe_emulator):
     assert Dispute.objects.get().status == "needs_response"
 
 
+def canceled_in(monkeypatch, place, work):
+    """Run a coroutine and cancel it while the step that calls the named function is under way."""
+    begun, canceled = threading.Event(), threading.Event()
+    module, name = place
+    real = getattr(module, name)
+
+    def held(*arguments, **more):
+        result = real(*arguments, **more)
+        begun.set()
+        assert canceled.wait(30)
+        return result
+
+    monkeypatch.setattr(module, name, held)
+
+    async def give_up():
+        task = asyncio.create_task(work())
+        await asyncio.to_thread(begun.wait, 30)
+        task.cancel()
+        await asyncio.sleep(0)
+        canceled.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    async_to_sync(give_up)()
+    monkeypatch.setattr(module, name, real)
+
+
+def test_start_canceled_in_a_step_lets_go(host_order, stripe_emulator, monkeypatch):
+    canceled_in(monkeypatch, (checkout, "_decide"), lambda: services.astart(host_order))
+
+    row = CheckoutSession.objects.get()
+    assert (row.status, row.leased_until) == ("creating", None)
+    assert services.start(host_order).pk == row.pk
+
+
+def test_answer_that_came_before_the_cancellation_is_written_down(host_order, stripe_emulator, monkeypatch):
+    canceled_in(monkeypatch, (ledger, "note_session_request"), lambda: services.astart(host_order))
+
+    assert CheckoutSession.objects.get().status == "open"
+
+
+def test_webhook_canceled_in_a_step_is_taken_again_at_once(paid_order, stripe_emulator, monkeypatch):
+    stripe_emulator.open_dispute(paid_order.payments.get().stripe_id)
+    (bell,) = stripe_emulator.events("charge.dispute.created")
+
+    canceled_in(monkeypatch, (ledger, "take_ticket"), lambda: views.awebhook(post(bell)))
+
+    assert WebhookEvent.objects.get(stripe_id=bell["id"]).state == "failed"
+    assert deliver(post(bell)).status_code == 200
+    assert Dispute.objects.get().status == "needs_response"
+
+
+def test_asynchronous_receiver_of_a_canceled_webhook_hears_it_out(order, stripe_emulator):
+    stripe_emulator.pay(services.start(order).stripe_id)
+    (event,) = stripe_emulator.events("checkout.session.completed")
+    begun, canceled, heard = threading.Event(), threading.Event(), []
+
+    async def receiver(**arguments):
+        begun.set()
+        await asyncio.to_thread(canceled.wait, 30)
+        heard.append(arguments["order"])
+
+    async def give_up():
+        task = asyncio.create_task(views.awebhook(post(event)))
+        await asyncio.to_thread(begun.wait, 30)
+        task.cancel()
+        await asyncio.sleep(0)
+        canceled.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    signals.order_paid.connect(receiver)
+    try:
+        async_to_sync(give_up)()
+    finally:
+        signals.order_paid.disconnect(receiver)
+
+    order.refresh_from_db()
+    assert (order.status, heard) == ("paid", [order])
+    assert WebhookEvent.objects.get().state == "processed"
+
+
+def test_what_fails_after_the_cancellation_is_logged(host_order, stripe_emulator, monkeypatch, caplog):
+    def break_down(*arguments, **more):
+        raise OSError("the database is down")
+
+    async def give_up():
+        silence = Silence(stripe_emulator)
+        task = asyncio.create_task(services.astart(host_order))
+        await silence.asked.wait()
+        monkeypatch.setattr(ledger, "release_session", break_down)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    async_to_sync(give_up)()
+    assert "canceled_work_failed error=OSError" in caplog.text
+
+
+def test_garbled_answer_is_no_answer(host_order, stripe_emulator):
+    def garbled(request):
+        return httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=b"not gzip")
+
+    transport.mount_async(kit.API_BASE, httpx.MockTransport(garbled))
+    with pytest.raises(StripeUnavailableError):
+        async_to_sync(services.astart)(host_order)
+    assert CheckoutSession.objects.get().leased_until is None
+
+
+def test_without_httpx_nothing_is_begun(host_order, stripe_emulator, monkeypatch):
+    monkeypatch.setattr("django_checkout.steps.is_async_installed", lambda: False)
+    with pytest.raises(ImproperlyConfigured, match=r"django-checkout\[async\]"):
+        async_to_sync(services.astart)(host_order)
+    assert not CheckoutSession.objects.exists()
+
+
+def test_no_connection_outlives_its_call(settings):
+    """Each of these calls has an event loop of its own; a warning of an unclosed socket fails a test."""
+    server = EmulatorServer(("127.0.0.1", 0), Emulator(webhook_secret="whsec_tests"))
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    settings.STRIPE_API_BASE = server.url
+    try:
+        for _ in range(4):
+            assert async_to_sync(services.astart)(HostOrderFactory()).status == "open"
+        gc.collect()
+    finally:
+        server.shutdown()
+        server.server_close()
+        server.emulator.close()
+
+
+def test_database_that_asks_for_a_transaction_for_each_request_is_refused(stripe_emulator, monkeypatch):
+    databases = {**connections.settings, "default": {**connections.settings["default"], "ATOMIC_REQUESTS": True}}
+    monkeypatch.setattr(connections, "settings", databases)
+    handler = BaseHandler()
+    assert handler.make_view_atomic(views.awebhook) is views.awebhook
+
+
 def test_waiting_for_another_request_holds_no_thread(host_order, stripe_emulator, monkeypatch):
     monkeypatch.setattr("django_checkout.services.checkout.BUSY_WAIT_SECONDS", 0.3)
 
@@ -272,14 +417,6 @@ def test_view_is_chosen_by_the_setting(settings):
         settings.CHECKOUT_ASYNC_WEBHOOK = False
         reload(urls)
         clear_url_caches()
-
-
-def test_each_event_loop_has_its_own_connections(stripe_emulator):
-    async def client():
-        return transport.async_http_client()
-
-    first, second = async_to_sync(client)(), async_to_sync(client)()
-    assert first is not second
 
 
 def test_the_same_calls_exist_in_both_forms():

@@ -90,13 +90,14 @@ def test_what_the_api_would_repeat_is_gone(typed_order):
     now = timezone.now()
     user = UserFactory(username="quince")
     Order.objects.filter(pk=typed_order.pk).update(user=user)
+    somebody = f"user:{user.pk + 5}"
     theirs = [
-        ("user:5", {"reference": typed_order.reference, "email": TYPED[0]}),
-        ("user:5", {"order": typed_order.reference}),
-        ("user:5", {"id": str(typed_order.sessions.get().uuid)}),
+        (somebody, {"reference": typed_order.reference, "email": TYPED[0]}),
+        (somebody, {"order": typed_order.reference}),
+        (somebody, {"id": str(typed_order.sessions.get().uuid)}),
         (f"order:{typed_order.pk}", None),
     ]
-    others = [("user:5", {"reference": "H-0", "email": TYPED[0]}), (f"user:{user.pk}", {"id": "sub_1"}), ("user:6", 5)]
+    others = [(somebody, {"reference": "H-0", "email": TYPED[0]}), (f"user:{user.pk}", {"id": "sub_1"}), (somebody, 5)]
     for number, (principal, body) in enumerate([*theirs, *others]):
         IdempotentAnswer.objects.create(
             principal=principal, key=f"key-{number}", request_hash="", leased_until=now, status=200, body=body

@@ -8,6 +8,7 @@ import pytest
 
 from django_checkout import services, telemetry
 from django_checkout.exceptions import StripeUnavailableError
+from django_checkout.testing import post_event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -93,3 +94,13 @@ def test_opentelemetry_takes_the_spans(order, stripe_emulator):
     (span,) = [span for span in exporter.get_finished_spans() if span.name == "stripe POST /v1/checkout/sessions"]
     assert span.attributes["http.response.status_code"] == 200
     telemetry.find_tracer.cache_clear()
+
+
+def test_event_whose_object_cannot_be_read_is_a_span_that_failed(paid_order, stripe_emulator, tracer):
+    stripe_emulator.open_dispute(paid_order.payments.get().stripe_id)
+    (bell,) = stripe_emulator.events("charge.dispute.created")
+    stripe_emulator.chaos.fail(2, status=503)
+
+    assert post_event(bell).status_code == 503
+    (told,) = tracer.named("django_checkout.event")
+    assert (told["stripe.event_id"], told["error.type"]) == (bell["id"], "StripeUnavailableError")
