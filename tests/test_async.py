@@ -69,6 +69,21 @@ class Silence:
         await asyncio.Event().wait()
 
 
+def canceled_in_silence(emulator, work):
+    """Run a coroutine and cancel it while Stripe, which has acted, does not answer."""
+
+    async def give_up():
+        silence = Silence(emulator)
+        task = asyncio.create_task(work())
+        await silence.asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        transport.mount_async(kit.API_BASE, async_transport(emulator))
+
+    async_to_sync(give_up)()
+
+
 def post(event):
     """Make the request with which Stripe delivers an event."""
     body = event if isinstance(event, bytes) else json.dumps(event).encode()
@@ -180,16 +195,8 @@ def test_refusals_are_the_same_errors(host_order, stripe_emulator):
 
 
 def test_canceled_start_lets_go_and_the_next_finds_its_session(host_order, stripe_emulator):
-    async def give_up():
-        silence = Silence(stripe_emulator)
-        task = asyncio.create_task(services.astart(host_order))
-        await silence.asked.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        transport.mount_async(kit.API_BASE, async_transport(stripe_emulator))
+    canceled_in_silence(stripe_emulator, lambda: services.astart(host_order))
 
-    async_to_sync(give_up)()
     row = CheckoutSession.objects.get()
     assert (row.status, row.leased_until) == ("creating", None)
 
@@ -199,16 +206,8 @@ def test_canceled_start_lets_go_and_the_next_finds_its_session(host_order, strip
 
 
 def test_canceled_refund_is_finished_and_not_asked_for_again(paid_order, stripe_emulator):
-    async def give_up():
-        silence = Silence(stripe_emulator)
-        task = asyncio.create_task(services.arefund(paid_order, 700))
-        await silence.asked.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        transport.mount_async(kit.API_BASE, async_transport(stripe_emulator))
+    canceled_in_silence(stripe_emulator, lambda: services.arefund(paid_order, 700))
 
-    async_to_sync(give_up)()
     assert Refund.objects.get().status == "creating"
 
     assert async_to_sync(services.arefund)(paid_order, 700).status == "succeeded"
@@ -220,16 +219,8 @@ def test_canceled_webhook_is_kept_and_taken_again(paid_order, stripe_emulator):
     stripe_emulator.open_dispute(intent)
     (bell,) = stripe_emulator.events("charge.dispute.created")
 
-    async def give_up():
-        silence = Silence(stripe_emulator)
-        task = asyncio.create_task(views.awebhook(post(bell)))
-        await silence.asked.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        transport.mount_async(kit.API_BASE, async_transport(stripe_emulator))
+    canceled_in_silence(stripe_emulator, lambda: views.awebhook(post(bell)))
 
-    async_to_sync(give_up)()
     row = WebhookEvent.objects.get(stripe_id=bell["id"])
     assert (row.state, row.error_code, row.leased_until) == ("failed", "stripe_unavailable", None)
 
