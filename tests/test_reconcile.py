@@ -153,6 +153,22 @@ def dispute_closed(order, emulator, deliver):
     return [(Kind.DISPUTE_DIFFERS, Outcome.MENDED)]
 
 
+def dispute_withdrew_more(order, emulator, deliver):
+    _pay(order, emulator)
+    emulator.open_dispute(emulator.latest("payment_intent", 1)[0]["id"])
+    deliver()
+    Dispute.objects.update(withdrawn_minor=1500)
+    return [(Kind.DISPUTE_DIFFERS, Outcome.MENDED)]
+
+
+def dispute_withdrew_another_currency(order, emulator, deliver):
+    _pay(order, emulator)
+    emulator.open_dispute(emulator.latest("payment_intent", 1)[0]["id"])
+    deliver()
+    Dispute.objects.update(withdrawn_currency="usd")
+    return [(Kind.DISPUTE_DIFFERS, Outcome.MENDED)]
+
+
 def dispute_unknown_at_stripe(order, emulator, deliver):
     _pay(order, emulator)
     dispute = emulator.open_dispute(emulator.latest("payment_intent", 1)[0]["id"])
@@ -261,6 +277,8 @@ KINDS = [
     refund_unknown_at_stripe,
     dispute_unknown,
     dispute_closed,
+    dispute_withdrew_more,
+    dispute_withdrew_another_currency,
     dispute_unknown_at_stripe,
     recorded_not_paid,
     amount_less,
@@ -558,6 +576,36 @@ def test_a_subscription_that_stripe_does_not_tell_of_is_listed(subscription_orde
 
     assert _outcomes(report) == [(Kind.SUBSCRIPTION_DIFFERS, Outcome.LISTED)]
     assert _run(fix=True).is_clean
+
+
+def test_what_a_dispute_withdrew_is_read_again(order, stripe_emulator, deliver_events):
+    dispute_withdrew_another_currency(order, stripe_emulator, deliver_events)
+    before = Dispute.objects.get()
+    Dispute.objects.update(withdrawn_minor=1)
+
+    (drift,) = _run(fix=True).drift
+
+    assert (drift.here["withdrawn"], drift.here["withdrawn_currency"]) == (1, "usd")
+    row = Dispute.objects.get()
+    assert (row.withdrawn_minor, row.withdrawn_currency) == (before.withdrawn_minor, "eur")
+
+
+def test_an_order_without_a_session_says_what_was_paid_in_its_currency(order, stripe_emulator):
+    order_without_any_session(order, stripe_emulator, None)
+
+    (drift,) = _run(fix=False).drift
+
+    assert drift.here == {"status": "paid", "paid": 2000, "currency": "eur"}
+
+
+@pytest.mark.parametrize("arrange", [refund_unknown_at_stripe, dispute_unknown_at_stripe, stuck_refund])
+def test_an_amount_of_ours_is_told_with_its_currency(arrange, order, stripe_emulator, deliver_events):
+    arrange(order, stripe_emulator, deliver_events)
+
+    (drift,) = _run(fix=False).drift
+
+    assert drift.here["amount"]
+    assert drift.here["currency"] == "eur"
 
 
 def test_disputes_opened_before_the_window_are_looked_at(order, stripe_emulator, deliver_events):

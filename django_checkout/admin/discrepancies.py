@@ -29,7 +29,9 @@ from django_checkout.reconcile import decisions
 
 Values = Mapping[str, Any]
 #: What of a difference is money, in minor units.
-AMOUNTS = frozenset(("total", "captured", "refunded", "amount", "lines"))
+AMOUNTS = frozenset(("total", "paid", "captured", "refunded", "withdrawn", "amount", "lines"))
+#: Where an amount has a currency of its own, it is shown with it.
+_OWN_CURRENCIES = frozenset(f"{name}_currency" for name in AMOUNTS)
 _STRIPE_ID = re.compile(r"[a-z]{2,4}_\w*[0-9A-Z]\w*")
 
 
@@ -93,8 +95,9 @@ def _sync(request: HttpRequest, row: Discrepancy, values: Values) -> str:
 
 
 def _said(side: Mapping[str, Any], name: str, currency: str) -> object:
-    """Return what one side says of something: amounts in the order's currency, states in words."""
+    """Return what one side says of something: amounts in their or the order's currency, states in words."""
     value = side.get(name)
+    currency = str(side.get(f"{name}_currency") or side.get("currency") or currency)
     if value is None:
         return display.NOTHING
     if isinstance(value, int) and not isinstance(value, bool) and name in AMOUNTS and currency:
@@ -106,7 +109,8 @@ def _said(side: Mapping[str, Any], name: str, currency: str) -> object:
 
 def _differs(name: str, *sides: Mapping[str, Any]) -> bool:
     """Whether both sides speak of something, and not alike."""
-    return all(name in side for side in sides) and len({repr(side[name]) for side in sides}) > 1
+    said = {repr((side.get(name), side.get(f"{name}_currency"))) for side in sides}
+    return all(name in side for side in sides) and len(said) > 1
 
 
 def _is_open(row: Discrepancy) -> bool:
@@ -211,14 +215,14 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
     @admin.display(description=gettext_lazy("both sides"))
     def sides(self, row: Discrepancy) -> SafeString:
         """Show what each side says, side by side."""
-        names = [*row.here, *(name for name in row.at_stripe if name not in row.here)]
+        names = [name for name in {**row.here, **row.at_stripe} if name not in _OWN_CURRENCIES]
         currency = row.order.currency if row.order else str(row.at_stripe.get("currency") or "")
         both = (row.here, row.at_stripe)
         cells = (
             (
                 "checkout-differs" if _differs(name, *both) else "",
                 display.label(name),
-                *(_said(side, name, str(side.get("currency") or currency)) for side in both),
+                *(_said(side, name, currency) for side in both),
             )
             for name in names
         )

@@ -15,7 +15,7 @@ from django_checkout.reconcile.pages import patiently
 from django_checkout.reconcile.report import Drift, Kind, is_old
 from django_checkout.services.settling import apply_facts
 from django_checkout.states import RefundStatus
-from django_checkout.values import RefundFact, SubscriptionFact
+from django_checkout.values import DisputeFact, RefundFact, SubscriptionFact
 
 Json = Mapping[str, Any]
 
@@ -86,11 +86,16 @@ def compare_disputes(page: Sequence[Json]) -> Iterator[Drift]:
 
 def _dispute_drift(row: Dispute | None, data: Json, order: Order) -> Drift | None:
     fact = facts.read_dispute(data, ticket=0)
-    at_stripe = {"status": fact.status, "amount": fact.amount_minor, "currency": fact.currency}
+    at_stripe = _dispute_says(fact)
     if row is None:
         return _new(Kind.DISPUTE_UNKNOWN, fact.stripe_id, order, {"dispute": None}, at_stripe)
-    here = {"status": row.status, "amount": row.amount_minor, "currency": row.currency}
+    here = _dispute_says(row)
     return None if here == at_stripe else _new(Kind.DISPUTE_DIFFERS, fact.stripe_id, order, here, at_stripe)
+
+
+def _dispute_says(dispute: Dispute | DisputeFact) -> Json:
+    said = {"status": dispute.status, "amount": dispute.amount_minor, "currency": dispute.currency}
+    return said | {"withdrawn": dispute.withdrawn_minor, "withdrawn_currency": dispute.withdrawn_currency}
 
 
 def mend_dispute(subject: str) -> Drift | None:

@@ -131,7 +131,7 @@ def unmentioned_refunds(rows: QuerySet[Refund], seen: Mentioned) -> Iterator[Dri
         row = Refund.objects.select_related("payment__order").get(pk=pk)
         data = _find("refund", row.stripe_id or "")
         if data is None:
-            here = {"status": row.status, "amount": row.amount_minor}
+            here = {"status": row.status, "amount": row.amount_minor, "currency": row.currency}
             yield new(Kind.REFUND_DIFFERS, row.stripe_id or "", row.payment.order, here, {"refund": None})
             continue
         yield from aftermath.compare_refunds([data])
@@ -150,7 +150,7 @@ def unmentioned_disputes(rows: QuerySet[Dispute], seen: Mentioned) -> Iterator[D
         row = Dispute.objects.select_related("payment__order").get(pk=pk)
         data = _find("charge.dispute", row.stripe_id)
         if data is None:
-            here = {"status": row.status, "amount": row.amount_minor}
+            here = {"status": row.status, "amount": row.amount_minor, "currency": row.currency}
             yield new(Kind.DISPUTE_DIFFERS, row.stripe_id, row.payment.order, here, {"dispute": None})
             continue
         yield from aftermath.compare_disputes([data])
@@ -168,7 +168,8 @@ def unanswered(order: Order | None, now: datetime) -> Iterator[tuple[Drift, Call
     asked = Refund.objects.filter(refunds_of, status=RefundStatus.CREATING, is_ours=True)
     free = asked.filter(Q(leased_until=None) | Q(leased_until__lte=now))
     for refund in _with_orders(free):
-        here = {"status": refund.status, "amount": refund.amount_minor, "since": refund.created_at.isoformat()}
+        here = {"status": refund.status, "amount": refund.amount_minor, "currency": refund.currency}
+        here |= {"since": refund.created_at.isoformat()}
         drift = new(Kind.STUCK_PROCESSING, str(refund.uuid), refund.payment.order, here, {"refund": None})
         yield drift, partial(services.resume_refund, refund)
 
@@ -177,7 +178,7 @@ def orders_without_session(rows: QuerySet[Order]) -> Iterator[Drift]:
     """Yield the orders whose status speaks of money and that have no session to tell of it."""
     moved = rows.exclude(status__in=(OrderStatus.UNPAID, OrderStatus.CANCELED)).filter(sessions=None)
     for order in moved.order_by("pk").iterator(chunk_size=500):
-        here = {"status": order.status, "paid": order.paid_minor}
+        here = {"status": order.status, "paid": order.paid_minor, "currency": order.currency}
         yield new(Kind.ORDER_WITHOUT_SESSION, order.reference, order, here, {"session": None})
 
 

@@ -164,6 +164,21 @@ def test_what_differs_is_marked_and_ids_stay_as_they_are(viewer):
     assert "pi_2Ab_c" in page.find_class("checkout-sides").text
 
 
+def test_what_an_order_was_paid_is_an_amount(viewer):
+    here = {"status": "paid", "paid": 2000, "currency": "usd"}
+    row = DiscrepancyFactory(kind="order_without_session", here=here, at_stripe={"session": None})
+    lines = parse(viewer.get(url(row)).content.decode()).find_class("checkout-sides").find_all("tr")[1:]
+    assert ["paid", "$20.00", DASH] in [[cell.text for cell in line.children] for line in lines]
+
+
+def test_what_a_dispute_withdrew_is_in_the_currency_of_the_balance(viewer):
+    here = {"amount": 2000, "currency": "eur", "withdrawn": 0, "withdrawn_currency": ""}
+    there = {"amount": 2000, "currency": "eur", "withdrawn": 2215, "withdrawn_currency": "usd"}
+    row = DiscrepancyFactory(kind="dispute_differs", here=here, at_stripe=there)
+    lines = parse(viewer.get(url(row)).content.decode()).find_class("checkout-sides").find_all("tr")[1:]
+    assert ["withdrawn", "€0.00", "$22.15"] in [[cell.text for cell in line.children] for line in lines]
+
+
 def test_a_payout_s_difference_is_in_its_currency(viewer):
     row = DiscrepancyFactory(
         order=None, kind="payout_differs", here={"lines": 1500}, at_stripe={"amount": 2000, "currency": "jpy"}
