@@ -119,6 +119,7 @@ _LABELS: dict[str, Text] = {
     "currency": _("currency"),
     "total": _("total"),
     "captured": _("captured"),
+    "withdrawn": _("withdrawn"),
     "lines": _("lines"),
     "kept": _("kept"),
     "payout": _("payout"),
