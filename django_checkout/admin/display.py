@@ -106,6 +106,7 @@ _LABELS: dict[str, Text] = {
     # What a line of the timeline is about.
     "order": _("order"),
     "session": _("session"),
+    "webhook": _("webhook"),
     "refund": _("refund"),
     "dispute": _("dispute"),
     "signal": _("signal"),
