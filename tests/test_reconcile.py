@@ -357,6 +357,29 @@ def test_one_order_s_session_whose_answer_was_lost_is_adopted(answer_lost, order
     assert reconcile.run(order=order, fix=True).drift == []
 
 
+@pytest.mark.parametrize("is_of_order", [False, True], ids=["window", "order"])
+def test_an_unanswered_session_that_stripe_has_is_listed_once(answer_lost, order, stripe_emulator, is_of_order):
+    CheckoutSession.objects.filter(pk=answer_lost.pk).update(expires_at=timezone.now(), leased_until=None)
+
+    dry = reconcile.run(order=order) if is_of_order else _run(fix=False)
+
+    assert _kinds(dry) == [Kind.SESSION_BEHIND]
+    assert _outcomes(_run(fix=True)) == [(Kind.SESSION_BEHIND, Outcome.MENDED)]
+
+
+def test_an_unanswered_refund_that_stripe_has_is_listed_once(order, stripe_emulator, deliver_events):
+    _pay(order, stripe_emulator)
+    deliver_events()
+    made = services.refund(order, 300)
+    Refund.objects.filter(pk=made.pk).update(stripe_id=None, status="creating", leased_until=None)
+
+    dry = _run(fix=False)
+
+    assert [(drift.kind, drift.subject) for drift in dry.drift] == [(Kind.REFUND_DIFFERS, made.stripe_id)]
+    assert _outcomes(_run(fix=True)) == [(Kind.REFUND_DIFFERS, Outcome.MENDED)]
+    assert _run(fix=True).drift == []
+
+
 def test_one_order_s_session_that_was_given_up_before_it_was_paid_is_found(answer_lost, order, stripe_emulator):
     made = stripe_emulator.latest("checkout.session", 2)[1]["id"]
     CheckoutSession.objects.filter(pk=answer_lost.pk).update(expires_at=timezone.now(), leased_until=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -57,7 +58,8 @@ def _refund_drift(row: Refund | None, data: Json, order: Order) -> Drift | None:
     here = {"status": row.status, "amount": row.amount_minor, "currency": row.currency} if row else {"refund": None}
     at_stripe = {"status": said[0], "amount": said[1], "currency": said[2]}
     kind = Kind.STUCK_PROCESSING if agrees else Kind.REFUND_DIFFERS
-    return _new(kind, fact.stripe_id, order, here, at_stripe)
+    drift = _new(kind, fact.stripe_id, order, here, at_stripe)
+    return drift if row else replace(drift, answers_for=fact.refund_uuid)
 
 
 def _is_ahead(row: Refund, data: Json) -> bool:

@@ -123,6 +123,8 @@ class Drift:
     order_pk: int | None
     here: Mapping[str, Any]
     at_stripe: Mapping[str, Any]
+    #: The UUID of our row that Stripe's object answers for and that has not heard of it, or "".
+    answers_for: str = ""
     outcome: Outcome = Outcome.FOUND
 
     @property

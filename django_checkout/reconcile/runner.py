@@ -136,6 +136,8 @@ class _Run:
         self._order = order
         self._seen: set[tuple[str, str]] = set()
         self._paid_orders: set[int] = set()
+        #: Rows that Stripe never answered for, as far as we know, and whose objects a list has shown.
+        self._answered: set[str] = set()
         self._mentioned: dict[str, leftovers.Mentioned] = defaultdict(
             partial(leftovers.Mentioned, partial(self._count, "unmentioned", 1))
         )
@@ -228,7 +230,8 @@ class _Run:
         self._meet_all(sessions.find_surplus(self._order.pk if self._order else None))
         self._meet_all(leftovers.orders_without_session(orders))
         for drift, mend in leftovers.unanswered(self._order, self.now):
-            self._meet(drift, partial(_finish, mend))
+            if drift.subject not in self._answered:
+                self._meet(drift, partial(_finish, mend))
 
     def _meet_all(self, drifts: Iterator[Drift]) -> None:
         for drift in drifts:
@@ -255,6 +258,8 @@ class _Run:
                 payment = str(drift.at_stripe.get("payment_intent") or drift.subject)
                 drift = replace(drift, kind=Kind.DOUBLE_PAYMENT, subject=payment)
             self._paid_orders.add(order_pk)
+        if drift.answers_for:
+            self._answered.add(drift.answers_for)
         key = (drift.kind.value, drift.subject)
         if key in self._seen:
             return

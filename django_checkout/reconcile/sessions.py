@@ -7,6 +7,7 @@ provably ours are passed over untouched.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -227,7 +228,8 @@ def _compare_strangers(said: Mapping[str, Json]) -> Iterator[Drift]:
                     continue
                 found.add(its_id)
                 kind = Kind.PAID_NOT_RECORDED if _is_paid(said[its_id]) else Kind.SESSION_BEHIND
-                yield _new(kind, its_id, row.order, {"session": None}, _words(said[its_id]))
+                drift = _new(kind, its_id, row.order, {"session": None}, _words(said[its_id]))
+                yield drift if row.stripe_id else replace(drift, answers_for=str(row.uuid))
     for its_id in uuids.values():
         if its_id not in found and _is_orphan(said[its_id]):
             reference = owners[its_id].reference
