@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from unittest.mock import create_autospec
 
 import pytest
+from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 
 from django_checkout import services, signals, tasks
@@ -22,6 +23,13 @@ def _no_waiting():
         patch.setattr("stripe.HTTPClient.INITIAL_DELAY", 0)
         patch.setattr("stripe.HTTPClient.MAX_DELAY", 0)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_language_left():
+    """A request leaves its language to the thread."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture
