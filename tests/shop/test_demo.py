@@ -6,11 +6,13 @@ import re
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from django_checkout.emulator import Emulator
 from example_project.shop.demo_check import Visitor
 from example_project.shop.management.commands import demo
 
@@ -40,12 +42,12 @@ def test_without_debug_there_is_no_demo():
         call_command("demo")
 
 
-def test_the_demo_fills_the_shop_and_serves_it(settings, monkeypatch, db, django_user_model, stripe_emulator):
+def test_the_demo_fills_the_shop_and_serves_it(settings, monkeypatch, db, django_user_model, tmp_path):
     settings.DEBUG = True
     served = []
     monkeypatch.setattr(demo, "call_command", lambda *arguments, **options: served.append(arguments))
     monkeypatch.setattr(demo, "_require_free", lambda port: None)
-    monkeypatch.setattr(demo, "get_emulator", lambda: stripe_emulator)
+    settings.CHECKOUT_EMULATOR_STORE = str(tmp_path / "emulator.sqlite3")
     settings.CHECKOUT_BASE_URL = "http://127.0.0.1:8000"
 
     for _ in range(2):
@@ -54,7 +56,8 @@ def test_the_demo_fills_the_shop_and_serves_it(settings, monkeypatch, db, django
 
     assert served == [("migrate",), ("runserver", "127.0.0.1:8000")] * 2
     assert "admin / tea-and-slip" in output.getvalue()
-    assert [code["code"] for code in stripe_emulator.latest("promotion_code", 9)] == ["WELCOME10"]
+    with closing(Emulator(store=settings.CHECKOUT_EMULATOR_STORE)) as emulator:
+        assert [code["code"] for code in emulator.latest("promotion_code", 9)] == ["WELCOME10"]
     assert django_user_model.objects.get(username="admin").is_superuser
     assert django_user_model.objects.filter(username="robin").count() == 1
 

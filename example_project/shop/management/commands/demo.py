@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import threading
+from contextlib import closing
 from typing import Any
 
 from django.conf import settings
@@ -17,7 +18,7 @@ from django.core.management import BaseCommand, CommandError, CommandParser, cal
 from django.core.servers.basehttp import WSGIRequestHandler
 
 from django_checkout.conf import conf
-from django_checkout.emulator.shared import get_emulator
+from django_checkout.emulator import Emulator
 from django_checkout.emulator.transport import requests_session
 from example_project.shop.catalogue import seed_catalogue
 from example_project.shop.promotions import WELCOME_CODE, seed_promotions
@@ -66,8 +67,9 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         seed_catalogue()
         if conf.CHECKOUT_EMULATOR:
-            # The emulator's API, asked in this process: the server that answers it over HTTP is not open yet.
-            with requests_session(get_emulator()) as session:
+            # An emulator that delivers nothing, on the same store: nobody takes webhooks before the server is open.
+            emulator = Emulator(store=conf.CHECKOUT_EMULATOR_STORE)
+            with closing(emulator), requests_session(emulator) as session:
                 seed_promotions(session)
         self._print_welcome(port, _make_accounts() if conf.CHECKOUT_EMULATOR else [])
         # An answer is several small writes: none waits until the one before is acknowledged.
