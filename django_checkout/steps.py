@@ -25,6 +25,8 @@ from django_checkout.transport import is_async_installed
 
 logger = logging.getLogger("django_checkout")
 
+_GIVEN_UP = "Nobody waits for Stripe's answer any more."
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -115,8 +117,8 @@ def waits(work: Callable[P, Steps[T]]) -> Waiting[P, T]:
 async def _converse(steps: Steps[T], is_given_up: asyncio.Event) -> T:
     """Take the steps in Django's thread for the database and wait in the event loop.
 
-    A step that has begun is taken to its end. A wait that is given up is to the work as if Stripe had not answered: it
-    writes that down and lets go of what it holds.
+    A step that has begun is taken to its end, unless the event loop itself ends. A wait that is given up is to the work
+    as if Stripe had not answered: it writes that down and lets go of what it holds.
     """
     resume = sync_to_async(_resume, thread_sensitive=True)
     reached = await resume(steps, None, None)
@@ -124,6 +126,11 @@ async def _converse(steps: Steps[T], is_given_up: asyncio.Event) -> T:
         answer = error = None
         try:
             answer = await _unless(is_given_up, reached)
+        except asyncio.CancelledError:
+            # Not the caller but the event loop ends.
+            with suppress(StripeUnavailableError):
+                await resume(steps, None, StripeUnavailableError(_GIVEN_UP))
+            raise
         except Exception as raised:
             error = raised
         reached = await resume(steps, answer, error)
@@ -140,7 +147,7 @@ async def _unless(is_given_up: asyncio.Event, reached: Wait) -> Any:
         finally:
             answer.cancel()
             word.cancel()
-    raise StripeUnavailableError("Nobody waits for Stripe's answer any more.")
+    raise StripeUnavailableError(_GIVEN_UP)
 
 
 def _resume(steps: Steps[T], answer: Any, error: Exception | None) -> Wait | _Done[T]:

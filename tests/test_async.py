@@ -310,6 +310,28 @@ def test_asynchronous_receiver_of_a_canceled_webhook_hears_it_out(order, stripe_
     assert WebhookEvent.objects.get().state == "processed"
 
 
+def test_what_waits_when_the_event_loop_ends_lets_go(host_order, stripe_emulator):
+    """``asyncio.run`` cancels every task in the end, ours as well as those who wait for us."""
+
+    async def stop():
+        known = asyncio.all_tasks()
+        silence = Silence(stripe_emulator)
+        starting = asyncio.create_task(services.astart(host_order))
+        await silence.asked.wait()
+        left = asyncio.all_tasks() - known
+        assert len(left) > 2
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        assert starting.cancelled()
+        transport.mount_async(kit.API_BASE, async_transport(stripe_emulator))
+
+    async_to_sync(stop)()
+    row = CheckoutSession.objects.get()
+    assert (row.status, row.error_code, row.leased_until) == ("creating", "stripe_unavailable", None)
+    assert services.start(host_order).pk == row.pk
+
+
 def test_what_fails_after_the_cancellation_is_logged(host_order, stripe_emulator, monkeypatch, caplog):
     def break_down(*arguments, **more):
         raise OSError("the database is down")

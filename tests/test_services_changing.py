@@ -125,6 +125,15 @@ def test_address_is_the_servers_only_where_the_host_computes_shipping_for_elemen
     assert stripe_emulator.get(session.stripe_id)["permissions"] == permissions
 
 
+def test_order_that_is_not_shipped_overrides_a_default_that_asks_where_to(settings, host_order, stripe_emulator):
+    settings.CHECKOUT_ADAPTER = f"{__name__}.ChangingAdapter"
+    settings.CHECKOUT_SESSION_DEFAULTS = SHIPPED
+
+    session = services.start(host_order, ui_mode="elements", params={"shipping_address_collection": None})
+
+    assert "permissions" not in session.request
+
+
 def test_shipping_is_computed_by_the_host(session, stripe_emulator):
     services.change_shipping(session.order, name="Sam Shopper", address=ADDRESS)
 

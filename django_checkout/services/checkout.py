@@ -176,8 +176,8 @@ def _wish(
     if mode != order.mode:
         raise ParameterError(f"mode={mode!r}: the order was placed for {order.mode!r}; place it with OrderData(mode=).")
     asked: list[Mapping[str, Any]] = [conf.CHECKOUT_SESSION_DEFAULTS, order.params, options]
-    asks_for_shipping = any(option.get("shipping_address_collection") for option in asked)
-    if ui_mode == "elements" and asks_for_shipping and get_adapter().computes_shipping:
+    collects = [option["shipping_address_collection"] for option in asked if "shipping_address_collection" in option]
+    if ui_mode == "elements" and collects and collects[-1] and get_adapter().computes_shipping:
         asked.insert(-1, {"permissions": {"update_shipping_details": "server_only"}})
     wanted = params.build(
         order,
