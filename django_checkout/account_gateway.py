@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from django_checkout.exceptions import EndpointError
-from django_checkout.gateway import API_VERSION, Call, checked, plain, walk
+from django_checkout.gateway import API_VERSION, Call, checked, plain, read_all
 from django_checkout.transport import http_session
 
 DELIVERY_TIMEOUT_SECONDS = 15
@@ -16,7 +16,7 @@ DELIVERY_TIMEOUT_SECONDS = 15
 
 def list_endpoints() -> list[dict[str, Any]]:
     """Read every webhook endpoint of the account and mode; their secrets are not told."""
-    return [endpoint for page in walk("/v1/webhook_endpoints") for endpoint in page]
+    return read_all("/v1/webhook_endpoints")
 
 
 def create_endpoint(url: str, enabled_events: Sequence[str], *, description: str) -> dict[str, Any]:

@@ -253,7 +253,7 @@ def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime(day.year, day.month, day.day))  # noqa: DTZ001  # made aware here
 
 
-def _day_of(column: str, first: date, last: date) -> Case | TruncDate:
+def _day_of(column: str, first: date, last: date) -> Case:
     """Return the day of a column's instants, from the first day to the last, in our time zone.
 
     By offsets from UTC, one for each stretch of days: MariaDB knows zones by name only where somebody has loaded them.
@@ -275,7 +275,7 @@ def _day_of(column: str, first: date, last: date) -> Case | TruncDate:
         )
         for ends, of in stretches
     ]
-    return Case(*cases, default=_local_day(column, offset)) if len(cases) > 1 else _local_day(column, offset)
+    return Case(*cases, default=_local_day(column, offset))
 
 
 def _local_day(column: str, offset: timedelta) -> TruncDate:

@@ -133,7 +133,7 @@ def update_session(session_id: str, params: SessionUpdateParams) -> Steps[Sessio
 @waits
 def list_line_items(session_id: str) -> Steps[list[dict[str, Any]]]:
     """Read every line item of a session, page by page, as plain JSON types."""
-    return (yield from _read_all(f"/v1/checkout/sessions/{checked(session_id)}/line_items"))
+    return (yield from read_all.steps(f"/v1/checkout/sessions/{checked(session_id)}/line_items"))
 
 
 @waits
@@ -189,14 +189,14 @@ def create_refund(
 def list_refunds(*, payment_intent_id: str = "", charge_id: str = "") -> Steps[list[dict[str, Any]]]:
     """Read every refund of a payment, page by page, as plain JSON types."""
     if payment_intent_id:
-        return (yield from _read_all("/v1/refunds", payment_intent=payment_intent_id))
-    return (yield from _read_all("/v1/refunds", charge=checked(charge_id)))
+        return (yield from read_all.steps("/v1/refunds", payment_intent=payment_intent_id))
+    return (yield from read_all.steps("/v1/refunds", charge=checked(charge_id)))
 
 
 @waits
 def list_disputes(payment_intent_id: str) -> Steps[list[dict[str, Any]]]:
     """Read every dispute of a payment, as plain JSON types."""
-    return (yield from _read_all("/v1/disputes", payment_intent=checked(payment_intent_id)))
+    return (yield from read_all.steps("/v1/disputes", payment_intent=checked(payment_intent_id)))
 
 
 @waits
@@ -211,17 +211,6 @@ def retrieve_payment_intent(payment_intent_id: str) -> Steps[list[Fact]]:
     return result
 
 
-def walk(path: str, **filters: Any) -> Iterator[list[dict[str, Any]]]:
-    """Read a list of Stripe's page by page, a hundred a call, newest first, as plain JSON types."""
-    cursor, has_more = "", True
-    while has_more:
-        page, has_more = read_page(path, starting_after=cursor, **filters)
-        if not page:
-            return
-        yield page
-        cursor = page[-1]["id"]
-
-
 @waits
 def read_page(path: str, *, starting_after: str = "", **filters: Any) -> Steps[tuple[list[dict[str, Any]], bool]]:
     """Read up to a hundred objects of a list as plain JSON types, and whether there are more.
@@ -234,7 +223,9 @@ def read_page(path: str, *, starting_after: str = "", **filters: Any) -> Steps[t
     return listed["data"], bool(listed["has_more"])
 
 
-def _read_all(path: str, **filters: Any) -> Steps[list[dict[str, Any]]]:
+@waits
+def read_all(path: str, **filters: Any) -> Steps[list[dict[str, Any]]]:
+    """Read a list of Stripe's whole, a hundred objects a call, newest first, as plain JSON types."""
     found: list[dict[str, Any]] = []
     has_more = True
     while has_more:
