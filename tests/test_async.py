@@ -228,6 +228,21 @@ def test_canceled_webhook_is_kept_and_taken_again(paid_order, stripe_emulator):
     assert Dispute.objects.get().status == "needs_response"
 
 
+def canceled_while(begun, canceled, work):
+    """Run a coroutine, cancel it once ``begun`` is set, and say so by ``canceled``."""
+
+    async def give_up():
+        task = asyncio.create_task(work())
+        await asyncio.to_thread(begun.wait, 30)
+        task.cancel()
+        await asyncio.sleep(0)
+        canceled.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    async_to_sync(give_up)()
+
+
 def canceled_in(monkeypatch, place, work):
     """Run a coroutine and cancel it while the step that calls the named function is under way."""
     begun, canceled = threading.Event(), threading.Event()
@@ -241,17 +256,7 @@ def canceled_in(monkeypatch, place, work):
         return result
 
     monkeypatch.setattr(module, name, held)
-
-    async def give_up():
-        task = asyncio.create_task(work())
-        await asyncio.to_thread(begun.wait, 30)
-        task.cancel()
-        await asyncio.sleep(0)
-        canceled.set()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    async_to_sync(give_up)()
+    canceled_while(begun, canceled, work)
     monkeypatch.setattr(module, name, real)
 
 
@@ -290,18 +295,9 @@ def test_asynchronous_receiver_of_a_canceled_webhook_hears_it_out(order, stripe_
         await asyncio.to_thread(canceled.wait, 30)
         heard.append(arguments["order"])
 
-    async def give_up():
-        task = asyncio.create_task(views.awebhook(post(event)))
-        await asyncio.to_thread(begun.wait, 30)
-        task.cancel()
-        await asyncio.sleep(0)
-        canceled.set()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
     signals.order_paid.connect(receiver)
     try:
-        async_to_sync(give_up)()
+        canceled_while(begun, canceled, lambda: views.awebhook(post(event)))
     finally:
         signals.order_paid.disconnect(receiver)
 

@@ -136,6 +136,20 @@ def _stop_after(stripe, lists):
     stripe.recover()
 
 
+def _find_unmentioned(stripe, rows, lists):
+    """Let Stripe forget the first, the middle and the last of a dozen, stop a run after so many lists, and go on."""
+    unknown = [rows[0].stripe_id, rows[5].stripe_id, rows[11].stripe_id]
+    for stripe_id in unknown:
+        _forget(stripe.emulator, stripe_id)
+
+    _stop_after(stripe, lists)
+    report = reconcile.run(fix=True)
+
+    assert report.is_resumed
+    assert sorted(Discrepancy.objects.values_list("subject", flat=True)) == sorted(unknown)
+    return report
+
+
 def _drift(report):
     return sorted((drift.kind, drift.outcome, drift.subject) for drift in report.drift)
 
@@ -146,15 +160,8 @@ def _single_reads(stripe):
 
 @pytest.mark.parametrize("lists", [0, 1, 2])
 def test_a_row_that_stripe_does_not_mention_is_found_wherever_the_run_was_stopped(a_dozen, stripe, lists):
-    unknown = [a_dozen[0].stripe_id, a_dozen[5].stripe_id, a_dozen[11].stripe_id]
-    for stripe_id in unknown:
-        _forget(stripe.emulator, stripe_id)
+    report = _find_unmentioned(stripe, a_dozen, lists)
 
-    _stop_after(stripe, lists)
-    report = reconcile.run(fix=True)
-
-    assert report.is_resumed
-    assert sorted(Discrepancy.objects.values_list("subject", flat=True)) == sorted(unknown)
     assert {kind for kind, _, _ in _drift(report)} == {Kind.ORDER_WITHOUT_SESSION}
 
 
@@ -231,15 +238,7 @@ def test_refunds_are_looked_for_by_the_run_that_goes_on(a_dozen, stripe, deliver
 
 @pytest.mark.parametrize("lists", [0, 1, 2])
 def test_a_refund_that_stripe_does_not_mention_is_found_wherever_the_run_was_stopped(a_dozen_refunds, stripe, lists):
-    unknown = [a_dozen_refunds[0].stripe_id, a_dozen_refunds[5].stripe_id, a_dozen_refunds[11].stripe_id]
-    for stripe_id in unknown:
-        _forget(stripe.emulator, stripe_id)
-
-    _stop_after(stripe, lists)
-    report = reconcile.run(fix=True)
-
-    assert report.is_resumed
-    assert sorted(Discrepancy.objects.values_list("subject", flat=True)) == sorted(unknown)
+    _find_unmentioned(stripe, a_dozen_refunds, lists)
 
 
 def test_refunds_are_gone_on_with_where_the_run_was_stopped(a_dozen_refunds, stripe):
