@@ -35,7 +35,7 @@ def test_the_link_in_the_mail_shows_the_order_under_its_number(visitor, make_ord
     assert visitor.get(response.url).status_code == 200
 
 
-@pytest.mark.parametrize("token", ["nonsense", signing.dumps("TS-2026-000000", salt=SALT)])
+@pytest.mark.parametrize("token", ["nonsense", signing.dumps("TS-2026-000000", salt=SALT)], ids=["forged", "no order"])
 def test_a_forged_link_and_one_to_no_order_are_not_found(visitor, make_order, token):
     make_order()
 
