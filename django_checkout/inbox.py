@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
-from django_checkout import facts, gateway, ledger, telemetry
+from django_checkout import database, facts, gateway, ledger, telemetry
 from django_checkout.conf import conf
 from django_checkout.envelope import read_envelope, without_content
 from django_checkout.exceptions import CheckoutError, EventBusyError, HandlerError, IncompleteFactError
@@ -176,7 +176,7 @@ def _record_and_apply(row: WebhookEvent) -> WebhookEvent:
     def work() -> tuple[WebhookEvent, Exception | None] | None:
         fresh = _copy_as(row, EventState.PROCESSED)
         try:
-            with transaction.atomic():
+            with database.atomic():
                 fresh.save(force_insert=True)
         except IntegrityError:
             return None
@@ -280,7 +280,7 @@ def _run_handlers(row: WebhookEvent, event: EventData) -> tuple[bool, Exception 
             answers.append(entry.handler(event))
             continue
         try:
-            with transaction.atomic():
+            with database.atomic():
                 answers.append(entry.handler(event))
         except Exception as error:
             if is_retryable(error):
@@ -321,7 +321,7 @@ def _insert(row: WebhookEvent) -> tuple[WebhookEvent, bool]:
 
     def work() -> tuple[WebhookEvent, bool]:
         try:
-            with transaction.atomic():
+            with database.atomic():
                 row.save(force_insert=True)
         except IntegrityError:
             return WebhookEvent.objects.get(stripe_id=row.stripe_id), False

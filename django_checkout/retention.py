@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.utils import timezone
 
+from django_checkout import database
 from django_checkout.conf import conf
 from django_checkout.models import IdempotentAnswer, WebhookEvent
 from django_checkout.models.events import EventState
@@ -80,7 +80,7 @@ def _delete_batch(cutoff: datetime, after: datetime | None, size: int) -> tuple[
     if after is not None:
         # Where the index is read from: what lies before has been deleted or is kept.
         rows = rows.filter(received_at__gte=after)
-    with transaction.atomic():
+    with database.atomic():
         found = list(rows.order_by("received_at").values_list("pk", "received_at")[:size])
         if not found:
             return None, 0

@@ -46,7 +46,7 @@ LAYERS = (
     ("states",),
     ("money", "values"),
     ("steps", "transport"),
-    ("exceptions", "conf", "signals", "telemetry"),
+    ("exceptions", "conf", "database", "signals", "telemetry"),
     ("__init__",),
 )
 #: Beside the house rather than in it: what may be imported, and by whom.

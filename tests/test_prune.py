@@ -111,14 +111,14 @@ def test_an_event_that_is_replayed_meanwhile_stays(monkeypatch):
     _events(2, days=91)
     first = WebhookEvent.objects.order_by("received_at").first()
     rows = retention.WebhookEvent.objects.filter(pk=first.pk)
-    atomic = retention.transaction.atomic
+    atomic = retention.database.atomic
 
     def replay_then(*args, **options):
-        monkeypatch.setattr(retention.transaction, "atomic", atomic)
+        monkeypatch.setattr(retention.database, "atomic", atomic)
         rows.update(state="received")
         return atomic(*args, **options)
 
-    monkeypatch.setattr(retention.transaction, "atomic", replay_then)
+    monkeypatch.setattr(retention.database, "atomic", replay_then)
 
     assert retention.prune() == 1
     assert list(WebhookEvent.objects.values_list("pk", "state")) == [(first.pk, "received")]

@@ -14,12 +14,13 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
+from django_checkout import database
 from django_checkout.exceptions import (
     IdempotencyKeyBusyError,
     IdempotencyKeyError,
@@ -111,13 +112,13 @@ def _reserve(who: str, key: str, request_hash: str) -> IdempotentAnswer:
     IdempotentAnswer.expired(now).filter(principal=who, key=key).delete()
     leased_until = now + timedelta(seconds=LEASE_SECONDS)
     try:
-        with transaction.atomic():
+        with database.atomic():
             return IdempotentAnswer.objects.create(
                 principal=who, key=key, request_hash=request_hash, leased_until=leased_until, created_at=now
             )
     except IntegrityError:
         pass
-    with transaction.atomic():
+    with database.atomic():
         row = IdempotentAnswer.objects.select_for_update().filter(principal=who, key=key).first()
         if row is None:
             raise IdempotencyKeyBusyError("The first request with this key has just failed.")

@@ -12,10 +12,10 @@ from uuid import uuid4
 
 from django.apps import apps
 from django.core import checks
-from django.db import DatabaseError, connection, models
+from django.db import DatabaseError, models
 from django.db.migrations.executor import MigrationExecutor
 
-from django_checkout import account_gateway, endpoints, sweep
+from django_checkout import account_gateway, database, endpoints, sweep
 from django_checkout.conf import STRIPE_API_BASE, conf
 from django_checkout.doctor.findings import Finding, Severity, new
 from django_checkout.exceptions import EndpointError
@@ -56,7 +56,7 @@ def examine_settings() -> Iterator[Finding]:
 def examine_schema() -> Iterator[Finding]:
     """Compare the database with the models: migrations that wait, constraints that are missing."""
     try:
-        executor = MigrationExecutor(connection)
+        executor = MigrationExecutor(database.connection())
         targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] == LABEL]
         waiting = [migration.name for migration, _ in executor.migration_plan(targets)]
         if waiting:
@@ -75,6 +75,7 @@ def examine_schema() -> Iterator[Finding]:
 
 def _missing_constraints(model: type[models.Model]) -> Iterator[str]:
     """Yield the unique and check constraints that the models declare and the table does not have."""
+    connection = database.connection()
     with connection.cursor() as cursor:
         there = connection.introspection.get_constraints(cursor, model._meta.db_table)
     unique = [set(found["columns"]) for found in there.values() if found["unique"]]

@@ -10,10 +10,10 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
-from django_checkout import signals
+from django_checkout import database, signals
 from django_checkout.ledger.locks import is_retryable
 from django_checkout.ledger.news import News
 from django_checkout.models import Announcement, Order
@@ -55,7 +55,7 @@ def announce(order: Order, news: News) -> None:
         announced_at=None if is_early else timezone.now(),
     )
     try:
-        with transaction.atomic():
+        with database.atomic():
             announcement.save(force_insert=True)
     except IntegrityError:
         return
@@ -122,7 +122,7 @@ def _send(announcement: Announcement) -> Exception | None:
     if announcement.reason:
         arguments["reason"] = announcement.reason
     try:
-        with transaction.atomic():
+        with database.atomic():
             signal.send(sender=Order, **arguments)
     except Exception as error:
         # MariaDB rolls the whole transaction back on a deadlock, so it must start over.

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from django.db import transaction
 from django.db.models import Q
 
+from django_checkout import database
 from django_checkout.exceptions import OrderNotFoundError
 from django_checkout.ledger.news import News
 from django_checkout.models import CheckoutSession, Dispute, Order, Payment, Refund
@@ -50,9 +50,9 @@ def in_transaction(work: Callable[[], T]) -> T:
         committed: list[bool] = []
         results: list[T] = []
         try:
-            with transaction.atomic(durable=True):
+            with database.atomic(durable=True):
                 # The first hook to run: whatever fails after it, fails after the commit.
-                transaction.on_commit(partial(committed.append, True))
+                database.on_commit(partial(committed.append, True))
                 results.append(work())
         except Exception as error:
             if committed:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
+from django_checkout import database
 from django_checkout.exceptions import OrderNotFoundError
 from django_checkout.ledger.locks import LockedOrder, LockOrderChangedError, lock_order
 from django_checkout.models import Dispute, Payment, Refund
@@ -43,7 +44,7 @@ def join_payment(locked: LockedOrder, fact: PaymentFact) -> Payment:
         for name, value in _joined(payment, fact).items():
             setattr(payment, name, value)
         try:
-            with transaction.atomic():
+            with database.atomic():
                 payment.save(force_insert=True)
         except IntegrityError:
             # A refund or a dispute that was faster has inserted it since we looked.
@@ -120,7 +121,7 @@ def _lock_payment(payment_intent_id: str | None, charge_id: str | None) -> tuple
     if payment is None:
         stripe_id = payment_intent_id or charge_id or ""
         try:
-            with transaction.atomic():
+            with database.atomic():
                 return None, Payment.objects.create(stripe_id=stripe_id)
         except IntegrityError:
             payment = Payment.objects.get(stripe_id=stripe_id)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
+from django_checkout import database
 from django_checkout.exceptions import OrderNotFoundError
 from django_checkout.ledger.locks import LockedOrder, lock_order
 from django_checkout.ledger.news import News
@@ -78,7 +79,7 @@ def keep_customer(order: Order, *, customer_id: str, livemode: bool) -> None:
     if Customer.objects.filter(user_id=order.user_id, livemode=livemode).exists():
         return
     try:
-        with transaction.atomic():
+        with database.atomic():
             Customer.objects.create(user_id=order.user_id, livemode=livemode, stripe_id=customer_id)
     except IntegrityError:
         # Another order of the same user was faster.

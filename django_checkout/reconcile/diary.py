@@ -15,10 +15,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import Q
 from django.utils import timezone
 
+from django_checkout import database
 from django_checkout.exceptions import RunBusyError
 from django_checkout.models import ReconciliationRun
 from django_checkout.models.payouts import RunState
@@ -128,7 +129,7 @@ def begin(
         until=until or now,
     )
     try:
-        with transaction.atomic():
+        with database.atomic():
             row.save(force_insert=True)
     except IntegrityError as error:
         raise _busy(scope) from error
@@ -167,7 +168,7 @@ def _unfinished(scope: str, since: datetime | None, until: datetime | None) -> R
 
 def _take(row: ReconciliationRun, scope: str, now: datetime) -> bool:
     try:
-        with transaction.atomic():
+        with database.atomic():
             rows = ReconciliationRun.objects.filter(pk=row.pk, lock=None, state=RunState.STOPPED)
             leased_until = now + timedelta(seconds=LEASE_SECONDS)
             taken = rows.update(

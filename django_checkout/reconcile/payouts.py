@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from django.db import connection
 from django.db.models import Q, Sum
 from django.utils import timezone
 
-from django_checkout import facts
+from django_checkout import database, facts
 from django_checkout.conf import conf
 from django_checkout.models import BalanceTransaction, Discrepancy, Dispute, Payment, Payout, Refund
 from django_checkout.models.news import DiscrepancyState
@@ -135,7 +134,7 @@ def _write_lines(page: Sequence[Json], payout: Payout | None) -> None:
     # A line that the general list shows does not tell its payout; what is known of it stays.
     changing = ["status", "available_on", "payment", *(["payout"] if payout else [])]
     # MariaDB looks at every unique column and takes no target.
-    target = ["stripe_id"] if connection.features.supports_update_conflicts_with_target else None
+    target = ["stripe_id"] if database.connection().features.supports_update_conflicts_with_target else None
     BalanceTransaction.objects.bulk_create(rows, update_conflicts=True, update_fields=changing, unique_fields=target)
 
 

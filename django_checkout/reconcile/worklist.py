@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from django_checkout import database
 from django_checkout.models import Discrepancy
 from django_checkout.models.news import DiscrepancyState
 from django_checkout.reconcile.report import Drift, Kind, Outcome
@@ -28,12 +29,12 @@ def compare(drift: Drift) -> Drift:
 
 def write(drift: Drift) -> Drift:
     """Put a difference on the work list; what changed since it was ignored, or came back, is open again."""
-    with transaction.atomic():
+    with database.atomic():
         rows = Discrepancy.objects.select_for_update()
         row = rows.filter(kind=drift.kind, subject=drift.subject[:255]).first()
         if row is None:
             try:
-                with transaction.atomic():
+                with database.atomic():
                     Discrepancy.objects.create(
                         kind=drift.kind, subject=drift.subject[:255], order_id=drift.order_pk, **_said(drift)
                     )

@@ -8,11 +8,11 @@ from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, models
 from django.http import HttpRequest
 from django.urls import reverse
 
-from django_checkout import money
+from django_checkout import database, money
 from django_checkout.adapters import get_adapter
 from django_checkout.conf import conf
 from django_checkout.exceptions import OrderChangedError, OrderDataError, OrderNotFoundError
@@ -49,12 +49,12 @@ def place(source: Any) -> Order:
     lines = _check(content)
     values = _columns(content, host_row)
     try:
-        with transaction.atomic():
+        with database.atomic():
             order = _lock(content.reference)
             return _create(values, lines) if order is None else _revise(order, values, lines)
     except IntegrityError:
         # Somebody placed the same reference at the same moment: theirs is there now.
-        with transaction.atomic():
+        with database.atomic():
             order = _lock(content.reference)
             if order is None:
                 raise
