@@ -21,6 +21,7 @@ import django_checkout
 from django_checkout.admin import dashboard, display
 from django_checkout.reconcile.report import SUGGESTIONS
 from django_checkout.tokens import Purpose, make_token
+from tests.amounts import money
 
 pytestmark = pytest.mark.core
 
@@ -152,7 +153,7 @@ def test_merchant_reads_german(admin_client, order):
 
     assert "Bestellungen" in page.text
     assert ">unbezahlt</span>" in page.text
-    assert "20,00\xa0€" in page.text
+    assert money("20.00", language="de") in page.text
     assert "Mit Stripe synchronisieren" in page.text
 
 
@@ -163,8 +164,12 @@ def test_ages_are_declined():
 
 def test_two_amounts_keep_their_order():
     with translation.override("de"):
-        assert display.detail("1900 for 2000", "eur") == "19,00\xa0€ statt 20,00\xa0€"
-        assert display.detail("2500 of 2000", "eur") == "25,00\xa0€ von 20,00\xa0€"
+        assert display.detail("1900 for 2000", "eur") == " statt ".join(
+            money(amount, language="de") for amount in ("19.00", "20.00")
+        )
+        assert display.detail("2500 of 2000", "eur") == " von ".join(
+            money(amount, language="de") for amount in ("25.00", "20.00")
+        )
 
 
 @pytest.mark.parametrize("suggestion", sorted(set(SUGGESTIONS.values())))

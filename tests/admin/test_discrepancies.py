@@ -10,6 +10,7 @@ from django_checkout.admin.kinds import KINDS, explanation, kind_label
 from example_project.shop.html import parse
 from tests.admin.factories import DiscrepancyFactory, OrderFactory
 from tests.admin.test_operations import do, url
+from tests.amounts import money
 
 pytestmark = pytest.mark.django_db
 
@@ -147,7 +148,7 @@ def test_both_sides_stand_side_by_side_in_words(viewer):
     assert sorted([cell.text for cell in line.children] for line in table.find_all("tr")[1:]) == sorted(
         [
             ["payment status", "unpaid", "paid"],
-            ["total", DASH, "€42.00"],
+            ["total", DASH, money("42.00")],
             ["other", "[1]", DASH],
             ["new", DASH, "true"],
         ]
@@ -160,7 +161,7 @@ def test_what_differs_is_marked_and_ids_stay_as_they_are(viewer):
     page = parse(viewer.get(url(DiscrepancyFactory(here=here, at_stripe=there))).content.decode())
     lines = page.find_class("checkout-sides").find_all("tr", **{"class": "checkout-differs"})
     differing = sorted([cell.text for cell in line.children] for line in lines)
-    assert differing == [["captured", "€20.00", "$15.00"], ["currency", "eur", "usd"]]
+    assert differing == [["captured", money("20.00"), money("15.00", "usd")], ["currency", "eur", "usd"]]
     assert "pi_2Ab_c" in page.find_class("checkout-sides").text
 
 
@@ -168,7 +169,7 @@ def test_what_an_order_was_paid_is_an_amount(viewer):
     here = {"status": "paid", "paid": 2000, "currency": "usd"}
     row = DiscrepancyFactory(kind="order_without_session", here=here, at_stripe={"session": None})
     lines = parse(viewer.get(url(row)).content.decode()).find_class("checkout-sides").find_all("tr")[1:]
-    assert ["paid", "$20.00", DASH] in [[cell.text for cell in line.children] for line in lines]
+    assert ["paid", money("20.00", "usd"), DASH] in [[cell.text for cell in line.children] for line in lines]
 
 
 def test_what_a_dispute_withdrew_is_in_the_currency_of_the_balance(viewer):
@@ -176,7 +177,9 @@ def test_what_a_dispute_withdrew_is_in_the_currency_of_the_balance(viewer):
     there = {"amount": 2000, "currency": "eur", "withdrawn": 2215, "withdrawn_currency": "usd"}
     row = DiscrepancyFactory(kind="dispute_differs", here=here, at_stripe=there)
     lines = parse(viewer.get(url(row)).content.decode()).find_class("checkout-sides").find_all("tr")[1:]
-    assert ["withdrawn", "€0.00", "$22.15"] in [[cell.text for cell in line.children] for line in lines]
+    assert ["withdrawn", money("0.00"), money("22.15", "usd")] in [
+        [cell.text for cell in line.children] for line in lines
+    ]
 
 
 def test_a_payout_s_difference_is_in_its_currency(viewer):
@@ -184,5 +187,5 @@ def test_a_payout_s_difference_is_in_its_currency(viewer):
         order=None, kind="payout_differs", here={"lines": 1500}, at_stripe={"amount": 2000, "currency": "jpy"}
     )
     table = parse(viewer.get(url(row)).content.decode()).find_class("checkout-sides").text
-    assert "¥1,500" in table
-    assert "¥2,000" in table
+    assert money("1500", "jpy") in table
+    assert money("2000", "jpy") in table

@@ -8,14 +8,15 @@ from django.utils import timezone, translation
 from django_checkout.admin import display
 from django_checkout.models import CheckoutSession
 from django_checkout.states import Attention, OrderStatus
+from tests.amounts import money
 
 
 @pytest.mark.parametrize(
     ("minor", "currency", "shown"),
     [
-        (1250, "eur", "€12.50"),
-        (500, "jpy", "¥500"),
-        (-1250, "eur", "-€12.50"),
+        (1250, "eur", money("12.50")),
+        (500, "jpy", money("500", "jpy")),
+        (-1250, "eur", money("-12.50")),
         (None, "eur", "\N{EN DASH}"),
         (0, "", "\N{EN DASH}"),
         (7, "", "7"),

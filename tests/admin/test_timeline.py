@@ -23,6 +23,7 @@ from tests.admin.factories import (
     SubscriptionFactory,
     make_paid_order,
 )
+from tests.amounts import money
 
 pytestmark = pytest.mark.django_db
 
@@ -163,7 +164,7 @@ def test_refunds_say_who_asked_for_them():
     RefundFactory(payment=payment, is_ours=True, asked_by=robin, reason="duplicate")
     RefundFactory(payment=payment, is_ours=True)
     lines = [line for line in told(order) if "· refund ·" in line]
-    assert "€5.00 · succeeded · made at Stripe" in lines[0]
+    assert f"{money('5.00')} · succeeded · made at Stripe" in lines[0]
     assert "duplicate · asked for by robin" in lines[1]
     assert "asked for here" in lines[2]
 
@@ -171,7 +172,7 @@ def test_refunds_say_who_asked_for_them():
 def test_a_failed_refund_says_why():
     order = make_paid_order()
     RefundFactory(payment=order.payments.get(), status="failed", failure_reason="expired_or_canceled_card")
-    assert any("refund · €5.00 · failed · expired_or_canceled_card" in line for line in told(order))
+    assert any(f"refund · {money('5.00')} · failed · expired_or_canceled_card" in line for line in told(order))
 
 
 def test_a_dispute_says_when_evidence_is_due_while_it_is_open():
@@ -188,7 +189,9 @@ def test_what_is_owed_to_the_shop_says_why_and_when():
         order=order, state="owed", last_error="ValueError", attempts=2, next_attempt_at=NOON, amount_minor=500
     )
     assert any(
-        line.endswith("signal · order_paid · owed · €5.00 · ValueError · next try 2026-11-24 12:00:00 · 2 tries")
+        line.endswith(
+            f"signal · order_paid · owed · {money('5.00')} · ValueError · next try 2026-11-24 12:00:00 · 2 tries"
+        )
         for line in told(order)
     )
 
@@ -199,7 +202,7 @@ def test_attention_is_told_when_raised_and_when_resolved():
     AttentionFactory(order=order, detail="1900 for 2000", resolved_at=NOON, resolved_by=robin, note="Agreed by phone.")
     AttentionFactory(order=order, code="disputed", resolved_at=NOON)
     lines = told(order)
-    assert any("attention · Amount differs · €19.00 for €20.00" in line for line in lines)
+    assert any(f"attention · Amount differs · {money('19.00')} for {money('20.00')}" in line for line in lines)
     assert "2026-11-24 12:00:00 · attention · resolved · Amount differs · by robin · Agreed by phone." in lines
     assert "2026-11-24 12:00:00 · attention · resolved · Disputed" in lines
 
@@ -258,6 +261,6 @@ def test_a_refund_and_its_events_follow_a_real_purchase(paid_order, deliver_even
     deliver_events()
     paid_order.refresh_from_db()
     story = kinds(paid_order)
-    assert ("refund", "€5.00") in story
+    assert ("refund", money("5.00")) in story
     assert ("webhook", "refund.created") in story
     assert story.index(("signal", "order_paid")) < story.index(("signal", "order_refunded"))

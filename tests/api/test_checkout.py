@@ -6,6 +6,7 @@ import pytest
 
 from django_checkout import services
 from django_checkout.models import CheckoutSession, Order
+from tests.amounts import money
 from tests.api.conftest import Api, problem_of
 from tests.factories import HostOrderFactory
 
@@ -21,7 +22,7 @@ def test_purchase_from_start_to_paid(bearer, order, stripe_emulator, deliver_eve
     stripe_emulator.pay(session["stripe_id"])
     deliver_events()
     status = bearer.get("status", order.reference).json()
-    assert (status["outcome"], status["paid"]["formatted"]) == ("paid", "€20.00")
+    assert (status["outcome"], status["paid"]["formatted"]) == ("paid", money("20.00"))
     assert bearer.get("sessions", order.reference).json()[0]["url"] is None
     problem_of(bearer.post("sessions", order.reference), 409, "order_not_payable")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from example_project.shop.demo_check import free_port, served
+from tests.amounts import money
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
@@ -40,4 +41,4 @@ def test_purchase_of_the_readme_ends_paid(tmp_path):
 
     assert done.returncode == 0, done.stdout + done.stderr
     status = json.loads(done.stdout)
-    assert (status["outcome"], status["paid"]["formatted"]) == ("paid", "€68.00")
+    assert (status["outcome"], status["paid"]["formatted"]) == ("paid", money("68.00"))

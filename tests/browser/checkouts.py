@@ -64,7 +64,7 @@ class Hosted:
 
     @property
     def pay_button(self) -> Locator:
-        return self.form.get_by_role("button", name=re.compile("^Pay €"))
+        return self.form.get_by_role("button", name=re.compile(r"^Pay .*\d"))
 
     @property
     def alert(self) -> Locator:

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.amounts import money
 from tests.browser.checkouts import ADDRESS
 
 pytestmark = [
@@ -40,10 +41,10 @@ def test_elements_checkout_through_the_api(page: Page, complaints: list[str]):
     shipping.get_by_label("City").blur()
     expect(page.locator("[data-problem]")).to_have_text("")
     page.get_by_label(re.compile("Parcel abroad")).check()
-    expect(page.locator("[data-submit]")).to_contain_text("€145.90")
+    expect(page.locator("[data-submit]")).to_contain_text(money("145.90"))
     page.get_by_label("Promotion code").fill("WELCOME10")
     page.get_by_role("button", name="Apply").click()
-    expect(page.locator("[data-submit]")).to_contain_text("€132.30")
+    expect(page.locator("[data-submit]")).to_contain_text(money("132.30"))
     payment = page.frame_locator("[data-payment] iframe")
     payment.get_by_label("Card number").fill("4000 0000 0000 0002")
     payment.get_by_label("Expiry").fill("12 / 34")
@@ -58,7 +59,7 @@ def test_elements_checkout_through_the_api(page: Page, complaints: list[str]):
     page.locator("[data-submit]").click()
 
     expect(page.get_by_role("heading", name="Thank you, it is paid.")).to_be_visible(timeout=15_000)
-    expect(page.locator("[data-paid]")).to_have_text("€132.30")
+    expect(page.locator("[data-paid]")).to_have_text(money("132.30"))
     assert any(re.fullmatch(r"POST .*/api/orders/[^/]+/shipping/", call) for call in called)
 
 
@@ -70,7 +71,7 @@ def test_hosted_checkout_through_the_api(page: Page):
     page.get_by_label("Card number").fill("4242 4242 4242 4242")
     page.get_by_label("Expiry").fill("12 / 34")
     page.get_by_label("CVC").fill("123")
-    page.get_by_role("button", name=re.compile("^Pay €")).click()
+    page.get_by_role("button", name=re.compile(r"^Pay .*\d")).click()
 
     expect(page.locator(".checkout-outcome-paid")).to_be_visible(timeout=15_000)
 

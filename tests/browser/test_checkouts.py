@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.amounts import money
 from tests.browser.checkouts import CHECKOUTS, Hosted, place_order
 
 pytestmark = pytest.mark.browser
@@ -21,13 +22,13 @@ def checkout(request, page: Page) -> Hosted:
     return checkout
 
 
-def pay(checkout: Hosted, amount: str = "€136.00") -> None:
+def pay(checkout: Hosted, amount: str = money("136.00")) -> None:
     expect(checkout.pay_button).to_have_text(re.compile(f"Pay\\s+{re.escape(amount)}"))
     expect(checkout.pay_button).to_be_enabled()
     checkout.pay_button.click()
 
 
-def expect_paid(page: Page, total: str = "€136.00") -> None:
+def expect_paid(page: Page, total: str = money("136.00")) -> None:
     """See the return page say paid, and the shop's own page say how much."""
     expect(page).to_have_url(re.compile("/checkout/return/"), timeout=15_000)
     expect(page.locator(".checkout-outcome-paid")).to_be_visible()
@@ -72,20 +73,20 @@ def test_a_bank_that_asks_is_answered(page: Page, checkout: Hosted):
 
 def test_a_promotion_code_takes_off_a_tenth(page: Page, checkout: Hosted):
     checkout.enter_code("WELCOME10")
-    expect(checkout.pay_button).to_contain_text("€122.40")
+    expect(checkout.pay_button).to_contain_text(money("122.40"))
     checkout.choose_card(GOOD)
-    pay(checkout, "€122.40")
+    pay(checkout, money("122.40"))
 
-    expect_paid(page, "€122.40")
+    expect_paid(page, money("122.40"))
 
 
 def test_a_parcel_costs_and_a_pick_up_does_not(page: Page, checkout: Hosted):
     checkout.choose_shipping("Parcel")
-    expect(checkout.pay_button).to_contain_text("€140.90")
+    expect(checkout.pay_button).to_contain_text(money("140.90"))
     checkout.choose_card(GOOD)
-    pay(checkout, "€140.90")
+    pay(checkout, money("140.90"))
 
-    expect_paid(page, "€140.90")
+    expect_paid(page, money("140.90"))
 
 
 def test_a_bank_debit_is_on_its_way(page: Page, checkout: Hosted):

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from django_checkout.emulator.emulator import Emulator
+from tests.amounts import money
 from tests.browser.clicks import go_to_payment
 from tests.browser.conftest import open_site
 
@@ -44,7 +45,7 @@ def test_the_return_page_waits_for_a_bank_and_updates_itself(
     go_to_payment(page)
     page.get_by_label("Bank debit").check()
     page.get_by_label(account).check()
-    page.get_by_role("button", name="Pay €136.00").click()
+    page.get_by_role("button", name=f"Pay {money('136.00')}").click()
 
     expect(page.get_by_role("heading", name="Your payment is being processed")).to_be_visible()
     shop = page.context.new_page()

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.amounts import money
 from tests.browser.clicks import fill_address, go_to_payment, pay_with
 
 pytestmark = pytest.mark.browser
@@ -80,7 +81,7 @@ def test_a_changed_cart_is_charged_as_it_is_now(page: Page):
     page.get_by_role("button", name="Go to payment").click()
 
     expect(page).to_have_url(re.compile("/emulator/pay/"))
-    expect(page.get_by_role("button", name="Pay €68.00")).to_be_visible()
+    expect(page.get_by_role("button", name=f"Pay {money('68.00')}")).to_be_visible()
 
 
 def test_a_shopper_finds_the_order_in_the_history(page: Page):

@@ -6,6 +6,7 @@ import pytest
 import stripe
 
 from django_checkout.emulator import Emulator
+from tests.amounts import money
 
 from .test_pages import Visitor, text_of
 
@@ -45,7 +46,7 @@ def test_the_page_shows_what_there_is_and_the_way_back(visitor: Visitor, portal:
     text = text_of(page)
     assert page.status == 200
     assert portal.url.endswith(path_of(portal))
-    for shown in ("Club", "€9.00", "every month", "Renews on", "VISA •••• 4242", "Paid"):
+    for shown in ("Club", money("9.00"), "every month", "Renews on", "VISA •••• 4242", "Paid"):
         assert shown in text
     assert 'href="https://shop.example.com/"' in text
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]

@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
-from pytest_django import Settings
 
 from django_checkout.emulator import Emulator
 from django_checkout.emulator.shared import get_emulator, own_webhook_url, set_emulator
@@ -25,7 +24,7 @@ FORM = {
 
 
 @pytest.fixture(autouse=True)
-def _served(settings: Settings, emulator: Emulator) -> Iterator[None]:
+def _served(settings, emulator: Emulator) -> Iterator[None]:
     settings.CHECKOUT_EMULATOR = True
     before = set_emulator(emulator)
     yield
@@ -74,7 +73,7 @@ def test_a_session_is_made_and_paid_under_the_sites_own_address(visitor: Client,
 
 
 @pytest.mark.parametrize("path", ["", "v1/checkout/sessions", "pay/cs_test_x", "assets/emulator.css", "control/"])
-def test_nothing_is_served_unless_the_setting_is_true(visitor: Client, settings: Settings, path: str) -> None:
+def test_nothing_is_served_unless_the_setting_is_true(visitor: Client, settings, path: str) -> None:
     settings.CHECKOUT_EMULATOR = False
 
     assert visitor.get(f"/emulator/{path}").status_code == 404
@@ -92,7 +91,7 @@ def test_a_dropped_answer_is_an_empty_bad_gateway(visitor: Client, emulator: Emu
     assert (answer.status_code, answer.content) == (502, b"")
 
 
-def test_the_sites_emulator_is_made_once_from_its_settings(settings: Settings) -> None:
+def test_the_sites_emulator_is_made_once_from_its_settings(settings) -> None:
     settings.CHECKOUT_BASE_URL = "http://127.0.0.1:8000"
     settings.STRIPE_WEBHOOK_SECRETS = ["whsec_first", "whsec_second"]
     set_emulator(None)
@@ -105,7 +104,7 @@ def test_the_sites_emulator_is_made_once_from_its_settings(settings: Settings) -
     made.close()
 
 
-def test_a_site_without_a_base_url_has_no_webhook_url(settings: Settings) -> None:
+def test_a_site_without_a_base_url_has_no_webhook_url(settings) -> None:
     settings.CHECKOUT_BASE_URL = ""
 
     assert own_webhook_url() == ""

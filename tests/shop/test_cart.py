@@ -5,6 +5,7 @@ from django.test import Client
 
 from example_project.shop.cart import ORDER_KEY, SESSION_KEY
 from example_project.shop.models import MAX_QUANTITY, Order, Product
+from tests.amounts import money
 
 
 def quantities(visitor):
@@ -17,7 +18,7 @@ def test_an_added_product_is_in_the_cart(visitor, shelf):
     assert (response.status_code, response.url) == (303, "/cart/")
     page = visitor.get("/cart/").content.decode()
     assert "Moon Teapot" in page
-    assert "€136.00" in page
+    assert money("136.00") in page
 
 
 def test_adding_again_adds_up(visitor, shelf):
@@ -60,7 +61,7 @@ def test_what_is_no_longer_sold_is_not_in_the_total(visitor, shelf):
 
     page = visitor.get("/cart/").content.decode()
     assert "Moon Teapot" not in page
-    assert "€29.00" in page
+    assert money("29.00") in page
 
 
 def test_adding_returns_to_the_page_it_came_from_but_to_no_other_site(visitor, shelf):
@@ -93,7 +94,7 @@ def test_no_more_than_there_are_go_into_the_cart(visitor, shelf):
     assert list(quantities(visitor).values()) == [3]
 
     Product.objects.update(stock=1)
-    assert "€42.00" in visitor.get("/cart/").content.decode()
+    assert money("42.00") in visitor.get("/cart/").content.decode()
 
 
 def test_what_is_sold_out_is_said_and_leaves_the_cart(visitor, shelf):

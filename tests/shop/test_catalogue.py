@@ -10,6 +10,7 @@ from django.contrib.staticfiles import finders
 import example_project
 from example_project.shop.catalogue import PRODUCTS, seed_catalogue
 from example_project.shop.models import Product
+from tests.amounts import money
 
 ROOT = Path(example_project.__file__).parent
 TEMPLATES = sorted(ROOT.rglob("templates/**/*.html"))
@@ -18,7 +19,7 @@ TEMPLATES = sorted(ROOT.rglob("templates/**/*.html"))
 def test_every_product_is_on_the_shelf_with_its_price(visitor, shelf):
     page = visitor.get("/").content.decode()
 
-    assert all(product["name"] in page and f"€{product['price']}" in page for product in PRODUCTS)
+    assert all(product["name"] in page and money(str(product["price"])) in page for product in PRODUCTS)
 
 
 def test_the_shelf_can_be_narrowed_to_one_kind(visitor, shelf):

@@ -8,6 +8,7 @@ from django.core import mail
 from django_checkout import signals
 from django_checkout.models import Order as Payable
 from example_project.shop.models import Order, Product
+from tests.amounts import money
 
 State = Order.State
 
@@ -33,7 +34,7 @@ def test_a_paid_order_is_marked_and_confirmed_by_mail(make_order, django_capture
     [message] = mail.outbox
     assert message.to == ["robin@example.com"]
     assert order.number in message.subject
-    assert "2 × Moon Teapot  €136.00" in message.body  # noqa: RUF001
+    assert f"2 × Moon Teapot  {money('136.00')}" in message.body  # noqa: RUF001
     assert "http://testserver/orders/open/" in message.body
 
 
@@ -94,7 +95,7 @@ def test_a_refund_is_marked_and_told(make_order, django_capture_on_commit_callba
         refund(order, refunded_minor=refunded_minor, amount_minor=1000)
 
     assert order.state == state
-    assert "€10.00 of your order" in mail.outbox[0].body
+    assert f"{money('10.00')} of your order" in mail.outbox[0].body
 
 
 def test_a_canceled_order_is_marked(make_order):

@@ -8,6 +8,7 @@ import stripe
 from playwright.sync_api import FrameLocator, Page, expect
 
 from django_checkout.emulator import Emulator
+from tests.amounts import money
 from tests.emulator.conftest import session_params
 
 from .conftest import ShopServer, until
@@ -44,7 +45,7 @@ def fill(frame: FrameLocator, card: str = "4242 4242 4242 4242") -> None:
 def pay(page: Page, card: str = "4242 4242 4242 4242") -> None:
     frame = embedded(page)
     fill(frame, card)
-    frame.get_by_role("button", name="Pay €10.00").click()
+    frame.get_by_role("button", name=f"Pay {money('10.00')}").click()
 
 
 def test_a_paid_page_returns_to_the_shop(
