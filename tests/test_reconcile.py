@@ -226,6 +226,7 @@ def session_without_order(order, emulator, deliver):
 
 def order_without_session(order, emulator, deliver):
     _forget(emulator, services.start(order).stripe_id)
+    services.start(services.place(HostOrderFactory()))
     return [(Kind.ORDER_WITHOUT_SESSION, Outcome.LISTED)]
 
 

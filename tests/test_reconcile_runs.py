@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+import uuid
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -13,8 +14,9 @@ import pytest
 from django.utils import timezone
 
 from django_checkout import reconcile, services
+from django_checkout.emulator.messages import Response
 from django_checkout.exceptions import RunBusyError, StripeCredentialsError, StripeUnavailableError
-from django_checkout.models import CheckoutSession, Order, ReconciliationRun
+from django_checkout.models import CheckoutSession, Discrepancy, Order, ReconciliationRun
 from django_checkout.reconcile import diary, leftovers, missed, pages, payouts
 from django_checkout.values import LineData, OrderData
 from tests.factories import HostOrderFactory
@@ -288,16 +290,95 @@ def test_a_revoked_key_ends_the_run(stripe_emulator, settings):
     assert ReconciliationRun.objects.get().lock is None
 
 
-def test_a_key_of_another_account_ends_the_run(stripe_emulator, monkeypatch):
+def _start(number: int) -> list[CheckoutSession]:
+    return [services.start(services.place(host_order)) for host_order in HostOrderFactory.create_batch(number)]
+
+
+def _forget(emulator, sessions):
+    with emulator.store.transaction():
+        for session in sessions:
+            emulator.store.delete(session.stripe_id)
+
+
+@pytest.mark.parametrize("how", ["window", "order", "payouts", "events"])
+def test_a_key_of_another_account_ends_the_run_without_an_entry(stripe_emulator, how):
+    rows = _start(7)
+    _forget(stripe_emulator, rows)
+    runs = {
+        "window": lambda: reconcile.run(fix=True),
+        "order": lambda: reconcile.run(order=rows[0].order, fix=True),
+        "payouts": lambda: payouts.run(fix=True),
+        "events": missed.feed,
+    }
+
+    with pytest.raises(StripeCredentialsError, match=r"of acct_\w+, which knows none of our latest 5 sessions"):
+        runs[how]()
+    assert Discrepancy.objects.count() == 0
+
+
+def test_one_of_the_latest_sessions_proves_whose_key_it_is(stripe_emulator):
+    rows = _start(5)
+    _forget(stripe_emulator, rows[1:])
+
+    assert len(reconcile.run(fix=True).drift) == 4
+
+
+def test_the_account_is_asked_for_sessions_of_its_own_mode(stripe_emulator):
+    (ours,) = _start(1)
+    live = _start(5)
+    CheckoutSession.objects.filter(pk__in=[row.pk for row in live]).update(livemode=True)
+    _forget(stripe_emulator, live)
+
+    assert reconcile.run(fix=True).drift == []
+    assert ours.livemode is False
+
+
+def test_a_key_of_the_other_mode_ends_the_run_without_an_entry(stripe_emulator):
+    (row,) = _start(1)
+    CheckoutSession.objects.update(livemode=True, uuid=uuid.uuid4(), stripe_id=f"{row.stripe_id}_live")
+
+    with pytest.raises(StripeCredentialsError, match=r"test mode key of acct_\w+.*set a live mode key"):
+        reconcile.run(fix=True)
+    assert Discrepancy.objects.count() == 0
+
+
+def test_a_mode_in_which_nothing_was_sold_yet_is_no_error(stripe_emulator):
+    _forget(stripe_emulator, _start(1))
+    CheckoutSession.objects.update(livemode=True)
+
+    assert reconcile.run(fix=True).drift == []
+
+
+def test_a_key_that_may_not_read_the_account_is_examined_by_its_sessions(stripe_emulator):
+    rows = _start(2)
+    handle = stripe_emulator.handle
+    refusal = Response.from_json(403, {"error": {"type": "invalid_request_error", "message": "No permission."}})
+    stripe_emulator.handle = lambda request: refusal if request.path == "/v1/account" else handle(request)
+    assert reconcile.run(fix=True).drift == []
+    _forget(stripe_emulator, rows)
+
+    with pytest.raises(StripeCredentialsError, match="of another account, which knows none"):
+        reconcile.run(fix=True)
+
+
+def test_many_unknown_sessions_in_a_row_end_the_run(stripe_emulator, monkeypatch):
     monkeypatch.setattr(leftovers, "MAX_UNKNOWN", 3)
-    for host_order in HostOrderFactory.create_batch(3):
-        services.start(services.place(host_order))
-    with stripe_emulator.store.transaction():
-        for stripe_id in CheckoutSession.objects.values_list("stripe_id", flat=True):
-            stripe_emulator.store.delete(stripe_id)
+    _forget(stripe_emulator, _start(4)[:3])
 
     with pytest.raises(StripeCredentialsError, match="of the account that made them"):
         reconcile.run(fix=True)
+
+
+def test_unknown_sessions_between_known_ones_do_not_end_the_run(stripe_emulator, monkeypatch):
+    monkeypatch.setattr(leftovers, "MAX_UNKNOWN", 2)
+    rows = _start(6)
+    _forget(stripe_emulator, rows[::2])
+    with stripe_emulator.store.transaction():
+        for row in rows[1::2]:
+            # Created long ago as Stripe says, and so read one by one.
+            stripe_emulator.store.save({**stripe_emulator.store.find(row.stripe_id), "created": 1})
+
+    assert len(reconcile.run(fix=True).drift) == 3
 
 
 def test_what_a_list_mentioned_is_remembered_in_a_few_bytes_until_it_is_forgotten():

@@ -14,6 +14,7 @@ from django_checkout import inbox
 from django_checkout.envelope import without_secrets
 from django_checkout.exceptions import EventBusyError
 from django_checkout.models.events import EventState
+from django_checkout.reconcile import account
 from django_checkout.reconcile.pages import pages
 
 PATH = "/v1/events"
@@ -38,8 +39,10 @@ def feed(
 
     Raises:
         StripeUnavailableError: Stripe stopped answering before anything was fed.
+        StripeCredentialsError: the key is wrong, or of another account.
     """
     now = now or timezone.now()
+    account.check_key()
     start = max(since or now - timedelta(days=RETENTION_DAYS), now - timedelta(days=RETENTION_DAYS))
     created = {"gte": int(start.timestamp())} | ({"lte": int(until.timestamp())} if until else {})
     report: Counter[str] = Counter()

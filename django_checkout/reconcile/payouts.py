@@ -14,7 +14,7 @@ from django_checkout import database, facts
 from django_checkout.conf import conf
 from django_checkout.models import BalanceTransaction, Discrepancy, Dispute, Payment, Payout, Refund
 from django_checkout.models.news import DiscrepancyState
-from django_checkout.reconcile import diary, worklist
+from django_checkout.reconcile import account, diary, worklist
 from django_checkout.reconcile.leftovers import new
 from django_checkout.reconcile.pages import pages
 from django_checkout.reconcile.report import Drift, Kind, Report
@@ -50,11 +50,13 @@ def run(
     Raises:
         RunBusyError: another run is going on.
         StripeUnavailableError: Stripe stopped answering; the next run begins where this one did.
+        StripeCredentialsError: the key is wrong, or of another account.
     """
     now = now or timezone.now()
     entry = diary.begin(scope=SCOPE, since=since, until=until, is_fixing=True, resumes=False, now=now)
     report = Report(since=entry.row.since, until=entry.row.until)
     try:
+        account.check_key()
         created = {"gte": int(entry.row.since.timestamp()), "lte": int(entry.row.until.timestamp())}
         for page in pages(LINES, created=created):
             _write_lines(page, None)

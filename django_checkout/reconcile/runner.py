@@ -36,7 +36,7 @@ from django_checkout.models import (
     ReconciliationRun,
     Refund,
 )
-from django_checkout.reconcile import aftermath, diary, leftovers, mending, sessions, worklist
+from django_checkout.reconcile import account, aftermath, diary, leftovers, mending, sessions, worklist
 from django_checkout.reconcile.pages import pages, patiently
 from django_checkout.reconcile.report import Drift, Kind, Outcome, Report
 from django_checkout.reconcile.stages import SLACK, Page, Stage, first_refund_of, stages_of
@@ -71,7 +71,7 @@ def run(
     Raises:
         RunBusyError: another run is going on.
         StripeUnavailableError: Stripe stopped answering; what was applied stays applied, and the next run goes on.
-        StripeCredentialsError: the key is wrong, or lacks a permission that the message names.
+        StripeCredentialsError: the key is wrong, of another account, or lacks a permission that the message names.
     """
     now = now or timezone.now()
     if order is not None:
@@ -144,6 +144,7 @@ class _Run:
 
     def look_at_window(self, row: ReconciliationRun) -> None:
         """Walk the lists, going on at the diary's cursor, then look at what no list can tell."""
+        account.check_key()
         stages = stages_of(row.since, row.until, self._mentioned)
         names = [stage.name for stage in stages]
         start, cursor = (names.index(row.stage), row.cursor) if row.stage in names else (0, "")
@@ -159,6 +160,7 @@ class _Run:
 
     def look_at_order(self, order: Order) -> None:
         """Read everything of one order from Stripe and compare it."""
+        account.check_key()
         for session in order.sessions.exclude(stripe_id=None):
             try:
                 data = patiently(partial(gateway.retrieve_session_data, session.stripe_id or ""))
