@@ -1,44 +1,40 @@
-"""Who may see and pay an order: the holder of a signed link, or its owner; the host may still refuse the paying."""
+"""Who may see and pay an order, for every face: the holder of a signed link, or its owner; the host may refuse."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from django_checkout.adapters import get_adapter
+from django_checkout.conf import conf
 from django_checkout.exceptions import OrderNotFoundError
 from django_checkout.models import Order
-from django_checkout.tokens import Purpose, read_token
+from django_checkout.tokens import Purpose, Token, read_token
+
+#: Which tokens are a right to what; whoever may pay may see the status.
+_SUFFICIENT = {Purpose.PAY: (Purpose.PAY,), Purpose.STATUS: (Purpose.STATUS, Purpose.PAY)}
+_COOKIE = "checkout_pay_"
 
 
 def get_order(request: HttpRequest, token: str, purpose: Purpose) -> Order:
-    """Return the order that a link is for, if this request has a right to it.
+    """Return the order that a link for this purpose names, if this request has a right to it.
 
     An expired link still works for the order's owner, signed in.
 
     Raises:
         OrderNotFoundError: in every other case, so that nobody learns which orders there are.
     """
-    pk, is_young = read_token(token, purpose)
-    order = Order.objects.filter(pk=pk).first()
-    if order is None:
+    said = read_token(token, purpose)
+    order = Order.objects.filter(pk=said.order_pk).first()
+    if order is None or not said.is_for(order):
         raise OrderNotFoundError("The order is gone.")
-    if not (is_young or is_owner(request, order)):
-        raise OrderNotFoundError("The link has expired.")
-    if purpose == Purpose.PAY and order.source_type_id is not None and order.source is None:
-        raise OrderNotFoundError("The shop has deleted the order.")
-    if purpose == Purpose.PAY and not get_adapter().can_pay(request, order.source):
-        raise OrderNotFoundError("The shop does not let this request see the order.")
-    return order
+    return _admit(request, order, purpose, is_bearer=said.is_young)
 
 
-def get_order_by_reference(
-    request: HttpRequest, reference: str, *, token: str, purposes: Sequence[Purpose], asks_host: bool
-) -> Order:
-    """Return an order by its number, if this request has a right to it: a token for one of ``purposes``, or its owner.
+def get_order_by_reference(request: HttpRequest, reference: str, *, token: str, purpose: Purpose) -> Order:
+    """Return an order by its number, if this request has a right to it by a token or as its owner.
 
-    ``asks_host`` asks the adapter as well, as the pay page does. One query, and what the adapter does.
+    One query, and what the adapter does.
 
     Raises:
         OrderNotFoundError: in every other case, so that nobody learns which orders there are.
@@ -46,11 +42,7 @@ def get_order_by_reference(
     order = Order.objects.filter(reference=reference).first()
     if order is None:
         raise OrderNotFoundError("There is no such order.")
-    if not (is_owner(request, order) or _is_bearer(order, token, purposes)):
-        raise OrderNotFoundError("The order is somebody else's.")
-    if asks_host and not get_adapter().can_pay(request, order.source):
-        raise OrderNotFoundError("The shop does not let this request see the order.")
-    return order
+    return _admit(request, order, purpose, is_bearer=is_bearer(order, token, purpose))
 
 
 def is_owner(request: HttpRequest, order: Order) -> bool:
@@ -59,11 +51,48 @@ def is_owner(request: HttpRequest, order: Order) -> bool:
     return order.user_id is not None and user is not None and user.is_authenticated and user.pk == order.user_id
 
 
-def _is_bearer(order: Order, token: str, purposes: Sequence[Purpose]) -> bool:
-    for purpose in purposes if token else ():
-        try:
-            pk, is_young = read_token(token, purpose)
-        except OrderNotFoundError:
-            continue
-        return pk == order.pk and is_young
-    return False
+def is_bearer(order: Order, token: str, purpose: Purpose) -> bool:
+    """Whether a token is a right of its own to see or pay this order now."""
+    return any(
+        said is not None and said.is_young and said.is_for(order)
+        for said in (_find_said(token, sufficient) for sufficient in _SUFFICIENT[purpose])
+    )
+
+
+def remember_link(request: HttpRequest, response: HttpResponse, order: Order, token: str) -> None:
+    """Let this browser keep the link by which it pays, so that it can try again when it returns from Stripe."""
+    response.set_cookie(
+        f"{_COOKIE}{order.pk}",
+        token,
+        max_age=conf.CHECKOUT_TOKEN_MAX_AGE_SECONDS,
+        path=reverse("django_checkout:health").removesuffix("health/"),
+        secure=request.is_secure(),
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def find_link(request: HttpRequest, order: Order) -> str:
+    """Return the ``PAY`` token that this browser keeps for an order, or ""."""
+    token = request.COOKIES.get(f"{_COOKIE}{order.pk}", "")
+    return token if is_bearer(order, token, Purpose.PAY) else ""
+
+
+def _admit(request: HttpRequest, order: Order, purpose: Purpose, *, is_bearer: bool) -> Order:
+    """Apply the one rule: a right to the order, and to pay it, an order that the host has and lets be paid."""
+    if not (is_bearer or is_owner(request, order)):
+        raise OrderNotFoundError("The request has no right to this order.")
+    if purpose == Purpose.PAY:
+        source = order.source
+        if order.source_id and source is None:
+            raise OrderNotFoundError("The shop has deleted the order.")
+        if not get_adapter().can_pay(request, source):
+            raise OrderNotFoundError("The shop does not let this request see the order.")
+    return order
+
+
+def _find_said(token: str, purpose: Purpose) -> Token | None:
+    try:
+        return read_token(token, purpose)
+    except OrderNotFoundError:
+        return None

@@ -1,16 +1,36 @@
 """Signed links: each for one order and one purpose, and only for a while.
 
-A token says which order; it is the bearer's right to that order. Django's ``SECRET_KEY`` (and its fallbacks) signs it.
+A token names an order and is its bearer's right to it. Django's ``SECRET_KEY`` (and its fallbacks) signs it. It names
+the order by primary key and by the moment the row was created, so that a link does not open another order that gets
+the same key, for instance after a backup was restored.
+
+===========  ==============================================  ==================================================
+purpose      who gets it                                     what it allows
+===========  ==============================================  ==================================================
+``PAY``      the shopper, from the shop: ``pay_url``, the    see the order, pay it, change an open checkout, see
+             template tags, the answer that places an order  its status
+``STATUS``   the browser that returns from Stripe; the page  see the status
+             that polls
+===========  ==============================================  ==================================================
+
+A ``PAY`` token gives a ``STATUS`` token of the same age; a ``STATUS`` token gives no other. ``start`` sends Stripe two
+links: back to the payment page with the token by which the shopper came, and on to the status page with a new
+``STATUS`` token, because whoever has just paid may see how it went.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from django.core import signing
 
 from django_checkout.conf import conf
 from django_checkout.exceptions import OrderNotFoundError
+from django_checkout.models import Order
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Purpose(StrEnum):
@@ -22,43 +42,76 @@ class Purpose(StrEnum):
     STATUS = "status"
 
 
-def make_token(order_pk: int, purpose: Purpose) -> str:
-    """Return a token for one order and one purpose, URL-safe, valid for CHECKOUT_TOKEN_MAX_AGE_SECONDS."""
-    return _signer(purpose).sign(str(order_pk))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What a token says: the row that it was made for, and whether it is young enough to be a right of its own."""
+
+    order_pk: int
+    created: str
+    is_young: bool
+
+    def is_for(self, order: Order) -> bool:
+        """Return whether the token was made for this very row."""
+        return self.order_pk == order.pk and self.created == _moment(order.created_at)
 
 
-def exchange_token(token: str, held: Purpose, wanted: Purpose) -> str:
-    """Return a token for another purpose that is as old as the one held: a visit does not make a link live longer.
+def make_token(order: Order | int, purpose: Purpose, *, signed_at: datetime | None = None) -> str:
+    """Return a token for one order and one purpose, URL-safe, valid for CHECKOUT_TOKEN_MAX_AGE_SECONDS.
+
+    A primary key in place of the order costs a query. ``signed_at`` makes a token of that age.
+    """
+    if isinstance(order, Order):
+        pk, created_at = order.pk, order.created_at
+    else:
+        pk = order
+        created_at = Order.objects.filter(pk=pk).values_list("created_at", flat=True).first() or _EPOCH
+    signer = _signer(purpose)
+    value = f"{pk}{signer.sep}{_moment(created_at)}"
+    if signed_at is None:
+        return signer.sign(value)
+    return _sign_as_of(value, signer, signing.b62_encode(int(signed_at.timestamp())))
+
+
+def make_status_token(pay_token: str) -> str:
+    """Return a ``STATUS`` token that is as old as a ``PAY`` token: a visit does not make a link live longer.
 
     Raises:
-        OrderNotFoundError: the held one was not signed by us for that purpose.
+        OrderNotFoundError: it is not a ``PAY`` token of ours.
     """
     try:
-        value = _signer(held).unsign(token)
+        value = _signer(Purpose.PAY).unsign(pay_token)
     except signing.BadSignature as error:
         raise OrderNotFoundError("The link is not valid.") from error
-    signer = _signer(wanted)
-    signed_at = token.split(signer.sep)[-2]
-    return signing.Signer(salt=signer.salt).sign(f"{value}{signer.sep}{signed_at}")
+    signer = _signer(Purpose.STATUS)
+    return _sign_as_of(value, signer, pay_token.split(signer.sep)[-2])
 
 
-def read_token(token: str, purpose: Purpose) -> tuple[int, bool]:
-    """Return the order's primary key, and whether the token is still young enough to be a right of its own.
+def read_token(token: str, purpose: Purpose) -> Token:
+    """Return what a token says.
 
     Raises:
         OrderNotFoundError: it was not signed by us for this purpose.
     """
     signer = _signer(purpose)
     try:
-        value = signer.unsign(token)
-        pk = int(value)
+        pk, _, created = signer.unsign(token).partition(signer.sep)
+        order_pk = int(pk)
     except (signing.BadSignature, ValueError) as error:
         raise OrderNotFoundError("The link is not valid.") from error
     try:
         signer.unsign(token, max_age=conf.CHECKOUT_TOKEN_MAX_AGE_SECONDS)
     except signing.SignatureExpired:
-        return pk, False
-    return pk, True
+        return Token(order_pk=order_pk, created=created, is_young=False)
+    return Token(order_pk=order_pk, created=created, is_young=True)
+
+
+def _moment(created_at: datetime) -> str:
+    """Return a row's moment of creation, in microseconds, as letters and digits."""
+    return signing.b62_encode((created_at - _EPOCH) // timedelta(microseconds=1))
+
+
+def _sign_as_of(value: str, signer: signing.TimestampSigner, timestamp: str) -> str:
+    return signing.Signer(salt=signer.salt).sign(f"{value}{signer.sep}{timestamp}")
 
 
 def _signer(purpose: Purpose) -> signing.TimestampSigner:

@@ -32,7 +32,7 @@ from django_checkout.exceptions import (
 )
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.states import OrderStatus, SessionStatus
-from django_checkout.tokens import Purpose, exchange_token
+from django_checkout.tokens import Purpose, make_status_token, make_token
 
 logger = logging.getLogger("django_checkout")
 
@@ -86,15 +86,15 @@ def start(request: HttpRequest, token: str) -> HttpResponse:
     order = access.get_order(request, token, Purpose.PAY)
     ui_mode = request.POST.get("ui_mode") or None
     try:
-        session = services.start(_payable(order), ui_mode=ui_mode, request=request)
+        session = services.start(order, ui_mode=ui_mode, request=request, token=token)
     except OrderNotPayableError:
         return SeeOther(_status_page(token))
     except CheckoutError as error:
         logger.warning("start_failed order=%s code=%s", order.reference, error.code)
         return _render_pay(request, order, token, error=error)
-    if session.url:
-        return SeeOther(session.url)
-    return SeeOther(reverse("django_checkout:pay", args=[token]))
+    response = SeeOther(session.url or reverse("django_checkout:pay", args=[token]))
+    access.remember_link(request, response, order, token)
+    return response
 
 
 @require_POST
@@ -103,11 +103,13 @@ def secret(request: HttpRequest, token: str) -> HttpResponse:
     """Give the order's owner the client secret of its open session, creating one in the ``ui_mode`` posted."""
     order = access.get_order(request, token, Purpose.PAY)
     try:
-        session = services.start(_payable(order), ui_mode=request.POST.get("ui_mode"), request=request)
+        session = services.start(order, ui_mode=request.POST.get("ui_mode"), request=request, token=token)
         client_secret = services.get_client_secret(session)
     except CheckoutError as error:
         return _problem(order, token, error)
-    return JsonResponse({"client_secret": client_secret, "session_id": session.stripe_id})
+    response = JsonResponse({"client_secret": client_secret, "session_id": session.stripe_id})
+    access.remember_link(request, response, order, token)
+    return response
 
 
 @require_POST
@@ -222,16 +224,12 @@ def _problem(order: Order, token: str, error: CheckoutError) -> HttpResponse:
     return response
 
 
-def _payable(order: Order) -> Any:
-    """Return what is to be paid: the host's own row, so that it is placed as it is now, or ours where it has none."""
-    return order if order.source is None else order.source
-
-
 def _session_of(order: Order, session_id: str | None) -> CheckoutSession | None:
     """Return the session that the URL names, if it is this order's; the latest where it names none."""
     if not session_id:
         return order.sessions.first()
-    session = order.sessions.filter(stripe_id=session_id).first()
+    # PostgreSQL raises ValueError where a text holds NUL.
+    session = order.sessions.filter(stripe_id=session_id).first() if session_id.isprintable() else None
     if session is None:
         raise SessionNotFoundError("The session is not one of this order's.")
     return session
@@ -269,7 +267,7 @@ def get_outcome(order: Order, session: CheckoutSession | None) -> str:
 
 
 def _status_page(token: str) -> str:
-    return reverse("django_checkout:return", args=[exchange_token(token, Purpose.PAY, Purpose.STATUS)])
+    return reverse("django_checkout:return", args=[make_status_token(token)])
 
 
 def _render_pay(request: HttpRequest, order: Order, token: str, error: CheckoutError | None = None) -> HttpResponse:
@@ -289,16 +287,22 @@ def _render_pay(request: HttpRequest, order: Order, token: str, error: CheckoutE
     return response
 
 
+def _find_pay_token(request: HttpRequest, order: Order) -> str:
+    """Return the token by which this browser may pay the order, or "": the link of the status page is none."""
+    return make_token(order, Purpose.PAY) if access.is_owner(request, order) else access.find_link(request, order)
+
+
 def _render_status(request: HttpRequest, order: Order, session: CheckoutSession | None, token: str) -> HttpResponse:
     outcome = get_outcome(order, session)
     query = f"?session_id={session.stripe_id}" if session is not None and session.stripe_id else ""
+    pay_token = _find_pay_token(request, order)
     context = {
         "order": order,
         "outcome": outcome,
         "is_waiting": outcome in ("processing", "open"),
-        "can_retry": order.status == OrderStatus.UNPAID,
+        "can_retry": bool(pay_token) and order.status == OrderStatus.UNPAID,
         "poll_url": reverse("django_checkout:status", args=[token]) + query,
-        "pay_url": reverse("django_checkout:pay", args=[exchange_token(token, Purpose.STATUS, Purpose.PAY)]),
+        "pay_url": reverse("django_checkout:pay", args=[pay_token]) if pay_token else "",
         "host_url": get_adapter().return_url(order.source) if order.source is not None else "",
         "title": _("Your payment"),
     }

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from django.core import signing
 from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from django_checkout import services
 from django_checkout.exceptions import OrderNotFoundError
-from django_checkout.tokens import Purpose, make_token, read_token
+from django_checkout.models import Order
+from django_checkout.tokens import Purpose, make_status_token, make_token, read_token
 
 pytestmark = pytest.mark.core
 
 DAY = 24 * 3600
+CREATED_AT = datetime(2026, 9, 1, 12, 0, 0, 123_456, tzinfo=UTC)
+
+
+def order(pk):
+    return Order(pk=pk, created_at=CREATED_AT)
 
 
 @pytest.fixture
@@ -34,19 +43,35 @@ def clock(monkeypatch):
 @pytest.mark.parametrize("purpose", Purpose)
 @pytest.mark.parametrize("pk", [1, 2**63 - 1])
 def test_token_names_its_order(pk, purpose):
-    assert read_token(make_token(pk, purpose), purpose) == (pk, True)
+    said = read_token(make_token(order(pk), purpose), purpose)
+
+    assert (said.order_pk, said.is_young, said.is_for(order(pk))) == (pk, True, True)
+
+
+@pytest.mark.django_db
+def test_token_made_of_a_primary_key_is_the_rows(host_order):
+    row = services.place(host_order)
+
+    assert read_token(make_token(row.pk, Purpose.PAY), Purpose.PAY).is_for(Order.objects.get())
+
+
+@pytest.mark.parametrize("created_at", [CREATED_AT + timedelta(microseconds=1), CREATED_AT - timedelta(days=1)])
+def test_token_is_not_for_a_later_row_with_the_same_primary_key(created_at):
+    said = read_token(make_token(order(7), Purpose.PAY), Purpose.PAY)
+
+    assert not said.is_for(Order(pk=7, created_at=created_at))
 
 
 @pytest.mark.parametrize("purpose", Purpose)
 def test_token_stands_in_a_url_as_it_is(purpose):
-    token = make_token(7, purpose)
+    token = make_token(order(7), purpose)
 
     assert reverse("django_checkout:return", args=[token]).split("/")[-2] == token
 
 
 @pytest.mark.parametrize("purpose", Purpose)
 def test_token_is_good_for_one_purpose_only(purpose):
-    token = make_token(7, purpose)
+    token = make_token(order(7), purpose)
 
     for other in set(Purpose) - {purpose}:
         with pytest.raises(OrderNotFoundError):
@@ -54,12 +79,12 @@ def test_token_is_good_for_one_purpose_only(purpose):
 
 
 def test_every_purpose_has_a_salt_of_its_own():
-    assert len({make_token(7, purpose).rsplit(":", 1)[-1] for purpose in Purpose}) == len(Purpose)
+    assert len({make_token(order(7), purpose).rsplit(":", 1)[-1] for purpose in Purpose}) == len(Purpose)
 
 
 @given(st.data())
 def test_token_with_one_character_changed_is_not_ours(data):
-    token = make_token(7, Purpose.PAY)
+    token = make_token(order(7), Purpose.PAY)
     position = data.draw(st.integers(0, len(token) - 1))
     character = data.draw(st.characters(codec="utf-8").filter(lambda other: other != token[position]))
 
@@ -74,7 +99,7 @@ def test_text_that_nobody_signed_is_not_ours(text):
 
 
 def test_token_for_another_order_cannot_be_spliced():
-    mine, theirs = make_token(7, Purpose.PAY), make_token(8, Purpose.PAY)
+    mine, theirs = make_token(order(7), Purpose.PAY), make_token(order(8), Purpose.PAY)
 
     with pytest.raises(OrderNotFoundError):
         read_token("8" + mine[1:], Purpose.PAY)
@@ -96,32 +121,59 @@ def test_signed_value_that_is_no_order_is_refused():
 
 def test_token_is_young_until_its_age_is_over(settings, clock):
     settings.CHECKOUT_TOKEN_MAX_AGE_SECONDS = DAY
-    token = make_token(7, Purpose.PAY)
+    token = make_token(order(7), Purpose.PAY)
 
     clock.now += DAY
-    assert read_token(token, Purpose.PAY) == (7, True)
+    assert read_token(token, Purpose.PAY).is_young is True
     clock.now += 1
-    assert read_token(token, Purpose.PAY) == (7, False)
+    assert read_token(token, Purpose.PAY).is_young is False
 
 
 def test_shorter_age_counts_for_links_already_sent(settings, clock):
-    token = make_token(7, Purpose.PAY)
+    token = make_token(order(7), Purpose.PAY)
     clock.now += DAY
     settings.CHECKOUT_TOKEN_MAX_AGE_SECONDS = 60
 
-    assert read_token(token, Purpose.PAY) == (7, False)
+    assert read_token(token, Purpose.PAY).is_young is False
 
 
 def test_token_survives_a_new_secret_key_while_the_old_is_a_fallback(settings):
-    token = make_token(7, Purpose.STATUS)
+    token = make_token(order(7), Purpose.STATUS)
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", [settings.SECRET_KEY]
 
-    assert read_token(token, Purpose.STATUS) == (7, True)
+    assert read_token(token, Purpose.STATUS).is_young is True
 
 
 def test_token_ends_with_its_secret_key(settings):
-    token = make_token(7, Purpose.STATUS)
+    token = make_token(order(7), Purpose.STATUS)
     settings.SECRET_KEY = "another"
 
     with pytest.raises(OrderNotFoundError):
         read_token(token, Purpose.STATUS)
+
+
+def test_status_token_is_as_old_as_the_link_it_was_made_of(settings, clock):
+    settings.CHECKOUT_TOKEN_MAX_AGE_SECONDS = DAY
+    pay_token = make_token(order(7), Purpose.PAY)
+    clock.now += DAY
+
+    said = read_token(make_status_token(pay_token), Purpose.STATUS)
+    clock.now += 1
+
+    assert (said.is_young, said.is_for(order(7))) == (True, True)
+    assert not read_token(make_status_token(pay_token), Purpose.STATUS).is_young
+
+
+def test_status_token_is_made_of_no_other():
+    with pytest.raises(OrderNotFoundError):
+        make_status_token(make_token(order(7), Purpose.STATUS))
+
+
+def test_token_can_be_made_as_old_as_something_else(settings, clock):
+    settings.CHECKOUT_TOKEN_MAX_AGE_SECONDS = DAY
+    signed_at = datetime.fromtimestamp(clock.now - DAY, tz=UTC)
+    token = make_token(order(7), Purpose.PAY, signed_at=signed_at)
+
+    assert read_token(token, Purpose.PAY).is_young
+    clock.now += 1
+    assert not read_token(token, Purpose.PAY).is_young

@@ -21,7 +21,6 @@ from rest_framework.views import APIView
 from django_checkout.api import problems
 from django_checkout.api.schema import CheckoutSchema
 from django_checkout.api.throttling import CheckoutThrottle
-from django_checkout.tokens import Purpose
 
 #: How a guest shows the signed token of an order.
 TOKEN_HEADER = "Checkout-Token"  # noqa: S105  # a header's name
@@ -122,11 +121,6 @@ def is_staff_with(request: Request, permission: str) -> bool:
     """Whether the request is of staff with this permission of ours."""
     user = request.user
     return bool(user and user.is_authenticated and user.is_staff and user.has_perm(f"django_checkout.{permission}"))
-
-
-#: Who may see how a payment stands may not see what is sold.
-SEES_STATUS = (Purpose.STATUS, Purpose.PAY)
-SEES_ORDER = (Purpose.PAY,)
 
 
 def _is_json(content_type: str) -> bool:

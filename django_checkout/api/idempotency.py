@@ -77,7 +77,7 @@ def principal(view: Any, request: Request) -> str:
         return f"user:{request.user.pk}"
     for purpose in Purpose if view.order_token else ():
         try:
-            return f"order:{read_token(view.order_token, purpose)[0]}"
+            return f"order:{read_token(view.order_token, purpose).order_pk}"
         except OrderNotFoundError:
             continue
     address = BaseThrottle().get_ident(request) or ""

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from django_checkout import access, services
 from django_checkout.adapters import get_adapter
 from django_checkout.api import inputs, serializers
-from django_checkout.api.base import SEES_ORDER, SEES_STATUS, CheckoutView, is_staff_with
+from django_checkout.api.base import CheckoutView, is_staff_with
 from django_checkout.api.filters import ListView
 from django_checkout.api.idempotency import idempotent
 from django_checkout.api.schema import operation
@@ -30,7 +30,7 @@ from django_checkout.views import get_outcome
 class OrderView(CheckoutView):
     """Whatever is about one order of the shopper's."""
 
-    def get_order(self, *, asks_host: bool = True) -> Order:
+    def get_order(self, purpose: Purpose = Purpose.PAY) -> Order:
         """Return the order for whoever may pay it.
 
         Raises:
@@ -40,8 +40,7 @@ class OrderView(CheckoutView):
             self.request._request,
             self.kwargs["reference"],
             token=self.order_token,
-            purposes=SEES_ORDER,
-            asks_host=asks_host,
+            purpose=purpose,
         )
 
 
@@ -93,8 +92,8 @@ class Orders(ListView):
         return {name: value for name, value in body.items() if name != "token"}
 
     def with_secrets(self, body: Any) -> Any:
-        order = Order.objects.only("pk").get(reference=body["reference"])
-        return {**body, "token": make_token(order.pk, Purpose.PAY)}
+        order = Order.objects.get(reference=body["reference"])
+        return {**body, "token": make_token(order, Purpose.PAY)}
 
 
 class OrderDetail(OrderView):
@@ -111,7 +110,7 @@ class OrderDetail(OrderView):
         return Response(serializers.OrderSerializer(with_lines(Order.objects.all()).get(pk=order.pk)).data)
 
 
-class OrderStatus(CheckoutView):
+class OrderStatus(OrderView):
     """How an order's payment stands: two queries, no call to Stripe, 304 while nothing has changed."""
 
     read_scope = "checkout_status"
@@ -125,9 +124,7 @@ class OrderStatus(CheckoutView):
         is_conditional=True,
     )
     def get(self, request: Request, reference: str) -> Response:
-        order = access.get_order_by_reference(
-            request._request, reference, token=self.order_token, purposes=SEES_STATUS, asks_host=False
-        )
+        order = self.get_order(Purpose.STATUS)
         order.outcome = get_outcome(order, order.sessions.first())  # type: ignore[attr-defined]  # for the serializer
         body = serializers.StatusSerializer(order).data
         etag = f'"{hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]}"'
@@ -149,7 +146,7 @@ class Sessions(OrderView):
         refusals=("order_not_found",),
     )
     def get(self, request: Request, reference: str) -> Response:
-        rows = self.get_order(asks_host=False).sessions.all()[:100]
+        rows = self.get_order().sessions.all()[:100]
         return Response(serializers.SessionSerializer(rows, many=True).data)
 
     @operation(
@@ -165,7 +162,8 @@ class Sessions(OrderView):
     def post(self, request: Request, reference: str) -> Response:
         wanted = self.read(inputs.StartInput)
         order = self.get_order()
-        session = services.start(order.source or order, ui_mode=wanted.get("ui_mode"), request=request._request)
+        token = "" if access.is_owner(request._request, order) else self.order_token
+        session = services.start(order, ui_mode=wanted.get("ui_mode"), request=request._request, token=token)
         return Response(serializers.SessionSerializer(session).data, status=201)
 
 

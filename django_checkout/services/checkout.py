@@ -30,7 +30,7 @@ from django_checkout.exceptions import (
 )
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.services.customers import find_customer_id, forget_customer
-from django_checkout.services.placing import absolute_url, get_order, place
+from django_checkout.services.placing import absolute_url, get_order, place_again
 from django_checkout.services.settling import apply_facts, read_session
 from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
 from django_checkout.steps import Pause, Steps, waits
@@ -70,22 +70,25 @@ def start(
     mode: str | None = None,
     params: Mapping[str, Any] | None = None,
     request: HttpRequest | None = None,
+    token: str = "",
 ) -> Steps[CheckoutSession]:
     """Return the order's open Checkout Session, creating one at Stripe where there is none to reuse.
 
     The host's own row is placed again first, so that a changed cart is charged as it is now. ``params`` are further
-    parameters of https://docs.stripe.com/api/checkout/sessions/create. One call to Stripe for a new session, none for
-    a reused one. Must run outside transactions.
+    parameters of https://docs.stripe.com/api/checkout/sessions/create. ``token`` is the link by which the shopper came:
+    Stripe's page leads back to it, and not to a newer one. One call to Stripe for a new session, none for a reused one.
+    Must run outside transactions.
 
     Raises:
+        OrderNotFoundError: the shop has deleted its own order.
         OrderNotPayableError: the order is not unpaid.
         ParameterError: Stripe does not allow this, or it is not the caller's to set.
         SessionBusyError: another request has been creating the session for eight seconds.
         StripeUnavailableError: try again; it cannot charge twice.
         StripeRefusedError: Stripe does not accept this request.
     """
-    ours = order if isinstance(order, Order) else place(order)
-    wish = _wish(ours, ui_mode=ui_mode, mode=mode, options=params or {}, request=request)
+    ours = place_again(order)
+    wish = _wish(ours, ui_mode=ui_mode, mode=mode, options=params or {}, request=request, token=token)
     give_up_at = time.monotonic() + BUSY_WAIT_SECONDS
     rounds = 0
     while rounds < _ROUNDS:
@@ -106,7 +109,7 @@ def start(
                 if error.param != "customer" or not forget_customer(ours, wish.params.get("customer")):
                     raise
                 # The Customer was deleted at Stripe: go on without, and Stripe makes another.
-                wish = _wish(ours, ui_mode=ui_mode, mode=mode, options=params or {}, request=request)
+                wish = _wish(ours, ui_mode=ui_mode, mode=mode, options=params or {}, request=request, token=token)
                 continue
             if session.status == SessionStatus.OPEN and session.request_hash == wish.request_hash:
                 return session
@@ -170,6 +173,7 @@ def _wish(
     mode: str | None,
     options: Mapping[str, Any],
     request: HttpRequest | None,
+    token: str,
 ) -> _Wish:
     ui_mode, mode = ui_mode or conf.CHECKOUT_UI_MODE, mode or order.mode
     params.check_modes(mode, ui_mode)
@@ -188,13 +192,13 @@ def _wish(
         options=asked,
         customer_id=find_customer_id(order.user) if _acts_for_owner(order, mode, request) else "",
     )
-    path = reverse("django_checkout:return", args=[make_token(order.pk, Purpose.STATUS)])
+    path = reverse("django_checkout:return", args=[make_token(order, Purpose.STATUS)])
     # Stripe replaces the placeholder, so its braces must not be encoded.
     return_url = f"{absolute_url(path, request)}?session_id={{CHECKOUT_SESSION_ID}}"
     if ui_mode == "hosted_page":
         cancel_url = get_adapter().cancel_url(order.source) if order.source is not None else ""
         if not cancel_url:
-            cancel_url = reverse("django_checkout:pay", args=[make_token(order.pk, Purpose.PAY)])
+            cancel_url = reverse("django_checkout:pay", args=[token or make_token(order, Purpose.PAY)])
         if cancel_url.startswith("/"):
             cancel_url = absolute_url(cancel_url, request)
         urls = {"success_url": return_url, "cancel_url": cancel_url}

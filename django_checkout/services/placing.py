@@ -61,6 +61,23 @@ def place(source: Any) -> Order:
             return _revise(order, values, lines)
 
 
+def place_again(order: Any) -> Order:
+    """Place the host's own row as it is now, for its row or for ours; ours without one stays as it was placed.
+
+    Raises:
+        OrderNotFoundError: the host has deleted its row.
+    """
+    if not isinstance(order, Order):
+        return place(order)
+    if not order.source_id:
+        return order
+    # Read again: the instance may hold the host's row as it was.
+    source = Order.objects.get(pk=order.pk).source
+    if source is None:
+        raise OrderNotFoundError("The shop has deleted the order.")
+    return place(source)
+
+
 def get_order(order: Any) -> Order:
     """Return our order for ours or for the host's own row.
 
@@ -90,12 +107,12 @@ def pay_url(order: Any, *, request: HttpRequest | None = None) -> str:
         ImproperlyConfigured: no request is at hand and CHECKOUT_BASE_URL is not set.
     """
     ours = get_order(order)
-    return absolute_url(reverse("django_checkout:pay", args=[make_token(ours.pk, Purpose.PAY)]), request)
+    return absolute_url(reverse("django_checkout:pay", args=[make_token(ours, Purpose.PAY)]), request)
 
 
 def start_url(order: Any) -> str:
     """Return the signed path to which a form of the host's own posts to start paying; valid for a while."""
-    return reverse("django_checkout:start", args=[make_token(get_order(order).pk, Purpose.PAY)])
+    return reverse("django_checkout:start", args=[make_token(get_order(order), Purpose.PAY)])
 
 
 def lock(order: Any) -> Order:

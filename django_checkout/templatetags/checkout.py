@@ -98,7 +98,7 @@ def _needs_billing_address(asked: Mapping[str, Any]) -> bool:
 
 def _order_context(context: Context, order: Any) -> dict[str, Any]:
     ours = services.get_order(order)
-    token = make_token(ours.pk, Purpose.PAY)
+    token = make_token(ours, Purpose.PAY)
     return {
         "csrf_token": context.get("csrf_token"),
         "order": ours,
@@ -110,7 +110,7 @@ def _order_context(context: Context, order: Any) -> dict[str, Any]:
 
 def _script_context(context: Context, order: Any) -> dict[str, Any]:
     shown = _order_context(context, order)
-    status_token = make_token(shown["order"].pk, Purpose.STATUS)
+    status_token = make_token(shown["order"], Purpose.STATUS)
     return {
         **shown,
         "return_url": reverse("django_checkout:return", args=[status_token]),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from django_checkout import services
 from django_checkout.models import Order
 from django_checkout.tokens import Purpose, make_token
 from tests.amounts import money
-from tests.api.conftest import Api, problem_of, staff_with
+from tests.api.conftest import Api, ApiAdapter, problem_of, staff_with
 from tests.factories import HostOrderFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -123,14 +126,18 @@ def test_others_orders_are_not_found(name, who, own_order):
     problem_of(api.post("sessions", own_order.reference), 404, "order_not_found")
 
 
-def test_old_token_is_no_right(order, bearer, settings):
+def test_old_token_is_no_right(order, settings):
     settings.CHECKOUT_TOKEN_MAX_AGE_SECONDS = 60
-    from django.core import signing
+    old = make_token(order, Purpose.PAY, signed_at=timezone.now() - timedelta(seconds=61))
 
-    old = signing.TimestampSigner(salt="django_checkout.pay")
-    old.timestamp = lambda: signing.b62_encode(1_000_000)  # type: ignore[method-assign]
+    problem_of(Api(token=old).get("order", order.reference), 404, "order_not_found")
 
-    problem_of(Api(token=old.sign(str(order.pk))).get("order", order.reference), 404, "order_not_found")
+
+def test_sessions_are_not_listed_where_the_host_refuses_paying(bearer, order, stripe_emulator, monkeypatch):
+    services.start(order)
+    monkeypatch.setattr(ApiAdapter, "can_pay", lambda self, request, row: False)
+
+    problem_of(bearer.get("sessions", order.reference), 404, "order_not_found")
 
 
 def test_staff_may_read_any_order_with_the_permission(own_order):
@@ -139,8 +146,6 @@ def test_staff_may_read_any_order_with_the_permission(own_order):
 
 
 def test_host_may_refuse_the_paying(bearer, order, settings, monkeypatch):
-    from tests.api.conftest import ApiAdapter
-
     monkeypatch.setattr(ApiAdapter, "can_pay", lambda self, request, row: False)
 
     problem_of(bearer.post("sessions", order.reference), 404, "order_not_found")
