@@ -161,14 +161,14 @@ def test_an_address_can_be_given(stripe_emulator):
 
 
 @pytest.mark.parametrize(
-    ("url", "base_url", "message"),
+    ("url", "site_url", "message"),
     [
         ("/checkout/webhook/", "http://testserver", "not an absolute address"),
         ("", "", "Set CHECKOUT_BASE_URL"),
     ],
 )
-def test_an_address_that_stripe_cannot_reach_is_refused(stripe_emulator, settings, url, base_url, message):
-    settings.CHECKOUT_BASE_URL = base_url
+def test_an_address_that_stripe_cannot_reach_is_refused(stripe_emulator, settings, url, site_url, message):
+    settings.CHECKOUT_BASE_URL = site_url
 
     with pytest.raises(CommandError, match=message):
         _setup(url=url)
