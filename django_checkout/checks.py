@@ -1,11 +1,13 @@
 """System checks: one id per way to misconfigure the app, each with what to do about it.
 
-``manage.py check`` runs those that hold everywhere, ``manage.py check --deploy`` adds those of a site that sells. None
-imports ``stripe`` or queries the database, nor calls middleware but Django's and django-csp's that sends a policy, and
-its subclasses. A message names the setting and never shows a key or a secret.
+``manage.py check`` runs those that hold everywhere, ``manage.py check --deploy`` adds those of a site that sells.
+What a new project cannot have yet (``missing.py``) is a warning that names the next step, and an error only with
+``--deploy``: an error would stop the very command that is the next step. None imports ``stripe`` or queries the
+database, nor calls middleware but Django's and django-csp's that sends a policy, and its subclasses. A message names
+the setting and never shows a key or a secret.
 
 An id is never used again for another rule: a retired one stays here, in this ledger, with the word "retired".
-In use: E001-E047, W001-W013. Retired: none.
+In use: E001-E049, W001-W022. Retired: E022 (now W022).
 """
 
 from __future__ import annotations
@@ -23,9 +25,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 from django.urls import NoReverseMatch, reverse
 
-from django_checkout.adapters import CheckoutAdapter, get_adapter_class
-from django_checkout.conf import NO_ADAPTER, RENAMED_UI_MODES, STRIPE_API_BASE, STRIPE_JS_URL, conf
+from django_checkout.adapters import CheckoutAdapter
+from django_checkout.conf import RENAMED_UI_MODES, STRIPE_API_BASE, STRIPE_JS_URL, conf
 from django_checkout.csp import find_missing_sources, read_host_policies
+from django_checkout.missing import KEYS, SECRETS, find_adapter, find_missing, is_placeholder
 from django_checkout.models import Order
 from django_checkout.params import OWN_PARAMETERS
 from django_checkout.tasks import find_framework
@@ -33,17 +36,15 @@ from django_checkout.transport import is_async_installed
 
 TAG = "django_checkout"
 
-_KEYS = "Copy it from https://dashboard.stripe.com/apikeys into the environment."
-_SECRETS = (
-    "Copy your endpoint's signing secret from https://dashboard.stripe.com/webhooks, or what `stripe listen` prints."
-)
 _SECONDS = "Give a whole number of seconds, or leave the setting out."
+
+_read = conf.find
 
 #: What a setting's property refuses is reported under one id per setting: its name, that id, and the hint.
 MALFORMED: Mapping[str, tuple[str, str]] = {
-    "STRIPE_SECRET_KEY": ("E001", f"Set STRIPE_SECRET_KEY to your secret or restricted key. {_KEYS}"),
-    "STRIPE_PUBLISHABLE_KEY": ("E005", f"Set STRIPE_PUBLISHABLE_KEY to a string. {_KEYS}"),
-    "STRIPE_WEBHOOK_SECRETS": ("E010", 'Set STRIPE_WEBHOOK_SECRETS to a list, such as ["whsec_..."], without gaps.'),
+    "STRIPE_SECRET_KEY": ("E001", f"Set STRIPE_SECRET_KEY to your secret or restricted key. {KEYS}"),
+    "STRIPE_PUBLISHABLE_KEY": ("E005", f"Set STRIPE_PUBLISHABLE_KEY to a string. {KEYS}"),
+    "STRIPE_WEBHOOK_SECRETS": ("E010", 'Set STRIPE_WEBHOOK_SECRETS to a list, such as ["whsec_..."].'),
     "STRIPE_API_BASE": ("E014", f"Leave STRIPE_API_BASE out to talk to {STRIPE_API_BASE}."),
     "STRIPE_JS_URL": ("E016", f"Leave STRIPE_JS_URL out to load {STRIPE_JS_URL}."),
     "CHECKOUT_ADAPTER": ("E018", 'Set CHECKOUT_ADAPTER to a dotted path, such as "shop.checkout.ShopAdapter".'),
@@ -65,11 +66,6 @@ MALFORMED: Mapping[str, tuple[str, str]] = {
     "CHECKOUT_EMULATOR_STORE": ("E044", "Set CHECKOUT_EMULATOR_STORE to a string, or leave it out."),
 }
 
-#: What documentation shows in place of a key, after its prefix.
-_PLACEHOLDER = re.compile(
-    r"[.…x*_-]*|<.*>|\{.*\}|.*\.\.\..*|(your|my|the|put|change|replace)[-_ ].*|(change|replace)me|secret|example|todo",
-    re.IGNORECASE,
-)
 _STRIPE_JS_HOST = re.compile(r"(.+\.)?js\.stripe\.com")
 
 AppConfigs = Sequence[AppConfig] | None
@@ -77,8 +73,22 @@ AppConfigs = Sequence[AppConfig] | None
 
 @register(TAG)
 def check_values(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """Every setting can be read."""
-    return [message for name in MALFORMED for message in _malformed(name)]
+    """Every setting can be read; a key that is not set is reported as missing."""
+    return [
+        message for name in MALFORMED if name != "STRIPE_SECRET_KEY" or conf.has(name) for message in _malformed(name)
+    ]
+
+
+@register(TAG)
+def check_missing(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """What a new project does not have yet is named, with the next step; no command is stopped by it."""
+    return [_warning(missing.warning, missing.message, missing.hint) for missing in find_missing()]
+
+
+@register(TAG, deploy=True)
+def check_nothing_missing(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """A site that sells lacks nothing."""
+    return [_error(missing.error, missing.message, missing.hint) for missing in find_missing()]
 
 
 @register(TAG, Tags.security)
@@ -90,19 +100,12 @@ def check_keys(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
 @register(TAG, Tags.security)
 def check_webhook_secrets(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     """Deliveries can be verified."""
-    secrets = _read("STRIPE_WEBHOOK_SECRETS")
-    if secrets is None:
-        return []
-    if not secrets:
-        return [_error("E011", "STRIPE_WEBHOOK_SECRETS is empty: every webhook would be refused.", _SECRETS)]
-    found: list[CheckMessage] = []
-    for position, secret in enumerate(secrets):
-        name = f"STRIPE_WEBHOOK_SECRETS[{position}]"
-        if not secret.startswith("whsec_"):
-            found.append(_error("E012", f"{name} does not start with whsec_.", _SECRETS))
-        elif _PLACEHOLDER.fullmatch(secret.removeprefix("whsec_")):
-            found.append(_error("E013", f"{name} is a placeholder.", _SECRETS))
-    return found
+    secrets = _read("STRIPE_WEBHOOK_SECRETS") or []
+    return [
+        _error("E012", f"STRIPE_WEBHOOK_SECRETS[{position}] does not start with whsec_.", SECRETS)
+        for position, secret in enumerate(secrets)
+        if not secret.startswith("whsec_") and not is_placeholder(secret)
+    ]
 
 
 @register(TAG, Tags.security)
@@ -130,24 +133,13 @@ def check_addresses(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMes
 
 @register(TAG)
 def check_adapter(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """The host's adapter can be imported and answers ``describe``."""
-    path = _read("CHECKOUT_ADAPTER")
-    if path is None:
-        return []
-    if path in ("", NO_ADAPTER):
-        hint = (
-            "Write a subclass of django_checkout.adapters.CheckoutAdapter and set CHECKOUT_ADAPTER to its dotted path."
-        )
-        return [_error("E019", "CHECKOUT_ADAPTER is not set.", hint)]
-    try:
-        adapter_class = get_adapter_class()
-    except ImproperlyConfigured as error:
-        if error.__cause__ is not None:
-            return [_error("E020", str(error), "Correct the dotted path, or the import that fails in that module.")]
+    """The host's adapter is an adapter and answers ``describe``."""
+    adapter_class, error = find_adapter()
+    if error is not None and error.__cause__ is None:
         return [_error("E021", str(error), "Derive it from django_checkout.adapters.CheckoutAdapter.")]
-    if adapter_class.describe is CheckoutAdapter.describe:
+    if adapter_class is not None and adapter_class.describe is CheckoutAdapter.describe:
         hint = "Add describe(self, order) and return a django_checkout.values.OrderData."
-        return [_error("E022", f"CHECKOUT_ADAPTER: {path!r} has no describe method of its own.", hint)]
+        return [_warning("W022", f"{_read('CHECKOUT_ADAPTER')} has no describe method of its own.", hint)]
     return []
 
 
@@ -225,6 +217,15 @@ def check_urls(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     return []
 
 
+@register(TAG)
+def check_base_url(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """Links can be made where no request tells the site's address."""
+    if _read("CHECKOUT_BASE_URL") == "":
+        hint = 'Set it to your site\'s address, such as "https://shop.example", or "http://127.0.0.1:8000" to develop.'
+        return [_warning("W011", "CHECKOUT_BASE_URL is not set: pay_url() needs a request, webhooks an address.", hint)]
+    return []
+
+
 @register(TAG, Tags.security, deploy=True)
 def check_deployment(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
     """A site that sells takes real money, over https, from Stripe."""
@@ -235,10 +236,7 @@ def check_deployment(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMe
     if livemode is False and not conf.debug:
         hint = "Set STRIPE_SECRET_KEY to a live key where real money is meant; on a staging site, silence this check."
         yield _warning("W005", "STRIPE_SECRET_KEY is a test key, and DEBUG is off.", hint)
-    if base_url == "":
-        hint = "Set it to your site's address: payment links made outside a request start with it."
-        yield _warning("W011", "CHECKOUT_BASE_URL is not set.", hint)
-    elif base_url and livemode and not base_url.startswith("https://"):
+    if base_url and livemode and not base_url.startswith("https://"):
         hint = "Set CHECKOUT_BASE_URL to your site's https address: Stripe sends paying customers back to it."
         yield _error("E024", "CHECKOUT_BASE_URL is not https, and STRIPE_SECRET_KEY is a live key.", hint)
 
@@ -292,30 +290,25 @@ def _secret_key() -> Iterator[CheckMessage]:
     if key is None:
         return
     if key.startswith("pk_"):
-        hint = f"Exchange it for the secret key, and put this one into STRIPE_PUBLISHABLE_KEY. {_KEYS}"
+        hint = f"Exchange it for the secret key, and put this one into STRIPE_PUBLISHABLE_KEY. {KEYS}"
         yield _error("E003", "STRIPE_SECRET_KEY holds a publishable key.", hint)
-    elif _livemode() is None:
-        yield _error("E002", "STRIPE_SECRET_KEY does not start with sk_test_, rk_test_, sk_live_ or rk_live_.", _KEYS)
-    elif _PLACEHOLDER.fullmatch(key.split("_", 2)[2]):
-        yield _error("E004", "STRIPE_SECRET_KEY is a placeholder.", _KEYS)
+    elif _livemode() is None and not is_placeholder(key):
+        yield _error("E002", "STRIPE_SECRET_KEY does not start with sk_test_, rk_test_, sk_live_ or rk_live_.", KEYS)
 
 
 def _publishable_key() -> Iterator[CheckMessage]:
     key = _read("STRIPE_PUBLISHABLE_KEY")
-    if key is None:
-        return
     if not key:
-        ui_mode = _read("CHECKOUT_UI_MODE")
-        if ui_mode in ("embedded_page", "elements"):
-            hint = f"Set it, or CHECKOUT_UI_MODE to hosted_page. {_KEYS}"
-            yield _error("E009", f"STRIPE_PUBLISHABLE_KEY is not set, and {ui_mode!r} needs it.", hint)
-    elif key.startswith(("sk_", "rk_", "whsec_")):
-        hint = f"Roll it at once if it was ever deployed: this setting is sent to browsers. {_KEYS}"
+        return
+    if key.startswith(("sk_", "rk_", "whsec_")):
+        hint = f"Roll it at once if it was ever deployed: this setting is sent to browsers. {KEYS}"
         yield _error("E007", "STRIPE_PUBLISHABLE_KEY holds a secret.", hint)
-    elif not key.startswith(("pk_test_", "pk_live_")) or _PLACEHOLDER.fullmatch(key.split("_", 2)[2]):
-        yield _error("E006", "STRIPE_PUBLISHABLE_KEY is not a key that starts with pk_test_ or pk_live_.", _KEYS)
+    elif is_placeholder(key):
+        return
+    elif not key.startswith(("pk_test_", "pk_live_")):
+        yield _error("E006", "STRIPE_PUBLISHABLE_KEY is not a key that starts with pk_test_ or pk_live_.", KEYS)
     elif _livemode() not in (None, key.startswith("pk_live_")):
-        hint = f"Use two test keys or two live keys. {_KEYS}"
+        hint = f"Use two test keys or two live keys. {KEYS}"
         yield _error("E008", "STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY are of different modes.", hint)
 
 
@@ -339,14 +332,6 @@ def _livemode() -> bool | None:
     """Whether the secret key is a live one; None where that cannot be told, which is reported elsewhere."""
     try:
         return conf.livemode
-    except ImproperlyConfigured:
-        return None
-
-
-def _read(name: str) -> Any:
-    """Return a setting; None where it is malformed, which ``check_values`` reports."""
-    try:
-        return getattr(conf, name)
     except ImproperlyConfigured:
         return None
 

@@ -40,13 +40,14 @@ class Settings:
     @property
     def STRIPE_WEBHOOK_SECRETS(self) -> list[str]:
         """The signing secrets, tried in turn, so that a secret can be rolled and several endpoints can deliver."""
-        value = getattr(settings, "STRIPE_WEBHOOK_SECRETS", [])
+        value = getattr(settings, "STRIPE_WEBHOOK_SECRETS", None) or []
         if isinstance(value, str) or not isinstance(value, Sequence):
             raise ImproperlyConfigured("STRIPE_WEBHOOK_SECRETS must be a list of signing secrets (whsec_...).")
-        secrets = [secret.strip() for secret in value if isinstance(secret, str) and secret.strip()]
-        if len(secrets) != len(value):
-            raise ImproperlyConfigured("STRIPE_WEBHOOK_SECRETS holds an empty entry or one that is not a string.")
-        return secrets
+        # An environment variable that is not set yet arrives as None or "".
+        secrets = [secret for secret in value if secret is not None]
+        if not all(isinstance(secret, str) for secret in secrets):
+            raise ImproperlyConfigured("STRIPE_WEBHOOK_SECRETS holds an entry that is not a string.")
+        return [secret.strip() for secret in secrets if secret.strip()]
 
     @property
     def STRIPE_API_BASE(self) -> str:
@@ -209,6 +210,18 @@ class Settings:
     def middleware(self) -> Sequence[str]:
         """Django's own ``MIDDLEWARE``."""
         return settings.MIDDLEWARE
+
+    def find(self, name: str) -> Any:
+        """Return a setting, or None where it is malformed."""
+        try:
+            return getattr(self, name)
+        except ImproperlyConfigured:
+            return None
+
+    def has(self, name: str) -> bool:
+        """Whether the project gives a setting a value other than None and blank text."""
+        value = getattr(settings, name, None)
+        return value is not None and not (isinstance(value, str) and not value.strip())
 
     def _text(self, name: str, default: str = "", *, required: bool = False) -> str:
         value = getattr(settings, name, default)

@@ -268,7 +268,10 @@ def verify_webhook(payload: bytes, header: str, *, now: datetime | None = None) 
         text = payload.decode()
     except UnicodeDecodeError as error:
         raise SignatureError("The webhook body is not UTF-8.") from error
-    for secret in conf.STRIPE_WEBHOOK_SECRETS:
+    secrets = conf.STRIPE_WEBHOOK_SECRETS
+    if not secrets:
+        raise SignatureError("STRIPE_WEBHOOK_SECRETS is empty; run manage.py checkout_setup_webhook.")
+    for secret in secrets:
         try:
             stripe.WebhookSignature.verify_header(text, header, secret, tolerance)
         except stripe.SignatureVerificationError:

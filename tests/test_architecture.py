@@ -40,6 +40,7 @@ LAYERS = (
         "params",
         "tokens",
         "metadata",
+        "missing",
         "facts",
     ),
     ("models",),

@@ -13,11 +13,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from django.core.checks import Error, registry, run_checks
+from django.core.checks import ERROR, Error, registry, run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import include, path, resolve, reverse
 
-from django_checkout import checks
+from django_checkout import checks, missing
 from django_checkout.adapters import CheckoutAdapter
 from django_checkout.conf import NAMES, STRIPE_API_BASE, Settings, conf
 
@@ -63,40 +63,43 @@ class Undescribed:
 #: What is set, and the ids that every ``check`` then reports.
 ALWAYS = [
     # STRIPE_SECRET_KEY
-    ({"STRIPE_SECRET_KEY": ""}, {"E001"}),
-    ({"STRIPE_SECRET_KEY": None}, {"E001"}),
+    ({"STRIPE_SECRET_KEY": ""}, {"W014"}),
+    ({"STRIPE_SECRET_KEY": None}, {"W014"}),
     ({"STRIPE_SECRET_KEY": b"sk_test_bytes"}, {"E001"}),
     ({"STRIPE_SECRET_KEY": "whsec_51TeapotsAndSaucers"}, {"E002"}),
     ({"STRIPE_SECRET_KEY": "sk_51TeapotsAndSaucers"}, {"E002"}),
     ({"STRIPE_SECRET_KEY": "pk_test_51TeapotsAndSaucers"}, {"E003"}),
-    ({"STRIPE_SECRET_KEY": "sk_test_"}, {"E004"}),
-    ({"STRIPE_SECRET_KEY": "sk_test_..."}, {"E004"}),
-    ({"STRIPE_SECRET_KEY": "sk_test_xxxxxxxx"}, {"E004"}),
-    ({"STRIPE_SECRET_KEY": "sk_test_your_key_here"}, {"E004"}),
+    ({"STRIPE_SECRET_KEY": "sk_test_"}, {"W015"}),
+    ({"STRIPE_SECRET_KEY": "sk_test_..."}, {"W015"}),
+    ({"STRIPE_SECRET_KEY": "sk_test_xxxxxxxx"}, {"W015"}),
+    ({"STRIPE_SECRET_KEY": "sk_test_your_key_here"}, {"W015"}),
+    ({"STRIPE_SECRET_KEY": "changeme"}, {"W015"}),
     ({"STRIPE_SECRET_KEY": "rk_test_myteapotsecret51"}, set()),
     # STRIPE_PUBLISHABLE_KEY
     ({"STRIPE_PUBLISHABLE_KEY": 51}, {"E005"}),
     ({"STRIPE_PUBLISHABLE_KEY": "51TeapotsAndSaucers"}, {"E006"}),
     ({"STRIPE_PUBLISHABLE_KEY": "pk_51TeapotsAndSaucers"}, {"E006"}),
-    ({"STRIPE_PUBLISHABLE_KEY": "pk_test_..."}, {"E006"}),
+    ({"STRIPE_PUBLISHABLE_KEY": "pk_test_..."}, {"W017"}),
     ({"STRIPE_PUBLISHABLE_KEY": "sk_test_51TeapotsAndSaucers"}, {"E007"}),
     ({"STRIPE_PUBLISHABLE_KEY": "rk_live_51TeapotsAndSaucers"}, {"E007"}),
     ({"STRIPE_PUBLISHABLE_KEY": "pk_live_51TeapotsAndSaucers"}, {"E008"}),
-    ({"STRIPE_PUBLISHABLE_KEY": "", "CHECKOUT_UI_MODE": "embedded_page"}, {"E009"}),
-    ({"STRIPE_PUBLISHABLE_KEY": "", "CHECKOUT_UI_MODE": "elements"}, {"E009"}),
+    ({"STRIPE_PUBLISHABLE_KEY": "", "CHECKOUT_UI_MODE": "embedded_page"}, {"W016"}),
+    ({"STRIPE_PUBLISHABLE_KEY": "", "CHECKOUT_UI_MODE": "elements"}, {"W016"}),
     ({"STRIPE_PUBLISHABLE_KEY": "", "CHECKOUT_UI_MODE": "hosted_page"}, set()),
     # STRIPE_WEBHOOK_SECRETS
     ({"STRIPE_WEBHOOK_SECRETS": "whsec_tests"}, {"E010"}),
-    ({"STRIPE_WEBHOOK_SECRETS": None}, {"E010"}),
-    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_tests", ""]}, {"E010"}),
+    ({"STRIPE_WEBHOOK_SECRETS": None}, {"W018"}),
+    ({"STRIPE_WEBHOOK_SECRETS": ""}, {"W018"}),
+    ({"STRIPE_WEBHOOK_SECRETS": ["", None]}, {"W018"}),
+    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_tests", ""]}, set()),
     ({"STRIPE_WEBHOOK_SECRETS": ["whsec_tests", 7]}, {"E010"}),
-    ({"STRIPE_WEBHOOK_SECRETS": []}, {"E011"}),
+    ({"STRIPE_WEBHOOK_SECRETS": []}, {"W018"}),
     ({"STRIPE_WEBHOOK_SECRETS": ["sk_test_51Teapots"]}, {"E012"}),
-    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_..."]}, {"E013"}),
-    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_"]}, {"E013"}),
-    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_your-signing-secret"]}, {"E013"}),
-    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_<secret>"]}, {"E013"}),
-    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_changeme", "tests"]}, {"E012", "E013"}),
+    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_..."]}, {"W019"}),
+    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_"]}, {"W019"}),
+    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_your-signing-secret"]}, {"W019"}),
+    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_<secret>"]}, {"W019"}),
+    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_changeme", "tests"]}, {"E012", "W019"}),
     ({"STRIPE_WEBHOOK_SECRETS": ("whsec_new", "whsec_old")}, set()),
     # STRIPE_API_BASE and STRIPE_JS_URL
     ({"STRIPE_API_BASE": "api.stripe.com"}, {"E014"}),
@@ -116,21 +119,22 @@ ALWAYS = [
     ({"STRIPE_JS_URL": "https://js.stripe.com/clover/stripe.js"}, {"W008"}),
     # CHECKOUT_ADAPTER
     ({"CHECKOUT_ADAPTER": CheckoutAdapter}, {"E018"}),
-    ({"CHECKOUT_ADAPTER": None}, {"E019"}),
-    ({"CHECKOUT_ADAPTER": ""}, {"E019"}),
-    ({"CHECKOUT_ADAPTER": "django_checkout.adapters.CheckoutAdapter"}, {"E019"}),
-    ({"CHECKOUT_ADAPTER": "ShopAdapter"}, {"E020"}),
-    ({"CHECKOUT_ADAPTER": ".shop.ShopAdapter"}, {"E020"}),
-    ({"CHECKOUT_ADAPTER": "no_such_shop.adapters.ShopAdapter"}, {"E020"}),
-    ({"CHECKOUT_ADAPTER": "tests.host.adapters.NoSuchAdapter"}, {"E020"}),
+    ({"CHECKOUT_ADAPTER": None}, {"W020"}),
+    ({"CHECKOUT_ADAPTER": ""}, {"W020"}),
+    ({"CHECKOUT_ADAPTER": "django_checkout.adapters.CheckoutAdapter"}, {"W020"}),
+    ({"CHECKOUT_ADAPTER": "ShopAdapter"}, {"W021"}),
+    ({"CHECKOUT_ADAPTER": ".shop.ShopAdapter"}, {"W021"}),
+    ({"CHECKOUT_ADAPTER": "no_such_shop.adapters.ShopAdapter"}, {"W021"}),
+    ({"CHECKOUT_ADAPTER": "tests.host.adapters.NoSuchAdapter"}, {"W021"}),
     ({"CHECKOUT_ADAPTER": f"{HERE}.Undescribed"}, {"E021"}),
     ({"CHECKOUT_ADAPTER": f"{HERE}.HERE"}, {"E021"}),
-    ({"CHECKOUT_ADAPTER": f"{HERE}.SilentAdapter"}, {"E022"}),
+    ({"CHECKOUT_ADAPTER": f"{HERE}.SilentAdapter"}, {"W022"}),
     # CHECKOUT_BASE_URL
     ({"CHECKOUT_BASE_URL": "shop.example"}, {"E023"}),
     ({"CHECKOUT_BASE_URL": "https://shop.example/checkout"}, {"E023"}),
     ({"CHECKOUT_BASE_URL": "https://shop.example?a=b"}, {"E023"}),
     ({"CHECKOUT_BASE_URL": "https://shop.example/"}, set()),
+    ({"CHECKOUT_BASE_URL": ""}, {"W011"}),
     # What a session is like
     ({"CHECKOUT_UI_MODE": "popup"}, {"E025"}),
     ({"CHECKOUT_UI_MODE": None}, {"E025"}),
@@ -183,7 +187,14 @@ WORKERS = {"default": {"BACKEND": "django_tasks.backends.database.DatabaseBacken
 DEPLOYED = [
     ({}, set()),
     ({"CHECKOUT_BASE_URL": "http://shop.example"}, {"E024"}),
-    ({"CHECKOUT_BASE_URL": ""}, {"W011"}),
+    ({"STRIPE_SECRET_KEY": ""}, {"E048", "W014"}),
+    ({"STRIPE_SECRET_KEY": "sk_test_..."}, {"E004", "E008", "W015", "W005"}),
+    ({"STRIPE_PUBLISHABLE_KEY": "", "CHECKOUT_UI_MODE": "elements"}, {"E009", "W016"}),
+    ({"STRIPE_PUBLISHABLE_KEY": "pk_live_..."}, {"E049", "W017"}),
+    ({"STRIPE_WEBHOOK_SECRETS": [""]}, {"E011", "W018"}),
+    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_..."]}, {"E013", "W019"}),
+    ({"CHECKOUT_ADAPTER": ""}, {"E019", "W020"}),
+    ({"CHECKOUT_ADAPTER": "no_such_shop.adapters.ShopAdapter"}, {"E020", "W021"}),
     ({"STRIPE_SECRET_KEY": "sk_test_tests", "STRIPE_PUBLISHABLE_KEY": "pk_test_tests"}, {"W005"}),
     ({"STRIPE_SECRET_KEY": "sk_test_tests", "STRIPE_PUBLISHABLE_KEY": "pk_test_tests", "DEBUG": True}, set()),
     (
@@ -291,19 +302,33 @@ def test_live_settings_of_a_plain_project_pass_deployment(settings):
 
 
 def test_defaults_of_all_settings_that_have_one_pass(settings):
-    for name in set(NAMES) - {"STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS", "CHECKOUT_ADAPTER"}:
+    for name in set(NAMES) - {"STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS", "CHECKOUT_ADAPTER", "CHECKOUT_BASE_URL"}:
         if hasattr(settings, name):
             delattr(settings, name)
 
     assert run() == []
 
 
-def test_nothing_set_is_told_in_full(settings):
+@pytest.fixture
+def _nothing_set(settings):
     for name in NAMES:
         if hasattr(settings, name):
             delattr(settings, name)
 
-    assert ids(run()) == {"E001", "E011", "E019"}
+
+@pytest.mark.usefixtures("_nothing_set")
+def test_new_project_is_told_what_it_lacks_and_stopped_by_nothing(settings):
+    settings.ROOT_URLCONF = f"{HERE}.urls_without_ours"
+
+    found = run()
+
+    assert ids(found) == {"W010", "W011", "W014", "W018", "W020"}
+    assert [message for message in found if message.level >= ERROR] == []
+
+
+@pytest.mark.usefixtures("_nothing_set")
+def test_deployment_of_a_project_that_lacks_everything_is_an_error():
+    assert {number for number in ids(run(deploy=True)) if number[0] == "E"} == {"E011", "E019", "E048"}
 
 
 @pytest.mark.parametrize(("values", "expected"), cases(ALWAYS))
@@ -415,7 +440,8 @@ def test_every_setting_has_a_row_in_the_readme():
 
 
 def source_ids():
-    return re.findall(r'"([EW]\d{3})"', Path(checks.__file__).read_text(encoding="utf-8"))
+    sources = [Path(module.__file__).read_text(encoding="utf-8") for module in (checks, missing)]
+    return re.findall(r'"([EW]\d{3})"', "".join(sources))
 
 
 def test_every_id_stands_for_one_rule():
@@ -459,6 +485,7 @@ def test_checks_are_bound():
         "check_transactions",
         "check_task_backend",
         "check_cache",
+        "check_nothing_missing",
         "check_csp",
     }
 

@@ -39,6 +39,10 @@ READ = [
     ("STRIPE_SECRET_KEY", " sk_test_1\n", "sk_test_1"),
     ("STRIPE_PUBLISHABLE_KEY", None, ""),
     ("STRIPE_WEBHOOK_SECRETS", ("whsec_new ", "whsec_old"), ["whsec_new", "whsec_old"]),
+    ("STRIPE_WEBHOOK_SECRETS", ["whsec_1", " ", None], ["whsec_1"]),
+    ("STRIPE_WEBHOOK_SECRETS", [""], []),
+    ("STRIPE_WEBHOOK_SECRETS", "", []),
+    ("STRIPE_WEBHOOK_SECRETS", None, []),
     ("STRIPE_API_BASE", "http://127.0.0.1:8000/emulator/", "http://127.0.0.1:8000/emulator"),
     ("STRIPE_API_BASE", "", "https://api.stripe.com"),
     ("STRIPE_API_BASE", None, "https://api.stripe.com"),
@@ -61,7 +65,7 @@ REFUSED = [
     ("STRIPE_SECRET_KEY", 7, "must be a string"),
     ("STRIPE_WEBHOOK_SECRETS", "whsec_1", "must be a list"),
     ("STRIPE_WEBHOOK_SECRETS", {"whsec_1"}, "must be a list"),
-    ("STRIPE_WEBHOOK_SECRETS", ["whsec_1", " "], "empty entry"),
+    ("STRIPE_WEBHOOK_SECRETS", ["whsec_1", 7], "not a string"),
     ("STRIPE_API_BASE", "stripe", "absolute URL"),
     ("STRIPE_API_BASE", "https://api.stripe.com?v=1", "absolute URL"),
     ("STRIPE_JS_URL", "stripe.js", "absolute URL"),
@@ -128,7 +132,7 @@ def test_unusable_value_is_refused_by_name(settings, name, value, reason):
 
 
 def test_refusal_shows_no_secret(settings):
-    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_teapots", ""]
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_teapots", 7]
 
     with pytest.raises(ImproperlyConfigured) as refusal:
         _ = conf.STRIPE_WEBHOOK_SECRETS

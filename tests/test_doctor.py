@@ -170,7 +170,7 @@ def test_a_key_that_stripe_does_not_know(site, settings):
 def test_a_key_that_cannot_be_used_ends_the_examination(stripe_emulator, settings):
     settings.STRIPE_SECRET_KEY = ""
 
-    assert _ids() == ["E001"]
+    assert _ids() == ["E048"]
 
 
 def test_a_key_of_another_mode_than_the_page_s_does_not_end_it(stripe_emulator, own_webhook, settings):

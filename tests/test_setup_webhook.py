@@ -51,6 +51,12 @@ def test_the_endpoint_is_created_and_its_secret_printed_once(stripe_emulator):
     assert "Nothing to do" in second
 
 
+def test_command_that_prints_the_first_secret_is_not_stopped_by_the_lack_of_one(stripe_emulator, settings):
+    settings.STRIPE_WEBHOOK_SECRETS = []
+
+    assert "whsec_" in _setup(skip_checks=False, stderr=StringIO())
+
+
 def test_the_secret_verifies_what_the_endpoint_delivers(order, stripe_emulator, settings):
 
     out = _setup()

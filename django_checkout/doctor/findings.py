@@ -54,7 +54,7 @@ IDS: Mapping[str, str] = {
 
 
 #: The system checks of a secret key that cannot be used at all.
-KEY_IDS = frozenset(("E001", "E002", "E003", "E004"))
+KEY_IDS = frozenset(("E001", "E002", "E003", "E004", "E048"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

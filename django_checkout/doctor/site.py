@@ -39,9 +39,11 @@ _LEVELS = {checks.ERROR: Severity.ERROR, checks.CRITICAL: Severity.ERROR, checks
 
 
 def examine_settings() -> Iterator[Finding]:
-    """Run this app's system checks, with those of a site that sells."""
-    for said in checks.run_checks(include_deployment_checks=True):
-        if str(said.id).startswith(f"{LABEL}."):
+    """Run this app's system checks, with those of a site that sells; what both report is one finding."""
+    found = [said for said in checks.run_checks(include_deployment_checks=True) if str(said.id).startswith(f"{LABEL}.")]
+    errors = {said.msg for said in found if said.level >= checks.ERROR}
+    for said in found:
+        if said.level >= checks.ERROR or said.msg not in errors:
             yield Finding(
                 id=str(said.id).removeprefix(f"{LABEL}."),
                 severity=_LEVELS.get(said.level, Severity.INFO),

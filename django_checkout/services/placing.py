@@ -24,6 +24,8 @@ from django_checkout.states import OrderStatus
 from django_checkout.tokens import Purpose, make_token
 from django_checkout.values import LineData, OrderData
 
+#: Where ``runserver`` serves a site that does not say its address.
+RUNSERVER_URL = "http://127.0.0.1:8000"
 #: Stripe takes up to a hundred lines in payment mode.
 MAXIMUM_LINES = 100
 #: Stripe takes up to twenty recurring and twenty other lines in subscription mode.
@@ -104,7 +106,7 @@ def pay_url(order: Any, *, request: HttpRequest | None = None) -> str:
     """Return the absolute, signed link to the order's payment page, e.g. for an e-mail.
 
     Raises:
-        ImproperlyConfigured: no request is at hand and CHECKOUT_BASE_URL is not set.
+        ImproperlyConfigured: no request is given and CHECKOUT_BASE_URL is not set (in DEBUG, ``runserver``'s address).
     """
     ours = get_order(order)
     return absolute_url(reverse("django_checkout:pay", args=[make_token(ours, Purpose.PAY)]), request)
@@ -124,12 +126,17 @@ def lock(order: Any) -> Order:
 
 
 def absolute_url(path: str, request: HttpRequest | None) -> str:
-    """Return a path as an absolute URL, from the request or from CHECKOUT_BASE_URL."""
+    """Return a path as an absolute URL: of the request, else of CHECKOUT_BASE_URL, else in DEBUG of ``runserver``.
+
+    Raises:
+        ImproperlyConfigured: none of them says where the site is.
+    """
     if request is not None:
         return request.build_absolute_uri(path)
-    if not conf.CHECKOUT_BASE_URL:
-        raise ImproperlyConfigured("CHECKOUT_BASE_URL is not set, and no request tells this site's address.")
-    return f"{conf.CHECKOUT_BASE_URL}{path}"
+    base_url = conf.CHECKOUT_BASE_URL or (RUNSERVER_URL if conf.debug else "")
+    if not base_url:
+        raise ImproperlyConfigured("Set CHECKOUT_BASE_URL, or pass request=: the address of this site is not known.")
+    return f"{base_url}{path}"
 
 
 def _check(content: OrderData) -> list[dict[str, Any]]:

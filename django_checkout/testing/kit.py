@@ -14,6 +14,7 @@ from django.urls import reverse
 from django_checkout import transport
 from django_checkout.conf import conf
 from django_checkout.emulator import Attempt, Emulator, EmulatorAdapter, async_transport, signature_header
+from django_checkout.emulator.emulator import DEFAULT_SECRET
 
 #: The address under which the emulator is mounted: no such host exists, so nothing can leave the process.
 API_BASE = "http://stripe.emulator"
@@ -21,15 +22,29 @@ API_BASE = "http://stripe.emulator"
 
 @contextmanager
 def emulated_stripe(emulator: Emulator | None = None) -> Iterator[Emulator]:
-    """Let every call to Stripe reach an emulator in this process; yield it."""
-    emulator = emulator or Emulator(webhook_secret=conf.STRIPE_WEBHOOK_SECRETS[0])
+    """Let every call to Stripe reach an emulator in this process; yield it.
+
+    A project that has no key or no webhook secret yet is lent the emulator's.
+    """
+    lent: dict[str, Any] = {"STRIPE_API_BASE": API_BASE}
+    if not conf.has("STRIPE_SECRET_KEY"):
+        lent["STRIPE_SECRET_KEY"] = "sk_test_emulator"  # noqa: S105 - the emulator takes any test key
+    if not conf.STRIPE_WEBHOOK_SECRETS:
+        lent["STRIPE_WEBHOOK_SECRETS"] = [DEFAULT_SECRET]
+    with override_settings(**lent):
+        emulator = emulator or Emulator(webhook_secret=conf.STRIPE_WEBHOOK_SECRETS[0])
+        with _mounted(emulator):
+            yield emulator
+
+
+@contextmanager
+def _mounted(emulator: Emulator) -> Iterator[None]:
     session = transport.http_session()
     session.mount(API_BASE, EmulatorAdapter(emulator))
     if transport.is_async_installed():
         transport.mount_async(API_BASE, async_transport(emulator))
     try:
-        with override_settings(STRIPE_API_BASE=API_BASE):
-            yield emulator
+        yield
     finally:
         session.adapters.pop(API_BASE, None)
         transport.mount_async(API_BASE, None)

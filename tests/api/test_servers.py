@@ -73,7 +73,7 @@ class Site:
 
 def is_open(base_url):
     try:
-        return requests.get(f"{base_url}/checkout/health/", timeout=5).ok
+        return requests.get(f"{base_url}/checkout/health/", timeout=30).ok
     except requests.ConnectionError:
         return False
 
