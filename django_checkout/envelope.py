@@ -17,9 +17,42 @@ from django_checkout import facts
 from django_checkout.exceptions import SignatureError
 from django_checkout.models import WebhookEvent
 
-#: Never stored: whoever holds one can act for the shopper, or for us.
-_SECRET_KEYS = frozenset(("client_secret", "secret"))
+#: Never stored: whoever holds one can act for the shopper, or for us. Our own links carry signed tokens.
+_SECRET_KEYS = frozenset(("client_secret", "secret", "success_url", "cancel_url", "return_url"))
 _SECRET_IN_URL = re.compile(r"(client_secret=)[^&#\s]+")
+
+
+def words(*lines: str) -> frozenset[str]:
+    """Return the words of some lines."""
+    return frozenset(word for line in lines for word in line.split())
+
+
+#: What a settled event keeps: ids, types, statuses, amounts, instants, and what ``facts`` reads apart from what the
+#: shopper typed. Whatever Stripe adds to its objects is not kept until it is listed here.
+KEPT = words(
+    # The event.
+    "account api_version context created data id livemode object pending_webhooks related_object request type",
+    # Ids, or the objects themselves where they are expanded.
+    "balance_transaction charge customer invoice latest_charge payment payment_intent recovered_from",
+    "refund setup_intent subscription",
+    # Statuses and kinds.
+    "billing_reason cancel_at_period_end capture_method captured collection_method disputed failure_code",
+    "failure_reason fraud_type mode paid payment_status reason refunded status ui_mode",
+    # Amounts.
+    "amount amount_capturable amount_captured amount_discount amount_due amount_paid amount_received",
+    "amount_refunded amount_remaining amount_shipping amount_subtotal amount_tax amount_total currency fee net",
+    "presentment_amount presentment_currency quantity subtotal total unit_amount",
+    # Instants.
+    "canceled_at capture_before current_period_end current_period_start due_by ended_at expires_at",
+    # What these stand in.
+    "balance_transactions card evidence_details has_more items line_items parent payment_method_details payments",
+    "presentment_details price recurring interval interval_count refunds subscription_details total_details",
+    # Whose it is.
+    "client_reference_id metadata",
+)
+KEPT_METADATA = frozenset((facts.ORDER_KEY, facts.SESSION_KEY, facts.REFUND_KEY))
+#: Ids and statuses are single words; an address, a name with a space or an e-mail address is not.
+_WORD = re.compile(r"[^\s@]{1,255}")
 
 
 def read_envelope(body: Mapping[str, Any]) -> WebhookEvent:
@@ -63,7 +96,26 @@ def without_content(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return an event with no more of its object than what it is and which: enough to read it, if that is wanted."""
     stripe_object = _mapping(_mapping(body.get("data")).get("object"))
     kept = {key: stripe_object[key] for key in ("id", "object") if key in stripe_object}
-    return {**{key: value for key, value in body.items() if key != "data"}, "data": {"object": kept}}
+    return reduced({**body, "data": {"object": kept}})
+
+
+def reduced(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is kept of an event once it is settled: enough to apply it again, and nothing about a person."""
+    kept: dict[str, Any] = only(body, KEPT)
+    return kept
+
+
+def only(value: Any, kept: frozenset[str]) -> Any:
+    """Return plain JSON types with the keys in ``kept`` alone, at every depth, and no text of more than a word."""
+    if isinstance(value, Mapping):
+        return {
+            key: only(item, KEPT_METADATA if key == "metadata" else kept)
+            for key, item in value.items()
+            if key in kept and not (isinstance(item, str) and not _WORD.fullmatch(item))
+        }
+    if isinstance(value, list | tuple):
+        return [only(item, kept) for item in value if not (isinstance(item, str) and not _WORD.fullmatch(item))]
+    return value
 
 
 def without_secrets(value: Any) -> Any:

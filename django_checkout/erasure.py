@@ -1,14 +1,14 @@
 """Erases what shoppers typed, and keeps the accounts: amounts, dates, ids and what was sold stay.
 
-What is erased from an order stays erased: a later fact of Stripe's brings nothing back. An event that arrives later is
-kept with its payload until it is pruned, or erased by doing it again. Stripe keeps its own copy, see
-``refuse_redaction``.
+What is kept is listed, not what is erased, so that a field that Stripe adds is erased as well. What is erased from an
+order stays erased: a later fact of Stripe's brings nothing back, and a later event about it is stored reduced. What
+staff wrote in notes stays. Stripe keeps its own copy, see ``refuse_redaction``.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from django_checkout import ledger
+from django_checkout.envelope import only, reduced, words
 from django_checkout.exceptions import ErasureError
 from django_checkout.gateway import API_VERSION
 from django_checkout.models import (
@@ -33,41 +34,14 @@ from django_checkout.states import LIVE_SESSION_STATUSES, OrderStatus
 
 logger = logging.getLogger("django_checkout")
 
-#: Keys of Stripe's objects, and of our requests, whose values are about a person, whatever stands in them.
-PERSONAL_KEYS = frozenset(
-    (
-        "billing_address",
-        "billing_details",
-        "collected_information",
-        "custom_fields",
-        "customer_address",
-        "customer_details",
-        "customer_email",
-        "customer_email_address",
-        "customer_name",
-        "customer_phone",
-        "customer_purchase_ip",
-        "customer_shipping",
-        "customer_signature",
-        "customer_tax_ids",
-        "email",
-        "evidence",
-        "individual_name",
-        "ip",
-        "last_payment_error",
-        "payment_method_details",
-        "phone",
-        "receipt_email",
-        "receipt_url",
-        "shipping",
-        "shipping_address",
-        "shipping_details",
-        "tax_ids",
-    )
+#: What an erased request keeps: what was sold, for how much, and how it was to be paid.
+KEPT_OF_REQUESTS = words(
+    "adjustable_quantity allow_promotion_codes automatic_tax capture_method card client_reference_id coupon",
+    "currency customer discounts enabled expires_at interval interval_count line_items maximum metadata minimum",
+    "mode optional_items payment_intent_data payment_method_options payment_method_types price price_data product",
+    "product_data promotion_code quantity recurring setup_future_usage setup_intent_data subscription_data",
+    "tax_behavior tax_code tax_rates trial_period_days ui_mode unit_amount unit_amount_decimal",
 )
-#: Of a Customer or a card holder these are personal too; a product has them as well, and keeps them.
-PERSONS_KEYS = frozenset(("name", "address", "description", "business_name"))
-PERSONS = frozenset(("customer", "payment_method", "source", "card"))
 BATCH = 500
 
 
@@ -110,9 +84,15 @@ def erase_order(order: Order, *, is_dry: bool = False) -> Erased:
     def work() -> int:
         locked = ledger.lock_order(pk=order.pk)
         _refuse_live(locked.order, locked.sessions)
-        Order.objects.filter(pk=order.pk).update(email="", customer_details={}, erased_at=timezone.now())
+        Order.objects.filter(pk=order.pk).update(
+            email="",
+            customer_details={},
+            metadata={},
+            params=only(order.params, KEPT_OF_REQUESTS),
+            erased_at=timezone.now(),
+        )
         for session in locked.sessions:
-            request = without_personal_data(session.request)
+            request = only(session.request, KEPT_OF_REQUESTS)
             CheckoutSession.objects.filter(pk=session.pk).update(request=request, recovery_url="")
         return len(locked.sessions)
 
@@ -138,7 +118,7 @@ def erase_user(user: Any, *, is_dry: bool = False) -> Erased:
     total = Erased()
     for order in orders:
         total += erase_order(order, is_dry=is_dry)
-    theirs = WebhookEvent.objects.filter(Q(object_id__in=customers) | _ignored_of(customers))
+    theirs = WebhookEvent.objects.filter(Q(object_id__in=customers) | _unprocessed_of(customers))
     answers = IdempotentAnswer.objects.filter(principal=f"user:{user.pk}")
     if is_dry:
         return total + Erased(events=_count_personal(theirs), answers=answers.count())
@@ -152,7 +132,7 @@ def events_of(order: Order) -> QuerySet[WebhookEvent]:
     """Return the events about an order: about the objects of ``objects_of``, its refunds, disputes and renewals.
 
     Charges of renewals name no order and nothing of ours but the Customer, deep in their payloads: for these the
-    ignored events are read, which takes its time where there are millions.
+    events that are not processed are read, which takes its time where there are millions.
     """
     objects = objects_of(order)
     known = [stripe_id for ids in objects.values() for stripe_id in ids]
@@ -164,12 +144,12 @@ def events_of(order: Order) -> QuerySet[WebhookEvent]:
     intents = list(order.payments.values_list("stripe_id", flat=True))
     about = Q(object_id__in=[*known, *subscriptions]) | Q(payment_intent_id__in=intents)
     if subscriptions:
-        about |= Q(subscription_id__in=list(subscriptions)) | _ignored_of(objects.get("customers", []))
+        about |= Q(subscription_id__in=list(subscriptions)) | _unprocessed_of(objects.get("customers", []))
     return WebhookEvent.objects.filter(about)
 
 
-def _ignored_of(customers: list[str]) -> Q:
-    return Q(state=EventState.IGNORED, payload__data__object__customer__in=customers)
+def _unprocessed_of(customers: list[str]) -> Q:
+    return ~Q(state=EventState.PROCESSED) & Q(payload__data__object__customer__in=customers)
 
 
 def objects_of(order: Order) -> dict[str, list[str]]:
@@ -199,23 +179,11 @@ def answers_of(order: Order) -> QuerySet[IdempotentAnswer]:
     )
 
 
-def without_personal_data(value: Any, key: str = "") -> Any:
-    """Return plain JSON types with null in place of what is about a person."""
-    if isinstance(value, Mapping):
-        kind = value.get("object", key)
-        is_person = isinstance(kind, str) and kind in PERSONS
-        hidden = PERSONAL_KEYS | PERSONS_KEYS if is_person else PERSONAL_KEYS
-        return {name: None if name in hidden else without_personal_data(item, name) for name, item in value.items()}
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return [without_personal_data(item, key) for item in value]
-    return value
-
-
 def _erase_events(events: QuerySet[WebhookEvent]) -> int:
     erased = 0
     changed: list[WebhookEvent] = []
     for event in events.only("pk", "payload").order_by("pk").iterator(chunk_size=BATCH):
-        payload = without_personal_data(event.payload)
+        payload = reduced(event.payload)
         if payload != event.payload:
             event.payload = payload
             changed.append(event)
@@ -227,7 +195,7 @@ def _erase_events(events: QuerySet[WebhookEvent]) -> int:
 
 def _count_personal(events: QuerySet[WebhookEvent]) -> int:
     payloads = events.values_list("payload", flat=True).order_by("pk").iterator(chunk_size=BATCH)
-    return sum(without_personal_data(payload) != payload for payload in payloads)
+    return sum(reduced(payload) != payload for payload in payloads)
 
 
 def _refuse_live(order: Order, sessions: Iterable[CheckoutSession]) -> None:

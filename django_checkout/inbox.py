@@ -3,6 +3,9 @@
 A fresh event whose payload says everything is recorded and applied in one transaction: if anything raises, both are
 undone, the failure is recorded in a transaction of its own, and Stripe's next delivery or the sweep tries again. An
 event that only rings the bell is leased, its object is read from Stripe with no transaction open, and then applied.
+
+A settled event keeps what ``envelope.KEPT`` lists. One that is to be tried again keeps its whole object until then,
+without secrets, because a handler may want it; unless what it is about has been erased.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from django.utils import timezone
 
 from django_checkout import database, facts, gateway, ledger, telemetry
 from django_checkout.conf import conf
-from django_checkout.envelope import read_envelope, without_content
+from django_checkout.envelope import read_envelope, reduced, without_content
 from django_checkout.exceptions import CheckoutError, EventBusyError, HandlerError, IncompleteFactError
 from django_checkout.ledger.announcements import backoff_seconds
 from django_checkout.ledger.locks import is_retryable
@@ -92,8 +95,7 @@ def receive(body: Mapping[str, Any]) -> Steps[WebhookEvent]:
     verdict = _verdict(row)
     if verdict:
         row.state, row.error_code, row.processed_at = EventState.IGNORED, verdict, timezone.now()
-        if verdict == UNHANDLED:
-            row.payload = without_content(row.payload)
+        row.payload = without_content(row.payload) if verdict == UNHANDLED else reduced(row.payload)
         return _insert(row)[0]
     if conf.CHECKOUT_PROCESS_EVENTS == "task":
         return _insert(row)[0]
@@ -167,7 +169,16 @@ def due(*, now: datetime | None = None, limit: int) -> list[WebhookEvent]:
 
 
 _SETTLED = (EventState.PROCESSED, EventState.IGNORED)
-_WRITTEN = ("state", "attempts", "leased_until", "next_attempt_at", "error_code", "error_message", "processed_at")
+_WRITTEN = (
+    "state",
+    "attempts",
+    "leased_until",
+    "next_attempt_at",
+    "error_code",
+    "error_message",
+    "processed_at",
+    "payload",
+)
 
 
 def _record_and_apply(row: WebhookEvent) -> WebhookEvent:
@@ -180,7 +191,9 @@ def _record_and_apply(row: WebhookEvent) -> WebhookEvent:
                 fresh.save(force_insert=True)
         except IntegrityError:
             return None
-        is_ours, failure = _run_handlers(fresh, _event_of(fresh))
+        is_ours, failure = _run_handlers(fresh, _event_of(row))
+        if failure is not None:
+            fresh.payload = _payload_to_retry(row)
         if failure is not None or not is_ours:
             _settle(fresh, is_ours=is_ours, failure=failure)
         return fresh, failure
@@ -227,7 +240,9 @@ def _settle(fresh: WebhookEvent, *, is_ours: bool, failure: Exception | None) ->
     fresh.error_code, fresh.error_message = "" if is_ours else "not_ours", ""
     fresh.leased_until = fresh.next_attempt_at = None
     fresh.processed_at = now
-    if failure is not None:
+    if failure is None:
+        fresh.payload = reduced(fresh.payload)
+    else:
         fresh.state, fresh.error_code, fresh.processed_at = EventState.FAILED, type(failure).__name__, None
         fresh.next_attempt_at = now + timedelta(seconds=backoff_seconds(fresh.attempts))
     fresh.save(update_fields=_WRITTEN)
@@ -328,13 +343,23 @@ def _insert(row: WebhookEvent) -> tuple[WebhookEvent, bool]:
         return row, True
 
     row.pk = None
+    if row.state not in _SETTLED:
+        row.payload = _payload_to_retry(row)
     return ledger.in_transaction(work)
+
+
+def _payload_to_retry(row: WebhookEvent) -> dict[str, Any]:
+    """Return what is stored of an event that is to be processed later."""
+    ids = {row.object_id, row.payment_intent_id, row.subscription_id} - {""}
+    is_erased = ledger.is_erased(ids, customer_id=facts.find_id(_event_of(row).object, "customer"))
+    return reduced(row.payload) if is_erased else row.payload
 
 
 def _copy_as(row: WebhookEvent, state: EventState) -> WebhookEvent:
     """Return a copy of an unsaved event in another state, so that a transaction that is run again starts clean."""
     values = {field.attname: getattr(row, field.attname) for field in WebhookEvent._meta.concrete_fields}
     values |= {"id": None, "state": state, "attempts": 1, "processed_at": timezone.now()}
+    values["payload"] = reduced(row.payload)
     return WebhookEvent(**values)
 
 

@@ -16,6 +16,7 @@ from django_checkout.admin import display
 from django_checkout.admin.base import find_order_pks
 from django_checkout.admin.filters import EventStateFilter, EventTypeFilter
 from django_checkout.admin.operations import OperableAdmin, Operation
+from django_checkout.envelope import reduced
 from django_checkout.exceptions import CheckoutError
 from django_checkout.models import Order, WebhookEvent
 
@@ -118,4 +119,4 @@ class WebhookEventAdmin(OperableAdmin[WebhookEvent]):
 
     @admin.display(description=gettext_lazy("payload, without secrets"))
     def payload_json(self, event: WebhookEvent) -> SafeString:
-        return display.pretty_json(event.payload)
+        return display.pretty_json(reduced(event.payload))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django_checkout.ledger.apply import apply
 from django_checkout.ledger.attention import is_withheld
+from django_checkout.ledger.erased import is_erased
 from django_checkout.ledger.intentions import (
     abandon_session,
     accept,
@@ -36,6 +37,7 @@ __all__ = [
     "forget_customer",
     "give_up_revision",
     "in_transaction",
+    "is_erased",
     "is_withheld",
     "lease_refund",
     "lease_session",

@@ -32,7 +32,7 @@ _AMOUNTS = (
     "presentment_currency",
     "presentment_amount_minor",
 )
-_IDS = ("subscription_id", "invoice_id", "customer_id", "recovered_from", "recovery_url", "expires_at")
+_IDS = ("subscription_id", "invoice_id", "customer_id", "recovered_from", "expires_at")
 
 
 def lock_order_of_session(fact: SessionFact) -> tuple[LockedOrder, CheckoutSession] | None:
@@ -85,6 +85,8 @@ def join_session(locked: LockedOrder, session: CheckoutSession, fact: SessionFac
     if fact.status == SessionStatus.COMPLETE and session.is_adjustable and fact.lines is not None:
         said["lines"] = [asdict(line) for line in fact.lines]
     said |= {name: value for name in _IDS if (value := getattr(fact, name)) is not None}
+    if fact.recovery_url is not None and locked.order.erased_at is None:
+        said["recovery_url"] = fact.recovery_url
     if status == SessionStatus.OPEN:
         said["url"] = fact.url or session.url
     else:

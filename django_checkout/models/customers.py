@@ -38,7 +38,7 @@ class Subscription(models.Model):
 
     stripe_id = CaseSensitiveCharField(_("Stripe id"), max_length=ID_LENGTH, unique=True)
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="subscriptions")
-    customer_id = CaseSensitiveCharField(_("customer"), max_length=ID_LENGTH, blank=True, default="")
+    customer_id = CaseSensitiveCharField(_("customer"), max_length=ID_LENGTH, blank=True, default="", db_index=True)
     livemode = models.BooleanField(_("live mode"))
     status = models.CharField(_("status"), max_length=64)
     is_canceled_at_period_end = models.BooleanField(_("canceled at period end"), default=False)

@@ -27,7 +27,8 @@ class WebhookEvent(models.Model):
     """One event of Stripe's, recorded once: the unique id makes a duplicate harmless.
 
     ``object_id``, ``payment_intent_id`` and ``subscription_id`` are read from the payload so that a timeline can find
-    it; none is proof of ownership. The payload is kept without client secrets.
+    it; none is proof of ownership. The payload is stored without secrets, and reduced to ``envelope.KEPT`` once the
+    event is settled.
     """
 
     stripe_id = CaseSensitiveCharField(_("Stripe id"), max_length=ID_LENGTH, unique=True)

@@ -216,6 +216,8 @@ def _decide(order_pk: int, wish: _Wish, now: datetime) -> _Step:
     locked = ledger.lock_order(pk=order_pk)
     if locked.order.status != OrderStatus.UNPAID:
         raise OrderNotPayableError(f"The order is {locked.order.status}.")
+    if locked.order.erased_at is not None:
+        raise OrderNotPayableError("The order's personal data was erased; place a new order.")
     live = next((session for session in locked.sessions if session.live_for_id is not None), None)
     if live is None:
         return _Step(action="create", session=_reserve(locked, wish, now))

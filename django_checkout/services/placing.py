@@ -230,7 +230,7 @@ def _revise(order: Order, values: dict[str, Any], lines: list[dict[str, Any]]) -
     if (order.source_type_id, order.source_id) != (getattr(values["source_type"], "pk", None), values["source_id"]):
         raise OrderDataError("Another order has been placed under this reference.")
     is_same = order.content_hash == values["content_hash"]
-    if order.status != OrderStatus.UNPAID:
+    if order.status != OrderStatus.UNPAID or order.erased_at is not None:
         if is_same:
             return order
         raise OrderChangedError("The order's lines or currency changed after its payment began or it was canceled.")
