@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.http.request import HttpHeaders
 
 STRIPE_API_BASE = "https://api.stripe.com"
 STRIPE_JS_URL = "https://js.stripe.com/dahlia/stripe.js"
@@ -188,6 +189,16 @@ class Settings:
     def use_tz(self) -> bool:
         """Django's own ``USE_TZ``."""
         return bool(settings.USE_TZ)
+
+    @property
+    def session_samesite(self) -> str:
+        """Django's own ``SESSION_COOKIE_SAMESITE``, in lower case; "" where it is not sent."""
+        return str(settings.SESSION_COOKIE_SAMESITE or "").lower()
+
+    @property
+    def csrf_header(self) -> str:
+        """The header in which Django looks for a CSRF token, as ``CSRF_HEADER_NAME`` names it."""
+        return HttpHeaders.parse_header_name(settings.CSRF_HEADER_NAME) or "X-CSRFToken"
 
     @property
     def databases(self) -> Mapping[str, Mapping[str, Any]]:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar
 
-from django.db import connections, transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -17,12 +13,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from django_checkout import access, forms, ledger, services, webhooks
 from django_checkout.adapters import get_adapter
 from django_checkout.conf import conf
-from django_checkout.csp import set_page_policy
 from django_checkout.exceptions import (
     CheckoutError,
     OrderNotFoundError,
@@ -31,6 +26,7 @@ from django_checkout.exceptions import (
     SignatureError,
 )
 from django_checkout.models import CheckoutSession, Order
+from django_checkout.responses import SeeOther, endpoint, leave, page
 from django_checkout.states import OrderStatus, SessionStatus
 from django_checkout.tokens import Purpose, make_status_token, make_token
 
@@ -39,48 +35,17 @@ logger = logging.getLogger("django_checkout")
 #: The return page reads a session from Stripe at most this often, in seconds.
 READ_INTERVAL_SECONDS = 5
 
-View = Callable[..., HttpResponse]
-AnyView = TypeVar("AnyView", bound=Callable[..., Any])
 
-
-class SeeOther(HttpResponseRedirect):
-    """303: the answer to a POST is elsewhere, to be fetched with GET (RFC 9110, 15.4.4)."""
-
-    status_code = 303
-
-
-def _in_no_transaction(view: AnyView) -> AnyView:
-    """Exempt a view from ATOMIC_REQUESTS, whichever database asks for it: services open transactions of their own."""
-    for alias in connections:
-        view = transaction.non_atomic_requests(using=alias)(view)
-    return view
-
-
-def _page(view: View) -> View:
-    """A page of ours: never cached, under our policy, in no transaction, its address not told to the next site."""
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            response = view(request, *args, **kwargs)
-        except (OrderNotFoundError, SessionNotFoundError) as error:
-            raise Http404 from error
-        response.headers.setdefault("Referrer-Policy", "same-origin")
-        return set_page_policy(response)
-
-    return _in_no_transaction(never_cache(wrapped))
-
-
-@require_GET
-@_page
+@page
+@require_safe
 def pay(request: HttpRequest, token: str) -> HttpResponse:
     """Show what is to be paid, with the button that starts paying: where payment links in e-mails lead."""
     order = access.get_order(request, token, Purpose.PAY)
     return _render_pay(request, order, token)
 
 
+@page
 @require_POST
-@_page
 def start(request: HttpRequest, token: str) -> HttpResponse:
     """Start paying: 303 to Stripe's page, or to the order's status where it cannot be paid (again)."""
     order = access.get_order(request, token, Purpose.PAY)
@@ -92,13 +57,14 @@ def start(request: HttpRequest, token: str) -> HttpResponse:
     except CheckoutError as error:
         logger.warning("start_failed order=%s code=%s", order.reference, error.code)
         return _render_pay(request, order, token, error=error)
-    response = SeeOther(session.url or reverse("django_checkout:pay", args=[token]))
+    page_url = reverse("django_checkout:pay", args=[token])
+    response = leave(request, session.url) if session.url else SeeOther(page_url)
     access.remember_link(request, response, order, token)
     return response
 
 
+@page
 @require_POST
-@_page
 def secret(request: HttpRequest, token: str) -> HttpResponse:
     """Give the order's owner the client secret of its open session, creating one in the ``ui_mode`` posted."""
     order = access.get_order(request, token, Purpose.PAY)
@@ -112,8 +78,8 @@ def secret(request: HttpRequest, token: str) -> HttpResponse:
     return response
 
 
+@page
 @require_POST
-@_page
 def update(request: HttpRequest, token: str) -> HttpResponse:
     """Change the open Elements session to another shipping address or quantity; see ``forms.read_update``."""
     order = access.get_order(request, token, Purpose.PAY)
@@ -128,18 +94,19 @@ def update(request: HttpRequest, token: str) -> HttpResponse:
     return JsonResponse({"ok": True})
 
 
-@require_GET
-@_page
+@page
+@require_safe
 def return_(request: HttpRequest, token: str) -> HttpResponse:
     """Show how the payment went, reading it from Stripe if that is faster than the webhook; no personal data."""
     order = access.get_order(request, token, Purpose.STATUS)
     session = _session_of(order, request.GET.get("session_id"))
-    order = _catch_up(order, session)
+    if request.method != "HEAD":
+        order = _catch_up(order, session)
     return _render_status(request, order, session, token)
 
 
+@page
 @require_POST
-@_page
 def portal(request: HttpRequest) -> HttpResponse:
     """Send a signed-in user to their Billing portal: 303, to an address that only they are given."""
     if not request.user.is_authenticated:
@@ -148,15 +115,15 @@ def portal(request: HttpRequest) -> HttpResponse:
     if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
         back = request.build_absolute_uri("/")
     try:
-        return SeeOther(services.portal_url(request.user, return_url=back))
+        return leave(request, services.portal_url(request.user, return_url=back))
     except CheckoutError as error:
         logger.warning("portal_failed code=%s", error.code)
         context = {"error_message": error.user_message, "host_url": back}
         return render(request, "django_checkout/message.html", context, status=error.http_status)
 
 
-@require_GET
-@_page
+@page
+@require_safe
 def status(request: HttpRequest, token: str) -> HttpResponse:
     """Say the order's status as JSON, for pages that poll; by ``read=0`` from our rows until the session's time is up.
 
@@ -164,12 +131,13 @@ def status(request: HttpRequest, token: str) -> HttpResponse:
     """
     order = access.get_order(request, token, Purpose.STATUS)
     session = _session_of(order, request.GET.get("session_id"))
-    if request.GET.get("read") != "0" or (session is not None and session.expires_at <= timezone.now()):
+    is_due = request.GET.get("read") != "0" or (session is not None and session.expires_at <= timezone.now())
+    if is_due and request.method != "HEAD":
         order = _catch_up(order, session)
     return JsonResponse({"status": order.status, "outcome": get_outcome(order, session)})
 
 
-@_in_no_transaction
+@endpoint
 @csrf_exempt
 @require_POST
 @sensitive_variables()
@@ -185,7 +153,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=200)
 
 
-@_in_no_transaction
+@endpoint
 @csrf_exempt
 @require_POST
 @sensitive_variables()
@@ -206,8 +174,9 @@ def _refuse(error: Exception) -> HttpResponse:
     return HttpResponse(status=max(error.http_status, 500) if isinstance(error, CheckoutError) else 500)
 
 
-@require_GET
+@endpoint
 @never_cache
+@require_safe
 def health(request: HttpRequest) -> HttpResponse:
     """Say how much waits, for monitors: counts only, no ids; 503 while events or announcements fail."""
     report = webhooks.health()

@@ -38,6 +38,7 @@ LAYERS = (
         "gateway",
         "adapters",
         "params",
+        "responses",
         "tokens",
         "metadata",
         "missing",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from django.db import transaction
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from rest_framework.negotiation import BaseContentNegotiation
@@ -21,6 +20,7 @@ from rest_framework.views import APIView
 from django_checkout.api import problems
 from django_checkout.api.schema import CheckoutSchema
 from django_checkout.api.throttling import CheckoutThrottle
+from django_checkout.responses import endpoint
 
 #: How a guest shows the signed token of an order.
 TOKEN_HEADER = "Checkout-Token"  # noqa: S105  # a header's name
@@ -57,7 +57,7 @@ class CheckoutView(APIView):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
-        return transaction.non_atomic_requests(super().as_view(**initkwargs))
+        return endpoint(super().as_view(**initkwargs))
 
     @property
     def throttle_scope(self) -> str:

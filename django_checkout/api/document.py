@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
+
+from django_checkout.responses import endpoint
 
 PATH = Path(__file__).with_name("openapi.json")
 DESCRIPTION = """Sell through Stripe Checkout Sessions from a single-page shop or an app, and run a back office.
@@ -54,7 +56,8 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-@require_GET
+@endpoint
+@require_safe
 def openapi(request: HttpRequest) -> JsonResponse:
     """Serve the document, with this site's own address of the API."""
     server = request.path.removesuffix("/openapi.json") or "/"

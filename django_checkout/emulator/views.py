@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
@@ -12,6 +13,7 @@ from .messages import DroppedError, Request
 from .shared import get_emulator
 
 
+@login_not_required  # Nor does a visitor of Stripe's have an account of the shop's.
 @csrf_exempt  # The API is called with a key; the pages carry a token of their own.
 def serve(request: HttpRequest, root: str, rest: str = "") -> HttpResponseBase:
     """Hand a request to the emulator; 404 unless ``CHECKOUT_EMULATOR`` is true."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import template
+from django.http import HttpRequest
 from django.template.context import Context
 from django.urls import reverse
 
@@ -85,7 +86,12 @@ def checkout_portal(context: Context, user: Any, label: str = "") -> dict[str, A
 @register.simple_tag(takes_context=True)
 def checkout_nonce(context: Context) -> str:
     """Return the request's CSP nonce, "" where there is none: ``{% checkout_nonce as nonce %}``."""
-    return find_nonce(context.get("request"), context.get("csp_nonce"))
+    return find_nonce(_request_of(context), context.get("csp_nonce"))
+
+
+def _request_of(context: Context) -> HttpRequest | None:
+    """Return the request that a page answers, with or without Django's context processor for it."""
+    return context.get("request") or getattr(context, "request", None)
 
 
 def _needs_billing_address(asked: Mapping[str, Any]) -> bool:
@@ -117,5 +123,6 @@ def _script_context(context: Context, order: Any) -> dict[str, Any]:
         "status_url": reverse("django_checkout:status", args=[status_token]),
         "publishable_key": conf.STRIPE_PUBLISHABLE_KEY,
         "stripe_js_url": conf.STRIPE_JS_URL,
+        "csrf_header": conf.csrf_header,
         "nonce": checkout_nonce(context),
     }

@@ -1,6 +1,6 @@
 // Builds a checkout from Stripe's Elements where {% checkout_elements %} stands, and follows its session.
 
-import { ask, fetchSession, leave, loadStripe, offerAnew, runAll, show, watch } from "./common.js";
+const { ask, fetchSession, leave, loadStripe, offerAnew, runAll, show, watch } = window.djangoCheckout;
 
 const DARK = window.matchMedia("(prefers-color-scheme: dark)");
 const VARIABLES = {

@@ -1,6 +1,6 @@
 // Mounts Stripe's embedded checkout page where {% checkout_embedded %} stands.
 
-import { fetchSession, loadStripe, runAll, watch } from "./common.js";
+const { fetchSession, loadStripe, runAll, watch } = window.djangoCheckout;
 
 runAll("[data-checkout-embedded]", async (box) => {
   const session = await fetchSession(box, "embedded_page");
