@@ -74,6 +74,18 @@ def test_no_face_sells_what_this_request_may_not_pay(face, reason, order, host_o
 
 @pytest.mark.usefixtures("_api_urls")
 @pytest.mark.parametrize("face", FACES)
+def test_no_face_shows_an_order_that_the_host_has_deleted(face, order, host_order):
+    token = make_token(order, Purpose.PAY)
+    path = _url("pay", token) if face == "pages" else f"/api/orders/{order.reference}/"
+    assert Client().get(path, headers={"Checkout-Token": token}).status_code == 200
+
+    host_order.delete()
+
+    assert Client().get(path, headers={"Checkout-Token": token}).status_code == 404
+
+
+@pytest.mark.usefixtures("_api_urls")
+@pytest.mark.parametrize("face", FACES)
 def test_every_face_sells_to_the_bearer_of_a_link(face, order, stripe_emulator):
     assert _start(face, order, make_token(order, Purpose.PAY)).status_code in (201, 303)
 

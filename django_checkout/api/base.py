@@ -51,6 +51,8 @@ class CheckoutView(APIView):
     #: The throttle's scope of GET and of everything else.
     read_scope: ClassVar[str] = "checkout_read"
     write_scope: ClassVar[str] = "checkout_write"
+    #: Whether refusals are worded for staff.
+    is_for_staff: ClassVar[bool] = False
     #: For Cache-Control.
     caching: ClassVar[str] = "no-store"
     request: Request

@@ -28,7 +28,9 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """Answer an exception of a view with a problem document; None leaves it to Django as a fault of ours."""
     if isinstance(error, CheckoutError):
         logger.warning("api_refused code=%s", error.code)
-        response = problem(error.http_status, error.code, str(error.user_message))
+        # Staff read what happened at Stripe, shoppers what to do.
+        is_for_staff = getattr(context.get("view"), "is_for_staff", False)
+        response = problem(error.http_status, error.code, str(error if is_for_staff else error.user_message))
         if error.http_status == HTTPStatus.SERVICE_UNAVAILABLE or error.code == "idempotency_key_busy":
             response["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response

@@ -30,6 +30,7 @@ class StaffView(CheckoutView):
 
     permission_classes = [IsStaff]
     read_scope = write_scope = "checkout_staff"
+    is_for_staff = True
     permissions: ClassVar[Mapping[str, tuple[str, ...]]] = {"GET": ("view_order",)}
 
 

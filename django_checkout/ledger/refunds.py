@@ -93,12 +93,24 @@ def note_refund_request(refund_pk: int, **values: Any) -> None:
     Refund.objects.filter(pk=refund_pk).update(**values)
 
 
-def fail_refund(locked: LockedOrder, refund: Refund, *, error_code: str, error_message: str, request_id: str) -> None:
+def fail_refund(
+    locked: LockedOrder, refund: Refund, *, refusal_code: str, error_code: str, error_message: str, request_id: str
+) -> None:
     """Record that Stripe refused a refund of ours: it counts no longer."""
     refund.status = join(REFUND_RANK, refund.status, RefundStatus.REFUSED)
     refund.error_code, refund.error_message, refund.request_id = error_code, error_message, request_id
-    refund.leased_until = None
-    refund.save(update_fields=["status", "error_code", "error_message", "request_id", "leased_until", "updated_at"])
+    refund.refusal_code, refund.leased_until = refusal_code, None
+    refund.save(
+        update_fields=[
+            "status",
+            "refusal_code",
+            "error_code",
+            "error_message",
+            "request_id",
+            "leased_until",
+            "updated_at",
+        ]
+    )
     payment = next(row for row in locked.payments if row.pk == refund.payment_id)
     _recount(payment)
 

@@ -75,6 +75,8 @@ class Refund(models.Model):
     request_id = models.CharField(_("Stripe request id"), max_length=255, blank=True, default="")
     error_code = models.CharField(_("error code"), max_length=255, blank=True, default="")
     error_message = models.TextField(_("error message"), blank=True, default="")
+    #: The ``code`` of our error that a refused refund was answered with, so that a repeat is answered alike.
+    refusal_code = models.CharField(max_length=64, blank=True, default="", editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 

@@ -10,7 +10,9 @@ from django_checkout import gateway, ledger, money
 from django_checkout.exceptions import (
     PaymentInFlightError,
     RefundError,
+    StripeCredentialsError,
     StripeError,
+    StripeNotFoundError,
     StripeRefusedError,
     StripeUnavailableError,
 )
@@ -23,6 +25,7 @@ from django_checkout.steps import Steps, waits
 
 #: Stripe's own reasons: https://docs.stripe.com/api/refunds/create#create_refund-reason.
 REASONS = ("duplicate", "fraudulent", "requested_by_customer")
+_REFUSALS = {error.code: error for error in (StripeRefusedError, StripeCredentialsError, StripeNotFoundError)}
 
 
 @waits
@@ -32,8 +35,8 @@ def refund(
     """Give back ``amount_minor`` of what the order keeps, or all that is left; return the refund as Stripe has it.
 
     A refund that Stripe has not answered for (a crash, a lost answer) is finished rather than asked for again. A caller
-    that may be repeated, such as a task, gives a ``key`` of its own: the same key is the same refund, for ever.
-    Must run outside transactions.
+    that may be repeated, such as a task, gives a ``key`` of its own: the same key is the same refund, for ever, and one
+    that Stripe refused is refused again with the same error. Must run outside transactions.
 
     Raises:
         RefundError: not paid, or less than that is left.
@@ -50,6 +53,8 @@ def refund(
         if amount_minor == 0:
             raise RefundError("A refund must be more than zero.")
     row, is_new = ledger.in_transaction(lambda: _reserve(ours, amount_minor, reason or "", by, key))
+    if row.status == RefundStatus.REFUSED:
+        raise _refusal_of(row)
     return (yield from send_refund(row) if is_new else resume_refund.steps(row))
 
 
@@ -119,8 +124,13 @@ def send_refund(row: Refund, *, was_looked_for: bool = False) -> Steps[Refund]:
     except StripeUnavailableError as error:
         if error.is_replayed and was_looked_for:
             # Stripe has stored a failure under this key and will never act on it: it must be asked for anew.
-            _fail(row, error)
-            raise
+            refused = StripeRefusedError(
+                f"{error} Stripe has stored this failure and did not refund; ask for a new refund.",
+                stripe_code=error.stripe_code,
+                request_id=error.request_id,
+            )
+            _fail(row, refused)
+            raise refused from error
         ledger.note_refund_request(
             row.pk, leased_until=None, error_code=error.stripe_code or error.code, request_id=error.request_id
         )
@@ -134,6 +144,13 @@ def send_refund(row: Refund, *, was_looked_for: bool = False) -> Steps[Refund]:
     return row
 
 
+def _refusal_of(row: Refund) -> StripeRefusedError:
+    """Return the error that a refused refund was answered with."""
+    error_class = _REFUSALS.get(row.refusal_code, StripeRefusedError)
+    stripe_code = "" if row.error_code == row.refusal_code else row.error_code
+    return error_class(row.error_message, stripe_code=stripe_code, request_id=row.request_id)
+
+
 def _fail(row: Refund, error: StripeError) -> None:
     def work() -> None:
         order_pk = row.payment.order_id
@@ -142,6 +159,7 @@ def _fail(row: Refund, error: StripeError) -> None:
         ledger.fail_refund(
             locked,
             fresh,
+            refusal_code=error.code,
             error_code=error.stripe_code or error.code,
             error_message=str(error),
             request_id=error.request_id,

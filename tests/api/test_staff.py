@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from django_checkout import services
@@ -168,3 +169,32 @@ def test_figures_and_health(staff, paid_order, django_assert_max_num_queries):
     assert figures["periods"][0]["revenue"][0]["amount"]["formatted"] == money("20.00")
     assert staff.get("staff-health").json()["ok"] is True
     assert url("staff-health") == "/api/staff/health/"
+
+
+def test_refused_refund_is_refused_alike_and_in_words_for_staff(staff, paid_order, stripe_emulator):
+    stripe_emulator.refund(paid_order.kept_payment.stripe_id)
+    key = {"Idempotency-Key": "0123456789abcdef"}
+
+    answers = [staff.post("refund-order", paid_order.reference, headers=key, amount_minor=500) for _ in range(2)]
+
+    problems = [problem_of(answer, 502, "stripe_refused") for answer in answers]
+    assert problems[0] == problems[1]
+    assert "charge_already_refunded (request_id=req_" in problems[0]["detail"]
+    assert "contact the shop" not in problems[0]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("staff-order", "get"),
+        ("refund-order", "post"),
+        ("cancel-order", "post"),
+    ],
+)
+def test_permissions_without_is_staff_open_nothing(name, method, paid_order):
+    user = UserFactory(is_staff=False)
+    user.user_permissions.set(Permission.objects.filter(content_type__app_label="django_checkout"))
+    assert user.has_perm("django_checkout.refund_order")
+
+    problem_of(getattr(Api(user), method)(name, paid_order.reference), 403, "permission_denied")
+    problem_of(Api(user).get("order", paid_order.reference), 404, "order_not_found")
