@@ -339,7 +339,8 @@ def translated() -> Iterator[None]:
         # A refusal is definite only where Stripe said so itself: not a garbled answer, nor a proxy's page.
         if not isinstance(error, _definite_errors()) or status in (409, 429) or status >= 500:
             unavailable = StripeUnavailableError(f"{note}.", **details)
-            unavailable.is_replayed = (error.headers or {}).get("Idempotent-Replayed") == "true"
+            is_reused = isinstance(error, stripe.IdempotencyError) and status == 400
+            unavailable.is_replayed = is_reused or (error.headers or {}).get("Idempotent-Replayed") == "true"
             raise unavailable from error
         if status in (401, 403):
             lacks = re.search(r"rak_\w+", str(error))
@@ -362,7 +363,6 @@ def _definite_errors() -> tuple[type[stripe.StripeError], ...]:
     return (
         stripe.InvalidRequestError,
         stripe.CardError,
-        stripe.IdempotencyError,
         stripe.AuthenticationError,
         stripe.PermissionError,
     )

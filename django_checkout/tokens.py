@@ -20,6 +20,7 @@ links: back to the payment page with the token by which the shopper came, and on
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -31,6 +32,8 @@ from django_checkout.exceptions import OrderNotFoundError
 from django_checkout.models import Order
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TOKEN = re.compile(r"\d+:\w+:\w+:[\w-]{43}", re.ASCII)
+_PLACEHOLDER = re.compile(r"~(pay|status)~(\w+)~", re.ASCII)
 
 
 class Purpose(StrEnum):
@@ -103,6 +106,32 @@ def read_token(token: str, purpose: Purpose) -> Token:
     except signing.SignatureExpired:
         return Token(order_pk=order_pk, created=created, is_young=False)
     return Token(order_pk=order_pk, created=created, is_young=True)
+
+
+def without_tokens(text: str, order: Order) -> str:
+    """Return a text to store: each token of the order becomes a placeholder that names its purpose and its age."""
+
+    def replace(found: re.Match[str]) -> str:
+        for purpose in Purpose:
+            try:
+                said = read_token(found[0], purpose)
+            except OrderNotFoundError:
+                continue
+            if said.is_for(order):
+                return f"~{purpose}~{found[0].split(':')[-2]}~"
+        return found[0]
+
+    return _TOKEN.sub(replace, text)
+
+
+def with_tokens(text: str, order: Order) -> str:
+    """Return a text of ``without_tokens`` with the tokens signed anew: the same ones as long as ``SECRET_KEY`` is."""
+
+    def replace(found: re.Match[str]) -> str:
+        signed_at = datetime.fromtimestamp(signing.b62_decode(found[2]), tz=UTC)
+        return make_token(order, Purpose(found[1]), signed_at=signed_at)
+
+    return _PLACEHOLDER.sub(replace, text)
 
 
 def _moment(created_at: datetime) -> str:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import json
+import re
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
+from django.apps import apps
 from django.db import transaction
 from django.utils import timezone
 
@@ -17,6 +21,7 @@ from django_checkout.exceptions import (
 )
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.services import checkout
+from django_checkout.tokens import Purpose, read_token
 from django_checkout.values import LineData, OrderData
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -267,3 +272,40 @@ def test_recovered_session_pays_the_original_order(order, stripe_emulator, deliv
     order.refresh_from_db()
     assert (order.status, heard) == ("paid", ["session_expired", "order_paid"])
     assert CheckoutSession.objects.get(stripe_id=recovered["id"]).recovered_from == first.stripe_id
+
+
+@pytest.mark.parametrize("ui_mode", ["hosted_page", "elements"])
+def test_no_token_of_ours_is_stored_and_a_retry_sends_the_same_ones(ui_mode, order, stripe_emulator, deliver_events):
+    stripe_emulator.chaos.drop(1, when="after", match=CREATE)
+    stripe_emulator.chaos.drop(1, when="before", match=CREATE)
+    with pytest.raises(StripeUnavailableError):
+        services.start(order, ui_mode=ui_mode)
+    sent = stripe_emulator.latest("checkout.session", 2)
+    stripe_emulator.chaos.reset()
+    session = services.start(order, ui_mode=ui_mode)
+    stripe_emulator.pay(session.stripe_id)
+    deliver_events()
+
+    (made,) = stripe_emulator.latest("checkout.session", 2)
+    assert [made["id"]] == [row["id"] for row in sent]
+    link = made["success_url"] or made["return_url"]
+    token = urlsplit(link).path.split("/")[-2]
+    assert read_token(token, Purpose.STATUS).is_for(order)
+    stored = [list(model.objects.values()) for model in apps.get_app_config("django_checkout").get_models()]
+    assert re.findall(r":[\w-]{43}\b", json.dumps(stored, default=str)) == []
+    session.refresh_from_db()
+    assert "/return/~status~" in (session.request.get("success_url") or session.request["return_url"])
+
+
+def test_a_key_that_signs_anew_makes_no_second_session_pass_for_a_refusal(order, stripe_emulator, settings):
+    """The links then differ under the same idempotency key: Stripe has acted, so that this is no definite refusal."""
+    stripe_emulator.chaos.drop(1, when="after", match=CREATE)
+    stripe_emulator.chaos.drop(1, when="before", match=CREATE)
+    with pytest.raises(StripeUnavailableError):
+        services.start(order)
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another key of this site"
+
+    with pytest.raises(StripeUnavailableError) as caught:
+        services.start(order)
+
+    assert caught.value.is_replayed

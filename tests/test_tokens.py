@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from django_checkout import services
 from django_checkout.exceptions import OrderNotFoundError
 from django_checkout.models import Order
-from django_checkout.tokens import Purpose, make_status_token, make_token, read_token
+from django_checkout.tokens import (
+    Purpose,
+    make_status_token,
+    make_token,
+    read_token,
+    with_tokens,
+    without_tokens,
+)
 
 pytestmark = pytest.mark.core
 
@@ -177,3 +184,23 @@ def test_token_can_be_made_as_old_as_something_else(settings, clock):
     assert read_token(token, Purpose.PAY).is_young
     clock.now += 1
     assert not read_token(token, Purpose.PAY).is_young
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_a_stored_link_has_no_token_and_is_sent_with_the_same_one(purpose, clock):
+    token = make_token(order(7), purpose)
+    link = f"https://shop.example/a/{token}/?session_id={{CHECKOUT_SESSION_ID}}"
+
+    stored = without_tokens(link, order(7))
+    clock.now += DAY
+
+    assert token not in stored
+    assert token.rpartition(":")[2] not in stored
+    assert with_tokens(stored, order(7)) == link
+
+
+def test_links_of_the_shop_are_stored_as_they_are():
+    """Also one that looks like ours, or is another order's: with_tokens() could not bring it back."""
+    for link in (f"/cart/{make_token(order(8), Purpose.PAY)}/", f"/cart/7:a:b:{'x' * 43}/", "/~sam/", "/a/?b=~c~d~"):
+        assert without_tokens(link, order(7)) == link
+        assert with_tokens(link, order(7)) == link

@@ -180,6 +180,34 @@ def test_handler_of_the_hosts_that_fails_for_ever_hides_no_payment(event, order,
     assert Announcement.objects.get(signal="order_paid").state == "announced"
 
 
+def test_an_event_that_is_retried_is_stored_whole_but_for_secrets_and_our_links(event, monkeypatch):
+    def broken(event):
+        raise ZeroDivisionError
+
+    kind = "checkout.session.completed"
+    monkeypatch.setitem(inbox._registry, kind, [*inbox._registry[kind], inbox._Registered(broken)])
+    body = json.loads(event)
+    body["data"]["object"]["client_secret"] = "cs_secret_1"
+
+    post_event(body)
+
+    stored = WebhookEvent.objects.get().payload["data"]["object"]
+    secret = {"client_secret", "success_url", "cancel_url"}
+    assert body["data"]["object"]["success_url"]
+    assert stored == {name: value for name, value in body["data"]["object"].items() if name not in secret}
+
+
+def test_a_handler_of_the_hosts_gets_the_object_before_it_is_reduced(event, monkeypatch):
+    seen = []
+    kind = "checkout.session.completed"
+    monkeypatch.setitem(inbox._registry, kind, [*inbox._registry[kind], inbox._Registered(seen.append)])
+
+    post_event(event)
+
+    assert seen[0].object["customer_details"]["email"]
+    assert "customer_details" not in WebhookEvent.objects.get().payload["data"]["object"]
+
+
 def test_unknown_status_is_kept_as_failed_and_can_be_processed_after_the_cause_is_mended(event, order):
     body = json.loads(event)
     known = body["data"]["object"]["payment_status"]

@@ -17,7 +17,8 @@ class CheckoutSession(models.Model):
     """One attempt to pay an order: our intention (``asked_*``, ``request``) and what Stripe said of it.
 
     ``uuid`` is the idempotency key of the create call and stands in the metadata as ``checkout_session``: the proof
-    that a Stripe session is ours. Client secrets are never stored.
+    that a Stripe session is ours. Client secrets are never stored, and links in ``request`` have placeholders in place
+    of our tokens (``tokens.without_tokens``). ``url`` lets its bearer pay and is stored while the session is open only.
     """
 
     #: What Stripe's answer to the create call held, in this process and for this page only: never a column.

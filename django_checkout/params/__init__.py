@@ -7,6 +7,7 @@ Nothing here calls Stripe. ``build`` gives all that identifies a request; ``comp
 from __future__ import annotations
 
 from django_checkout.params.build import (
+    LINKS,
     build,
     complete,
     coupon_id,
@@ -20,6 +21,7 @@ from django_checkout.params.options import option_params, shipping_option
 from django_checkout.params.rules import MODES, OWN_PARAMETERS, check_modes
 
 __all__ = [
+    "LINKS",
     "MODES",
     "OWN_PARAMETERS",
     "build",

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 _NESTED_DATA = {"payment": "payment_intent_data", "subscription": "subscription_data", "setup": "setup_intent_data"}
 
-_ATTEMPT_KEYS = frozenset(("metadata", "client_reference_id", "expires_at", "success_url", "cancel_url", "return_url"))
+#: Where Stripe sends the shopper back to.
+LINKS = frozenset(("success_url", "cancel_url", "return_url"))
+_ATTEMPT_KEYS = LINKS | {"metadata", "client_reference_id", "expires_at"}
 
 
 def build(
@@ -74,7 +76,7 @@ def complete(
     expires_at: datetime,
     urls: Mapping[str, str],
 ) -> SessionCreateParams:
-    """Return the whole request of one attempt, as it will be sent and stored."""
+    """Return the whole request of one attempt, as it is stored."""
     result: dict[str, Any] = deepcopy(dict(params))
     metadata = {**order.metadata, ORDER_KEY: order.reference, SESSION_KEY: session_uuid}
     result["metadata"] = metadata

@@ -34,7 +34,7 @@ from django_checkout.services.placing import absolute_url, get_order, place_agai
 from django_checkout.services.settling import apply_facts, read_session
 from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
 from django_checkout.steps import Pause, Steps, waits
-from django_checkout.tokens import Purpose, make_token
+from django_checkout.tokens import Purpose, make_token, with_tokens, without_tokens
 
 #: An open session with less than this left is replaced rather than reused, in seconds.
 REUSE_MARGIN_SECONDS = 300
@@ -240,7 +240,11 @@ def _reserve(locked: ledger.LockedOrder, wish: _Wish, now: datetime) -> Checkout
         session_uuid=session_uuid,
         livemode=conf.livemode,
         request=params.complete(
-            wish.params, locked.order, session_uuid=str(session_uuid), expires_at=expires_at, urls=wish.urls
+            wish.params,
+            locked.order,
+            session_uuid=str(session_uuid),
+            expires_at=expires_at,
+            urls={name: without_tokens(url, locked.order) for name, url in wish.urls.items()},
         ),
         request_hash=wish.request_hash,
         is_manual_capture=params.is_manual_capture(wish.params),
@@ -254,7 +258,7 @@ def _create(session: CheckoutSession) -> Steps[CheckoutSession]:
     """Send the stored request with its stored key; apply the answer, or keep or free the slot."""
     try:
         yield from _create_coupon(session)
-        created = yield from gateway.create_session.steps(_in_order(session.request), idempotency_key=str(session.uuid))
+        created = yield from gateway.create_session.steps(_sendable(session), idempotency_key=str(session.uuid))
     except StripeUnavailableError as error:
         if not error.is_replayed:
             ledger.release_session(session.pk, error_code=error.stripe_code or error.code, request_id=error.request_id)
@@ -283,6 +287,12 @@ def _create_coupon(session: CheckoutSession) -> Steps[None]:
             name=order.asked_discount_name,
             reference=order.reference,
         )
+
+
+def _sendable(session: CheckoutSession) -> Any:
+    """Return the stored request as it is sent each time: byte for byte the same, with the tokens in its links."""
+    links = {name: with_tokens(url, session.order) for name, url in session.request.items() if name in params.LINKS}
+    return _in_order({**session.request, **links})
 
 
 def _in_order(request: Any) -> Any:
