@@ -10,10 +10,11 @@ from django_checkout.conf import conf
 from django_checkout.emulator import Emulator
 from django_checkout.emulator.emulator import DEFAULT_SECRET
 from django_checkout.emulator.server import EmulatorServer
+from django_checkout.emulator.shared import own_webhook_url
 
 
 class Command(BaseCommand):
-    """``manage.py checkout_emulator --port 12111 --webhook-url http://127.0.0.1:8000/checkout/webhook/``."""
+    """``manage.py checkout_emulator``: at port 12111, events go to CHECKOUT_BASE_URL and the path of our webhook."""
 
     help = "Serve a stand-in for Stripe: its API, its payment page, its webhooks. For development and tests only."
     requires_system_checks: list[str] = []
@@ -23,16 +24,19 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="Address to listen on (default: %(default)s).")
         parser.add_argument("--port", type=int, default=12111, help="Port, 0 for any (default: %(default)s).")
         parser.add_argument("--store", default="", help="SQLite file to keep objects in (default: memory).")
-        parser.add_argument("--webhook-url", default="", help="Where to post events (default: nowhere).")
+        parser.add_argument(
+            "--webhook-url", default=None, help='Where to post events (default: the site; "": nowhere).'
+        )
         parser.add_argument("--webhook-secret", default="", help="Signing secret (default: the site's first).")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until interrupted."""
         configured = conf.STRIPE_WEBHOOK_SECRETS
         secret = options["webhook_secret"] or (configured[0] if configured else DEFAULT_SECRET)
+        webhook_url = own_webhook_url() if options["webhook_url"] is None else options["webhook_url"]
         emulator = Emulator(
             store=options["store"],
-            webhook_url=options["webhook_url"],
+            webhook_url=webhook_url,
             webhook_secret=secret,
         )
         try:
@@ -43,8 +47,8 @@ class Command(BaseCommand):
             raise CommandError(msg) from error
         emulator.start_courier()
         self.stdout.write(f"Emulator of Stripe at {server.url} (STRIPE_API_BASE={server.url})")
-        if options["webhook_url"]:
-            self.stdout.write(f"Events go to {options['webhook_url']}")
+        if webhook_url:
+            self.stdout.write(f"Events are posted to {webhook_url}")
         self.stdout.flush()
         try:
             server.serve_forever()
