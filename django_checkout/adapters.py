@@ -12,18 +12,26 @@ from django.utils.translation import gettext
 
 from django_checkout.conf import conf
 from django_checkout.exceptions import OutOfStockError
+from django_checkout.models import Order
 from django_checkout.values import OrderData, ShippingOption
 
 
 class CheckoutAdapter:
     """Translates between the host's orders and ours. Subclass it, answer ``describe``, and name it in the settings.
 
-    ``order`` is always the host's own row; for an order placed from an ``OrderData`` without one it is None.
+    ``order`` is the host's own row, or our ``Order`` where it was placed from an ``OrderData``. Nothing is asked about
+    an order whose row the host has deleted.
     """
 
     def describe(self, order: Any) -> OrderData:
-        """Say what is sold, to whom, and for how much; called by ``services.place`` inside no lock of ours."""
-        raise ImproperlyConfigured("CHECKOUT_ADAPTER names a class that does not answer describe(order).")
+        """Say what is sold, to whom, and for how much; called by ``services.place`` inside no lock of ours.
+
+        A shop that has no order model, and places ``OrderData`` only, does not write it.
+        """
+        raise ImproperlyConfigured(
+            f"CHECKOUT_ADAPTER: {type(self).__qualname__} has no describe(order) to place "
+            f"{type(order).__qualname__} with; write that method, or place an OrderData."
+        )
 
     def can_pay(self, request: HttpRequest, order: Any) -> bool:
         """Whether this request may see the pay page and pay; we know already that it holds a link or is the owner.
@@ -80,6 +88,11 @@ class CheckoutAdapter:
     def cancel_url(self, order: Any) -> str:
         """Where a shopper who turns back from the payment page arrives; "" is our own pay page."""
         return ""
+
+
+def get_subject(order: Order) -> Any:
+    """Return what an adapter is asked about for our order; None where the host has deleted its row."""
+    return order.source if order.source_id else order
 
 
 def get_adapter() -> CheckoutAdapter:

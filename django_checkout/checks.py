@@ -7,7 +7,7 @@ database, nor calls middleware but Django's and django-csp's that sends a policy
 the setting and never shows a key or a secret.
 
 An id is never used again for another rule: a retired one stays here, in this ledger, with the word "retired".
-In use: E001-E049, W001-W022. Retired: E022 (now W022).
+In use: E001-E049, W001-W023. Retired: E022, W022.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 from django.urls import NoReverseMatch, reverse
 
-from django_checkout.adapters import CheckoutAdapter
 from django_checkout.conf import RENAMED_UI_MODES, STRIPE_API_BASE, STRIPE_JS_URL, conf
 from django_checkout.csp import find_missing_sources, read_host_policies
 from django_checkout.missing import KEYS, SECRETS, find_adapter, find_missing, is_placeholder
@@ -126,6 +125,9 @@ def check_addresses(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMes
         yield _error(
             "E017", "STRIPE_JS_URL is not at https://js.stripe.com, and STRIPE_SECRET_KEY is a live key.", hint
         )
+    elif _read("STRIPE_PUBLISHABLE_KEY") and (problem := _read("script_problem")):
+        hint = "Let both be Stripe's, or both the emulator's. Until then the button to Stripe's page is shown instead."
+        yield _warning("W023", f"Embedded and Elements checkouts do not work: {problem}", hint)
     elif js_url and is_stripe_js and urlsplit(js_url).path != urlsplit(STRIPE_JS_URL).path:
         hint = f"Use {STRIPE_JS_URL}, the release that belongs to the API version this app speaks."
         yield _warning("W008", "STRIPE_JS_URL names another release of Stripe.js than the app is written for.", hint)
@@ -133,13 +135,10 @@ def check_addresses(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMes
 
 @register(TAG)
 def check_adapter(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """The host's adapter is an adapter and answers ``describe``."""
-    adapter_class, error = find_adapter()
+    """The host's adapter is an adapter."""
+    _, error = find_adapter()
     if error is not None and error.__cause__ is None:
         return [_error("E021", str(error), "Derive it from django_checkout.adapters.CheckoutAdapter.")]
-    if adapter_class is not None and adapter_class.describe is CheckoutAdapter.describe:
-        hint = "Add describe(self, order) and return a django_checkout.values.OrderData."
-        return [_warning("W022", f"{_read('CHECKOUT_ADAPTER')} has no describe method of its own.", hint)]
     return []
 
 

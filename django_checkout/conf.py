@@ -162,6 +162,22 @@ class Settings:
         return self._text("CHECKOUT_EMULATOR_STORE")
 
     @property
+    def script_problem(self) -> str:
+        """Why embedded and Elements checkouts do not work with these settings, for a developer; "" if they do."""
+        js_host = urlsplit(self.STRIPE_JS_URL).hostname or ""
+        is_stripe_js = js_host == "js.stripe.com" or js_host.endswith(".js.stripe.com")
+        is_stripe_api = self.STRIPE_API_BASE == STRIPE_API_BASE
+        is_local_api = urlsplit(self.STRIPE_API_BASE).hostname in ("localhost", "127.0.0.1", "::1")
+        is_emulator = (self.CHECKOUT_EMULATOR or is_local_api) and not is_stripe_api and not self.find("livemode")
+        if not self.STRIPE_PUBLISHABLE_KEY:
+            return "STRIPE_PUBLISHABLE_KEY is not set."
+        if is_stripe_api and not is_stripe_js:
+            return "STRIPE_JS_URL is not Stripe's script, and STRIPE_API_BASE is Stripe's: remove STRIPE_JS_URL."
+        if is_emulator and is_stripe_js:
+            return "STRIPE_JS_URL is Stripe's script, and STRIPE_API_BASE is an emulator: name its own stripe.js."
+        return ""
+
+    @property
     def livemode(self) -> bool:
         """Whether the secret key is a live one.
 

@@ -42,9 +42,11 @@ class Missing(NamedTuple):
 def find_missing() -> Iterator[Missing]:
     yield from _missing_keys()
     yield from _missing_secrets()
-    path = conf.find("CHECKOUT_ADAPTER")
-    if path in ("", NO_ADAPTER):
-        hint = "Write a subclass of django_checkout.adapters.CheckoutAdapter and name its dotted path."
+    if not conf.has("CHECKOUT_ADAPTER"):
+        hint = (
+            "Write a subclass of django_checkout.adapters.CheckoutAdapter and name its dotted path; a shop that places "
+            f"OrderData only may name {NO_ADAPTER}."
+        )
         yield Missing("W020", "E019", "CHECKOUT_ADAPTER is not set.", hint)
         return
     _, error = find_adapter()

@@ -9,6 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
+
+
+def _keep_as_text(value: Any, name: str) -> None:
+    """Replace a number or a UUID, which hosts have as keys, by its text."""
+    key = getattr(value, name)
+    if isinstance(key, (int, UUID)) and not isinstance(key, bool):
+        object.__setattr__(value, name, str(key))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +30,7 @@ class LineData:
     description: str = ""
     #: Absolute https URL of a picture.
     image_url: str = ""
-    #: The host's own article number; ours to show, never sent to Stripe.
+    #: The host's own article number, kept as text; ours to show, never sent to Stripe.
     sku: str = ""
     #: Stripe's tax category, e.g. ``txcd_99999999``.
     tax_code: str = ""
@@ -33,6 +41,9 @@ class LineData:
     recurring_interval_count: int = 1
     #: Up to how many the shopper may make it on the payment page; None: the quantity is fixed.
     maximum_quantity: int | None = None
+
+    def __post_init__(self) -> None:
+        _keep_as_text(self, "sku")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +124,8 @@ class CheckoutOptions:
 class OrderData:
     """What the host says of one of its orders."""
 
-    #: The host's order number: unique, and what is written into Stripe's metadata as ``order_id``.
+    #: The host's order number: unique, and what is written into Stripe's metadata as ``order_id``. An integer or a UUID
+    #: is kept as text.
     reference: str
     #: ISO 4217; any case.
     currency: str
@@ -128,6 +140,9 @@ class OrderData:
     options: CheckoutOptions = field(default_factory=CheckoutOptions)
     #: The host's own keys on the Stripe objects. Never personal data; ``order_id`` and ``checkout_session`` are ours.
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _keep_as_text(self, "reference")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
 
 from django_checkout import access, forms, ledger, services, webhooks
-from django_checkout.adapters import get_adapter
+from django_checkout.adapters import get_adapter, get_subject
 from django_checkout.conf import conf
 from django_checkout.exceptions import (
     CheckoutError,
@@ -239,15 +239,22 @@ def _status_page(token: str) -> str:
     return reverse("django_checkout:return", args=[make_status_token(token)])
 
 
+def _host_url(order: Order) -> str:
+    subject = get_subject(order)
+    return get_adapter().return_url(subject) if subject is not None else ""
+
+
 def _render_pay(request: HttpRequest, order: Order, token: str, error: CheckoutError | None = None) -> HttpResponse:
+    can_pay, ui_mode = order.status == OrderStatus.UNPAID, conf.CHECKOUT_UI_MODE if error is None else "hosted_page"
     context = {
         "order": order,
         "lines": order.lines.all(),
-        "can_pay": order.status == OrderStatus.UNPAID,
-        "ui_mode": conf.CHECKOUT_UI_MODE if error is None else "hosted_page",
+        "can_pay": can_pay,
+        "ui_mode": ui_mode,
+        "is_listed_by_script": can_pay and ui_mode == "elements" and not conf.script_problem,
         "start_url": reverse("django_checkout:start", args=[token]),
         "status_url": _status_page(token),
-        "host_url": get_adapter().return_url(order.source) if order.source is not None else "",
+        "host_url": _host_url(order),
         "error_message": error.user_message if error else "",
     }
     response = render(request, "django_checkout/pay.html", context, status=error.http_status if error else 200)
@@ -272,7 +279,7 @@ def _render_status(request: HttpRequest, order: Order, session: CheckoutSession 
         "can_retry": bool(pay_token) and order.status == OrderStatus.UNPAID,
         "poll_url": reverse("django_checkout:status", args=[token]) + query,
         "pay_url": reverse("django_checkout:pay", args=[pay_token]) if pay_token else "",
-        "host_url": get_adapter().return_url(order.source) if order.source is not None else "",
+        "host_url": _host_url(order),
         "title": _("Your payment"),
     }
     return render(request, "django_checkout/return.html", context)

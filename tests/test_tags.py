@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from pathlib import Path
 
 import django
@@ -12,9 +13,11 @@ from django.utils.module_loading import import_string
 
 import django_checkout
 from django_checkout import services
-from django_checkout.models import CheckoutSession, Customer
+from django_checkout.exceptions import OrderNotFoundError
+from django_checkout.models import CheckoutSession, Customer, Order
 from tests.amounts import money
 from tests.factories import HostOrderFactory, UserFactory
+from tests.host.adapters import HostAdapter
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -151,3 +154,92 @@ def test_secret_of_a_paid_order_leads_to_its_status(client, paid_order):
     answer = client.post(f"/checkout/secret/{make_token(paid_order.pk, Purpose.PAY)}/", {"ui_mode": "elements"})
 
     assert (answer.status_code, answer.json()["code"]) == (409, "order_not_payable")
+
+
+class ClosedAdapter(HostAdapter):
+    def can_pay(self, request, order):
+        return False
+
+
+@pytest.mark.parametrize("tag", ["button", "embedded", "elements", "status"])
+@pytest.mark.parametrize("debug", [True, False])
+def test_order_older_than_the_app_shows_nothing_and_is_not_placed(host_order, tag, debug, settings):
+    settings.DEBUG = debug
+
+    html = _render("{% checkout_" + tag + " order %}", order=host_order)
+
+    assert re.sub("<!--.*-->", "", html).strip() == ""
+    assert ("services.place" in html) is (debug and tag != "status")
+    assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize("link", [services.pay_url, services.start_url])
+def test_link_to_an_order_older_than_the_app_places_it(client, host_order, link, stripe_emulator):
+    url = link(host_order)
+
+    assert (client.post(url) if "start" in url else client.get(url)).status_code in (200, 303)
+    assert Order.objects.get().source == host_order
+
+
+def test_link_to_an_order_that_changed_after_it_was_paid_still_works(client, paid_order, host_order):
+    host_order.quantity = 7
+    host_order.save()
+
+    assert client.get(services.pay_url(host_order)).status_code == 200
+
+
+@pytest.mark.parametrize("link", [services.pay_url, services.start_url])
+def test_link_to_what_is_no_order_is_refused(link):
+    with pytest.raises(OrderNotFoundError):
+        link(None)
+
+
+@pytest.mark.parametrize("tag", ["button", "embedded", "elements"])
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_nothing_is_offered_that_the_host_would_refuse(host_order, order, tag, is_ours, settings):
+    settings.CHECKOUT_ADAPTER = f"{__name__}.ClosedAdapter"
+
+    html = _render("{% checkout_" + tag + " order %}", order=order if is_ours else host_order)
+
+    assert "<form" not in html
+    assert "Not paid yet" in html
+
+
+def test_order_whose_row_is_gone_is_not_offered(host_order, order):
+    host_order.delete()
+    order = Order.objects.get()
+
+    assert "<form" not in _render("{% checkout_button order %}", order=order)
+
+
+SCRIPT_PROBLEMS = [
+    ({"STRIPE_PUBLISHABLE_KEY": ""}, "STRIPE_PUBLISHABLE_KEY is not set"),
+    ({"CHECKOUT_EMULATOR": True}, "STRIPE_API_BASE is an emulator"),
+    ({"STRIPE_API_BASE": "https://api.stripe.com", "STRIPE_JS_URL": "/emulator/stripe.js"}, "is not Stripe"),
+]
+
+
+@pytest.mark.parametrize("tag", ["embedded", "elements"])
+@pytest.mark.parametrize(("values", "reason"), SCRIPT_PROBLEMS)
+@pytest.mark.parametrize("debug", [True, False])
+def test_form_that_could_not_work_is_a_button(order, tag, values, reason, debug, settings, caplog):
+    settings.DEBUG = debug
+    for name, value in values.items():
+        setattr(settings, name, value)
+
+    html = _render("{% checkout_" + tag + " order %}", order=order)
+
+    assert "<script" not in html
+    assert 'name="ui_mode" value="hosted_page"' in html
+    assert (reason in unescape(html)) is debug
+    assert [record.levelname for record in caplog.records if reason in record.getMessage()] == ["ERROR"]
+
+
+@pytest.mark.parametrize("ui_mode", ["embedded_page", "elements"])
+def test_pay_page_with_a_form_that_could_not_work_can_be_paid_without_scripts(client, order, ui_mode, settings):
+    settings.CHECKOUT_UI_MODE, settings.STRIPE_PUBLISHABLE_KEY = ui_mode, ""
+
+    page = client.get(services.pay_url(order))
+
+    assert "<noscript>" not in page.text
+    assert 'name="ui_mode" value="hosted_page"' in page.text

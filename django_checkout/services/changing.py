@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from django_checkout import gateway, ledger, params
-from django_checkout.adapters import get_adapter
-from django_checkout.exceptions import SessionClosedError, StripeRefusedError
+from django_checkout.adapters import get_adapter, get_subject
+from django_checkout.exceptions import OutOfStockError, SessionClosedError, StripeRefusedError
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.services.placing import get_order, place
 from django_checkout.services.settling import apply_facts, read_session
@@ -60,7 +61,8 @@ def change_shipping(order: Any, *, name: str, address: Mapping[str, str]) -> Ste
     ours = get_order(order)
     session = _get_open_session(ours)
     where = {key: str(address[key])[:500] for key in ADDRESS_KEYS if address.get(key)}
-    options = get_adapter().shipping_options(ours.source, where)
+    subject = get_subject(ours)
+    options = get_adapter().shipping_options(subject, where) if subject is not None else ()
     change: SessionUpdateParams = {
         "collected_information": {"shipping_details": {"name": name[:500], "address": where}},  # type: ignore[typeddict-item]  # Stripe judges the address
     }
@@ -87,8 +89,12 @@ def change_quantity(order: Any, *, sku: str, quantity: int) -> Steps[CheckoutSes
 
     def revise() -> Order:
         locked = ledger.lock_order(pk=ours.pk)
-        get_adapter().change_quantity(locked.order.source, sku, quantity)
-        placed = place(locked.order.source)
+        source = locked.order.source
+        if source is None:
+            # There is nothing that a change could be placed from.
+            raise OutOfStockError(gettext("Quantities cannot be changed here."))
+        get_adapter().change_quantity(source, sku, quantity)
+        placed = place(source)
         ledger.expect_revision(locked, session.pk, placed, now=timezone.now())
         return placed
 

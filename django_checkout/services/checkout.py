@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from django_checkout import billing_gateway, gateway, ledger, params
 from django_checkout.access import is_owner
-from django_checkout.adapters import get_adapter
+from django_checkout.adapters import get_adapter, get_subject
 from django_checkout.conf import conf
 from django_checkout.exceptions import (
     OrderNotPayableError,
@@ -196,7 +196,8 @@ def _wish(
     # Stripe replaces the placeholder, so its braces must not be encoded.
     return_url = f"{absolute_url(path, request)}?session_id={{CHECKOUT_SESSION_ID}}"
     if ui_mode == "hosted_page":
-        cancel_url = get_adapter().cancel_url(order.source) if order.source is not None else ""
+        subject = get_subject(order)
+        cancel_url = get_adapter().cancel_url(subject) if subject is not None else ""
         if not cancel_url:
             cancel_url = reverse("django_checkout:pay", args=[token or make_token(order, Purpose.PAY)])
         if cancel_url.startswith("/"):

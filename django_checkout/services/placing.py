@@ -103,18 +103,18 @@ def find_order(order: Any) -> Order | None:
 
 
 def pay_url(order: Any, *, request: HttpRequest | None = None) -> str:
-    """Return the absolute, signed link to the order's payment page, e.g. for an e-mail.
+    """Return the absolute, signed link to the order's payment page, e.g. for an e-mail; place it first if need be.
 
     Raises:
         ImproperlyConfigured: no request is given and CHECKOUT_BASE_URL is not set (in DEBUG, ``runserver``'s address).
     """
-    ours = get_order(order)
+    ours = _get_or_place(order)
     return absolute_url(reverse("django_checkout:pay", args=[make_token(ours, Purpose.PAY)]), request)
 
 
 def start_url(order: Any) -> str:
-    """Return the signed path to which a form of the host's own posts to start paying; valid for a while."""
-    return reverse("django_checkout:start", args=[make_token(get_order(order), Purpose.PAY)])
+    """Return the signed path to which a form of the host's own posts to start paying; place it first if need be."""
+    return reverse("django_checkout:start", args=[make_token(_get_or_place(order), Purpose.PAY)])
 
 
 def lock(order: Any) -> Order:
@@ -137,6 +137,13 @@ def absolute_url(path: str, request: HttpRequest | None) -> str:
     if not base_url:
         raise ImproperlyConfigured("Set CHECKOUT_BASE_URL, or pass request=: the address of this site is not known.")
     return f"{base_url}{path}"
+
+
+def _get_or_place(order: Any) -> Order:
+    """Return our order as it was placed last; one that never was is placed now."""
+    if isinstance(order, (models.Model, OrderData)):
+        return find_order(order) or place(order)
+    return get_order(order)
 
 
 def _check(content: OrderData) -> list[dict[str, Any]]:

@@ -1,12 +1,14 @@
 """``{% load checkout %}``: the checkout of an order, and money, in the host's templates.
 
-``order`` is ours or the host's own row; it must have been placed. A page that uses only the button loads no script.
+``order`` is ours or the host's own row. A tag shows nothing for one that was never placed, such as an order older than
+the app, and no way to pay where the order or the adapter's ``can_pay`` refuses. The button alone loads no script.
 Scripts and style sheets carry the request's CSP nonce, Django's own or django-csp's, where there is one.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,13 +18,15 @@ from django.template.context import Context
 from django.urls import reverse
 
 from django_checkout import services
-from django_checkout.adapters import get_adapter
+from django_checkout.adapters import get_adapter, get_subject
 from django_checkout.conf import conf
 from django_checkout.csp import find_nonce
 from django_checkout.models import Order
 from django_checkout.money import format_minor
 from django_checkout.states import OrderStatus
 from django_checkout.tokens import Purpose, make_token
+
+logger = logging.getLogger("django_checkout")
 
 register = template.Library()
 
@@ -52,12 +56,13 @@ def checkout_embedded(context: Context, order: Any) -> dict[str, Any]:
 def checkout_elements(context: Context, order: Any) -> dict[str, Any]:
     """Show a checkout page made of Stripe's Elements: ``{% checkout_elements order %}``. One call, by the browser."""
     shown = {**_script_context(context, order), "ui_mode": "elements"}
-    ours: Order = shown["order"]
-    adapter = get_adapter()
-    if shown["can_pay"]:
+    if shown["has_scripts"]:
+        ours: Order = shown["order"]
+        adapter = get_adapter()
         lines = list(ours.lines.all())
         shown["update_url"] = reverse("django_checkout:update", args=[shown["token"]])
-        shown["skus"] = json.dumps([line.sku for line in lines] if adapter.changes_quantities else [])
+        is_changeable = adapter.changes_quantities and bool(ours.source_id)
+        shown["skus"] = json.dumps([line.sku for line in lines] if is_changeable else [])
         shown["computes_shipping"] = adapter.computes_shipping
         asked = {**conf.CHECKOUT_SESSION_DEFAULTS, **ours.params}
         shown["asks_for_shipping"] = "shipping_address_collection" in asked
@@ -69,7 +74,7 @@ def checkout_elements(context: Context, order: Any) -> dict[str, Any]:
 @register.inclusion_tag("django_checkout/tags/status.html", takes_context=True)
 def checkout_status(context: Context, order: Any) -> dict[str, Any]:
     """Say how an order's payment stands: ``{% checkout_status order %}``. No script, no call to Stripe."""
-    return {"order": services.get_order(order)}
+    return {"order": services.find_order(order)}
 
 
 @register.inclusion_tag("django_checkout/tags/portal.html", takes_context=True)
@@ -103,22 +108,37 @@ def _needs_billing_address(asked: Mapping[str, Any]) -> bool:
 
 
 def _order_context(context: Context, order: Any) -> dict[str, Any]:
-    ours = services.get_order(order)
+    ours = services.find_order(order)
+    if ours is None:
+        return {"order": None, "can_pay": False, "debug": conf.debug}
     token = make_token(ours, Purpose.PAY)
     return {
         "csrf_token": context.get("csrf_token"),
         "order": ours,
         "token": token,
-        "can_pay": ours.status == OrderStatus.UNPAID,
+        "can_pay": ours.status == OrderStatus.UNPAID and _is_admitted(context, ours, order),
         "start_url": reverse("django_checkout:start", args=[token]),
     }
 
 
+def _is_admitted(context: Context, ours: Order, order: Any) -> bool:
+    """Whether the host lets this request pay, so that nothing is offered that a click would refuse."""
+    subject = get_subject(ours) if isinstance(order, Order) else order
+    request = _request_of(context)
+    return subject is not None and (request is None or get_adapter().can_pay(request, subject))
+
+
 def _script_context(context: Context, order: Any) -> dict[str, Any]:
     shown = _order_context(context, order)
+    if not shown["can_pay"]:
+        return {**shown, "has_scripts": False}
+    if problem := conf.script_problem:
+        logger.error("checkout_form_replaced_by_button order=%s reason=%s", shown["order"].reference, problem)
+        return {**shown, "has_scripts": False, "script_problem": problem if conf.debug else ""}
     status_token = make_token(shown["order"], Purpose.STATUS)
     return {
         **shown,
+        "has_scripts": True,
         "return_url": reverse("django_checkout:return", args=[status_token]),
         "status_url": reverse("django_checkout:status", args=[status_token]),
         "publishable_key": conf.STRIPE_PUBLISHABLE_KEY,

@@ -20,5 +20,6 @@ def shop_settings(base_url: str = "http://testserver") -> dict[str, Any]:
         "DEFAULT_FROM_EMAIL": example.DEFAULT_FROM_EMAIL,
         "CHECKOUT_ADAPTER": example.CHECKOUT_ADAPTER,
         "CHECKOUT_EMULATOR": True,
+        "STRIPE_JS_URL": f"{base_url}/emulator/stripe.js",
         "CHECKOUT_BASE_URL": base_url,
     }
