@@ -16,3 +16,6 @@ class CheckoutConfig(AppConfig):
 
     def ready(self) -> None:
         from django_checkout import checks, handlers  # noqa: F401
+        from django_checkout.models.relations import watch_deletions
+
+        watch_deletions()

@@ -291,3 +291,10 @@ class IncompleteFactError(UnknownFactError):
     """A payload lacks a field that we read: the object is fetched from Stripe instead."""
 
     code = "incomplete_fact"
+
+
+class DerivedColumnError(CheckoutError):
+    """Code of the site's tried to write a column that only the ledger writes; see ``models.base``."""
+
+    code = "derived_column"
+    http_status = 500

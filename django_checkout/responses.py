@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.handlers.exception import response_for_exception
-from django.db import connections, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
+from django_checkout import database
 from django_checkout.conf import conf
 from django_checkout.csp import csp_directives, set_page_policy
 from django_checkout.exceptions import OrderNotFoundError, SessionNotFoundError
@@ -33,9 +33,7 @@ def endpoint(view: AnyView) -> AnyView:
 
     A signed link, a signature or the view itself decides who may see what; services open transactions of their own.
     """
-    for alias in connections:
-        view = transaction.non_atomic_requests(using=alias)(view)
-    return login_not_required(view)
+    return login_not_required(database.non_atomic(view))
 
 
 def page(view: View) -> View:

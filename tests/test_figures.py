@@ -21,6 +21,7 @@ from django_checkout.models import (
     Refund,
     WebhookEvent,
 )
+from tests.damage import overwrite
 from tests.factories import HostOrderFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -53,7 +54,7 @@ def test_days_are_those_of_the_time_zone_whatever_its_clocks_do(db, zone, month)
 
 
 def _days_ago(model, days, **values):
-    model.objects.update(**{name: timezone.now() - timedelta(days=days) for name in values})
+    overwrite(model.objects, **{name: timezone.now() - timedelta(days=days) for name in values})
 
 
 @pytest.fixture

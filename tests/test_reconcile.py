@@ -22,6 +22,7 @@ from django_checkout.models import (
 )
 from django_checkout.reconcile import EXPLANATIONS, SUGGESTIONS, Kind, Outcome
 from django_checkout.values import LineData, OrderData
+from tests.damage import overwrite
 from tests.factories import HostOrderFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -231,7 +232,7 @@ def order_without_session(order, emulator, deliver):
 
 
 def order_without_any_session(order, emulator, deliver):
-    Order.objects.filter(pk=order.pk).update(status="paid", paid_minor=2000)
+    overwrite(Order.objects.filter(pk=order.pk), status="paid", paid_minor=2000)
     return [(Kind.ORDER_WITHOUT_SESSION, Outcome.LISTED)]
 
 

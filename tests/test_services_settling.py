@@ -16,6 +16,7 @@ from django_checkout.exceptions import (
 from django_checkout.models import AttentionItem, CheckoutSession, Payment, Refund
 from django_checkout.testing import post_event
 from django_checkout.values import LineData, OrderData
+from tests.damage import overwrite
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -281,9 +282,7 @@ def test_money_on_a_canceled_order_is_recorded_and_not_announced_as_paid(order, 
     session = services.start(order)
     stripe_emulator.pay(session.stripe_id)
     said = stripe_emulator.get(session.stripe_id)
-    session.live_for = None
-    session.status = "expired"
-    session.save()
+    overwrite(CheckoutSession.objects, live_for=None, status="expired")
     services.cancel(order)
 
     late = ledger.in_transaction(lambda: ledger.apply([facts.read_session(said)]))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.contrib import admin
 from django.contrib.admin.utils import quote
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from django_checkout import database
 from django_checkout.admin import display, stripe_links
 from django_checkout.admin.counting import EstimatingPaginator
 from django_checkout.models import CheckoutSession, Dispute, Order, Payment, Refund, Subscription
@@ -78,7 +79,7 @@ class FactsAdmin(TypedModelAdmin[M]):
         """Whether the user may give money back."""
         return request.user.has_perm("django_checkout.refund_order")
 
-    @transaction.non_atomic_requests
+    @database.non_atomic
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the list, or run an action of it: outside ATOMIC_REQUESTS, since actions call Stripe."""
         response: HttpResponse = super().changelist_view(request, extra_context)

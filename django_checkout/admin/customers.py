@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
@@ -16,14 +18,20 @@ from django_checkout.models import Customer, Subscription
 class CustomerAdmin(FactsAdmin[Customer]):
     """The shop's users as Stripe knows them."""
 
-    list_display = ("stripe_id", "user", "mode_badge", "created")
+    list_display = ("stripe_id", "account", "mode_badge", "created")
     list_filter = ("livemode",)
-    list_select_related = ("user",)
     sortable_by = ()
     ordering = ("-id",)
     search_prefix = ("stripe_id",)
     search_help_text = gettext_lazy("Stripe id of a customer")
     fieldsets = ((None, {"fields": ("user", "at_stripe", "mode_badge", "created_at")}),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
+        return super().get_queryset(request).prefetch_related("user")
+
+    @admin.display(description=gettext_lazy("user"))
+    def account(self, customer: Customer) -> str:
+        return str(customer.user)
 
     @admin.display(description=gettext_lazy("Stripe id"))
     def at_stripe(self, customer: Customer) -> SafeString:

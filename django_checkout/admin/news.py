@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
@@ -75,7 +77,7 @@ class AttentionItemAdmin(FactsAdmin[AttentionItem]):
 
     list_display = ("reason", "order_link", "noted", "raised", "resolved", "resolved_by")
     list_filter = (OpenFilter, AttentionFilter)
-    list_select_related = ("order", "resolved_by")
+    list_select_related = ("order",)
     sortable_by = ()
     ordering = ("-id",)
     search_order_column = "order_id"
@@ -84,6 +86,9 @@ class AttentionItemAdmin(FactsAdmin[AttentionItem]):
         (None, {"fields": ("order_link", "reason", "explanation", "noted", "fact", "raised_at")}),
         (gettext_lazy("Resolved"), {"fields": ("resolved_at", "resolved_by", "note")}),
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AttentionItem]:
+        return super().get_queryset(request).prefetch_related("resolved_by")
 
     @admin.display(description=gettext_lazy("reason"))
     def reason(self, item: AttentionItem) -> SafeString:

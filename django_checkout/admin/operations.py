@@ -15,13 +15,14 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.db import models, transaction
+from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from django_checkout import database
 from django_checkout.admin import dashboard
 from django_checkout.admin.base import FactsAdmin
 from django_checkout.exceptions import CheckoutError, StripeError
@@ -118,7 +119,7 @@ class OperableAdmin(FactsAdmin[M]):
         response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
         return response
 
-    @transaction.non_atomic_requests
+    @database.non_atomic
     def operate_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
         """Show an operation's form, or do it: see one, do one, say how it went."""
         operation = next((known for known in self.operations if known.name == name), None)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.db import models, transaction
+from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from django_checkout import services
+from django_checkout import database, services
 from django_checkout.admin import dashboard, display, page
 from django_checkout.admin.export import orders_as_csv
 from django_checkout.admin.filters import OrderStatusFilter
@@ -123,7 +123,7 @@ class OrderAdmin(OperableAdmin[Order]):
         }
         return TemplateResponse(request, "admin/django_checkout/dashboard/page.html", context)
 
-    @transaction.non_atomic_requests
+    @database.non_atomic
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Add the way to the dashboard."""
         request.current_app = self.admin_site.name

@@ -152,11 +152,11 @@ def read_rows(order: Order) -> OrderRows:
     """Read an order's rows; twelve queries, however many there are."""
     sessions = list(order.sessions.order_by("pk"))
     payments = list(order.payments.order_by("pk"))
-    refunds = list(Refund.objects.filter(payment__order=order).select_related("asked_by").order_by("pk"))
+    refunds = list(Refund.objects.filter(payment__order=order).prefetch_related("asked_by").order_by("pk"))
     disputes = list(Dispute.objects.filter(payment__order=order).order_by("pk"))
     subscriptions = list(order.subscriptions.order_by("pk"))
     events = _read_events(sessions, payments, refunds, disputes, subscriptions)
-    discrepancies = list(order.discrepancies.select_related("resolved_by").order_by("pk"))
+    discrepancies = list(order.discrepancies.prefetch_related("resolved_by").order_by("pk"))
     balance = BalanceTransaction.objects.filter(payment__order=order).select_related("payout")
     return OrderRows(
         order=order,
@@ -168,7 +168,7 @@ def read_rows(order: Order) -> OrderRows:
         subscriptions=subscriptions,
         events=events,
         announcements=list(order.announcements.order_by("pk")),
-        attention=list(order.attention.select_related("resolved_by").order_by("pk")),
+        attention=list(order.attention.prefetch_related("resolved_by").order_by("pk")),
         discrepancies=discrepancies,
         balance=list(balance.order_by("pk")),
         log_entries=_read_log(order, [*events, *discrepancies]),

@@ -21,6 +21,7 @@ from django_checkout.ledger.intentions import (
     resolve,
 )
 from django_checkout.ledger.locks import LockedOrder, in_transaction, lock_order
+from django_checkout.ledger.orders import derive_status
 from django_checkout.ledger.refunds import fail_refund, lease_refund, note_refund_request, reserve_refund
 from django_checkout.ledger.subscriptions import forget_customer
 from django_checkout.ledger.tickets import take_ticket
@@ -31,6 +32,7 @@ __all__ = [
     "accept",
     "apply",
     "cancel",
+    "derive_status",
     "expect_revision",
     "fail_refund",
     "fail_session",

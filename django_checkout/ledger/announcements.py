@@ -122,7 +122,7 @@ def _send(announcement: Announcement) -> Exception | None:
     if announcement.reason:
         arguments["reason"] = announcement.reason
     try:
-        with database.atomic():
+        with database.atomic(), database.host_code():
             signal.send(sender=Order, **arguments)
     except Exception as error:
         # MariaDB rolls the whole transaction back on a deadlock, so it must start over.

@@ -179,9 +179,10 @@ def cancel(locked: LockedOrder) -> Order:
         return order
     if any(session.status in LIVE_SESSION_STATUSES for session in locked.sessions):
         raise PaymentInFlightError("A session of this order can still be paid.")
-    if order.status in (OrderStatus.PENDING, OrderStatus.AUTHORIZED):
+    status = orders.derive_status(locked)
+    if status in (OrderStatus.PENDING, OrderStatus.AUTHORIZED):
         raise PaymentInFlightError("A payment of this order is in flight.")
-    if order.status != OrderStatus.UNPAID:
+    if status != OrderStatus.UNPAID:
         raise OrderNotPayableError("The order has been paid; refund it instead.")
     order.canceled_at = timezone.now()
     orders.settle(locked)

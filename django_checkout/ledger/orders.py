@@ -21,6 +21,7 @@ from django_checkout.states import (
     CLOSED_DISPUTE_STATUSES,
     Attention,
     IntentStatus,
+    OrderStatus,
     PaymentStatus,
     RefundStatus,
     SessionState,
@@ -53,12 +54,7 @@ def settle(locked: LockedOrder) -> Order:
     refunds = locked.refunds_of(kept) if kept else []
     if kept is not None:
         _copy_amounts(locked, kept, refunds)
-    order.status = states.derive_order_status(
-        kept_captured_minor=None if kept is None else kept.captured_minor,
-        kept_refunded_minor=order.refunded_minor,
-        sessions=[session_state(locked, session) for session in locked.sessions],
-        is_canceled=order.canceled_at is not None,
-    )
+    order.status = _status(locked, kept)
     if order.livemode is None and locked.sessions:
         order.livemode = locked.sessions[0].livemode
     _write_rows(locked)
@@ -74,6 +70,26 @@ def settle(locked: LockedOrder) -> Order:
     for news in [*_news(locked, kept, refunds, is_newly_kept=is_newly_kept), *filter(None, raised)]:
         announce(order, news)
     return order
+
+
+def derive_status(locked: LockedOrder) -> OrderStatus:
+    """Return the status that the locked rows give the order, whatever its own column says.
+
+    For decisions that a wrong column would make dearly: whether the order may be sold, or canceled.
+    """
+    kept = locked.kept_payment() or next(
+        (row for row in locked.payments if row.captured_minor > 0 and row.order_id == locked.order.pk), None
+    )
+    return _status(locked, kept)
+
+
+def _status(locked: LockedOrder, kept: Payment | None) -> OrderStatus:
+    return states.derive_order_status(
+        kept_captured_minor=None if kept is None else kept.captured_minor,
+        kept_refunded_minor=locked.order.refunded_minor,
+        sessions=[session_state(locked, session) for session in locked.sessions],
+        is_canceled=locked.order.canceled_at is not None,
+    )
 
 
 def recheck(locked: LockedOrder) -> None:

@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import django_checkout.models.fields
+import django_checkout.models.relations
 import django_checkout.states
 import uuid
 from django.conf import settings
@@ -86,8 +87,8 @@ class Migration(migrations.Migration):
                 ('paid_at', models.DateTimeField(blank=True, null=True, verbose_name='paid at')),
                 ('canceled_at', models.DateTimeField(blank=True, null=True, verbose_name='canceled at')),
                 ('erased_at', models.DateTimeField(blank=True, null=True, verbose_name='erased at')),
-                ('source_type', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='contenttypes.contenttype', verbose_name='source type')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='checkout_orders', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ('source_type', django_checkout.models.relations.SiteForeignKey(blank=True, null=True, db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='contenttypes.contenttype', verbose_name='source type')),
+                ('user', django_checkout.models.relations.SiteForeignKey(blank=True, null=True, db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='checkout_orders', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={
                 'verbose_name': 'order',
@@ -270,7 +271,7 @@ class Migration(migrations.Migration):
                 ('error_message', models.TextField(blank=True, default='', verbose_name='error message')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
                 ('updated_at', models.DateTimeField(auto_now=True, verbose_name='updated')),
-                ('asked_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='asked by')),
+                ('asked_by', django_checkout.models.relations.SiteForeignKey(blank=True, null=True, db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='asked by')),
                 ('payment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='django_checkout.payment', verbose_name='payment')),
             ],
             options={
@@ -364,7 +365,7 @@ class Migration(migrations.Migration):
                 ('livemode', models.BooleanField(verbose_name='live mode')),
                 ('stripe_id', django_checkout.models.fields.CaseSensitiveCharField(max_length=255, unique=True, verbose_name='Stripe id')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='checkout_customers', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ('user', django_checkout.models.relations.SiteForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='checkout_customers', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={
                 'verbose_name': 'customer',
@@ -387,7 +388,7 @@ class Migration(migrations.Migration):
                 ('resolved_at', models.DateTimeField(blank=True, null=True, verbose_name='resolved')),
                 ('first_seen_at', models.DateTimeField(auto_now_add=True, verbose_name='first seen')),
                 ('last_seen_at', models.DateTimeField(auto_now=True, verbose_name='last seen')),
-                ('resolved_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='resolved by')),
+                ('resolved_by', django_checkout.models.relations.SiteForeignKey(blank=True, null=True, db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='resolved by')),
                 ('order', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='discrepancies', to='django_checkout.order', verbose_name='order')),
             ],
             options={
@@ -408,7 +409,7 @@ class Migration(migrations.Migration):
                 ('raised_at', models.DateTimeField(auto_now_add=True, verbose_name='raised')),
                 ('resolved_at', models.DateTimeField(blank=True, null=True, verbose_name='resolved')),
                 ('note', models.TextField(blank=True, default='', verbose_name='note')),
-                ('resolved_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='resolved by')),
+                ('resolved_by', django_checkout.models.relations.SiteForeignKey(blank=True, null=True, db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='resolved by')),
                 ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attention', to='django_checkout.order', verbose_name='order')),
             ],
             options={

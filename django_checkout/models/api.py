@@ -8,13 +8,14 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from django_checkout.models.base import Row
 from django_checkout.models.fields import CaseSensitiveCharField
 
 #: How long an answer is repeated, in hours.
 KEPT_HOURS = 24
 
 
-class IdempotentAnswer(models.Model):
+class IdempotentAnswer(Row):
     """One request by one principal under one key: reserved before it is handled, its answer stored afterwards.
 
     Bearer secrets (order tokens, client secrets) are never part of ``body``.

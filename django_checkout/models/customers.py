@@ -6,19 +6,19 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from django_checkout.conf import conf
+from django_checkout.models.base import FactRow, Row
 from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
 from django_checkout.models.orders import Order
+from django_checkout.models.relations import SiteForeignKey
 
 #: A subscription in one of these has ended: https://docs.stripe.com/api/subscriptions/object#subscription_object-status.
 ENDED_SUBSCRIPTION_STATUSES = frozenset(("canceled", "incomplete_expired"))
 
 
-class Customer(models.Model):
+class Customer(Row):
     """One of the host's users as a Customer at Stripe, per mode: saved cards and subscriptions hang on it."""
 
-    user = models.ForeignKey(
-        conf.user_model, verbose_name=_("user"), on_delete=models.CASCADE, related_name="checkout_customers"
-    )
+    user = SiteForeignKey(conf.user_model, verbose_name=_("user"), related_name="checkout_customers")
     livemode = models.BooleanField(_("live mode"))
     stripe_id = CaseSensitiveCharField(_("Stripe id"), max_length=ID_LENGTH, unique=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -33,7 +33,7 @@ class Customer(models.Model):
         return str(self.stripe_id)
 
 
-class Subscription(models.Model):
+class Subscription(FactRow):
     """A subscription that one of our orders started. Subscriptions go back and forth, so only reads are written."""
 
     stripe_id = CaseSensitiveCharField(_("Stripe id"), max_length=ID_LENGTH, unique=True)

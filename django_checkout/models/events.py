@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from django_checkout.models.base import Row
 from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
 
 
@@ -23,7 +24,7 @@ class EventState(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
-class WebhookEvent(models.Model):
+class WebhookEvent(Row):
     """One event of Stripe's, recorded once: the unique id makes a duplicate harmless.
 
     ``object_id``, ``payment_intent_id`` and ``subscription_id`` are read from the payload so that a timeline can find
@@ -70,12 +71,15 @@ class WebhookEvent(models.Model):
         return f"{self.type} {self.stripe_id}"
 
 
-class ReadTicket(models.Model):
+class ReadTicket(Row):
     """Numbers the reads of one Stripe object that can move back, so that a slow read cannot undo a later one."""
 
     stripe_id = CaseSensitiveCharField(max_length=ID_LENGTH, unique=True)
     issued = models.PositiveBigIntegerField(default=0)
     applied = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        """No page shows it."""
 
     def __str__(self) -> str:
         return f"{self.stripe_id} {self.applied}/{self.issued}"

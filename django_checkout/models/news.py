@@ -6,10 +6,12 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from django_checkout.conf import conf
+from django_checkout.models.base import Row
 from django_checkout.models.customers import Subscription
 from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
 from django_checkout.models.orders import Order
 from django_checkout.models.payments import Dispute, Refund
+from django_checkout.models.relations import SiteForeignKey
 from django_checkout.models.sessions import CheckoutSession
 
 
@@ -24,7 +26,7 @@ class AnnouncementState(models.TextChoices):
     SUPERSEDED = "superseded", _("superseded")
 
 
-class Announcement(models.Model):
+class Announcement(Row):
     """One piece of news for the host's receivers: unique per order, signal and fact, so it is told once."""
 
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="announcements")
@@ -57,7 +59,7 @@ class Announcement(models.Model):
         return f"{self.signal} {self.fact}"
 
 
-class AttentionItem(models.Model):
+class AttentionItem(Row):
     """One reason to look at an order; a resolved one is not raised again by a repeated fact."""
 
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="attention")
@@ -66,13 +68,8 @@ class AttentionItem(models.Model):
     detail = models.CharField(_("detail"), max_length=500, blank=True, default="")
     raised_at = models.DateTimeField(_("raised"), auto_now_add=True)
     resolved_at = models.DateTimeField(_("resolved"), null=True, blank=True)
-    resolved_by = models.ForeignKey(
-        conf.user_model,
-        verbose_name=_("resolved by"),
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="+",
+    resolved_by = SiteForeignKey(
+        conf.user_model, verbose_name=_("resolved by"), null=True, blank=True, related_name="+"
     )
     note = models.TextField(_("note"), blank=True, default="")
 
@@ -94,7 +91,7 @@ class DiscrepancyState(models.TextChoices):
     IGNORED = "ignored", _("ignored")
 
 
-class Discrepancy(models.Model):
+class Discrepancy(Row):
     """A difference between Stripe and us that reconciliation found and could not safely mend."""
 
     kind = models.CharField(_("kind"), max_length=64)
@@ -108,13 +105,8 @@ class Discrepancy(models.Model):
     suggestion = models.CharField(_("suggested action"), max_length=500, blank=True, default="")
     state = models.CharField(_("state"), max_length=32, choices=DiscrepancyState, default=DiscrepancyState.OPEN)
     note = models.TextField(_("note"), blank=True, default="")
-    resolved_by = models.ForeignKey(
-        conf.user_model,
-        verbose_name=_("resolved by"),
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="+",
+    resolved_by = SiteForeignKey(
+        conf.user_model, verbose_name=_("resolved by"), null=True, blank=True, related_name="+"
     )
     resolved_at = models.DateTimeField(_("resolved"), null=True, blank=True)
     first_seen_at = models.DateTimeField(_("first seen"), auto_now_add=True)

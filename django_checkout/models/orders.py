@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
-from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from django_checkout.conf import conf
+from django_checkout.models.base import FactRow, Row
 from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
+from django_checkout.models.relations import SiteForeignKey, SourceForeignKey
 from django_checkout.states import OrderStatus
 
 
-class Order(models.Model):
+class Order(FactRow):
     """The payment side of one of the host's orders; it outlives the host's row.
 
     Amounts are minor units of ``currency``. ``status`` is stored so that it can be queried, and is always what
     ``states.derive_order_status`` makes of the facts. Staff with ``refund_order`` may give money back.
+
+    A site's own ``save()`` writes ``host_columns`` alone; the rest is ``services.place``'s and the ledger's.
     """
+
+    host_columns = ("source_type", "source_id", "user", "metadata", "locale", "updated_at")
+    derived_columns = frozenset(
+        (
+            "status",
+            "paid_minor",
+            "refunded_minor",
+            "discount_minor",
+            "shipping_minor",
+            "tax_minor",
+            "total_minor",
+            "kept_payment",
+            "paid_at",
+            "canceled_at",
+            "disputed",
+            "needs_attention",
+        )
+    )
 
     reference = CaseSensitiveCharField(_("reference"), max_length=200, unique=True)
     revision = models.PositiveIntegerField(_("revision"), default=1)
     content_hash = models.CharField(max_length=64, editable=False)
-    source_type = models.ForeignKey(
-        ContentType, verbose_name=_("source type"), null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
+    source_type = SiteForeignKey(ContentType, verbose_name=_("source type"), null=True, blank=True, related_name="+")
     source_id = CaseSensitiveCharField(_("source id"), max_length=ID_LENGTH, blank=True, default="")
-    source = GenericForeignKey("source_type", "source_id", for_concrete_model=False)
-    user = models.ForeignKey(
-        conf.user_model,
-        verbose_name=_("user"),
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="checkout_orders",
+    source = SourceForeignKey("source_type", "source_id", for_concrete_model=False)
+    user = SiteForeignKey(
+        conf.user_model, verbose_name=_("user"), null=True, blank=True, related_name="checkout_orders"
     )
     livemode = models.BooleanField(_("live mode"), null=True, blank=True)
     currency = models.CharField(_("currency"), max_length=3)
@@ -107,7 +121,7 @@ class Order(models.Model):
         return str(self.reference)
 
 
-class OrderLine(models.Model):
+class OrderLine(Row):
     """One line of an order as it was placed: what the payment page shows and the subtotal adds up from."""
 
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="lines")

@@ -8,12 +8,14 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from django_checkout.conf import conf
+from django_checkout.models.base import FactRow
 from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
 from django_checkout.models.orders import Order
+from django_checkout.models.relations import SiteForeignKey
 from django_checkout.states import CLOSED_DISPUTE_STATUSES, IntentStatus, RefundStatus
 
 
-class Payment(models.Model):
+class Payment(FactRow):
     """One PaymentIntent (or one session that needed none): where session, charge, refunds and disputes meet.
 
     Inserted by whoever hears of it first, so ``order`` is null until a session or metadata proved whose it is.
@@ -54,7 +56,7 @@ class Payment(models.Model):
         return str(self.stripe_id)
 
 
-class Refund(models.Model):
+class Refund(FactRow):
     """Money given back: asked for by us (``uuid`` proves it) or made in Stripe's dashboard."""
 
     uuid = models.UUIDField(_("UUID"), default=uuid.uuid4, unique=True, editable=False)
@@ -63,9 +65,7 @@ class Refund(models.Model):
     #: The caller's own key: the same key is the same refund.
     key = CaseSensitiveCharField(_("key"), max_length=ID_LENGTH, null=True, blank=True, unique=True)
     is_ours = models.BooleanField(_("asked for here"), default=False)
-    asked_by = models.ForeignKey(
-        conf.user_model, verbose_name=_("asked by"), null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
+    asked_by = SiteForeignKey(conf.user_model, verbose_name=_("asked by"), null=True, blank=True, related_name="+")
     amount_minor = models.BigIntegerField(_("amount"))
     currency = models.CharField(_("currency"), max_length=3)
     status = models.CharField(_("status"), max_length=64, default=RefundStatus.CREATING)
@@ -93,7 +93,7 @@ class Refund(models.Model):
         return self.stripe_id or str(self.uuid)
 
 
-class Dispute(models.Model):
+class Dispute(FactRow):
     """A customer's objection to a charge, as the latest read from Stripe said."""
 
     stripe_id = CaseSensitiveCharField(_("Stripe id"), max_length=ID_LENGTH, unique=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from django_checkout.models.base import Row
 from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
 from django_checkout.models.payments import Payment
 
 
-class Payout(models.Model):
+class Payout(Row):
     """Money on its way to the bank, as Stripe said last; amounts are minor units of ``currency``.
 
     ``lines_net_minor`` is what its balance transactions add up to, or null where Stripe does not tell them: a payout
@@ -45,7 +46,7 @@ class Payout(models.Model):
         return None if self.lines_net_minor is None else self.amount_minor - self.lines_net_minor
 
 
-class BalanceTransaction(models.Model):
+class BalanceTransaction(Row):
     """One movement of the Stripe balance: a charge, a refund, a dispute, a fee; negative where money leaves.
 
     Amounts are minor units of ``currency``, which is the balance's and may differ from the order's. ``payment`` is
@@ -99,7 +100,7 @@ class RunState(models.TextChoices):
     STOPPED = "stopped", _("stopped")
 
 
-class ReconciliationRun(models.Model):
+class ReconciliationRun(Row):
     """One run of ``checkout_reconcile``: its window, how far it got, and the lock that keeps a second one out."""
 
     #: ``orders`` or ``payouts``.

@@ -7,13 +7,14 @@ import uuid
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from django_checkout.models.base import FactRow
 from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
 from django_checkout.models.orders import Order
 from django_checkout.models.payments import Payment
 from django_checkout.states import PaymentStatus, SessionStatus
 
 
-class CheckoutSession(models.Model):
+class CheckoutSession(FactRow):
     """One attempt to pay an order: our intention (``asked_*``, ``request``) and what Stripe said of it.
 
     ``uuid`` is the idempotency key of the create call and stands in the metadata as ``checkout_session``: the proof

@@ -215,8 +215,9 @@ def _acts_for_owner(order: Order, mode: str, request: HttpRequest | None) -> boo
 
 def _decide(order_pk: int, wish: _Wish, now: datetime) -> _Step:
     locked = ledger.lock_order(pk=order_pk)
-    if locked.order.status != OrderStatus.UNPAID:
-        raise OrderNotPayableError(f"The order is {locked.order.status}.")
+    status = ledger.derive_status(locked)
+    if status != OrderStatus.UNPAID:
+        raise OrderNotPayableError(f"The order is {status}.")
     if locked.order.erased_at is not None:
         raise OrderNotPayableError("The order's personal data was erased; place a new order.")
     live = next((session for session in locked.sessions if session.live_for_id is not None), None)

@@ -7,6 +7,7 @@ from datetime import timedelta
 import factory
 from django.utils import timezone
 
+from django_checkout import database
 from django_checkout.models import (
     Announcement,
     AttentionItem,
@@ -185,7 +186,8 @@ def make_paid_order(**values) -> Order:
     AttentionFactory(order=order, code="disputed", fact=dispute.stripe_id)
     order.kept_payment = payment
     order.paid_at = timezone.now()
-    order.save()
+    with database.atomic():
+        order.save()
     return order
 
 

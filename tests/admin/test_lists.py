@@ -55,8 +55,8 @@ def test_a_list_costs_the_same_however_long_it_is(
 ):
     FACTORIES[model].create_batch(2)
     viewer.get(list_url(model))
-    # PostgreSQL is asked for its estimate of the list's length besides.
-    with django_assert_max_num_queries(7 if connection.vendor == "postgresql" else 6) as few:
+    # Users may live in another database and are read apart; PostgreSQL is asked for its estimate of the list's length.
+    with django_assert_max_num_queries(8 if connection.vendor == "postgresql" else 7) as few:
         assert viewer.get(list_url(model)).status_code == 200
     FACTORIES[model].create_batch(20)
     with django_assert_num_queries(len(few.captured_queries)):
@@ -227,5 +227,5 @@ def test_the_admin_passes_djangos_checks():
 def test_the_list_is_outside_of_atomic_requests():
     model_admin = admin.site._registry[Order]
     views = {pattern.name: pattern.callback for pattern in model_admin.get_urls() if pattern.name}
-    assert views["django_checkout_order_changelist"]._non_atomic_requests == {"default"}
-    assert views["django_checkout_order_operate"]._non_atomic_requests == {"default"}
+    assert "payments" in views["django_checkout_order_changelist"]._non_atomic_requests
+    assert "payments" in views["django_checkout_order_operate"]._non_atomic_requests

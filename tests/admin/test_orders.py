@@ -19,6 +19,7 @@ from tests.admin.factories import (
     make_paid_order,
 )
 from tests.amounts import money
+from tests.damage import overwrite
 
 pytestmark = pytest.mark.django_db
 
@@ -78,7 +79,7 @@ def test_a_page_costs_the_same_however_much_happened(viewer, no_stripe, django_a
 
 def test_amounts_add_up(viewer):
     order = make_paid_order(discount_minor=300, shipping_minor=200, tax_minor=100)
-    Order.objects.update(total_minor=2000)
+    overwrite(Order.objects, total_minor=2000)
     assert sums(page_of(viewer, order)) == [
         ("Subtotal", money("20.00")),
         ("Discount", money("-3.00")),
@@ -156,7 +157,7 @@ def test_a_surplus_stands_beside_the_amounts_until_it_is_given_back(viewer):
 def test_what_a_lost_dispute_took_is_not_kept(viewer):
     order = OrderFactory(status="paid", paid_minor=2000, total_minor=2000, needs_attention=True)
     order.kept_payment = PaymentFactory(order=order)
-    order.save()
+    overwrite(Order.objects, kept_payment=order.kept_payment)
     DisputeFactory(payment=order.kept_payment, status="lost", amount_minor=1500)
     AttentionFactory(order=order, code="disputed")
     page = page_of(viewer, order)
@@ -167,7 +168,7 @@ def test_what_a_lost_dispute_took_is_not_kept(viewer):
 def test_what_was_lost_in_another_currency_is_not_added_up(viewer):
     order = OrderFactory(status="paid", paid_minor=2000, total_minor=2000, refunded_minor=500)
     order.kept_payment = PaymentFactory(order=order)
-    order.save()
+    overwrite(Order.objects, kept_payment=order.kept_payment)
     DisputeFactory(payment=order.kept_payment, status="lost", amount_minor=300)
     DisputeFactory(payment=order.kept_payment, status="lost", amount_minor=1200, currency="usd")
     assert sums(page_of(viewer, order))[-4:] == [

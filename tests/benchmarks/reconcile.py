@@ -108,8 +108,9 @@ def _build(number: int) -> Any:
     from django.utils import timezone
 
     from django_checkout.models import CheckoutSession, Order, Payment
+    from tests.damage import overwrite
 
-    Order.objects.all().update(kept_payment=None)
+    overwrite(Order.objects, kept_payment=None)
     for model in (CheckoutSession, Payment, Order):
         model._base_manager.all().delete()
     template, intent = _templates()

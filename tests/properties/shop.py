@@ -28,6 +28,7 @@ from django_checkout.models import (
 )
 from django_checkout.states import CLOSED_DISPUTE_STATUSES
 from django_checkout.testing import post_event
+from tests.damage import overwrite
 from tests.host.models import HostOrder
 
 #: What a failed delivery, or a crash, may leave behind, in an order in which it can be deleted.
@@ -159,7 +160,8 @@ class Shop:
 
     def forget(self) -> None:
         """Put our rows back to the moment when Stripe had created the sessions, and nothing had been heard since."""
-        Order.objects.update(
+        overwrite(
+            Order.objects,
             kept_payment=None,
             status="unpaid",
             paid_minor=0,
@@ -184,7 +186,7 @@ class Shop:
             synced_at=None,
             customer_id="",
         )
-        Order.objects.exclude(canceled_at=None).update(status="canceled")
+        overwrite(Order.objects.exclude(canceled_at=None), status="canceled")
         for model in FACTS:
             model.objects.all().delete()
         Payment.objects.all().delete()
