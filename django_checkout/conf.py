@@ -178,6 +178,12 @@ class Settings:
         return ""
 
     @property
+    def has_live_key(self) -> bool:
+        """Whether one of the keys is a live one: then nothing here stands in for Stripe."""
+        keys = (self._text("STRIPE_SECRET_KEY"), self.STRIPE_PUBLISHABLE_KEY)
+        return any(key.startswith(("sk_live_", "rk_live_", "pk_live_")) for key in keys)
+
+    @property
     def livemode(self) -> bool:
         """Whether the secret key is a live one.
 

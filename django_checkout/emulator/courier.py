@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import threading
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import requests
 
@@ -18,6 +20,22 @@ logger = logging.getLogger("django_checkout.emulator")
 POLL_SECONDS = 0.5
 TIMEOUT_SECONDS = 20
 WORKERS = 4
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address and not a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_localhost(host: str) -> bool:
+    """Whether a host can only be this machine: https://www.rfc-editor.org/rfc/rfc6761#section-6.3."""
+    if is_address(host):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost" or host.endswith(".localhost")
 
 
 class Courier:
@@ -65,6 +83,12 @@ class Courier:
 
     def _post(self, delivery: Delivery) -> None:
         status: int | None = None
+        if not self._may_post_to(delivery.url):
+            logger.warning(
+                "event=%s endpoint=%s: its host is not this machine", delivery.event_id, delivery.endpoint_id
+            )
+            self._emulator.acknowledge(delivery, status)
+            return
         try:
             answer = requests.post(
                 delivery.url,
@@ -78,3 +102,11 @@ class Courier:
             logger.warning("event=%s endpoint=%s: %s", delivery.event_id, delivery.endpoint_id, type(error).__name__)
         logger.info("event=%s type=%s status=%s", delivery.event_id, delivery.event_type, status)
         self._emulator.acknowledge(delivery, status)
+
+    def _may_post_to(self, url: str) -> bool:
+        """Whether events may be sent there: whoever reaches the API must not make this machine call others."""
+        try:
+            asked, own = urlsplit(url), urlsplit(self._emulator.webhook_url)
+            return is_localhost(asked.hostname or "") or asked[:2] == own[:2]
+        except ValueError:
+            return False

@@ -45,7 +45,8 @@ class Emulator(Levers):
     """A stateful stand-in for Stripe with one test-mode account.
 
     ``store`` is the path of its SQLite file, or empty for memory. Events go to ``webhook_url``, signed with
-    ``webhook_secret``, and to endpoints created over the API; without a URL they wait for ``deliver_to``.
+    ``webhook_secret``, and to endpoints created over the API, if these are on this machine or on the host of
+    ``webhook_url``; without a URL they wait for ``deliver_to``.
     All methods may be called from any thread.
     """
 
@@ -74,7 +75,8 @@ class Emulator(Levers):
         }
         self._courier: Courier | None = None
         with self.store.transaction():
-            webhooks.configure(self.world, webhook_url, webhook_secret, enabled_events)
+            configured = webhooks.configure(self.world, webhook_url, webhook_secret, enabled_events)
+            self.webhook_url: str = configured["url"]
             self.form_secret = self.store.setting("form_secret", "") or random_text(32)
             self.store.set_setting("form_secret", self.form_secret)
 

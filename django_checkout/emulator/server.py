@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Collection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from .courier import is_address, is_localhost
 from .emulator import Emulator
 from .messages import DroppedError, Request
 
@@ -21,15 +23,24 @@ class EmulatorServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], emulator: Emulator) -> None:
+    def __init__(self, address: tuple[str, int], emulator: Emulator, *, allowed_hosts: Collection[str] = ()) -> None:
         super().__init__(address, Handler)
         self.emulator = emulator
+        self._allowed_hosts = frozenset(name.lower() for name in (*allowed_hosts, address[0]))
 
     @property
     def url(self) -> str:
         """Where it is reached."""
         host, port = self.server_address[:2]
         return f"http://{host if isinstance(host, str) else host.decode()}:{port}"
+
+    def is_allowed(self, host: str) -> bool:
+        """Whether a ``Host`` names this server: a name of somebody else's may point here (DNS rebinding)."""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        return is_localhost(name) or is_address(name) or name in self._allowed_hosts
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -69,6 +80,10 @@ class Handler(BaseHTTPRequestHandler):
             return
         url = urlsplit(self.path)
         host = self.headers.get("Host") or urlsplit(self.server.url).netloc
+        if not self.server.is_allowed(host):
+            self.close_connection = True
+            self.send_error(403, "Host not allowed", "Start the emulator with --allowed-host and this name.")
+            return
         asked = Request(
             method="GET" if self.command == "HEAD" else self.command,
             base_url=f"http://{host}",

@@ -16,8 +16,8 @@ from .shared import get_emulator
 @login_not_required  # Nor does a visitor of Stripe's have an account of the shop's.
 @csrf_exempt  # The API is called with a key; the pages carry a token of their own.
 def serve(request: HttpRequest, root: str, rest: str = "") -> HttpResponseBase:
-    """Hand a request to the emulator; 404 unless ``CHECKOUT_EMULATOR`` is true."""
-    if not conf.CHECKOUT_EMULATOR:
+    """Hand a request to the emulator; 404 unless ``CHECKOUT_EMULATOR`` is true and no live key is set."""
+    if not conf.CHECKOUT_EMULATOR or conf.has_live_key:
         raise Http404
     prefix = reverse("django_checkout_emulator:index").rstrip("/")
     asked = Request(

@@ -255,6 +255,66 @@ def test_the_command_serves_until_it_is_interrupted(
     assert "STRIPE_API_BASE=http://127.0.0.1:" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY"])
+def test_the_command_refuses_a_live_key(name: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EmulatorServer, "serve_forever", lambda server: None)
+    setattr(settings, name, f"{'pk' if 'PUBLISHABLE' in name else 'sk'}_live_1")
+
+    with pytest.raises(CommandError, match="live key"):
+        call_command("checkout_emulator", port=0)
+
+
+@pytest.mark.parametrize("host", ["rebound.example", "rebound.example:80", "127.0.0.1.rebound.example", "[::1", ""])
+def test_a_name_of_somebody_else_s_is_refused(host: str, server: EmulatorServer) -> None:
+    """Their page could read this server as its own: https://en.wikipedia.org/wiki/DNS_rebinding."""
+    answer = requests.get(f"{server.url}/control/", headers={"Host": host}, timeout=5)
+
+    assert answer.status_code == (200 if host == "" else 403)
+    assert "token" not in answer.text or host == ""
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:5", "127.0.0.1", "[::1]:5", "shop.localhost", "172.17.0.2:80", "Stripe:12"]
+)
+def test_addresses_and_allowed_names_are_answered(host: str, emulator: Emulator) -> None:
+    server = EmulatorServer(("127.0.0.1", 0), emulator, allowed_hosts=["stripe"])
+
+    assert server.is_allowed(host)
+    server.server_close()
+
+
+def test_events_are_posted_to_this_machine_and_to_the_host_that_was_named(
+    shop: tuple[type[Shop], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, url = shop
+    posted: list[str] = []
+    real = requests.post
+
+    def post(address: str, **options: Any) -> requests.Response:
+        posted.append(address)
+        return real(url, **options)
+
+    monkeypatch.setattr(requests, "post", post)
+    emulator = Emulator(webhook_url="http://web:8000/checkout/webhook/", webhook_secret=SECRET)
+    client = client_of(emulator)
+    for address in (
+        "https://169.254.169.254/latest/",
+        "http://web:8001/",
+        "http://web.example/",
+        url,
+        "http://web:8000/",
+    ):
+        client.v1.webhook_endpoints.create({"url": address, "enabled_events": ["checkout.session.expired"]})
+    emulator.expire(client.v1.checkout.sessions.create(PARAMS).id)
+
+    emulator.start_courier()
+    wait_for(lambda: len(posted) >= 3)
+    wait_for(lambda: all(delivery.attempts for delivery in emulator.pending_deliveries()))
+    emulator.close()
+
+    assert set(posted) == {"http://web:8000/checkout/webhook/", url, "http://web:8000/"}
+
+
 def test_the_command_says_when_its_port_is_taken(server: EmulatorServer) -> None:
     with pytest.raises(CommandError, match="Cannot listen"):
         call_command("checkout_emulator", port=server.server_address[1])

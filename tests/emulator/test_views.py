@@ -104,6 +104,19 @@ def test_the_sites_emulator_is_made_once_from_its_settings(settings) -> None:
     made.close()
 
 
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("STRIPE_SECRET_KEY", "sk_live_1"), ("STRIPE_SECRET_KEY", "rk_live_1"), ("STRIPE_PUBLISHABLE_KEY", "pk_live_1")],
+)
+@pytest.mark.parametrize("path", ["control/", "v1/webhook_endpoints", "stripe.js", ""])
+def test_nothing_is_served_with_a_live_key(name: str, key: str, path: str, visitor: Client, settings) -> None:
+    setattr(settings, name, key)
+
+    answer = visitor.get(f"/emulator/{path}", headers={"Authorization": "Bearer sk_test_x"})
+
+    assert answer.status_code == 404
+
+
 def test_a_site_without_a_base_url_has_no_webhook_url(settings) -> None:
     settings.CHECKOUT_BASE_URL = ""
 

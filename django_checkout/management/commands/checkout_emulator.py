@@ -23,6 +23,13 @@ class Command(BaseCommand):
         """Declare the options."""
         parser.add_argument("--host", default="127.0.0.1", help="Address to listen on (default: %(default)s).")
         parser.add_argument("--port", type=int, default=12111, help="Port, 0 for any (default: %(default)s).")
+        parser.add_argument(
+            "--allowed-host",
+            action="append",
+            default=[],
+            help="A further name under which the emulator is reached, e.g. of a container; may be repeated "
+            "(default: IP addresses and localhost).",
+        )
         parser.add_argument("--store", default="", help="SQLite file to keep objects in (default: memory).")
         parser.add_argument(
             "--webhook-url", default=None, help='Where to post events (default: the site; "": nowhere).'
@@ -31,6 +38,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until interrupted."""
+        if conf.has_live_key:
+            raise CommandError("The emulator does not run with a live key; set a test key (sk_test_...).")
         configured = conf.STRIPE_WEBHOOK_SECRETS
         secret = options["webhook_secret"] or (configured[0] if configured else DEFAULT_SECRET)
         webhook_url = own_webhook_url() if options["webhook_url"] is None else options["webhook_url"]
@@ -40,7 +49,9 @@ class Command(BaseCommand):
             webhook_secret=secret,
         )
         try:
-            server = EmulatorServer((options["host"], options["port"]), emulator)
+            server = EmulatorServer(
+                (options["host"], options["port"]), emulator, allowed_hosts=options.get("allowed_host") or ()
+            )
         except OSError as error:
             emulator.close()
             msg = f"Cannot listen on {options['host']}:{options['port']}: {error.strerror}"
