@@ -41,10 +41,11 @@ class CheckoutAdapter:
         return True
 
     def shipping_options(self, order: Any, address: Mapping[str, str]) -> Sequence[ShippingOption]:
-        """Say how the order can be shipped to an address, for the Elements checkout; empty keeps what was placed.
+        """Say how the order can be shipped to an address, for the Elements checkout; empty: it is not shipped there.
 
         ``address`` has Stripe's keys: ``country``, ``postal_code``, ``city``, ``state``, ``line1`` ... It is what the
-        browser says and may be incomplete.
+        browser says and may be incomplete. Where this is answered, an order that asks for a shipping address and was
+        placed without ``shipping_options`` is paid in the Elements checkout alone: no other page asks for them.
         """
         return ()
 

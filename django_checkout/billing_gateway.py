@@ -30,6 +30,12 @@ def create_coupon(coupon_id: str, *, amount_minor: int, currency: str, name: str
 
 
 @waits
+def update_customer_email(customer_id: str, email: str) -> Steps[None]:
+    """Set the e-mail address to which Stripe sends a Customer's receipts and invoices."""
+    yield Call("v1.customers.update", (checked(customer_id), {"email": email}))
+
+
+@waits
 def create_portal_session(customer_id: str, *, return_url: str) -> Steps[str]:
     """Return the address of the Billing portal for a customer: short-lived, and only for them.
 

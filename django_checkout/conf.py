@@ -80,7 +80,16 @@ class Settings:
         if isinstance(value, str) and value in RENAMED_UI_MODES:
             now = RENAMED_UI_MODES[value]
             raise ImproperlyConfigured(f"CHECKOUT_UI_MODE: {value!r} is called {now!r} since API 2026-03-25.")
-        return self._choice("CHECKOUT_UI_MODE", UI_MODES)
+        return self._choice("CHECKOUT_UI_MODE", tuple(self.CHECKOUT_UI_MODES))
+
+    @property
+    def CHECKOUT_UI_MODES(self) -> Sequence[str]:
+        """The UI modes in which orders may be paid, whatever a page or a request asks for; all by default."""
+        value = getattr(settings, "CHECKOUT_UI_MODES", UI_MODES)
+        is_list = isinstance(value, Sequence) and not isinstance(value, str)
+        if not is_list or not value or any(mode not in UI_MODES for mode in value):
+            raise ImproperlyConfigured(f"CHECKOUT_UI_MODES must be a list of: {', '.join(map(repr, UI_MODES))}.")
+        return value
 
     @property
     def CHECKOUT_SESSION_DEFAULTS(self) -> dict[str, Any]:

@@ -49,6 +49,13 @@ class ParameterError(CheckoutError):
     user_message = _("This order cannot be paid online. Please contact the shop.")
 
 
+class UiModeError(ParameterError):
+    """A UI mode in which this order may not be paid: see CHECKOUT_UI_MODES and ``CheckoutAdapter.shipping_options``."""
+
+    code = "ui_mode_not_allowed"
+    user_message = _("This order cannot be paid on this page. Please go back to the shop and pay there.")
+
+
 class OrderNotFoundError(CheckoutError):
     """No such order, or nobody may say that there is."""
 
@@ -151,6 +158,14 @@ class OutOfStockError(CheckoutError):
     def __init__(self, user_message: str) -> None:
         super().__init__(user_message)
         self.user_message = user_message  # type: ignore[misc]  # this one error speaks in the host's words
+
+
+class CannotShipError(CheckoutError):
+    """The host does not ship this order to this address; what the session had before stays."""
+
+    code = "cannot_ship"
+    http_status = 409
+    user_message = _("We do not ship to this address. Please choose another one.")
 
 
 class StripeError(CheckoutError):

@@ -91,7 +91,7 @@ class CheckoutOptions:
     #: A one-off discount of the host's cart, in minor units; we make the coupon.
     discount_minor: int = 0
     discount_name: str = ""
-    #: ISO 3166-1 alpha-2 codes; asks for a shipping address.
+    #: ISO 3166-1 alpha-2 codes, and ``UK``; asks for a shipping address.
     shipping_countries: tuple[str, ...] = ()
     #: At most five.
     shipping_options: tuple[ShippingOption, ...] = ()
@@ -124,21 +124,24 @@ class CheckoutOptions:
 class OrderData:
     """What the host says of one of its orders."""
 
-    #: The host's order number: unique, and what is written into Stripe's metadata as ``order_id``. An integer or a UUID
-    #: is kept as text.
+    #: The host's order number: unique, and what is written into Stripe's metadata as ``order_id``. Printable, at most
+    #: 200 characters, and no e-mail address; an integer or a UUID is kept as text.
     reference: str
     #: ISO 4217; any case.
     currency: str
     lines: tuple[LineData, ...]
     #: The user who owns the order, or None for a guest.
     user: Any = None
+    #: Where the receipt goes. One that Stripe does not take is left out, and the shopper types another.
     email: str = ""
-    #: Language of the payment page, as Stripe spells it; empty lets the browser decide.
+    #: Language of the payment page, in Django's or Stripe's spelling; empty, or one that Stripe does not speak, lets
+    #: the browser decide.
     locale: str = ""
     #: ``payment``, ``subscription`` or ``setup``; empty: subscription if a line recurs, else payment.
     mode: str = ""
     options: CheckoutOptions = field(default_factory=CheckoutOptions)
     #: The host's own keys on the Stripe objects. Never personal data; ``order_id`` and ``checkout_session`` are ours.
+    #: A value that might be a card number is left out.
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

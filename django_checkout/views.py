@@ -245,7 +245,8 @@ def _host_url(order: Order) -> str:
 
 
 def _render_pay(request: HttpRequest, order: Order, token: str, error: CheckoutError | None = None) -> HttpResponse:
-    can_pay, ui_mode = order.status == OrderStatus.UNPAID, conf.CHECKOUT_UI_MODE if error is None else "hosted_page"
+    modes, can_pay = services.ui_modes(order), order.status == OrderStatus.UNPAID
+    ui_mode = "hosted_page" if error and "hosted_page" in modes else services.default_ui_mode(order)
     context = {
         "order": order,
         "lines": order.lines.all(),

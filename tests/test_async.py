@@ -191,7 +191,7 @@ def test_lost_answer_is_asked_for_again_with_the_same_key(host_order, stripe_emu
 
 def test_refusals_are_the_same_errors(host_order, stripe_emulator):
     with pytest.raises(StripeRefusedError, match="request_id=req_"):
-        async_to_sync(services.astart)(host_order, params={"locale": "tlh"})
+        async_to_sync(services.astart)(host_order, params={"payment_intent_data": {"colour": "red"}})
 
 
 def test_canceled_start_lets_go_and_the_next_finds_its_session(host_order, stripe_emulator):

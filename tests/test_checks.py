@@ -142,6 +142,10 @@ ALWAYS = [
     ({"CHECKOUT_UI_MODE": "hosted"}, {"E026"}),
     ({"CHECKOUT_UI_MODE": "embedded"}, {"E026"}),
     ({"CHECKOUT_UI_MODE": "custom"}, {"E026"}),
+    ({"CHECKOUT_UI_MODES": "hosted_page"}, {"E050"}),
+    ({"CHECKOUT_UI_MODES": []}, {"E050"}),
+    ({"CHECKOUT_UI_MODES": ["hosted_page", "popup"]}, {"E050"}),
+    ({"CHECKOUT_UI_MODES": ["elements"]}, set()),
     ({"CHECKOUT_SESSION_DEFAULTS": [("locale", "de")]}, {"E027"}),
     ({"CHECKOUT_SESSION_DEFAULTS": None}, {"E027"}),
     ({"CHECKOUT_SESSION_DEFAULTS": {"metadata": {"shop": "1"}}}, {"E028"}),
@@ -460,6 +464,12 @@ def test_every_id_has_a_row_in_the_tables():
 
     assert set(source_ids()) - tested == {"E032", "E047"}
     assert tested <= set(source_ids())
+
+
+def test_ui_mode_must_be_one_of_those_of_the_site(settings):
+    apply(settings, {"CHECKOUT_UI_MODES": ["hosted_page"], "CHECKOUT_UI_MODE": "elements"})
+
+    assert "E025" in ids(run())
 
 
 def test_ledger_names_every_id():

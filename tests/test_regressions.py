@@ -239,16 +239,6 @@ def test_customer_deleted_at_stripe_locks_nobody_out(stripe_emulator):
     assert not Customer.objects.exists()
 
 
-def test_link_alone_does_not_open_somebodys_saved_cards(rf, stripe_emulator):
-    user = UserFactory()
-    Customer.objects.create(user=user, livemode=False, stripe_id="cus_1")
-    order = services.place(HostOrderFactory(owner=user))
-
-    session = services.start(order, request=rf.post("/"))
-
-    assert "customer" not in session.request
-
-
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_capture_goes_on_after_a_stored_failure(order, stripe_emulator, deliver_events, when):
     stripe_emulator.pay(services.start(order, params=MANUAL).stripe_id)

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from django_checkout import services
-from django_checkout.exceptions import OutOfStockError, SessionClosedError, StripeRefusedError
+from django_checkout.emulator import ApiError
+from django_checkout.exceptions import CannotShipError, OutOfStockError, SessionClosedError, StripeRefusedError
 from django_checkout.models import AttentionItem, CheckoutSession, Order
 from django_checkout.services import changing
 from django_checkout.tokens import Purpose, make_token
@@ -15,6 +16,11 @@ from tests.host.adapters import HostAdapter
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
 ADDRESS = {"country": "AT", "line1": "Quay 4", "city": "Linz", "postal_code": "4020"}
+RATED = {
+    "shipping_options": [
+        {"shipping_rate_data": {"display_name": "Parcel", "fixed_amount": {"amount": 490, "currency": "eur"}}}
+    ]
+}
 SHIPPED = {"shipping_address_collection": {"allowed_countries": ["AT", "DE"]}}
 
 
@@ -22,6 +28,8 @@ class ChangingAdapter(HostAdapter):
     """A host that has three teapots and ships abroad for more."""
 
     def shipping_options(self, order, address):
+        if address.get("country") == "CH":
+            return []
         abroad = address.get("country") != "DE"
         return [ShippingOption(name="Parcel", amount_minor=1290 if abroad else 490)]
 
@@ -107,8 +115,8 @@ def test_payment_between_our_commit_and_stripes_answer_is_right(session, stripe_
     [
         ("ChangingAdapter", "elements", SHIPPED, {"update_shipping_details": "server_only"}),
         ("ChangingAdapter", "elements", {}, None),
-        ("ChangingAdapter", "embedded_page", SHIPPED, None),
-        ("ChangingAdapter", "hosted_page", SHIPPED, None),
+        ("ChangingAdapter", "embedded_page", SHIPPED | RATED, None),
+        ("ChangingAdapter", "hosted_page", SHIPPED | RATED, None),
         ("FixedAdapter", "elements", SHIPPED, None),
     ],
 )
@@ -142,6 +150,38 @@ def test_shipping_is_computed_by_the_host(session, stripe_emulator):
     assert stripe_session["collected_information"]["shipping_details"]["address"]["city"] == "Linz"
 
 
+def test_address_that_is_not_shipped_to_leaves_the_session_as_it_was(session, stripe_emulator):
+    services.change_shipping(session.order, name="Sam Shopper", address={**ADDRESS, "country": "DE"})
+    before = stripe_emulator.get(session.stripe_id)
+
+    with pytest.raises(CannotShipError):
+        services.change_shipping(session.order, name="Sam Shopper", address={**ADDRESS, "country": "CH"})
+
+    after = stripe_emulator.get(session.stripe_id)
+    assert after["collected_information"]["shipping_details"]["address"]["country"] == "DE"
+    assert (after["shipping_options"], after["amount_total"]) == (before["shipping_options"], before["amount_total"])
+
+
+def test_address_that_was_never_shipped_to_cannot_be_paid_for(settings, host_order, stripe_emulator):
+    settings.CHECKOUT_ADAPTER = f"{__name__}.ChangingAdapter"
+    session = services.start(host_order, ui_mode="elements", params=SHIPPED)
+
+    with pytest.raises(CannotShipError):
+        services.change_shipping(session.order, name="Sam Shopper", address={**ADDRESS, "country": "CH"})
+
+    with pytest.raises(ApiError):
+        stripe_emulator.confirm(session.stripe_id, {"email": "sam@example.com", "method": {"type": "wallet"}})
+
+
+def test_host_that_computes_nothing_keeps_what_was_placed(settings, host_order, stripe_emulator):
+    settings.CHECKOUT_ADAPTER = f"{__name__}.FixedAdapter"
+    session = services.start(host_order, ui_mode="elements", params=SHIPPED | RATED)
+
+    services.change_shipping(session.order, name="Sam Shopper", address=ADDRESS)
+
+    assert stripe_emulator.get(session.stripe_id)["shipping_options"][0]["shipping_amount"] == 490
+
+
 def test_closed_session_cannot_be_changed(session, stripe_emulator):
     services.expire(session)
 
@@ -154,6 +194,13 @@ def test_closed_session_cannot_be_changed(session, stripe_emulator):
 def test_endpoint_changes_what_the_browser_asks_for(client, session):
     assert _post(client, session.order, {"quantity": {"sku": "", "quantity": 2}}).json() == {"ok": True}
     assert _post(client, session.order, {"shipping": {"name": "Sam", "address": ADDRESS}}).json() == {"ok": True}
+
+
+def test_endpoint_tells_the_shopper_that_an_address_is_not_shipped_to(client, session):
+    answer = _post(client, session.order, {"shipping": {"name": "Sam", "address": {**ADDRESS, "country": "CH"}}})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "cannot_ship")
+    assert answer.json()["message"] == "We do not ship to this address. Please choose another one."
 
 
 def test_endpoint_tells_the_shopper_what_is_sold_out(client, session):

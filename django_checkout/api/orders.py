@@ -156,7 +156,14 @@ class Sessions(OrderView):
         answers=serializers.SessionSerializer,
         status=201,
         calls_stripe=True,
-        refusals=("order_not_found", "order_not_payable", "order_changed", "invalid_parameter", "session_busy"),
+        refusals=(
+            "order_not_found",
+            "order_not_payable",
+            "order_changed",
+            "invalid_parameter",
+            "ui_mode_not_allowed",
+            "session_busy",
+        ),
     )
     @idempotent()
     def post(self, request: Request, reference: str) -> Response:
@@ -232,7 +239,7 @@ class Shipping(OrderView):
         takes=inputs.ShippingInput,
         answers=serializers.SessionSerializer,
         calls_stripe=True,
-        refusals=("order_not_found", "session_closed"),
+        refusals=("order_not_found", "session_closed", "cannot_ship"),
     )
     @idempotent()
     def post(self, request: Request, reference: str) -> Response:

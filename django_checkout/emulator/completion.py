@@ -78,13 +78,16 @@ def complete(world: World, session: Doc, shopper: Shopper, payment_status: str, 
         "tax_ids": [typed["tax_id"]] if typed.get("tax_id") else [],
     }
     discounts.redeem(world, session)
+    collected = _collected(session, shopper) or session["collected_information"]
+    customer = bind_customer(world, session, shopper)
+    _save_on_customer(world, session, told, (collected or {}).get("shipping_details"))
     world.update(
         session,
         "checkout.session.completed",
         **{
-            "customer": bind_customer(world, session, shopper),
+            "customer": customer,
             "customer_details": details(**told),
-            "collected_information": _collected(session, shopper) or session["collected_information"],
+            "collected_information": collected,
             "consent": _consent(session),
             "custom_fields": _answered(session),
             **presented(session),
@@ -95,6 +98,17 @@ def complete(world: World, session: Doc, shopper: Shopper, payment_status: str, 
             **changes,
         },
     )
+
+
+def _save_on_customer(world: World, session: Doc, told: Doc, shipping: Doc | None) -> None:
+    """Copy onto a known Customer what ``customer_update`` says is copied."""
+    update = session["_params"].get("customer_update", {})
+    told = {"address": told["address"], "name": told["business_name"] or told["name"], "shipping": shipping}
+    changes = {name: value for name, value in told.items() if value and update.get(name) == "auto"}
+    if "shipping" in changes:
+        changes["shipping"] = {"phone": None, **changes["shipping"]}
+    if changes:
+        world.update(world.get("customer", session["customer"]), "customer.updated", **changes)
 
 
 def _collected(session: Doc, shopper: Shopper) -> Doc | None:

@@ -156,19 +156,3 @@ class OrderLine(Row):
     def amount_minor(self) -> int:
         """Quantity times unit price, in minor units."""
         return self.quantity * self.unit_amount_minor
-
-
-#: What makes a line what it is: a change of any is a new revision of the order.
-LINE_FIELDS = (
-    "name",
-    "description",
-    "image_url",
-    "sku",
-    "quantity",
-    "unit_amount_minor",
-    "tax_code",
-    "tax_behavior",
-    "recurring_interval",
-    "recurring_interval_count",
-    "maximum_quantity",
-)

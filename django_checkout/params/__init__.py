@@ -18,14 +18,17 @@ from django_checkout.params.build import (
     without_attempt,
 )
 from django_checkout.params.options import option_params, shipping_option
-from django_checkout.params.rules import MODES, OWN_PARAMETERS, check_modes
+from django_checkout.params.rules import MODES, OPTIONAL_PARAMETERS, OWN_PARAMETERS, RULES, check_modes, check_placed
 
 __all__ = [
     "LINKS",
     "MODES",
+    "OPTIONAL_PARAMETERS",
     "OWN_PARAMETERS",
+    "RULES",
     "build",
     "check_modes",
+    "check_placed",
     "complete",
     "coupon_id",
     "fingerprint",

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from django_checkout.facts import ORDER_KEY, SESSION_KEY
 from django_checkout.models import Order, OrderLine
-from django_checkout.params.rules import check_combination, check_modes, check_options
+from django_checkout.params.rules import check_combination, check_modes, checked_options, fill_in, leave_out
+from django_checkout.params.spelling import find_email, find_locale
 
 if TYPE_CHECKING:
     from stripe.params.checkout import SessionCreateParams
@@ -32,11 +33,14 @@ def build(
     ui_mode: str,
     capture_method: str,
     options: Sequence[Mapping[str, Any]],
+    defaults: Mapping[str, Any] | None = None,
     customer_id: str = "",
 ) -> dict[str, Any]:
     """Return the parameters that do not depend on the attempt.
 
-    ``options`` are merged in turn, later ones winning: the project's defaults, the order's, the caller's.
+    ``options`` are merged in turn into the site's ``defaults``, later ones winning: the order's, the caller's. What
+    Stripe refuses together with another parameter is left out if only the defaults ask for it; what it needs is
+    filled in.
 
     Raises:
         ParameterError: naming the parameter that is ours to set or that Stripe does not allow here.
@@ -52,20 +56,36 @@ def build(
         params["locale"] = order.locale
     if capture_method and mode == "payment":
         params["payment_intent_data"] = {"capture_method": capture_method}
+    params = _merge(params, checked_options(defaults or {}))
+    named: set[str] = set()
     for option in options:
-        check_options(option)
-        params = _merge(params, option)
+        params = _merge(params, checked_options(option))
+        named.update(option)
     if customer_id:
         params.setdefault("customer", customer_id)
-    if "customer" in params:
-        # Stripe knows this customer's e-mail address, and there is none to create.
-        params.pop("customer_creation", None)
-    elif order.email:
-        params.setdefault("customer_email", order.email)
+    _set_email(params, order)
     if order.asked_discount_minor:
         params["discounts"] = [{"coupon": coupon_id(order)}]
+        named.add("discounts")
+    if "locale" in params:
+        params["locale"] = find_locale(str(params["locale"] or "")) or None
+    params = _without_none(params)
+    leave_out(params, named)
+    fill_in(params)
     check_combination(params)
     return params
+
+
+def _set_email(params: dict[str, Any], order: Order) -> None:
+    """Name the order's e-mail address, unless Stripe knows that of the customer."""
+    if params.get("customer"):
+        # There is no Customer to create.
+        params.pop("customer_creation", None)
+        params.pop("customer_email", None)
+    elif email := find_email(str(params.get("customer_email") or order.email)):
+        params["customer_email"] = email
+    else:
+        params.pop("customer_email", None)
 
 
 def complete(
@@ -84,7 +104,8 @@ def complete(
     key = _NESTED_DATA[result["mode"]]
     result[key] = {**result.get(key, {}), "metadata": {**result.get(key, {}).get("metadata", {}), **metadata}}
     result["expires_at"] = int(expires_at.timestamp())
-    result.update(urls)
+    if result.get("redirect_on_completion") != "never":
+        result.update(urls)
     return result  # type: ignore[return-value]  # a plain dict of the shape that the SDK's TypedDict describes
 
 
@@ -136,7 +157,7 @@ def line_items(lines: Sequence[OrderLine], currency: str) -> list[dict[str, Any]
 
 def _line_item(line: OrderLine, currency: str) -> dict[str, Any]:
     product: dict[str, Any] = {"name": line.name}
-    if line.description:
+    if line.description.strip():
         product["description"] = line.description
     if line.image_url:
         product["images"] = [line.image_url]
@@ -151,6 +172,15 @@ def _line_item(line: OrderLine, currency: str) -> dict[str, Any]:
     if line.maximum_quantity is not None:
         item["adjustable_quantity"] = {"enabled": True, "minimum": 1, "maximum": line.maximum_quantity}
     return item
+
+
+def _without_none(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters without those that a later option has set to None."""
+    return {
+        name: _without_none(value) if isinstance(value, Mapping) else value
+        for name, value in params.items()
+        if value is not None
+    }
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,16 +1,19 @@
-"""Which parameter Stripe allows in which mode and UI mode, as a table; refused here, before any call.
+"""Stripe's rules that bind one parameter of a session to another, as one table with its sources.
 
-https://docs.stripe.com/api/checkout/sessions/create, as of API version 2026-08-26.dahlia.
+A rule holds before any call: what it refuses is named, left out where only the site's defaults ask for it, and what it
+needs is filled in where one value is right. As of API version 2026-08-26.dahlia.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Final
 
 from django_checkout.conf import RENAMED_UI_MODES, UI_MODES
 from django_checkout.exceptions import ParameterError
-from django_checkout.metadata import check_metadata
+from django_checkout.metadata import usable_metadata
 
 MODES = ("payment", "subscription", "setup")
 
@@ -29,49 +32,128 @@ OWN_PARAMETERS = frozenset(
     )
 )
 
-#: Parameter (dots lead inwards) to the UI modes that refuse it.
-REFUSED_BY_UI_MODE: Mapping[str, tuple[str, ...]] = {
-    "after_expiration": ("elements",),
-    "branding_settings": ("elements",),
-    "custom_fields": ("elements",),
-    "custom_text": ("elements",),
-    "optional_items": ("elements",),
-    "origin_context": ("elements",),
-    "payment_method_options.acss_debit": ("elements",),
-    "payment_method_options.card.restrictions": ("elements",),
-    "permissions": ("hosted_page",),
-    "permissions.update_shipping_details": ("hosted_page", "embedded_page"),
-    "redirect_on_completion": ("hosted_page", "elements"),
-    "submit_type": ("elements",),
-    "tax_id_collection.required": ("elements",),
-}
+#: A parameter that is there, whatever its value, and one that is not.
+SET: Final = ("set",)
+ABSENT: Final = ("absent",)
 
-#: Parameter to the modes that refuse it.
-REFUSED_BY_MODE: Mapping[str, tuple[str, ...]] = {
-    "allow_promotion_codes": ("setup",),
-    "automatic_tax": ("setup",),
-    "customer_creation": ("subscription",),
-    "discounts": ("setup",),
-    "invoice_creation": ("subscription", "setup"),
-    "optional_items": ("setup",),
-    "payment_intent_data": ("subscription", "setup"),
-    "payment_method_collection": ("payment", "setup"),
-    "phone_number_collection": ("setup",),
-    "saved_payment_method_options": ("setup",),
-    "setup_intent_data": ("payment", "subscription"),
-    "shipping_options": ("setup",),
-    "submit_type": ("setup",),
-    "subscription_data": ("payment", "setup"),
-}
+REFERENCE = "https://docs.stripe.com/api/checkout/sessions/create"
+SHIPPING_GUIDE = "https://docs.stripe.com/payments/checkout/custom-shipping-options"
+TAX_GUIDE = "https://docs.stripe.com/tax/checkout"
+TAX_ID_GUIDE = "https://docs.stripe.com/tax/checkout/tax-ids"
+SAVING_GUIDE = "https://docs.stripe.com/payments/checkout/save-during-payment"
+RETURN_GUIDE = "https://docs.stripe.com/payments/checkout/custom-success-page?payment-ui=embedded-form"
+SETUP_REPORT = "https://github.com/invertase/stripe-firebase-extensions/issues/519"
+SETUP_TAX_REPORT = "https://github.com/laravel/cashier-stripe/issues/1581"
+TAX_REPORT = "https://github.com/laravel/cashier-stripe/issues/1778"
+TAX_ID_REPORT = "https://github.com/laravel/cashier-stripe/issues/1585"
+INVOICE_REPORT = "https://github.com/Azuriom/Plugin-Shop/pull/273"
 
-#: Pairs of which Stripe takes one at most; even ``allow_promotion_codes=False`` counts.
-EXCLUSIVE = (
-    ("customer", "customer_email"),
-    ("customer", "customer_creation"),
-    ("discounts", "allow_promotion_codes"),
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Where all of ``when`` holds, ``refuses`` may not be there, or ``needs`` must be. Dots lead inwards."""
+
+    source: str
+    #: Parameter to the values that it has: ``SET``, ``ABSENT``, or the values themselves.
+    when: Mapping[str, tuple[Any, ...]]
+    refuses: str = ""
+    #: Whether what is refused only changes how a page looks or what it offers, so that a site's default may be dropped.
+    is_dispensable: bool = True
+    needs: str = ""
+    #: What the needed parameter is set to where nobody has set it.
+    value: Any = None
+    #: The values that the needed parameter may have; any, where empty.
+    accepts: tuple[Any, ...] = ()
+
+
+def _refused(name: str, *, is_dispensable: bool = True, source: str = REFERENCE, **when: tuple[Any, ...]) -> Rule:
+    return Rule(source=source, when=when, refuses=name, is_dispensable=is_dispensable)
+
+
+def _with_customer(needs: str, source: str, accepts: tuple[str, ...] = (), **when: tuple[Any, ...]) -> Rule:
+    conditions = {name.replace("__", "."): values for name, values in when.items()}
+    return Rule(source=source, when={"customer": SET, **conditions}, needs=needs, value="auto", accepts=accepts)
+
+
+_ELEMENTS, _HOSTED = ("elements",), ("hosted_page",)
+_PAYMENT, _SUBSCRIPTION, _SETUP = ("payment",), ("subscription",), ("setup",)
+_ON = (True,)
+
+RULES: Sequence[Rule] = (
+    # UI modes.
+    _refused("after_expiration", ui_mode=_ELEMENTS),
+    _refused("branding_settings", ui_mode=_ELEMENTS),
+    _refused("custom_fields", ui_mode=_ELEMENTS, is_dispensable=False),
+    _refused("custom_text", ui_mode=_ELEMENTS),
+    _refused("optional_items", ui_mode=_ELEMENTS),
+    _refused("origin_context", ui_mode=_ELEMENTS),
+    _refused("payment_method_options.acss_debit", ui_mode=_ELEMENTS),
+    _refused("payment_method_options.card.restrictions", ui_mode=_ELEMENTS, is_dispensable=False),
+    _refused("submit_type", ui_mode=_ELEMENTS),
+    _refused("tax_id_collection.required", ui_mode=_ELEMENTS, is_dispensable=False),
+    _refused("permissions", ui_mode=_HOSTED, is_dispensable=False),
+    _refused("permissions.update_shipping_details", ui_mode=("hosted_page", "embedded_page"), is_dispensable=False),
+    _refused("redirect_on_completion", ui_mode=("hosted_page", "elements")),
+    _refused("success_url", ui_mode=("embedded_page", "elements"), is_dispensable=False),
+    _refused("cancel_url", ui_mode=("embedded_page", "elements"), is_dispensable=False),
+    _refused("return_url", ui_mode=_HOSTED, is_dispensable=False),
+    _refused("return_url", redirect_on_completion=("never",), is_dispensable=False, source=RETURN_GUIDE),
+    # Modes.
+    _refused("line_items", mode=_SETUP, is_dispensable=False),
+    _refused("allow_promotion_codes", mode=_SETUP, source=SETUP_REPORT),
+    _refused("discounts", mode=_SETUP, source=SETUP_REPORT),
+    _refused("optional_items", mode=_SETUP),
+    _refused("shipping_options", mode=("subscription", "setup"), is_dispensable=False, source=SHIPPING_GUIDE),
+    Rule(
+        source=INVOICE_REPORT,
+        when={"mode": ("subscription", "setup"), "invoice_creation.enabled": _ON},
+        refuses="invoice_creation",
+    ),
+    _refused("customer_creation", mode=_SUBSCRIPTION),
+    _refused("payment_intent_data", mode=("subscription", "setup")),
+    _refused("subscription_data", mode=("payment", "setup")),
+    _refused("setup_intent_data", mode=("payment", "subscription")),
+    _refused("payment_method_collection", mode=("payment", "setup")),
+    _refused("phone_number_collection", mode=_SETUP),
+    _refused("saved_payment_method_options", mode=_SETUP),
+    _refused("submit_type", mode=_SETUP),
+    Rule(source=SETUP_TAX_REPORT, when={"mode": _SETUP, "automatic_tax.enabled": _ON}, refuses="automatic_tax"),
+    # One of two; even ``allow_promotion_codes=False`` counts.
+    _refused("customer_email", customer=SET),
+    _refused("customer_creation", customer=SET),
+    _refused("allow_promotion_codes", discounts=SET),
+    _refused("discounts", allow_promotion_codes=SET),
+    # A known Customer: what Checkout collects is saved on it, or Stripe refuses to use it.
+    _refused("customer_update", customer=ABSENT),
+    Rule(
+        source=REFERENCE,
+        when={"customer_update.shipping": ("auto",), "shipping_address_collection": ABSENT},
+        refuses="customer_update.shipping",
+    ),
+    _with_customer("customer_update.address", TAX_REPORT, automatic_tax__enabled=_ON),
+    _with_customer(
+        "customer_update.shipping",
+        TAX_GUIDE,
+        accepts=("auto",),
+        automatic_tax__enabled=_ON,
+        shipping_address_collection=SET,
+    ),
+    _with_customer("customer_update.name", TAX_ID_REPORT, accepts=("auto",), tax_id_collection__enabled=_ON),
+    _with_customer("customer_update.address", TAX_ID_GUIDE, tax_id_collection__enabled=_ON),
+    _with_customer("customer_update.address", REFERENCE, billing_address_collection=("required",)),
+    _with_customer("customer_update.name", REFERENCE, name_collection=SET),
+    Rule(
+        source=SAVING_GUIDE,
+        when={"mode": _PAYMENT, "customer": ABSENT, "saved_payment_method_options.payment_method_save": ("enabled",)},
+        needs="customer_creation",
+        value="always",
+    ),
 )
-#: Parameter to the one that it needs.
-NEEDS: Mapping[str, str] = {"customer_update": "customer"}
+
+#: What Stripe may refuse at its own discretion, and a session does as well without: the shopper says it on the page.
+OPTIONAL_PARAMETERS = frozenset(("customer_email", "locale"))
+#: How many Stripe takes of each.
+MAXIMUM_ITEMS: Mapping[str, int] = {"custom_fields": 3, "discounts": 1, "optional_items": 10, "shipping_options": 5}
 
 
 def check_modes(mode: str, ui_mode: str) -> None:
@@ -88,8 +170,24 @@ def check_modes(mode: str, ui_mode: str) -> None:
         raise ParameterError(f"ui_mode={ui_mode!r} is not one of: {', '.join(UI_MODES)}.")
 
 
-def check_options(options: Mapping[str, Any]) -> None:
-    """Refuse what is ours to set, and metadata that Stripe may not have, however deep.
+def check_placed(params: Mapping[str, Any], *, mode: str, ui_modes: Sequence[str]) -> None:
+    """Refuse an order's own parameters where no UI mode of the site takes them.
+
+    Raises:
+        ParameterError: naming the parameter.
+    """
+    refusals = []
+    for ui_mode in ui_modes:
+        try:
+            check_combination({**params, "mode": mode, "ui_mode": ui_mode}, filled_in=False)
+        except ParameterError as error:
+            refusals.append(error)
+    if len(refusals) == len(ui_modes):
+        raise refusals[0]
+
+
+def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options without empty ones, refusing what is ours to set and metadata that Stripe may not have.
 
     Raises:
         ParameterError: naming the parameter.
@@ -98,45 +196,98 @@ def check_options(options: Mapping[str, Any]) -> None:
     for name in options:
         if name in OWN_PARAMETERS:
             raise ParameterError(f"The parameter {name!r} is set by django_checkout from the order and its settings.")
-    _check_nested_metadata(options)
+    return {name: _checked_metadata(value) for name, value in options.items()}
 
 
-def check_combination(params: Mapping[str, Any]) -> None:
-    """Refuse combinations that Stripe does not allow.
+def leave_out(params: dict[str, Any], named: Iterable[str]) -> None:
+    """Drop the dispensable parameters that a rule refuses and that nobody but the site's defaults has ``named``."""
+    kept = frozenset(named)
+    for rule in RULES:
+        if rule.refuses and rule.is_dispensable and rule.refuses.split(".")[0] not in kept and _holds(rule, params):
+            _drop(params, rule.refuses)
+
+
+def fill_in(params: dict[str, Any]) -> None:
+    """Set what a rule needs to the one value that is right, where nobody has set it."""
+    for rule in RULES:
+        if rule.needs and _holds(rule, params) and _get(params, rule.needs) is None:
+            *path, last = rule.needs.split(".")
+            node = params
+            for step in path:
+                node[step] = dict(node.get(step) or {})
+                node = node[step]
+            node[last] = deepcopy(rule.value)
+
+
+def check_combination(params: Mapping[str, Any], *, filled_in: bool = True) -> None:
+    """Refuse combinations that Stripe does not allow; what is needed is looked for where it has been ``filled_in``.
 
     Raises:
-        ParameterError: naming the parameter and the mode, the UI mode or the other parameter.
+        ParameterError: naming the parameter and what it does not go with.
     """
-    for name, ui_modes in REFUSED_BY_UI_MODE.items():
-        if params["ui_mode"] in ui_modes and _has(params, name):
-            raise ParameterError(f"The parameter {name!r} is not allowed with ui_mode={params['ui_mode']!r}.")
-    for name, modes in REFUSED_BY_MODE.items():
-        if params["mode"] in modes and _has(params, name):
-            raise ParameterError(f"The parameter {name!r} is not allowed with mode={params['mode']!r}.")
-    for one, other in EXCLUSIVE:
-        if one in params and other in params:
-            raise ParameterError(f"Stripe takes only one of {one!r} and {other!r}.")
-    for name, needed in NEEDS.items():
-        if name in params and needed not in params:
-            raise ParameterError(f"The parameter {name!r} needs {needed!r}.")
+    for rule in RULES:
+        if not _holds(rule, params):
+            continue
+        found = _get(params, rule.refuses or rule.needs)
+        reason = ", ".join(_described(name, values) for name, values in rule.when.items())
+        if rule.refuses and found is not None:
+            raise ParameterError(f"The parameter {rule.refuses!r} is not allowed with {reason}.")
+        if rule.needs and filled_in and (found is None or (rule.accepts and found not in rule.accepts)):
+            raise ParameterError(f"The parameter {rule.needs!r} must be {rule.value!r} with {reason}.")
+    for name, maximum in MAXIMUM_ITEMS.items():
+        if len(params.get(name) or ()) > maximum:
+            raise ParameterError(f"{name}: Stripe takes {maximum} at most.")
 
 
-def _has(params: Mapping[str, Any], name: str) -> bool:
-    value: Any = params
-    for part in name.split("."):
-        if not isinstance(value, Mapping) or part not in value:
+def _holds(rule: Rule, params: Mapping[str, Any]) -> bool:
+    for name, values in rule.when.items():
+        found = _get(params, name)
+        if values in (SET, ABSENT):
+            if (found is not None) != (values == SET):
+                return False
+        elif found not in values:
             return False
-        value = value[part]
     return True
 
 
-def _check_nested_metadata(value: Any) -> None:
+def _described(name: str, values: tuple[Any, ...]) -> str:
+    if values == SET:
+        return repr(name)
+    if values == ABSENT:
+        return f"no {name!r}"
+    return f"{name}={' or '.join(repr(value) for value in values)}"
+
+
+def _get(params: Mapping[str, Any], name: str) -> Any:
+    value: Any = params
+    for part in name.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return None
+        value = value[part]
+    return value
+
+
+def _drop(params: dict[str, Any], name: str) -> None:
+    """Remove a parameter, and those around it that are empty then; mappings shared with others stay as they are."""
+    first, _dot, rest = name.partition(".")
+    if not rest:
+        params.pop(first, None)
+    elif isinstance(params.get(first), Mapping):
+        inner = dict(params[first])
+        _drop(inner, rest)
+        params[first] = inner
+        if not inner:
+            del params[first]
+
+
+def _checked_metadata(value: Any) -> Any:
     if isinstance(value, Mapping):
-        for name, nested in value.items():
-            if name == "metadata" and isinstance(nested, Mapping):
-                check_metadata(nested)
-            else:
-                _check_nested_metadata(nested)
-    elif isinstance(value, (list, tuple)):
-        for nested in value:
-            _check_nested_metadata(nested)
+        return {
+            name: usable_metadata(nested)
+            if name == "metadata" and isinstance(nested, Mapping)
+            else _checked_metadata(nested)
+            for name, nested in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [_checked_metadata(nested) for nested in value]
+    return value

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 
 from django_checkout import gateway, ledger, params
 from django_checkout.adapters import get_adapter, get_subject
-from django_checkout.exceptions import OutOfStockError, SessionClosedError, StripeRefusedError
+from django_checkout.exceptions import CannotShipError, OutOfStockError, SessionClosedError, StripeRefusedError
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.services.placing import get_order, place
 from django_checkout.services.settling import apply_facts, read_session
@@ -55,14 +55,18 @@ def change_shipping(order: Any, *, name: str, address: Mapping[str, str]) -> Ste
     One call to Stripe; must run outside transactions.
 
     Raises:
+        CannotShipError: the host has no option for this address; the session keeps its former address and options.
         SessionClosedError: there is no open session.
         StripeRefusedError: Stripe does not take the address.
     """
     ours = get_order(order)
     session = _get_open_session(ours)
     where = {key: str(address[key])[:500] for key in ADDRESS_KEYS if address.get(key)}
-    subject = get_subject(ours)
-    options = get_adapter().shipping_options(subject, where) if subject is not None else ()
+    adapter, subject = get_adapter(), get_subject(ours)
+    options = adapter.shipping_options(subject, where) if subject is not None else ()
+    if not options and adapter.computes_shipping:
+        # Stripe keeps address and options together: with the new address, the old price would be paid.
+        raise CannotShipError("The adapter's shipping_options() are empty for this address.")
     change: SessionUpdateParams = {
         "collected_information": {"shipping_details": {"name": name[:500], "address": where}},  # type: ignore[typeddict-item]  # Stripe judges the address
     }

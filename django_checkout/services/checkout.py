@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -29,9 +29,11 @@ from django_checkout.exceptions import (
     StripeUnavailableError,
 )
 from django_checkout.models import CheckoutSession, Order
-from django_checkout.services.customers import find_customer_id, forget_customer
+from django_checkout.params import OPTIONAL_PARAMETERS
+from django_checkout.services.customers import find_customer_id, forget_customer, update_email
 from django_checkout.services.placing import absolute_url, get_order, place_again
 from django_checkout.services.settling import apply_facts, read_session
+from django_checkout.services.ui_modes import check_ui_mode, computes_shipping, default_ui_mode
 from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
 from django_checkout.steps import Pause, Steps, waits
 from django_checkout.tokens import Purpose, make_token, with_tokens, without_tokens
@@ -83,6 +85,7 @@ def start(
         OrderNotFoundError: the shop has deleted its own order.
         OrderNotPayableError: the order is not unpaid.
         ParameterError: Stripe does not allow this, or it is not the caller's to set.
+        UiModeError: the site or the order does not allow this UI mode.
         SessionBusyError: another request has been creating the session for eight seconds.
         StripeUnavailableError: try again; it cannot charge twice.
         StripeRefusedError: Stripe does not accept this request.
@@ -106,10 +109,13 @@ def start(
             try:
                 session = yield from _create(step.session)
             except StripeRefusedError as error:
-                if error.param != "customer" or not forget_customer(ours, wish.params.get("customer")):
+                if error.param == "customer" and forget_customer(ours, wish.params.get("customer")):
+                    # The Customer was deleted at Stripe: go on without, and Stripe makes another.
+                    wish = _wish(ours, ui_mode=ui_mode, mode=mode, options=params or {}, request=request, token=token)
+                elif error.param in OPTIONAL_PARAMETERS and error.param in wish.params:
+                    wish = replace(wish, params={k: v for k, v in wish.params.items() if k != error.param})
+                else:
                     raise
-                # The Customer was deleted at Stripe: go on without, and Stripe makes another.
-                wish = _wish(ours, ui_mode=ui_mode, mode=mode, options=params or {}, request=request, token=token)
                 continue
             if session.status == SessionStatus.OPEN and session.request_hash == wish.request_hash:
                 return session
@@ -175,13 +181,13 @@ def _wish(
     request: HttpRequest | None,
     token: str,
 ) -> _Wish:
-    ui_mode, mode = ui_mode or conf.CHECKOUT_UI_MODE, mode or order.mode
+    ui_mode, mode = ui_mode or default_ui_mode(order, options), mode or order.mode
     params.check_modes(mode, ui_mode)
     if mode != order.mode:
         raise ParameterError(f"mode={mode!r}: the order was placed for {order.mode!r}; place it with OrderData(mode=).")
-    asked: list[Mapping[str, Any]] = [conf.CHECKOUT_SESSION_DEFAULTS, order.params, options]
-    collects = [option["shipping_address_collection"] for option in asked if "shipping_address_collection" in option]
-    if ui_mode == "elements" and collects and collects[-1] and get_adapter().computes_shipping:
+    check_ui_mode(order, ui_mode, options)
+    asked: list[Mapping[str, Any]] = [order.params, options]
+    if ui_mode == "elements" and computes_shipping(order, options):
         asked.insert(-1, {"permissions": {"update_shipping_details": "server_only"}})
     wanted = params.build(
         order,
@@ -190,7 +196,8 @@ def _wish(
         ui_mode=ui_mode,
         capture_method=conf.CHECKOUT_CAPTURE_METHOD,
         options=asked,
-        customer_id=find_customer_id(order.user) if _acts_for_owner(order, mode, request) else "",
+        defaults=conf.CHECKOUT_SESSION_DEFAULTS,
+        customer_id=find_customer_id(order.user) if _acts_for_owner(order, request) else "",
     )
     path = reverse("django_checkout:return", args=[make_token(order, Purpose.STATUS)])
     # Stripe replaces the placeholder, so its braces must not be encoded.
@@ -208,9 +215,9 @@ def _wish(
     return _Wish(params=wanted, request_hash=params.fingerprint(wanted, order), urls=urls)
 
 
-def _acts_for_owner(order: Order, mode: str, request: HttpRequest | None) -> bool:
+def _acts_for_owner(order: Order, request: HttpRequest | None) -> bool:
     """Whether the payment page may know the order's user: a link alone does not open somebody's saved cards."""
-    return request is None or mode == "subscription" or is_owner(request, order)
+    return request is None or is_owner(request, order)
 
 
 def _decide(order_pk: int, wish: _Wish, now: datetime) -> _Step:
@@ -260,6 +267,7 @@ def _create(session: CheckoutSession) -> Steps[CheckoutSession]:
     """Send the stored request with its stored key; apply the answer, or keep or free the slot."""
     try:
         yield from _create_coupon(session)
+        yield from update_email.steps(session.order, session.request.get("customer", ""))
         created = yield from gateway.create_session.steps(_sendable(session), idempotency_key=str(session.uuid))
     except StripeUnavailableError as error:
         if not error.is_replayed:

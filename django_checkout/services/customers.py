@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django_checkout import billing_gateway, facts, gateway, ledger
 from django_checkout.conf import conf
-from django_checkout.exceptions import CustomerNotFoundError, SubscriptionEndedError
+from django_checkout.exceptions import CustomerNotFoundError, StripeRefusedError, SubscriptionEndedError
 from django_checkout.models import Customer, Order, Subscription
+from django_checkout.params.spelling import find_email
 from django_checkout.services.settling import apply_facts
+from django_checkout.states import SessionStatus
 from django_checkout.steps import Steps, waits
+
+logger = logging.getLogger("django_checkout")
 
 
 def find_customer_id(user: Any) -> str:
@@ -25,6 +30,33 @@ def forget_customer(order: Order, customer_id: Any) -> bool:
     if order.user_id is None or not isinstance(customer_id, str):
         return False
     return ledger.in_transaction(lambda: ledger.forget_customer(customer_id))
+
+
+@waits
+def update_email(order: Order, customer_id: str) -> Steps[None]:
+    """Give the Customer of an order's user the e-mail address that the order has now: receipts go there.
+
+    Checkout shows a Customer's address and lets nobody change it. One call to Stripe where the last purchase had
+    another address, else none; what Stripe refuses is left as it was.
+
+    Raises:
+        StripeUnavailableError: try again.
+    """
+    email = find_email(order.email)
+    if not email or not customer_id or customer_id != find_customer_id(order.user) or email == _known_email(order):
+        return
+    try:
+        yield from billing_gateway.update_customer_email.steps(customer_id, email)
+    except StripeRefusedError as error:
+        logger.warning("customer_email_not_updated order=%s code=%s", order.reference, error.stripe_code or error.code)
+
+
+def _known_email(order: Order) -> str | None:
+    """Return the address that Stripe had at the last purchase of the order's user, None where that is not known."""
+    bought = Order.objects.filter(user=order.user, sessions__customer_id=find_customer_id(order.user))
+    done = bought.filter(sessions__status=SessionStatus.COMPLETE).order_by("-sessions__id")
+    details = done.values_list("customer_details", flat=True).first() or {}
+    return details.get("email")
 
 
 @waits

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
@@ -12,28 +10,21 @@ from django.db import IntegrityError, models
 from django.http import HttpRequest
 from django.urls import reverse
 
-from django_checkout import database, money
+from django_checkout import database
 from django_checkout.adapters import get_adapter
 from django_checkout.conf import conf
 from django_checkout.exceptions import OrderChangedError, OrderDataError, OrderNotFoundError
-from django_checkout.metadata import check_metadata
 from django_checkout.models import Order, OrderLine
-from django_checkout.models.orders import LINE_FIELDS
-from django_checkout.params import MODES, option_params
+from django_checkout.services.content import read_content
 from django_checkout.states import OrderStatus
 from django_checkout.tokens import Purpose, make_token
-from django_checkout.values import LineData, OrderData
+from django_checkout.values import OrderData
 
 #: Where ``runserver`` serves a site that does not say its address.
 RUNSERVER_URL = "http://127.0.0.1:8000"
-#: Stripe takes up to a hundred lines in payment mode.
-MAXIMUM_LINES = 100
-#: Stripe takes up to twenty recurring and twenty other lines in subscription mode.
-MAXIMUM_SUBSCRIPTION_LINES = 20
 
 #: A change of one of these makes another offer: what was paid for the old one is not what is sold now.
 _SOLD = frozenset(("content_hash", "mode", "params", "asked_discount_minor", "asked_discount_name"))
-INTERVALS = ("day", "week", "month", "year")
 
 
 def place(source: Any) -> Order:
@@ -43,21 +34,22 @@ def place(source: Any) -> Order:
     inside a transaction of the host's.
 
     Raises:
-        OrderDataError: it cannot be sold: no lines, bad amounts, mixed kinds, personal data in metadata.
+        OrderDataError: it cannot be sold: no lines, bad amounts, mixed kinds, personal data in metadata, a text that is
+            too long. It names the field and its limit.
+        ParameterError: an option that Stripe does not take in this mode, or in any UI mode of the site.
         OrderChangedError: a payment has begun or is done, and lines or currency differ from what was placed.
     """
     content = source if isinstance(source, OrderData) else get_adapter().describe(source)
     host_row = source if isinstance(source, models.Model) else None
-    lines = _check(content)
-    values = _columns(content, host_row)
+    values, lines = read_content(content, host_row)
     try:
         with database.atomic():
-            order = _lock(content.reference)
+            order = _lock(values["reference"])
             return _create(values, lines) if order is None else _revise(order, values, lines)
     except IntegrityError:
         # Somebody placed the same reference at the same moment: theirs is there now.
         with database.atomic():
-            order = _lock(content.reference)
+            order = _lock(values["reference"])
             if order is None:
                 raise
             return _revise(order, values, lines)
@@ -144,83 +136,6 @@ def _get_or_place(order: Any) -> Order:
     if isinstance(order, (models.Model, OrderData)):
         return find_order(order) or place(order)
     return get_order(order)
-
-
-def _check(content: OrderData) -> list[dict[str, Any]]:
-    if not isinstance(content, OrderData):
-        raise OrderDataError("describe() must return an OrderData.")
-    if not isinstance(content.reference, str) or not 0 < len(content.reference) <= 200:
-        raise OrderDataError("An order's reference must be a string of 1 to 200 characters.")
-    currency = money.get_currency(content.currency)
-    mode = _mode(content)
-    if bool(content.lines) == (mode == "setup"):
-        raise OrderDataError("An order must have at least one line, or none and mode='setup'.")
-    lines = [_check_line(line, currency) for line in content.lines]
-    recurring = sum(1 for line in content.lines if isinstance(line, LineData) and line.recurring_interval)
-    if mode == "subscription":
-        if max(recurring, len(lines) - recurring) > MAXIMUM_SUBSCRIPTION_LINES:
-            raise OrderDataError(
-                f"A subscription takes {MAXIMUM_SUBSCRIPTION_LINES} recurring and as many other lines."
-            )
-    elif recurring:
-        raise OrderDataError("A line that recurs needs mode='subscription'.")
-    if len(lines) > MAXIMUM_LINES:
-        raise OrderDataError(f"Stripe takes no more than {MAXIMUM_LINES} lines.")
-    subtotal = sum(line["unit_amount_minor"] * line["quantity"] for line in lines)
-    discount = money.check_minor(content.options.discount_minor, currency)
-    if discount > subtotal:
-        raise OrderDataError("The discount is more than the order.")
-    if content.options.trial_days and mode != "subscription":
-        raise OrderDataError("trial_days needs a line that recurs.")
-    money.check_charge(subtotal - discount, currency)
-    return lines
-
-
-def _mode(content: OrderData) -> str:
-    recurs = any(getattr(line, "recurring_interval", "") for line in content.lines)
-    mode = content.mode or ("subscription" if recurs else "payment")
-    if mode not in MODES:
-        raise OrderDataError(f"An order's mode is one of: {', '.join(MODES)}.")
-    return mode
-
-
-def _check_line(line: LineData, currency: str) -> dict[str, Any]:
-    if not isinstance(line, LineData):
-        raise OrderDataError("An order's lines must be LineData.")
-    if not isinstance(line.name, str) or not 0 < len(line.name.strip()) <= 5000:
-        raise OrderDataError("A line's name must have 1 to 5000 characters.")
-    if isinstance(line.quantity, bool) or not isinstance(line.quantity, int) or not 1 <= line.quantity <= 999_999:
-        raise OrderDataError("A line's quantity must be a whole number from 1 to 999999.")
-    money.check_minor(line.unit_amount_minor, currency)
-    if line.recurring_interval and line.recurring_interval not in INTERVALS:
-        raise OrderDataError(f"A line recurs every: {', '.join(INTERVALS)}.")
-    if line.maximum_quantity is not None and line.maximum_quantity < line.quantity:
-        raise OrderDataError("A line's maximum_quantity must not be less than its quantity.")
-    if line.image_url and not line.image_url.startswith(("https://", "http://")):
-        raise OrderDataError("A line's image_url must be absolute.")
-    return {name: getattr(line, name) for name in LINE_FIELDS}
-
-
-def _columns(content: OrderData, host_row: models.Model | None) -> dict[str, Any]:
-    currency, mode, options = money.get_currency(content.currency), _mode(content), content.options
-    goods = [{name: getattr(line, name) for name in LINE_FIELDS} for line in content.lines]
-    digest = hashlib.sha256(json.dumps([currency, goods], sort_keys=True).encode()).hexdigest()
-    return {
-        "reference": content.reference,
-        "currency": currency,
-        "content_hash": digest,
-        "subtotal_minor": sum(line.unit_amount_minor * line.quantity for line in content.lines),
-        "user": content.user if getattr(content.user, "pk", None) else None,
-        "email": content.email,
-        "locale": content.locale,
-        "metadata": check_metadata(content.metadata),
-        "mode": mode,
-        "params": option_params(options, mode=mode, currency=currency),
-        "asked_discount_minor": options.discount_minor,
-        "asked_discount_name": options.discount_name[:40],
-        "source_type": host_row and ContentType.objects.get_for_model(host_row, for_concrete_model=False),
-        "source_id": str(host_row.pk) if host_row is not None else "",
-    }
 
 
 def _lock(reference: str) -> Order | None:

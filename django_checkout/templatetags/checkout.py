@@ -43,7 +43,9 @@ def money(minor: int | None, currency: str) -> str:
 @register.inclusion_tag("django_checkout/tags/button.html", takes_context=True)
 def checkout_button(context: Context, order: Any, label: str = "", ui_mode: str = "hosted_page") -> dict[str, Any]:
     """Show a button that leads to Stripe's page: ``{% checkout_button order %}``. No script, no call to Stripe."""
-    return {**_order_context(context, order), "label": label, "ui_mode": ui_mode}
+    shown = {**_order_context(context, order), "label": label}
+    # Where the order may not be paid so, the pay page has another way.
+    return {**shown, "ui_mode": ui_mode if ui_mode in shown.get("ui_modes", ()) else ""}
 
 
 @register.inclusion_tag("django_checkout/tags/embedded.html", takes_context=True)
@@ -117,6 +119,7 @@ def _order_context(context: Context, order: Any) -> dict[str, Any]:
         "order": ours,
         "token": token,
         "can_pay": ours.status == OrderStatus.UNPAID and _is_admitted(context, ours, order),
+        "ui_modes": services.ui_modes(ours),
         "start_url": reverse("django_checkout:start", args=[token]),
     }
 

@@ -161,7 +161,8 @@ def _invoice_creation(params: Doc | None) -> Doc:
 
 
 def _saved_methods(params: Doc) -> Doc | None:
-    if "customer" not in params:
+    # https://docs.stripe.com/payments/checkout/save-during-payment: saving needs a Customer, known or to be made.
+    if "customer" not in params and params.get("customer_creation") != "always" and params["mode"] != "subscription":
         return None
     sent = params.get("saved_payment_method_options", {})
     save, remove = sent.get("payment_method_save"), sent.get("payment_method_remove", "disabled")

@@ -1,6 +1,12 @@
-"""Which parameters of a new session go together: Stripe's conditional rules, as tables."""
+"""Which parameters of a new session go together: Stripe's conditional rules, as tables.
+
+What a mode or a UI mode refuses is as https://docs.stripe.com/api/checkout/sessions/create says of each parameter.
+Where Stripe's answer is known from a public report, its words are Stripe's, and the report is named.
+"""
 
 from __future__ import annotations
+
+import re
 
 from ..clock import Clock
 from ..messages import ApiError, Doc
@@ -29,6 +35,7 @@ REFUSED_UI_MODES = {
 }
 #: Modes in which a parameter is taken; all, where it is not listed.
 TAKEN_MODES = {
+    # invertase/stripe-firebase-extensions#700
     "line_items": ("payment", "subscription"),
     "payment_intent_data": ("payment",),
     "subscription_data": ("subscription",),
@@ -38,9 +45,11 @@ TAKEN_MODES = {
     "phone_number_collection": ("payment", "subscription"),
     "submit_type": ("payment", "subscription"),
     "saved_payment_method_options": ("payment", "subscription"),
-    "invoice_creation": ("payment",),
-    "shipping_options": ("payment", "subscription"),
+    "optional_items": ("payment", "subscription"),
+    # https://docs.stripe.com/payments/checkout/custom-shipping-options: no shipping rates in subscription mode
+    "shipping_options": ("payment",),
     "discounts": ("payment", "subscription"),
+    # invertase/stripe-firebase-extensions#519
     "allow_promotion_codes": ("payment", "subscription"),
 }
 EXCLUSIVE = (
@@ -49,8 +58,40 @@ EXCLUSIVE = (
     ("discounts", "allow_promotion_codes"),
 )
 NEEDS = {"customer_update": "customer"}
+
+#: Azuriom/Plugin-Shop#273
+INVOICES = (
+    "You can only enable invoice creation when `mode` is set to `payment`. Invoices are created automatically when "
+    "`mode` is set to `subscription`, and are unsupported when set to `setup`. To learn more visit "
+    "https://stripe.com/docs/payments/checkout/post-payment-invoices."
+)
+#: laravel/cashier-stripe#1581
+TAX_IN_SETUP = "You cannot set `automatic_tax[enabled]=true` in `setup` mode."
+#: laravel/cashier-stripe#1778, TryGhost/Ghost#19882; the code is raystack/frontier#565's
+TAX_LOCATION = (
+    "Automatic tax calculation in Checkout requires a valid address on the Customer. Add a valid address to the "
+    "Customer or set either `customer_update[address]` to 'auto' or `customer_update[shipping]` to 'auto' to save the "
+    "address entered in Checkout to the Customer."
+)
+#: https://docs.stripe.com/tax/checkout, and public reports of the answer
+TAX_SHIPPING = (
+    "Automatic tax calculation uses fields saved on the Customer. To collect a shipping address with `automatic_tax` "
+    "enabled, set `customer_update[shipping]` to 'auto'."
+)
+#: laravel/cashier-stripe#1585, https://docs.stripe.com/tax/checkout/tax-ids
+TAX_ID_NAME = (
+    "Tax ID collection requires updating business name on the customer. To enable tax ID collection for an existing "
+    "customer, please set `customer_update[name]` to `auto`."
+)
 MAXIMUM_ITEMS = {"discounts": 1, "shipping_options": 5, "custom_fields": 3, "optional_items": 10}
 URLS = ("success_url", "cancel_url", "return_url")
+
+#: What Stripe takes of an address is known from what it refused: white space around it (stripe/stripe-dotnet#1897), no
+#: domain, a domain without a dot. The 64 characters before the sign are RFC 5321's.
+EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)*\.[^@\s.]{2,}")
+
+#: Where a country alone does not tell what tax is owed.
+NEEDS_POSTAL_CODE = ("CA", "US")
 
 MIN_LIFE_SECONDS = 30 * 60
 MAX_LIFE_SECONDS = 24 * 3600
@@ -73,10 +114,29 @@ def check_session(params: Doc) -> None:
     for name in URLS:
         if name in params and not params[name].startswith(("http://", "https://")):
             raise ApiError("Not a valid URL", code="url_invalid", param=name)
-    if "customer_email" in params and "@" not in params["customer_email"]:
+    if params.get("automatic_tax", {}).get("enabled") and mode == "setup":
+        raise ApiError(TAX_IN_SETUP, param="automatic_tax[enabled]")
+    if params.get("invoice_creation", {}).get("enabled") and mode != "payment":
+        raise ApiError(INVOICES, param="invoice_creation[enabled]")
+    _check_update(params)
+    if "customer_email" in params and not EMAIL.fullmatch(params["customer_email"]):
         raise ApiError(
             f"Invalid email address: {params['customer_email']}", code="email_invalid", param="customer_email"
         )
+
+
+def check_customer(params: Doc, customer: Doc) -> None:
+    """Raise Stripe's error where what is collected must be saved on a known Customer, and may not be."""
+    update = params.get("customer_update", {})
+    if params.get("automatic_tax", {}).get("enabled"):
+        ships = "shipping_address_collection" in params
+        if ships and update.get("shipping") != "auto":
+            raise ApiError(TAX_SHIPPING, param="customer_update[shipping]")
+        may_save = "auto" in (update.get("address"), update.get("shipping"))
+        if not (may_save or _has_location(customer.get("shipping")) or _has_location(customer)):
+            raise ApiError(TAX_LOCATION, code="customer_tax_location_invalid")
+    if params.get("tax_id_collection", {}).get("enabled") and update.get("name") != "auto":
+        raise ApiError(TAX_ID_NAME, param="customer_update[name]")
 
 
 def check_open(session: Doc) -> None:
@@ -122,7 +182,20 @@ def _check_tables(params: Doc, mode: str, ui_mode: str) -> None:
             raise ApiError(f"Array {name} exceeded maximum {limit} allowed elements.", param=name)
 
 
+def _check_update(params: Doc) -> None:
+    saves = params.get("customer_update", {}).get("shipping") == "auto"
+    if saves and "shipping_address_collection" not in params:
+        message = "`customer_update[shipping]` can only be `auto` when `shipping_address_collection` is set."
+        raise ApiError(message, param="customer_update[shipping]")
+
+
+def _has_location(holder: Doc | None) -> bool:
+    address = (holder or {}).get("address") or {}
+    return bool(address.get("country") and (address["country"] not in NEEDS_POSTAL_CODE or address.get("postal_code")))
+
+
 def _check_return(params: Doc) -> None:
+    # https://docs.stripe.com/payments/checkout/custom-success-page?payment-ui=embedded-form
     never = params.get("redirect_on_completion") == "never"
     if never and "return_url" in params:
         raise ApiError("You can not pass `return_url` when `redirect_on_completion` is `never`.", param="return_url")

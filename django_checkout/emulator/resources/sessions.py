@@ -14,7 +14,7 @@ from . import lines
 from .amounts import set_lines
 from .discounts import attach
 from .session_object import ECHOED, ECHOED_IF_SENT, defaults, details
-from .session_rules import ELEMENTS, HOSTED, check_session, life_seconds
+from .session_rules import ELEMENTS, HOSTED, check_customer, check_session, life_seconds
 from .shipping import offered
 
 KIND = "checkout.session"
@@ -32,6 +32,8 @@ def new_session(world: World, params: Doc, base_url: str, **overrides: object) -
     mode, ui_mode = params["mode"], params.get("ui_mode", HOSTED)
     life = life_seconds(params, world.clock)
     customer = world.get("customer", params["customer"], "customer") if "customer" in params else {}
+    if customer:
+        check_customer(params, customer)
     email = params.get("customer_email") or customer.get("email")
     for index, item in enumerate(params.get("optional_items", [])):
         world.get("price", item["price"], f"optional_items[{index}][price]")

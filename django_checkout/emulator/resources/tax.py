@@ -6,11 +6,10 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from ..messages import ApiError, Doc, without_hidden
 from ..world import World
+from .session_rules import NEEDS_POSTAL_CODE
 
 DEFAULT_PERCENT = "20"
 SETTING = "tax_percent"
-#: Where a country alone does not tell what is owed.
-NEEDS_POSTAL_CODE = ("CA", "US")
 
 
 def percent(world: World) -> Decimal:

@@ -74,7 +74,7 @@ class Checkout {
 
   async follow(field, work) {
     let answer, isLate, isOpen = true;
-    await this.act(field, async () => {
+    const result = await this.act(field, async () => {
       const run = () => (answer = work().finally(() => (isOpen = false)));
       const result = await this.actions.runServerUpdate(run).catch((error) => ({ error }));
       if (result.type === "success") return result;
@@ -84,6 +84,14 @@ class Checkout {
     });
     const show = () => this.follow(field, () => answer);
     if (isLate) answer.then(show, show);
+    if (field === "shipping") this.forbid(result.type === "error");
+    return result;
+  }
+
+  /** Let nobody pay while the address shown is not the session's: it could not be shipped to. */
+  forbid(isForbidden) {
+    this.isForbidden = isForbidden;
+    this.setBusy(Boolean(this.isBusy));
   }
 
   say(field, message) {
@@ -94,13 +102,13 @@ class Checkout {
 
   setBusy(isBusy) {
     this.isBusy = isBusy;
-    this.find("submit").disabled = isBusy || !this.session?.canConfirm;
+    this.find("submit").disabled = isBusy || this.isForbidden || !this.session?.canConfirm;
     this.box.ariaBusy = isBusy;
   }
 
   async pay(event) {
     event.preventDefault();
-    if (this.isBusy) return;
+    if (this.isBusy || this.isForbidden) return;
     const { type, session } = await this.act("payment", () => this.actions.confirm());
     if (type === "success" && session.status.type !== "open") leave(this.box, session.id);
     // The button lost the focus while it was busy.
@@ -110,7 +118,8 @@ class Checkout {
   async ship(event) {
     if (!event.complete) return;
     const { name, address } = event.value;
-    await this.change("shipping", { shipping: { name, address } });
+    const { type } = await this.change("shipping", { shipping: { name, address } });
+    if (type === "error") return;
     // The new options come with the first one chosen: choose what the shopper had, by its place.
     const { shippingOptions, shipping } = this.actions.getSession();
     const option = shippingOptions?.[this.shippingPlace];

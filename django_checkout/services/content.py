@@ -1,0 +1,179 @@
+"""Checks what a host says of an order, and puts it into our columns: whatever cannot be sold is refused here.
+
+An optional value that Stripe has no use for is left out instead: an odd e-mail address, or a language that it does not
+speak, stops no sale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+
+from django_checkout import money
+from django_checkout.adapters import get_adapter
+from django_checkout.conf import conf
+from django_checkout.exceptions import OrderDataError
+from django_checkout.metadata import holds_email, usable_metadata
+from django_checkout.models import Order, OrderLine
+from django_checkout.params import MODES, check_placed, fields, option_params
+from django_checkout.params.options import MAXIMUM_DISCOUNT_NAME, TAX_BEHAVIORS
+from django_checkout.params.spelling import find_locale
+from django_checkout.values import LineData, OrderData
+
+#: Stripe takes up to a hundred lines in payment mode.
+MAXIMUM_LINES = 100
+#: Stripe takes up to twenty recurring and twenty other lines in subscription mode.
+MAXIMUM_SUBSCRIPTION_LINES = 20
+#: Interval to how many of it make three years, the longest that Stripe takes.
+INTERVALS = {"day": 1095, "week": 156, "month": 36, "year": 3}
+MAXIMUM_QUANTITY = 999_999
+#: Characters that Stripe takes where our column takes more.
+MAXIMUM_DESCRIPTION = 40_000
+
+Columns = dict[str, Any]
+
+
+def read_content(content: OrderData, host_row: models.Model | None) -> tuple[Columns, list[Columns]]:
+    """Return the columns of our order and of its lines.
+
+    Raises:
+        OrderDataError: naming the field that cannot be sold, and its limit.
+        ParameterError: an option that Stripe does not take in this mode, or in any UI mode of the site.
+    """
+    if not isinstance(content, OrderData):
+        raise OrderDataError("describe() must return an OrderData.")
+    reference = _reference(content.reference)
+    currency = money.get_currency(content.currency)
+    given = fields.several(content.lines, "lines", maximum=MAXIMUM_LINES)
+    lines = [_line(line, f"lines[{place}]", currency) for place, line in enumerate(given)]
+    mode = _mode(content, lines)
+    params = option_params(content.options, mode=mode, currency=currency)
+    check_placed(params, mode=mode, ui_modes=conf.CHECKOUT_UI_MODES)
+    discount = fields.amount(content.options.discount_minor, "discount_minor", currency)
+    subtotal = sum(line["unit_amount_minor"] * line["quantity"] for line in lines)
+    _check_total(subtotal, discount, currency)
+    if mode == "payment" and not _may_grow(params, lines):
+        money.check_charge(subtotal - discount, currency)
+    digest = hashlib.sha256(json.dumps([currency, lines], sort_keys=True).encode()).hexdigest()
+    discount_name = fields.text(content.options.discount_name, "discount_name", maximum=5000)
+    columns = {
+        "reference": reference,
+        "currency": currency,
+        "content_hash": digest,
+        "subtotal_minor": subtotal,
+        "user": _user(content.user),
+        "email": _email(content.email),
+        "locale": find_locale(content.locale) if isinstance(content.locale, str) else "",
+        "metadata": usable_metadata(_metadata(content.metadata)),
+        "mode": mode,
+        "params": params,
+        "asked_discount_minor": discount,
+        "asked_discount_name": discount_name[:MAXIMUM_DISCOUNT_NAME],
+        "source_type": host_row and ContentType.objects.get_for_model(host_row, for_concrete_model=False),
+        "source_id": str(host_row.pk) if host_row is not None else "",
+    }
+    return columns, lines
+
+
+def _reference(value: Any) -> str:
+    """Return the order number: it goes into Stripe's metadata, into addresses and into lines of the log."""
+    reference = fields.text(value, "reference", maximum=_limit(Order, "reference"), is_required=True)
+    if reference != reference.strip() or not reference.isprintable():
+        raise OrderDataError("reference must be printable, without white space around it.")
+    if holds_email(reference):
+        raise OrderDataError("reference must not hold an e-mail address: Stripe's metadata is no place for it.")
+    return reference
+
+
+def _mode(content: OrderData, lines: Sequence[Columns]) -> str:
+    recurring = sum(1 for line in lines if line["recurring_interval"])
+    mode = fields.choice(content.mode, "mode", MODES) or ("subscription" if recurring else "payment")
+    if bool(lines) == (mode == "setup"):
+        raise OrderDataError("An order must have at least one line, or none and mode='setup'.")
+    if mode == "subscription":
+        if not recurring:
+            raise OrderDataError("mode='subscription' needs a line that recurs.")
+        if max(recurring, len(lines) - recurring) > MAXIMUM_SUBSCRIPTION_LINES:
+            raise OrderDataError(
+                f"A subscription takes {MAXIMUM_SUBSCRIPTION_LINES} recurring and as many other lines."
+            )
+    elif recurring:
+        raise OrderDataError("A line that recurs needs mode='subscription'.")
+    if getattr(content.options, "trial_days", 0) and mode != "subscription":
+        raise OrderDataError("trial_days needs a line that recurs.")
+    return mode
+
+
+def _line(line: LineData, name: str, currency: str) -> Columns:
+    if not isinstance(line, LineData):
+        raise OrderDataError("An order's lines must be LineData.")
+    quantity = fields.whole(line.quantity, f"{name}.quantity", minimum=1, maximum=MAXIMUM_QUANTITY)
+    most = line.maximum_quantity
+    if most is not None:
+        most = fields.whole(most, f"{name}.maximum_quantity", minimum=quantity, maximum=MAXIMUM_QUANTITY)
+    interval = fields.choice(line.recurring_interval, f"{name}.recurring_interval", tuple(INTERVALS))
+    longest = INTERVALS.get(interval, 1095)
+    count = fields.whole(line.recurring_interval_count, f"{name}.recurring_interval_count", minimum=1, maximum=longest)
+    return {
+        "name": _text(line, "name", name, is_required=True),
+        "description": fields.text(line.description, f"{name}.description", maximum=MAXIMUM_DESCRIPTION),
+        "image_url": fields.url(line.image_url, f"{name}.image_url", maximum=_limit(OrderLine, "image_url")),
+        "sku": _text(line, "sku", name),
+        "quantity": quantity,
+        "unit_amount_minor": fields.amount(line.unit_amount_minor, f"{name}.unit_amount_minor", currency),
+        "tax_code": _text(line, "tax_code", name),
+        "tax_behavior": fields.choice(line.tax_behavior, f"{name}.tax_behavior", TAX_BEHAVIORS),
+        "recurring_interval": interval,
+        "recurring_interval_count": count,
+        "maximum_quantity": most,
+    }
+
+
+def _text(line: LineData, field: str, name: str, *, is_required: bool = False) -> str:
+    maximum = _limit(OrderLine, field)
+    return fields.text(getattr(line, field), f"{name}.{field}", maximum=maximum, is_required=is_required)
+
+
+def _limit(model: type[models.Model], field: str) -> int:
+    """Return how many characters a column takes."""
+    column: Any = model._meta.get_field(field)
+    return int(column.max_length)
+
+
+def _check_total(subtotal: int, discount: int, currency: str) -> None:
+    fields.amount(subtotal, "The subtotal", currency)
+    if discount > subtotal:
+        raise OrderDataError("The discount is more than the order.")
+
+
+def _may_grow(params: Mapping[str, Any], lines: Sequence[Columns]) -> bool:
+    """Whether more may be charged than the lines come to: shipping, tax, or what the shopper adds."""
+    asked = {**conf.CHECKOUT_SESSION_DEFAULTS, **params}
+    ships = "shipping_address_collection" in asked and get_adapter().computes_shipping
+    adds = any(line["maximum_quantity"] is not None for line in lines)
+    return ships or adds or any(asked.get(name) for name in ("shipping_options", "automatic_tax", "optional_items"))
+
+
+def _user(user: Any) -> Any:
+    if user is not None and not hasattr(user, "pk"):
+        raise OrderDataError("user must be a user or None.")
+    return user if getattr(user, "pk", None) else None
+
+
+def _email(value: Any) -> str:
+    """Return what the host knows of the shopper's address, nothing where that cannot be stored."""
+    email = str(value).strip() if value else ""
+    return email if len(email) <= _limit(Order, "email") and fields.is_storable(email) else ""
+
+
+def _metadata(metadata: Any) -> Any:
+    if isinstance(metadata, Mapping):
+        for text in (*metadata.keys(), *metadata.values()):
+            if isinstance(text, str):
+                fields.text(text, "metadata", maximum=5000)
+    return metadata

@@ -1,0 +1,120 @@
+"""A returning customer: known to Stripe, taxed, and written to where the order says; never by a link alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from django_checkout import services
+from django_checkout.exceptions import StripeUnavailableError
+from django_checkout.models import CheckoutSession, Customer
+from django_checkout.values import CheckoutOptions, LineData, OrderData
+from tests.factories import UserFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.core]
+
+LINE = LineData(name="Teapot", unit_amount_minor=2000)
+CLUB = LineData(name="Tea club", unit_amount_minor=1900, recurring_interval="month")
+
+
+def place(reference, user, line=LINE, email="new@example.com", **options):
+    options = CheckoutOptions(**options)
+    return services.place(
+        OrderData(reference=reference, currency="eur", lines=(line,), user=user, email=email, options=options)
+    )
+
+
+@pytest.fixture
+def user(stripe_emulator):
+    """A user who has bought before and kept a card, so that Stripe has a Customer without an address."""
+    user = UserFactory()
+    order = place("O-before", user, email="old@example.com", create_customer=True, save_card="on_session")
+    session = services.start(order)
+    stripe_emulator.pay(session.stripe_id, email="old@example.com")
+    services.sync(session)
+    return user
+
+
+@pytest.fixture
+def customer(user, stripe_emulator):
+    """Reads that Customer from Stripe."""
+    return lambda: stripe_emulator.get(services.find_customer_id(user))
+
+
+@pytest.mark.parametrize(
+    ("options", "update"),
+    [
+        ({"automatic_tax": True}, {"address": "auto"}),
+        ({"automatic_tax": True, "shipping_countries": ("US",)}, {"address": "auto", "shipping": "auto"}),
+        ({"collect_tax_ids": True}, {"address": "auto", "name": "auto"}),
+        ({"collect_billing_address": True}, {"address": "auto"}),
+        ({"save_card": "on_session"}, None),
+    ],
+    ids=["tax", "tax-and-shipping", "tax-id", "billing", "nothing"],
+)
+def test_second_purchase_of_a_customer_is_taken(options, update, user, customer, stripe_emulator, deliver_events):
+    order = place("O-2", user, **options)
+    session = services.start(order)
+
+    assert session.request["customer"] == customer()["id"]
+    assert session.request.get("customer_update") == update
+    stripe_emulator.pay(session.stripe_id)
+    deliver_events()
+    order.refresh_from_db()
+    assert order.status == "paid"
+
+
+def test_customer_keeps_what_was_collected_for_the_next_time(user, customer, stripe_emulator):
+    order = place("O-2", user, automatic_tax=True, shipping_countries=("US",))
+    stripe_emulator.pay(services.start(order).stripe_id, country="US", postal_code="10001")
+
+    assert customer()["address"]["country"] == "US"
+    assert customer()["shipping"]["address"]["country"] == "US"
+
+
+def test_receipts_go_to_the_address_that_the_order_has_now(user, customer):
+    services.start(place("O-2", user))
+
+    assert customer()["email"] == "new@example.com"
+
+
+def test_address_that_stripe_has_already_costs_no_call(user, stripe_emulator):
+    before = len(stripe_emulator.events("customer.updated"))
+
+    services.start(place("O-2", user, email="old@example.com"))
+
+    assert len(stripe_emulator.events("customer.updated")) == before
+
+
+@pytest.mark.parametrize("email", ["", "nobody", "root@localhost"])
+def test_odd_address_leaves_the_customer_as_it_was(email, user, customer):
+    services.start(place("O-2", user, email=email))
+
+    assert customer()["email"] == "old@example.com"
+
+
+def test_address_that_stripe_does_not_answer_for_is_tried_again(user, customer, stripe_emulator):
+    order = place("O-2", user)
+    stripe_emulator.chaos.fail(3, status=503, match="POST /v1/customers/*")
+    with pytest.raises(StripeUnavailableError):
+        services.start(order)
+    stripe_emulator.chaos.reset()
+
+    assert services.start(order).status == "open"
+    assert customer()["email"] == "new@example.com"
+    assert CheckoutSession.objects.filter(order=order).count() == 1
+
+
+@pytest.mark.parametrize("line", [LINE, CLUB], ids=["payment", "subscription"])
+def test_link_alone_does_not_open_somebodys_saved_cards(line, rf, user, customer, stripe_emulator):
+    order = place("O-2", user, line=line)
+    request = rf.post("/")
+
+    session = services.start(order, request=request)
+    assert "customer" not in session.request
+    assert stripe_emulator.get(session.stripe_id)["customer"] is None
+    assert customer()["email"] == "old@example.com"
+
+    request.user = user
+    session = services.start(order, request=request)
+    assert stripe_emulator.get(session.stripe_id)["customer"] == customer()["id"]
+    assert Customer.objects.filter(user=user).exists()

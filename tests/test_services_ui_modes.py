@@ -1,0 +1,153 @@
+"""In which UI modes an order may be paid, whoever asks: start, the pages, the tags."""
+
+from __future__ import annotations
+
+import pytest
+from django.template import engines
+from django.urls import reverse
+
+from django_checkout import services
+from django_checkout.adapters import CheckoutAdapter
+from django_checkout.exceptions import UiModeError
+from django_checkout.models import CheckoutSession
+from django_checkout.tokens import Purpose, make_token
+from django_checkout.values import CheckoutOptions, LineData, OrderData, ShippingOption
+
+pytestmark = [pytest.mark.django_db, pytest.mark.core]
+
+ALL = ["hosted_page", "embedded_page", "elements"]
+RATES = (ShippingOption(name="Parcel", amount_minor=490),)
+WAY_OUT = "data-checkout-way-out"
+
+
+class PlainAdapter(CheckoutAdapter):
+    """A host whose orders are placed from an ``OrderData``."""
+
+
+class ShippingAdapter(CheckoutAdapter):
+    """A host that says what it costs to ship once it knows where to."""
+
+    def shipping_options(self, order, address):
+        return RATES
+
+
+@pytest.fixture(autouse=True)
+def _plain(settings):
+    settings.CHECKOUT_ADAPTER = f"{__name__}.PlainAdapter"
+
+
+@pytest.fixture
+def computed(settings):
+    settings.CHECKOUT_ADAPTER = f"{__name__}.ShippingAdapter"
+
+
+def place(reference="O-1", line=None, **options):
+    line = line or LineData(name="Teapot", unit_amount_minor=2000)
+    return services.place(
+        OrderData(reference=reference, currency="eur", lines=(line,), options=CheckoutOptions(**options))
+    )
+
+
+def link(name, order):
+    return reverse(f"django_checkout:{name}", args=[make_token(order, Purpose.PAY)])
+
+
+def rendered(tag, order):
+    template = engines["django"].from_string(f"{{% load checkout %}}{{% {tag} order %}}")
+    return template.render({"order": order})
+
+
+@pytest.mark.parametrize(
+    ("options", "modes"),
+    [
+        ({}, ALL),
+        ({"shipping_countries": ("DE",)}, ["elements"]),
+        ({"shipping_countries": ("DE",), "shipping_options": RATES}, ALL),
+    ],
+    ids=["not-shipped", "computed", "placed"],
+)
+def test_price_of_shipping_that_the_server_computes_is_asked_for_in_elements_alone(options, modes, computed):
+    assert services.ui_modes(place(**options)) == modes
+
+
+def test_host_that_does_not_compute_shipping_sells_in_every_mode():
+    assert services.ui_modes(place(shipping_countries=("DE",))) == ALL
+
+
+def test_subscription_has_no_shipping_rates_to_compute(computed):
+    club = LineData(name="Tea club", unit_amount_minor=1900, recurring_interval="month")
+
+    assert services.ui_modes(place(line=club, shipping_countries=("DE",))) == ALL
+
+
+@pytest.mark.parametrize("ui_mode", ["hosted_page", "embedded_page"])
+def test_computed_shipping_is_not_dodged_by_asking_for_another_page(ui_mode, computed, stripe_emulator):
+    with pytest.raises(UiModeError, match=ui_mode):
+        services.start(place(shipping_countries=("DE",)), ui_mode=ui_mode)
+
+    assert stripe_emulator.store.select("checkout.session") == []
+
+
+def test_rates_of_the_caller_open_every_mode(computed, stripe_emulator):
+    rate = {"shipping_rate_data": {"display_name": "P", "fixed_amount": {"amount": 490, "currency": "eur"}}}
+    order = place(shipping_countries=("DE",))
+
+    assert services.start(order, ui_mode="hosted_page", params={"shipping_options": [rate]}).url
+
+
+def test_order_whose_mode_nobody_names_is_paid_where_it_may_be(computed, stripe_emulator):
+    assert services.start(place(shipping_countries=("DE",))).ui_mode == "elements"
+
+
+def test_order_that_may_be_paid_nowhere_is_refused(settings, computed, stripe_emulator):
+    settings.CHECKOUT_UI_MODES = ["hosted_page"]
+
+    with pytest.raises(UiModeError, match="none is"):
+        services.start(place(shipping_countries=("DE",)))
+
+
+@pytest.mark.parametrize("ui_mode", ["hosted_page", "embedded_page"])
+@pytest.mark.parametrize("name", ["start", "secret"])
+def test_mode_that_the_site_excludes_is_refused_to_a_browser(name, ui_mode, settings, client, stripe_emulator):
+    settings.CHECKOUT_UI_MODES = ["elements"]
+    order = place()
+
+    answer = client.post(link(name, order), {"ui_mode": ui_mode})
+
+    assert answer.status_code == 400
+    assert "Please go back to the shop" in answer.content.decode()
+    assert not CheckoutSession.objects.exists()
+
+
+def test_first_mode_of_the_site_is_the_default(settings, client, stripe_emulator):
+    settings.CHECKOUT_UI_MODES = ["elements", "hosted_page"]
+    order = place()
+
+    assert "data-checkout-elements" in client.get(link("pay", order)).content.decode()
+    assert services.start(order).ui_mode == "elements"
+
+
+@pytest.mark.parametrize("tag", ["checkout_elements", "checkout_embedded"])
+def test_way_out_is_shown_where_it_leads_somewhere(tag, settings):
+    order = place()
+
+    assert WAY_OUT in rendered(tag, order)
+    settings.CHECKOUT_UI_MODES = ["embedded_page", "elements"]
+    assert WAY_OUT not in rendered(tag, order)
+
+
+def test_pay_page_of_computed_shipping_has_no_way_around_it(client, computed):
+    page = client.get(link("pay", place(shipping_countries=("DE",)))).content.decode()
+
+    assert "data-checkout-elements" in page
+    assert WAY_OUT not in page
+
+
+def test_button_leads_where_the_order_may_be_paid(client, computed, stripe_emulator):
+    order = place(shipping_countries=("DE",))
+    assert 'name="ui_mode" value=""' in rendered("checkout_button", order)
+
+    answer = client.post(link("start", order), {"ui_mode": ""})
+
+    assert answer.url == link("pay", order)
+    assert CheckoutSession.objects.get().ui_mode == "elements"
