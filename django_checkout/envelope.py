@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -16,6 +16,7 @@ from django.utils.dateparse import parse_datetime
 from django_checkout import facts
 from django_checkout.exceptions import SignatureError
 from django_checkout.models import WebhookEvent
+from django_checkout.storable import find_instant, storable, storable_id
 
 #: Never stored: whoever holds one can act for the shopper, or for us. Our own links carry signed tokens.
 _SECRET_KEYS = frozenset(("client_secret", "secret", "success_url", "cancel_url", "return_url"))
@@ -61,28 +62,29 @@ def read_envelope(body: Mapping[str, Any]) -> WebhookEvent:
     Raises:
         SignatureError: it is signed, but is not an event.
     """
+    body = storable(body)
     is_thin = body.get("object") == "v2.core.event"
     event_id, event_type, livemode = body.get("id"), body.get("type"), body.get("livemode")
     if not isinstance(event_id, str) or not isinstance(event_type, str) or not isinstance(livemode, bool):
         raise SignatureError("The signed body is not an event: it has no id, no type or no livemode.")
-    if not 0 < len(event_id) <= 255 or len(event_type) > 255:
-        raise SignatureError("The signed body is not an event: its id or type is too long.")
+    if not event_id:
+        raise SignatureError("The signed body is not an event: its id is empty.")
     stripe_object = body.get("related_object") if is_thin else (_mapping(body.get("data"))).get("object")
     stripe_object = _mapping(stripe_object)
     request = _mapping(body.get("request"))
     intent = stripe_object.get("payment_intent") if stripe_object.get("object") != "payment_intent" else None
     return WebhookEvent(
-        stripe_id=event_id,
-        type=event_type,
+        stripe_id=storable_id(event_id),
+        type=event_type[:255],
         is_thin=is_thin,
-        api_version=str(body.get("api_version") or ""),
+        api_version=str(body.get("api_version") or "")[:255],
         livemode=livemode,
-        account=str(body.get("account") or body.get("context") or ""),
+        account=str(body.get("account") or body.get("context") or "")[:255],
         payload=without_secrets(body),
         object_id=str(stripe_object.get("id") or "")[:255],
-        payment_intent_id=intent if isinstance(intent, str) else "",
+        payment_intent_id=intent[:255] if isinstance(intent, str) else "",
         subscription_id=_subscription_of(stripe_object),
-        request_id=str(request.get("id") or ""),
+        request_id=str(request.get("id") or "")[:255],
         created_at=_created_at(body.get("created")),
     )
 
@@ -134,7 +136,10 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _created_at(value: Any) -> datetime:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value, tz=UTC)
-    parsed = parse_datetime(value) if isinstance(value, str) else None
-    return parsed if parsed is not None and parsed.tzinfo else timezone.now()
+    if isinstance(value, str):
+        try:
+            parsed = parse_datetime(value)
+            value = int(parsed.timestamp()) if parsed is not None and parsed.tzinfo else None
+        except (ValueError, OverflowError):
+            value = None
+    return find_instant(value) or timezone.now()

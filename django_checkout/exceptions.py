@@ -313,3 +313,9 @@ class DerivedColumnError(CheckoutError):
 
     code = "derived_column"
     http_status = 500
+
+
+class UnstorableFactError(UnknownFactError):
+    """A value of Stripe's is longer or larger than its column; the event that brought it is kept as failed."""
+
+    code = "unstorable_fact"

@@ -7,10 +7,11 @@ A field that is absent or null is not said (None). A field without which nothing
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django_checkout.exceptions import IncompleteFactError
+from django_checkout.storable import MAXIMUM_ID_LENGTH, MAXIMUM_INTEGER, find_instant
 from django_checkout.values import (
     DisputeFact,
     Fact,
@@ -163,7 +164,7 @@ def read_dispute(stripe_object: Json, *, ticket: int) -> DisputeFact:
     entries = [
         entry
         for entry in stripe_object.get("balance_transactions") or ()
-        if isinstance(entry, Mapping) and isinstance(entry.get("net"), int)
+        if isinstance(entry, Mapping) and _integer(entry, "net") is not None
     ]
     return DisputeFact(
         stripe_id=_required(stripe_object, "id"),
@@ -342,7 +343,9 @@ def _text(stripe_object: Json, key: str) -> str | None:
 
 def _integer(stripe_object: Json, key: str) -> int | None:
     value = stripe_object.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAXIMUM_INTEGER:
+        return None
+    return value
 
 
 def _boolean(stripe_object: Json, key: str) -> bool | None:
@@ -351,21 +354,17 @@ def _boolean(stripe_object: Json, key: str) -> bool | None:
 
 
 def _instant(stripe_object: Json, key: str) -> datetime | None:
-    value = _integer(stripe_object, key)
-    try:
-        return None if value is None else datetime.fromtimestamp(value, tz=UTC)
-    except (ValueError, OverflowError, OSError):
-        # No instant that Python or a database could hold.
-        return None
+    return find_instant(stripe_object.get(key))
 
 
 def _id(stripe_object: Json, key: str) -> str | None:
     value = stripe_object.get(key)
-    return _text(value, "id") if isinstance(value, Mapping) else _text(stripe_object, key)
+    found = _text(value, "id") if isinstance(value, Mapping) else _text(stripe_object, key)
+    return found if found is not None and len(found) <= MAXIMUM_ID_LENGTH else None
 
 
 def _required(stripe_object: Json, key: str) -> str:
-    value = _text(stripe_object, key)
+    value = _id(stripe_object, key)
     if value is None:
-        raise IncompleteFactError(f"The object has no {key}.")
+        raise IncompleteFactError(f"The object has no {key}, or one that is too long.")
     return value

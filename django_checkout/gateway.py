@@ -7,7 +7,6 @@ CHECKOUT_STRIPE_TIMEOUT_SECONDS per try, and is tried twice.
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Iterator, Mapping
@@ -30,6 +29,7 @@ from django_checkout.exceptions import (
     StripeUnavailableError,
 )
 from django_checkout.steps import Steps, waits
+from django_checkout.storable import read_json, storable
 from django_checkout.values import CreatedSession, Fact, PaymentFact, RefundFact, SessionFact
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def read_page(path: str, *, starting_after: str = "", **filters: Any) -> Steps[t
     cursor = {"starting_after": starting_after} if starting_after else {}
     answer = yield Call("raw_request", ("get", path), {"limit": 100, **cursor, **filters})
     listed: dict[str, Any] = answer.data
-    return listed["data"], bool(listed["has_more"])
+    return storable(listed["data"]), bool(listed["has_more"])
 
 
 @waits
@@ -282,7 +282,7 @@ def verify_webhook(payload: bytes, header: str, *, now: datetime | None = None) 
     else:
         raise SignatureError("The webhook is not signed with any of STRIPE_WEBHOOK_SECRETS, or is too old.")
     try:
-        data = json.loads(text)
+        data = read_json(text)
     except ValueError as error:
         raise SignatureError("The webhook body is not JSON.") from error
     if not isinstance(data, dict):
@@ -377,7 +377,7 @@ def checked(stripe_id: str) -> str:
 
 def plain(stripe_object: stripe.StripeObject) -> dict[str, Any]:
     """Return one of the SDK's objects as plain JSON types."""
-    data: dict[str, Any] = stripe_object.to_dict(for_json=True)
+    data: dict[str, Any] = storable(stripe_object.to_dict(for_json=True))
     return data
 
 

@@ -28,6 +28,7 @@ from django_checkout.ledger.locks import is_retryable
 from django_checkout.models import WebhookEvent
 from django_checkout.models.events import EventState
 from django_checkout.steps import Steps, waits
+from django_checkout.storable import storable_text
 from django_checkout.values import EventData
 
 logger = logging.getLogger("django_checkout")
@@ -310,9 +311,9 @@ def _described(row: WebhookEvent) -> dict[str, str | int]:
 
 def _record_failure(row: WebhookEvent, error: Exception) -> None:
     """Keep the event as failed, with a time to try again, whatever happened to the transaction that raised."""
-    code = error.code if isinstance(error, CheckoutError) else type(error).__name__
+    code = error.code if isinstance(error, CheckoutError) else type(error).__name__[:255]
     # The text of other errors may hold data of the shopper's.
-    message = str(error) if isinstance(error, CheckoutError) else ""
+    message = storable_text(str(error)) if isinstance(error, CheckoutError) else ""
 
     def work() -> None:
         fresh = WebhookEvent.objects.select_for_update().get(pk=row.pk)

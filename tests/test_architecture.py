@@ -46,7 +46,7 @@ LAYERS = (
     ),
     ("models",),
     ("states",),
-    ("money", "values"),
+    ("money", "values", "storable"),
     ("steps", "transport"),
     ("exceptions", "conf", "database", "signals", "telemetry"),
     ("__init__",),

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.db import DataError
+
+from django_checkout.exceptions import UnstorableFactError
 from django_checkout.ledger import orders
 from django_checkout.ledger.disputes import join_dispute, join_fraud_warning
 from django_checkout.ledger.locks import LockedOrder
@@ -37,7 +40,15 @@ def apply(facts: Sequence[Fact]) -> Order | None:
 
     Raises:
         UnknownFactError: a status that states.py does not know; nothing of these facts is stored.
+        UnstorableFactError: a value that is too long or too large for its column; nothing is stored either.
     """
+    try:
+        return _apply(facts)
+    except (DataError, OverflowError) as error:
+        raise UnstorableFactError("Stripe said a value that no column of the database holds.") from error
+
+
+def _apply(facts: Sequence[Fact]) -> Order | None:
     order: Order | None = None
     locked: LockedOrder | None = None
     for fact in facts:
