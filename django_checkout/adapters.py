@@ -78,7 +78,9 @@ class CheckoutAdapter:
         """Return the order that a request to the JSON API becomes: a row of yours, or an ``OrderData``; None refuses.
 
         ``content`` is what the request says: nothing of it is known to be true, prices least of all, so look them up
-        by ``sku``. Its reference is random unless the request gives one.
+        by ``sku``. Its reference is random unless the request gives one; an order that has been placed under it is
+        revised for its user and for the bearer of its link, and refused to everybody else. Called in a transaction that
+        also places the order, so call no other service over the network here.
         """
         return None
 

@@ -7,7 +7,7 @@ database, nor calls middleware but Django's and django-csp's that sends a policy
 the setting and never shows a key or a secret.
 
 An id is never used again for another rule: a retired one stays here, in this ledger, with the word "retired".
-In use: E001-E050, W001-W023. Retired: E022, W022.
+In use: E001-E050, W001-W024. Retired: E022, W022.
 """
 
 from __future__ import annotations
@@ -272,6 +272,22 @@ def check_cache(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
         hint = "Set CACHES to a cache that all processes share: Redis, Memcached, or Django's own in the database."
         return [_warning("W013", "The API's throttles count in a cache that each process has for itself.", hint)]
     return []
+
+
+@register(TAG, Tags.security, deploy=True)
+def check_proxies(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """The API's throttles know a guest's address."""
+    try:
+        reverse("django_checkout_api:orders")
+    except NoReverseMatch:
+        return []
+    if conf.num_proxies is not None:
+        return []
+    hint = (
+        'Set REST_FRAMEWORK["NUM_PROXIES"] to the number of proxies in front of the site, 0 for none. Until then the '
+        "API ignores X-Forwarded-For, and behind a proxy all guests share one rate."
+    )
+    return [_warning("W024", 'REST_FRAMEWORK["NUM_PROXIES"] is not set.', hint)]
 
 
 @register(TAG, Tags.security, deploy=True)

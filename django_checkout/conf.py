@@ -244,6 +244,12 @@ class Settings:
         return str(backend)
 
     @property
+    def num_proxies(self) -> int | None:
+        """Django REST framework's own ``NUM_PROXIES``."""
+        number: int | None = (getattr(settings, "REST_FRAMEWORK", None) or {}).get("NUM_PROXIES")
+        return number
+
+    @property
     def cache_backend(self) -> str:
         """Dotted path of the backend of Django's default cache."""
         return str(settings.CACHES.get("default", {}).get("BACKEND", ""))

@@ -248,6 +248,14 @@ class RunBusyError(CheckoutError):
     http_status = 409
 
 
+class ReferenceTakenError(CheckoutError):
+    """An order with this reference has been placed, and the request has no right to revise it."""
+
+    code = "reference_taken"
+    http_status = 409
+    user_message = _("There is already an order with this number.")
+
+
 class PlacingNotAllowedError(CheckoutError):
     """The host's adapter takes no orders from this request: see ``CheckoutAdapter.take_order``."""
 
@@ -265,11 +273,11 @@ class DiscrepancySettledError(CheckoutError):
 
 
 class IdempotencyKeyError(CheckoutError):
-    """An ``Idempotency-Key`` of the API that is too short to be unique, too long, or not printable ASCII."""
+    """An ``Idempotency-Key`` that is too short to be unique, too long or not printable ASCII; a guest's is a UUID."""
 
     code = "invalid_idempotency_key"
     http_status = 400
-    user_message = _("The request could not be understood.")
+    user_message = _("An Idempotency-Key has 16 to 255 ASCII characters; a guest's is a version 4 UUID.")
 
 
 class IdempotencyKeyReusedError(CheckoutError):
@@ -278,14 +286,6 @@ class IdempotencyKeyReusedError(CheckoutError):
     code = "idempotency_key_reused"
     http_status = 409
     user_message = _("This request repeats another one with other content.")
-
-
-class IdempotencyKeyBusyError(CheckoutError):
-    """The first request with this ``Idempotency-Key`` is still being answered."""
-
-    code = "idempotency_key_busy"
-    http_status = 409
-    user_message = _("The same request is being processed. Please try again in a moment.")
 
 
 class HandlerError(CheckoutError):

@@ -38,6 +38,8 @@ def of_cache(backend):
     return {"default": {"BACKEND": f"django.core.cache.backends.{backend}"}}
 
 
+#: A host that includes the API and says how many proxies stand before it.
+WITH_API = {"ROOT_URLCONF": f"{HERE}.urls_with_api", "REST_FRAMEWORK": {"NUM_PROXIES": 1}}
 MERGED_POLICY = "tests.host.csp.MergedPolicyMiddleware"
 EXAMPLES_POLICY = "example_project.csp.ContentSecurityPolicyMiddleware"
 
@@ -241,9 +243,12 @@ DEPLOYED = [
     ),
     ({"CHECKOUT_PROCESS_EVENTS": "task", "TASKS": None}, {"W007"}),
     ({"CACHES": of_cache("locmem.LocMemCache")}, set()),
-    ({"CACHES": of_cache("locmem.LocMemCache"), "ROOT_URLCONF": f"{HERE}.urls_with_api"}, {"W013"}),
-    ({"CACHES": of_cache("dummy.DummyCache"), "ROOT_URLCONF": f"{HERE}.urls_with_api"}, {"W013"}),
-    ({"CACHES": of_cache("db.DatabaseCache"), "ROOT_URLCONF": f"{HERE}.urls_with_api"}, set()),
+    ({"CACHES": of_cache("locmem.LocMemCache"), **WITH_API}, {"W013"}),
+    ({"CACHES": of_cache("dummy.DummyCache"), **WITH_API}, {"W013"}),
+    ({"CACHES": of_cache("db.DatabaseCache"), **WITH_API}, set()),
+    ({"CACHES": of_cache("db.DatabaseCache"), **WITH_API, "REST_FRAMEWORK": {}}, {"W024"}),
+    ({"CACHES": of_cache("db.DatabaseCache"), **WITH_API, "REST_FRAMEWORK": {"NUM_PROXIES": 0}}, set()),
+    ({"REST_FRAMEWORK": {}}, set()),
 ]
 
 #: A database, and the ids that ``check --deploy`` reports of it.
@@ -500,6 +505,7 @@ def test_checks_are_bound():
         "check_transactions",
         "check_task_backend",
         "check_cache",
+        "check_proxies",
         "check_nothing_missing",
         "check_csp",
     }

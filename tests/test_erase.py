@@ -9,7 +9,6 @@ from io import StringIO
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 
 from django_checkout import facts, gateway, inbox, services
 from django_checkout.envelope import KEPT, reduced
@@ -91,7 +90,6 @@ def test_doing_it_again_erases_no_more_events(typed_order):
 
 def test_what_the_api_would_repeat_is_gone(typed_order):
     """``tests/api/test_idempotency.py`` shows it over HTTP."""
-    now = timezone.now()
     user = UserFactory(username="quince")
     Order.objects.filter(pk=typed_order.pk).update(user=user)
     somebody = f"user:{user.pk + 5}"
@@ -104,7 +102,7 @@ def test_what_the_api_would_repeat_is_gone(typed_order):
     others = [(somebody, {"reference": "H-0", "email": TYPED[0]}), (f"user:{user.pk}", {"id": "sub_1"}), (somebody, 5)]
     for number, (principal, body) in enumerate([*theirs, *others]):
         IdempotentAnswer.objects.create(
-            principal=principal, key=f"key-{number}", request_hash="", leased_until=now, status=200, body=body
+            principal=principal, key=f"key-{number}", request_hash="", status=200, body=body
         )
 
     assert "4 answers" in _erase(order=typed_order.reference, dry_run=True)

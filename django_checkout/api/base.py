@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.utils import translation
@@ -18,6 +19,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from django_checkout.api import problems
+from django_checkout.api.idempotency import principal
 from django_checkout.api.schema import CheckoutSchema
 from django_checkout.api.throttling import CheckoutThrottle
 from django_checkout.responses import endpoint
@@ -89,12 +91,23 @@ class CheckoutView(APIView):
         """The signed token that the request shows, or ""."""
         return self.request.headers.get(TOKEN_HEADER, "")
 
+    #: Whether this request repeats one that was interrupted, under its ``Idempotency-Key``.
+    is_repeat = False
+
+    def admit(self) -> str:
+        """Return who is asking, for ``Idempotency-Key``, if they may do this now.
+
+        Raises:
+            CheckoutError: they may not.
+        """
+        return principal(self.request)
+
     def without_secrets(self, body: Any) -> Any:
         """Return what may be stored of an answer."""
         return body
 
-    def with_secrets(self, body: Any) -> Any:
-        """Return a stored answer with its secrets made anew."""
+    def restored(self, body: Any, answered_at: datetime) -> Any:
+        """Return a stored answer as it may be given again now."""
         return body
 
     def read(self, serializer_class: type[BaseSerializer[Any]]) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from django_checkout import services
 from django_checkout.api import inputs, serializers
 from django_checkout.api.base import CheckoutView
 from django_checkout.api.filters import ListView
-from django_checkout.api.idempotency import idempotent
+from django_checkout.api.idempotency import done_before, idempotent
 from django_checkout.api.schema import operation
+from django_checkout.exceptions import SubscriptionEndedError
 from django_checkout.models import Subscription
 
 
@@ -44,6 +45,22 @@ class Subscriptions(ListView):
 class CancelSubscription(CheckoutView):
     """The end of a subscription."""
 
+    def get_subscription(self) -> Subscription:
+        """Return the subscription that the path names.
+
+        Raises:
+            NotAuthenticated: nobody is signed in.
+            Http404: it is not theirs.
+        """
+        subscription = own_subscriptions(self.request).filter(stripe_id=self.kwargs["subscription_id"]).first()
+        if subscription is None:
+            raise Http404
+        return subscription
+
+    def admit(self) -> str:
+        self.get_subscription()
+        return super().admit()
+
     @operation(
         "cancel_subscription",
         "Cancel a subscription",
@@ -55,12 +72,10 @@ class CancelSubscription(CheckoutView):
     )
     @idempotent()
     def post(self, request: Request, subscription_id: str) -> Response:
-        rows = own_subscriptions(request)
+        subscription = self.get_subscription()
         wanted = self.read(inputs.CancelSubscriptionInput)
-        subscription = rows.filter(stripe_id=subscription_id).first()
-        if subscription is None:
-            raise Http404
-        services.cancel_subscription(subscription, at_period_end=wanted["at_period_end"])
+        with done_before(self, SubscriptionEndedError, lambda: not wanted["at_period_end"]):
+            services.cancel_subscription(subscription, at_period_end=wanted["at_period_end"])
         return Response(serializers.SubscriptionSerializer(subscription).data)
 
 

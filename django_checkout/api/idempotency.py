@@ -1,7 +1,9 @@
-"""``Idempotency-Key``: a POST that is repeated under its key is answered as the first was, and handled once.
+"""``Idempotency-Key``: a POST that is repeated under its key is handled once and answered as the first was.
 
-Reserved before the view runs, in a transaction of its own; stored with the answer afterwards. Only successes are
-kept: a refusal changed nothing, and a fault may be gone by the next try.
+The key is reserved with a hash of the body before the view runs, and the answer is stored afterwards. Only successes
+are kept: a refusal changed nothing, and a fault may be gone at the next try. Who may do this is asked again before
+anything is repeated. A request that was interrupted is handled again at once, so what it does must converge: views that
+call Stripe rely on the services, which find what the first attempt made; the others commit together with the answer.
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
 
@@ -9,61 +11,58 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from datetime import timedelta
-from functools import wraps
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial, wraps
 from typing import Any
 
 from django.db import IntegrityError
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import BaseThrottle
 
 from django_checkout import database
-from django_checkout.exceptions import (
-    IdempotencyKeyBusyError,
-    IdempotencyKeyError,
-    IdempotencyKeyReusedError,
-    OrderNotFoundError,
-)
+from django_checkout.exceptions import CheckoutError, IdempotencyKeyError, IdempotencyKeyReusedError
 from django_checkout.models import IdempotentAnswer
-from django_checkout.tokens import Purpose, read_token
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
-#: A key must not be guessed or met by chance.
+#: A key must not be met by chance. A guest's is the only right to its answer, so it must not be guessed either.
 MINIMUM_LENGTH, MAXIMUM_LENGTH = 16, 255
-#: How long a request counts as being handled, in seconds: longer than any answer takes.
-LEASE_SECONDS = 120
+GUEST = "guest"
 #: How many expired answers one request deletes at most.
 _PRUNED_AT_ONCE = 20
+#: How often a key is reserved again after the request that held it has failed.
+_ATTEMPTS = 5
 
 View = Callable[..., Response]
 
 
-def idempotent() -> Callable[[View], View]:
-    """Let a view's method be repeated under a key; one that was interrupted half-way is handled again.
+def idempotent(*, in_transaction: bool = False) -> Callable[[View], View]:
+    """Let a view's method be repeated under a key.
 
-    So what it calls must do no harm twice: services do not, and a refund is given ``service_key``.
+    ``in_transaction`` commits what it does together with its answer, for views that do not call Stripe.
     """
 
     def decorate(method: View) -> View:
         @wraps(method)
         def wrapped(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+            work = partial(method, view, request, *args, **kwargs)
             key = request.headers.get(HEADER)
             if key is None:
-                return method(view, request, *args, **kwargs)
-            row = _reserve(principal(view, request), _checked(key), _hash(request))
-            if row.status is not None:
-                return _replay(view, row)
-            try:
-                response = method(view, request, *args, **kwargs)
-            except BaseException:
-                IdempotentAnswer.objects.filter(pk=row.pk, status=None).delete()
-                raise
-            _store(view, row, response)
-            return response
+                with database.atomic() if in_transaction else nullcontext():
+                    return work()
+            who = view.admit()
+            _forget_expired(who, _checked(key, who))
+            with database.atomic() if in_transaction else nullcontext():
+                row = _reserve(view, who, key, _hash(request))
+                try:
+                    return _answer(view, row, work)
+                except BaseException:
+                    if not in_transaction:
+                        _free(row)
+                    raise
 
         wrapped.takes_idempotency_key = True  # type: ignore[attr-defined]  # read by the schema
         return wrapped
@@ -71,31 +70,43 @@ def idempotent() -> Callable[[View], View]:
     return decorate
 
 
-def principal(view: Any, request: Request) -> str:
-    """Return who is asking: the user, the order whose token is shown, or a hash of a guest's address."""
-    if request.user and request.user.is_authenticated:
-        return f"user:{request.user.pk}"
-    for purpose in Purpose if view.order_token else ():
-        try:
-            return f"order:{read_token(view.order_token, purpose).order_pk}"
-        except OrderNotFoundError:
-            continue
-    address = BaseThrottle().get_ident(request) or ""
-    return f"guest:{hashlib.sha256(address.encode()).hexdigest()}"
+@contextmanager
+def done_before(view: Any, error: type[CheckoutError], is_done: Callable[[], bool]) -> Iterator[None]:
+    """Take a refusal for success where an interrupted request under the same key has done the work."""
+    try:
+        yield
+    except error:
+        if not (view.is_repeat and is_done()):
+            raise
 
 
-def service_key(view: Any, request: Request) -> str:
-    """Return the request's key as a service takes it: of this principal alone; "" where there is none."""
+def principal(request: Request) -> str:
+    """Return who is asking: the user, or a guest."""
+    return f"user:{request.user.pk}" if request.user and request.user.is_authenticated else GUEST
+
+
+def service_key(request: Request) -> str:
+    """Return a signed-in user's key as a service takes it: of this user alone; "" where there is none."""
     key = request.headers.get(HEADER)
     if key is None:
         return ""
-    return f"api-{hashlib.sha256(f'{principal(view, request)} {key}'.encode()).hexdigest()}"
+    return f"api-{hashlib.sha256(f'{principal(request)} {key}'.encode()).hexdigest()}"
 
 
-def _checked(key: str) -> str:
+def _checked(key: str, who: str) -> str:
+    if who == GUEST and not _is_random_uuid(key):
+        raise IdempotencyKeyError("A guest's Idempotency-Key must be a version 4 UUID.")
     if not (MINIMUM_LENGTH <= len(key) <= MAXIMUM_LENGTH and key.isascii() and key.isprintable()):
         raise IdempotencyKeyError(f"An Idempotency-Key has {MINIMUM_LENGTH} to {MAXIMUM_LENGTH} ASCII characters.")
     return key
+
+
+def _is_random_uuid(key: str) -> bool:
+    try:
+        parsed = uuid.UUID(key)
+    except ValueError:
+        return False
+    return parsed.version == 4 and str(parsed) == key.lower()
 
 
 def _hash(request: Request) -> str:
@@ -104,48 +115,51 @@ def _hash(request: Request) -> str:
     return hashlib.sha256(f"{request.method} {request.path}\n{body}".encode()).hexdigest()
 
 
-def _reserve(who: str, key: str, request_hash: str) -> IdempotentAnswer:
-    """Return a row that is ours to answer, or one that holds the answer."""
+def _forget_expired(who: str, key: str) -> None:
     now = timezone.now()
     stale = IdempotentAnswer.expired(now).order_by("created_at").values_list("pk", flat=True)[:_PRUNED_AT_ONCE]
     IdempotentAnswer.objects.filter(pk__in=list(stale)).delete()
     IdempotentAnswer.expired(now).filter(principal=who, key=key).delete()
-    leased_until = now + timedelta(seconds=LEASE_SECONDS)
+
+
+def _reserve(view: Any, who: str, key: str, request_hash: str) -> IdempotentAnswer:
+    """Return the key's row, which is to be answered or holds the answer; waits for a transaction that holds the key."""
+    for _attempt in range(_ATTEMPTS):
+        row, is_new = _get_or_create(who, key, request_hash)
+        if row is not None:
+            break
+    else:
+        raise IdempotencyKeyReusedError("The key is being used by other requests that fail.")
+    if row.request_hash != request_hash:
+        raise IdempotencyKeyReusedError("The key was used for another request.")
+    view.is_repeat = not is_new
+    return row
+
+
+def _get_or_create(who: str, key: str, request_hash: str) -> tuple[IdempotentAnswer | None, bool]:
     try:
         with database.atomic():
-            return IdempotentAnswer.objects.create(
-                principal=who, key=key, request_hash=request_hash, leased_until=leased_until, created_at=now
-            )
+            return IdempotentAnswer.objects.create(principal=who, key=key, request_hash=request_hash), True
     except IntegrityError:
-        pass
-    with database.atomic():
-        row = IdempotentAnswer.objects.select_for_update().filter(principal=who, key=key).first()
-        if row is None:
-            raise IdempotencyKeyBusyError("The first request with this key has just failed.")
-        if row.request_hash != request_hash:
-            raise IdempotencyKeyReusedError("The key was used for another request.")
-        if row.status is not None:
-            return row
-        if row.leased_until > now:
-            raise IdempotencyKeyBusyError("The first request with this key is being handled.")
-        row.leased_until = leased_until
-        row.save(update_fields=["leased_until"])
-        return row
+        return IdempotentAnswer.objects.filter(principal=who, key=key).first(), False
 
 
-def _store(view: Any, row: IdempotentAnswer, response: Response) -> None:
-    if response.status_code // 100 != 2:
-        IdempotentAnswer.objects.filter(pk=row.pk).delete()
-        return
+def _answer(view: Any, row: IdempotentAnswer, work: Callable[[], Response]) -> Response:
+    """Repeat the answer that the row holds, or do the work and store its answer."""
+    if row.status is not None:
+        response = Response(view.restored(row.body, row.created_at), status=row.status)
+        response[REPLAYED_HEADER] = "true"
+        if row.location:
+            response["Location"] = row.location
+        return response
+    response = work()
     body = json.loads(view.renderer_classes[0]().render(view.without_secrets(response.data)) or b"null")
     IdempotentAnswer.objects.filter(pk=row.pk).update(
         status=response.status_code, body=body, location=response.headers.get("Location", "")
     )
-
-
-def _replay(view: Any, row: IdempotentAnswer) -> Response:
-    response = Response(view.with_secrets(row.body), status=row.status)
-    response[REPLAYED_HEADER] = "true"
-    if row.location:
-        response["Location"] = row.location
     return response
+
+
+def _free(row: IdempotentAnswer) -> None:
+    """Let the key be used again: nothing has been answered."""
+    IdempotentAnswer.objects.filter(pk=row.pk, status=None).delete()

@@ -110,7 +110,7 @@ class ResolveDiscrepancy(_Decision):
         refusals=("not_found", "discrepancy_settled"),
         is_staff=True,
     )
-    @idempotent()
+    @idempotent(in_transaction=True)
     def post(self, request: Request, discrepancy_id: int) -> Response:
         wanted = self.read(inputs.DecisionInput)
         state = DiscrepancyState(wanted["outcome"])
@@ -129,7 +129,7 @@ class ReopenDiscrepancy(_Decision):
         refusals=("not_found", "discrepancy_settled"),
         is_staff=True,
     )
-    @idempotent()
+    @idempotent(in_transaction=True)
     def post(self, request: Request, discrepancy_id: int) -> Response:
         self.read(inputs.EmptyInput)
         return self.show(discrepancy_id, is_changed=decisions.reopen(discrepancy_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
@@ -18,12 +19,13 @@ from django_checkout.adapters import get_adapter
 from django_checkout.api import inputs, serializers
 from django_checkout.api.base import CheckoutView, is_staff_with
 from django_checkout.api.filters import ListView
-from django_checkout.api.idempotency import idempotent
+from django_checkout.api.idempotency import GUEST, idempotent, principal
 from django_checkout.api.schema import operation
 from django_checkout.conf import conf
 from django_checkout.exceptions import OrderNotFoundError, PlacingNotAllowedError, SessionNotFoundError
 from django_checkout.models import CheckoutSession, Order, OrderLine
 from django_checkout.tokens import Purpose, make_token
+from django_checkout.values import OrderData
 from django_checkout.views import get_outcome
 
 
@@ -42,6 +44,10 @@ class OrderView(CheckoutView):
             token=self.order_token,
             purpose=purpose,
         )
+
+    def admit(self) -> str:
+        order = self.get_order()
+        return f"order:{order.pk}" if principal(self.request) == GUEST else principal(self.request)
 
 
 def with_lines(orders: QuerySet[Order]) -> QuerySet[Order]:
@@ -71,7 +77,7 @@ class Orders(ListView):
         status=201,
         refusals=("invalid_order", "invalid_amount", "placing_not_allowed", "order_changed", "out_of_stock"),
     )
-    @idempotent()
+    @idempotent(in_transaction=True)
     def post(self, request: Request) -> Response:
         wanted = self.read(inputs.OrderInput)
         adapter = get_adapter()
@@ -79,21 +85,38 @@ class Orders(ListView):
             source = adapter.take_order(request._request, inputs.content_of(wanted, request.user))
             if source is None:
                 raise PlacingNotAllowedError("The adapter's take_order() returned None.")
+            order = services.place(source, is_new=not self._is_own(source))
         else:
             source = adapter.find_own_order(request._request, wanted["reference"])
             if source is None:
                 raise OrderNotFoundError("The adapter's find_own_order() returned None.")
-        order = with_lines(Order.objects.all()).get(pk=services.place(source).pk)
-        response = Response(self.with_secrets(serializers.OrderSerializer(order).data), status=201)
+            order = services.place(source)
+        order = with_lines(Order.objects.all()).get(pk=order.pk)
+        body = {**serializers.OrderSerializer(order).data, "token": make_token(order, Purpose.PAY)}
+        response = Response(body, status=201)
         response["Location"] = reverse("django_checkout_api:order", args=[order.reference])
         return response
 
     def without_secrets(self, body: Any) -> Any:
         return {name: value for name, value in body.items() if name != "token"}
 
-    def with_secrets(self, body: Any) -> Any:
-        order = Order.objects.get(reference=body["reference"])
-        return {**body, "token": make_token(order, Purpose.PAY)}
+    def restored(self, body: Any, answered_at: datetime) -> Any:
+        """Return the answer with the token that it held, as old as the answer, if that is still a right."""
+        order = Order.objects.filter(reference=body["reference"]).first()
+        if order is None or serializers.OrderSerializer(order).data["created_at"] != body["created_at"]:
+            raise OrderNotFoundError("The order is gone.")
+        token = make_token(order, Purpose.PAY, signed_at=answered_at)
+        access.get_order_by_reference(self.request._request, order.reference, token=token, purpose=Purpose.PAY)
+        return {**body, "token": token}
+
+    def _is_own(self, source: Any) -> bool:
+        """Return whether what the adapter took has been placed before, by whoever asks now."""
+        by_reference = Order.objects.filter(reference=source.reference) if isinstance(source, OrderData) else None
+        order = services.find_order(source) if by_reference is None else by_reference.first()
+        if order is None:
+            return False
+        is_bearer = access.is_bearer(order, self.order_token, Purpose.PAY)
+        return is_bearer or access.is_owner(self.request._request, order)
 
 
 class OrderDetail(OrderView):

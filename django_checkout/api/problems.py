@@ -31,7 +31,7 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
         # Staff read what happened at Stripe, shoppers what to do.
         is_for_staff = getattr(context.get("view"), "is_for_staff", False)
         response = problem(error.http_status, error.code, str(error if is_for_staff else error.user_message))
-        if error.http_status == HTTPStatus.SERVICE_UNAVAILABLE or error.code == "idempotency_key_busy":
+        if error.http_status == HTTPStatus.SERVICE_UNAVAILABLE:
             response["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response
     if isinstance(error, Http404):
@@ -44,8 +44,8 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
         errors = list(_list_errors(error.detail))
         response = problem(error.status_code, "invalid_request", str(exceptions.ValidationError.default_detail), errors)
     else:
-        code = str(error.get_codes())
-        response = problem(error.status_code, _CODES.get(code, code), str(error.detail))
+        code, detail = _read_detail(error)
+        response = problem(error.status_code, _CODES.get(code, code), detail)
     for header, value in _headers(error):
         response[header] = value
     return response
@@ -78,6 +78,16 @@ def _list_errors(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
             yield from _list_errors(inner, f"{pointer}/{index}" if is_item else pointer)
     else:
         yield {"pointer": pointer, "code": str(getattr(detail, "code", "invalid")), "detail": str(detail)}
+
+
+def _read_detail(error: exceptions.APIException) -> tuple[str, str]:
+    """Return an error's code and text; a dict as ``detail``, such as djangorestframework-simplejwt's, names both."""
+    detail: Any = error.detail
+    if isinstance(detail, Mapping):
+        return str(detail.get("code", error.default_code)), str(detail.get("detail", error.default_detail))
+    if isinstance(detail, list):
+        detail = error.default_detail
+    return str(getattr(detail, "code", error.default_code)), str(detail)
 
 
 def _headers(error: exceptions.APIException) -> Iterator[tuple[str, str]]:

@@ -30,7 +30,7 @@ PROTOCOL = {
     "unsupported_media_type": (415, "Unsupported media type in request."),
     "throttled": (429, "Request was throttled. Expected available in 12 seconds."),
 }
-IDEMPOTENCY = ("invalid_idempotency_key", "idempotency_key_reused", "idempotency_key_busy")
+IDEMPOTENCY = ("invalid_idempotency_key", "idempotency_key_reused")
 STRIPE = ("stripe_unavailable", "stripe_refused")
 #: How a caller shows who it is; any of them.
 SHOPPER: list[dict[str, list[str]]] = [{"orderToken": []}, {"session": []}, {"token": []}]

@@ -14,10 +14,10 @@ from django_checkout import inbox, services
 from django_checkout.api import inputs, staff_serializers
 from django_checkout.api.base import CheckoutView, IsStaff
 from django_checkout.api.filters import ListView
-from django_checkout.api.idempotency import idempotent, service_key
+from django_checkout.api.idempotency import done_before, idempotent, service_key
 from django_checkout.api.schema import operation
 from django_checkout.api.serializers import ORDER_STATUSES, SESSION_STATUSES
-from django_checkout.exceptions import OrderNotFoundError, SessionNotFoundError
+from django_checkout.exceptions import AcceptError, CaptureError, OrderNotFoundError, SessionNotFoundError
 from django_checkout.models import CheckoutSession, Order, OrderLine, Payment, WebhookEvent
 from django_checkout.models.events import EventState
 from django_checkout.states import IntentStatus
@@ -158,7 +158,10 @@ class CaptureOrder(StaffOperation):
     @idempotent()
     def post(self, request: Request, reference: str) -> Response:
         wanted = self.read(inputs.CaptureInput)
-        return show(services.capture(get_order(reference), wanted.get("amount_minor")))
+        order = get_order(reference)
+        with done_before(self, CaptureError, lambda: order.paid_minor > 0):
+            services.capture(order, wanted.get("amount_minor"))
+        return show(order)
 
 
 class RefundOrder(StaffView):
@@ -180,7 +183,7 @@ class RefundOrder(StaffView):
     def post(self, request: Request, reference: str) -> Response:
         wanted = self.read(inputs.RefundInput)
         order = get_order(reference)
-        key = service_key(self, request)
+        key = service_key(request)
         refund = services.refund(order, wanted.get("amount_minor"), wanted.get("reason"), by=request.user, key=key)
         return Response(staff_serializers.RefundSerializer(refund).data, status=201)
 
@@ -199,7 +202,11 @@ class AcceptOrder(StaffOperation):
     @idempotent()
     def post(self, request: Request, reference: str) -> Response:
         wanted = self.read(inputs.NoteInput)
-        return show(services.accept(get_order(reference), wanted["note"], by=request.user))
+        order = get_order(reference)
+        accepted = order.attention.filter(note=wanted["note"], resolved_by=request.user.pk)
+        with done_before(self, AcceptError, accepted.exists):
+            services.accept(order, wanted["note"], by=request.user)
+        return show(order)
 
 
 class StaffSessions(StaffListView):

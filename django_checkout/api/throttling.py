@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import ScopedRateThrottle
 
@@ -23,3 +24,12 @@ class CheckoutThrottle(ScopedRateThrottle):
         rates = {**DEFAULT_RATES, **api_settings.DEFAULT_THROTTLE_RATES}
         rate = rates[str(self.scope)]
         return None if rate is None else str(rate)
+
+    def get_ident(self, request: Request) -> str:
+        """Return a guest's address: what the server sees, unless ``NUM_PROXIES`` says which part of the header is true.
+
+        DRF's default takes all of ``X-Forwarded-For``, which a guest can write differently in each request.
+        """
+        if api_settings.NUM_PROXIES is None:
+            return str(request.META.get("REMOTE_ADDR", ""))
+        return str(super().get_ident(request))

@@ -21,13 +21,11 @@ class IdempotentAnswer(Row):
     Bearer secrets (order tokens, client secrets) are never part of ``body``.
     """
 
-    #: Who asked: ``user:5``, ``order:7`` (the bearer of its token), or a hash of a guest's address.
+    #: Who asked: ``user:5``, ``order:7`` (the bearer of its token), or ``guest``, whose key is a random UUID.
     principal = models.CharField(_("principal"), max_length=80)
     key = CaseSensitiveCharField(_("key"), max_length=255)
     #: SHA-256 of method, path and body.
     request_hash = models.CharField(max_length=64)
-    #: Until when the request that reserved the key counts as being handled.
-    leased_until = models.DateTimeField()
     #: The HTTP status; null until there is an answer.
     status = models.PositiveSmallIntegerField(_("status"), null=True, blank=True)
     body = models.JSONField(_("body"), null=True, blank=True)

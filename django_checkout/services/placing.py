@@ -13,7 +13,7 @@ from django.urls import reverse
 from django_checkout import database
 from django_checkout.adapters import get_adapter
 from django_checkout.conf import conf
-from django_checkout.exceptions import OrderChangedError, OrderDataError, OrderNotFoundError
+from django_checkout.exceptions import OrderChangedError, OrderDataError, OrderNotFoundError, ReferenceTakenError
 from django_checkout.models import Order, OrderLine
 from django_checkout.services.content import read_content
 from django_checkout.states import OrderStatus
@@ -27,32 +27,31 @@ RUNSERVER_URL = "http://127.0.0.1:8000"
 _SOLD = frozenset(("content_hash", "mode", "params", "asked_discount_minor", "asked_discount_name"))
 
 
-def place(source: Any) -> Order:
+def place(source: Any, *, is_new: bool = False) -> Order:
     """Mirror the host's order (or an ``OrderData``) and return ours; the same content again returns the same order.
 
-    Changed content makes a new revision while the order is unpaid. Locks our order; calls no Stripe, so it may run
-    inside a transaction of the host's.
+    Changed content makes a new revision while the order is unpaid; ``is_new`` refuses to revise. Locks our order; calls
+    no Stripe, so it may run inside a transaction of the host's.
 
     Raises:
         OrderDataError: it cannot be sold: no lines, bad amounts, mixed kinds, personal data in metadata, a text that is
             too long. It names the field and its limit.
         ParameterError: an option that Stripe does not take in this mode, or in any UI mode of the site.
         OrderChangedError: a payment has begun or is done, and lines or currency differ from what was placed.
+        ReferenceTakenError: ``is_new``, and an order with this reference has been placed.
     """
     content = source if isinstance(source, OrderData) else get_adapter().describe(source)
     host_row = source if isinstance(source, models.Model) else None
     values, lines = read_content(content, host_row)
     try:
         with database.atomic():
-            order = _lock(values["reference"])
-            return _create(values, lines) if order is None else _revise(order, values, lines)
+            return _create_or_revise(values, lines, is_new=is_new)
     except IntegrityError:
         # Somebody placed the same reference at the same moment: theirs is there now.
         with database.atomic():
-            order = _lock(values["reference"])
-            if order is None:
+            if _lock(values["reference"]) is None:
                 raise
-            return _revise(order, values, lines)
+            return _create_or_revise(values, lines, is_new=is_new)
 
 
 def place_again(order: Any) -> Order:
@@ -140,6 +139,15 @@ def _get_or_place(order: Any) -> Order:
 
 def _lock(reference: str) -> Order | None:
     return Order.objects.select_for_update().filter(reference=reference).first()
+
+
+def _create_or_revise(values: dict[str, Any], lines: list[dict[str, Any]], *, is_new: bool) -> Order:
+    order = _lock(values["reference"])
+    if order is None:
+        return _create(values, lines)
+    if is_new:
+        raise ReferenceTakenError("An order has been placed under this reference.")
+    return _revise(order, values, lines)
 
 
 def _create(values: dict[str, Any], lines: list[dict[str, Any]]) -> Order:

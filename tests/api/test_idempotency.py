@@ -7,17 +7,19 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
 from django_checkout import retention, services
-from django_checkout.api import idempotency
-from django_checkout.models import IdempotentAnswer, Order, Refund
-from tests.api.conftest import Api, problem_of
+from django_checkout.models import CheckoutSession, IdempotentAnswer, Order, Refund
+from django_checkout.tokens import Purpose, make_token
+from tests.api.conftest import Api, ApiAdapter, problem_of, staff_with, url
 from tests.factories import UserFactory
+from tests.host.models import HostOrder
 
-KEY = {"Idempotency-Key": "0123456789abcdef"}
+KEY = {"Idempotency-Key": "9b2f6f0e-4c1d-4a3b-8f57-0d6c1e2a7b94"}
 TEAPOTS = {"lines": [{"sku": "teapot", "quantity": 1}]}
 
 
@@ -78,33 +80,152 @@ def test_refusal_is_not_kept():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("key", ["short", "x" * 256, "0123456789abcde\u00e9", "0123456789abc\tdef"])
-def test_key_that_is_none_is_refused(key):
+def test_key_that_is_none_is_refused(key, shopper):
+    response = Api(shopper).post("orders", headers={"Idempotency-Key": key}, **TEAPOTS)
+
+    problem_of(response, 400, "invalid_idempotency_key")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "key",
+    [
+        "purchase-1788220800",
+        "0" * 32,
+        "9b2f6f0e4c1d4a3b8f570d6c1e2a7b94",
+        "{9b2f6f0e-4c1d-4a3b-8f57-0d6c1e2a7b94}",
+        # Made of the time and of a network card: https://www.rfc-editor.org/rfc/rfc9562#section-5.1
+        "c232ab00-9414-11ec-b3c8-9f6bdeced846",
+        "017f22e2-79b0-7cc3-98c4-dc0c0c07398f",
+    ],
+)
+def test_key_of_a_guest_that_could_be_guessed_is_refused(key):
     problem_of(Api().post("orders", headers={"Idempotency-Key": key}, **TEAPOTS), 400, "invalid_idempotency_key")
+    assert not Order.objects.exists()
 
 
 @pytest.mark.django_db
-def test_request_that_is_being_handled_is_not_handled_twice():
-    Api().post("orders", headers=KEY, **TEAPOTS)
-    IdempotentAnswer.objects.update(status=None)
+def test_guest_repeats_from_another_address():
+    first = Api().client.post(url("orders"), TEAPOTS, "application/json", headers=KEY, REMOTE_ADDR="192.0.2.1")
+    second = Api().client.post(url("orders"), TEAPOTS, "application/json", headers=KEY, REMOTE_ADDR="198.51.100.2")
 
-    response = Api().post("orders", headers=KEY, **TEAPOTS)
-
-    problem_of(response, 409, "idempotency_key_busy")
-    assert response.headers["Retry-After"]
+    assert second.json()["reference"] == first.json()["reference"]
+    assert Order.objects.count() == 1
 
 
 @pytest.mark.django_db
-def test_interrupted_request_is_handled_again_where_that_does_no_harm():
-    Api().post("orders", headers=KEY, **TEAPOTS)
-    IdempotentAnswer.objects.update(status=None, leased_until=timezone.now())
+@pytest.mark.parametrize("reason", ["refused", "deleted", "expired", "another row"])
+def test_placed_order_is_answered_again_only_while_the_first_caller_may_see_it(reason, monkeypatch, settings):
+    reference = Api().post("orders", headers=KEY, **TEAPOTS).json()["reference"]
+    if reason == "refused":
+        monkeypatch.setattr(ApiAdapter, "can_pay", lambda self, request, order: False)
+    elif reason == "deleted":
+        HostOrder.objects.all().delete()
+    elif reason == "expired":
+        IdempotentAnswer.objects.update(created_at=timezone.now() - timedelta(hours=23))
+        settings.CHECKOUT_TOKEN_MAX_AGE_SECONDS = 22 * 3600
+    else:
+        Order.objects.update(created_at=timezone.now() + timedelta(days=1))
 
-    assert Api().post("orders", headers=KEY, **TEAPOTS).status_code == 201
+    again = Api().post("orders", headers=KEY, **TEAPOTS)
+
+    problem_of(again, 404, "order_not_found")
+    assert Order.objects.get().reference == reference
+
+
+@pytest.mark.django_db
+def test_token_of_a_repeated_answer_is_as_old_as_the_answer(settings):
+    Api().post("orders", headers=KEY, **TEAPOTS)
+    IdempotentAnswer.objects.update(created_at=timezone.now() - timedelta(hours=23))
+
+    placed = Api().post("orders", headers=KEY, **TEAPOTS).json()
+
+    assert Api(token=placed["token"]).get("order", placed["reference"]).status_code == 200
+    settings.CHECKOUT_TOKEN_MAX_AGE_SECONDS = 22 * 3600
+    problem_of(Api(token=placed["token"]).get("order", placed["reference"]), 404, "order_not_found")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("reason", ["refused", "deleted", "expired", "status link", "no link"])
+def test_started_session_is_answered_again_only_to_whom_may_pay_now(
+    reason, bearer, order, host_order, stripe_emulator, monkeypatch
+):
+    assert bearer.post("sessions", order.reference, headers=KEY).status_code == 201
+    assert bearer.post("sessions", order.reference, headers=KEY).headers["Idempotency-Replayed"] == "true"
+    if reason == "refused":
+        monkeypatch.setattr(ApiAdapter, "can_pay", lambda self, request, row: False)
+    elif reason == "deleted":
+        host_order.delete()
+    elif reason == "expired":
+        old = make_token(order, Purpose.PAY, signed_at=timezone.now() - timedelta(days=31))
+        bearer = Api(token=old)
+    else:
+        bearer = Api(token=make_token(order, Purpose.STATUS) if reason == "status link" else "")
+
+    problem_of(bearer.post("sessions", order.reference, headers=KEY), 404, "order_not_found")
+
+
+@pytest.mark.django_db
+def test_staff_who_lost_a_permission_are_not_answered_again(paid_order):
+    staff = staff_with("view_order", "refund_order")
+    assert staff.post("refund-order", paid_order.reference, headers=KEY, amount_minor=500).status_code == 201
+    Permission.user_set.through.objects.all().delete()
+
+    again = staff.post("refund-order", paid_order.reference, headers=KEY, amount_minor=500)
+
+    problem_of(again, 403, "permission_denied")
+
+
+def _interrupted():
+    """What is left of a request whose process was killed."""
+    IdempotentAnswer.objects.update(status=None, body=None)
+
+
+@pytest.mark.django_db
+def test_interrupted_start_is_answered_at_once_with_what_it_made(bearer, order, stripe_emulator):
+    first = bearer.post("sessions", order.reference, headers=KEY)
+    _interrupted()
+
+    again = bearer.post("sessions", order.reference, headers=KEY)
+
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert "Idempotency-Replayed" not in again.headers
+
+
+@pytest.mark.django_db
+def test_interrupted_capture_is_answered_at_once(staff, order, stripe_emulator, deliver_events, settings):
+    settings.CHECKOUT_CAPTURE_METHOD = "manual"
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+    staff.post("capture-order", order.reference, headers=KEY, amount_minor=1500)
+    _interrupted()
+
+    again = staff.post("capture-order", order.reference, headers=KEY, amount_minor=1500)
+
+    assert (again.status_code, again.json()["paid"]["amount_minor"]) == (200, 1500)
+    problem_of(staff.post("capture-order", order.reference, amount_minor=1500), 409, "not_capturable")
+
+
+@pytest.mark.django_db
+def test_interrupted_acceptance_is_answered_at_once(staff, order, host_order, stripe_emulator, deliver_events):
+    session = services.start(order)
+    Order.objects.update(revision=2, subtotal_minor=100)
+    CheckoutSession.objects.update(asked_subtotal_minor=100)
+    stripe_emulator.pay(session.stripe_id)
+    deliver_events()
+    staff.post("accept-order", order.reference, headers=KEY, note="Agreed.")
+    _interrupted()
+
+    again = staff.post("accept-order", order.reference, headers=KEY, note="Agreed.")
+
+    assert (again.status_code, again.json()["needs_attention"]) == (200, False)
+    problem_of(staff.post("accept-order", order.reference, note="Agreed."), 409, "nothing_to_accept")
 
 
 @pytest.mark.django_db
 def test_interrupted_refund_is_the_same_refund(staff, paid_order):
     first = staff.post("refund-order", paid_order.reference, headers=KEY, amount_minor=500)
-    IdempotentAnswer.objects.update(status=None, leased_until=timezone.now())
+    _interrupted()
 
     response = staff.post("refund-order", paid_order.reference, headers=KEY, amount_minor=500)
 
@@ -189,10 +310,22 @@ def test_two_at_once_place_one_order():
 
 
 @pytest.mark.django_db
-def test_fault_of_ours_frees_the_key(monkeypatch):
-    monkeypatch.setattr(services, "place", lambda source: 1 / 0)
+@pytest.mark.parametrize("headers", [KEY, {}], ids=["with a key", "without"])
+def test_nothing_is_left_of_an_order_whose_placing_fails(headers, monkeypatch):
+    def fail(*args, **kwargs):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(services, "place", fail)
     with pytest.raises(ZeroDivisionError):
-        Api().post("orders", headers=KEY, **TEAPOTS)
+        Api().post("orders", headers=headers, **TEAPOTS)
+
+    assert (IdempotentAnswer.objects.count(), HostOrder.objects.count(), Order.objects.count()) == (0, 0, 0)
+
+
+@pytest.mark.django_db
+def test_refused_start_frees_the_key(bearer, order, stripe_emulator):
+    stripe_emulator.chaos.fail(2, status=503)
+    problem_of(bearer.post("sessions", order.reference, headers=KEY), 503, "stripe_unavailable")
 
     assert not IdempotentAnswer.objects.exists()
-    assert idempotency.LEASE_SECONDS > 60
+    assert bearer.post("sessions", order.reference, headers=KEY).status_code == 201

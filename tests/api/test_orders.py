@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
 
 from django_checkout import services
+from django_checkout.api import throttling
 from django_checkout.models import Order
 from django_checkout.tokens import Purpose, make_token
+from django_checkout.values import LineData
 from tests.amounts import money
 from tests.api.conftest import Api, ApiAdapter, problem_of, staff_with
 from tests.damage import overwrite
 from tests.factories import HostOrderFactory, UserFactory
+from tests.host.models import HostOrder
 
 pytestmark = pytest.mark.django_db
 
@@ -225,8 +233,6 @@ def test_session_login_needs_a_csrf_token(own_order, shopper):
 
 
 def test_too_many_requests_are_told_when_to_come_back(bearer, order, settings, monkeypatch):
-    from django_checkout.api import throttling
-
     monkeypatch.setitem(throttling.DEFAULT_RATES, "checkout_status", "2/min")
     for _ in range(2):
         assert bearer.get("status", order.reference).status_code == 200
@@ -243,3 +249,134 @@ def test_wrong_method_is_a_problem_document(bearer, order):
 
     problem_of(response, 405, "method_not_allowed")
     assert response.headers["Allow"]
+
+
+class DataAdapter(ApiAdapter):
+    """A host without an order model: orders are what the request says, at the host's price."""
+
+    def take_order(self, request, content):
+        line = LineData(name="Teapot", sku="teapot", unit_amount_minor=2000, quantity=content.lines[0].quantity)
+        return replace(content, lines=(line,))
+
+
+class ByNumberAdapter(ApiAdapter):
+    """A host that finds its row by the number that the request gives."""
+
+    def take_order(self, request, content):
+        row, _ = HostOrder.objects.get_or_create(number=content.reference, defaults={"owner": content.user})
+        row.quantity = content.lines[0].quantity
+        row.save()
+        return row
+
+
+@pytest.fixture(params=[DataAdapter, ByNumberAdapter])
+def _takes_numbers(request, settings):
+    settings.CHECKOUT_ADAPTER = f"{__name__}.{request.param.__name__}"
+
+
+def _three(reference):
+    return {"reference": reference, "lines": [{"sku": "teapot", "quantity": 3}]}
+
+
+@pytest.mark.usefixtures("_takes_numbers")
+@pytest.mark.parametrize("who", ["guest", "stranger", "other bearer", "status bearer"])
+@pytest.mark.parametrize("quantity", [1, 3])
+def test_stranger_neither_revises_nor_is_given_an_order_whose_number_is_known(who, quantity, shopper):
+    placed = Api(shopper).post("orders", reference="H-7", lines=[{"sku": "teapot", "quantity": 1}]).json()
+    order = Order.objects.get(reference="H-7")
+    other = services.place(HostOrderFactory())
+    api = {
+        "guest": Api(),
+        "stranger": Api(UserFactory()),
+        "other bearer": Api(token=make_token(other, Purpose.PAY)),
+        "status bearer": Api(token=make_token(order, Purpose.STATUS)),
+    }[who]
+
+    answer = api.post("orders", reference="H-7", lines=[{"sku": "teapot", "quantity": quantity}])
+
+    problem_of(answer, 409, "reference_taken")
+    order.refresh_from_db()
+    assert (order.subtotal_minor, order.revision) == (placed["subtotal"]["amount_minor"], 1)
+    assert not HostOrder.objects.filter(quantity=3).exists()
+
+
+@pytest.mark.usefixtures("_takes_numbers")
+@pytest.mark.parametrize("who", ["owner", "bearer"])
+def test_order_is_revised_by_its_owner_and_by_the_bearer_of_its_link(who, shopper):
+    first = Api(shopper if who == "owner" else None)
+    placed = first.post("orders", reference="H-7", lines=[{"sku": "teapot", "quantity": 1}]).json()
+    api = first if who == "owner" else Api(token=placed["token"])
+
+    assert api.post("orders", **_three("H-7")).json()["subtotal"]["amount_minor"] == 6000
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_of_two_strangers_who_place_one_number_at_once_one_is_refused(settings):
+    if connection.vendor == "sqlite":
+        pytest.skip("threads meet on PostgreSQL and MariaDB")
+    settings.CHECKOUT_ADAPTER = f"{__name__}.DataAdapter"
+    answers = []
+
+    def place(quantity):
+        try:
+            lines = [{"sku": "teapot", "quantity": quantity}]
+            answers.append(Api().post("orders", reference="H-7", lines=lines).status_code)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=place, args=[quantity]) for quantity in (1, 2, 3, 4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(answers) == [201, 409, 409, 409]
+    assert Order.objects.get().revision == 1
+
+
+class ExpiredToken(BaseAuthentication):
+    """Refuses as djangorestframework-simplejwt's ``JWTAuthentication`` does: with a dict that names the code."""
+
+    def authenticate(self, request):
+        raise AuthenticationFailed(
+            {
+                "detail": "Given token not valid for any token type",
+                "code": "token_not_valid",
+                "messages": [{"token_class": "AccessToken", "token_type": "access", "message": "Token is expired"}],
+            }
+        )
+
+    def authenticate_header(self, request):
+        return "Bearer"
+
+
+class ManyReasons(ExpiredToken):
+    def authenticate(self, request):
+        raise AuthenticationFailed(["Not you.", "Nor now."])
+
+
+@pytest.mark.parametrize(
+    ("authentication", "code"), [(ExpiredToken, "token_not_valid"), (ManyReasons, "authentication_failed")]
+)
+def test_refusal_of_the_hosts_authentication_has_a_code(authentication, code, settings):
+    settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": [f"{__name__}.{authentication.__name__}"]}
+
+    body = problem_of(Api().get("orders"), 401, code)
+
+    assert "{" not in body["detail"]
+    assert "[" not in body["detail"]
+
+
+@pytest.mark.parametrize(("proxies", "is_counted"), [(None, True), (1, False)])
+def test_guest_has_one_rate_whatever_address_the_request_claims(proxies, is_counted, order, settings, monkeypatch):
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": proxies}
+    monkeypatch.setitem(throttling.DEFAULT_RATES, "checkout_status", "2/min")
+    bearer = Api(token=make_token(order, Purpose.PAY))
+
+    answers = [
+        bearer.get("status", order.reference, headers={"X-Forwarded-For": f"192.0.2.{number}"}).status_code
+        for number in range(3)
+    ]
+
+    assert answers == ([200, 200, 429] if is_counted else [200, 200, 200])

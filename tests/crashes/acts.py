@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
+
+from django.core.cache import cache
+from django.test import Client, override_settings
 
 from django_checkout import services, signals
 from django_checkout.models import Order
@@ -20,9 +24,22 @@ def _webhook(command: dict[str, Any]) -> None:
         assert post_event(body.encode()).status_code == 200
 
 
+def ask(request: dict[str, Any]) -> Any:
+    """Post a request to the API, as tests/api sets it up, from this process."""
+    with override_settings(ROOT_URLCONF="tests.api.urls", CHECKOUT_ADAPTER="tests.api.conftest.ApiAdapter"):
+        cache.clear()
+        return Client().post(request["path"], request["body"], "application/json", headers=request["headers"])
+
+
+def _ask(command: dict[str, Any]) -> None:
+    for body in command["bodies"]:
+        assert ask(json.loads(body)).status_code < 300
+
+
 ACTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "start": lambda command: services.start(_order(command)),
     "webhook": _webhook,
+    "api": _ask,
     "refund": lambda command: services.refund(_order(command), 700),
     "capture": lambda command: services.capture(_order(command)),
     "cancel": lambda command: services.cancel(_order(command)),
