@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from django_checkout.adapters import get_adapter, get_subject
+from django_checkout.adapters import get_adapter, get_subject, is_deleted
 from django_checkout.conf import conf
 from django_checkout.exceptions import OrderNotFoundError
 from django_checkout.models import Order
@@ -83,10 +83,9 @@ def _admit(request: HttpRequest, order: Order, purpose: Purpose, *, is_bearer: b
     if not (is_bearer or is_owner(request, order)):
         raise OrderNotFoundError("The request has no right to this order.")
     if purpose == Purpose.PAY:
-        subject = get_subject(order)
-        if subject is None:
+        if is_deleted(order):
             raise OrderNotFoundError("The shop has deleted the order.")
-        if not get_adapter().can_pay(request, subject):
+        if not get_adapter().can_pay(request, get_subject(order)):
             raise OrderNotFoundError("The shop does not let this request see the order.")
     return order
 

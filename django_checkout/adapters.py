@@ -19,8 +19,8 @@ from django_checkout.values import OrderData, ShippingOption
 class CheckoutAdapter:
     """Translates between the host's orders and ours. Subclass it, answer ``describe``, and name it in the settings.
 
-    ``order`` is the host's own row, or our ``Order`` where it was placed from an ``OrderData``. Nothing is asked about
-    an order whose row the host has deleted.
+    ``order`` is the host's own row. A shop without an order model does not write ``describe``; it is asked about our
+    ``Order``. A shop that writes it and places an ``OrderData`` as well is asked ``can_pay`` about None, and no more.
     """
 
     def describe(self, order: Any) -> OrderData:
@@ -48,6 +48,11 @@ class CheckoutAdapter:
         placed without ``shipping_options`` is paid in the Elements checkout alone: no other page asks for them.
         """
         return ()
+
+    @property
+    def describes_rows(self) -> bool:
+        """Whether this adapter answers ``describe``, so that its other methods are written for rows of the host's."""
+        return type(self).describe is not CheckoutAdapter.describe
 
     @property
     def computes_shipping(self) -> bool:
@@ -94,8 +99,15 @@ class CheckoutAdapter:
 
 
 def get_subject(order: Order) -> Any:
-    """Return what an adapter is asked about for our order; None where the host has deleted its row."""
-    return order.source if order.source_id else order
+    """Return what the adapter is asked about for our order; None where the host has no row for it, or none any more."""
+    if order.source_id:
+        return order.source
+    return None if get_adapter().describes_rows else order
+
+
+def is_deleted(order: Order) -> bool:
+    """Whether the host has deleted the row that our order was placed from."""
+    return bool(order.source_id) and order.source is None
 
 
 def get_adapter() -> CheckoutAdapter:

@@ -28,6 +28,7 @@ from django_checkout.exceptions import (
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.responses import SeeOther, endpoint, leave, page
 from django_checkout.states import OrderStatus, SessionStatus
+from django_checkout.terms import get_terms
 from django_checkout.tokens import Purpose, make_status_token, make_token
 
 logger = logging.getLogger("django_checkout")
@@ -247,9 +248,11 @@ def _host_url(order: Order) -> str:
 def _render_pay(request: HttpRequest, order: Order, token: str, error: CheckoutError | None = None) -> HttpResponse:
     modes, can_pay = services.ui_modes(order), order.status == OrderStatus.UNPAID
     ui_mode = "hosted_page" if error and "hosted_page" in modes else services.default_ui_mode(order)
+    lines = list(order.lines.all())
     context = {
         "order": order,
-        "lines": order.lines.all(),
+        "lines": lines,
+        "terms": get_terms(order, lines),
         "can_pay": can_pay,
         "ui_mode": ui_mode,
         "is_listed_by_script": can_pay and ui_mode == "elements" and not conf.script_problem,

@@ -140,3 +140,15 @@ def test_key_of_a_row_may_be_its_reference(key, stripe_emulator):
 def test_what_is_no_key_is_no_reference(key):
     with pytest.raises(OrderDataError):
         services.place(_data(key))
+
+
+@pytest.mark.django_db
+def test_adapter_that_describes_rows_is_not_asked_where_there_is_none(client, stripe_emulator):
+    """The host of these tests reads ``order.number`` in ``return_url``."""
+    order = services.place(_data("O-1", shipping_countries=("DE",)))
+
+    page = client.get(services.pay_url(order))
+    session = services.start(order)
+
+    assert (page.status_code, page.context["host_url"]) == (200, "")
+    assert "/checkout/pay/" in session.request["cancel_url"]

@@ -39,6 +39,7 @@ LAYERS = (
         "adapters",
         "params",
         "responses",
+        "terms",
         "tokens",
         "metadata",
         "missing",

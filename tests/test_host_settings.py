@@ -148,7 +148,8 @@ def buy(emulator, browser, **order):
     assert {attempt.status for attempt in deliver_events(emulator)} == {200}
     ours.refresh_from_db()
     assert ours.status == "paid"
-    back = browser.get(session.request["success_url"].replace("{CHECKOUT_SESSION_ID}", session.stripe_id))
+    success_url = emulator.get(session.stripe_id)["success_url"]
+    back = browser.get(success_url.replace("{CHECKOUT_SESSION_ID}", session.stripe_id))
     assert back.context["outcome"] == "paid"
     assert browser.get(back.context["poll_url"]).json()["outcome"] == "paid"
     return page, back

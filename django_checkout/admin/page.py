@@ -16,6 +16,7 @@ from django_checkout.admin.rows import MAXIMUM_EVENTS, OrderRows
 from django_checkout.admin.tables import OrderTables
 from django_checkout.models import AttentionItem, Order
 from django_checkout.states import WITHHOLDING, Attention
+from django_checkout.terms import get_terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ def build(rows: OrderRows, admin: FactsAdmin[Order]) -> dict[str, Any]:
         "badges": list(_badges(rows)),
         "reasons": [_reason(item, order) for item in rows.open_attention],
         "sums": list(_sums(rows)),
+        "terms": get_terms(order, rows.lines),
         "presentment": _presentment(rows),
         "customer": list(_customer(order.customer_details)),
         "money_tables": tables.money(),

@@ -21,12 +21,15 @@ _LINE = {
     "unit_price": _eur(2400, "€24.00"),
     "total": _eur(4800, "€48.00"),
     "recurring_interval": "",
+    "recurring_interval_count": 1,
 }
+_TERMS = {"today": _eur(4800, "€48.00"), "trial_days": 0, "recurring": [], "text": ""}
 _ORDER = {
     "reference": "TS-2026-K7M4QX",
     "status": "unpaid",
     "mode": "payment",
     "currency": "eur",
+    "terms": _TERMS,
     "subtotal": _eur(4800, "€48.00"),
     "discount": None,
     "shipping": None,
@@ -158,6 +161,7 @@ EXAMPLES: dict[str, Any] = {
     "OrderRowSerializer": _ROW,
     "StaffOrderSerializer": {
         **_ROW,
+        "terms": _TERMS,
         "lines": [_LINE],
         "sessions": [_STAFF_SESSION],
         "payments": [_PAYMENT],

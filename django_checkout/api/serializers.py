@@ -10,6 +10,7 @@ from rest_framework import serializers
 from django_checkout.api.fields import Money, OptionalMoney
 from django_checkout.models import CheckoutSession, Order, OrderLine, Subscription
 from django_checkout.states import OrderStatus, SessionStatus
+from django_checkout.terms import get_terms
 
 ORDER_STATUSES = [status.value for status in OrderStatus]
 SESSION_STATUSES = [status.value for status in SessionStatus]
@@ -25,8 +26,37 @@ class LineSerializer(serializers.ModelSerializer[OrderLine]):
 
     class Meta:
         model = OrderLine
-        fields = ("sku", "name", "description", "image_url", "quantity", "unit_price", "total", "recurring_interval")
+        fields = (
+            "sku",
+            "name",
+            "description",
+            "image_url",
+            "quantity",
+            "unit_price",
+            "total",
+            "recurring_interval",
+            "recurring_interval_count",
+        )
         read_only_fields = fields
+
+
+class RecurrenceSerializer(serializers.Serializer[Any]):
+    """What is charged at each interval."""
+
+    amount = Money("amount_minor")
+    interval = serializers.ChoiceField(choices=["day", "week", "month", "year"], read_only=True)
+    interval_count = serializers.IntegerField(read_only=True)
+
+
+class TermsSerializer(serializers.Serializer[Any]):
+    """What an order charges now and later, before shipping, tax and codes that are typed at Stripe."""
+
+    today = Money("today_minor")
+    trial_days = serializers.IntegerField(read_only=True)
+    recurring = RecurrenceSerializer(many=True, read_only=True)
+    text = serializers.CharField(
+        read_only=True, help_text="To be shown beside the button that pays; empty for what is paid once."
+    )
 
 
 class OrderSerializer(serializers.ModelSerializer[Order]):
@@ -41,6 +71,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
     paid = Money("paid_minor")
     refunded = Money("refunded_minor")
     lines = LineSerializer(many=True, read_only=True)
+    terms = serializers.SerializerMethodField()
 
     class Meta:
         model = Order
@@ -49,6 +80,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "status",
             "mode",
             "currency",
+            "terms",
             "subtotal",
             "discount",
             "shipping",
@@ -61,6 +93,10 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "paid_at",
         )
         read_only_fields = fields
+
+    @extend_schema_field(TermsSerializer)
+    def get_terms(self, order: Order) -> Any:
+        return TermsSerializer(get_terms(order, list(order.lines.all()))).data
 
 
 class PlacedOrderSerializer(OrderSerializer):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from django_checkout.api.fields import Money, OptionalMoney
-from django_checkout.api.serializers import ORDER_STATUSES, SESSION_STATUSES, LineSerializer
+from django_checkout.api.serializers import ORDER_STATUSES, SESSION_STATUSES, LineSerializer, TermsSerializer
 from django_checkout.models import (
     AttentionItem,
     CheckoutSession,
@@ -19,6 +20,7 @@ from django_checkout.models import (
     Refund,
     WebhookEvent,
 )
+from django_checkout.terms import get_terms
 
 
 class RefundSerializer(serializers.ModelSerializer[Refund]):
@@ -147,13 +149,18 @@ class StaffOrderSerializer(OrderRowSerializer):
     """An order with everything that belongs to it."""
 
     lines = LineSerializer(many=True, read_only=True)
+    terms = serializers.SerializerMethodField()
     sessions = StaffSessionSerializer(many=True, read_only=True)
     payments = PaymentSerializer(many=True, read_only=True)
     attention = AttentionSerializer(many=True, read_only=True)
 
     class Meta(OrderRowSerializer.Meta):
-        fields = (*OrderRowSerializer.Meta.fields, "lines", "sessions", "payments", "attention")  # type: ignore[assignment]  # more
+        fields = (*OrderRowSerializer.Meta.fields, "terms", "lines", "sessions", "payments", "attention")  # type: ignore[assignment]  # more
         read_only_fields = fields  # type: ignore[assignment]  # more
+
+    @extend_schema_field(TermsSerializer)
+    def get_terms(self, order: Order) -> Any:
+        return TermsSerializer(get_terms(order, list(order.lines.all()))).data
 
 
 class EventSerializer(serializers.ModelSerializer[WebhookEvent]):

@@ -18,12 +18,13 @@ from django.template.context import Context
 from django.urls import reverse
 
 from django_checkout import services
-from django_checkout.adapters import get_adapter, get_subject
+from django_checkout.adapters import get_adapter, get_subject, is_deleted
 from django_checkout.conf import conf
 from django_checkout.csp import find_nonce
-from django_checkout.models import Order
+from django_checkout.models import Order, OrderLine
 from django_checkout.money import format_minor
 from django_checkout.states import OrderStatus
+from django_checkout.terms import describe_line, get_terms
 from django_checkout.tokens import Purpose, make_token
 
 logger = logging.getLogger("django_checkout")
@@ -38,6 +39,12 @@ def money(minor: int | None, currency: str) -> str:
     ``{{ order.paid_minor|money:order.currency }}``
     """
     return format_minor(minor, currency) if isinstance(minor, int) and currency else ""
+
+
+@register.filter
+def line_price(line: OrderLine, currency: str) -> str:
+    """Return the price of one of our order's lines, with its interval: ``{{ line|line_price:order.currency }}``."""
+    return describe_line(line, currency)
 
 
 @register.inclusion_tag("django_checkout/tags/button.html", takes_context=True)
@@ -61,10 +68,9 @@ def checkout_elements(context: Context, order: Any) -> dict[str, Any]:
     if shown["has_scripts"]:
         ours: Order = shown["order"]
         adapter = get_adapter()
-        lines = list(ours.lines.all())
         shown["update_url"] = reverse("django_checkout:update", args=[shown["token"]])
         is_changeable = adapter.changes_quantities and bool(ours.source_id)
-        shown["skus"] = json.dumps([line.sku for line in lines] if is_changeable else [])
+        shown["skus"] = json.dumps([line.sku for line in shown["lines"]] if is_changeable else [])
         shown["computes_shipping"] = adapter.computes_shipping
         asked = {**conf.CHECKOUT_SESSION_DEFAULTS, **ours.params}
         shown["asks_for_shipping"] = "shipping_address_collection" in asked
@@ -114,21 +120,27 @@ def _order_context(context: Context, order: Any) -> dict[str, Any]:
     if ours is None:
         return {"order": None, "can_pay": False, "debug": conf.debug}
     token = make_token(ours, Purpose.PAY)
+    can_pay = ours.status == OrderStatus.UNPAID and _is_admitted(context, ours, order)
+    lines = list(ours.lines.all()) if can_pay else []
     return {
         "csrf_token": context.get("csrf_token"),
         "order": ours,
         "token": token,
-        "can_pay": ours.status == OrderStatus.UNPAID and _is_admitted(context, ours, order),
+        "can_pay": can_pay,
         "ui_modes": services.ui_modes(ours),
+        "lines": lines,
+        "terms": get_terms(ours, lines),
         "start_url": reverse("django_checkout:start", args=[token]),
     }
 
 
 def _is_admitted(context: Context, ours: Order, order: Any) -> bool:
     """Whether the host lets this request pay, so that nothing is offered that a click would refuse."""
+    if isinstance(order, Order) and is_deleted(ours):
+        return False
     subject = get_subject(ours) if isinstance(order, Order) else order
     request = _request_of(context)
-    return subject is not None and (request is None or get_adapter().can_pay(request, subject))
+    return request is None or get_adapter().can_pay(request, subject)
 
 
 def _script_context(context: Context, order: Any) -> dict[str, Any]:

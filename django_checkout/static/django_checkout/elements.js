@@ -153,13 +153,26 @@ class Checkout {
     this.session = session;
     if (session.status.type === "expired") offerAnew(this.box);
     this.setBusy(Boolean(this.isBusy));
-    this.find("total").textContent = session.total.total.amount;
+    this.renderPrice(session);
     replace(this.find("items"), session.lineItems.map((item, index) => this.item(item, index)));
     const options = session.shippingOptions || [];
     const place = this.find("shipping-options");
     show(place, options.length > 0);
     replace(place, [place.firstElementChild, ...options.map((option, index) => this.option(option, index))]);
     this.renderTotals(session);
+  }
+
+  /** What is charged now and later, in the sentence and on the button, with the amounts of the session. */
+  renderPrice({ total: { total }, recurring }) {
+    const submit = this.find("submit");
+    const { pay, free } = submit.dataset;
+    submit.textContent = fill(total.minorUnitsAmount || !free ? pay : free, { amount: total.amount });
+    const place = this.find("terms");
+    const next = recurring?.dueNext?.total;
+    if (!next || !place.dataset.plain) return;
+    const isPlain = total.minorUnitsAmount === (recurring.trial ? 0 : next.minorUnitsAmount);
+    const { plain, today } = place.dataset;
+    place.textContent = fill(isPlain ? plain : today, { today: total.amount, next: next.amount });
   }
 
   item(item, index) {
@@ -219,6 +232,10 @@ function appearance(box) {
     variables[name] = style.getPropertyValue(`--checkout-${property}`).trim();
   }
   return { theme: DARK.matches ? "night" : "stripe", variables };
+}
+
+function fill(text, amounts) {
+  return text.replace(/\{(\w+)\}/g, (_, name) => amounts[name]);
 }
 
 /** Replace what is in a place, and keep the focus where it was. */
