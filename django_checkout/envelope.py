@@ -35,10 +35,10 @@ KEPT = words(
     "account api_version context created data id livemode object pending_webhooks related_object request type",
     # Ids, or the objects themselves where they are expanded.
     "balance_transaction charge customer invoice latest_charge payment payment_intent recovered_from",
-    "refund setup_intent subscription",
+    "refund review setup_intent subscription",
     # Statuses and kinds.
     "billing_reason cancel_at_period_end capture_method captured collection_method disputed failure_code",
-    "failure_reason fraud_type mode paid payment_status reason refunded status ui_mode",
+    "failure_reason fraud_type mode open paid payment_status reason refunded status ui_mode",
     # Amounts.
     "amount amount_capturable amount_captured amount_discount amount_due amount_paid amount_received",
     "amount_refunded amount_remaining amount_shipping amount_subtotal amount_tax amount_total currency fee net",

@@ -93,7 +93,7 @@ def erase_order(order: Order, *, is_dry: bool = False) -> Erased:
         )
         for session in locked.sessions:
             request = only(session.request, KEPT_OF_REQUESTS)
-            CheckoutSession.objects.filter(pk=session.pk).update(request=request, recovery_url="")
+            CheckoutSession.objects.filter(pk=session.pk).update(request=request, recovery_url="", customer_details={})
         return len(locked.sessions)
 
     sessions = ledger.in_transaction(work)

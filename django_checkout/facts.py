@@ -21,6 +21,7 @@ from django_checkout.values import (
     Ownership,
     PaymentFact,
     RefundFact,
+    ReviewFact,
     SessionFact,
     SubscriptionFact,
 )
@@ -108,6 +109,7 @@ def read_payment_intent(stripe_object: Json) -> PaymentFact:
         # An earlier try's charge failed, and is not the one that refunds and disputes will name.
         charge_id=_id(stripe_object, "latest_charge") if status in ("succeeded", "requires_capture") else None,
         capture_before=_capture_before(charge) if isinstance(charge, Mapping) else None,
+        review_id=_id(stripe_object, "review"),
     )
 
 
@@ -125,9 +127,11 @@ def read_charge(stripe_object: Json) -> PaymentFact:
         payment_intent_id=_id(stripe_object, "payment_intent") or charge_id,
         ownership=read_ownership(stripe_object),
         currency=_text(stripe_object, "currency"),
+        amount_minor=_integer(stripe_object, "amount") if succeeded else None,
         captured_minor=captured if succeeded else None,
         charge_id=charge_id if succeeded else None,
         capture_before=_capture_before(stripe_object),
+        review_id=_id(stripe_object, "review") if succeeded else None,
     )
 
 
@@ -148,6 +152,7 @@ def read_refund(stripe_object: Json) -> RefundFact:
         reason=_text(stripe_object, "reason") or "",
         failure_reason=_text(stripe_object, "failure_reason") or "",
         refund_uuid=_text(_mapping(stripe_object, "metadata"), REFUND_KEY) or "",
+        balance_transaction_id=_id(stripe_object, "balance_transaction") or "",
         livemode=_boolean(stripe_object, "livemode"),
     )
 
@@ -190,6 +195,19 @@ def read_fraud_warning(stripe_object: Json) -> FraudWarningFact:
         payment_intent_id=_id(stripe_object, "payment_intent"),
         charge_id=_id(stripe_object, "charge"),
         fraud_type=_text(stripe_object, "fraud_type") or "",
+    )
+
+
+def read_review(stripe_object: Json) -> ReviewFact:
+    """Read a Radar review: https://docs.stripe.com/api/radar/reviews/object."""
+    is_open = _boolean(stripe_object, "open")
+    if is_open is None:
+        raise IncompleteFactError("The Review does not say whether it is open.")
+    return ReviewFact(
+        stripe_id=_required(stripe_object, "id"),
+        payment_intent_id=_id(stripe_object, "payment_intent"),
+        charge_id=_id(stripe_object, "charge"),
+        is_open=is_open,
     )
 
 

@@ -291,7 +291,10 @@ def _revenue(first: date, today: date) -> _Daily:
 
 def _refunds(first: date, today: date) -> _Daily:
     rows = Refund.objects.filter(
-        created_at__gte=_midnight(first), status=RefundStatus.SUCCEEDED, payment__livemode=conf.livemode
+        created_at__gte=_midnight(first),
+        status=RefundStatus.SUCCEEDED,
+        is_release=False,
+        payment__livemode=conf.livemode,
     )
     daily = rows.annotate(day=_day_of("created_at", first, today)).values("day", "currency").order_by()
     found = daily.annotate(amount=Sum("amount_minor"), refunds=Count("id"))

@@ -51,6 +51,7 @@ _SERVICES = {
     "charge.refund": "refunds",
     "charge.dispute": "disputes",
     "radar.early_fraud_warning": "radar.early_fraud_warnings",
+    "review": "reviews",
     "invoice": "invoices",
     "customer.subscription": "subscriptions",
     "customer": "customers",

@@ -79,6 +79,12 @@ def on_fraud_warning(event: EventData) -> bool:
     return ledger.apply([facts.read_fraud_warning(event.object)]) is not None
 
 
+@handles("review.opened", "review.closed")
+def on_review(event: EventData) -> bool:
+    """Radar holds a payment for review, or a review is over: approved, refunded or disputed, never opened again."""
+    return ledger.apply([facts.read_review(event.object)]) is not None
+
+
 @handles(
     "customer.subscription.created",
     "customer.subscription.updated",

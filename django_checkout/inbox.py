@@ -36,13 +36,11 @@ logger = logging.getLogger("django_checkout")
 #: How long a worker may hold an event while it reads from Stripe, in seconds.
 LEASE_SECONDS = 120
 
-#: Why an event is ignored: nobody listens to its type, so that its content is not kept either.
-UNHANDLED = "unhandled_type"
+#: Why an event is ignored, and its content not kept: nobody listens to its type, or to connected accounts.
+UNHANDLED, OTHER_ACCOUNT = "unhandled_type", "other_account"
 
 #: A handler returns False where the event is none of ours.
 Handler = Callable[[EventData], bool | None]
-
-
 #: Reads what an event only rings the bell for; outside transactions.
 Reader = Callable[[EventData], Steps[Mapping[str, Any]]]
 
@@ -66,7 +64,8 @@ def handles(*types: str, reads: bool | Reader = False) -> Callable[[Handler], Ha
 
     The function gets an ``EventData`` inside the transaction that marks the event processed, and may run again if
     that is rolled back. With ``reads`` its ``object`` is read from Stripe first, because the payload may be stale;
-    a function in its place gives the steps (``steps.py``) that read it.
+    a function in its place gives the steps (``steps.py``) that read it. Events of connected accounts (``account``)
+    reach the host's functions alone, and their objects are never read.
     """
     reader = _read_object if reads is True else reads or None
 
@@ -96,7 +95,7 @@ def receive(body: Mapping[str, Any]) -> Steps[WebhookEvent]:
     verdict = _verdict(row)
     if verdict:
         row.state, row.error_code, row.processed_at = EventState.IGNORED, verdict, timezone.now()
-        row.payload = without_content(row.payload) if verdict == UNHANDLED else reduced(row.payload)
+        row.payload = (without_content if verdict in (UNHANDLED, OTHER_ACCOUNT) else reduced)(row.payload)
         return _insert(row)[0]
     if conf.CHECKOUT_PROCESS_EVENTS == "task":
         return _insert(row)[0]
@@ -290,8 +289,7 @@ def _run_handlers(row: WebhookEvent, event: EventData) -> tuple[bool, Exception 
     """
     answers: list[bool | None] = []
     failure: Exception | None = None
-    registered = _registry.get(_plain_type(row.type), ())
-    for entry in sorted(registered, key=lambda entry: not entry.is_ours):
+    for entry in sorted(_registered_for(row), key=lambda entry: not entry.is_ours):
         if entry.is_ours:
             answers.append(entry.handler(event))
             continue
@@ -366,13 +364,19 @@ def _copy_as(row: WebhookEvent, state: EventState) -> WebhookEvent:
 
 def _verdict(row: WebhookEvent) -> str:
     """Return why an event is not processed at all, or ""."""
-    if _plain_type(row.type) not in _registry:
-        return UNHANDLED
+    if not _registered_for(row):
+        return OTHER_ACCOUNT if _plain_type(row.type) in _registry else UNHANDLED
     return "livemode_mismatch" if row.livemode != conf.livemode else ""
 
 
+def _registered_for(row: WebhookEvent) -> list[_Registered]:
+    """Return the handlers of an event; what happens in another account is the host's business alone."""
+    registered = _registry.get(_plain_type(row.type), ())
+    return [entry for entry in registered if not (row.account and entry.is_ours)]
+
+
 def _needs_read(row: WebhookEvent) -> bool:
-    return row.is_thin or any(registered.reads for registered in _registry.get(_plain_type(row.type), ()))
+    return not row.account and (row.is_thin or any(entry.reads for entry in _registered_for(row)))
 
 
 def _reader(row: WebhookEvent) -> Reader:
@@ -392,4 +396,5 @@ def _event_of(row: WebhookEvent) -> EventData:
         livemode=row.livemode,
         created_at=row.created_at,
         object=stripe_object if isinstance(stripe_object, Mapping) else {},
+        account=row.account,
     )

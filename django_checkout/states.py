@@ -78,6 +78,7 @@ class Attention(StrEnum):
     OVER_REFUNDED = "over_refunded"
     DISPUTED = "disputed"
     FRAUD_WARNING = "fraud_warning"
+    REVIEW = "review"
 
 
 #: While one of these is unresolved, ``order_paid`` is withheld.
@@ -153,6 +154,17 @@ def join_session(known: tuple[str, str], said: tuple[str | None, str | None]) ->
     return status, join(PAYMENT_RANK, earlier, said[1])
 
 
+def is_free(payment_status: str, total_minor: int | None) -> bool:
+    """Whether a complete session took no money because there was nothing to pay.
+
+    Stripe says ``no_payment_required`` or, where a discount or a trial leaves nothing to pay, ``paid`` with a total of
+    zero: https://docs.stripe.com/payments/checkout/no-cost-orders.
+    """
+    return payment_status == PaymentStatus.NO_PAYMENT_REQUIRED or (
+        payment_status == PaymentStatus.PAID and total_minor == 0
+    )
+
+
 def join_intent(known: str, said: str | None) -> str:
     """Return the later of what is final about a PaymentIntent, given Stripe's status for it."""
     return join(INTENT_RANK, known, IntentStatus.OPEN if said in CYCLING_INTENT_STATUSES else said)
@@ -200,3 +212,32 @@ def derive_order_status(
     if in_flight:
         return OrderStatus.PENDING
     return OrderStatus.CANCELED if is_canceled else OrderStatus.UNPAID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundState:
+    """What decides whether a refund object gives back money that was taken."""
+
+    key: str
+    status: str
+    amount_minor: int
+    is_ours: bool
+    has_balance_transaction: bool
+
+
+def find_releases(*, authorized_minor: int, captured_minor: int, refunds: Iterable[RefundState]) -> set[str]:
+    """Return the keys of the refund objects that only release what an authorization held beyond the capture.
+
+    Stripe reports the rest of a partial capture, and the whole of a voided or expired authorization, as a succeeded
+    refund that nobody asked for through the API and that has no balance transaction, because no money moves:
+    https://docs.stripe.com/api/refunds/object#refund_object-balance_transaction,
+    https://github.com/solidusio/solidus_stripe/pull/268, woocommerce/woocommerce-gateway-stripe#1073. Some accounts
+    get no such object. Together the releases never exceed what was authorized and not captured.
+    """
+    left, found = authorized_minor - captured_minor, set()
+    for refund in sorted(refunds, key=lambda refund: refund.key):
+        is_free = not refund.is_ours and not refund.has_balance_transaction
+        if is_free and refund.status == RefundStatus.SUCCEEDED and refund.amount_minor <= left:
+            left -= refund.amount_minor
+            found.add(refund.key)
+    return found

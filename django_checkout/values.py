@@ -228,6 +228,8 @@ class PaymentFact:
     captured_minor: int | None = None
     charge_id: str | None = None
     capture_before: datetime | None = None
+    #: A Radar review of it, which may be over.
+    review_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +247,8 @@ class RefundFact:
     failure_reason: str = ""
     #: ``metadata[checkout_refund]``: the UUID of our own row, where we asked for it.
     refund_uuid: str = ""
+    #: "" where no money moved (yet), as when the rest of an authorization is released.
+    balance_transaction_id: str = ""
     livemode: bool | None = None
 
 
@@ -278,6 +282,16 @@ class FraudWarningFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewFact:
+    """What Stripe said of a Radar review: https://docs.stripe.com/api/radar/reviews/object."""
+
+    stripe_id: str
+    payment_intent_id: str | None
+    charge_id: str | None
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionFact:
     """What a read from Stripe said of a Subscription. It can move back, so ``ticket`` tells which read is newer."""
 
@@ -308,7 +322,16 @@ class InvoiceFact:
     has_payment_failed: bool = False
 
 
-Fact = SessionFact | PaymentFact | RefundFact | DisputeFact | FraudWarningFact | SubscriptionFact | InvoiceFact
+Fact = (
+    SessionFact
+    | PaymentFact
+    | RefundFact
+    | DisputeFact
+    | FraudWarningFact
+    | ReviewFact
+    | SubscriptionFact
+    | InvoiceFact
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,3 +347,5 @@ class EventData:
     object: Mapping[str, Any]
     #: The number of the read that ``object`` came from, later reads having larger numbers; 0 for a payload's.
     ticket: int = 0
+    #: ``acct_...`` where the event is another account's (Connect); "" where it is ours. Such an object is never read.
+    account: str = ""

@@ -421,7 +421,8 @@ def test_missed_events_are_fed_oldest_first_and_once(order, stripe_emulator, del
 
     order.refresh_from_db()
     assert (order.status, heard) == ("refunded", ["order_paid", "order_refunded"])
-    assert report["missed"] == report["processed"] > 3
+    # A refund that is heard of before its order names the payment is kept with the payment, for nobody yet.
+    assert report["missed"] == report["processed"] + report["ignored"] > 3
     assert missed.feed()["processed"] == report["processed"]
     assert heard == ["order_paid", "order_refunded"]
 

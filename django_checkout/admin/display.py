@@ -188,6 +188,10 @@ ATTENTION: dict[str, tuple[Text, Text]] = {
         _("Fraud warning"),
         _("The card's issuer suspects fraud. Refunding now may spare a dispute."),
     ),
+    Attention.REVIEW: (
+        _("In review"),
+        _("Stripe Radar holds this payment for review. Approve it or refund it in Stripe's dashboard."),
+    ),
 }
 
 

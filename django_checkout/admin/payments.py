@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from django_checkout.admin import display
 from django_checkout.admin.base import FactsAdmin
@@ -115,6 +115,8 @@ class RefundAdmin(FactsAdmin[Refund]):
 
     @admin.display(description=gettext_lazy("reason"))
     def reason_label(self, refund: Refund) -> str:
+        if refund.is_release:
+            return gettext("released, not captured")
         return display.label(refund.reason) or display.DASH
 
     @admin.display(description=gettext_lazy("created by request"))

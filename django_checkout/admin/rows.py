@@ -152,7 +152,8 @@ def read_rows(order: Order) -> OrderRows:
     """Read an order's rows; twelve queries, however many there are."""
     sessions = list(order.sessions.order_by("pk"))
     payments = list(order.payments.order_by("pk"))
-    refunds = list(Refund.objects.filter(payment__order=order).prefetch_related("asked_by").order_by("pk"))
+    given_back = Refund.objects.filter(payment__order=order, is_release=False)
+    refunds = list(given_back.prefetch_related("asked_by").order_by("pk"))
     disputes = list(Dispute.objects.filter(payment__order=order).order_by("pk"))
     subscriptions = list(order.subscriptions.order_by("pk"))
     events = _read_events(sessions, payments, refunds, disputes, subscriptions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,7 +18,7 @@ from django_checkout.api.idempotency import done_before, idempotent, service_key
 from django_checkout.api.schema import operation
 from django_checkout.api.serializers import ORDER_STATUSES, SESSION_STATUSES
 from django_checkout.exceptions import AcceptError, CaptureError, OrderNotFoundError, SessionNotFoundError
-from django_checkout.models import CheckoutSession, Order, OrderLine, Payment, WebhookEvent
+from django_checkout.models import CheckoutSession, Order, OrderLine, Payment, Refund, WebhookEvent
 from django_checkout.models.events import EventState
 from django_checkout.states import IntentStatus
 
@@ -50,12 +50,18 @@ def get_order(reference: str) -> Order:
     return order
 
 
+def payments() -> QuerySet[Payment]:
+    """Return payments with what was given back of them: the release of an authorization is no refund."""
+    given_back = Prefetch("refunds", Refund.objects.filter(is_release=False))
+    return Payment.objects.select_related("order").prefetch_related(given_back, "disputes")
+
+
 def show(order: Order, status: int = 200) -> Response:
     """Answer with everything of an order, as it is now: eight queries."""
     rows = Order.objects.prefetch_related(
         Prefetch("lines", OrderLine.objects.select_related("order")),
         Prefetch("sessions", CheckoutSession.objects.select_related("order", "payment")),
-        Prefetch("payments", Payment.objects.select_related("order").prefetch_related("refunds", "disputes")),
+        Prefetch("payments", payments()),
         "attention",
     )
     return Response(staff_serializers.StaffOrderSerializer(rows.get(pk=order.pk)).data, status=status)
@@ -287,7 +293,7 @@ class StaffPayments(StaffListView):
         "search_payments", "Search payments", answers=staff_serializers.PaymentSerializer, is_list=True, is_staff=True
     )
     def get(self, request: Request) -> Response:
-        return self.page(Payment.objects.select_related("order").prefetch_related("refunds", "disputes"))
+        return self.page(payments())
 
 
 class Events(StaffListView):

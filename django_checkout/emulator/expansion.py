@@ -57,6 +57,7 @@ EXPANDABLE: dict[str, tuple[str, ...]] = {
         "payment_intent",
         "payment_method",
     ),
+    "review": ("charge", "payment_intent"),
     "setup_intent": ("customer", "payment_method"),
     "subscription": ("customer", "default_payment_method", "latest_invoice"),
 }

@@ -31,6 +31,7 @@ SHAPES = {
     "radar.early_fraud_warning": ("issfr_", 24),
     "refund": ("re_", 24),
     "request": ("req_", 14),
+    "review": ("prv_", 24),
     "setup_intent": ("seti_", 24),
     "shipping_rate": ("shr_", 24),
     "subscription": ("sub_", 24),

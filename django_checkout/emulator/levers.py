@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from . import cards, checkout, jobs, recurring
 from .messages import Doc, without_hidden
-from .resources import amounts, disputes, payouts, refunds, sessions, tax
+from .resources import amounts, disputes, payouts, refunds, reviews, sessions, tax
 from .resources.session_rules import check_open
 from .shopper import PaymentOutcome
 from .store import Store
@@ -92,7 +92,7 @@ class Levers:
             jobs.run_due(self.world)
             intent = self.world.get("payment_intent", payment_intent)
             charge = self.world.get("charge", intent["latest_charge"])
-            left = charge["amount_captured"] - charge["amount_refunded"]
+            left = charge["amount"] - charge["amount_refunded"]
             return without_hidden(refunds.new_refund(self.world, charge, amount or left, None, {}))
 
     def finish_refund(self, refund_id: str) -> Doc:
@@ -128,6 +128,17 @@ class Levers:
         """Report a payment as probably fraudulent."""
         with self.store.transaction():
             return without_hidden(disputes.warn(self.world, self._charge(payment_intent)))
+
+    def open_review(self, payment_intent: str) -> Doc:
+        """Let Radar hold a payment for review."""
+        with self.store.transaction():
+            return without_hidden(reviews.open_review(self.world, self._charge(payment_intent)))
+
+    def close_review(self, review_id: str, closed_reason: str = "approved") -> Doc:
+        """Close a review in the dashboard, for a reason of Stripe's."""
+        with self.store.transaction():
+            review = self.world.get(reviews.KIND, review_id)
+            return without_hidden(reviews.close_review(self.world, review, closed_reason))
 
     def _session(self, session_id: str) -> Doc:
         jobs.run_due(self.world)

@@ -12,7 +12,7 @@ from django.db import DataError
 
 from django_checkout.exceptions import UnstorableFactError
 from django_checkout.ledger import orders
-from django_checkout.ledger.disputes import join_dispute, join_fraud_warning
+from django_checkout.ledger.disputes import join_dispute, join_fraud_warning, join_review
 from django_checkout.ledger.locks import LockedOrder
 from django_checkout.ledger.payments import join_payment, lock_order_of_payment, lock_payment
 from django_checkout.ledger.refunds import join_refund
@@ -25,6 +25,7 @@ from django_checkout.values import (
     InvoiceFact,
     PaymentFact,
     RefundFact,
+    ReviewFact,
     SessionFact,
     SubscriptionFact,
 )
@@ -34,9 +35,9 @@ def apply(facts: Sequence[Fact]) -> Order | None:
     """Join facts about one order, derive its state and announce what is new; return it, or None if it is not ours.
 
     A session's fact and its payment's are one read: the order follows once, when all of them are joined, and nothing
-    is announced that the same read contradicts. Locks the order and all that belongs to it. A refund, dispute or
-    fraud warning of a payment that names no order yet is stored with that payment and counts as soon as the order
-    turns up.
+    is announced that the same read contradicts. Locks the order and all that belongs to it. A refund, dispute,
+    fraud warning or review of a payment that names no order yet is stored with that payment and counts as soon as the
+    order turns up.
 
     Raises:
         UnknownFactError: a status that states.py does not know; nothing of these facts is stored.
@@ -72,7 +73,7 @@ def _apply_one(fact: Fact) -> LockedOrder | None:
     if isinstance(fact, PaymentFact):
         with_payment = lock_order_of_payment(fact)
         if with_payment is not None:
-            join_payment(with_payment, fact)
+            join_payment(with_payment, fact, is_named=False)
         return with_payment
     if isinstance(fact, (SubscriptionFact, InvoiceFact)):
         subscription_id = fact.stripe_id if isinstance(fact, SubscriptionFact) else fact.subscription_id
@@ -87,6 +88,8 @@ def _apply_one(fact: Fact) -> LockedOrder | None:
         join_refund(locked_order, payment, fact)
     elif isinstance(fact, DisputeFact):
         join_dispute(locked_order, payment, fact)
+    elif isinstance(fact, ReviewFact):
+        join_review(payment, fact)
     else:
-        join_fraud_warning(locked_order, payment, fact)
+        join_fraud_warning(payment, fact)
     return locked_order

@@ -121,7 +121,7 @@ def give_up_revision(locked: LockedOrder, session_pk: int) -> None:
     session = next(row for row in locked.sessions if row.pk == session_pk)
     session.next_subtotal_minor = session.leased_until = None
     session.save(update_fields=["next_subtotal_minor", "leased_until", "updated_at"])
-    orders.recheck(locked)
+    orders.settle(locked)
 
 
 def note_session_request(session_pk: int, *, request_id: str) -> None:

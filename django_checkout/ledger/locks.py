@@ -91,11 +91,10 @@ class LockedOrder:
     claimed_payments: list[Payment] = field(default_factory=list)
     changed_sessions: dict[int, set[str]] = field(default_factory=dict)
     changed_payments: dict[int, set[str]] = field(default_factory=dict)
-    #: Rows of which the host, or a person, may have to hear.
+    #: Rows of which the host may have to hear.
     sessions_with_news: list[CheckoutSession] = field(default_factory=list)
     refunds_with_news: list[Refund] = field(default_factory=list)
     disputes_with_news: list[Dispute] = field(default_factory=list)
-    fraud_news: set[int] = field(default_factory=set)
     #: News that needs no row of these: a subscription's.
     news: list[News] = field(default_factory=list)
     #: The order's columns as they stand in the database.
@@ -112,12 +111,12 @@ class LockedOrder:
         """Return whether a payment is among the locked rows and the order's own."""
         return any(row.stripe_id == payment_intent_id and row.order_id == self.order.pk for row in self.payments)
 
-    def proves(self, owner: Ownership) -> bool:
-        """Return whether an object is this order's: it carries the UUID of one of the sessions, in the same mode."""
-        return any(
-            str(session.uuid) == owner.session_uuid and owner.livemode in (None, session.livemode)
-            for session in self.sessions
-        )
+    def find_session(self, owner: Ownership) -> CheckoutSession | None:
+        """Return the session whose UUID an object carries in its metadata, if the modes agree."""
+        for session in self.sessions:
+            if str(session.uuid) == owner.session_uuid and owner.livemode in (None, session.livemode):
+                return session
+        return None
 
     def payment_of(self, session: CheckoutSession) -> Payment | None:
         """Return the payment of a session from among the locked rows."""
@@ -131,9 +130,15 @@ class LockedOrder:
         """Return the session that a payment came from, from among the locked rows."""
         return next((session for session in self.sessions if session.payment_id == payment.pk), None)
 
+    def own_payments(self) -> list[Payment]:
+        """Return the payments that belong to the order, from among the locked rows."""
+        return [payment for payment in self.payments if payment.order_id == self.order.pk]
+
     def refunds_of(self, payment: Payment) -> list[Refund]:
-        """Return a payment's refunds; they change only under this lock."""
-        return [] if payment.pk in self.new_payment_pks else list(payment.refunds.order_by("pk"))
+        """Return what of a payment's money was given back; it changes only under this lock."""
+        if payment.pk in self.new_payment_pks:
+            return []
+        return list(payment.refunds.filter(is_release=False).order_by("pk"))
 
 
 def lock_order(*, pk: int | None = None, reference: str = "", payment_id: str = "") -> LockedOrder:

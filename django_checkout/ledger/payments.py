@@ -15,7 +15,8 @@ from django_checkout.values import PaymentFact
 def lock_order_of_payment(fact: PaymentFact) -> LockedOrder | None:
     """Lock the order that a PaymentIntent belongs to; None if none of ours is named.
 
-    Proof is a Payment row that names an order, or the UUID of one of the order's sessions in the metadata.
+    Proof is a Payment row that names an order. The UUID of one of the order's sessions in the metadata shows where an
+    early PaymentIntent is to be kept, and no more: see ``join_payment``.
     """
     order_pk = Payment.objects.filter(stripe_id=fact.payment_intent_id).values_list("order_id", flat=True).first()
     if order_pk is not None:
@@ -27,20 +28,23 @@ def lock_order_of_payment(fact: PaymentFact) -> LockedOrder | None:
         locked = lock_order(reference=owner.reference, payment_id=fact.payment_intent_id)
     except OrderNotFoundError:
         return None
-    return locked if locked.proves(owner) else None
+    session = locked.find_session(owner)
+    return None if session is None or session.payment_id is not None else locked
 
 
-def join_payment(locked: LockedOrder, fact: PaymentFact) -> Payment:
-    """Join a fact into the order's payment, inserting it or claiming one that named no order yet.
+def join_payment(locked: LockedOrder, fact: PaymentFact, *, is_named: bool = True) -> Payment:
+    """Join a fact into a payment, inserting it or, where a session of the order names it, claiming it for the order.
 
-    States are joined by their order, amounts by maximum. A payment that belongs to another order is left alone.
+    States are joined by their order, amounts by maximum. A payment that belongs to another order is left alone. One
+    that only its own metadata connects with the order (``is_named`` is false) waits without an order: metadata can be
+    copied by whoever has a key of the account, and a session names its payment itself.
 
     Raises:
         UnknownFactError: a status that states.py does not know.
     """
     payment = next((row for row in locked.payments if row.stripe_id == fact.payment_intent_id), None)
     if payment is None:
-        payment = Payment(stripe_id=fact.payment_intent_id, order=locked.order)
+        payment = Payment(stripe_id=fact.payment_intent_id, order=locked.order if is_named else None)
         for name, value in _joined(payment, fact).items():
             setattr(payment, name, value)
         try:
@@ -56,11 +60,11 @@ def join_payment(locked: LockedOrder, fact: PaymentFact) -> Payment:
                 _adopt_by_charge(locked, payment, fact.charge_id)
             return payment
         locked.payments.append(payment)
-    if payment.order_id is None:
+    if payment.order_id is None and is_named:
         payment.order = locked.order
         locked.changed_payments.setdefault(payment.pk, set()).add("order")
         locked.claimed_payments.append(payment)
-    elif payment.order_id != locked.order.pk:
+    elif payment.order_id not in (None, locked.order.pk):
         return payment
     if fact.charge_id and fact.charge_id != payment.charge_id:
         _adopt_by_charge(locked, payment, fact.charge_id)
@@ -80,9 +84,10 @@ def _adopt_by_charge(locked: LockedOrder | None, payment: Payment, charge_id: st
         return
     Refund.objects.filter(payment=stranger).update(payment=payment)
     Dispute.objects.filter(payment=stranger).update(payment=payment)
-    if stranger.fraud_warning_id and not payment.fraud_warning_id:
-        payment.fraud_warning_id = stranger.fraud_warning_id
-        payment.save(update_fields=["fraud_warning_id", "updated_at"])
+    payment.fraud_warning_id = max(stranger.fraud_warning_id, payment.fraud_warning_id)
+    both = [*stranger.reviews.items(), *payment.reviews.items()]
+    payment.reviews = {review: all(is_open for other, is_open in both if other == review) for review, _ in both}
+    payment.save(update_fields=["fraud_warning_id", "reviews", "updated_at"])
     stranger.delete()
     if locked is not None:
         locked.new_payment_pks.discard(payment.pk)
@@ -98,6 +103,8 @@ def _joined(payment: Payment, fact: PaymentFact) -> dict[str, object]:
         values["intent_status"] = join_intent(payment.intent_status, fact.status)
     if fact.ownership.livemode is not None:
         values["livemode"] = fact.ownership.livemode
+    if fact.review_id and fact.review_id not in payment.reviews:
+        values["reviews"] = {**payment.reviews, fact.review_id: True}
     values |= {name: said for name in ("currency", "charge_id", "capture_before") if (said := getattr(fact, name))}
     return values
 

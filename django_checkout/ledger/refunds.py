@@ -32,6 +32,7 @@ def join_refund(locked: LockedOrder | None, payment: Payment, fact: RefundFact) 
             status=said,
             reason=fact.reason,
             failure_reason=fact.failure_reason,
+            balance_transaction_id=fact.balance_transaction_id,
         )
         has_news = True
     else:
@@ -40,6 +41,7 @@ def join_refund(locked: LockedOrder | None, payment: Payment, fact: RefundFact) 
         values: dict[str, Any] = {"stripe_id": fact.stripe_id, "status": status, "leased_until": None}
         values["reason"] = refund.reason or fact.reason
         values["failure_reason"] = refund.failure_reason or fact.failure_reason
+        values["balance_transaction_id"] = refund.balance_transaction_id or fact.balance_transaction_id
         changed = [name for name, value in values.items() if getattr(refund, name) != value]
         if changed:
             for name in changed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -38,22 +39,21 @@ _IDS = ("subscription_id", "invoice_id", "customer_id", "recovered_from", "expir
 def lock_order_of_session(fact: SessionFact) -> tuple[LockedOrder, CheckoutSession] | None:
     """Lock the order that a session belongs to; None if it is not ours.
 
-    Proof of ownership is the Stripe id of one of our rows, our row's UUID in the metadata, or ``recovered_from``
-    naming one of our rows; an order's reference alone proves nothing. The mode (live or test) must agree as well.
+    It is ours if its Stripe id is a row's, if its metadata hold the UUID of a row that has no Stripe id yet, or if
+    ``recovered_from`` names a row's Stripe id. Neither an order's reference nor a UUID beside another id proves
+    anything: a copy of the site may share the account. The mode (live or test) must agree as well.
     """
-    owner = fact.ownership
+    owner, payment_id = fact.ownership, fact.payment_intent_id or ""
     if owner.reference and owner.session_uuid:
-        try:
-            locked = lock_order(reference=owner.reference, payment_id=fact.payment_intent_id or "")
-        except OrderNotFoundError:
-            locked = None
-        if locked is not None:
-            session = _find_row(locked, fact)
-            return None if session is None else (locked, session)
+        # Where to look first: it costs no query of its own.
+        with suppress(OrderNotFoundError):
+            locked = lock_order(reference=owner.reference, payment_id=payment_id)
+            if session := _find_row(locked, fact):
+                return locked, session
     for stripe_id in filter(None, (fact.stripe_id, fact.recovered_from)):
         order_pk = CheckoutSession.objects.filter(stripe_id=stripe_id).values_list("order_id", flat=True).first()
         if order_pk is not None:
-            locked = lock_order(pk=order_pk, payment_id=fact.payment_intent_id or "")
+            locked = lock_order(pk=order_pk, payment_id=payment_id)
             session = _find_row(locked, fact)
             return None if session is None else (locked, session)
     return None
@@ -103,8 +103,10 @@ def join_session(locked: LockedOrder, session: CheckoutSession, fact: SessionFac
     _write(locked, session, said)
     if was != (session.status, session.payment_status, session.has_async_failed):
         locked.sessions_with_news.append(session)
-    if status == SessionStatus.COMPLETE and fact.customer_details:
-        _copy_customer(locked.order, fact.customer_details)
+    if status not in LIVE_SESSION_STATUSES and fact.customer_details and locked.order.erased_at is None:
+        _write(locked, session, {"customer_details": dict(fact.customer_details)})
+        if status == SessionStatus.COMPLETE:
+            _copy_customer(locked.order, fact.customer_details)
     if status == SessionStatus.COMPLETE and fact.customer_id:
         keep_customer(locked.order, customer_id=fact.customer_id, livemode=session.livemode)
     _join_money(locked, session, fact)
@@ -117,7 +119,7 @@ def _join_money(locked: LockedOrder, session: CheckoutSession, fact: SessionFact
     if payment_id is None:
         return
     # What is captured by hand is known from the PaymentIntent alone; what is free needs no capture.
-    is_free = session.payment_status == PaymentStatus.NO_PAYMENT_REQUIRED
+    is_free = states.is_free(session.payment_status, session.amount_total_minor)
     is_final = is_settled and (is_free or not session.is_manual_capture)
     is_paid = is_final and not is_free
     payment = join_payment(
@@ -140,8 +142,6 @@ def _join_money(locked: LockedOrder, session: CheckoutSession, fact: SessionFact
 
 
 def _copy_customer(order: Order, details: Mapping[str, Any]) -> None:
-    if order.erased_at is not None:
-        return
     order.customer_details = dict(details)
     if not order.email and isinstance(details.get("email"), str):
         order.email = details["email"]
@@ -149,24 +149,23 @@ def _copy_customer(order: Order, details: Mapping[str, Any]) -> None:
 
 def _find_row(locked: LockedOrder, fact: SessionFact) -> CheckoutSession | None:
     """Return the row that a fact is about, adopting a copy that Stripe made of one of ours."""
-    original: CheckoutSession | None = None
-    for session in locked.sessions:
-        if fact.ownership.livemode is not None and session.livemode != fact.ownership.livemode:
-            continue
-        if session.stripe_id == fact.stripe_id:
+    rows = [session for session in locked.sessions if fact.ownership.livemode in (None, session.livemode)]
+    by_id = {session.stripe_id: session for session in rows if session.stripe_id is not None}
+    if fact.stripe_id in by_id:
+        return by_id[fact.stripe_id]
+    for session in rows:
+        if session.stripe_id is None and str(session.uuid) == fact.ownership.session_uuid:
             return session
-        if str(session.uuid) == fact.ownership.session_uuid:
-            if session.stripe_id is None:
-                return session
-            original = original or session
-        if fact.recovered_from and session.stripe_id == fact.recovered_from:
-            original = session
+    original = by_id.get(fact.recovered_from or "")
     return None if original is None else _adopt(locked, original, fact)
 
 
 def _adopt(locked: LockedOrder, original: CheckoutSession, fact: SessionFact) -> CheckoutSession:
+    """Insert the copy; an open one takes the order's one live slot, unless another session holds it."""
+    is_live = fact.status == SessionStatus.OPEN and not any(row.live_for_id for row in locked.sessions)
     copy = CheckoutSession.objects.create(
-        order=original.order,
+        order=locked.order,
+        live_for=locked.order if is_live else None,
         stripe_id=fact.stripe_id,
         livemode=original.livemode,
         mode=original.mode,
@@ -177,6 +176,7 @@ def _adopt(locked: LockedOrder, original: CheckoutSession, fact: SessionFact) ->
         is_manual_capture=original.is_manual_capture,
         is_adjustable=original.is_adjustable,
         request=original.request,
+        request_hash=original.request_hash,
         recovered_from=fact.recovered_from or "",
         status=SessionStatus.OPEN,
         expires_at=fact.expires_at or original.expires_at,

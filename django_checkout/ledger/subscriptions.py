@@ -13,11 +13,15 @@ from django_checkout.models import CheckoutSession, Customer, Order, Subscriptio
 from django_checkout.models.customers import ENDED_SUBSCRIPTION_STATUSES
 from django_checkout.values import InvoiceFact, Ownership, SubscriptionFact
 
+#: The ``billing_reason`` of an invoice for another period.
+RENEWAL = "subscription_cycle"
+
 
 def lock_order_of_subscription(subscription_id: str, owner: Ownership) -> LockedOrder | None:
     """Lock the order that started a subscription; None if it is not ours.
 
-    Proof is a row of ours with the subscription's id, or the UUID of one of the order's sessions in the metadata.
+    Proof is a row of ours with the subscription's id, or, until that session has named its subscription, the UUID of
+    one of the order's sessions in the metadata.
     """
     for rows in (
         Subscription.objects.filter(stripe_id=subscription_id),
@@ -32,7 +36,8 @@ def lock_order_of_subscription(subscription_id: str, owner: Ownership) -> Locked
         locked = lock_order(reference=owner.reference)
     except OrderNotFoundError:
         return None
-    return locked if locked.proves(owner) else None
+    session = locked.find_session(owner)
+    return None if session is None or session.mode != "subscription" or session.subscription_id else locked
 
 
 def join_subscription(locked: LockedOrder, fact: SubscriptionFact) -> None:
@@ -59,30 +64,42 @@ def join_subscription(locked: LockedOrder, fact: SubscriptionFact) -> None:
 
 
 def join_invoice(locked: LockedOrder, fact: InvoiceFact) -> None:
-    """Note a renewal that was paid, or could not be; the first invoice is the Checkout Session's and no renewal."""
+    """Note a renewal that was paid, or a later invoice that could not be.
+
+    The first invoice is the Checkout Session's. An invoice for a changed plan, for usage or made by hand starts no
+    period: https://docs.stripe.com/api/invoices/object#invoice_object-billing_reason.
+    """
     if fact.billing_reason == "subscription_create":
         return
     if fact.status == "paid":
+        if fact.billing_reason != RENEWAL:
+            return
         signal, amount = "subscription_renewed", fact.amount_paid_minor
     elif fact.has_payment_failed and not _is_renewed(locked.order, fact.stripe_id):
         signal, amount = "subscription_payment_failed", fact.amount_due_minor
     else:
         return
     subscription = _get_subscription(locked.order, fact)
-    locked.news.append(News(signal=signal, fact=fact.stripe_id, subscription=subscription, amount_minor=amount))
+    locked.news.append(
+        News(
+            signal=signal,
+            fact=fact.stripe_id,
+            subscription=subscription,
+            amount_minor=amount,
+            reason=fact.billing_reason,
+        )
+    )
 
 
 def keep_customer(order: Order, *, customer_id: str, livemode: bool) -> None:
-    """Remember which Customer at Stripe an order's user is; the first one stays."""
-    if order.user_id is None or not customer_id:
-        return
-    if Customer.objects.filter(user_id=order.user_id, livemode=livemode).exists():
+    """Remember a Customer that an order's user is at Stripe."""
+    if order.user_id is None or not customer_id or Customer.objects.filter(stripe_id=customer_id).exists():
         return
     try:
         with database.atomic():
             Customer.objects.create(user_id=order.user_id, livemode=livemode, stripe_id=customer_id)
     except IntegrityError:
-        # Another order of the same user was faster.
+        # Another transaction was faster.
         return
 
 

@@ -35,6 +35,8 @@ class Payment(FactRow):
     refund_asked_minor = models.BigIntegerField(_("refunds asked for"), default=0)
     charge_id = CaseSensitiveCharField(_("charge"), max_length=ID_LENGTH, blank=True, default="", db_index=True)
     fraud_warning_id = CaseSensitiveCharField(_("fraud warning"), max_length=ID_LENGTH, blank=True, default="")
+    #: Radar's reviews by their ids: whether each is still open.
+    reviews = models.JSONField(_("reviews"), default=dict, blank=True, editable=False)
     capture_before = models.DateTimeField(_("capture before"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
@@ -57,7 +59,10 @@ class Payment(FactRow):
 
 
 class Refund(FactRow):
-    """Money given back: asked for by us (``uuid`` proves it) or made in Stripe's dashboard."""
+    """Money given back: asked for by us (``uuid`` proves it) or made in Stripe's dashboard.
+
+    What an authorization releases uncaptured has a row as well, and gives nothing back: ``is_release``.
+    """
 
     uuid = models.UUIDField(_("UUID"), default=uuid.uuid4, unique=True, editable=False)
     stripe_id = CaseSensitiveCharField(_("Stripe id"), max_length=ID_LENGTH, null=True, blank=True, unique=True)
@@ -71,6 +76,11 @@ class Refund(FactRow):
     status = models.CharField(_("status"), max_length=64, default=RefundStatus.CREATING)
     reason = models.CharField(_("reason"), max_length=255, blank=True, default="")
     failure_reason = models.CharField(_("failure reason"), max_length=255, blank=True, default="")
+    balance_transaction_id = CaseSensitiveCharField(
+        _("balance transaction"), max_length=ID_LENGTH, blank=True, default=""
+    )
+    #: Whether it only releases what was authorized and not captured: ``states.find_releases``; written by the ledger.
+    is_release = models.BooleanField(_("release of an authorization"), default=False, editable=False)
     leased_until = models.DateTimeField(null=True, blank=True, editable=False)
     request_id = models.CharField(_("Stripe request id"), max_length=255, blank=True, default="")
     error_code = models.CharField(_("error code"), max_length=255, blank=True, default="")

@@ -67,6 +67,8 @@ class CheckoutSession(FactRow):
     subscription_id = CaseSensitiveCharField(_("subscription"), max_length=ID_LENGTH, blank=True, default="")
     invoice_id = CaseSensitiveCharField(_("invoice"), max_length=ID_LENGTH, blank=True, default="")
     customer_id = CaseSensitiveCharField(_("customer"), max_length=ID_LENGTH, blank=True, default="")
+    #: Personal data, erasable: what the shopper typed and agreed to before the session expired or completed.
+    customer_details = models.JSONField(_("customer details"), default=dict, blank=True, editable=False)
     recovered_from = CaseSensitiveCharField(_("recovered from"), max_length=ID_LENGTH, blank=True, default="")
     recovery_url = models.URLField(_("recovery URL"), max_length=2048, blank=True, default="")
     url = models.URLField(_("URL"), max_length=2048, blank=True, default="")

@@ -213,17 +213,20 @@ def _is_behind(row: CheckoutSession, fact: SessionFact, payment: PaymentFact | N
 
 
 def _compare_strangers(said: Mapping[str, Json]) -> Iterator[Drift]:
-    """Compare sessions whose ids we do not know: those we never heard the answer of, copies of ours, orphans."""
+    """Compare sessions whose ids we do not know: those we never heard the answer of, copies of ours, orphans.
+
+    Whose they are is decided as ``ledger.sessions.lock_order_of_session`` does.
+    """
     owners = {stripe_id: facts.read_ownership(data) for stripe_id, data in said.items()}
     uuids = {owner.session_uuid: stripe_id for stripe_id, owner in owners.items() if _is_uuid(owner.session_uuid)}
-    parents = {facts.find_id(data, "recovered_from"): stripe_id for stripe_id, data in said.items()}
-    parents.pop("", None)
+    copies: dict[str, list[str]] = {}
+    for stripe_id, data in said.items():
+        if parent := facts.find_id(data, "recovered_from"):
+            copies.setdefault(parent, []).append(stripe_id)
     found: set[str] = set()
-    if uuids or parents:
-        for row in _rows(Q(uuid__in=list(uuids)) | Q(stripe_id__in=list(parents))):
-            stripe_id = uuids.get(str(row.uuid)) if row.stripe_id is None else None
-            copy_id = parents.get(row.stripe_id or "") or (uuids.get(str(row.uuid)) if row.stripe_id else None)
-            for its_id in filter(None, (stripe_id, copy_id)):
+    if uuids or copies:
+        for row in _rows(Q(uuid__in=list(uuids), stripe_id=None) | Q(stripe_id__in=list(copies))):
+            for its_id in copies[row.stripe_id] if row.stripe_id else [uuids[str(row.uuid)]]:
                 if row.livemode != owners[its_id].livemode or its_id in found:
                     continue
                 found.add(its_id)
@@ -243,7 +246,7 @@ def _is_given_back(payment: Payment) -> bool:
     """Whether nothing of a surplus payment is left: voided, or refunded here or in Stripe's dashboard."""
     if payment.intent_status == IntentStatus.CANCELED:
         return True
-    refunds = payment.refunds.filter(status__in=states.ACTIVE_REFUND_STATUSES)
+    refunds = payment.refunds.filter(status__in=states.ACTIVE_REFUND_STATUSES, is_release=False)
     return 0 < payment.captured_minor <= sum(refund.amount_minor for refund in refunds)
 
 

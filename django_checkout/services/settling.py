@@ -24,7 +24,7 @@ def sync(order: Any) -> Steps[Order]:
     """Read an order (or one ``CheckoutSession``) from Stripe and apply what it says; return our order.
 
     A session costs one call. An order costs one per session that could still matter and, once money has moved, one
-    for its refunds and one for its disputes. Must run outside transactions.
+    for its refunds, one for its disputes and one for each open review. Must run outside transactions.
 
     Raises:
         StripeUnavailableError: try again.
@@ -44,6 +44,8 @@ def sync(order: Any) -> Steps[Order]:
             logger.warning("session_not_at_stripe order=%s session=%s", ours.reference, session.stripe_id)
     for payment in ours.payments.filter(captured_minor__gt=0, stripe_id__startswith="pi_"):
         yield from read_refunds_and_disputes(payment)
+    for payment in ours.payments.all():
+        yield from _read_open_reviews(payment)
     ours.refresh_from_db()
     return ours
 
@@ -64,6 +66,17 @@ def read_refunds_and_disputes(payment: Payment) -> Steps[None]:
         ticket = ledger.in_transaction(partial(ledger.take_ticket, dispute_id))
         latest = yield from gateway.retrieve_object.steps("charge.dispute", dispute_id)
         apply_facts([facts.read_dispute(latest, ticket=ticket)])
+
+
+def _read_open_reviews(payment: Payment) -> Steps[None]:
+    for review_id in (review_id for review_id, is_open in payment.reviews.items() if is_open):
+        try:
+            review = yield from gateway.retrieve_object.steps("review", review_id)
+        except StripeRefusedError as error:
+            # A restricted key may lack this permission alone; the review then ends when its event arrives.
+            logger.warning("review_unread payment=%s review=%s code=%s", payment.stripe_id, review_id, error.code)
+            continue
+        apply_facts([facts.read_review(review)])
 
 
 def apply_facts(said: Sequence[Fact]) -> Order | None:

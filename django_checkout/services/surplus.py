@@ -26,8 +26,9 @@ REASON = "duplicate"
 def return_surplus(order: Any) -> Steps[int]:
     """Refund, or release, what was paid besides the kept payment; return how many payments were given back.
 
-    Both payments are read from Stripe first. Only if the kept one has succeeded and is neither refunded nor disputed,
-    and the surplus is untouched, is the surplus given back; in doubt it stays flagged. Must run outside transactions.
+    Both payments are read from Stripe first. Only if the kept one has succeeded and is neither refunded, disputed,
+    suspected of fraud nor in review, and the surplus is untouched, is the surplus given back; in doubt it stays
+    flagged. Must run outside transactions.
 
     Raises:
         StripeUnavailableError: try again; it cannot refund twice.
@@ -79,7 +80,7 @@ def _reserve(order_pk: int, payment_pk: int) -> tuple[Refund | None, bool]:
 
 def _is_certain(locked: ledger.LockedOrder, kept: Payment, surplus: Payment) -> bool:
     is_kept_sound = kept.intent_status == IntentStatus.SUCCEEDED and kept.captured_minor > 0
-    if ledger.is_withheld(locked.order) or kept.fraud_warning_id:
+    if ledger.is_withheld(locked.order) or kept.fraud_warning_id or any(kept.reviews.values()):
         return False
     is_untouched = not any(locked.refunds_of(row) or row.disputes.exists() for row in (kept, surplus))
     return kept.pk != surplus.pk and is_kept_sound and is_untouched

@@ -48,6 +48,9 @@ GET,POST /v1/promotion_codes/{promotion_code}
 GET,POST /v1/refunds
 GET,POST /v1/refunds/{refund}
 POST /v1/refunds/{refund}/cancel
+GET /v1/reviews
+GET /v1/reviews/{review}
+POST /v1/reviews/{review}/approve
 GET /v1/payment_methods
 GET,POST /v1/payment_methods/{payment_method}
 POST /v1/payment_methods/{payment_method}/attach

@@ -201,6 +201,37 @@ def test_an_authorization_is_captured_in_full_or_in_part(
     assert types(emulator).count("charge.captured") == types(emulator).count("payment_intent.succeeded") == 1
 
 
+def test_what_is_not_captured_is_released_by_a_refund_without_a_balance_transaction(
+    client: stripe.StripeClient, authorized: str
+) -> None:
+    client.v1.payment_intents.capture(authorized, {"amount_to_capture": 400})
+
+    (released,) = client.v1.refunds.list({"payment_intent": authorized}).data
+    charge = client.v1.charges.retrieve(str(released.charge))
+    assert (released.amount, released.status, released.balance_transaction) == (600, "succeeded", None)
+    assert (charge.amount, charge.amount_refunded, charge.refunded) == (1000, 600, False)
+
+
+def test_no_more_than_was_captured_can_be_refunded(client: stripe.StripeClient, authorized: str) -> None:
+    client.v1.payment_intents.capture(authorized, {"amount_to_capture": 400})
+
+    with pytest.raises(stripe.InvalidRequestError, match="greater than unrefunded amount"):
+        client.v1.refunds.create({"payment_intent": authorized, "amount": 401})
+    assert client.v1.refunds.create({"payment_intent": authorized}).amount == 400
+    assert client.v1.charges.list({"payment_intent": authorized}).data[0].refunded
+
+
+def test_a_canceled_authorization_is_refunded_without_a_capture(
+    emulator: Emulator, client: stripe.StripeClient, authorized: str
+) -> None:
+    client.v1.payment_intents.cancel(authorized)
+
+    (charge,) = client.v1.charges.list({"payment_intent": authorized}).data
+    assert (charge.captured, charge.amount_captured) == (False, 0)
+    assert (charge.amount_refunded, charge.refunded) == (1000, True)
+    assert types(emulator)[-3:] == ["refund.created", "charge.refunded", "payment_intent.canceled"]
+
+
 @pytest.mark.parametrize("amount", [0, 1001])
 def test_more_than_was_authorized_cannot_be_captured(client: stripe.StripeClient, authorized: str, amount: int) -> None:
     with pytest.raises(stripe.InvalidRequestError):
@@ -230,7 +261,8 @@ def test_an_authorization_nobody_captures_lapses_after_seven_days(
 
     intent = client.v1.payment_intents.retrieve(authorized)
     assert (intent.status, intent.cancellation_reason) == ("canceled", "automatic")
-    assert types(emulator)[-2:] == ["charge.expired", "payment_intent.canceled"]
+    released = ["refund.created", "charge.refunded"]
+    assert types(emulator)[-4:] == ["charge.expired", *released, "payment_intent.canceled"]
 
 
 def test_the_intent_of_an_open_session_cannot_be_canceled(

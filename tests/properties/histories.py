@@ -209,6 +209,36 @@ def dispute_lost(shop: Shop) -> None:
     shop.deliver()
 
 
+def review_open(shop: Shop) -> None:
+    shop.emulator.open_review(shop.intent_of(_pay(shop)))
+    shop.deliver()
+
+
+def review_closed(shop: Shop) -> None:
+    review = shop.emulator.open_review(shop.intent_of(_pay(shop)))
+    shop.emulator.close_review(review["id"])
+    shop.deliver()
+
+
+def reviewed_and_disputed(shop: Shop) -> None:
+    intent = shop.intent_of(_pay(shop))
+    review = shop.emulator.open_review(intent)
+    dispute = shop.emulator.open_dispute(intent)
+    shop.emulator.close_review(review["id"], "disputed")
+    shop.emulator.close_dispute(dispute["id"], "won")
+    shop.deliver()
+
+
+def surplus_voided(shop: Shop) -> None:
+    with shop.manual_capture():
+        second = shop.start()
+    first = shop.start_beside()
+    shop.emulator.pay(second)
+    shop.emulator.pay(first)
+    shop.emulator.clock.advance(8 * 24 * 3600)
+    shop.deliver()
+
+
 HISTORIES: dict[str, History] = {
     "card paid": History(play=card_paid),
     "declined, then paid": History(play=declined_then_paid),
@@ -240,4 +270,8 @@ HISTORIES: dict[str, History] = {
     "dispute open": History(play=dispute_open),
     "dispute won": History(play=dispute_won),
     "dispute lost": History(play=dispute_lost),
+    "in review": History(play=review_open),
+    "review over": History(play=review_closed),
+    "in review, disputed, both over": History(play=reviewed_and_disputed),
+    "two sessions paid, one authorised and voided": History(play=surplus_voided),
 }

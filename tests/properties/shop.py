@@ -185,6 +185,7 @@ class Shop:
             expired_at=None,
             synced_at=None,
             customer_id="",
+            customer_details={},
         )
         overwrite(Order.objects.exclude(canceled_at=None), status="canceled")
         for model in FACTS:
@@ -209,9 +210,9 @@ class Shop:
             "payments": sorted(order.payments.values_list("stripe_id", "intent_status", "captured_minor")),
             "refunds": sorted(
                 (stripe_id, status, amount, payment == order.kept_payment_id)
-                for stripe_id, status, amount, payment in Refund.objects.exclude(stripe_id=None).values_list(
-                    "stripe_id", "status", "amount_minor", "payment_id"
-                )
+                for stripe_id, status, amount, payment in Refund.objects.filter(is_release=False)
+                .exclude(stripe_id=None)
+                .values_list("stripe_id", "status", "amount_minor", "payment_id")
             ),
             "disputes": sorted(Dispute.objects.values_list("stripe_id", "status", "withdrawn_minor")),
         }
@@ -226,7 +227,8 @@ class Shop:
         if end["kept"] and end["kept"].startswith("pi_"):
             captured = self.emulator.get(end["kept"])["amount_received"]
             given = [refund for refund in self.refunds_at_stripe() if refund["payment_intent"] == end["kept"]]
-            refunded = sum(refund["amount"] for refund in given if refund["status"] == "succeeded")
+            moved = [refund for refund in given if refund["balance_transaction"] is not None]
+            refunded = sum(refund["amount"] for refund in moved if refund["status"] == "succeeded")
         assert (end["paid_minor"], end["refunded_minor"]) == (captured, refunded)
         opened = (event["data"]["object"]["id"] for event in self.emulator.events("charge.dispute.created"))
         open_disputes = [self.emulator.get(dispute)["status"] for dispute in opened]

@@ -30,7 +30,7 @@ def open_dispute(world: World, charge: Doc, reason: str, amount: int | None = No
     details = charge["payment_method_details"]
     dispute = world.new(
         KIND,
-        amount=charge["amount_captured"] - charge["amount_refunded"] if amount is None else amount,
+        amount=charge["amount"] - charge["amount_refunded"] if amount is None else amount,
         balance_transactions=[],
         charge=charge["id"],
         currency=charge["currency"],

@@ -7,6 +7,7 @@ from ..ids import random_text
 from ..messages import ApiError, Doc, StateError
 from ..world import World
 from .balance import new_balance_transaction
+from .refunds import release
 
 
 def new_intent(world: World, session: Doc) -> Doc:
@@ -133,6 +134,8 @@ def capture_intent(call: Call) -> Doc:
     charge = world.get("charge", intent["latest_charge"])
     world.update(charge, "charge.captured", captured=True, amount_captured=amount)
     succeed(world, intent, charge, amount)
+    if amount < capturable:
+        release(world, charge, capturable - amount)
     session = world.store.find(intent["_session"])
     if session:
         world.update(session, payment_status="paid")
@@ -154,8 +157,10 @@ def cancel_intent(call: Call) -> Doc:
 
 
 def void(world: World, intent: Doc, reason: str | None) -> Doc:
-    """Cancel an intent."""
+    """Cancel an intent, and release what it holds."""
     now = world.clock.now()
+    if intent["status"] == "requires_capture":
+        release(world, world.get("charge", intent["latest_charge"]), intent["amount_capturable"])
     changes = {"status": "canceled", "canceled_at": now, "cancellation_reason": reason, "amount_capturable": 0}
     return world.update(intent, "payment_intent.canceled", **changes)
 

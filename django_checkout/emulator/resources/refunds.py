@@ -21,7 +21,7 @@ def create(call: Call) -> Doc:
     """POST /v1/refunds."""
     world, params = call.world, call.params
     charge = _charge_to_refund(world, params)
-    left = charge["amount_captured"] - charge["amount_refunded"]
+    left = charge["amount"] - charge["amount_refunded"] if charge["captured"] else 0
     if charge["disputed"] and any(
         not dispute["is_charge_refundable"] and dispute["status"] != "won"
         for dispute in world.store.select("dispute", {"charge": charge["id"]})
@@ -48,6 +48,34 @@ def new_refund(world: World, charge: Doc, amount: int, reason: str | None, metad
     effect = charge.get("_effect", "")
     needs_shopper = charge["payment_method_details"]["type"] in VOUCHERS
     is_pending = effect == "refund_pending" or needs_shopper
+    refund = _new(world, charge, amount, reason, metadata)
+    refund["status"] = "requires_action" if needs_shopper else "pending" if is_pending else "succeeded"
+    if needs_shopper:
+        refund["next_action"] = _next_action(world, charge)
+    elif is_pending:
+        refund["pending_reason"] = "processing"
+    if is_pending:
+        world.schedule("finish_refund", refund["id"], world.clock.now() + PENDING_SECONDS)
+    if effect == "refund_fails":
+        world.schedule("fail_refund", refund["id"], world.clock.now() + FAILING_SECONDS)
+    refund["balance_transaction"] = new_balance_transaction(world, refund, "refund", -amount)["id"]
+    return _book(world, charge, refund)
+
+
+def release(world: World, charge: Doc, amount: int) -> Doc:
+    """Let go of what was authorized and is not captured: at Stripe a refund by which no money moves.
+
+    It has no balance transaction, and counts in the charge's ``amount_refunded``:
+    https://github.com/solidusio/solidus_stripe/pull/268,
+    https://github.com/woocommerce/woocommerce-gateway-stripe/issues/1073.
+    """
+    refund = _new(world, charge, amount, None, {})
+    if "card" in refund["destination_details"]:
+        refund["destination_details"]["card"] = {"type": "reversal"}
+    return _book(world, charge, refund)
+
+
+def _new(world: World, charge: Doc, amount: int, reason: str | None, metadata: Doc) -> Doc:
     refund = world.new(
         KIND,
         amount=amount,
@@ -63,25 +91,20 @@ def new_refund(world: World, charge: Doc, amount: int, reason: str | None, metad
         reason=reason,
         receipt_number=None,
         source_transfer_reversal=None,
-        status="requires_action" if needs_shopper else "pending" if is_pending else "succeeded",
+        status="succeeded",
         transfer_reversal=None,
     )
     del refund["livemode"]
     if charge["id"].startswith("py_"):
         refund["id"] = refund["id"].replace("re_", "pyr_")
-    if needs_shopper:
-        refund["next_action"] = _next_action(world, charge)
-    elif is_pending:
-        refund["pending_reason"] = "processing"
-    if is_pending:
-        world.schedule("finish_refund", refund["id"], world.clock.now() + PENDING_SECONDS)
-    if effect == "refund_fails":
-        world.schedule("fail_refund", refund["id"], world.clock.now() + FAILING_SECONDS)
-    refund["balance_transaction"] = new_balance_transaction(world, refund, "refund", -amount)["id"]
+    return refund
+
+
+def _book(world: World, charge: Doc, refund: Doc) -> Doc:
     world.store.insert(refund)
-    total = charge["amount_refunded"] + amount
+    total = charge["amount_refunded"] + refund["amount"]
     world.emit("refund.created", refund)
-    world.update(charge, "charge.refunded", amount_refunded=total, refunded=total == charge["amount_captured"])
+    world.update(charge, "charge.refunded", amount_refunded=total, refunded=total == charge["amount"])
     return refund
 
 
@@ -102,7 +125,7 @@ def finish_due(world: World, refund: Doc) -> None:
 def fail_refund(world: World, refund: Doc, failure_reason: str = "expired_or_canceled_card") -> Doc:
     """Let a refund fail, also one that had succeeded: the money returns to the account."""
     before = refund["status"]
-    if before not in (*WAITING, "succeeded"):
+    if before not in (*WAITING, "succeeded") or refund["balance_transaction"] is None:
         raise StateError(f"This refund has a status of {before}.")
     _forget_wait(refund)
     returned = new_balance_transaction(world, refund, "refund_failure", refund["amount"])
