@@ -16,6 +16,11 @@ hypothesis_settings.register_profile("patient", deadline=None)
 hypothesis_settings.load_profile("patient")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the browser's tests together, at the end: each stretch of them starts a browser and a server."""
+    items.sort(key=lambda item: str(item.path.parent) if item.get_closest_marker("browser") else "")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_waiting():
     """The SDK waits between its tries; nothing here depends on how long."""

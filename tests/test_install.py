@@ -17,6 +17,9 @@ import requests
 import django_checkout
 from example_project.shop.demo_check import CARD, Visitor, free_port
 
+# Ten commands and two servers, each a Python of its own.
+pytestmark = pytest.mark.slow
+
 README = Path(__file__).resolve().parents[1] / "README.md"
 #: Files that `startproject` makes and the README adds to; the others it writes anew.
 APPENDED = ("mysite/settings.py", "mysite/urls.py")

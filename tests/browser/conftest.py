@@ -82,7 +82,7 @@ def site(tmp_path_factory):
         yield base_url
 
 
-@pytest.fixture(params=SCREENS)
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow if name == "phone" else ()) for name in SCREENS])
 def screen(request):
     return request.param
 
