@@ -38,16 +38,20 @@ class SetUp:
 
 
 def webhook_url(url: str = "") -> str:
-    """Return where Stripe should deliver: the given address, or the site's own.
+    """Return where Stripe should deliver: the given address, or the site's own; with the slash of our path.
 
     Raises:
         EndpointError: it is not known, or not one that Stripe delivers to.
     """
-    if not url:
-        try:
-            path = reverse("django_checkout:webhook")
-        except NoReverseMatch as error:
+    try:
+        path = reverse("django_checkout:webhook")
+    except NoReverseMatch as error:
+        if not url:
             raise EndpointError("Include django_checkout.urls in your URLs, or give --url.") from error
+        path = ""
+    if url and path and urlsplit(url).path + "/" == path:
+        url += "/"
+    if not url:
         if not conf.CHECKOUT_BASE_URL:
             raise EndpointError("Set CHECKOUT_BASE_URL, or give --url.")
         url = f"{conf.CHECKOUT_BASE_URL}{path}"
@@ -60,8 +64,17 @@ def webhook_url(url: str = "") -> str:
 
 
 def ours(endpoints: Sequence[Json], url: str) -> list[Json]:
-    """Return the endpoints that deliver to an address, the newest first."""
+    """Return the endpoints that deliver to an address, with or without its last slash, the newest first.
+
+    ``is_exact`` says which deliver to the very address: Django answers the others with a redirect, and Stripe follows
+    none (https://docs.stripe.com/webhooks#fix-http-status-codes).
+    """
     return [endpoint for endpoint in endpoints if endpoint["url"].rstrip("/") == url.rstrip("/")]
+
+
+def is_exact(endpoint: Json, url: str) -> bool:
+    """Whether an endpoint delivers to the very address."""
+    return bool(endpoint["url"] == url)
 
 
 def missing_events(endpoint: Json) -> list[str]:
@@ -87,7 +100,7 @@ def set_up(url: str = "", *, is_dry: bool = False, upgrade: bool = False, finish
     known = ours(account_gateway.list_endpoints(), url)
     current = [endpoint for endpoint in known if endpoint["api_version"] == API_VERSION]
     # One that delivers already is brought up to date rather than one that does not.
-    current.sort(key=_is_disabled)
+    current.sort(key=lambda endpoint: (_is_disabled(endpoint), not is_exact(endpoint, url)))
     others = [endpoint for endpoint in known if endpoint not in current[:1] and not _is_disabled(endpoint)]
     if finish:
         return _finish(url, current, others, is_dry=is_dry)
@@ -123,6 +136,9 @@ def _update(url: str, endpoint: Json, others: Sequence[Json], *, is_dry: bool) -
         changes["enabled_events"] = inbox.handled_types()
         steps += [f"add {', '.join(missing)}"] if missing else []
         steps += [f"leave out {', '.join(spare)}"] if spare else []
+    if not is_exact(endpoint, url):
+        changes["url"] = url
+        steps.append(f"correct its address, which is {endpoint['url']}")
     if _is_disabled(endpoint):
         changes["disabled"] = False
         steps.append("enable it")

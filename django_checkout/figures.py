@@ -1,7 +1,7 @@
 """The merchant's figures: what was sold, what became of those who wanted to pay, and what waits for a person.
 
 Read-only, of the mode (live or test) of the site's key, and each at a fixed number of queries, however much there is:
-``dashboard`` takes twelve, ``balance_of`` and ``payout_totals`` one each. Nothing here calls Stripe. Days begin at
+``dashboard`` takes thirteen, ``balance_of`` and ``payout_totals`` one each. Nothing here calls Stripe. Days begin at
 midnight of Django's current time zone.
 """
 
@@ -30,6 +30,7 @@ from django.db.models import (
 from django.db.models.functions import Cast, TruncDate
 from django.utils import timezone
 
+from django_checkout import health
 from django_checkout.conf import conf
 from django_checkout.models import (
     AttentionItem,
@@ -44,7 +45,6 @@ from django_checkout.models import (
 )
 from django_checkout.models.news import DiscrepancyState
 from django_checkout.states import CLOSED_DISPUTE_STATUSES, PaymentStatus, RefundStatus, SessionStatus
-from django_checkout.sweep import health
 
 #: The periods of the dashboard, in days that end today.
 PERIODS = (1, 7, 30)
@@ -111,9 +111,10 @@ class DisputesDue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhooks:
-    """How deliveries fare: ages in seconds, counts of the inbox, and what came in within the last day."""
+    """How deliveries fare, as ``health`` judges it, and what came in today."""
 
     ok: bool
+    reasons: tuple[health.Reason, ...]
     last_event_seconds: int | None
     oldest_waiting_seconds: int | None
     events_waiting: int
@@ -157,7 +158,7 @@ class Balance:
 
 
 def dashboard(*, now: datetime | None = None) -> Dashboard:
-    """Return the figures of today and of the 7 and 30 days that end today, in twelve queries."""
+    """Return the figures of today and of the 7 and 30 days that end today, in thirteen queries."""
     now = now or timezone.now()
     today = timezone.localdate(now)
     first = today - timedelta(days=max(PERIODS) - 1)
@@ -356,7 +357,7 @@ def _discrepancies() -> dict[str, int]:
 
 def _webhooks(now: datetime) -> Webhooks:
     received = WebhookEvent.objects.filter(received_at__gte=_midnight(timezone.localdate(now))).count()
-    return Webhooks(**health(now=now), received_today=received)
+    return Webhooks(**health.report(now=now), received_today=received)
 
 
 def _balances(lines: QuerySet[BalanceTransaction]) -> tuple[Balance, ...]:

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
@@ -18,8 +17,7 @@ from django.utils import timezone
 from django_checkout import inbox, ledger, services
 from django_checkout.conf import conf
 from django_checkout.exceptions import CheckoutError, EventBusyError
-from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Order, Refund, WebhookEvent
-from django_checkout.models.events import EventState
+from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Order, Refund
 from django_checkout.models.news import AnnouncementState
 from django_checkout.states import Attention, IntentStatus, PaymentStatus, RefundStatus, SessionStatus
 
@@ -132,22 +130,3 @@ def _attempt(report: Counter[str], failure: str, work: Callable[[], object]) -> 
     except CheckoutError as error:
         report[failure] += 1
         logger.warning("sweep_failed kind=%s code=%s", failure, error.code)
-
-
-def health(*, now: datetime | None = None) -> dict[str, Any]:
-    """Return how much waits or fails right now: counts and ages in seconds, no ids, no secrets."""
-    now = now or timezone.now()
-    events = WebhookEvent.objects
-    waiting = events.filter(state__in=(EventState.RECEIVED, EventState.PROCESSING))
-    last = events.order_by("-pk").values_list("received_at", flat=True).first()
-    oldest = waiting.order_by("pk").values_list("received_at", flat=True).first()
-    failed = events.filter(state=EventState.FAILED).count()
-    owed = Announcement.objects.filter(state=AnnouncementState.OWED, attempts__gt=0).count()
-    return {
-        "ok": not failed and not owed and (oldest is None or now - oldest < timedelta(seconds=STALE_OPEN_SECONDS)),
-        "last_event_seconds": None if last is None else int((now - last).total_seconds()),
-        "oldest_waiting_seconds": None if oldest is None else int((now - oldest).total_seconds()),
-        "events_waiting": waiting.count(),
-        "events_failed": failed,
-        "announcements_owed": owed,
-    }

@@ -16,6 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
 
 from django_checkout import access, forms, ledger, services, webhooks
+from django_checkout import health as webhook_health
 from django_checkout.adapters import get_adapter, get_subject
 from django_checkout.conf import conf
 from django_checkout.exceptions import (
@@ -179,8 +180,8 @@ def _refuse(error: Exception) -> HttpResponse:
 @never_cache
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """Say how much waits, for monitors: counts only, no ids; 503 while events or announcements fail."""
-    report = webhooks.health()
+    """Report how webhooks fare, for monitors: counts only, no ids; 503 with the reasons while they need attention."""
+    report = webhook_health.report()
     return JsonResponse(report, status=200 if report["ok"] else 503)
 
 

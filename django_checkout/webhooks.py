@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest
 
-from django_checkout import gateway, inbox, sweep, tasks
+from django_checkout import gateway, inbox, tasks
 from django_checkout.conf import conf
 from django_checkout.exceptions import SignatureError
 from django_checkout.models import WebhookEvent
@@ -46,8 +44,3 @@ def read_body(request: HttpRequest) -> bytes:
         raise SignatureError("The webhook body is larger than CHECKOUT_WEBHOOK_MAX_BYTES.")
     # Django's own limit for form data does not apply: read() stops at Content-Length.
     return request.read(limit + 1)
-
-
-def health() -> dict[str, Any]:
-    """Return how much waits or fails, for monitors: counts and ages in seconds, no ids."""
-    return sweep.health()

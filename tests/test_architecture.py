@@ -24,7 +24,7 @@ LAYERS = (
     ("testing", "pytest_plugin"),
     ("webhooks",),
     ("tasks",),
-    ("doctor", "endpoints", "erasure", "figures", "reconcile", "retention", "sweep"),
+    ("doctor", "endpoints", "erasure", "figures", "health", "reconcile", "retention", "sweep"),
     ("handlers",),
     ("services", "inbox"),
     ("ledger",),

@@ -334,6 +334,16 @@ def test_what_failed_waits_or_is_owed(site, order):
     assert _names() == ["failed_events", "waiting_events", "owed"]
 
 
+def test_an_endpoint_without_the_last_slash_is_reported_and_set_up_right(site, own_webhook):
+    (endpoint,) = account_gateway.list_endpoints()
+    account_gateway.update_endpoint(endpoint["id"], url=endpoint["url"].rstrip("/"))
+    before = _names()
+
+    endpoints.set_up()
+
+    assert (before, _names()) == (["address"], [])
+
+
 def test_a_webhook_that_has_fallen_silent(site, order):
     site.pay(services.start(order).stripe_id)
     reconcile.run(fix=True)

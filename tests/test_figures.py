@@ -26,7 +26,7 @@ from tests.factories import HostOrderFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
-QUERIES = 12
+QUERIES = 13
 
 
 #: Instants about two changes of clocks, and two zones whose offsets are no whole hours.

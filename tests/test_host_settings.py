@@ -327,6 +327,7 @@ def test_scripts_are_found_where_only_hashed_names_are_kept(tmp_path, settings, 
     assert not any(re.search(r"^\s*(import|export)\b|url\(", text, re.MULTILINE) for text in texts)
 
 
+@pytest.mark.slow
 def test_a_site_with_users_of_its_own_sells(tmp_path):
     """AUTH_USER_MODEL with a UUID as key, another DEFAULT_AUTO_FIELD: what must be so before the first migration."""
     host = tmp_path / "unlike"

@@ -462,6 +462,7 @@ def test_sessions_of_another_site_on_the_account_are_passed_over(order, stripe_e
     assert _run(fix=True).drift == []
 
 
+@pytest.mark.slow
 def test_two_hundred_orders_whose_webhooks_were_all_lost_end_right(stripe_emulator):
     for host_order in HostOrderFactory.create_batch(200):
         stripe_emulator.pay(services.start(services.place(host_order)).stripe_id)

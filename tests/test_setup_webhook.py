@@ -51,6 +51,12 @@ def test_the_endpoint_is_created_and_its_secret_printed_once(stripe_emulator):
     assert "Nothing to do" in second
 
 
+def test_an_address_without_the_last_slash_is_completed(stripe_emulator):
+    _setup(url=URL.rstrip("/"))
+
+    assert [endpoint["url"] for endpoint in _endpoints()] == [URL]
+
+
 def test_command_that_prints_the_first_secret_is_not_stopped_by_the_lack_of_one(stripe_emulator, settings):
     settings.STRIPE_WEBHOOK_SECRETS = []
 

@@ -289,6 +289,7 @@ def test_health_counts_and_shows_no_ids(client, event):
 
     assert report == {
         "ok": True,
+        "reasons": [],
         "last_event_seconds": 0,
         "oldest_waiting_seconds": None,
         "events_waiting": 0,

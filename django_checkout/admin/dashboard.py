@@ -14,11 +14,12 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from django_checkout import figures
 from django_checkout.admin import charts, display
 from django_checkout.conf import conf
+from django_checkout.health import Reason
 
 #: More charts than these say less; the table of the days has every currency.
 MAXIMUM_CHARTS = 4
@@ -290,8 +291,18 @@ def _days(shown: figures.Dashboard) -> Iterator[tuple[str, list[str], figures.Fu
         yield display_day(day.first_day), revenue, day.funnel
 
 
+_REASONS = {
+    Reason.FAILED: gettext_lazy("events failed"),
+    Reason.STUCK: gettext_lazy("events wait for too long"),
+    Reason.PENDING: gettext_lazy("a receiver of the shop's raised an error"),
+    Reason.SILENT: gettext_lazy("a session was completed, and no event has arrived since"),
+}
+
+
 def _webhook_facts(request: HttpRequest, shown: figures.Dashboard) -> Iterator[tuple[str, str]]:
     webhooks = shown.webhooks
+    for reason in webhooks.reasons:
+        yield _("Problem"), str(_REASONS[reason])
     last = webhooks.last_event_seconds
     yield _("Last event"), age(last) if last is None else _("%(age)s ago") % {"age": age(last)}
     yield _("Received today"), display.number(webhooks.received_today)

@@ -6,7 +6,7 @@ from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from django_checkout import figures, reconcile, webhooks
+from django_checkout import figures, health, reconcile
 from django_checkout.api import inputs, staff_serializers
 from django_checkout.api.idempotency import idempotent
 from django_checkout.api.schema import operation
@@ -148,4 +148,4 @@ class Health(StaffView):
 
     @operation("read_health", "Read how much waits", answers=staff_serializers.HealthSerializer, is_staff=True)
     def get(self, request: Request) -> Response:
-        return Response(staff_serializers.HealthSerializer(webhooks.health()).data)
+        return Response(staff_serializers.HealthSerializer(health.report()).data)

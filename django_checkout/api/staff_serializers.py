@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from django_checkout.api.fields import Money, OptionalMoney
 from django_checkout.api.serializers import ORDER_STATUSES, SESSION_STATUSES, LineSerializer, TermsSerializer
+from django_checkout.health import Reason
 from django_checkout.models import (
     AttentionItem,
     CheckoutSession,
@@ -261,9 +262,10 @@ class ReportSerializer(serializers.Serializer[Any]):
 
 
 class HealthSerializer(serializers.Serializer[Any]):
-    """How much waits or fails."""
+    """How much waits or fails, and which of it needs attention."""
 
     ok = serializers.BooleanField(read_only=True)
+    reasons = serializers.ListField(child=serializers.ChoiceField(choices=[*Reason]), read_only=True)
     last_event_seconds = serializers.IntegerField(read_only=True, allow_null=True)
     oldest_waiting_seconds = serializers.IntegerField(read_only=True, allow_null=True)
     events_waiting = serializers.IntegerField(read_only=True)

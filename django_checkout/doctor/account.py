@@ -101,8 +101,12 @@ def examine_endpoints(url: str, now: datetime) -> Iterator[Finding]:
         yield new("no_endpoint", Severity.ERROR, f"No endpoint at Stripe delivers to {url}.", _SETUP)
     elif not enabled:
         yield new("disabled", Severity.ERROR, f"The endpoint {known[0]['id']} is disabled.", _SETUP)
+    enabled.sort(key=lambda endpoint: not endpoints.is_exact(endpoint, url))
     for endpoint in enabled[:1]:
         yield from _compare_endpoint(endpoint)
+        if not endpoints.is_exact(endpoint, url):
+            message = f"The endpoint {endpoint['id']} delivers to {endpoint['url']}, which redirects to {url}."
+            yield new("address", Severity.ERROR, message, _SETUP)
     if len(enabled) > 1:
         ids = ", ".join(endpoint["id"] for endpoint in enabled)
         message = f"{len(enabled)} endpoints deliver to {url}: {ids}. Each event arrives more than once."

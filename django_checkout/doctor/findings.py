@@ -34,6 +34,7 @@ IDS: Mapping[str, str] = {
     "duplicates": "D016",
     "undelivered": "D017",
     "emulated": "D018",
+    "address": "D019",
     "delivery_refused": "D020",
     "unreachable": "D021",
     "elsewhere": "D022",

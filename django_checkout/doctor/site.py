@@ -15,11 +15,12 @@ from django.core import checks
 from django.db import DatabaseError, models
 from django.db.migrations.executor import MigrationExecutor
 
-from django_checkout import account_gateway, database, endpoints, sweep
+from django_checkout import account_gateway, database, endpoints, health
 from django_checkout.conf import STRIPE_API_BASE, conf
 from django_checkout.doctor.findings import Finding, Severity, new
 from django_checkout.exceptions import EndpointError
 from django_checkout.gateway import API_VERSION
+from django_checkout.health import Reason
 from django_checkout.models import AttentionItem, CheckoutSession, Discrepancy, ReconciliationRun, WebhookEvent
 from django_checkout.models.news import DiscrepancyState
 from django_checkout.models.payouts import RunState
@@ -32,8 +33,6 @@ SLOW_SECONDS = 5
 RECONCILED_WITHIN_DAYS = 7
 #: Pruning is late when settled events are this much older than they should become.
 PRUNED_WITHIN_DAYS = 7
-#: No event for so long while sessions were paid means that webhooks do not arrive.
-SILENT_SECONDS = 24 * 3600
 _SWEEP = "manage.py checkout_process_events, every minute"
 _LEVELS = {checks.ERROR: Severity.ERROR, checks.CRITICAL: Severity.ERROR, checks.WARNING: Severity.WARNING}
 
@@ -152,22 +151,18 @@ def _signature(body: bytes, secret: str, now: datetime) -> str:
 
 def examine_backlog(now: datetime) -> Iterator[Finding]:
     """Look at what waits in the inbox and what the host has not been told."""
-    health = sweep.health(now=now)
-    if health["events_failed"]:
-        message = f"{health['events_failed']} events have failed; the admin shows why."
+    found = health.read(now=now)
+    if Reason.FAILED in found.reasons:
+        message = f"{found.events_failed} events have failed; the admin shows why."
         yield new("failed_events", Severity.ERROR, message, _SWEEP)
-    oldest = health["oldest_waiting_seconds"]
-    if oldest is not None and oldest > sweep.STALE_OPEN_SECONDS:
-        message = f"{health['events_waiting']} events wait, the oldest for {oldest} seconds."
+    if Reason.STUCK in found.reasons:
+        message = f"{found.events_waiting} events wait, the oldest for {found.oldest_waiting_seconds} seconds."
         yield new("waiting_events", Severity.ERROR, message, f"{_SWEEP}; and see that the task worker runs")
-    if health["announcements_owed"]:
-        message = f"{health['announcements_owed']} announcements are owed, because a receiver of yours raises."
+    if Reason.PENDING in found.reasons:
+        message = f"{found.announcements_owed} notifications are pending, because a receiver of yours raises."
         yield new("owed", Severity.ERROR, message, _SWEEP)
-    last = health["last_event_seconds"]
-    since = now - timedelta(seconds=SILENT_SECONDS)
-    ended = CheckoutSession.objects.filter(completed_at__gte=since, livemode=conf.livemode)
-    if (last is None or last > SILENT_SECONDS) and ended.exists():
-        message = "No event has arrived for a day, while sessions were completed."
+    if Reason.SILENT in found.reasons:
+        message = "No event has arrived since a session was completed."
         yield new("silent_webhook", Severity.ERROR, message, "manage.py checkout_reconcile --missed-events")
 
 

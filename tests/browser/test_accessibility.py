@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.axe import assert_accessible
 from tests.browser.checkouts import CHECKOUTS, Hosted, place_order
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("path", ["/", "/products/tea-of-the-month/", "/cart/", "/account/login/"])

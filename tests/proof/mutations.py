@@ -438,7 +438,20 @@ def _is_caught(fault: Fault) -> bool:
         env = {**os.environ, "PYTHONPATH": folder, "HYPOTHESIS_PROFILE": "default"}
         if not fault.needs_threads:
             env.pop("DATABASE_URL", None)
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-migrations", "-p", "no:randomly", *fault.tests]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "--no-migrations",
+            "-p",
+            "no:randomly",
+            "-n0",
+            "-m",
+            "",
+            *fault.tests,
+        ]
         done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode not in (0, 1):
         raise SystemExit(done.stdout[-3000:] + done.stderr[-3000:])

@@ -18,8 +18,8 @@ from tests.properties.shop import Ear, Shop, digest, undone
 
 pytestmark = pytest.mark.django_db
 
-#: Seven in the long profile: 5,040 orders of arrival for one history.
-MAXIMUM_EVENTS = 7 if IS_LONG else 5
+#: At most so many events of one history: seven in the long profile, which makes 5,040 orders of arrival.
+LENGTHS = [4, pytest.param(7 if IS_LONG else 5, marks=pytest.mark.slow)]
 #: What mostly repeats others, and is left out first where there are more events than that.
 REPEATING = (
     "charge.updated",
@@ -33,8 +33,9 @@ REPEATING = (
 )
 
 
+@pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("name", HISTORIES)
-def test_every_order_of_arrival_ends_as_a_direct_read(name, stripe_emulator):
+def test_every_order_of_arrival_ends_as_a_direct_read(name, length, stripe_emulator):
     history = HISTORIES[name]
     shop = Shop(stripe_emulator, price_minor=history.price_minor)
     history.play(shop)
@@ -43,9 +44,9 @@ def test_every_order_of_arrival_ends_as_a_direct_read(name, stripe_emulator):
         if event["type"] in history.charge_only:
             event["data"]["object"]["payment_intent"] = None
     for repeating in REPEATING:
-        if len(events) > MAXIMUM_EVENTS:
+        if len(events) > length:
             events = [event for event in events if event["type"] != repeating]
-    assert 1 <= len(events) <= MAXIMUM_EVENTS
+    assert 1 <= len(events) <= length
     shop.forget()
     walk = Walk(shop, history)
     with walk.ear.listening():

@@ -95,6 +95,7 @@ def test_an_address_of_ones_own_is_kept_when_stripe_is_real(settings, monkeypatc
     demo._require_base_url(8000)
 
 
+@pytest.mark.slow
 def test_the_check_buys_something_and_leaves_nothing_behind(tmp_path):
     result = subprocess.run(  # noqa: S603 (our own command)
         [sys.executable, ROOT / "manage.py", "demo", "--check"],
@@ -111,6 +112,7 @@ def test_the_check_buys_something_and_leaves_nothing_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_check_that_fails_names_the_step(monkeypatch, tmp_path):
     monkeypatch.setattr("example_project.shop.demo_check.EVENT", "an event that Stripe does not have")
     monkeypatch.setattr("example_project.shop.demo_check.WAIT_SECONDS", 2)
