@@ -16,6 +16,7 @@ from django.test import Client
 from django.urls import get_resolver, get_script_prefix, reverse, set_script_prefix
 
 from django_checkout import services
+from django_checkout.emulator.messages import Request
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.testing import deliver_events
 from django_checkout.tokens import Purpose, make_token
@@ -368,6 +369,7 @@ def test_a_site_with_users_of_its_own_sells(tmp_path):
         from django.test.utils import setup_test_environment
         setup_test_environment()
         from django_checkout import services
+from django_checkout.emulator.messages import Request
         from django_checkout.models import Customer
         from django_checkout.testing import deliver_events, emulated_stripe
         from django_checkout.values import CheckoutOptions, LineData, OrderData
@@ -397,3 +399,13 @@ def test_a_site_with_users_of_its_own_sells(tmp_path):
         timeout=120,
     )
     assert done.stdout.strip().endswith("paid True 200 200"), done.stdout + done.stderr[-1500:]
+
+
+def test_emulated_payment_page_is_paid_where_thousands_are_separated(stripe_emulator, settings):
+    """The page's form holds its total, to see that it is still the one that was shown."""
+    settings.USE_THOUSAND_SEPARATOR = True
+    session = services.start(services.place(HostOrderFactory(price_minor=1234567)))
+
+    page = stripe_emulator.handle(Request.from_url("GET", session.url, headers={}))
+
+    assert 'name="shown_total" value="1234567"' in page.body.decode()

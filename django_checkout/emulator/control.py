@@ -120,7 +120,7 @@ class ControlPage:
             "mishaps": [fault for fault in chaos.delivery_faults if fault.remaining],
             "order": chaos.order,
         }
-        body = engine().get_template("django_checkout/emulator/control.html").render(Context(context))
+        body = engine().get_template("django_checkout/emulator/control.html").render(Context(context, use_l10n=False))
         headers = {"Content-Type": "text/html; charset=utf-8", **security_headers([])}
         return Response(status=status, headers=headers, body=body.encode())
 

@@ -69,7 +69,7 @@ class ElementFrames:
             "offers_saving": offers_saving(session),
             "tax_id_types": tuple(TAX_IDS),
         }
-        body = engine().get_template("django_checkout/emulator/element.html").render(Context(context))
+        body = engine().get_template("django_checkout/emulator/element.html").render(Context(context, use_l10n=False))
         return Response(status=200, headers={**HTML, **frame_headers()}, body=body.encode())
 
 

@@ -41,6 +41,11 @@ class Levers:
     world: World
     store: Store
 
+    def use_custom_domain(self, origin: str) -> None:
+        """Let payment pages be at a domain of the account's, such as ``https://pay.shop.example``; "" ends that."""
+        with self.store.transaction():
+            self.store.set_setting(sessions.CUSTOM_DOMAIN, origin)
+
     def settle(self, session_id: str, *, succeed: bool = True) -> PaymentOutcome:
         """End the delayed payment of a session."""
         with self.store.transaction():

@@ -148,7 +148,7 @@ class Pages:
             **shown,
             **context,
         }
-        body = engine().get_template(f"django_checkout/emulator/{template}").render(Context(extra))
+        body = engine().get_template(f"django_checkout/emulator/{template}").render(Context(extra, use_l10n=False))
         targets = [shown.get("success_url"), shown.get("cancel_url")]
         headers = {"Content-Type": "text/html; charset=utf-8"}
         headers |= frame_headers() if is_framed else security_headers(targets)

@@ -70,7 +70,7 @@ class PortalPage:
         }
         if session and fault != "gone":
             context |= {"portal": session, "token": self._token(session), **self._shown(session)}
-        body = engine().get_template("django_checkout/emulator/portal.html").render(Context(context))
+        body = engine().get_template("django_checkout/emulator/portal.html").render(Context(context, use_l10n=False))
         headers = {"Content-Type": "text/html; charset=utf-8", **security_headers([])}
         return Response(status=status, headers=headers, body=body.encode())
 

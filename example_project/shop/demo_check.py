@@ -221,14 +221,14 @@ def _environment(base_url: str, folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def served(base_url: str, folder: Path, log: Path) -> Iterator[None]:
-    """Serve the demo from a child process until the block ends, however it ends."""
+def served(base_url: str, folder: Path, log: Path, **environment: str) -> Iterator[None]:
+    """Serve the demo from a child process until the block ends, however it ends; ``environment`` changes its own."""
     command = [sys.executable, str(ROOT / "manage.py"), "demo", "--until-stdin-closes"]
     with log.open("wb") as output:
         server = subprocess.Popen(  # noqa: S603 (our own command)
             [*command, "--port", base_url.rpartition(":")[2]],
             cwd=ROOT,
-            env=_environment(base_url, folder),
+            env={**_environment(base_url, folder), **environment},
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

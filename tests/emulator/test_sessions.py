@@ -242,3 +242,11 @@ def test_empty_metadata_values_are_not_kept(make_session: MakeSession) -> None:
 
     assert session.metadata is not None
     assert session.metadata.to_dict() == {"a": "1"}
+
+
+def test_payment_page_is_at_the_custom_domain_of_the_account(emulator: Emulator, make_session: MakeSession) -> None:
+    emulator.use_custom_domain("https://pay.shop.example")
+
+    session = make_session()
+
+    assert session.url == f"https://pay.shop.example/pay/{session.id}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from ..calls import Call, list_objects, list_values, merged_metadata
 from ..cards import DELAYED_METHODS
@@ -18,6 +19,8 @@ from .session_rules import ELEMENTS, HOSTED, check_customer, check_session, life
 from .shipping import offered
 
 KIND = "checkout.session"
+#: The setting that names the origin of the payment pages: https://docs.stripe.com/payments/checkout/custom-domains.
+CUSTOM_DOMAIN = "custom_domain"
 RECOVERY_SECONDS = 30 * 24 * 3600
 
 
@@ -25,6 +28,12 @@ def create(call: Call) -> Doc:
     """POST /v1/checkout/sessions."""
     check_session(call.params)
     return new_session(call.world, call.params, call.base_url)
+
+
+def _page_url(world: World, base_url: str) -> str:
+    """Return where payment pages are: here, or at the custom domain of the account."""
+    domain = world.store.setting(CUSTOM_DOMAIN, "")
+    return f"{domain}{urlsplit(base_url).path}" if domain else base_url
 
 
 def new_session(world: World, params: Doc, base_url: str, **overrides: object) -> Doc:
@@ -45,7 +54,7 @@ def new_session(world: World, params: Doc, base_url: str, **overrides: object) -
         kinds = params["name_collection"]
         session["name_collection"] = {kind: {"optional": False, **sent} for kind, sent in kinds.items()}
     session["expires_at"] = params.get("expires_at", session["created"] + life)
-    session["url"] = f"{base_url}/pay/{session['id']}" if ui_mode == HOSTED else None
+    session["url"] = f"{_page_url(world, base_url)}/pay/{session['id']}" if ui_mode == HOSTED else None
     if ui_mode != HOSTED:
         session["_client_secret"] = f"{session['id']}_secret_{random_text(50)}"
         session["client_secret"] = session["_client_secret"]
