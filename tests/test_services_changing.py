@@ -10,7 +10,7 @@ from django_checkout.exceptions import CannotShipError, OutOfStockError, Session
 from django_checkout.models import AttentionItem, CheckoutSession, Order
 from django_checkout.services import changing
 from django_checkout.tokens import Purpose, make_token
-from django_checkout.values import ShippingOption
+from django_checkout.values import LineData, OrderData, ShippingOption
 from tests.host.adapters import HostAdapter
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -180,6 +180,17 @@ def test_host_that_computes_nothing_keeps_what_was_placed(settings, host_order, 
     services.change_shipping(session.order, name="Sam Shopper", address=ADDRESS)
 
     assert stripe_emulator.get(session.stripe_id)["shipping_options"][0]["shipping_amount"] == 490
+
+
+def test_subscription_is_sent_anywhere_and_has_no_rates(settings, stripe_emulator):
+    settings.CHECKOUT_ADAPTER = f"{__name__}.ChangingAdapter"
+    club = LineData(name="Tea club", unit_amount_minor=1900, recurring_interval="month")
+    order = services.place(OrderData(reference="S-1", currency="eur", lines=(club,)))
+    session = services.start(order, ui_mode="elements", params=SHIPPED)
+
+    services.change_shipping(order, name="Sam Shopper", address=ADDRESS)
+
+    assert stripe_emulator.get(session.stripe_id)["shipping_options"] == []
 
 
 def test_closed_session_cannot_be_changed(session, stripe_emulator):

@@ -17,7 +17,7 @@ from django_checkout.services.money_back import refund, resume_refund
 from django_checkout.services.placing import find_order, get_order, lock, pay_url, place, start_url
 from django_checkout.services.settling import accept, capture, sync, tell_owed
 from django_checkout.services.surplus import return_surplus
-from django_checkout.services.ui_modes import default_ui_mode, ui_modes
+from django_checkout.services.ui_modes import computes_shipping, default_ui_mode, ui_modes
 
 astart = start.awaited
 aexpire = expire.awaited
@@ -55,6 +55,7 @@ __all__ = [
     "capture",
     "change_quantity",
     "change_shipping",
+    "computes_shipping",
     "default_ui_mode",
     "expire",
     "find_customer_id",

@@ -63,8 +63,10 @@ def change_shipping(order: Any, *, name: str, address: Mapping[str, str]) -> Ste
     session = _get_open_session(ours)
     where = {key: str(address[key])[:500] for key in ADDRESS_KEYS if address.get(key)}
     adapter, subject = get_adapter(), get_subject(ours)
-    options = adapter.shipping_options(subject, where) if subject is not None else ()
-    if not options and adapter.computes_shipping:
+    # Stripe has no shipping rates in other modes.
+    is_rated = ours.mode == "payment" and adapter.computes_shipping
+    options = adapter.shipping_options(subject, where) if is_rated and subject is not None else ()
+    if is_rated and not options:
         # Stripe keeps address and options together: with the new address, the old price would be paid.
         raise CannotShipError("The adapter's shipping_options() are empty for this address.")
     change: SessionUpdateParams = {

@@ -71,7 +71,7 @@ def checkout_elements(context: Context, order: Any) -> dict[str, Any]:
         shown["update_url"] = reverse("django_checkout:update", args=[shown["token"]])
         is_changeable = adapter.changes_quantities and bool(ours.source_id)
         shown["skus"] = json.dumps([line.sku for line in shown["lines"]] if is_changeable else [])
-        shown["computes_shipping"] = adapter.computes_shipping
+        shown["computes_shipping"] = services.computes_shipping(ours)
         asked = {**conf.CHECKOUT_SESSION_DEFAULTS, **ours.params}
         shown["asks_for_shipping"] = "shipping_address_collection" in asked
         shown["asks_for_billing"] = _needs_billing_address(asked)

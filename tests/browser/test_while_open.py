@@ -110,6 +110,29 @@ def test_an_address_that_takes_too_long_is_said_beside_it_and_can_be_sent_again(
     expect(page.locator("[data-checkout-error-for=shipping]")).to_be_hidden()
 
 
+def test_nothing_is_paid_while_the_address_shown_is_not_shipped_to(page: Page, complaints: list[str]):
+    """The session keeps the address before: what is paid would go there."""
+
+    def send_elsewhere(route: Route) -> None:
+        route.continue_(post_data=(route.request.post_data or "").replace('"FR"', '"JP"'))
+
+    checkout = Elements(page)
+    checkout.open(place_order(page))
+    checkout.fill_address()
+    checkout.choose_card(GOOD)
+    expect(checkout.pay_button).to_be_enabled()
+    page.route("**/checkout/update/**", send_elsewhere)
+
+    checkout.fill_address("France")
+
+    expect(page.locator("[data-checkout-error-for=shipping]")).to_be_visible()
+    expect(checkout.pay_button).to_be_disabled()
+    checkout.fill_address("Germany")
+    expect(checkout.pay_button).to_be_enabled()
+    assert all("status of" in complaint for complaint in complaints)
+    complaints.clear()
+
+
 def test_a_server_that_cannot_be_reached_is_said_in_the_shops_words(page: Page, complaints: list[str]):
     Elements(page).open(place_order(page))
     page.route("**/checkout/update/**", lambda route: route.abort())

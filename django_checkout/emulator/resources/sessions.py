@@ -15,7 +15,7 @@ from . import lines
 from .amounts import set_lines
 from .discounts import attach
 from .session_object import ECHOED, ECHOED_IF_SENT, defaults, details
-from .session_rules import ELEMENTS, HOSTED, check_customer, check_session, life_seconds
+from .session_rules import ELEMENTS, HOSTED, TAKEN_MODES, check_customer, check_session, life_seconds
 from .shipping import offered
 
 KIND = "checkout.session"
@@ -170,6 +170,9 @@ def update(call: Call) -> Doc:
     if "collected_information" in params and session["ui_mode"] == HOSTED:
         message = "`collected_information` can not be updated when `ui_mode` is `hosted_page`."
         raise StateError(message, param="collected_information")
+    if params.get("shipping_options") and session["mode"] not in TAKEN_MODES["shipping_options"]:
+        message = f"You can not pass `shipping_options` in `{session['mode']}` mode."
+        raise StateError(message, param="shipping_options")
     if "metadata" in params:
         session["metadata"] = merged_metadata(session["metadata"], params["metadata"])
     if "collected_information" in params:
