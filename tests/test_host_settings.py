@@ -369,7 +369,6 @@ def test_a_site_with_users_of_its_own_sells(tmp_path):
         from django.test.utils import setup_test_environment
         setup_test_environment()
         from django_checkout import services
-from django_checkout.emulator.messages import Request
         from django_checkout.models import Customer
         from django_checkout.testing import deliver_events, emulated_stripe
         from django_checkout.values import CheckoutOptions, LineData, OrderData
