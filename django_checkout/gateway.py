@@ -269,6 +269,9 @@ def verify_webhook(payload: bytes, header: str, *, now: datetime | None = None) 
         text = payload.decode()
     except UnicodeDecodeError as error:
         raise SignatureError("The webhook body is not UTF-8.") from error
+    if not header.isascii():
+        # Python compares signatures in ASCII only, and raises TypeError otherwise.
+        raise SignatureError("The Stripe-Signature header is not ASCII.")
     secrets = conf.STRIPE_WEBHOOK_SECRETS
     if not secrets:
         raise SignatureError("STRIPE_WEBHOOK_SECRETS is empty; run manage.py checkout_setup_webhook.")
@@ -292,8 +295,9 @@ def verify_webhook(payload: bytes, header: str, *, now: datetime | None = None) 
 
 
 def _signed_at(header: str) -> int:
-    parts = dict(part.partition("=")[::2] for part in header.split(","))
-    return int(parts["t"])
+    """Return the timestamp of a header that the SDK has verified, read as the SDK reads it: the first ``t``."""
+    items = (item.split("=", 2) for item in header.split(","))
+    return next(int(item[1]) for item in items if item[0] == "t")
 
 
 def client() -> stripe.StripeClient:

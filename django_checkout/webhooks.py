@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest
+from django.http import HttpRequest, UnreadablePostError
 
 from django_checkout import gateway, inbox, tasks
 from django_checkout.conf import conf
@@ -42,5 +42,8 @@ def read_body(request: HttpRequest) -> bytes:
         raise SignatureError("The webhook's Content-Length is not a number.") from error
     if length > limit:
         raise SignatureError("The webhook body is larger than CHECKOUT_WEBHOOK_MAX_BYTES.")
-    # Django's own limit for form data does not apply: read() stops at Content-Length.
-    return request.read(limit + 1)
+    try:
+        # Django's own limit for form data does not apply: read() stops at Content-Length.
+        return request.read(limit + 1)
+    except UnreadablePostError as error:
+        raise SignatureError("The webhook's body ended before its Content-Length.") from error

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
+from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import BasePermission
@@ -18,12 +19,16 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
+from django_checkout import forms
 from django_checkout.api import problems
 from django_checkout.api.idempotency import principal
 from django_checkout.api.schema import CheckoutSchema
 from django_checkout.api.throttling import CheckoutThrottle
+from django_checkout.exceptions import ParameterError
 from django_checkout.responses import endpoint
 
+#: The largest body that is read: a hundred lines with all that can be said of them.
+MAXIMUM_BYTES = 1024 * 1024
 #: How a guest shows the signed token of an order.
 TOKEN_HEADER = "Checkout-Token"  # noqa: S105  # a header's name
 
@@ -38,13 +43,23 @@ class AlwaysJson(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
+class StrictJsonParser(JSONParser):
+    """Reads JSON as ``forms.read_json`` does, no larger than ``MAXIMUM_BYTES``."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        try:
+            return forms.read_json(stream.read(MAXIMUM_BYTES + 1), maximum_bytes=MAXIMUM_BYTES)
+        except ParameterError as error:
+            raise ParseError(f"JSON parse error - {error}") from error
+
+
 class CheckoutView(APIView):
     """A view of the API. Who is asking is for the host's own DRF settings to say; everything else is ours.
 
     In no transaction, because services that call Stripe must not be.
     """
 
-    parser_classes = [JSONParser]
+    parser_classes = [StrictJsonParser]
     renderer_classes = [JSONRenderer]
     content_negotiation_class = AlwaysJson
     throttle_classes = [CheckoutThrottle]

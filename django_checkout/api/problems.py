@@ -14,6 +14,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from django_checkout.exceptions import CheckoutError
+from django_checkout.storable import storable_text
 
 logger = logging.getLogger("django_checkout")
 
@@ -52,16 +53,19 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
 
 
 def problem(status: int, code: str, detail: str, errors: list[dict[str, str]] | None = None) -> Response:
-    """Return a problem document. ``code`` is what a program reads, ``detail`` what a person does."""
+    """Return a problem document. ``code`` is what a program reads, ``detail`` what a person does.
+
+    Texts may repeat what was sent, which need not be encodable.
+    """
     body: dict[str, Any] = {
         "type": f"urn:django-checkout:problem:{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": detail,
+        "detail": storable_text(detail),
         "code": code,
     }
     if errors:
-        body["errors"] = errors
+        body["errors"] = [{name: storable_text(value) for name, value in error.items()} for error in errors]
     return Response(body, status=status, content_type=MEDIA_TYPE)
 
 
