@@ -119,7 +119,7 @@ class Webhooks:
     oldest_waiting_seconds: int | None
     events_waiting: int
     events_failed: int
-    announcements_pending: int
+    announcements_owed: int
     received_today: int
 
 

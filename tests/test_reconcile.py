@@ -218,11 +218,11 @@ def double_payment(order, emulator, deliver):
     ]
 
 
-def session_without_order(order, emulator, deliver):
+def session_without_row(order, emulator, deliver):
     _pay(order, emulator)
     lost = {"uuid": uuid.uuid4(), "stripe_id": None, "status": "failed", "error_code": "no_answer", "live_for": None}
     CheckoutSession.objects.update(**lost)
-    return [(Kind.SESSION_WITHOUT_ORDER, Outcome.LISTED)]
+    return [(Kind.SESSION_WITHOUT_ORDER, Outcome.MENDED)]
 
 
 def order_without_session(order, emulator, deliver):
@@ -287,7 +287,7 @@ KINDS = [
     total_differs,
     currency_differs,
     double_payment,
-    session_without_order,
+    session_without_row,
     order_without_session,
     order_without_any_session,
     stuck_creating,
@@ -372,12 +372,16 @@ def test_an_unanswered_session_that_stripe_has_is_listed_once(answer_lost, order
 def test_an_unanswered_refund_that_stripe_has_is_listed_once(order, stripe_emulator, deliver_events):
     _pay(order, stripe_emulator)
     deliver_events()
-    made = services.refund(order, 300)
-    Refund.objects.filter(pk=made.pk).update(stripe_id=None, status="creating", leased_until=None)
+    stripe_emulator.chaos.drop(1, when="after", match="POST /v1/refunds")
+    stripe_emulator.chaos.drop(1, when="before", match="POST /v1/refunds")
+    with pytest.raises(StripeUnavailableError):
+        services.refund(order, 300)
+    Refund.objects.update(leased_until=None)
+    (made,) = stripe_emulator.latest("refund", 1)
 
     dry = _run(fix=False)
 
-    assert [(drift.kind, drift.subject) for drift in dry.drift] == [(Kind.REFUND_DIFFERS, made.stripe_id)]
+    assert [(drift.kind, drift.subject) for drift in dry.drift] == [(Kind.REFUND_DIFFERS, made["id"])]
     assert _outcomes(_run(fix=True)) == [(Kind.REFUND_DIFFERS, Outcome.MENDED)]
     assert _run(fix=True).drift == []
 
@@ -436,6 +440,28 @@ def test_refund_and_dispute_of_the_dashboard_reach_the_order(paid_order, stripe_
 
     paid_order.refresh_from_db()
     assert (paid_order.refunded_minor, paid_order.disputed) == (300, False)
+
+
+def test_a_session_whose_order_was_lost_is_listed_until_it_expires(order, stripe_emulator):
+    session = services.start(order)
+    Order.objects.all().delete()
+
+    assert _outcomes(_run(fix=True)) == [(Kind.SESSION_WITHOUT_ORDER, Outcome.LISTED)]
+    stripe_emulator.expire(session.stripe_id)
+    report = _run(fix=True)
+
+    assert (report.drift, report.gone) == ([], 1)
+
+
+def test_a_session_that_leads_to_another_order_is_not_restored(order, stripe_emulator):
+    session_id = _pay(order, stripe_emulator)
+    CheckoutSession.objects.all().delete()
+    other = services.place(HostOrderFactory())
+    marks = {**stripe_emulator.get(session_id)["metadata"], "order_id": other.reference}
+    _edit(stripe_emulator, session_id, metadata=marks)
+
+    assert _outcomes(_run(fix=True)) == [(Kind.SESSION_WITHOUT_ORDER, Outcome.LISTED)]
+    assert CheckoutSession.objects.count() == 0
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,33 @@ KINDS: dict[str, tuple[Text, Text]] = {
         _("Order without a session"),
         _("Stripe does not know the payment page that this order counts on. Is the key that of the right account?"),
     ),
+    "order_differs": (
+        _("Order differs from its own rows"),
+        _("The order, or what was announced of it, is not what its sessions, payments and refunds say. Reconciliation "
+          "with --fix derives it anew."),
+    ),
+    "relation_differs": (
+        _("Belongs to another row"),
+        _("A payment, refund, dispute or subscription belongs to something else here than at Stripe. Reconciliation "
+          "with --fix moves it."),
+    ),
+    "ahead_of_stripe": (
+        _("Ahead of Stripe"),
+        _("A payment page or its payment has a status here that Stripe has not reached. Reconciliation with --fix "
+          "takes it back."),
+    ),
+    "invoice_unknown": (
+        _("Invoice not announced"),
+        _("A subscription's invoice was paid, or could not be, and your shop was never told."),
+    ),
+    "fraud_warning_unknown": (
+        _("Fraud warning not recorded"),
+        _("Stripe warns of fraud and this order does not know. Refund the payment before it is disputed."),
+    ),
+    "review_differs": (
+        _("Review differs"),
+        _("Stripe holds a payment for review, or no longer does, and this order does not know."),
+    ),
     "payout_differs": (
         _("Payout does not add up"),
         _("A payout is not the sum of its lines. Lines may still be missing; if it stays, compare it with Stripe's "

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from django_checkout.ledger.apply import apply
 from django_checkout.ledger.attention import is_withheld
+from django_checkout.ledger.corrections import (
+    correct_customer,
+    correct_dispute,
+    correct_refund,
+    correct_session,
+    correct_subscription,
+    restore_session,
+)
+from django_checkout.ledger.derivation import Difference, WholeOrder, examine, load, rederive
 from django_checkout.ledger.erased import is_erased
 from django_checkout.ledger.intentions import (
     abandon_session,
@@ -23,34 +32,47 @@ from django_checkout.ledger.intentions import (
 from django_checkout.ledger.locks import LockedOrder, in_transaction, lock_order
 from django_checkout.ledger.orders import derive_status
 from django_checkout.ledger.refunds import fail_refund, lease_refund, note_refund_request, reserve_refund
-from django_checkout.ledger.subscriptions import forget_customer
+from django_checkout.ledger.subscriptions import RENEWED, forget_customer, invoice_signal
 from django_checkout.ledger.tickets import take_ticket
 
 __all__ = [
+    "RENEWED",
+    "Difference",
     "LockedOrder",
+    "WholeOrder",
     "abandon_session",
     "accept",
     "apply",
     "cancel",
+    "correct_customer",
+    "correct_dispute",
+    "correct_refund",
+    "correct_session",
+    "correct_subscription",
     "derive_status",
+    "examine",
     "expect_revision",
     "fail_refund",
     "fail_session",
     "forget_customer",
     "give_up_revision",
     "in_transaction",
+    "invoice_signal",
     "is_erased",
     "is_withheld",
     "lease_refund",
     "lease_session",
+    "load",
     "lock_order",
     "mark_synced",
     "note_refund_request",
     "note_session_request",
     "reach_revision",
+    "rederive",
     "release_session",
     "reserve_refund",
     "reserve_session",
     "resolve",
+    "restore_session",
     "take_ticket",
 ]

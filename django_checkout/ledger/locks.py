@@ -97,6 +97,8 @@ class LockedOrder:
     disputes_with_news: list[Dispute] = field(default_factory=list)
     #: News that needs no row of these: a subscription's.
     news: list[News] = field(default_factory=list)
+    #: Whether the order is derived from all of its rows, as if each of them were new; see ``derivation.rederive``.
+    is_whole: bool = False
     #: The order's columns as they stand in the database.
     original: dict[str, Any] = field(default_factory=dict)
 

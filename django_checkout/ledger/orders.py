@@ -7,6 +7,7 @@ change the end; what has been announced before is recognised by its row.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from django.utils import timezone
 
@@ -25,12 +26,12 @@ from django_checkout.states import (
     SessionStatus,
 )
 
-_TOTALS = ("discount_minor", "shipping_minor", "tax_minor", "total_minor")
+TOTALS = ("discount_minor", "shipping_minor", "tax_minor", "total_minor")
 _DERIVED = (
     "status",
     "paid_minor",
     "refunded_minor",
-    *_TOTALS,
+    *TOTALS,
     "kept_payment_id",
     "livemode",
     "paid_at",
@@ -46,15 +47,7 @@ def settle(locked: LockedOrder) -> Order:
     """Derive the order from its rows, write what changed, and announce what is new: the last step under the lock."""
     order = locked.order
     before = {name: locked.original[name] for name in _DERIVED}
-    is_newly_kept = _keep_payment(locked)
-    kept = locked.kept_payment()
-    refunds, disputes = _refunds(locked), _disputes(locked)
-    if kept is not None:
-        _copy_amounts(locked, kept, refunds)
-    order.status = _status(locked, kept)
-    order.disputed = any(dispute.is_open for dispute in disputes)
-    if order.livemode is None and locked.sessions:
-        order.livemode = locked.sessions[0].livemode
+    is_newly_kept, kept, refunds, disputes = derive(locked)
     _write_rows(locked)
     _claim(locked, refunds, disputes)
     attention = write_attention(order, find_reasons(locked, refunds, disputes))
@@ -63,11 +56,36 @@ def settle(locked: LockedOrder) -> Order:
         order.save(update_fields=[*(name.removesuffix("_id") for name in changed), "updated_at"])
         locked.remember()
     is_released = not attention.is_withheld and (is_newly_kept or attention.was_withheld)
-    for news in _news(locked, kept, refunds, is_newly_kept=is_newly_kept, is_released=is_released):
+    for news in news_of(locked, kept, refunds, is_newly_kept=is_newly_kept, is_released=is_released):
         announce(order, news)
     for news in attention.news:
         announce(order, news)
     return order
+
+
+class Derived(NamedTuple):
+    """What an order was derived from: whether the kept payment counts as new, that payment, and what hangs on all."""
+
+    is_newly_kept: bool
+    kept: Payment | None
+    refunds: list[Refund]
+    disputes: list[Dispute]
+
+
+def derive(locked: LockedOrder, *, writes: bool = True) -> Derived:
+    """Set the order's columns to what its rows say; ``writes`` also marks its refunds as releases or not."""
+    order = locked.order
+    is_newly_kept = _keep_payment(locked) or locked.is_whole
+    kept = locked.kept_payment()
+    refunds, disputes = _refunds(locked, writes=writes), _disputes(locked)
+    if kept is not None:
+        _copy_amounts(locked, kept, refunds)
+    order.status = _status(locked, kept)
+    order.disputed = any(dispute.is_open for dispute in disputes)
+    modes = [session.livemode for session in locked.sessions if session.stripe_id or not locked.is_whole]
+    if modes and (order.livemode is None or (locked.is_whole and order.livemode not in modes)):
+        order.livemode = modes[0]
+    return Derived(is_newly_kept, kept, refunds, disputes)
 
 
 def derive_status(locked: LockedOrder) -> OrderStatus:
@@ -104,7 +122,7 @@ def _keep_payment(locked: LockedOrder) -> bool:
     return False
 
 
-def _refunds(locked: LockedOrder) -> list[Refund]:
+def _refunds(locked: LockedOrder, *, writes: bool) -> list[Refund]:
     """Return the refunds of the order's payments, each marked as a release of an authorization or not."""
     payments = [payment for payment in locked.own_payments() if payment.pk not in locked.new_payment_pks]
     if not payments:
@@ -120,7 +138,8 @@ def _refunds(locked: LockedOrder) -> list[Refund]:
         for key, refund in given.items():
             if refund.is_release != (key in releases):
                 refund.is_release = key in releases
-                refund.save(update_fields=["is_release", "updated_at"])
+                if writes:
+                    refund.save(update_fields=["is_release", "updated_at"])
     return rows
 
 
@@ -145,7 +164,7 @@ def _copy_amounts(locked: LockedOrder, kept: Payment, refunds: list[Refund]) -> 
     order.refunded_minor = sum(refund.amount_minor for refund in refunds if _gives_back(refund, kept))
     session = locked.session_of(kept)
     if session is not None:
-        for name in _TOTALS:
+        for name in TOTALS:
             setattr(order, name, getattr(session, f"amount_{name}"))
 
 
@@ -175,7 +194,7 @@ def _claim(locked: LockedOrder, refunds: list[Refund], disputes: list[Dispute]) 
 _KEYS = frozenset(("payment_id", "live_for_id"))
 
 
-def _news(
+def news_of(
     locked: LockedOrder, kept: Payment | None, refunds: list[Refund], *, is_newly_kept: bool, is_released: bool
 ) -> Iterator[News]:
     """Yield what the host should hear, paid before refunded."""

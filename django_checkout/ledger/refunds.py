@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +26,7 @@ def join_refund(locked: LockedOrder | None, payment: Payment, fact: RefundFact) 
         if said not in REFUND_RANK:
             raise UnknownFactError("Stripe reported a refund status that this version does not know.")
         refund = Refund.objects.create(
+            **_lost_request(fact),
             stripe_id=fact.stripe_id,
             payment=payment,
             amount_minor=fact.amount_minor,
@@ -51,6 +53,15 @@ def join_refund(locked: LockedOrder | None, payment: Payment, fact: RefundFact) 
         _recount(payment)
     if locked is not None and has_news:
         locked.refunds_with_news.append(refund)
+
+
+def _lost_request(fact: RefundFact) -> dict[str, Any]:
+    """Return what a refund's metadata says of the row that asked for it, where a backup has lost that row."""
+    try:
+        asked = uuid.UUID(fact.refund_uuid)
+    except ValueError:
+        return {}
+    return {} if Refund.objects.filter(uuid=asked).exists() else {"uuid": asked, "is_ours": True}
 
 
 def reserve_refund(

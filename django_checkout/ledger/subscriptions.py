@@ -15,6 +15,7 @@ from django_checkout.values import InvoiceFact, Ownership, SubscriptionFact
 
 #: The ``billing_reason`` of an invoice for another period.
 RENEWAL = "subscription_cycle"
+RENEWED = "subscription_renewed"
 
 
 def lock_order_of_subscription(subscription_id: str, owner: Ownership) -> LockedOrder | None:
@@ -63,29 +64,30 @@ def join_subscription(locked: LockedOrder, fact: SubscriptionFact) -> None:
         )
 
 
-def join_invoice(locked: LockedOrder, fact: InvoiceFact) -> None:
-    """Note a renewal that was paid, or a later invoice that could not be.
+def invoice_signal(fact: InvoiceFact) -> str | None:
+    """Return what an invoice is announced as: another period that was paid, or a later invoice that could not be.
 
     The first invoice is the Checkout Session's. An invoice for a changed plan, for usage or made by hand starts no
     period: https://docs.stripe.com/api/invoices/object#invoice_object-billing_reason.
     """
     if fact.billing_reason == "subscription_create":
-        return
+        return None
     if fact.status == "paid":
-        if fact.billing_reason != RENEWAL:
-            return
-        signal, amount = "subscription_renewed", fact.amount_paid_minor
-    elif fact.has_payment_failed and not _is_renewed(locked.order, fact.stripe_id):
-        signal, amount = "subscription_payment_failed", fact.amount_due_minor
-    else:
+        return RENEWED if fact.billing_reason == RENEWAL else None
+    return "subscription_payment_failed" if fact.has_payment_failed else None
+
+
+def join_invoice(locked: LockedOrder, fact: InvoiceFact) -> None:
+    """Note a renewal that was paid, or a later invoice that could not be."""
+    signal = invoice_signal(fact)
+    if signal is None or (signal != RENEWED and _is_renewed(locked.order, fact.stripe_id)):
         return
-    subscription = _get_subscription(locked.order, fact)
     locked.news.append(
         News(
             signal=signal,
             fact=fact.stripe_id,
-            subscription=subscription,
-            amount_minor=amount,
+            subscription=_get_subscription(locked.order, fact),
+            amount_minor=fact.amount_paid_minor if signal == RENEWED else fact.amount_due_minor,
             reason=fact.billing_reason,
         )
     )
@@ -116,4 +118,4 @@ def _get_subscription(order: Order, fact: InvoiceFact) -> Subscription:
 
 
 def _is_renewed(order: Order, invoice_id: str) -> bool:
-    return order.announcements.filter(signal="subscription_renewed", fact=invoice_id).exists()
+    return order.announcements.filter(signal=RENEWED, fact=invoice_id).exists()

@@ -6,10 +6,11 @@ from functools import partial
 
 from django_checkout import account_gateway, gateway
 from django_checkout.conf import conf
-from django_checkout.exceptions import StripeCredentialsError, StripeNotFoundError
+from django_checkout.exceptions import StripeCredentialsError
 from django_checkout.models import CheckoutSession
 from django_checkout.reconcile import sessions
 from django_checkout.reconcile.pages import patiently
+from django_checkout.reconcile.strangers import is_known
 
 #: So many of our latest sessions are asked for; one that Stripe knows proves that the key is of our account.
 PROOFS = 5
@@ -23,7 +24,7 @@ def check_key() -> None:
     """
     rows = CheckoutSession.objects.exclude(stripe_id=None).order_by("-pk")
     latest = list(rows.filter(livemode=conf.livemode).values_list("stripe_id", flat=True)[:PROOFS])
-    if any(_is_known(stripe_id or "") for stripe_id in latest):
+    if any(is_known(stripe_id or "") for stripe_id in latest):
         return
     if latest:
         raise StripeCredentialsError(
@@ -36,14 +37,6 @@ def check_key() -> None:
             f"STRIPE_SECRET_KEY is a {has} mode key of {_name_of_account()}, and all of our sessions were made in "
             f"{made} mode: set a {made} mode key."
         )
-
-
-def _is_known(stripe_id: str) -> bool:
-    try:
-        patiently(partial(gateway.retrieve_object, "checkout.session", stripe_id))
-    except StripeNotFoundError:
-        return False
-    return True
 
 
 def _has_orphans() -> bool:

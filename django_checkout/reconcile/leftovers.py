@@ -17,7 +17,7 @@ from django_checkout.exceptions import StripeCredentialsError, StripeNotFoundErr
 from django_checkout.models import CheckoutSession, Dispute, Order, Refund
 from django_checkout.reconcile import aftermath, sessions
 from django_checkout.reconcile.pages import pages, patiently
-from django_checkout.reconcile.report import Drift, Kind
+from django_checkout.reconcile.report import Drift, Kind, new
 from django_checkout.states import IntentStatus, OrderStatus, PaymentStatus, RefundStatus, SessionStatus
 
 #: So many sessions in a row that Stripe does not know mean that the key is of another account.
@@ -54,7 +54,7 @@ class Mentioned:
         del self._created[:number], self._fingerprints[:number]
         self._sorted = None
 
-    def __contains__(self, stripe_id: str) -> bool:
+    def __contains__(self, stripe_id: object) -> bool:
         if self._sorted is None:
             self._sorted = array("q", sorted(self._fingerprints))
         fingerprint = hash(stripe_id)
@@ -180,12 +180,6 @@ def orders_without_session(rows: QuerySet[Order]) -> Iterator[Drift]:
     for order in moved.order_by("pk").iterator(chunk_size=500):
         here = {"status": order.status, "paid": order.paid_minor, "currency": order.currency}
         yield new(Kind.ORDER_WITHOUT_SESSION, order.reference, order, here, {"session": None})
-
-
-def new(kind: Kind, subject: str, order: Order | None, here: dict[str, Any], at_stripe: dict[str, Any]) -> Drift:
-    """Return a difference that nothing has been done about."""
-    reference, order_pk = (order.reference, order.pk) if order else ("", None)
-    return Drift(kind=kind, subject=subject, reference=reference, order_pk=order_pk, here=here, at_stripe=at_stripe)
 
 
 def _unseen(rows: QuerySet[Any], seen: Mentioned) -> Iterator[int]:

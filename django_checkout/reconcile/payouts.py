@@ -15,9 +15,8 @@ from django_checkout.conf import conf
 from django_checkout.models import BalanceTransaction, Discrepancy, Dispute, Payment, Payout, Refund
 from django_checkout.models.news import DiscrepancyState
 from django_checkout.reconcile import account, diary, worklist
-from django_checkout.reconcile.leftovers import new
 from django_checkout.reconcile.pages import pages
-from django_checkout.reconcile.report import Drift, Kind, Report
+from django_checkout.reconcile.report import Drift, Kind, Report, new
 
 Json = Mapping[str, Any]
 

@@ -12,6 +12,8 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
+from django_checkout.models import Order
+
 
 class Kind(StrEnum):
     """How Stripe and we can differ."""
@@ -29,6 +31,12 @@ class Kind(StrEnum):
     SUBSCRIPTION_DIFFERS = "subscription_differs"
     SESSION_WITHOUT_ORDER = "session_without_order"
     ORDER_WITHOUT_SESSION = "order_without_session"
+    ORDER_DIFFERS = "order_differs"
+    RELATION_DIFFERS = "relation_differs"
+    AHEAD_OF_STRIPE = "ahead_of_stripe"
+    INVOICE_UNKNOWN = "invoice_unknown"
+    FRAUD_WARNING_UNKNOWN = "fraud_warning_unknown"
+    REVIEW_DIFFERS = "review_differs"
     PAYOUT_DIFFERS = "payout_differs"
     NOT_UNDERSTOOD = "not_understood"
 
@@ -48,6 +56,12 @@ EXPLANATIONS: Mapping[Kind, str] = {
     Kind.SUBSCRIPTION_DIFFERS: "A subscription is missing here, or is in another state at Stripe.",
     Kind.SESSION_WITHOUT_ORDER: "A session carries our marks, and no order here knows it.",
     Kind.ORDER_WITHOUT_SESSION: "Stripe does not know the session that the order counts on.",
+    Kind.ORDER_DIFFERS: "The order, or what was announced of it, differs from what its own rows say.",
+    Kind.RELATION_DIFFERS: "A row here belongs to another row than at Stripe.",
+    Kind.AHEAD_OF_STRIPE: "A row here has a status that Stripe has not reached.",
+    Kind.INVOICE_UNKNOWN: "A subscription's invoice was paid, or could not be, and that was never announced.",
+    Kind.FRAUD_WARNING_UNKNOWN: "Stripe warns of fraud and the order does not know.",
+    Kind.REVIEW_DIFFERS: "Radar holds a payment for review, or no longer does, and the order does not know.",
     Kind.PAYOUT_DIFFERS: "A payout is not the sum of its balance transactions, or of its orders.",
     Kind.NOT_UNDERSTOOD: "Stripe says something that this version of django_checkout does not know.",
 }
@@ -80,6 +94,17 @@ SUGGESTIONS: Mapping[Kind, str] = {
     Kind.ORDER_WITHOUT_SESSION: _(
         "Check that STRIPE_SECRET_KEY is of the account and mode in which the order was paid."
     ),
+    Kind.ORDER_DIFFERS: _(
+        "Run checkout_reconcile --fix; if it stays, an order that was announced as paid has lost its payment here: "
+        "compare it with Stripe's dashboard, and restore the missing rows from a backup."
+    ),
+    Kind.RELATION_DIFFERS: _(
+        "Run checkout_reconcile --fix; if it stays, compare the ids here with those in Stripe's dashboard."
+    ),
+    Kind.AHEAD_OF_STRIPE: _MEND,
+    Kind.INVOICE_UNKNOWN: _MEND,
+    Kind.FRAUD_WARNING_UNKNOWN: _("Refund the payment before it is disputed, or deliver the goods at your own risk."),
+    Kind.REVIEW_DIFFERS: _MEND,
     Kind.PAYOUT_DIFFERS: _(
         "Run checkout_reconcile --payouts tomorrow; if it stays, compare it with Stripe's own report."
     ),
@@ -141,6 +166,14 @@ class Drift:
     def explanation(self) -> str:
         """What its kind means."""
         return EXPLANATIONS[self.kind]
+
+
+def new(kind: Kind, subject: str, order: Order | None, here: Mapping[str, Any], at_stripe: Mapping[str, Any]) -> Drift:
+    """Return a difference that nothing has been done about."""
+    reference, order_pk = (order.reference, order.pk) if order else ("", None)
+    return Drift(
+        kind=kind, subject=subject, reference=reference, order_pk=order_pk, here=dict(here), at_stripe=dict(at_stripe)
+    )
 
 
 @dataclass(slots=True, kw_only=True)

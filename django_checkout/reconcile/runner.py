@@ -36,10 +36,10 @@ from django_checkout.models import (
     ReconciliationRun,
     Refund,
 )
-from django_checkout.reconcile import account, aftermath, diary, leftovers, mending, sessions, worklist
+from django_checkout.reconcile import account, aftermath, diary, leftovers, mending, notices, orders, sessions, worklist
 from django_checkout.reconcile.pages import pages, patiently
 from django_checkout.reconcile.report import Drift, Kind, Outcome, Report
-from django_checkout.reconcile.stages import SLACK, Page, Stage, first_refund_of, stages_of
+from django_checkout.reconcile.stages import SLACK, Page, Stage, compare_sessions, first_refund_of, stages_of
 
 #: Called with the name of what is being read and how many have been looked at.
 Progress = Callable[[str, int], None]
@@ -156,6 +156,7 @@ class _Run:
         older_refunds = leftovers.unsettled_refunds(first_refund_of(row.since))
         self._meet_all(leftovers.unmentioned_refunds(older_refunds, self._mentioned["refunds"]))
         self._look_at_what_waits(Order.objects.filter(created_at__gte=row.since, created_at__lte=row.until))
+        self._derive(orders.touched(row.since, row.until))
         self._look_at_worklist()
 
     def look_at_order(self, order: Order) -> None:
@@ -166,23 +167,29 @@ class _Run:
                 data = patiently(partial(gateway.retrieve_session_data, session.stripe_id or ""))
             except StripeNotFoundError:
                 continue
-            self._take("sessions", [data], sessions.compare)
+            self._take("sessions", [data], compare_sessions)
         for page in leftovers.lost_sessions(order):
-            self._take("sessions", page, sessions.compare)
+            self._take("sessions", page, compare_sessions)
         for payment in Payment.objects.filter(order=order, stripe_id__startswith="pi_"):
             named = {"payment_intent": payment.stripe_id}
             self._walk(Stage("refunds", "refund", aftermath.REFUNDS, aftermath.compare_refunds, named))
             self._walk(Stage("disputes", "charge.dispute", aftermath.DISPUTES, aftermath.compare_disputes, named))
+            kind = "radar.early_fraud_warning"
+            self._walk(Stage("fraud warnings", kind, notices.WARNINGS, notices.compare_warnings, named))
         ids = order.sessions.exclude(subscription_id="").values_list("subscription_id", flat=True)
         for subscription_id in {*ids, *order.subscriptions.values_list("stripe_id", flat=True)}:
             data = patiently(partial(gateway.retrieve_object, "customer.subscription", subscription_id))
             self._take("subscriptions", [data], aftermath.compare_subscriptions)
+            of_it = {"subscription": subscription_id}
+            self._walk(Stage("invoices", "invoice", notices.INVOICES, notices.compare_invoices, of_it))
         ours = Q(payment__order=order)
         rows = order.sessions.filter(livemode=conf.livemode)
         self._meet_all(leftovers.unmentioned_sessions(rows, self._mentioned["sessions"]))
         self._meet_all(leftovers.unmentioned_refunds(Refund.objects.filter(ours), self._mentioned["refunds"]))
         self._meet_all(leftovers.unmentioned_disputes(Dispute.objects.filter(ours), self._mentioned["disputes"]))
+        self._meet_all(notices.unmentioned_reviews((), order.pk))
         self._look_at_what_waits(Order.objects.filter(pk=order.pk))
+        self._derive(Order.objects.filter(pk=order.pk))
         self._look_at_worklist()
 
     def _walk(self, stage: Stage, cursor: str = "") -> None:
@@ -227,13 +234,18 @@ class _Run:
             self._meet(drift)
         self._count(name, len(page))
 
-    def _look_at_what_waits(self, orders: QuerySet[Order]) -> None:
+    def _look_at_what_waits(self, rows: QuerySet[Order]) -> None:
         """Look at what no list of Stripe's can mention."""
         self._meet_all(sessions.find_surplus(self._order.pk if self._order else None))
-        self._meet_all(leftovers.orders_without_session(orders))
+        self._meet_all(leftovers.orders_without_session(rows))
         for drift, mend in leftovers.unanswered(self._order, self.now):
             if drift.subject not in self._answered:
                 self._meet(drift, partial(_finish, mend))
+
+    def _derive(self, rows: QuerySet[Order]) -> None:
+        """Derive orders anew from their rows, once what Stripe says has been applied to these."""
+        for drift, mend in orders.compare(rows, partial(self._count, "orders")):
+            self._meet(drift, mend)
 
     def _meet_all(self, drifts: Iterator[Drift]) -> None:
         for drift in drifts:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db.models import Q
 
 from django_checkout.conf import conf
 from django_checkout.models import CheckoutSession, Dispute, Refund, Subscription
-from django_checkout.reconcile import aftermath, leftovers, sessions
+from django_checkout.reconcile import aftermath, customers, leftovers, notices, sessions
 from django_checkout.reconcile.leftovers import Mentioned
 from django_checkout.reconcile.report import Drift
 
@@ -52,7 +53,7 @@ def stages_of(since: datetime, until: datetime, mentioned: Mapping[str, Mentione
             "sessions",
             "checkout.session",
             sessions.PATH,
-            sessions.compare,
+            compare_sessions,
             {"created": created, "expand": [*sessions.EXPAND]},
             lambda which: leftovers.unmentioned_sessions(session_rows.filter(which), mentioned["sessions"]),
         ),
@@ -77,7 +78,21 @@ def stages_of(since: datetime, until: datetime, mentioned: Mapping[str, Mentione
         # However long ago they began, they may have moved since.
         kind, compare = "customer.subscription", aftermath.compare_subscriptions
         stages.append(Stage("subscriptions", kind, aftermath.SUBSCRIPTIONS, compare, {"status": "all"}))
+        first_invoice = since - timedelta(days=notices.INVOICE_SETTLING_DAYS)
+        since_then = {"created": {**created, "gte": int(first_invoice.timestamp())}}
+        stages.append(Stage("invoices", "invoice", notices.INVOICES, notices.compare_invoices, since_then))
+    kind = "radar.early_fraud_warning"
+    stages.append(Stage("fraud warnings", kind, notices.WARNINGS, notices.compare_warnings, {"created": created}))
+    look_for = partial(notices.unmentioned_reviews, mentioned["reviews"])
+    path, compare = notices.REVIEWS, notices.compare_reviews
+    stages.append(Stage("reviews", "review", path, compare, {"created": created}, lambda which: look_for()))
     return stages
+
+
+def compare_sessions(page: Page) -> Iterator[Drift]:
+    """Yield what differs of a page's sessions, then of the Customers who paid them."""
+    yield from sessions.compare(page)
+    yield from customers.compare(page)
 
 
 def first_refund_of(since: datetime) -> datetime:

@@ -195,15 +195,15 @@ FAULTS = (
     Fault(
         name="news of a moment is told after the moment",
         file="ledger/announcements.py",
-        old="if news.signal in _WHILE and order.status != _WHILE[news.signal]:",
+        old="if news.signal in WHILE and order.status != WHILE[news.signal]:",
         new="if False:",
         tests=(COUNTEREXAMPLES,),
     ),
     Fault(
-        name="an announcement whose receiver raises is not pending",
+        name="a receiver that raises is not owed",
         file="ledger/announcements.py",
-        old="        if error is not None:\n            _retry_later(announcement, error)\n\n\ndef deliver_pending",
-        new="        del error\n\n\ndef deliver_pending",
+        old="        if error is not None:\n            _owe(announcement, error)\n\n\ndef tell_owed",
+        new="        del error\n\n\ndef tell_owed",
         tests=(PAINS,),
     ),
     Fault(
@@ -320,9 +320,9 @@ FAULTS = (
         tests=(START, REGRESSIONS),
     ),
     Fault(
-        name="a pending announcement is delivered although it was overtaken",
+        name="news that is owed is told although it was overtaken",
         file="ledger/announcements.py",
-        old="if announcement.signal in _WHILE and order.status != _WHILE[announcement.signal]:",
+        old="if announcement.signal in WHILE and order.status != WHILE[announcement.signal]:",
         new="if False:",
         tests=(ANNOUNCEMENTS,),
     ),
