@@ -9,7 +9,7 @@ import pytest
 import stripe
 from django.conf.locale import LANG_INFO
 
-from django_checkout.params.spelling import COUNTRIES, LOCALES, find_country, find_email, find_locale
+from django_checkout.params.spelling import COUNTRIES, LOCALES, find_country, find_email, find_image_url, find_locale
 
 pytestmark = pytest.mark.core
 
@@ -71,6 +71,20 @@ def test_countries_are_among_those_of_the_sdk():
 )
 def test_country_is_stripes_or_left_out(code, country):
     assert find_country(code) == country
+
+
+@pytest.mark.parametrize(
+    ("url", "image"),
+    [
+        ("https://shop.example/a.png", "https://shop.example/a.png"),
+        ("http://[::1]:8000/a.png", "http://[::1]:8000/a.png"),
+        ("http://localhost:8000/a.png", ""),
+        ("http://web/a.png", ""),
+        ("", ""),
+    ],
+)
+def test_picture_is_one_that_stripe_can_fetch_or_left_out(url, image):
+    assert find_image_url(url) == image
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,14 @@ def test_image_that_stripe_cannot_fetch_is_refused(url):
         place(lines=(line(image_url=url),))
 
 
+@pytest.mark.parametrize(("host", "images"), [("shop.example", 1), ("localhost:8000", 0)])
+def test_picture_at_a_host_without_a_public_name_is_left_out(host, images, stripe_emulator):
+    session = services.start(place(lines=(line(image_url=f"http://{host}/teapot.png"),)))
+
+    product = session.request["line_items"][0]["price_data"]["product_data"]
+    assert len(product.get("images", ())) == images
+
+
 # The reference
 
 

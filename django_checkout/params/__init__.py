@@ -18,10 +18,19 @@ from django_checkout.params.build import (
     without_attempt,
 )
 from django_checkout.params.options import option_params, shipping_option
-from django_checkout.params.rules import MODES, OPTIONAL_PARAMETERS, OWN_PARAMETERS, RULES, check_modes, check_placed
+from django_checkout.params.rules import (
+    MAXIMUM_ITEMS,
+    MODES,
+    OPTIONAL_PARAMETERS,
+    OWN_PARAMETERS,
+    RULES,
+    check_modes,
+    check_placed,
+)
 
 __all__ = [
     "LINKS",
+    "MAXIMUM_ITEMS",
     "MODES",
     "OPTIONAL_PARAMETERS",
     "OWN_PARAMETERS",

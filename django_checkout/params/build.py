@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django_checkout.facts import ORDER_KEY, SESSION_KEY
 from django_checkout.models import Order, OrderLine
 from django_checkout.params.rules import check_combination, check_modes, checked_options, fill_in, leave_out
-from django_checkout.params.spelling import find_email, find_locale
+from django_checkout.params.spelling import find_email, find_image_url, find_locale
 
 if TYPE_CHECKING:
     from stripe.params.checkout import SessionCreateParams
@@ -159,8 +159,8 @@ def _line_item(line: OrderLine, currency: str) -> dict[str, Any]:
     product: dict[str, Any] = {"name": line.name}
     if line.description.strip():
         product["description"] = line.description
-    if line.image_url:
-        product["images"] = [line.image_url]
+    if image_url := find_image_url(line.image_url):
+        product["images"] = [image_url]
     if line.tax_code:
         product["tax_code"] = line.tax_code
     price: dict[str, Any] = {"currency": currency, "unit_amount": line.unit_amount_minor, "product_data": product}

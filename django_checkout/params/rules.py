@@ -150,8 +150,8 @@ RULES: Sequence[Rule] = (
     ),
 )
 
-#: What Stripe may refuse at its own discretion, and a session does as well without: the shopper says it on the page.
-OPTIONAL_PARAMETERS = frozenset(("customer_email", "locale"))
+#: What Stripe may refuse at its own discretion, and a session does without: looks, or what the shopper says there.
+OPTIONAL_PARAMETERS = frozenset(("branding_settings", "customer_email", "locale"))
 #: How many Stripe takes of each.
 MAXIMUM_ITEMS: Mapping[str, int] = {"custom_fields": 3, "discounts": 1, "optional_items": 10, "shipping_options": 5}
 

@@ -1,6 +1,8 @@
-"""Puts what a host says of a language, a country or an e-mail address into Stripe's spelling, or leaves it out."""
+"""Puts what a host says of a language, a country or an address into Stripe's spelling, or leaves it out."""
 
 from __future__ import annotations
+
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
@@ -54,6 +56,12 @@ def find_country(code: str) -> str:
     code = code.strip().upper()
     code = _OTHER_COUNTRIES.get(code, code)
     return code if code in COUNTRIES else ""
+
+
+def find_image_url(url: str) -> str:
+    """Return the address of a picture, "" for one at a host that has no public name, such as ``localhost``."""
+    host = urlsplit(url).hostname or ""
+    return url if "." in host or ":" in host else ""
 
 
 def find_email(address: str) -> str:

@@ -65,7 +65,8 @@ def change_shipping(order: Any, *, name: str, address: Mapping[str, str]) -> Ste
     adapter, subject = get_adapter(), get_subject(ours)
     # Stripe has no shipping rates in other modes.
     is_rated = ours.mode == "payment" and adapter.computes_shipping
-    options = adapter.shipping_options(subject, where) if is_rated and subject is not None else ()
+    found = adapter.shipping_options(subject, where) if is_rated and subject is not None else ()
+    options = params.fields.several(found, "shipping_options()", maximum=params.MAXIMUM_ITEMS["shipping_options"])
     if is_rated and not options:
         # Stripe keeps address and options together: with the new address, the old price would be paid.
         raise CannotShipError("The adapter's shipping_options() are empty for this address.")

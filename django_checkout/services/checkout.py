@@ -112,8 +112,8 @@ def start(
                 if error.param == "customer" and forget_customer(ours, wish.params.get("customer")):
                     # The Customer was deleted at Stripe: go on without, and Stripe makes another.
                     wish = _wish(ours, ui_mode=ui_mode, mode=mode, options=params or {}, request=request, token=token)
-                elif error.param in OPTIONAL_PARAMETERS and error.param in wish.params:
-                    wish = replace(wish, params={k: v for k, v in wish.params.items() if k != error.param})
+                elif (name := error.param.partition("[")[0]) in OPTIONAL_PARAMETERS and name in wish.params:
+                    wish = replace(wish, params={k: v for k, v in wish.params.items() if k != name})
                 else:
                     raise
                 continue

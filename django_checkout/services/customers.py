@@ -8,7 +8,7 @@ from typing import Any
 from django_checkout import billing_gateway, facts, gateway, ledger
 from django_checkout.conf import conf
 from django_checkout.exceptions import CustomerNotFoundError, StripeRefusedError, SubscriptionEndedError
-from django_checkout.models import Customer, Order, Subscription
+from django_checkout.models import CheckoutSession, Customer, Order, Subscription
 from django_checkout.params.spelling import find_email
 from django_checkout.services.settling import apply_facts
 from django_checkout.states import SessionStatus
@@ -43,7 +43,12 @@ def update_email(order: Order, customer_id: str) -> Steps[None]:
         StripeUnavailableError: try again.
     """
     email = find_email(order.email)
-    if not email or not customer_id or customer_id != find_customer_id(order.user) or email == _known_email(order):
+    if (
+        not email
+        or not customer_id
+        or customer_id != find_customer_id(order.user)
+        or email == _known_email(order, customer_id)
+    ):
         return
     try:
         yield from billing_gateway.update_customer_email.steps(customer_id, email)
@@ -51,11 +56,12 @@ def update_email(order: Order, customer_id: str) -> Steps[None]:
         logger.warning("customer_email_not_updated order=%s code=%s", order.reference, error.stripe_code or error.code)
 
 
-def _known_email(order: Order) -> str | None:
+def _known_email(order: Order, customer_id: str) -> str | None:
     """Return the address that Stripe had at the last purchase of the order's user, None where that is not known."""
-    bought = Order.objects.filter(user=order.user, sessions__customer_id=find_customer_id(order.user))
-    done = bought.filter(sessions__status=SessionStatus.COMPLETE).order_by("-sessions__id")
-    details = done.values_list("customer_details", flat=True).first() or {}
+    done = CheckoutSession.objects.filter(
+        order__user=order.user, customer_id=customer_id, status=SessionStatus.COMPLETE
+    ).order_by("-pk")
+    details = done.values_list("order__customer_details", flat=True).first() or {}
     return details.get("email")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from ..calls import Call, list_objects, merged_metadata
@@ -10,12 +11,17 @@ from ..messages import ApiError, Doc
 from ..world import World
 
 MAX_IMAGES = 8
+_URL = re.compile(r"https?://([^/\s:@]+\.[^/\s:@]+|\[[0-9a-f:]+\])([:/?#]|$)", re.IGNORECASE)
 
 
 def new_product(world: World, params: Doc, *, active: bool = True) -> Doc:
     """Make and keep a product."""
     if len(params.get("images", [])) > MAX_IMAGES:
         raise ApiError("Array images exceeded maximum 8 allowed elements.", param="images")
+    for place, url in enumerate(params.get("images", [])):
+        # Stripe refuses the URL of a product at localhost: stripe/stripe-dotnet#2964.
+        if not _URL.match(url):
+            raise ApiError("Not a valid URL", code="url_invalid", param=f"images[{place}]")
     product = world.new(
         "product",
         active=params.get("active", active),
