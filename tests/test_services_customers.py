@@ -106,15 +106,25 @@ def test_address_that_stripe_does_not_answer_for_is_tried_again(user, customer, 
 
 @pytest.mark.parametrize("line", [LINE, CLUB], ids=["payment", "subscription"])
 def test_link_alone_does_not_open_somebodys_saved_cards(line, rf, user, customer, stripe_emulator):
-    order = place("O-2", user, line=line)
+    order = place("O-2", user, line=line, save_card="on_session")
     request = rf.post("/")
 
     session = services.start(order, request=request)
-    assert "customer" not in session.request
+    assert not {"customer", "saved_payment_method_options"} & set(session.request)
     assert stripe_emulator.get(session.stripe_id)["customer"] is None
     assert customer()["email"] == "old@example.com"
 
     request.user = user
     session = services.start(order, request=request)
     assert stripe_emulator.get(session.stripe_id)["customer"] == customer()["id"]
-    assert Customer.objects.filter(user=user).exists()
+    assert "saved_payment_method_options" in session.request
+
+
+def test_customer_that_a_link_made_does_not_become_the_users_first(user, rf, customer, stripe_emulator, deliver_events):
+    first = customer()["id"]
+    session = services.start(place("O-2", user, create_customer=True), request=rf.post("/"))
+    stripe_emulator.pay(session.stripe_id)
+    deliver_events()
+
+    assert Customer.objects.filter(user=user).count() == 2
+    assert services.find_customer_id(user) == first

@@ -186,9 +186,13 @@ def _wish(
     if mode != order.mode:
         raise ParameterError(f"mode={mode!r}: the order was placed for {order.mode!r}; place it with OrderData(mode=).")
     check_ui_mode(order, ui_mode, options)
+    is_owners = _acts_for_owner(order, request)
     asked: list[Mapping[str, Any]] = [order.params, options]
     if ui_mode == "elements" and computes_shipping(order, options):
         asked.insert(-1, {"permissions": {"update_shipping_details": "server_only"}})
+    if order.user_id is not None and not is_owners:
+        # The card of whoever holds the link is not kept for the order's user.
+        asked.append({"saved_payment_method_options": None})
     wanted = params.build(
         order,
         list(order.lines.all()),
@@ -197,7 +201,7 @@ def _wish(
         capture_method=conf.CHECKOUT_CAPTURE_METHOD,
         options=asked,
         defaults=conf.CHECKOUT_SESSION_DEFAULTS,
-        customer_id=find_customer_id(order.user) if _acts_for_owner(order, request) else "",
+        customer_id=find_customer_id(order.user) if is_owners else "",
     )
     path = reverse("django_checkout:return", args=[make_token(order, Purpose.STATUS)])
     # Stripe replaces the placeholder, so its braces must not be encoded.

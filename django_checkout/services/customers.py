@@ -18,10 +18,10 @@ logger = logging.getLogger("django_checkout")
 
 
 def find_customer_id(user: Any) -> str:
-    """Return the id of a user's Customer at Stripe in the mode of our key, or "" if they have none."""
+    """Return the id of a user's first Customer at Stripe in the mode of our key, or "" if they have none."""
     if user is None or user.pk is None:
         return ""
-    customer = Customer.objects.filter(user_id=user.pk, livemode=conf.livemode).first()
+    customer = Customer.objects.filter(user_id=user.pk, livemode=conf.livemode).order_by("pk").first()
     return "" if customer is None else customer.stripe_id
 
 
