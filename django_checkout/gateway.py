@@ -1,14 +1,14 @@
 """The only importer of ``stripe`` at run time: calls, signatures, error translation; plain values leave it.
 
-``stripe`` is imported on first use (it costs a fifth of a second and forty megabytes), the API version is pinned on
-every call, and no global of the library is changed. Every call runs outside transactions and locks, takes at most
-CHECKOUT_STRIPE_TIMEOUT_SECONDS per try, and is tried twice.
+``stripe`` is imported on first use (it takes a while), the API version is pinned on every call, and no global of the
+library is changed. Every call runs outside transactions and locks, and is tried twice.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from django_checkout import facts, transport
 from django_checkout.conf import conf
@@ -30,6 +31,7 @@ from django_checkout.exceptions import (
 )
 from django_checkout.steps import Steps, waits
 from django_checkout.storable import read_json, storable
+from django_checkout.tracebacks import forget_variables
 from django_checkout.values import CreatedSession, Fact, PaymentFact, RefundFact, SessionFact
 
 if TYPE_CHECKING:
@@ -63,18 +65,28 @@ class Call:
     """One call of a method of the SDK's client, by its dotted name, to be waited for in either way."""
 
     method: str
-    arguments: tuple[Any, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
+    arguments: tuple[Any, ...] = field(default=(), repr=False)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def block(self) -> Any:
         """Call it, and hold this thread until Stripe answers."""
-        with translated():
-            return attrgetter(self.method)(client())(*self.arguments, **self.options)
+        before = sys.exception()
+        try:
+            with translated():
+                return attrgetter(self.method)(client())(*self.arguments, **self.options)
+        except BaseException as error:
+            forget_variables(error, before=before)
+            raise
 
     async def wait(self) -> Any:
         """Call the SDK's own asynchronous twin of it."""
-        with translated():
-            return await attrgetter(f"{self.method}_async")(client())(*self.arguments, **self.options)
+        before = sys.exception()
+        try:
+            with translated():
+                return await attrgetter(f"{self.method}_async")(client())(*self.arguments, **self.options)
+        except BaseException as error:
+            forget_variables(error, before=before)
+            raise
 
 
 @waits
@@ -253,6 +265,7 @@ def retrieve_object(kind: str, object_id: str) -> Steps[dict[str, Any]]:
     return plain((yield Call(f"v1.{_SERVICES[kind]}.retrieve", (checked(object_id),))))
 
 
+@sensitive_variables()
 def verify_webhook(payload: bytes, header: str, *, now: datetime | None = None) -> dict[str, Any]:
     """Return the JSON object that Stripe signed, or raise; https://docs.stripe.com/webhooks/signature.
 

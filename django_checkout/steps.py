@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
@@ -19,8 +20,10 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import ImproperlyConfigured
+from django.views.decorators.debug import sensitive_variables
 
 from django_checkout.exceptions import StripeUnavailableError
+from django_checkout.tracebacks import forget_variables
 from django_checkout.transport import is_async_installed
 
 logger = logging.getLogger("django_checkout")
@@ -78,6 +81,7 @@ class _Done(Generic[T]):
 def waits(work: Callable[P, Steps[T]]) -> Waiting[P, T]:
     """Make steps callable, and awaitable as ``awaited``."""
 
+    @sensitive_variables()
     @wraps(work)
     def blocking(*args: P.args, **kwargs: P.kwargs) -> T:
         steps = work(*args, **kwargs)
@@ -92,6 +96,7 @@ def waits(work: Callable[P, Steps[T]]) -> Waiting[P, T]:
         return reached.value
 
     @wraps(work)
+    @sensitive_variables()
     async def awaited(*args: P.args, **kwargs: P.kwargs) -> T:
         if not is_async_installed():
             raise ImproperlyConfigured('Coroutines ask Stripe by httpx: pip install "django-checkout[async]".')
@@ -152,7 +157,11 @@ async def _unless(is_given_up: asyncio.Event, reached: Wait) -> Any:
 
 def _resume(steps: Steps[T], answer: Any, error: Exception | None) -> Wait | _Done[T]:
     """Go on to the next wait, or to the end."""
+    before = sys.exception()
     try:
         return steps.send(answer) if error is None else steps.throw(error)
     except StopIteration as end:
         return _Done(end.value)
+    except BaseException as raised:
+        forget_variables(raised, before=before, package=__package__)
+        raise

@@ -194,8 +194,8 @@ class SessionFact:
     customer_id: str | None = None
     expires_at: datetime | None = None
     recovered_from: str | None = None
-    recovery_url: str | None = None
-    url: str | None = None
+    recovery_url: str | None = field(default=None, repr=False)
+    url: str | None = field(default=None, repr=False)
     #: What an expanded PaymentIntent said in the same read.
     payment: PaymentFact | None = None
     #: What was bought, where it was read: needed if the shopper could change it. See ``LineFact``.
@@ -203,7 +203,7 @@ class SessionFact:
     #: True where the event type says that a delayed payment failed.
     has_async_failed: bool = False
     #: What the shopper typed: ``email``, ``name``, ``phone``, ``billing_address``, ``shipping`` ... Personal data.
-    customer_details: Mapping[str, Any] | None = None
+    customer_details: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,7 +344,7 @@ class EventData:
     livemode: bool
     created_at: datetime
     #: The Stripe object: the payload's, or a fresh read where the payload had none or only rang the bell.
-    object: Mapping[str, Any]
+    object: Mapping[str, Any] = field(repr=False)
     #: The number of the read that ``object`` came from, later reads having larger numbers; 0 for a payload's.
     ticket: int = 0
     #: ``acct_...`` where the event is another account's (Connect); "" where it is ours. Such an object is never read.

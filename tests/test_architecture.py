@@ -49,7 +49,7 @@ LAYERS = (
     ("states",),
     ("money", "values", "storable"),
     ("steps", "transport"),
-    ("exceptions", "conf", "database", "signals", "telemetry"),
+    ("exceptions", "conf", "database", "signals", "telemetry", "tracebacks"),
     ("__init__",),
 )
 #: Beside the house rather than in it: what may be imported, and by whom.

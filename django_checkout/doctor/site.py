@@ -14,6 +14,7 @@ from django.apps import apps
 from django.core import checks
 from django.db import DatabaseError, models
 from django.db.migrations.executor import MigrationExecutor
+from django.views.decorators.debug import sensitive_variables
 
 from django_checkout import account_gateway, database, endpoints, health
 from django_checkout.conf import STRIPE_API_BASE, conf
@@ -92,6 +93,7 @@ def _missing_constraints(model: type[models.Model]) -> Iterator[str]:
             yield f"unique {field.column}"
 
 
+@sensitive_variables()
 def examine_delivery(url: str, now: datetime) -> Iterator[Finding]:
     """Post an event to our own webhook, signed with each secret, and see whether it arrives here."""
     try:

@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.views.decorators.debug import sensitive_variables
 
 from django_checkout import endpoints
 from django_checkout.management.arguments import ending
@@ -35,6 +36,7 @@ class Command(BaseCommand):
             help="disable the endpoints of this address with other API versions; deploy the new secret before",
         )
 
+    @sensitive_variables()
     def handle(self, *args: Any, **options: Any) -> None:
         is_dry = options["dry_run"]
         with ending():

@@ -1,0 +1,217 @@
+"""No key, secret, token or address of a person in Django's error reports, whichever face fails and however."""
+
+from __future__ import annotations
+
+import json
+import logging
+from traceback import walk_tb
+
+import pytest
+import requests
+from asgiref.sync import async_to_sync
+from django.core import mail
+from django.core.management import call_command
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.log import AdminEmailHandler
+from django.views.debug import ExceptionReporter
+
+from django_checkout import facts, gateway, inbox, services, transport
+from django_checkout.models import CheckoutSession
+from django_checkout.testing import post_event
+from django_checkout.tokens import Purpose, make_token
+from django_checkout.values import EventData
+
+pytestmark = [pytest.mark.django_db, pytest.mark.core]
+
+KEY, PREVIOUS, SIGNING = "sk_test_L3akedKey", "whsec_L3akedPrevious", "whsec_L3akedSecret"
+EMAIL, NAME = "l3aked@example.com", "L3aked Shopper"
+CLIENT_SECRET = "cs_test_1_secret_L3aked"
+
+
+class Broken(requests.adapters.BaseAdapter):
+    """A network that fails with an error that nobody expects, or with one that everybody does."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+    def send(self, request, **options):
+        headers = dict(request.headers)
+        assert headers
+        raise self.error
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def _secrets(settings, stripe_emulator):
+    settings.DEBUG = False
+    settings.ADMINS = [("Operator", "operator@example.com")]
+    settings.STRIPE_SECRET_KEY = KEY
+    settings.STRIPE_WEBHOOK_SECRETS = [SIGNING, PREVIOUS]
+    settings.CHECKOUT_BASE_URL = "https://shop.example"
+    stripe_emulator.webhook_secret = SIGNING
+
+
+@pytest.fixture
+def broken(request, stripe_emulator, settings):
+    """Call it, and from then on the network raises this."""
+
+    def break_it(error: BaseException) -> None:
+        transport.http_session().mount(f"{settings.STRIPE_API_BASE}/", Broken(error))
+
+    mounted = dict(transport.http_session().adapters)
+    yield break_it
+    transport.http_session().adapters.clear()
+    transport.http_session().adapters.update(mounted)
+
+
+@pytest.fixture
+def reports():
+    """Every report that Django would send: of log records, and of what is raised."""
+    handler = AdminEmailHandler(include_html=True)
+    loggers = [logging.getLogger(name) for name in ("django_checkout", "django.request", "stripe")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    found: list[str] = []
+    yield found
+    for logger in loggers:
+        logger.removeHandler(handler)
+
+
+class Unexpected(BaseException):
+    """What the SDK does not turn into an error of its own, as when a server ends its worker."""
+
+
+def silence() -> Exception:
+    return requests.ConnectionError("no route")
+
+
+def _attempt(reports, work, *args, **options):
+    try:
+        work(*args, **options)
+    except BaseException as error:
+        # Without this frame, whose variables are the test's.
+        error = error.with_traceback(error.__traceback__.tb_next)
+        reporter = ExceptionReporter(None, type(error), error, error.__traceback__)
+        reports += [reporter.get_traceback_html(), reporter.get_traceback_text()]
+        # Others than Django show variables too, and know nothing of its decorator.
+        reports += [KEY for frame, _ in walk_tb(error.__traceback__) if KEY in str(frame.f_locals)]
+
+
+def _leaks(reports, *more: str) -> list[str]:
+    for message in mail.outbox:
+        reports += [message.body, *(content for content, _ in message.alternatives)]
+    text = "\n".join(reports)
+    assert "Traceback" in text
+    return [secret for secret in (KEY, PREVIOUS, SIGNING, EMAIL, NAME, CLIENT_SECRET, *more) if secret in text]
+
+
+@pytest.mark.parametrize("error", [Unexpected, silence, None], ids=["unexpected", "silence", "refusal"])
+def test_a_failed_start_reports_no_secret(error, broken, reports, order):
+    token = make_token(order, Purpose.PAY)
+    if error is not None:
+        broken(error())
+
+    _attempt(reports, services.start, order, params={"customer_email": EMAIL, "locale": "tlh"}, token=token)
+
+    assert _leaks(reports, token.rpartition(":")[2], "/return/") == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_failed_coroutine_reports_no_secret(reports, order, stripe_emulator):
+    pytest.importorskip("httpx")
+    stripe_emulator.chaos.drop(9, when="before", match="*")
+
+    _attempt(reports, async_to_sync(services.astart), order, params={"customer_email": EMAIL})
+
+    assert _leaks(reports, "/return/") == []
+
+
+def test_a_failed_change_of_an_address_reports_no_secret(broken, reports, order):
+    collects = {"shipping_address_collection": {"allowed_countries": ["GB"]}}
+    services.start(order, ui_mode="elements", params=collects)
+    broken(Unexpected())
+
+    _attempt(reports, services.change_shipping, order, name=NAME, address={"country": "GB", "line1": "L3aked Street"})
+
+    assert _leaks(reports, "L3aked Street") == []
+
+
+def test_a_failed_webhook_reports_no_secret(reports, order, stripe_emulator, monkeypatch):
+    def broken(event):
+        raise ZeroDivisionError
+
+    stripe_emulator.pay(services.start(order).stripe_id, email=EMAIL, name=NAME)
+    kind = "checkout.session.completed"
+    body = json.loads(next(row for row in stripe_emulator.pending_deliveries() if row.event_type == kind).body)
+    body["data"]["object"]["client_secret"] = CLIENT_SECRET
+    for module in ("django_checkout.handlers", "shop"):
+        broken.__module__ = module
+        monkeypatch.setitem(inbox._registry, kind, [inbox._Registered(broken)])
+        _attempt(reports, post_event, body)
+
+    assert _leaks(reports) == []
+
+
+def test_a_failed_read_of_an_event_reports_no_secret(broken, reports, paid_order, stripe_emulator, deliver_events):
+    stripe_emulator.refund(stripe_emulator.latest("payment_intent", 1)[0]["id"], 300)
+    broken(Unexpected())
+
+    _attempt(reports, deliver_events)
+    _attempt(reports, call_command, "checkout_process_events")
+
+    assert _leaks(reports) == []
+
+
+def test_a_failed_sweep_reports_no_secret(broken, reports, order):
+    """Of a session that Stripe has not answered for."""
+    services.start(order, params={"customer_email": EMAIL})
+    CheckoutSession.objects.update(status="creating", stripe_id=None)
+    broken(Unexpected())
+
+    _attempt(reports, call_command, "checkout_process_events")
+    _attempt(reports, services.start, order, params={"customer_email": EMAIL})
+
+    assert _leaks(reports) == []
+
+
+@pytest.mark.parametrize(
+    "command", ["checkout_reconcile", "checkout_doctor", "checkout_setup_webhook", "checkout_process_events"]
+)
+def test_a_failed_command_reports_no_secret(command, broken, reports, paid_order):
+    broken(Unexpected())
+
+    _attempt(reports, call_command, command)
+
+    assert _leaks(reports) == []
+
+
+def test_values_that_frames_hold_do_not_show_what_is_personal():
+    said = {"customer_email": EMAIL, "url": CLIENT_SECRET}
+    event = EventData(id="evt_1", type="a.b", livemode=False, created_at=timezone.now(), object=said)
+    session = facts.read_session(
+        {
+            "id": "cs_test_1",
+            "status": "open",
+            "payment_status": "unpaid",
+            "url": CLIENT_SECRET,
+            "customer_details": {"email": EMAIL},
+            "after_expiration": {"recovery": {"url": CLIENT_SECRET}},
+        }
+    )
+
+    shown = repr([event, session, gateway.Call("v1.checkout.sessions.create", (said,), {"options": said})])
+
+    assert (EMAIL in shown, CLIENT_SECRET in shown) == (False, False)
+
+
+def test_a_failed_page_reports_no_secret(broken, reports, order, client):
+    broken(Unexpected())
+    client.raise_request_exception = False
+
+    _attempt(reports, client.post, reverse("django_checkout:start", args=[make_token(order, Purpose.PAY)]))
+
+    assert _leaks(reports) == []
