@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,7 +30,8 @@ from django_checkout.exceptions import (
 )
 from django_checkout.steps import Steps, waits
 from django_checkout.storable import read_json, storable
-from django_checkout.tracebacks import forget_variables
+from django_checkout.tracebacks import forgetting_variables
+from django_checkout.transport import without_bodies
 from django_checkout.values import CreatedSession, Fact, PaymentFact, RefundFact, SessionFact
 
 if TYPE_CHECKING:
@@ -70,23 +70,13 @@ class Call:
 
     def block(self) -> Any:
         """Call it, and hold this thread until Stripe answers."""
-        before = sys.exception()
-        try:
-            with translated():
-                return attrgetter(self.method)(client())(*self.arguments, **self.options)
-        except BaseException as error:
-            forget_variables(error, before=before)
-            raise
+        with forgetting_variables(), without_bodies(), translated():
+            return attrgetter(self.method)(client())(*self.arguments, **self.options)
 
     async def wait(self) -> Any:
         """Call the SDK's own asynchronous twin of it."""
-        before = sys.exception()
-        try:
-            with translated():
-                return await attrgetter(f"{self.method}_async")(client())(*self.arguments, **self.options)
-        except BaseException as error:
-            forget_variables(error, before=before)
-            raise
+        with forgetting_variables(), without_bodies(), translated():
+            return await attrgetter(f"{self.method}_async")(client())(*self.arguments, **self.options)
 
 
 @waits

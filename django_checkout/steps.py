@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
@@ -23,7 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 
 from django_checkout.exceptions import StripeUnavailableError
-from django_checkout.tracebacks import forget_variables
+from django_checkout.tracebacks import forgetting_variables
 from django_checkout.transport import is_async_installed
 
 logger = logging.getLogger("django_checkout")
@@ -157,11 +156,8 @@ async def _unless(is_given_up: asyncio.Event, reached: Wait) -> Any:
 
 def _resume(steps: Steps[T], answer: Any, error: Exception | None) -> Wait | _Done[T]:
     """Go on to the next wait, or to the end."""
-    before = sys.exception()
-    try:
-        return steps.send(answer) if error is None else steps.throw(error)
-    except StopIteration as end:
-        return _Done(end.value)
-    except BaseException as raised:
-        forget_variables(raised, before=before, package=__package__)
-        raise
+    with forgetting_variables(package=__package__):
+        try:
+            return steps.send(answer) if error is None else steps.throw(error)
+        except StopIteration as end:
+            return _Done(end.value)

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import inspect
-from contextlib import suppress
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 
-def forget_variables(error: BaseException, *, before: BaseException | None, package: str = "") -> None:
-    """Clear the frames of an error and of its causes; the files and lines stay.
+@contextmanager
+def forgetting_variables(*, package: str = "") -> Iterator[None]:
+    """Clear the frames of what a block raises, and of its causes; the files and lines stay.
 
-    ``before`` is the exception that was being handled when the failed work began: it is somebody else's. With
-    ``package`` only the frames of this package are cleared.
+    With ``package`` only the frames of this package are cleared.
     """
+    before = sys.exception()
+    try:
+        yield
+    except BaseException as error:
+        _forget(error, before, package)
+        raise
+
+
+def _forget(error: BaseException, before: BaseException | None, package: str) -> None:
+    """Do so; ``before`` is what was being handled when the block began, and is somebody else's."""
     seen: list[BaseException] = []
     causes: list[BaseException | None] = [error]
     while causes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,19 @@ if TYPE_CHECKING:
     import httpx
     import requests
     import stripe
+
+#: What the SDK may log of our calls below a warning; it also logs bodies, with client secrets and addresses in them.
+_LOGGED = ("message='Request to Stripe api'", "message='Stripe API response'", "message='Initiating retry ")
+_is_ours: ContextVar[bool] = ContextVar("django_checkout_is_ours", default=False)
+
+
+class _WithoutBodies(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        return not _is_ours.get() or record.levelno >= logging.WARNING or any(known in text for known in _LOGGED)
+
+
+_WITHOUT_BODIES = _WithoutBodies()
 
 Answer = tuple[bytes, int, Mapping[str, str]]
 
@@ -95,6 +110,18 @@ class AsyncClient:
     async def sleep_async(self, seconds: float) -> None:
         """Wait before the next try."""
         await asyncio.sleep(seconds)
+
+
+@contextmanager
+def without_bodies() -> Iterator[None]:
+    """Let the SDK log no bodies of the calls in this block; calls of the host's own are logged as ever."""
+    # It is added once, however often this is called.
+    logging.getLogger("stripe").addFilter(_WITHOUT_BODIES)
+    token = _is_ours.set(True)
+    try:
+        yield
+    finally:
+        _is_ours.reset(token)
 
 
 @contextmanager

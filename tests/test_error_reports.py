@@ -17,10 +17,12 @@ from django.utils.log import AdminEmailHandler
 from django.views.debug import ExceptionReporter
 
 from django_checkout import facts, gateway, inbox, services, transport
+from django_checkout.exceptions import StripeRefusedError
 from django_checkout.models import CheckoutSession
 from django_checkout.testing import post_event
 from django_checkout.tokens import Purpose, make_token
 from django_checkout.values import EventData
+from tests.factories import HostOrderFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -115,7 +117,9 @@ def test_a_failed_start_reports_no_secret(error, broken, reports, order):
     if error is not None:
         broken(error())
 
-    _attempt(reports, services.start, order, params={"customer_email": EMAIL, "locale": "tlh"}, token=token)
+    _attempt(
+        reports, services.start, order, params={"customer_email": EMAIL, "payment_method_types": ["x"]}, token=token
+    )
 
     assert _leaks(reports, token.rpartition(":")[2], "/return/") == []
 
@@ -215,3 +219,26 @@ def test_a_failed_page_reports_no_secret(broken, reports, order, client):
     _attempt(reports, client.post, reverse("django_checkout:start", args=[make_token(order, Purpose.PAY)]))
 
     assert _leaks(reports) == []
+
+
+@pytest.mark.parametrize("ui_mode", ["hosted_page", "elements"])
+def test_the_sdk_logs_no_bodies_of_our_calls(ui_mode, order, stripe_emulator, caplog):
+    caplog.set_level(logging.DEBUG)
+
+    session = services.start(order, ui_mode=ui_mode, params={"customer_email": EMAIL})
+    secret = services.get_client_secret(session) if ui_mode == "elements" else session.url
+    with pytest.raises(StripeRefusedError):
+        services.start(services.place(HostOrderFactory()), params={"payment_method_types": [EMAIL]})
+
+    assert "message='Request to Stripe api'" in caplog.text
+    assert "stripe_error status=400" in caplog.text
+    assert [text for text in (secret, EMAIL, "/return/") if text in caplog.text] == []
+
+
+def test_the_sdk_logs_what_others_send(stripe_emulator, caplog, settings):
+    gateway.client()
+    caplog.set_level(logging.DEBUG)
+
+    gateway.client().v1.customers.create({"email": EMAIL})
+
+    assert EMAIL in caplog.text
