@@ -155,7 +155,6 @@ def test_a_refused_form_can_be_sent_again_knowingly(paid_order, merchant):
 def test_an_impossible_amount_is_not_sent(typed, paid_order, merchant, no_stripe):
     response = merchant.post(url(paid_order, "refund"), refund_values(merchant, paid_order, amount=typed))
     assert response.status_code == 200
-    assert "errorlist" in response.content.decode()
     assert not Refund.objects.exists()
 
 
