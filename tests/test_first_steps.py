@@ -6,6 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.test import Client, RequestFactory
+from django.urls import reverse
 
 from django_checkout import services
 from django_checkout.testing import post_event
@@ -73,3 +74,11 @@ def test_test_kit_pays_without_keys(settings):
         session.refresh_from_db()
 
     assert (attempt.status, session.status) == (200, "complete")
+
+
+@pytest.mark.parametrize("page", ["changelist", "dashboard", "change"])
+def test_admin_opens_without_keys(page, admin_client):
+    order = services.place(ORDER)
+    args = [order.pk] if page == "change" else []
+
+    assert admin_client.get(reverse(f"admin:django_checkout_order_{page}", args=args)).status_code == 200
