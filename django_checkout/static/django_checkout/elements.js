@@ -162,17 +162,16 @@ class Checkout {
     this.renderTotals(session);
   }
 
-  /** What is charged now and later, in the sentence and on the button, with the amounts of the session. */
+  /** Say what is charged now and later, beside the button and on it, with the amounts of the session. */
   renderPrice({ total: { total }, recurring }) {
     const submit = this.find("submit");
-    const { pay, free } = submit.dataset;
+    const { pay, free, plain, today } = submit.dataset;
     submit.textContent = fill(total.minorUnitsAmount || !free ? pay : free, { amount: total.amount });
-    const place = this.find("terms");
     const next = recurring?.dueNext?.total;
-    if (!next || !place.dataset.plain) return;
+    if (!next || !plain) return;
     const isPlain = total.minorUnitsAmount === (recurring.trial ? 0 : next.minorUnitsAmount);
-    const { plain, today } = place.dataset;
-    place.textContent = fill(isPlain ? plain : today, { today: total.amount, next: next.amount });
+    const text = fill(isPlain ? plain : today, { today: total.amount, next: next.amount });
+    for (const place of this.box.querySelectorAll("[data-checkout-terms]")) place.textContent = text;
   }
 
   item(item, index) {

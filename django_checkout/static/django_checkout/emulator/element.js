@@ -196,7 +196,8 @@
     state = message;
     const { session } = message;
     if (kind === "payment") {
-      const isFree = session.total.total.minorUnitsAmount === 0 && !session.recurring;
+      // A session in setup mode, which has no lines, takes payment details for later.
+      const isFree = session.total.total.minorUnitsAmount === 0 && !session.recurring && session.lineItems.length > 0;
       group("free").hidden = !isFree;
       group("all").hidden = isFree;
       group("place").hidden = message.hasBilling;

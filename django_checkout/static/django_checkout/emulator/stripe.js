@@ -405,7 +405,9 @@
       // Since endive a session cannot be confirmed while an update is under way.
       const isWaiting = this.isConfirming || (RELEASE === "endive" && this.pending > 0);
       const payment = this.elements.payment;
-      const isPaid = !payment || payment.complete || (this.raw.total.total.minorUnitsAmount === 0 && !this.raw.recurring);
+      const { total, recurring, lineItems } = this.raw;
+      const isFree = total.total.minorUnitsAmount === 0 && !recurring && lineItems.length > 0;
+      const isPaid = !payment || payment.complete || isFree;
       const isComplete = this.missing.every((name) => filled[name]);
       return this.raw.status.type === "open" && !isWaiting && isPaid && isComplete;
     }
