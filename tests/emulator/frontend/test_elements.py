@@ -433,3 +433,17 @@ def test_the_fields_are_reached_by_keyboard_and_dressed(composed: Any) -> None:
     assert content.evaluate(property_of) == "#aa3366"
     page.evaluate("shop.checkout.changeAppearance({variables: {colorPrimary: '#225588'}})")
     until(content, f"{property_of} === '#225588'")
+
+
+@on_desktop
+def test_setup_mode_takes_a_card_though_nothing_is_due(composed: Any) -> None:
+    page = composed(mode="setup", line_items=None, currency="eur")
+
+    type_email(page)
+    expect(part(page, "payment").get_by_label("Card number")).to_be_visible()
+    expect(page.locator("#pay")).to_be_disabled()
+    type_card(page)
+    press_pay(page)
+
+    expect(page.locator("#done")).to_be_visible()
+    assert page.evaluate("shop.result.session.status.paymentStatus") == "no_payment_required"
