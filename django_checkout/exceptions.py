@@ -19,6 +19,13 @@ class CheckoutError(Exception):
     code: ClassVar[str] = "checkout_error"
     http_status: ClassVar[int] = 500
     user_message: ClassVar[Promise | str] = _("Something went wrong. You have not been charged. Please try again.")
+    #: For Retry-After, with 429 and 503.
+    retry_after_seconds: int = 5
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the same request may succeed in a moment."""
+        return self.http_status in (429, 503)
 
 
 class OrderDataError(CheckoutError):
@@ -86,6 +93,18 @@ class OrderChangedError(CheckoutError):
     code = "order_changed"
     http_status = 409
     user_message = _("This order can no longer be changed.")
+
+
+class TooManyRequestsError(CheckoutError):
+    """An order's visitors have asked for more within a minute than anybody needs who pays."""
+
+    code = "too_many_requests"
+    http_status = 429
+    user_message = _("There were too many attempts within a minute. Please try again in a moment.")
+
+    def __init__(self, message: str, *, retry_after_seconds: int = 60) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class SessionBusyError(CheckoutError):

@@ -53,6 +53,7 @@ def start(request: HttpRequest, token: str) -> HttpResponse:
     order = access.get_order(request, token, Purpose.PAY)
     ui_mode = request.POST.get("ui_mode") or None
     try:
+        ledger.count_request(order.pk)
         session = services.start(order, ui_mode=ui_mode, request=request, token=token)
     except OrderNotPayableError:
         return SeeOther(_status_page(token))
@@ -71,6 +72,7 @@ def secret(request: HttpRequest, token: str) -> HttpResponse:
     """Give the order's owner the client secret of its open session, creating one in the ``ui_mode`` posted."""
     order = access.get_order(request, token, Purpose.PAY)
     try:
+        ledger.count_request(order.pk)
         session = services.start(order, ui_mode=request.POST.get("ui_mode"), request=request, token=token)
         client_secret = services.get_client_secret(session)
     except CheckoutError as error:
@@ -87,6 +89,7 @@ def update(request: HttpRequest, token: str) -> HttpResponse:
     order = access.get_order(request, token, Purpose.PAY)
     try:
         wish = forms.read_update(request.body)
+        ledger.count_request(order.pk)
         if wish.address is not None:
             services.change_shipping(order, name=wish.name, address=wish.address)
         else:
@@ -190,8 +193,8 @@ def _problem(order: Order, token: str, error: CheckoutError) -> HttpResponse:
     logger.warning("checkout_failed order=%s code=%s", order.reference, error.code)
     body = {"code": error.code, "message": str(error.user_message), "status_url": _status_page(token)}
     response = JsonResponse(body, status=error.http_status)
-    if error.http_status == 503:
-        response["Retry-After"] = "5"
+    if error.is_temporary:
+        response["Retry-After"] = str(error.retry_after_seconds)
     return response
 
 
@@ -263,8 +266,8 @@ def _render_pay(request: HttpRequest, order: Order, token: str, error: CheckoutE
         "error_message": error.user_message if error else "",
     }
     response = render(request, "django_checkout/pay.html", context, status=error.http_status if error else 200)
-    if error is not None and error.http_status == 503:
-        response["Retry-After"] = "5"
+    if error is not None and error.is_temporary:
+        response["Retry-After"] = str(error.retry_after_seconds)
     return response
 
 

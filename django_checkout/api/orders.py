@@ -14,7 +14,7 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from django_checkout import access, services
+from django_checkout import access, ledger, services
 from django_checkout.adapters import get_adapter
 from django_checkout.api import inputs, serializers
 from django_checkout.api.base import CheckoutView, is_staff_with
@@ -44,6 +44,17 @@ class OrderView(CheckoutView):
             token=self.order_token,
             purpose=purpose,
         )
+
+    def get_order_and_count(self) -> Order:
+        """Return the order for a request that may call Stripe.
+
+        Raises:
+            OrderNotFoundError: to whoever may not pay it.
+            TooManyRequestsError: there were too many of these within a minute.
+        """
+        order = self.get_order()
+        ledger.count_request(order.pk)
+        return order
 
     def admit(self) -> str:
         order = self.get_order()
@@ -181,6 +192,7 @@ class Sessions(OrderView):
         calls_stripe=True,
         refusals=(
             "order_not_found",
+            "too_many_requests",
             "order_not_payable",
             "order_changed",
             "invalid_parameter",
@@ -191,7 +203,7 @@ class Sessions(OrderView):
     @idempotent()
     def post(self, request: Request, reference: str) -> Response:
         wanted = self.read(inputs.StartInput)
-        order = self.get_order()
+        order = self.get_order_and_count()
         token = "" if access.is_owner(request._request, order) else self.order_token
         session = services.start(order, ui_mode=wanted.get("ui_mode"), request=request._request, token=token)
         return Response(serializers.SessionSerializer(session).data, status=201)
@@ -207,7 +219,7 @@ class SessionView(OrderView):
             OrderNotFoundError: the order is not the request's.
             SessionNotFoundError: the session is not the order's.
         """
-        session = self.get_order().sessions.filter(uuid=self.kwargs["session_id"]).first()
+        session = self.get_order_and_count().sessions.filter(uuid=self.kwargs["session_id"]).first()
         if session is None:
             raise SessionNotFoundError("The session is not one of this order's.")
         return session
@@ -222,7 +234,7 @@ class ExpireSession(SessionView):
         takes=inputs.EmptyInput,
         answers=serializers.SessionSerializer,
         calls_stripe=True,
-        refusals=("order_not_found", "session_not_found"),
+        refusals=("order_not_found", "too_many_requests", "session_not_found"),
     )
     @idempotent()
     def post(self, request: Request, reference: str, session_id: Any) -> Response:
@@ -240,7 +252,7 @@ class ClientSecret(SessionView):
         "Get what Stripe.js needs",
         answers=serializers.SecretSerializer,
         calls_stripe=True,
-        refusals=("order_not_found", "session_not_found", "session_closed"),
+        refusals=("order_not_found", "too_many_requests", "session_not_found", "session_closed"),
     )
     def get(self, request: Request, reference: str, session_id: Any) -> Response:
         secret = services.get_client_secret(self.get_session())
@@ -262,12 +274,12 @@ class Shipping(OrderView):
         takes=inputs.ShippingInput,
         answers=serializers.SessionSerializer,
         calls_stripe=True,
-        refusals=("order_not_found", "session_closed", "cannot_ship"),
+        refusals=("order_not_found", "too_many_requests", "session_closed", "cannot_ship"),
     )
     @idempotent()
     def post(self, request: Request, reference: str) -> Response:
         wanted = self.read(inputs.ShippingInput)
-        session = services.change_shipping(self.get_order(), name=wanted["name"], address=wanted["address"])
+        session = services.change_shipping(self.get_order_and_count(), name=wanted["name"], address=wanted["address"])
         return Response(serializers.SessionSerializer(session).data)
 
 
@@ -280,10 +292,10 @@ class Quantity(OrderView):
         takes=inputs.QuantityInput,
         answers=serializers.SessionSerializer,
         calls_stripe=True,
-        refusals=("order_not_found", "session_closed", "out_of_stock", "order_changed"),
+        refusals=("order_not_found", "too_many_requests", "session_closed", "out_of_stock", "order_changed"),
     )
     @idempotent()
     def post(self, request: Request, reference: str) -> Response:
         wanted = self.read(inputs.QuantityInput)
-        session = services.change_quantity(self.get_order(), sku=wanted["sku"], quantity=wanted["quantity"])
+        session = services.change_quantity(self.get_order_and_count(), sku=wanted["sku"], quantity=wanted["quantity"])
         return Response(serializers.SessionSerializer(session).data)

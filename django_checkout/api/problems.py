@@ -32,8 +32,8 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
         # Staff read what happened at Stripe, shoppers what to do.
         is_for_staff = getattr(context.get("view"), "is_for_staff", False)
         response = problem(error.http_status, error.code, str(error if is_for_staff else error.user_message))
-        if error.http_status == HTTPStatus.SERVICE_UNAVAILABLE:
-            response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        if error.is_temporary:
+            response["Retry-After"] = str(error.retry_after_seconds)
         return response
     if isinstance(error, Http404):
         error = exceptions.NotFound()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django_checkout.ledger.apply import apply
 from django_checkout.ledger.attention import is_withheld
+from django_checkout.ledger.budget import count_request
 from django_checkout.ledger.corrections import (
     correct_customer,
     correct_dispute,
@@ -49,6 +50,7 @@ __all__ = [
     "correct_refund",
     "correct_session",
     "correct_subscription",
+    "count_request",
     "derive_status",
     "examine",
     "expect_revision",

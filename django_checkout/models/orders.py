@@ -88,6 +88,9 @@ class Order(FactRow):
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
     paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
     canceled_at = models.DateTimeField(_("canceled at"), null=True, blank=True)
+    #: The first of ``requests_count`` requests within a minute that could call Stripe.
+    requests_since = models.DateTimeField(null=True, blank=True, editable=False)
+    requests_count = models.PositiveIntegerField(default=0, editable=False)
     #: Since when nothing that the shopper typed may be kept: later facts bring none back.
     erased_at = models.DateTimeField(_("erased at"), null=True, blank=True)
 

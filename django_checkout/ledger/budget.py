@@ -1,0 +1,34 @@
+"""Counts the requests of visitors that may call Stripe, per order and minute, in the order's row: for all processes."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+
+from django.db.models import F, Q
+from django.utils import timezone
+
+from django_checkout.exceptions import TooManyRequestsError
+from django_checkout.models import Order
+
+#: Far more than a shopper makes, who changes a quantity with every second of a minute at most.
+REQUESTS_PER_MINUTE = 30
+_WINDOW = timedelta(minutes=1)
+
+
+def count_request(order_pk: int, *, now: datetime | None = None) -> None:
+    """Count a request that may call Stripe; one or two statements, each atomic by itself.
+
+    Raises:
+        TooManyRequestsError: the order has had ``REQUESTS_PER_MINUTE`` since the first of them, less than a minute ago.
+    """
+    now = now or timezone.now()
+    rows = Order.objects.filter(pk=order_pk)
+    is_over = Q(requests_since=None) | Q(requests_since__lte=now - _WINDOW) | Q(requests_since__gt=now + _WINDOW)
+    if rows.filter(is_over).update(requests_since=now, requests_count=1):
+        return
+    if rows.filter(requests_count__lt=REQUESTS_PER_MINUTE).update(requests_count=F("requests_count") + 1):
+        return
+    since = rows.values_list("requests_since", flat=True).first() or now
+    seconds = max(1, math.ceil((since + _WINDOW - now).total_seconds()))
+    raise TooManyRequestsError("The order has had its requests of this minute.", retry_after_seconds=seconds)
