@@ -1,0 +1,47 @@
+"""Our tables in a database of their own: a whole site runs in a process that has three, and its router no mercy."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.db import transaction
+
+from django_checkout import database, services
+from django_checkout.models import Order
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.core
+def test_a_site_may_keep_our_tables_in_another_database(tmp_path):
+    """Purchase, admin, API, commands, deletions; each database holds its own tables alone, and reads go astray."""
+    done = subprocess.run(  # our own interpreter and script
+        [sys.executable, "-m", "tests.routed.site"],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.routed.settings", "ROUTED_FOLDER": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert done.stdout.strip() == "everything works", done.stdout + done.stderr[-3000:]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_services_refuse_a_transaction_that_is_open_and_run_after_it(order, stripe_emulator):
+    with transaction.atomic(), pytest.raises(RuntimeError, match="'default'"):
+        services.start(order)
+
+    assert services.start(order).status == "open"
+
+
+@pytest.mark.django_db
+def test_an_alias_that_is_asked_for_is_obeyed(order):
+    assert Order.objects.using("default").get() == order
+    assert Order.objects.db_manager("other").all().db == "other"
+    assert Order._base_manager.all().db == database.alias() == "default"
