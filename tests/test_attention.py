@@ -191,6 +191,7 @@ ENDS = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(data=st.data())
 def test_a_whole_life_ends_with_the_same_reasons_in_every_order_of_arrival(db, data):

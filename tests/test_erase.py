@@ -281,6 +281,7 @@ def sold(stripe_emulator):
     return [teapot, given_up, monthly]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_failing", [True, False])
 def test_no_text_that_is_not_needed_is_left_nor_comes_back(is_failing, sold, stripe_emulator, monkeypatch):
     """Also of events that a handler of the site's failed on, which keep their objects until they are tried again."""

@@ -53,6 +53,7 @@ def test_snapshot_events(order, authorized, stripe_emulator, deliver_events, hea
     assert _figures(order) == ("refunded", 1500, 1500, [1500])
 
 
+@pytest.mark.slow
 def test_every_order_of_arrival(order, authorized, stripe_emulator, heard):
     before = len(stripe_emulator.events())
     _capture(authorized)

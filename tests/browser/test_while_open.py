@@ -12,7 +12,7 @@ from tests.amounts import money
 from tests.browser.axe import assert_accessible
 from tests.browser.checkouts import CHECKOUTS, Elements, Hosted, place_order
 
-pytestmark = [pytest.mark.browser, pytest.mark.parametrize("screen", ["phone"], indirect=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.parametrize("screen", ["phone"], indirect=True)]
 
 GOOD = "4242 4242 4242 4242"
 WITHIN = pytest.mark.parametrize("ui", ["embedded", "elements"])

@@ -24,6 +24,7 @@ from tests.properties.shop import Ear, Shop, undone
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.slow
 @given(data=st.data(), name=st.sampled_from(sorted(HISTORIES)))
 def test_what_is_lost_is_read_and_what_is_doubled_is_told_once(db, data, name):
     with undone(), emulated_stripe() as emulator:
