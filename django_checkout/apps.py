@@ -15,7 +15,8 @@ class CheckoutConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django_checkout import checks, handlers  # noqa: F401
+        from django_checkout import checks, handlers, logs  # noqa: F401
         from django_checkout.models.relations import watch_deletions
 
         watch_deletions()
+        logs.install()

@@ -47,9 +47,9 @@ LAYERS = (
     ),
     ("models",),
     ("states",),
-    ("money", "values", "storable"),
+    ("money", "spreadsheets", "values", "storable"),
     ("steps", "transport"),
-    ("exceptions", "conf", "database", "signals", "telemetry", "tracebacks"),
+    ("exceptions", "conf", "database", "signals", "telemetry", "tracebacks", "logs"),
     ("__init__",),
 )
 #: Beside the house rather than in it: what may be imported, and by whom.

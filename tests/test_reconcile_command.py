@@ -10,10 +10,11 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.core.management.base import OutputWrapper
 from django.utils import timezone
 
 from django_checkout import reconcile, services
-from django_checkout.management.arguments import Counter, instant
+from django_checkout.management.arguments import Counter, instant, write_csv
 from django_checkout.models import Discrepancy, Payment, ReconciliationRun
 from django_checkout.reconcile import pages
 
@@ -95,6 +96,15 @@ def test_csv_has_a_row_per_difference(unheard):
     (row,) = csv.DictReader(io.StringIO(text))
     assert (row["kind"], row["order"]) == ("paid_not_recorded", unheard.reference)
     assert "payment_status=paid" in row["at_stripe"]
+
+
+def test_no_cell_of_a_report_is_a_formula():
+    written = StringIO()
+    rows = [("=1+1", "A;=1", "-300", -300, "4.50", "cs_1", None)]
+
+    write_csv(OutputWrapper(written), ["a", "b", "c", "d", "e", "f", "g"], rows)
+
+    assert written.getvalue().splitlines()[1] == "'=1+1,A;'=1,-300,-300,4.50,cs_1,"
 
 
 def test_one_order_is_enough(unheard, stripe_emulator):

@@ -10,6 +10,7 @@ from django.http import StreamingHttpResponse
 
 from django_checkout import figures, money
 from django_checkout.models import Order, Payout
+from django_checkout.spreadsheets import without_formulas
 
 COLUMNS = (
     "reference",
@@ -32,9 +33,6 @@ COLUMNS = (
 )
 _AMOUNTS = frozenset(("subtotal", "discount", "shipping", "tax", "total", "paid", "refunded"))
 _MINOR = "_minor"
-#: A cell that begins with one of these is a formula to a spreadsheet:
-#: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class _Echo:
@@ -53,7 +51,7 @@ def payouts_as_csv(payouts: QuerySet[Payout], filename: str) -> StreamingHttpRes
 
 
 def _download(rows: Iterable[Iterable[str]], filename: str) -> StreamingHttpResponse:
-    writer = csv.writer(_Echo())
+    writer = csv.writer(_Echo(), quoting=csv.QUOTE_ALL)
     response = StreamingHttpResponse((writer.writerow(cells) for cells in rows), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{filename}"'
     return response
@@ -72,7 +70,7 @@ def _cell(order: Order, column: str) -> str:
     if column == "stripe_payment":
         return order.kept_payment.stripe_id if order.kept_payment else ""
     value = getattr(order, column)
-    return _text("" if value is None else value.isoformat() if hasattr(value, "isoformat") else str(value))
+    return without_formulas("" if value is None else value.isoformat() if hasattr(value, "isoformat") else str(value))
 
 
 def _payout_lines(payouts: QuerySet[Payout]) -> Iterator[Iterable[str]]:
@@ -81,7 +79,7 @@ def _payout_lines(payouts: QuerySet[Payout]) -> Iterator[Iterable[str]]:
     yield [column.removesuffix(_MINOR) for column in columns]
     for row in figures.payout_rows(payouts):
         yield [
-            _amount(int(value), row[currency]) if column.endswith(_MINOR) else _text(value)
+            _amount(int(value), row[currency]) if column.endswith(_MINOR) else without_formulas(value)
             for column, value in zip(columns, row, strict=True)
         ]
 
@@ -89,7 +87,3 @@ def _payout_lines(payouts: QuerySet[Payout]) -> Iterator[Iterable[str]]:
 def _amount(minor: int, currency: str) -> str:
     """Return an amount in major units: a number of ours, which stays one when it is negative."""
     return str(money.to_decimal(minor, currency))
-
-
-def _text(value: str) -> str:
-    return f"'{value}" if value.startswith(_FORMULA) else value

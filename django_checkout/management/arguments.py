@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from django_checkout.exceptions import CheckoutError
+from django_checkout.spreadsheets import cell
 
 #: A command that could not run ends so; 1 says that it ran and found something.
 COULD_NOT_RUN = 2
@@ -99,7 +100,7 @@ def write_csv(stream: Any, columns: Sequence[str], rows: Iterable[Sequence[objec
     """Write rows as CSV with a header."""
     lines = csv.writer(_Lines(stream), lineterminator="\n")
     lines.writerow(columns)
-    lines.writerows(rows)
+    lines.writerows([cell(value) for value in row] for row in rows)
 
 
 def words(values: Mapping[str, Any]) -> str:

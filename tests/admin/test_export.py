@@ -11,13 +11,17 @@ from tests.admin.factories import OrderFactory, make_paid_order
 pytestmark = pytest.mark.django_db
 
 
-def export(client, *orders):
+def downloaded(client, *orders):
     response = client.post(
         reverse("admin:django_checkout_order_changelist"),
         {"action": "export_csv", "_selected_action": [order.pk for order in orders]},
     )
     assert response["Content-Type"] == "text/csv; charset=utf-8"
-    return list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode())))
+    return b"".join(response.streaming_content).decode()
+
+
+def export(client, *orders):
+    return list(csv.DictReader(io.StringIO(downloaded(client, *orders))))
 
 
 def test_orders_are_exported_in_major_units(viewer, no_stripe):
@@ -35,6 +39,28 @@ def test_zero_decimal_currencies_have_no_decimals(viewer):
 @pytest.mark.parametrize("reference", ["=1+1", "+1", "-1", "@SUM(A1)"])
 def test_a_cell_is_never_a_formula(reference, viewer):
     assert export(viewer, OrderFactory(reference=reference))[0]["reference"] == f"'{reference}"
+
+
+@pytest.mark.parametrize(
+    ("reference", "exported"),
+    [
+        ("A;=1+1", "A;'=1+1"),
+        ('A";=1', "A\";'=1"),
+        ("A\t-1", "A\t'-1"),
+        ("A,@x", "A,'@x"),
+        ("A; =1", "A;' =1"),
+        ("\uff1d1", "'\uff1d1"),
+        ("\r=1", "'\r'=1"),
+        ("A-1", "A-1"),
+        ("kim+1@x;y", "kim+1@x;y"),
+    ],
+)
+def test_nor_where_the_spreadsheet_splits_elsewhere(reference, exported, viewer):
+    """In many countries a spreadsheet splits at semicolons, and then quotes within a line count for nothing."""
+    text = downloaded(viewer, OrderFactory(reference=reference))
+
+    assert next(csv.DictReader(io.StringIO(text, newline="")))["reference"] == exported
+    assert text.startswith('"reference","status"')
 
 
 def test_an_export_costs_the_same_however_long_it_is(viewer, django_assert_max_num_queries):
