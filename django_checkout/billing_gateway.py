@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django_checkout import facts
 from django_checkout.exceptions import StripeRefusedError
-from django_checkout.gateway import Call, checked, plain
+from django_checkout.gateway import Call, checked, plain, read_all
 from django_checkout.steps import Steps, waits
+from django_checkout.values import SessionFact
 
 
 @waits
@@ -52,3 +54,13 @@ def cancel_subscription(subscription_id: str, *, at_period_end: bool) -> Steps[d
         change = {"cancel_at_period_end": True}
         return plain((yield Call("v1.subscriptions.update", (checked(subscription_id), change))))
     return plain((yield Call("v1.subscriptions.cancel", (checked(subscription_id),))))
+
+
+@waits
+def find_session(session_uuid: str, *, made_after: datetime, made_before: datetime) -> Steps[SessionFact | None]:
+    """Look for the session whose metadata hold a UUID of ours; the list can be asked for a time, not for metadata."""
+    created = {"gte": int(made_after.timestamp()), "lte": int(made_before.timestamp())}
+    for data in (yield from read_all.steps("/v1/checkout/sessions", created=created)):
+        if facts.read_ownership(data).session_uuid == session_uuid:
+            return facts.read_session(data)
+    return None

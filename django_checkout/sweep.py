@@ -19,6 +19,7 @@ from django_checkout.conf import conf
 from django_checkout.exceptions import CheckoutError, EventBusyError
 from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Order, Refund
 from django_checkout.models.news import AnnouncementState
+from django_checkout.services.settling import surplus_sessions
 from django_checkout.states import Attention, IntentStatus, PaymentStatus, RefundStatus, SessionStatus
 
 logger = logging.getLogger("django_checkout")
@@ -38,6 +39,7 @@ def sweep(*, limit: int = 1000, now: datetime | None = None) -> Counter[str]:
     _fail_unanswered_sessions(report, limit, now)
     _finish_refunds(report, limit, now)
     _read_stale_sessions(report, limit, now)
+    _expire_surplus_sessions(report, limit)
     if conf.CHECKOUT_DOUBLE_PAYMENT == "refund":
         _return_surplus(report, limit)
     return report
@@ -113,6 +115,13 @@ def _read_stale_sessions(report: Counter[str], limit: int, now: datetime) -> Non
         ledger.mark_synced(session.pk, now=now, min_age_seconds=0)
         report["sessions_stale"] += 1
         _attempt(report, "sessions_unread", partial(services.sync, session))
+
+
+def _expire_surplus_sessions(report: Counter[str], limit: int) -> None:
+    rows = surplus_sessions().order_by("order_id").values_list("order_id", flat=True)
+    for pk in dict.fromkeys(rows[:limit]):
+        report["sessions_surplus"] += 1
+        _attempt(report, "sessions_surplus_kept", partial(services.expire_surplus, Order.objects.get(pk=pk)))
 
 
 def _return_surplus(report: Counter[str], limit: int) -> None:

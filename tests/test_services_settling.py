@@ -312,7 +312,7 @@ def test_host_row_that_was_never_placed_is_not_found(host_order):
 def doubly_paid_order(order, stripe_emulator, deliver_events, settings):
     """An order of which two sessions were paid: the second while the first was thought to have expired."""
     first = services.start(order)
-    CheckoutSession.objects.update(live_for=None)
+    CheckoutSession.objects.update(live_for=None, status="expired")
     second = services.start(order)
     for session in (first, second):
         stripe_emulator.pay(session.stripe_id)

@@ -23,6 +23,7 @@ from django_checkout.models import CheckoutSession, Order
 from django_checkout.services import checkout
 from django_checkout.tokens import Purpose, read_token
 from django_checkout.values import LineData, OrderData
+from tests.races.together import run_before
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -137,9 +138,19 @@ def test_after_an_unknown_outcome_the_same_request_is_sent_again(order, stripe_e
     assert len(stripe_emulator.store.select("checkout.session")) == 1
 
 
-def test_stored_failure_frees_the_order_for_another_attempt(order, stripe_emulator):
+def _unmake(emulator):
+    """Play that Stripe failed before it acted: its list shows nothing."""
+    with emulator.store.transaction():
+        for made in emulator.store.select("checkout.session"):
+            emulator.store.delete(made["id"])
+
+
+def test_stored_failure_frees_the_order_for_another_attempt_where_stripe_made_no_session(order, stripe_emulator):
     stripe_emulator.chaos.fail(1, status=500, when="after", match=CREATE)
-    with pytest.raises(StripeUnavailableError):
+    with (
+        run_before("django_checkout.billing_gateway.find_session", lambda: _unmake(stripe_emulator)),
+        pytest.raises(StripeUnavailableError),
+    ):
         services.start(order)
 
     session = services.start(order)
@@ -305,7 +316,6 @@ def test_a_key_that_signs_anew_makes_no_second_session_pass_for_a_refusal(order,
         services.start(order)
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another key of this site"
 
-    with pytest.raises(StripeUnavailableError) as caught:
-        services.start(order)
+    session = services.start(order)
 
-    assert caught.value.is_replayed
+    assert CheckoutSession.objects.get() == session

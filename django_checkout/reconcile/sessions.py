@@ -82,6 +82,9 @@ def mend(subject: str) -> Drift | None:
     row = find_row(data)
     if row is None:
         return None
+    if patiently(partial(services.expire_surplus, row.order)):
+        data = patiently(partial(gateway.retrieve_session_data, subject))
+        row = session_rows(Q(pk=row.pk)).get()
     left = _drift_of(row, data)
     if left is not None and left.kind is Kind.AHEAD_OF_STRIPE:
         row = _correct(row, subject)

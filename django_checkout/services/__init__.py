@@ -11,16 +11,17 @@ because ``async`` is a word of Python's. They take the same arguments, hold no t
 from __future__ import annotations
 
 from django_checkout.services.changing import change_quantity, change_shipping, get_client_secret
-from django_checkout.services.checkout import cancel, expire, start
+from django_checkout.services.checkout import cancel, start
 from django_checkout.services.customers import cancel_subscription, find_customer_id, portal_url, sync_subscription
 from django_checkout.services.money_back import refund, resume_refund
 from django_checkout.services.placing import find_order, get_order, lock, pay_url, place, start_url
-from django_checkout.services.settling import accept, capture, sync, tell_owed
+from django_checkout.services.settling import accept, capture, expire, expire_surplus, sync, tell_owed
 from django_checkout.services.surplus import return_surplus
 from django_checkout.services.ui_modes import computes_shipping, default_ui_mode, ui_modes
 
 astart = start.awaited
 aexpire = expire.awaited
+aexpire_surplus = expire_surplus.awaited
 acancel = cancel.awaited
 acapture = capture.awaited
 arefund = refund.awaited
@@ -42,6 +43,7 @@ __all__ = [
     "achange_quantity",
     "achange_shipping",
     "aexpire",
+    "aexpire_surplus",
     "aget_client_secret",
     "aportal_url",
     "arefund",
@@ -58,6 +60,7 @@ __all__ = [
     "computes_shipping",
     "default_ui_mode",
     "expire",
+    "expire_surplus",
     "find_customer_id",
     "find_order",
     "get_client_secret",

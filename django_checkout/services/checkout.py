@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,7 +24,6 @@ from django_checkout.exceptions import (
     PaymentInFlightError,
     SessionBusyError,
     StripeError,
-    StripeNotFoundError,
     StripeRefusedError,
     StripeUnavailableError,
 )
@@ -32,7 +31,7 @@ from django_checkout.models import CheckoutSession, Order
 from django_checkout.params import OPTIONAL_PARAMETERS
 from django_checkout.services.customers import find_customer_id, forget_customer, update_email
 from django_checkout.services.placing import absolute_url, get_order, place_again
-from django_checkout.services.settling import apply_facts, read_session
+from django_checkout.services.settling import apply_facts, expire
 from django_checkout.services.ui_modes import check_ui_mode, computes_shipping, default_ui_mode
 from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
 from django_checkout.steps import Pause, Steps, waits
@@ -43,6 +42,8 @@ REUSE_MARGIN_SECONDS = 300
 #: How long a request waits for another that is just creating the order's session, in seconds.
 BUSY_WAIT_SECONDS = 8.0
 _BUSY_POLL_SECONDS = 0.1
+#: How much Stripe's clock may differ from ours where a session whose answer was lost is looked for.
+_CLOCK_SLACK = timedelta(minutes=10)
 #: Rounds of "expire the old session, look again" before giving up.
 _ROUNDS = 5
 
@@ -58,10 +59,12 @@ class _Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
-    """What to do next, decided under lock: return a session, ask Stripe for it, end it first, or wait."""
+    """What to do next, decided under lock: return a session, ask Stripe for it, end some first, or wait."""
 
     action: str
     session: CheckoutSession | None = None
+    #: Open sessions that the order has besides, or instead of, the one to return.
+    to_expire: Sequence[CheckoutSession] = ()
 
 
 @waits
@@ -101,10 +104,13 @@ def start(
                 raise SessionBusyError("Another request is creating this order's session.")
             yield Pause(_BUSY_POLL_SECONDS)
             continue
-        assert step.session is not None  # noqa: S101  # every other step carries one
+        rounds += 1
+        for surplus in step.to_expire:
+            yield from expire.steps(surplus)
+        if step.session is None:
+            continue
         if step.action == "reuse":
             return step.session
-        rounds += 1
         if step.action == "create":
             try:
                 session = yield from _create(step.session)
@@ -119,33 +125,7 @@ def start(
                 continue
             if session.status == SessionStatus.OPEN and session.request_hash == wish.request_hash:
                 return session
-        else:
-            yield from expire.steps(step.session)
     raise SessionBusyError("This order's session keeps changing.")
-
-
-@waits
-def expire(session: CheckoutSession) -> Steps[CheckoutSession]:
-    """End an open session at Stripe, or learn that it had ended; return it as it is now.
-
-    If it was paid just before, that is applied and the session returned is ``complete``. Must run outside
-    transactions.
-
-    Raises:
-        StripeUnavailableError: try again.
-    """
-    if session.stripe_id and session.status == SessionStatus.OPEN:
-        if session.livemode != conf.livemode:
-            ledger.in_transaction(lambda: ledger.abandon_session(session.pk))
-        else:
-            try:
-                apply_facts([(yield from gateway.expire_session.steps(session.stripe_id))])
-            except StripeNotFoundError:
-                ledger.in_transaction(lambda: ledger.abandon_session(session.pk))
-            except StripeRefusedError:
-                yield from read_session(session)
-    session.refresh_from_db()
-    return session
 
 
 @waits
@@ -232,6 +212,10 @@ def _decide(order_pk: int, wish: _Wish, now: datetime) -> _Step:
     if locked.order.erased_at is not None:
         raise OrderNotPayableError("The order's personal data was erased; place a new order.")
     live = next((session for session in locked.sessions if session.live_for_id is not None), None)
+    # A copy that Stripe made of an expired session may be open besides the one that we know as payable.
+    surplus = [row for row in locked.sessions if row.status == SessionStatus.OPEN and row.live_for_id is None]
+    if surplus:
+        return _Step(action="expire", to_expire=surplus)
     if live is None:
         return _Step(action="create", session=_reserve(locked, wish, now))
     if live.status == SessionStatus.CREATING:
@@ -242,7 +226,7 @@ def _decide(order_pk: int, wish: _Wish, now: datetime) -> _Step:
     is_fresh = live.expires_at > now + timedelta(seconds=REUSE_MARGIN_SECONDS)
     if is_fresh and live.request_hash == wish.request_hash and live.livemode == conf.livemode:
         return _Step(action="reuse", session=live)
-    return _Step(action="expire", session=live)
+    return _Step(action="expire", to_expire=[live])
 
 
 def _reserve(locked: ledger.LockedOrder, wish: _Wish, now: datetime) -> CheckoutSession:
@@ -274,10 +258,13 @@ def _create(session: CheckoutSession) -> Steps[CheckoutSession]:
         yield from update_email.steps(session.order, session.request.get("customer", ""))
         created = yield from gateway.create_session.steps(_sendable(session), idempotency_key=str(session.uuid))
     except StripeUnavailableError as error:
-        if not error.is_replayed:
+        # What Stripe has stored under this key it repeats for ever, whether it had acted before it failed or not.
+        if error.is_replayed and (yield from _is_made(session)):
+            return session
+        if error.is_replayed:
+            _fail(session, error)
+        else:
             ledger.release_session(session.pk, error_code=error.stripe_code or error.code, request_id=error.request_id)
-            raise
-        _fail(session, error)
         raise
     except StripeRefusedError as error:
         _fail(session, error)
@@ -287,6 +274,26 @@ def _create(session: CheckoutSession) -> Steps[CheckoutSession]:
     session.refresh_from_db()
     session.client_secret = created.client_secret
     return session
+
+
+def _is_made(session: CheckoutSession) -> Steps[bool]:
+    """Look through Stripe's list for the session that a request made, and adopt it; return whether it is there.
+
+    Raises:
+        StripeError: it cannot be looked for; the row keeps its key.
+    """
+    last_try = min(session.updated_at, max(session.expires_at, session.created_at))
+    try:
+        said = yield from billing_gateway.find_session.steps(
+            str(session.uuid), made_after=session.created_at - _CLOCK_SLACK, made_before=last_try + _CLOCK_SLACK
+        )
+    except StripeError as error:
+        ledger.release_session(session.pk, error_code=error.stripe_code or error.code, request_id=error.request_id)
+        raise
+    if said is not None:
+        apply_facts([said])
+        session.refresh_from_db()
+    return said is not None
 
 
 def _create_coupon(session: CheckoutSession) -> Steps[None]:

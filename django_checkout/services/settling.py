@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
 from django_checkout import facts, gateway, ledger, money
-from django_checkout.exceptions import CaptureError, StripeNotFoundError, StripeRefusedError
+from django_checkout.conf import conf
+from django_checkout.exceptions import CaptureError, StripeError, StripeNotFoundError, StripeRefusedError
 from django_checkout.ledger.announcements import tell_owed as _tell_owed
 from django_checkout.models import CheckoutSession, Order, Payment
 from django_checkout.services.placing import get_order
@@ -24,7 +27,8 @@ def sync(order: Any) -> Steps[Order]:
     """Read an order (or one ``CheckoutSession``) from Stripe and apply what it says; return our order.
 
     A session costs one call. An order costs one per session that could still matter and, once money has moved, one
-    for its refunds, one for its disputes and one for each open review. Must run outside transactions.
+    for its refunds, one for its disputes and one for each open review; and one for each open session by which the order
+    could be paid once too often, which is ended. Must run outside transactions.
 
     Raises:
         StripeUnavailableError: try again.
@@ -33,6 +37,7 @@ def sync(order: Any) -> Steps[Order]:
     """
     if isinstance(order, CheckoutSession):
         yield from read_session(order)
+        yield from _expire_surplus(order.order)
         return Order.objects.get(pk=order.order_id)
     ours = get_order(order)
     for session in ours.sessions.exclude(stripe_id=None).exclude(
@@ -46,8 +51,65 @@ def sync(order: Any) -> Steps[Order]:
         yield from read_refunds_and_disputes(payment)
     for payment in ours.payments.all():
         yield from _read_open_reviews(payment)
+    yield from _expire_surplus(ours)
     ours.refresh_from_db()
     return ours
+
+
+@waits
+def expire(session: CheckoutSession) -> Steps[CheckoutSession]:
+    """End an open session at Stripe, or learn that it had ended; return it as it is now.
+
+    If it was paid just before, that is applied and the session returned is ``complete``. Must run outside
+    transactions.
+
+    Raises:
+        StripeUnavailableError: try again.
+    """
+    if session.stripe_id and session.status == SessionStatus.OPEN:
+        if session.livemode != conf.livemode:
+            ledger.in_transaction(lambda: ledger.abandon_session(session.pk))
+        else:
+            try:
+                apply_facts([(yield from gateway.expire_session.steps(session.stripe_id))])
+            except StripeNotFoundError:
+                ledger.in_transaction(lambda: ledger.abandon_session(session.pk))
+            except StripeRefusedError:
+                yield from read_session(session)
+    session.refresh_from_db()
+    return session
+
+
+@waits
+def expire_surplus(order: Any) -> Steps[int]:
+    """End the open sessions by which an order could be paid once more than it should be; return how many.
+
+    An order has one payable session, and none once it is paid, canceled or in flight. One call to Stripe for each.
+    Must run outside transactions.
+
+    Raises:
+        StripeUnavailableError: try again.
+    """
+    rows = list(surplus_sessions().filter(order=get_order(order)).order_by("pk"))
+    for session in rows:
+        logger.warning("session_surplus order=%s session=%s", session.order.reference, session.stripe_id)
+        yield from expire.steps(session)
+    return len(rows)
+
+
+def surplus_sessions() -> QuerySet[CheckoutSession]:
+    """Return the open sessions that nobody should pay by: besides the payable one, or of an order that needs none."""
+    is_surplus = Q(live_for=None) | ~Q(order__status=OrderStatus.UNPAID)
+    rows = CheckoutSession.objects.filter(is_surplus, status=SessionStatus.OPEN, livemode=conf.livemode)
+    return rows.exclude(stripe_id=None).select_related("order")
+
+
+def _expire_surplus(order: Order) -> Steps[None]:
+    """Do so as soon as it is known; what fails now is pending work."""
+    try:
+        yield from expire_surplus.steps(order)
+    except StripeError as error:
+        logger.warning("session_surplus_kept order=%s code=%s", order.reference, error.code)
 
 
 def read_session(session: CheckoutSession) -> Steps[None]:

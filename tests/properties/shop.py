@@ -96,8 +96,13 @@ class Shop:
 
     def start_beside(self, **options: Any) -> str:
         """Open a second session while the first stays payable, as after a crash or an edit in Stripe's dashboard."""
-        CheckoutSession.objects.filter(order=self.order, status="open").update(live_for=None)
-        return self.start(**options)
+        known = CheckoutSession.objects.filter(order=self.order, status="open")
+        besides = list(known.values_list("pk", flat=True))
+        known.update(status="expired", live_for=None)
+        try:
+            return self.start(**options)
+        finally:
+            CheckoutSession.objects.filter(pk__in=besides).update(status="open")
 
     def intent_of(self, session_id: str) -> str:
         return str(self.emulator.get(session_id)["payment_intent"])
@@ -180,7 +185,6 @@ class Shop:
             payment_status="unpaid",
             payment=None,
             has_async_failed=False,
-            live_for=None,
             completed_at=None,
             expired_at=None,
             synced_at=None,
