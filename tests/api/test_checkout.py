@@ -56,6 +56,12 @@ def test_unknown_ui_mode_is_refused(bearer, order):
     problem_of(bearer.post("sessions", order.reference, ui_mode="popup"), 400, "invalid_request")
 
 
+def test_ui_mode_that_the_site_excludes_is_refused(bearer, order, settings):
+    settings.CHECKOUT_UI_MODES = ["elements"]
+
+    problem_of(bearer.post("sessions", order.reference, ui_mode="hosted_page"), 400, "ui_mode_not_allowed")
+
+
 def test_session_is_expired(bearer, order, stripe_emulator):
     session = bearer.post("sessions", order.reference).json()
 
