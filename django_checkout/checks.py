@@ -7,7 +7,7 @@ database, nor calls middleware but Django's and django-csp's that sends a policy
 the setting and never shows a key or a secret.
 
 An id is never used again for another rule: a retired one stays here, in this ledger, with the word "retired".
-In use: E001-E050, W001-W024. Retired: E022, W022.
+In use: E001-E050, W001-W025. Retired: E022, W022.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from django.urls import NoReverseMatch, reverse
 
 from django_checkout.conf import RENAMED_UI_MODES, STRIPE_API_BASE, STRIPE_JS_URL, conf
 from django_checkout.csp import find_missing_sources, read_host_policies
+from django_checkout.exceptions import CheckoutError
 from django_checkout.missing import KEYS, SECRETS, find_adapter, find_missing, is_placeholder
 from django_checkout.models import Order
-from django_checkout.params import OWN_PARAMETERS
+from django_checkout.params import OWN_PARAMETERS, validate_defaults
 from django_checkout.tasks import find_framework
 from django_checkout.transport import is_async_installed
 
@@ -155,6 +156,12 @@ def check_session_defaults(app_configs: AppConfigs, **kwargs: Any) -> Iterator[C
     except (TypeError, ValueError):
         hint = "Use strings, whole numbers, True, False, lists and dicts only."
         yield _error("E029", "CHECKOUT_SESSION_DEFAULTS holds a value that JSON has no form for.", hint)
+    for ui_mode in _read("CHECKOUT_UI_MODES") or ():
+        try:
+            validate_defaults(defaults, ui_mode=ui_mode)
+        except CheckoutError as error:
+            hint = "Leave it to the orders that need it (OrderData.options), or that UI mode out of CHECKOUT_UI_MODES."
+            yield _warning("W025", f"CHECKOUT_SESSION_DEFAULTS: {error} No order can be paid so.", hint)
 
 
 @register(TAG)

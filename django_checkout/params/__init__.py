@@ -26,6 +26,7 @@ from django_checkout.params.rules import (
     RULES,
     check_modes,
     check_placed,
+    validate_defaults,
 )
 
 __all__ = [
@@ -46,5 +47,6 @@ __all__ = [
     "line_items",
     "option_params",
     "shipping_option",
+    "validate_defaults",
     "without_attempt",
 ]

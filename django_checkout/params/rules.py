@@ -186,6 +186,19 @@ def check_placed(params: Mapping[str, Any], *, mode: str, ui_modes: Sequence[str
         raise refusals[0]
 
 
+def validate_defaults(defaults: Mapping[str, Any], *, ui_mode: str) -> None:
+    """Refuse defaults of a site with which no payment could be started in a UI mode.
+
+    Raises:
+        ParameterError: naming the parameter.
+        MetadataError: naming the key.
+    """
+    options = {name: value for name, value in defaults.items() if name not in OWN_PARAMETERS}
+    params = {"mode": "payment", "ui_mode": ui_mode, **checked_options(options)}
+    leave_out(params, ())
+    check_combination(params, filled_in=False)
+
+
 def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options without empty ones, refusing what is ours to set and metadata that Stripe may not have.
 
