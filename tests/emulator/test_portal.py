@@ -40,6 +40,13 @@ def only_subscription(client: stripe.StripeClient) -> stripe.Subscription:
     return client.v1.subscriptions.list({"status": "all"}).data[0]
 
 
+def test_the_way_back_is_an_address_of_the_web(client: stripe.StripeClient) -> None:
+    customer = client.v1.customers.create({})
+
+    with pytest.raises(stripe.InvalidRequestError, match="Not a valid URL"):
+        client.v1.billing_portal.sessions.create({"customer": customer.id, "return_url": "javascript:alert(1)"})
+
+
 def test_the_page_shows_what_there_is_and_the_way_back(visitor: Visitor, portal: stripe.billing_portal.Session) -> None:
     page = visitor.get(path_of(portal))
 

@@ -7,6 +7,7 @@ from ..messages import Doc
 from ..world import World
 from . import subscriptions
 from .catalog import missing
+from .session_rules import check_urls
 
 KIND = "billing_portal.session"
 CONFIGURATION_ID = "bpc_1EmulatorConfiguration"
@@ -19,6 +20,7 @@ def create(call: Call) -> Doc:
     world, params = call.world, call.params
     if "customer" not in params:
         raise missing("customer")
+    check_urls(params)
     customer = world.get("customer", params["customer"], "customer")
     session = world.new(
         KIND,

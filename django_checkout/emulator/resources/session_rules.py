@@ -97,6 +97,13 @@ MIN_LIFE_SECONDS = 30 * 60
 MAX_LIFE_SECONDS = 24 * 3600
 
 
+def check_urls(params: Doc) -> None:
+    """Raise Stripe's error for an address that is none of the web."""
+    for name in URLS:
+        if name in params and not params[name].startswith(("http://", "https://")):
+            raise ApiError("Not a valid URL", code="url_invalid", param=name)
+
+
 def check_session(params: Doc) -> None:
     """Raise Stripe's error for the first rule that the parameters of a new session break."""
     mode, ui_mode = params.get("mode"), params.get("ui_mode", HOSTED)
@@ -111,9 +118,7 @@ def check_session(params: Doc) -> None:
         raise missing("line_items")
     if mode == "setup" and "currency" not in params and "payment_method_types" not in params:
         raise missing("currency")
-    for name in URLS:
-        if name in params and not params[name].startswith(("http://", "https://")):
-            raise ApiError("Not a valid URL", code="url_invalid", param=name)
+    check_urls(params)
     if params.get("automatic_tax", {}).get("enabled") and mode == "setup":
         raise ApiError(TAX_IN_SETUP, param="automatic_tax[enabled]")
     if params.get("invoice_creation", {}).get("enabled") and mode != "payment":
