@@ -28,6 +28,7 @@ from django.urls import NoReverseMatch, reverse
 from django_checkout.conf import RENAMED_UI_MODES, STRIPE_API_BASE, STRIPE_JS_URL, conf
 from django_checkout.csp import find_missing_sources, read_host_policies
 from django_checkout.exceptions import CheckoutError
+from django_checkout.ledger.announcements import is_heard
 from django_checkout.missing import KEYS, SECRETS, find_adapter, find_missing, is_placeholder
 from django_checkout.models import Order
 from django_checkout.params import OWN_PARAMETERS, validate_defaults
@@ -251,11 +252,23 @@ def check_deployment(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMe
 @register(TAG, deploy=True)
 def check_transactions(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     """Services that call Stripe find no transaction open around them."""
-    alias = router.db_for_write(Order)
-    if conf.databases.get(alias, {}).get("ATOMIC_REQUESTS"):
+    if any(settings.get("ATOMIC_REQUESTS") for settings in conf.databases.values()):
         hint = "Decorate your own views that call services with django.db.transaction.non_atomic_requests; ours are."
         return [_warning("W003", "ATOMIC_REQUESTS is on: services that call Stripe refuse to run inside it.", hint)]
     return []
+
+
+@register(TAG)
+def check_receivers(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """Somebody hears that an order is paid."""
+    if is_heard("order_paid"):
+        return []
+    hint = (
+        "Import the module of your receivers in ready() of your AppConfig, in apps.py: `from shop import receivers`. "
+        "Paid orders wait as pending announcements until then; if your site reads order.status instead, connect a "
+        "receiver that does nothing."
+    )
+    return [_warning("W025", "The signal order_paid has no receiver: nobody acts on a paid order.", hint)]
 
 
 @register(TAG, deploy=True)

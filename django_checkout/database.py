@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, TypeVar
 
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.db import connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
+
+logger = logging.getLogger("django_checkout")
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -43,6 +49,28 @@ def atomic(*, durable: bool = False) -> Iterator[None]:
         _refuse_open_transactions()
     with transaction.atomic(using=alias(), durable=durable), _writing(allowed=True):
         yield
+
+
+@contextmanager
+def site_atomic(row: Model | None) -> Iterator[None]:
+    """Open a transaction on the database of a row of the site's as well (on its users' where there is no row).
+
+    It commits before ours does. What the site registered with ``on_commit`` and then fails is logged: the writes stand.
+    """
+    model = get_user_model() if row is None else type(row)
+    using = router.db_for_write(model)
+    if using == alias():
+        yield
+        return
+    committed: list[bool] = []
+    try:
+        with transaction.atomic(using=using):
+            transaction.on_commit(partial(committed.append, True), using=using)
+            yield
+    except Exception:
+        if not committed:
+            raise
+        logger.exception("on_commit_failed")
 
 
 def host_code() -> AbstractContextManager[None]:

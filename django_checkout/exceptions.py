@@ -338,3 +338,10 @@ class UnstorableFactError(UnknownFactError):
     """A value of Stripe's is longer or larger than its column; the event that brought it is kept as failed."""
 
     code = "unstorable_fact"
+
+
+class NotDeliverableError(CheckoutError):
+    """An announcement cannot be delivered: nobody listens, or another must be delivered first."""
+
+    code = "not_deliverable"
+    http_status = 409

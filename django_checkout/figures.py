@@ -119,7 +119,7 @@ class Webhooks:
     oldest_waiting_seconds: int | None
     events_waiting: int
     events_failed: int
-    announcements_owed: int
+    announcements_pending: int
     received_today: int
 
 

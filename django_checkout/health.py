@@ -14,9 +14,9 @@ from django.db.models import Max
 from django.utils import timezone
 
 from django_checkout.conf import conf
-from django_checkout.models import Announcement, CheckoutSession, WebhookEvent
+from django_checkout.ledger import announcements
+from django_checkout.models import CheckoutSession, WebhookEvent
 from django_checkout.models.events import EventState
-from django_checkout.models.news import AnnouncementState
 
 #: An event that waits for longer is stuck: the task worker or the sweep does not run.
 STUCK_SECONDS = 600
@@ -46,7 +46,7 @@ class Health:
     oldest_waiting_seconds: int | None
     events_waiting: int
     events_failed: int
-    announcements_owed: int
+    announcements_pending: int
 
     @property
     def ok(self) -> bool:
@@ -62,7 +62,7 @@ def read(*, now: datetime | None = None) -> Health:
     last = events.order_by("-pk").values_list("received_at", flat=True).first()
     oldest = waiting.order_by("pk").values_list("received_at", flat=True).first()
     failed = events.filter(state=EventState.FAILED).count()
-    pending = Announcement.objects.filter(state=AnnouncementState.OWED, attempts__gt=0).count()
+    pending = announcements.pressing().count()
     return Health(
         reasons=judge(
             now, last_event_at=last, oldest_waiting_at=oldest, failed=failed, pending=pending, sold_at=_last_sale(now)
@@ -71,7 +71,7 @@ def read(*, now: datetime | None = None) -> Health:
         oldest_waiting_seconds=None if oldest is None else int((now - oldest).total_seconds()),
         events_waiting=waiting.count(),
         events_failed=failed,
-        announcements_owed=pending,
+        announcements_pending=pending,
     )
 
 

@@ -294,7 +294,7 @@ def _run_handlers(row: WebhookEvent, event: EventData) -> tuple[bool, Exception 
             answers.append(entry.handler(event))
             continue
         try:
-            with database.atomic(), database.host_code():
+            with database.atomic(), database.site_atomic(None), database.host_code():
                 answers.append(entry.handler(event))
         except Exception as error:
             if is_retryable(error):

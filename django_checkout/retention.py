@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from django_checkout import database
 from django_checkout.conf import conf
+from django_checkout.ledger import announcements
 from django_checkout.models import IdempotentAnswer, WebhookEvent
 from django_checkout.models.events import EventState
 
@@ -32,7 +33,8 @@ def prune(
 ) -> int:
     """Delete events received more than ``min_age_days`` ago that were processed or ignored; return how many.
 
-    Answers of the API that are not repeated any more go with them, uncounted.
+    Answers of the API that are not repeated any more go with them, uncounted, and announcements that are pending for
+    want of a receiver are given up, except those of payments and refunds.
 
     The default age is CHECKOUT_EVENT_RETENTION_DAYS. Each batch is a transaction of its own, so that a killed run
     keeps what it has done. With ``is_dry`` they are only counted.
@@ -43,6 +45,7 @@ def prune(
     if is_dry:
         return old.order_by("pk")[:limit].count() if limit else old.count()
     IdempotentAnswer.expired(now).delete()
+    announcements.give_up_unheard(cutoff)
     deleted = 0
     for number in _batches(cutoff, limit):
         deleted += number

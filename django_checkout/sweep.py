@@ -1,4 +1,4 @@
-"""Does what is owed: events that wait, announcements a receiver refused, requests that Stripe never answered.
+"""Does what is pending: events that wait, announcements to deliver, requests that Stripe never answered.
 
 Everything here is safe to run at any time, twice, by several workers at once, and to be killed.
 """
@@ -17,8 +17,8 @@ from django.utils import timezone
 from django_checkout import inbox, ledger, services
 from django_checkout.conf import conf
 from django_checkout.exceptions import CheckoutError, EventBusyError
-from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Order, Refund
-from django_checkout.models.news import AnnouncementState
+from django_checkout.ledger import announcements
+from django_checkout.models import AttentionItem, CheckoutSession, Order, Refund
 from django_checkout.services.settling import surplus_sessions
 from django_checkout.states import Attention, IntentStatus, PaymentStatus, RefundStatus, SessionStatus
 
@@ -31,11 +31,11 @@ WAITING_SECONDS = 6 * 3600
 
 
 def sweep(*, limit: int = 1000, now: datetime | None = None) -> Counter[str]:
-    """Do what is owed, up to ``limit`` of each kind; return how many of each kind were seen and failed."""
+    """Do what is pending, up to ``limit`` of each kind; return how many of each kind were seen and failed."""
     now = now or timezone.now()
     report: Counter[str] = Counter()
     report["events"] = process_due_events(limit=limit, now=now, report=report)
-    _tell_owed(report, limit, now)
+    _deliver_pending(report, limit, now)
     _fail_unanswered_sessions(report, limit, now)
     _finish_refunds(report, limit, now)
     _read_stale_sessions(report, limit, now)
@@ -61,16 +61,16 @@ def process_due_events(*, limit: int, now: datetime | None = None, report: Count
     return seen
 
 
-def _tell_owed(report: Counter[str], limit: int, now: datetime) -> None:
-    owed = Announcement.objects.filter(state=AnnouncementState.OWED, next_attempt_at__lte=now)
-    for order_pk in dict.fromkeys(owed.order_by("next_attempt_at").values_list("order_id", flat=True)[:limit]):
-        report["orders_owed"] += 1
+def _deliver_pending(report: Counter[str], limit: int, now: datetime) -> None:
+    due = announcements.due(now).order_by("next_attempt_at", "pk")
+    for order_pk in dict.fromkeys(due.values_list("order_id", flat=True)[:limit]):
+        report["orders_pending"] += 1
         try:
-            report["announcements_told"] += services.tell_owed(Order.objects.get(pk=order_pk))
+            report["announcements_delivered"] += services.deliver_pending(Order.objects.get(pk=order_pk))
         except Exception:
             # One order's receivers do not stop the others'.
             report["orders_failed"] += 1
-            logger.exception("sweep_failed kind=orders_owed")
+            logger.exception("sweep_failed kind=orders_pending")
 
 
 def _fail_unanswered_sessions(report: Counter[str], limit: int, now: datetime) -> None:

@@ -3,9 +3,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.core import checks
+from django.dispatch import Signal
 from django.utils import timezone
 
-from django_checkout import services, signals, sweep
+from django_checkout import health, retention, services, signals, sweep
+from django_checkout.doctor.site import examine_backlog
+from django_checkout.exceptions import NotDeliverableError
 from django_checkout.models import Announcement, Order, WebhookEvent
 from tests.host.models import HostOrder
 
@@ -54,7 +58,7 @@ def test_receiver_that_raises_is_tried_until_it_has_run_once(
     assert (host_order.paid_times, announcement.state, announcement.attempts) == (1, "announced", failures + 1)
 
 
-def test_receiver_that_fails_for_ever_hides_no_payment_and_stays_owed(host, order, stripe_emulator, deliver_events):
+def test_receiver_that_fails_for_ever_hides_no_payment_and_stays_pending(host, order, stripe_emulator, deliver_events):
     host.failures = 10**6
     stripe_emulator.pay(services.start(order).stripe_id)
     attempts = deliver_events()
@@ -62,7 +66,7 @@ def test_receiver_that_fails_for_ever_hides_no_payment_and_stays_owed(host, orde
     order.refresh_from_db()
     announcement = Announcement.objects.get(signal="order_paid")
     assert (order.status, {attempt.status for attempt in attempts}) == ("paid", {200})
-    assert (announcement.state, announcement.last_error) == ("owed", "RuntimeError")
+    assert (announcement.state, announcement.last_error) == ("pending", "RuntimeError")
     assert HostOrder.objects.get().paid_times == 0
 
 
@@ -89,7 +93,7 @@ def test_refund_is_not_told_before_paid(host, order, stripe_emulator, deliver_ev
     sweep.sweep(now=_later(24))
 
     assert [name for name in heard if name in ("order_paid", "order_refunded")][-2:] == ["order_paid", "order_refunded"]
-    assert not Announcement.objects.filter(state="owed").exists()
+    assert not Announcement.objects.filter(state="pending").exists()
 
 
 def test_pending_that_is_overtaken_is_never_told(order, stripe_emulator, deliver_events):
@@ -114,6 +118,166 @@ def test_pending_that_is_overtaken_is_never_told(order, stripe_emulator, deliver
     assert Announcement.objects.get(signal="order_pending").state == "superseded"
 
 
-def test_nothing_owed_is_nothing_done(paid_order):
+def test_nothing_pending_is_nothing_done(paid_order):
     assert not any(sweep.sweep(now=_later(24)).values())
     assert not WebhookEvent.objects.filter(state="failed").exists()
+
+
+@pytest.fixture
+def nobody():
+    """A site that connects no receivers; ``listen`` connects one that records what it hears, ``heard``."""
+
+    class Nobody:
+        def __init__(self):
+            self.heard = []
+            self.receivers = []
+
+        def listen(self, *names, sender=Order):
+            for name in names:
+
+                def hear(name=name, **arguments):
+                    self.heard.append(name)
+
+                self.receivers.append((getattr(signals, name), hear, sender))
+                getattr(signals, name).connect(hear, sender=sender)
+
+    known = {name: signal.receivers for name, signal in vars(signals).items() if isinstance(signal, Signal)}
+    for name in known:
+        getattr(signals, name).receivers = []
+        getattr(signals, name).sender_receivers_cache.clear()
+    yield Nobody()
+    for name, receivers in known.items():
+        getattr(signals, name).receivers = receivers
+        getattr(signals, name).sender_receivers_cache.clear()
+
+
+def _states():
+    return dict(Announcement.objects.values_list("signal", "state"))
+
+
+def test_what_nobody_hears_is_delivered_once_somebody_does(nobody, order, stripe_emulator, deliver_events):
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+    services.refund(order)
+    sweep.sweep()
+    assert _states() == {"order_paid": "pending", "order_refunded": "pending"}
+    assert set(Announcement.objects.values_list("attempts", flat=True)) == {0}
+
+    nobody.listen("order_refunded", "order_paid")
+    sweep.sweep()
+    sweep.sweep(now=_later(24))
+
+    assert nobody.heard == ["order_paid", "order_refunded"]
+    assert _states() == {"order_paid": "announced", "order_refunded": "announced"}
+
+
+def test_a_receiver_of_another_sender_hears_nothing(nobody, order, stripe_emulator, deliver_events):
+    nobody.listen("order_paid", sender=HostOrder)
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+
+    assert (nobody.heard, _states()) == ([], {"order_paid": "pending"})
+
+
+def test_a_refund_is_delivered_although_nobody_hears_of_payments(nobody, order, stripe_emulator, deliver_events):
+    nobody.listen("order_refunded")
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+    services.refund(order)
+
+    assert nobody.heard == ["order_refunded"]
+    assert _states() == {"order_paid": "pending", "order_refunded": "announced"}
+
+
+def test_a_refund_that_waited_for_a_receiver_that_is_gone_is_delivered(
+    nobody, host, order, stripe_emulator, deliver_events
+):
+    host.failures = 10**6
+    nobody.listen("order_refunded")
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+    services.refund(order)
+    assert nobody.heard == []
+    signals.order_paid.disconnect(host.on_paid, sender=Order)
+    sweep.sweep()
+    signals.order_paid.connect(host.on_paid, sender=Order)
+
+    assert nobody.heard == ["order_refunded"]
+
+
+def test_what_nobody_hears_costs_the_sweep_nothing_and_is_healthy(nobody, order, stripe_emulator, deliver_events):
+    services.start(order)
+    stripe_emulator.clock.advance(25 * 3600)
+    deliver_events()
+
+    assert not sweep.sweep()["orders_pending"]
+    assert (_states(), health.read().ok) == ({"session_expired": "pending"}, True)
+
+
+def test_a_payment_that_nobody_hears_of_is_not_healthy(nobody, order, stripe_emulator, deliver_events):
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+
+    found = health.read()
+    assert (found.ok, found.announcements_pending) == (False, 1)
+    found = {finding.id: finding.message for finding in examine_backlog(timezone.now())}
+    assert "1 paid orders" in found["D034"]
+    nobody.listen("order_paid")
+    sweep.sweep()
+    assert health.read().ok
+
+
+def test_the_doctor_counts_what_nobody_hears(nobody, order):
+    Announcement.objects.create(order=order, signal="session_expired", fact="cs_1")
+
+    (finding,) = [found for found in examine_backlog(timezone.now()) if found.id == "D035"]
+    assert (finding.severity, "session_expired 1" in finding.message) == ("info", True)
+
+
+def test_check_says_that_order_paid_has_no_receiver(nobody):
+    (said,) = [message for message in checks.run_checks() if message.id == "django_checkout.W025"]
+    assert "order_paid" in said.msg
+    assert "from shop import receivers" in said.hint
+    nobody.listen("order_paid")
+    assert not [message for message in checks.run_checks() if message.id == "django_checkout.W025"]
+
+
+def test_prune_gives_up_what_nobody_will_hear_except_money(nobody, order):
+    for signal in ("order_paid", "order_refunded", "session_expired", "dispute_closed"):
+        Announcement.objects.create(order=order, signal=signal, fact="old")
+        Announcement.objects.create(order=order, signal=signal, fact="new")
+    Announcement.objects.filter(fact="old").update(created_at=timezone.now() - timedelta(days=1000))
+    nobody.listen("dispute_closed")
+
+    retention.prune(is_dry=True)
+    assert not Announcement.objects.filter(state="superseded").exists()
+    retention.prune()
+
+    given_up = Announcement.objects.filter(state="superseded")
+    assert list(given_up.values_list("signal", "fact")) == [("session_expired", "old")]
+
+
+def test_staff_deliver_again_on_purpose(host, order, host_order, stripe_emulator, deliver_events):
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+    row = Announcement.objects.get(signal="order_paid")
+
+    assert services.deliver_again(row)
+    host.failures = 1
+    assert not services.deliver_again(row)
+
+    host_order.refresh_from_db()
+    row.refresh_from_db()
+    assert (host_order.paid_times, row.state, row.attempts) == (2, "pending", 3)
+
+
+@pytest.mark.parametrize("case", ["superseded", "unheard", "early"])
+def test_what_cannot_be_delivered_again_says_why(case, nobody, order):
+    signal = {"superseded": "order_paid", "unheard": "order_canceled", "early": "order_refunded"}[case]
+    nobody.listen("order_paid", "order_refunded")
+    state = "superseded" if case == "superseded" else "pending"
+    row = Announcement.objects.create(order=order, signal=signal, fact="x", state=state)
+
+    with pytest.raises(NotDeliverableError):
+        services.deliver_again(row)
+    assert nobody.heard == []

@@ -323,15 +323,15 @@ def test_an_address_that_does_not_answer_from_here(stripe_emulator, settings):
     assert _names() == ["unreachable"]
 
 
-def test_what_failed_waits_or_is_owed(site, order):
+def test_what_failed_waits_or_is_pending(site, order):
     now = timezone.now()
     values = {"type": "t", "livemode": False, "created_at": now}
     WebhookEvent.objects.create(stripe_id="evt_1", state="failed", **values)
     WebhookEvent.objects.create(stripe_id="evt_2", state="received", **values)
     WebhookEvent.objects.update(received_at=now - timedelta(hours=1))
-    Announcement.objects.create(order=order, signal="order_paid", fact="x", state="owed", attempts=3)
+    Announcement.objects.create(order=order, signal="order_paid", fact="x", state="pending", attempts=3)
 
-    assert _names() == ["failed_events", "waiting_events", "owed"]
+    assert _names() == ["failed_events", "waiting_events", "pending"]
 
 
 def test_an_endpoint_without_the_last_slash_is_reported_and_set_up_right(site, own_webhook):

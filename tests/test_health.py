@@ -89,7 +89,7 @@ def _backlog(order, emulator):
 
 
 def _receiver(order, emulator):
-    Announcement.objects.update(state="owed", attempts=1)
+    Announcement.objects.update(state="pending", attempts=1)
 
 
 @pytest.mark.parametrize("incident", [_silence, _failure, _backlog, _receiver])

@@ -378,7 +378,7 @@ DAMAGES = [
     damaged(
         "announcement pending though announced",
         ORDER,
-        lambda w: _news("paid", "order_paid").update(state="owed", next_attempt_at=timezone.now()),
+        lambda w: _news("paid", "order_paid").update(state="pending", next_attempt_at=timezone.now()),
     ),
     damaged(
         "announcement superseded though announced",

@@ -120,7 +120,7 @@ def test_renewal_that_a_receiver_failed_on_names_its_subscription_again(subscrib
     stripe_emulator.clock.advance(MONTH)
     deliver_events()
 
-    services.tell_owed(subscribed)
+    services.deliver_pending(subscribed)
 
     assert told == [subscribed.subscriptions.get()] * 2
 

@@ -96,7 +96,7 @@ def test_command_says_what_it_did(order, stripe_emulator):
     call_command("checkout_process_events", stdout=said)
     call_command("checkout_process_events", stdout=said)
 
-    assert said.getvalue() == "sessions_failed=1\nNothing is owed.\n"
+    assert said.getvalue() == "sessions_failed=1\nNothing is pending.\n"
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "many"])

@@ -294,5 +294,5 @@ def test_health_counts_and_shows_no_ids(client, event):
         "oldest_waiting_seconds": None,
         "events_waiting": 0,
         "events_failed": 0,
-        "announcements_owed": 0,
+        "announcements_pending": 0,
     }

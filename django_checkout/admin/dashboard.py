@@ -194,12 +194,12 @@ def _waiting(request: HttpRequest, shown: figures.Dashboard) -> Iterator[Waiting
         is_bad=True,
     )
     yield waiting(
-        "owed",
-        _("News the shop has not taken in"),
-        shown.webhooks.announcements_owed,
-        _("a receiver of the shop's raised an error"),
+        "pending",
+        _("Notifications that are not delivered"),
+        shown.webhooks.announcements_pending,
+        _("a receiver of the shop raised an error, or none is connected"),
         "announcement",
-        "state=owed",
+        "state=pending",
         is_bad=True,
     )
 
@@ -294,7 +294,7 @@ def _days(shown: figures.Dashboard) -> Iterator[tuple[str, list[str], figures.Fu
 _REASONS = {
     Reason.FAILED: gettext_lazy("events failed"),
     Reason.STUCK: gettext_lazy("events wait for too long"),
-    Reason.PENDING: gettext_lazy("a receiver of the shop's raised an error"),
+    Reason.PENDING: gettext_lazy("a receiver of the shop raised an error, or none is connected"),
     Reason.SILENT: gettext_lazy("a session was completed, and no event has arrived since"),
 }
 

@@ -58,7 +58,6 @@ _LABELS: dict[str, Text] = {
     "processed": _("processed"),
     "ignored": _("ignored"),
     "announced": _("told"),
-    "owed": _("owed"),
     "superseded": _("superseded"),
     "resolved": _("resolved"),
     "running": _("running"),
@@ -152,7 +151,7 @@ _TONES = {
     | {"no_payment_required"},
     "wait": {"pending", "authorized", "creating", "open", "requires_action", "under_review", "warning_under_review"}
     | {"received", "processing", "partially_refunded", "running", "in_transit"},
-    "bad": {"failed", "refused", "needs_response", "warning_needs_response", "lost", "owed"}
+    "bad": {"failed", "refused", "needs_response", "warning_needs_response", "lost"}
     | {"past_due", "incomplete", "stopped"},
 }
 _TONE_OF = {status: tone for tone, statuses in _TONES.items() for status in statuses}

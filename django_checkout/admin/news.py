@@ -1,22 +1,46 @@
-"""Announcements and attention items in the admin: what was told, what a person should see."""
+"""Announcements and attention items in the admin: what was delivered, what a person should see."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_checkout import services
 from django_checkout.admin import display
 from django_checkout.admin.base import FactsAdmin
 from django_checkout.admin.filters import AnnouncementStateFilter, AttentionFilter, OpenFilter
+from django_checkout.admin.operations import OperableAdmin, Operation
+from django_checkout.exceptions import CheckoutError
 from django_checkout.models import Announcement, AttentionItem
+from django_checkout.models.news import AnnouncementState
+
+
+def _deliver_again(request: HttpRequest, row: Announcement, values: Mapping[str, Any]) -> str:
+    if not services.deliver_again(row):
+        raise CheckoutError(_("a receiver raised an error; the notification is retried."))
+    return _("Delivered %(signal)s again.") % {"signal": row.signal}
 
 
 @admin.register(Announcement)
-class AnnouncementAdmin(FactsAdmin[Announcement]):
-    """What the shop's receivers were told, and what is still owed to them."""
+class AnnouncementAdmin(OperableAdmin[Announcement]):
+    """What was delivered to the shop's receivers, and what is pending."""
+
+    operations = (
+        Operation(
+            name="deliver",
+            label=gettext_lazy("Deliver again"),
+            hint=gettext_lazy("Runs the shop's receivers once more, also if they have run before."),
+            run=_deliver_again,
+            is_offered=lambda row: row.state != AnnouncementState.SUPERSEDED,
+        ),
+    )
 
     list_display = ("signal", "order_link", "state_badge", "attempts", "next_try", "last_error", "created")
     list_filter = (AnnouncementStateFilter,)

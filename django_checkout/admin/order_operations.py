@@ -79,9 +79,9 @@ def _accept(request: HttpRequest, rows: OrderRows, values: Values) -> str:
     return _("Accepted: %(note)s") % {"note": values["note"]}
 
 
-def _tell(request: HttpRequest, rows: OrderRows, values: Values) -> str:
-    told = services.tell_owed(rows.order)
-    return _("Told the shop %(told)d of %(owed)d owed announcements.") % {"told": told, "owed": len(rows.owed)}
+def _deliver(request: HttpRequest, rows: OrderRows, values: Values) -> str:
+    numbers = {"delivered": services.deliver_pending(rows.order), "pending": len(rows.pending)}
+    return _("%(delivered)d of %(pending)d pending notifications delivered.") % numbers
 
 
 ORDER_OPERATIONS: tuple[Operation[OrderRows], ...] = (
@@ -93,11 +93,11 @@ ORDER_OPERATIONS: tuple[Operation[OrderRows], ...] = (
         is_offered=lambda rows: any(session.stripe_id for session in rows.sessions),
     ),
     Operation(
-        name="tell",
-        label=gettext_lazy("Tell the shop again"),
-        hint=gettext_lazy("Tries again what the shop has not taken in."),
-        run=_tell,
-        is_offered=lambda rows: bool(rows.owed),
+        name="deliver",
+        label=gettext_lazy("Deliver notifications"),
+        hint=gettext_lazy("Runs the shop's receivers for what is not delivered yet."),
+        run=_deliver,
+        is_offered=lambda rows: bool(rows.pending),
     ),
     Operation(
         name="expire",

@@ -73,8 +73,8 @@ def _badges(rows: OrderRows) -> Iterator[SafeString]:
         yield display.badge("", _("disputed"), of="bad")
     if order.needs_attention:
         yield display.badge("", _("needs attention"), of="bad")
-    if rows.owed:
-        yield display.badge("", _("shop not told yet"), of="bad")
+    if rows.pending:
+        yield display.badge("", _("shop not notified yet"), of="bad")
     if order.livemode is not None:
         yield display.mode_badge(order.livemode)
 

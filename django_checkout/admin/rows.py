@@ -9,6 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q
 
+from django_checkout.ledger.announcements import is_heard
 from django_checkout.models import (
     Announcement,
     AttentionItem,
@@ -143,9 +144,10 @@ class OrderRows:
         return [item for item in self.attention if item.resolved_at is None]
 
     @property
-    def owed(self) -> list[Announcement]:
-        """What the shop has not been told yet."""
-        return [row for row in self.announcements if row.state == AnnouncementState.OWED]
+    def pending(self) -> list[Announcement]:
+        """What is not delivered to the shop yet; a signal that no receiver is meant to hear does not count."""
+        pending = [row for row in self.announcements if row.state == AnnouncementState.PENDING]
+        return [row for row in pending if row.signal == "order_paid" or is_heard(row.signal)]
 
 
 def read_rows(order: Order) -> OrderRows:

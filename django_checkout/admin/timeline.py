@@ -219,7 +219,7 @@ def _announcement(row: Announcement, currency: str) -> Happening:
     details = [display.label(row.state)]
     if row.amount_minor is not None:
         details.append(_amount(row.amount_minor, currency))
-    if row.state == AnnouncementState.OWED:
+    if row.state == AnnouncementState.PENDING:
         details.append(row.last_error)
         if row.next_attempt_at:
             details.append(_("next try %(at)s") % {"at": display.instant(row.next_attempt_at, seconds=True)})

@@ -105,7 +105,7 @@ _HEALTH = {
     "oldest_waiting_seconds": None,
     "events_waiting": 0,
     "events_failed": 0,
-    "announcements_owed": 0,
+    "announcements_pending": 0,
 }
 
 #: By the name of the serializer.

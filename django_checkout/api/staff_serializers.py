@@ -270,7 +270,7 @@ class HealthSerializer(serializers.Serializer[Any]):
     oldest_waiting_seconds = serializers.IntegerField(read_only=True, allow_null=True)
     events_waiting = serializers.IntegerField(read_only=True)
     events_failed = serializers.IntegerField(read_only=True)
-    announcements_owed = serializers.IntegerField(read_only=True)
+    announcements_pending = serializers.IntegerField(read_only=True)
 
 
 class TotalSerializer(serializers.Serializer[Any]):

@@ -22,8 +22,16 @@ from django_checkout.doctor.findings import Finding, Severity, new
 from django_checkout.exceptions import EndpointError
 from django_checkout.gateway import API_VERSION
 from django_checkout.health import Reason
-from django_checkout.models import AttentionItem, CheckoutSession, Discrepancy, ReconciliationRun, WebhookEvent
-from django_checkout.models.news import DiscrepancyState
+from django_checkout.ledger import announcements
+from django_checkout.models import (
+    Announcement,
+    AttentionItem,
+    CheckoutSession,
+    Discrepancy,
+    ReconciliationRun,
+    WebhookEvent,
+)
+from django_checkout.models.news import AnnouncementState, DiscrepancyState
 from django_checkout.models.payouts import RunState
 from django_checkout.retention import SETTLED
 
@@ -161,11 +169,30 @@ def examine_backlog(now: datetime) -> Iterator[Finding]:
         message = f"{found.events_waiting} events wait, the oldest for {found.oldest_waiting_seconds} seconds."
         yield new("waiting_events", Severity.ERROR, message, f"{_SWEEP}; and see that the task worker runs")
     if Reason.PENDING in found.reasons:
-        message = f"{found.announcements_owed} notifications are pending, because a receiver of yours raises."
-        yield new("owed", Severity.ERROR, message, _SWEEP)
+        yield from _examine_pending()
+    yield from _examine_unheard()
     if Reason.SILENT in found.reasons:
         message = "No event has arrived since a session was completed."
         yield new("silent_webhook", Severity.ERROR, message, "manage.py checkout_reconcile --missed-events")
+
+
+def _examine_pending() -> Iterator[Finding]:
+    pending = announcements.pressing()
+    if failing := pending.exclude(attempts=0).count():
+        message = f"{failing} notifications are pending, because a receiver of yours raises."
+        yield new("pending", Severity.ERROR, message, _SWEEP)
+    if unheard := 0 if announcements.is_heard("order_paid") else pending.filter(signal="order_paid").count():
+        message = f"{unheard} paid orders are not announced, because order_paid has no receiver."
+        yield new("unheard_payments", Severity.ERROR, message, "Import your receivers in ready() of your AppConfig")
+
+
+def _examine_unheard() -> Iterator[Finding]:
+    pending = Announcement.objects.filter(state=AnnouncementState.PENDING)
+    unheard = pending.exclude(signal__in=["order_paid", *announcements.heard_signals()]).order_by()
+    counted = unheard.values_list("signal").annotate(number=models.Count("pk"))
+    if counts := ", ".join(f"{signal} {number}" for signal, number in sorted(counted)):
+        message = f"Notifications of signals without a receiver are pending: {counts}."
+        yield new("unheard", Severity.INFO, message, "manage.py checkout_prune gives up the old ones")
 
 
 def examine_upkeep(now: datetime) -> Iterator[Finding]:

@@ -1,19 +1,23 @@
-"""Tells the host, through signals, what happened: each piece of news once, owed until every receiver has run.
+"""Announces to the host, through signals, what happened: each fact once, pending until every receiver has run.
 
 A receiver runs in a savepoint of the transaction that recorded the fact: its writes and "announced" commit together.
-If it raises, only the savepoint is rolled back, the announcement stays owed, and the sweep tries again later.
+If it raises, only the savepoint is rolled back, the announcement stays pending, and the sweep retries it later. Without
+a receiver nothing is delivered: the announcement stays pending until there is one.
 """
 
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError
+from django.db.models import Q, QuerySet
+from django.dispatch import Signal
 from django.utils import timezone
 
 from django_checkout import database, signals
+from django_checkout.exceptions import NotDeliverableError
 from django_checkout.ledger.locks import is_retryable
 from django_checkout.ledger.news import News
 from django_checkout.models import Announcement, Order
@@ -25,21 +29,39 @@ logger = logging.getLogger("django_checkout")
 #: The longest wait between two tries, in seconds.
 MAXIMUM_BACKOFF_SECONDS = 6 * 3600
 
-#: News of a moment, worth telling only while the order is still in this status.
+#: Facts of a moment, delivered only while the order is still in this status.
 WHILE = {
     "order_pending": OrderStatus.PENDING,
     "order_authorized": OrderStatus.AUTHORIZED,
     "order_payment_failed": OrderStatus.UNPAID,
 }
-#: News that must not come before ``order_paid``.
+#: Facts that are not delivered before ``order_paid``.
 _AFTER_PAID = frozenset(("order_refunded", "refund_failed"))
 
 
+#: Announcements that are never given up, however old: money came in or went back.
+_KEPT = ("order_paid", "order_refunded")
+
+
+def heard_signals() -> list[str]:
+    """Return the names of the signals that have a receiver; one that is connected to another sender does not count."""
+    named = {name: signal for name, signal in vars(signals).items() if isinstance(signal, Signal)}
+    return [name for name, signal in named.items() if signal.has_listeners(Order)]
+
+
+def is_heard(name: str) -> bool:
+    """Return whether a signal has a receiver."""
+    signal: Signal = getattr(signals, name)
+    return bool(signal.has_listeners(Order))
+
+
 def announce(order: Order, news: News) -> None:
-    """Record a piece of news and tell the host, once; under the order's lock."""
+    """Record a fact and deliver it to the host's receivers, once; under the order's lock."""
     if news.signal in WHILE and order.status != WHILE[news.signal]:
         return
-    is_early = news.signal in _AFTER_PAID and not _is_paid_announced(order)
+    now = timezone.now()
+    must_wait = _must_wait(order, news.signal)
+    is_pending = must_wait or not is_heard(news.signal)
     announcement = Announcement(
         order=order,
         signal=news.signal,
@@ -50,44 +72,35 @@ def announce(order: Order, news: News) -> None:
         subscription=news.subscription,
         amount_minor=news.amount_minor,
         reason=news.reason,
-        state=AnnouncementState.OWED if is_early else AnnouncementState.ANNOUNCED,
-        attempts=0 if is_early else 1,
-        announced_at=None if is_early else timezone.now(),
+        state=AnnouncementState.PENDING if is_pending else AnnouncementState.ANNOUNCED,
+        attempts=0 if is_pending else 1,
+        announced_at=None if is_pending else now,
+        # What must wait for order_paid is delivered along with it; the rest as soon as somebody listens.
+        next_attempt_at=now if is_pending and not must_wait else None,
     )
     try:
         with database.atomic():
             announcement.save(force_insert=True)
     except IntegrityError:
         return
-    if not is_early:
+    if not is_pending:
         error = _send(announcement)
         if error is not None:
-            _owe(announcement, error)
+            _retry_later(announcement, error)
 
 
-def tell_owed(order: Order) -> int:
-    """Try again what is owed to the host about this order, oldest first; under its lock. Return how many were told."""
-    told = 0
-    owed = order.announcements.filter(state=AnnouncementState.OWED).order_by("pk")
-    for announcement in sorted(owed, key=lambda row: (row.signal in _AFTER_PAID, row.pk)):
+def deliver_pending(order: Order) -> int:
+    """Deliver an order's pending announcements, oldest first; under its lock. Return how many were delivered."""
+    delivered = 0
+    pending = order.announcements.filter(state=AnnouncementState.PENDING).order_by("pk")
+    for announcement in sorted(pending, key=lambda row: (row.signal in _AFTER_PAID, row.pk)):
         if announcement.signal in WHILE and order.status != WHILE[announcement.signal]:
             announcement.state = AnnouncementState.SUPERSEDED
             announcement.next_attempt_at = None
             announcement.save(update_fields=["state", "next_attempt_at"])
-            continue
-        if announcement.signal in _AFTER_PAID and not _is_paid_announced(order):
-            continue
-        announcement.attempts += 1
-        error = _send(announcement)
-        if error is not None:
-            _owe(announcement, error)
-            continue
-        announcement.state = AnnouncementState.ANNOUNCED
-        announcement.announced_at = timezone.now()
-        announcement.next_attempt_at = None
-        announcement.save(update_fields=["state", "attempts", "announced_at", "next_attempt_at"])
-        told += 1
-    return told
+        elif is_heard(announcement.signal) and not _must_wait(order, announcement.signal):
+            delivered += _deliver(announcement)
+    return delivered
 
 
 def announced_amount(signal: str, fact: str) -> int | None:
@@ -96,12 +109,70 @@ def announced_amount(signal: str, fact: str) -> int | None:
     return rows.values_list("amount_minor", flat=True).first()
 
 
-def _is_paid_announced(order: Order) -> bool:
-    return order.announcements.filter(signal="order_paid", state=AnnouncementState.ANNOUNCED).exists()
+def deliver_again(order: Order, announcement_pk: int) -> int:
+    """Deliver an announcement once more that was delivered before, or one that is pending; under the order's lock.
+
+    Raises:
+        NotDeliverableError: it is superseded, nobody listens, or ``order_paid`` must be delivered first.
+    """
+    announcement = order.announcements.get(pk=announcement_pk)
+    if announcement.state == AnnouncementState.SUPERSEDED:
+        raise NotDeliverableError("Later news has superseded this announcement.")
+    if not is_heard(announcement.signal):
+        raise NotDeliverableError(f"The signal {announcement.signal} has no receiver.")
+    if _must_wait(order, announcement.signal):
+        raise NotDeliverableError("order_paid must be delivered first.")
+    return _deliver(announcement)
 
 
-def _owe(announcement: Announcement, error: Exception) -> None:
-    announcement.state = AnnouncementState.OWED
+def pressing() -> QuerySet[Announcement]:
+    """Return the pending announcements for which somebody must act: a receiver raises, or ``order_paid`` has none."""
+    heard = heard_signals()
+    failing = Q(signal__in=heard, attempts__gt=0)
+    which = failing if "order_paid" in heard else failing | Q(signal="order_paid")
+    return Announcement.objects.filter(which, state=AnnouncementState.PENDING)
+
+
+def due(now: datetime) -> QuerySet[Announcement]:
+    """Return the pending announcements that have a receiver and whose time has come."""
+    heard = heard_signals()
+    which = Q(next_attempt_at__lte=now)
+    if "order_paid" not in heard:
+        # Nothing that they could wait for will be delivered.
+        which |= Q(next_attempt_at=None)
+    return Announcement.objects.filter(which, state=AnnouncementState.PENDING, signal__in=heard)
+
+
+def give_up_unheard(before: datetime) -> int:
+    """Supersede what is pending since before an instant with no receiver, except payments and refunds."""
+    unheard = Announcement.objects.filter(state=AnnouncementState.PENDING, created_at__lt=before)
+    unheard = unheard.exclude(signal__in=[*heard_signals(), *_KEPT])
+    return unheard.update(state=AnnouncementState.SUPERSEDED, next_attempt_at=None)
+
+
+def _must_wait(order: Order, signal: str) -> bool:
+    """Return whether ``order_paid`` comes first: it was not announced, or is pending and has a receiver."""
+    if signal not in _AFTER_PAID:
+        return False
+    paid = order.announcements.filter(signal="order_paid").values_list("state", flat=True).first()
+    return paid is None or (paid != AnnouncementState.ANNOUNCED and is_heard("order_paid"))
+
+
+def _deliver(announcement: Announcement) -> int:
+    announcement.attempts += 1
+    error = _send(announcement)
+    if error is not None:
+        _retry_later(announcement, error)
+        return 0
+    announcement.state = AnnouncementState.ANNOUNCED
+    announcement.announced_at = timezone.now()
+    announcement.next_attempt_at = None
+    announcement.save(update_fields=["state", "attempts", "announced_at", "next_attempt_at"])
+    return 1
+
+
+def _retry_later(announcement: Announcement, error: Exception) -> None:
+    announcement.state = AnnouncementState.PENDING
     announcement.announced_at = None
     announcement.next_attempt_at = timezone.now() + timedelta(seconds=backoff_seconds(announcement.attempts))
     announcement.last_error = type(error).__name__
@@ -118,8 +189,6 @@ def _send(announcement: Announcement) -> Exception | None:
     order = announcement.order
     signal = getattr(signals, announcement.signal)
     logger.info("announce signal=%s order=%s fact=%s", announcement.signal, order.reference, announcement.fact)
-    if not signal.has_listeners(Order):
-        return None
     arguments: dict[str, Any] = {"order": order, "source": order.source}
     for name in ("session", "refund", "dispute", "subscription", "amount_minor"):
         value = getattr(announcement, name)
@@ -128,7 +197,7 @@ def _send(announcement: Announcement) -> Exception | None:
     if announcement.reason:
         arguments["reason"] = announcement.reason
     try:
-        with database.atomic(), database.host_code():
+        with database.atomic(), database.site_atomic(order.source), database.host_code():
             signal.send(sender=Order, **arguments)
     except Exception as error:
         # MariaDB rolls the whole transaction back on a deadlock, so it must start over.

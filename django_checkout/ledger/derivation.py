@@ -14,7 +14,7 @@ from typing import Any
 from django.utils import timezone
 
 from django_checkout.ledger import orders
-from django_checkout.ledger.announcements import WHILE, announce, tell_owed
+from django_checkout.ledger.announcements import WHILE, announce, deliver_pending
 from django_checkout.ledger.attention import find_reasons
 from django_checkout.ledger.locks import LockedOrder, lock_order
 from django_checkout.ledger.news import News
@@ -183,17 +183,17 @@ def rederive(order_pk: int) -> Order:
     for row, name, related in _lost_links(whole):
         setattr(row, name, related)
         row.save(update_fields=[name])
-    is_owed = False
+    is_pending = False
     for row, state in _wrong_states(whole):
-        is_owed |= state == AnnouncementState.OWED
+        is_pending |= state == AnnouncementState.PENDING
         row.state = state
-        row.next_attempt_at = now if state == AnnouncementState.OWED else None
+        row.next_attempt_at = now if state == AnnouncementState.PENDING else None
         row.save(update_fields=["state", "next_attempt_at"])
     # Whether it needs attention is not believed either.
     order.needs_attention = True
     orders.settle(whole)
-    if is_owed:
-        tell_owed(order)
+    if is_pending:
+        deliver_pending(order)
     for item in order.attention.filter(resolved_at=None):
         announce(order, _attention_news(item))
     return order
@@ -261,7 +261,7 @@ def _wrong_states(whole: WholeOrder) -> Iterator[tuple[Announcement, str]]:
     """Yield the announcements whose state contradicts whether they were announced, with the right state."""
     for row in whole.announcements:
         if row.state == AnnouncementState.ANNOUNCED and row.announced_at is None:
-            yield row, AnnouncementState.OWED
+            yield row, AnnouncementState.PENDING
         elif row.state != AnnouncementState.ANNOUNCED and row.announced_at is not None:
             yield row, AnnouncementState.ANNOUNCED
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from django_checkout.exceptions import AcceptError, OrderNotPayableError, PaymentInFlightError, SessionBusyError
 from django_checkout.ledger import orders
-from django_checkout.ledger.announcements import announce, tell_owed
+from django_checkout.ledger.announcements import announce, deliver_pending
 from django_checkout.ledger.attention import is_withheld, resolve_attention
 from django_checkout.ledger.locks import LEASE_SECONDS, LockedOrder
 from django_checkout.ledger.news import News
@@ -215,5 +215,5 @@ def accept(locked: LockedOrder, *, note: str, by: Any = None) -> Order:
     kept = locked.kept_payment()
     if was_withheld and kept is not None:
         announce(order, News(signal="order_paid", fact=order.reference, session=locked.session_of(kept)))
-        tell_owed(order)
+        deliver_pending(order)
     return order

@@ -20,9 +20,9 @@ class AnnouncementState(models.TextChoices):
 
     #: Every receiver has run; their writes committed with this.
     ANNOUNCED = "announced", _("announced")
-    #: A receiver raised; the sweep tries again at ``next_attempt_at``.
-    OWED = "owed", _("owed")
-    #: Overtaken by later news before it could be told; it will not be.
+    #: No receiver is connected, or one raised; the sweep delivers it once there is one, from ``next_attempt_at`` on.
+    PENDING = "pending", _("pending")
+    #: Overtaken before it was delivered, or kept for long with no receiver; it is not delivered any more.
     SUPERSEDED = "superseded", _("superseded")
 
 
@@ -33,7 +33,7 @@ class Announcement(Row):
     signal = models.CharField(_("signal"), max_length=64)
     #: The Stripe id, or our own key, of what happened.
     fact = CaseSensitiveCharField(_("fact"), max_length=ID_LENGTH)
-    state = models.CharField(_("state"), max_length=32, choices=AnnouncementState, default=AnnouncementState.OWED)
+    state = models.CharField(_("state"), max_length=32, choices=AnnouncementState, default=AnnouncementState.PENDING)
     session = models.ForeignKey(CheckoutSession, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     refund = models.ForeignKey(Refund, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     dispute = models.ForeignKey(Dispute, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
@@ -50,7 +50,7 @@ class Announcement(Row):
         verbose_name = _("announcement")
         verbose_name_plural = _("announcements")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["state", "next_attempt_at"], name="checkout_announcement_owed")]
+        indexes = [models.Index(fields=["state", "signal", "next_attempt_at"], name="checkout_announcement_pending")]
         constraints = [
             models.UniqueConstraint(fields=["order", "signal", "fact"], name="checkout_announcement_once"),
         ]

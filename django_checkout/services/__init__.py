@@ -15,7 +15,15 @@ from django_checkout.services.checkout import cancel, start
 from django_checkout.services.customers import cancel_subscription, find_customer_id, portal_url, sync_subscription
 from django_checkout.services.money_back import refund, resume_refund
 from django_checkout.services.placing import find_order, get_order, lock, pay_url, place, start_url
-from django_checkout.services.settling import accept, capture, expire, expire_surplus, sync, tell_owed
+from django_checkout.services.settling import (
+    accept,
+    capture,
+    deliver_again,
+    deliver_pending,
+    expire,
+    expire_surplus,
+    sync,
+)
 from django_checkout.services.surplus import return_surplus
 from django_checkout.services.ui_modes import computes_shipping, default_ui_mode, ui_modes
 
@@ -59,6 +67,8 @@ __all__ = [
     "change_shipping",
     "computes_shipping",
     "default_ui_mode",
+    "deliver_again",
+    "deliver_pending",
     "expire",
     "expire_surplus",
     "find_customer_id",
@@ -76,6 +86,5 @@ __all__ = [
     "start_url",
     "sync",
     "sync_subscription",
-    "tell_owed",
     "ui_modes",
 ]

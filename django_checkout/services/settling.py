@@ -1,4 +1,4 @@
-"""Brings Stripe's facts onto orders on request: sync, capture, accept, and what is owed to the host."""
+"""Brings Stripe's facts onto orders on request: sync, capture, accept; delivers pending announcements."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from django.db.models import Q, QuerySet
 from django_checkout import facts, gateway, ledger, money
 from django_checkout.conf import conf
 from django_checkout.exceptions import CaptureError, StripeError, StripeNotFoundError, StripeRefusedError
-from django_checkout.ledger.announcements import tell_owed as _tell_owed
-from django_checkout.models import CheckoutSession, Order, Payment
+from django_checkout.ledger import announcements
+from django_checkout.models import Announcement, CheckoutSession, Order, Payment
 from django_checkout.services.placing import get_order
 from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
 from django_checkout.steps import Steps, waits
@@ -192,6 +192,21 @@ def accept(order: Any, note: str, *, by: Any = None) -> Order:
     return ledger.in_transaction(lambda: ledger.accept(ledger.lock_order(pk=ours.pk), note=note, by=by))
 
 
-def tell_owed(order: Order) -> int:
-    """Try again what is owed to the host about this order; return how many announcements were told."""
-    return ledger.in_transaction(lambda: _tell_owed(ledger.lock_order(pk=order.pk).order))
+def deliver_pending(order: Order) -> int:
+    """Deliver an order's pending announcements to the receivers; return how many were delivered."""
+    return ledger.in_transaction(lambda: announcements.deliver_pending(ledger.lock_order(pk=order.pk).order))
+
+
+def deliver_again(announcement: Announcement) -> bool:
+    """Deliver an announcement once more, whether it was delivered before or not; False if a receiver raised.
+
+    For a person who knows that the site has lost what a receiver did: receivers may find their work done already.
+
+    Raises:
+        NotDeliverableError: it is superseded, nobody listens, or ``order_paid`` must be delivered first.
+    """
+
+    def work() -> int:
+        return announcements.deliver_again(ledger.lock_order(pk=announcement.order_id).order, announcement.pk)
+
+    return bool(ledger.in_transaction(work))

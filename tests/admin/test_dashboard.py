@@ -29,7 +29,7 @@ def sold():
     factories.OrderFactory(currency="jpy", paid_minor=500, paid_at=timezone.now(), status="paid")
     factories.DiscrepancyFactory()
     factories.EventFactory(state="failed")
-    factories.AnnouncementFactory(state="owed")
+    factories.AnnouncementFactory(state="pending", attempts=1)
 
 
 def read(client, url=None):
@@ -46,7 +46,7 @@ def test_it_shows_revenue_per_currency_and_what_waits(sold, viewer, no_stripe):
     for model, query in (
         ("discrepancy", "state=open"),
         ("webhookevent", "state=failed"),
-        ("announcement", "state=owed"),
+        ("announcement", "state=pending"),
     ):
         assert f"{reverse(f'admin:django_checkout_{model}_changelist')}?{query}" in page
 

@@ -19,7 +19,7 @@ from tests.amounts import money
 
 pytestmark = pytest.mark.django_db
 
-ORDER_OPERATIONS = ("sync", "tell", "expire", "accept", "capture", "refund", "finish", "cancel")
+ORDER_OPERATIONS = ("sync", "deliver", "expire", "accept", "capture", "refund", "finish", "cancel")
 
 
 def url(row, name=""):
@@ -202,16 +202,16 @@ def test_accept_needs_a_note(operator):
     assert order.attention.get().resolved_at is None
 
 
-def test_what_is_owed_is_told_again(order, stripe_emulator, deliver_events, operator):
+def test_what_is_pending_is_delivered(order, stripe_emulator, deliver_events, operator):
     def fail(sender, **kwargs):
         raise ValueError
 
     signals.order_paid.connect(fail, sender=Order)
     stripe_emulator.pay(services.start(order).stripe_id)
     deliver_events()
-    assert do(operator, order, "tell") == ["Told the shop 0 of 1 owed announcements."]
+    assert do(operator, order, "deliver") == ["0 of 1 pending notifications delivered."]
     signals.order_paid.disconnect(fail, sender=Order)
-    assert do(operator, order, "tell") == ["Told the shop 1 of 1 owed announcements."]
+    assert do(operator, order, "deliver") == ["1 of 1 pending notifications delivered."]
 
 
 def test_stripe_down_is_said_and_changes_nothing(order, stripe_emulator, operator, settings):
@@ -395,10 +395,10 @@ def test_errors_of_stripe_name_its_request_once():
     assert describe_error(CheckoutError("Refused.")) == "Refused."
 
 
-def test_an_open_reason_and_something_owed_offer_their_buttons(operator):
+def test_an_open_reason_and_something_pending_offer_their_buttons(operator):
     order = OrderFactory()
     AttentionFactory(order=order)
-    AnnouncementFactory(order=order, state="owed")
+    AnnouncementFactory(order=order, state="pending")
     page = operator.get(url(order)).content.decode()
     assert url(order, "accept") in page
-    assert url(order, "tell") in page
+    assert url(order, "deliver") in page

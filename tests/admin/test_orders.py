@@ -42,7 +42,7 @@ def sums(page):
 def operations(page):
     return {form.attributes["action"].rstrip("/").rpartition("/")[2] for form in page.find_all("form")} & {
         "sync",
-        "tell",
+        "deliver",
         "expire",
         "accept",
         "capture",
@@ -114,11 +114,11 @@ def test_the_same_currency_is_no_conversion(viewer):
 
 def test_badges_and_reasons_stand_at_the_top(viewer):
     order = make_paid_order(disputed=True, needs_attention=True)
-    AnnouncementFactory(order=order, signal="order_refunded", state="owed")
+    AnnouncementFactory(order=order, signal="order_refunded", state="pending")
     AttentionFactory(order=order, code="something_new", detail="look")
     page = page_of(viewer, order)
     badges = page.find_class("checkout-badges").text
-    for word in ("partially refunded", "disputed", "needs attention", "shop not told yet", "test"):
+    for word in ("partially refunded", "disputed", "needs attention", "shop not notified yet", "test"):
         assert word in badges
     reasons = page.find_class("checkout-attention").text
     assert "Disputed : The customer objects" in reasons
@@ -261,8 +261,8 @@ def test_an_operator_sees_no_refund(operator):
 
 def test_a_merchant_sees_what_fits_a_paid_order(merchant):
     order = make_paid_order()
-    AnnouncementFactory(order=order, state="owed")
-    assert operations(page_of(merchant, order)) == {"sync", "accept", "refund", "tell"}
+    AnnouncementFactory(order=order, state="pending")
+    assert operations(page_of(merchant, order)) == {"sync", "accept", "refund", "deliver"}
 
 
 def test_a_merchant_sees_what_fits_an_open_order(merchant):

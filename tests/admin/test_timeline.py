@@ -183,14 +183,14 @@ def test_a_dispute_says_when_evidence_is_due_while_it_is_open():
     assert "due by" not in lines[1]
 
 
-def test_what_is_owed_to_the_shop_says_why_and_when():
+def test_what_is_pending_says_why_and_when():
     order = OrderFactory()
     AnnouncementFactory(
-        order=order, state="owed", last_error="ValueError", attempts=2, next_attempt_at=NOON, amount_minor=500
+        order=order, state="pending", last_error="ValueError", attempts=2, next_attempt_at=NOON, amount_minor=500
     )
     assert any(
         line.endswith(
-            f"signal · order_paid · owed · {money('5.00')} · ValueError · next try 2026-11-24 12:00:00 · 2 tries"
+            f"signal · order_paid · pending · {money('5.00')} · ValueError · next try 2026-11-24 12:00:00 · 2 tries"
         )
         for line in told(order)
     )

@@ -201,10 +201,10 @@ FAULTS = (
         tests=(COUNTEREXAMPLES,),
     ),
     Fault(
-        name="a receiver that raises is not owed",
+        name="an announcement whose receiver raises is not pending",
         file="ledger/announcements.py",
-        old="        if error is not None:\n            _owe(announcement, error)\n\n\ndef tell_owed",
-        new="        del error\n\n\ndef tell_owed",
+        old="        if error is not None:\n            _retry_later(announcement, error)\n\n\ndef deliver_pending",
+        new="        del error\n\n\ndef deliver_pending",
         tests=(PAINS,),
     ),
     Fault(
@@ -321,7 +321,7 @@ FAULTS = (
         tests=(START, REGRESSIONS),
     ),
     Fault(
-        name="news that is owed is told although it was overtaken",
+        name="a pending announcement is delivered although it was overtaken",
         file="ledger/announcements.py",
         old="if announcement.signal in WHILE and order.status != WHILE[announcement.signal]:",
         new="if False:",

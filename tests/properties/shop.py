@@ -274,8 +274,8 @@ def digest() -> tuple[Any, ...]:
     found = []
     for model, rows in tables.items():
         shown = [_row(row, model, positions) for row in rows]
-        # What is owed is told in the order in which it came up; what was told is told.
-        is_unordered = model in _UNORDERED or (model is Announcement and not any("'owed'" in row for row in shown))
+        # What is pending is delivered in the order in which it came up.
+        is_unordered = model in _UNORDERED or (model is Announcement and not any("'pending'" in row for row in shown))
         found.append((model.__name__, tuple(sorted(shown, key=repr) if is_unordered else shown)))
     return tuple(found)
 

@@ -1,4 +1,4 @@
-"""``checkout_process_events``: do what is owed, from cron or a timer."""
+"""``checkout_process_events``: do what is pending, from cron or a timer."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from django_checkout.management.arguments import ending, positive
 
 
 class Command(BaseCommand):
-    """Process waiting and failed events, tell owed announcements, and settle requests that Stripe never answered."""
+    """Process waiting and failed events, deliver announcements, and settle requests that Stripe never answered."""
 
     help = (
-        "Process waiting and failed webhook events, tell the site what is owed to its receivers, and settle sessions "
+        "Process waiting and failed webhook events, deliver pending announcements, and settle sessions "
         "and refunds that Stripe never answered for. Safe to run at any time, twice, and to be killed; run it every "
         "minute or so."
     )
@@ -32,4 +32,4 @@ class Command(BaseCommand):
             if count or options["verbosity"] > 1:
                 self.stdout.write(f"{name}={count}")
         if not any(report.values()):
-            self.stdout.write("Nothing is owed.")
+            self.stdout.write("Nothing is pending.")
