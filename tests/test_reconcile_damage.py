@@ -462,7 +462,7 @@ def _money(emulator):
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_rows_are_found_and_mended_or_listed_once(damage, world, heard):
+def test_damaged_rows_are_found_and_mended_or_listed_once(damage, heard, world):
     before, money = _rows(), _money(world.emulator)
     heard.clear()
     with database.atomic():
