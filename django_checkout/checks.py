@@ -7,7 +7,7 @@ database, nor calls middleware but Django's and django-csp's that sends a policy
 the setting and never shows a key or a secret.
 
 An id is never used again for another rule: a retired one stays here, in this ledger, with the word "retired".
-In use: E001-E050, W001-W025. Retired: E022, W022.
+In use: E001-E050, W001-W026. Retired: E022, W022.
 """
 
 from __future__ import annotations
@@ -268,7 +268,7 @@ def check_receivers(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage
         "Paid orders wait as pending announcements until then; if your site reads order.status instead, connect a "
         "receiver that does nothing."
     )
-    return [_warning("W025", "The signal order_paid has no receiver: nobody acts on a paid order.", hint)]
+    return [_warning("W026", "The signal order_paid has no receiver: nobody acts on a paid order.", hint)]
 
 
 @register(TAG, deploy=True)

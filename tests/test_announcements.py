@@ -235,11 +235,11 @@ def test_the_doctor_counts_what_nobody_hears(nobody, order):
 
 
 def test_check_says_that_order_paid_has_no_receiver(nobody):
-    (said,) = [message for message in checks.run_checks() if message.id == "django_checkout.W025"]
+    (said,) = [message for message in checks.run_checks() if message.id == "django_checkout.W026"]
     assert "order_paid" in said.msg
     assert "from shop import receivers" in said.hint
     nobody.listen("order_paid")
-    assert not [message for message in checks.run_checks() if message.id == "django_checkout.W025"]
+    assert not [message for message in checks.run_checks() if message.id == "django_checkout.W026"]
 
 
 def test_prune_gives_up_what_nobody_will_hear_except_money(nobody, order):
