@@ -126,7 +126,7 @@ def _parameters(*, takes_key: bool, is_conditional: bool) -> list[OpenApiParamet
                 {"type": "string", "minLength": 16, "maxLength": 255, "pattern": "^[!-~]+$"},
                 OpenApiParameter.HEADER,
                 description="A random key; the same request under the same key within 24 hours is answered alike, "
-                "and done once.",
+                "and done once. A guest's key is a version 4 UUID.",
             )
         )
     if is_conditional:
