@@ -40,7 +40,7 @@ def usable_metadata(metadata: Any) -> dict[str, str]:
     kept = {}
     for key, value in metadata.items():
         if isinstance(value, str) and holds_card_number(value):
-            name = "personal" if _looks_personal(str(key)) else repr(key)[:60]
+            name = "personal" if _looks_personal(str(key)) else str(key)[:60]
             logger.warning("metadata_left_out key=%s reason=card_number", name)
         else:
             kept[key] = value
