@@ -38,18 +38,20 @@ order_disputed = Signal()
 #: A dispute ended. Exactly once per dispute. ``amount_minor``: int, ``reason``: str (Stripe's final status).
 dispute_closed = Signal()
 
-#: A session ended without payment. Exactly once per session. ``session``: CheckoutSession.
+#: A session ended without payment. Exactly once per session. ``session``: CheckoutSession; its ``customer_details``
+#: hold what the shopper typed, and ``consent`` among them what they agreed to.
 session_expired = Signal()
 
 #: A person should look at this order. At most once per reason. ``reason``: str (a code of states.Attention).
 attention_needed = Signal()
 
-#: A subscription's later invoice was paid. Exactly once per invoice. ``subscription``: Subscription,
-#: ``amount_minor``: int.
+#: A subscription's next period was paid. Exactly once per invoice. ``subscription``: Subscription,
+#: ``amount_minor``: int, ``reason``: str (Stripe's ``billing_reason``, always ``subscription_cycle``). Invoices for a
+#: changed plan, for usage or made by hand start no period: hear of them by ``@handles("invoice.paid")``.
 subscription_renewed = Signal()
 
-#: A subscription's later invoice could not be paid. At most once per invoice. ``subscription``: Subscription,
-#: ``amount_minor``: int.
+#: A subscription's later invoice, whatever for, could not be paid. At most once per invoice.
+#: ``subscription``: Subscription, ``amount_minor``: int, ``reason``: str (Stripe's ``billing_reason``).
 subscription_payment_failed = Signal()
 
 #: A subscription ended. Exactly once. ``subscription``: Subscription, ``reason``: str (Stripe's final status).

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from django_checkout import facts, ledger, services, sweep
+from django_checkout import erasure, facts, ledger, services, sweep
 from django_checkout.exceptions import (
     AcceptError,
     CaptureError,
@@ -384,3 +384,38 @@ def test_charge_refunded_rings_the_bell_and_every_refund_is_listed(paid_order, s
     paid_order.refresh_from_db()
     assert (response.status_code, paid_order.refunded_minor) == (200, 500)
     assert heard == ["order_refunded", "order_refunded"]
+
+
+@pytest.mark.parametrize("capture", [{}, MANUAL])
+def test_paid_session_with_nothing_to_pay_pays_the_order(capture, order, stripe_emulator, heard):
+    """A discount of everything, or a trial: Stripe may say ``paid`` where others say ``no_payment_required``."""
+    session = services.start(order, params=capture)
+    stripe_emulator.pay(session.stripe_id)
+    said = stripe_emulator.events("checkout.session.completed")[0]
+    said["data"]["object"] |= {"payment_status": "paid", "amount_total": 0, "payment_intent": None}
+
+    assert post_event(said).status_code == 200
+
+    order.refresh_from_db()
+    assert (order.status, order.paid_minor, heard) == ("paid", 0, ["order_paid"])
+
+
+def test_who_abandoned_a_cart_and_agreed_can_be_written_to(order, stripe_emulator, heard):
+    session = services.start(order, params={"after_expiration": {"recovery": {"enabled": True}}})
+    stripe_emulator.expire(session.stripe_id)
+    (event,) = stripe_emulator.events("checkout.session.expired")
+    event["data"]["object"]["customer_details"] = {"email": "guest@example.com", "tax_exempt": "none", "tax_ids": []}
+    event["data"]["object"]["consent"] = {"promotions": "opt_in", "terms_of_service": None}
+
+    assert post_event(event).status_code == 200
+
+    (told,) = heard.told("session_expired")
+    details = told["session"].customer_details
+    assert (details["email"], details["consent"]) == ("guest@example.com", {"promotions": "opt_in"})
+    assert told["session"].recovery_url
+    order.refresh_from_db()
+    assert (order.email, order.customer_details) == ("", {})
+    erasure.erase_order(order)
+    assert CheckoutSession.objects.get().customer_details == {}
+    post_event(event | {"id": "evt_again"})
+    assert CheckoutSession.objects.get().customer_details == {}

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 from django.core.management import call_command
 
 from django_checkout import services, signals
 from django_checkout.exceptions import CustomerNotFoundError, SubscriptionEndedError
 from django_checkout.models import Customer, Subscription
+from django_checkout.testing import post_event
 from django_checkout.values import CheckoutOptions, LineData, OrderData
 from tests.factories import UserFactory
 
@@ -144,3 +147,51 @@ def test_portal_is_for_customers(client, subscribed, user, stripe_emulator):
 
     assert answer.status_code == 303
     assert answer["Location"].startswith("http")
+
+
+@pytest.mark.parametrize("reason", ["subscription_update", "subscription_threshold", "manual"])
+def test_an_invoice_that_starts_no_period_is_no_renewal(reason, heard, subscribed, stripe_emulator):
+    (first,) = stripe_emulator.events("invoice.paid")
+    for number, why in enumerate(("subscription_cycle", reason)):
+        event = copy.deepcopy(first)
+        event["id"] = f"evt_{number}"
+        event["data"]["object"] |= {"id": f"in_{number}", "billing_reason": why, "amount_paid": 317}
+        assert post_event(event).status_code == 200
+
+    assert [told["reason"] for told in heard.told("subscription_renewed")] == ["subscription_cycle"]
+
+
+def test_a_failed_invoice_says_what_it_is_for(heard, subscribed, stripe_emulator):
+    event = copy.deepcopy(stripe_emulator.events("invoice.paid")[0]) | {"id": "evt_1", "type": "invoice.payment_failed"}
+    event["data"]["object"] |= {"id": "in_1", "billing_reason": "subscription_update", "status": "open"}
+
+    assert post_event(event).status_code == 200
+
+    assert [told["reason"] for told in heard.told("subscription_payment_failed")] == ["subscription_update"]
+
+
+def test_two_first_checkouts_at_once_leave_no_subscription_out_of_the_portals_reach(
+    user, client, stripe_emulator, deliver_events
+):
+    orders = [services.place(OrderData(reference=f"S-{n}", currency="eur", lines=(TEA,), user=user)) for n in range(2)]
+    for session in [services.start(order) for order in orders]:
+        stripe_emulator.pay(session.stripe_id)
+    deliver_events(rounds=3)
+
+    customers = services.find_customer_ids(user)
+
+    assert len(customers) == 2
+    assert {row.customer_id for row in Subscription.objects.all()} == set(customers)
+    assert services.find_customer_id(user) == customers[0]
+    client.force_login(user)
+    assert client.post("/checkout/portal/", {"customer": customers[1]}).status_code == 303
+    (made,) = stripe_emulator.latest("billing_portal.session", 1)
+    assert made["customer"] == customers[1]
+
+
+def test_portal_of_somebody_elses_customer_is_refused(user, subscribed, client, stripe_emulator):
+    other = UserFactory()
+    Customer.objects.create(user=other, livemode=False, stripe_id="cus_others")
+    client.force_login(user)
+
+    assert client.post("/checkout/portal/", {"customer": "cus_others"}).status_code == 404

@@ -115,6 +115,18 @@ def test_paid_order_shows_its_status_instead(paid_order, tag):
     assert "<form" not in html
 
 
+def test_portal_is_offered_for_each_customer_that_a_user_is(db):
+    user = UserFactory()
+    for customer in ("cus_first", "cus_second"):
+        Customer.objects.create(user=user, livemode=False, stripe_id=customer)
+
+    shown = _render("{% checkout_portal user %}", user=user)
+
+    assert shown.count("<form") == 2
+    assert "cus_first" not in shown
+    assert 'name="customer" value="cus_second"' in shown
+
+
 def test_portal_is_offered_to_those_who_have_something_there(db, settings):
     user = UserFactory()
     assert "<form" not in _render("{% checkout_portal user %}", user=user)

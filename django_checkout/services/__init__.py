@@ -12,7 +12,13 @@ from __future__ import annotations
 
 from django_checkout.services.changing import change_quantity, change_shipping, get_client_secret
 from django_checkout.services.checkout import cancel, start
-from django_checkout.services.customers import cancel_subscription, find_customer_id, portal_url, sync_subscription
+from django_checkout.services.customers import (
+    cancel_subscription,
+    find_customer_id,
+    find_customer_ids,
+    portal_url,
+    sync_subscription,
+)
 from django_checkout.services.money_back import refund, resume_refund
 from django_checkout.services.placing import find_order, get_order, lock, pay_url, place, start_url
 from django_checkout.services.settling import (
@@ -72,6 +78,7 @@ __all__ = [
     "expire",
     "expire_surplus",
     "find_customer_id",
+    "find_customer_ids",
     "find_order",
     "get_client_secret",
     "get_order",

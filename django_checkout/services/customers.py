@@ -25,6 +25,17 @@ def find_customer_id(user: Any) -> str:
     return "" if customer is None else customer.stripe_id
 
 
+def find_customer_ids(user: Any) -> list[str]:
+    """Return the ids of all of a user's Customers at Stripe in the mode of our key, the first one first.
+
+    Two first checkouts at once make two; each has its own subscriptions, and its own Billing portal.
+    """
+    if user is None or user.pk is None:
+        return []
+    customers = Customer.objects.filter(user_id=user.pk, livemode=conf.livemode).order_by("pk")
+    return list(customers.values_list("stripe_id", flat=True))
+
+
 def forget_customer(order: Order, customer_id: Any) -> bool:
     """Forget a Customer that Stripe has no more; False where it was not ours to begin with."""
     if order.user_id is None or not isinstance(customer_id, str):
@@ -66,19 +77,21 @@ def _known_email(order: Order, customer_id: str) -> str | None:
 
 
 @waits
-def portal_url(user: Any, *, return_url: str) -> Steps[str]:
+def portal_url(user: Any, *, return_url: str, customer_id: str = "") -> Steps[str]:
     """Return a short-lived address of Stripe's Billing portal for a user: cards, invoices, subscriptions.
 
-    One call to Stripe; must run outside transactions. Send only this user there, and only at once.
+    ``customer_id`` is one of ``find_customer_ids(user)``; without it, their first. One call to Stripe; must run outside
+    transactions. Send only this user there, and only at once.
 
     Raises:
-        CustomerNotFoundError: the user has bought nothing that made a Customer.
+        CustomerNotFoundError: the user has bought nothing that made a Customer, or this one is not theirs.
         StripeUnavailableError: try again.
     """
-    customer_id = find_customer_id(user)
-    if not customer_id:
-        raise CustomerNotFoundError("This user has no Customer at Stripe.")
-    return (yield from billing_gateway.create_portal_session.steps(customer_id, return_url=return_url))
+    customer_ids = find_customer_ids(user)
+    if not customer_ids or (customer_id and customer_id not in customer_ids):
+        raise CustomerNotFoundError("This user has no such Customer at Stripe.")
+    chosen = customer_id or customer_ids[0]
+    return (yield from billing_gateway.create_portal_session.steps(chosen, return_url=return_url))
 
 
 @waits

@@ -87,10 +87,13 @@ def checkout_status(context: Context, order: Any) -> dict[str, Any]:
 
 @register.inclusion_tag("django_checkout/tags/portal.html", takes_context=True)
 def checkout_portal(context: Context, user: Any, label: str = "") -> dict[str, Any]:
-    """Show a button to Stripe's Billing portal, if the user has anything there: ``{% checkout_portal user %}``."""
+    """Show a button to Stripe's Billing portal, if the user has anything there: ``{% checkout_portal user %}``.
+
+    A user with several Customers, from first checkouts made at once, gets a button for each.
+    """
     return {
         "csrf_token": context.get("csrf_token"),
-        "has_customer": bool(services.find_customer_id(user)),
+        "customers": services.find_customer_ids(user),
         "portal_url": reverse("django_checkout:portal"),
         "label": label,
     }
