@@ -20,7 +20,8 @@ from django_checkout.emulator.messages import Request
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.testing import deliver_events
 from django_checkout.tokens import Purpose, make_token
-from tests.factories import HostOrderFactory
+from django_checkout.values import LineData, OrderData
+from tests.factories import HostOrderFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -408,3 +409,19 @@ def test_emulated_payment_page_is_paid_where_thousands_are_separated(stripe_emul
     page = stripe_emulator.handle(Request.from_url("GET", session.url, headers={}))
 
     assert 'name="shown_total" value="1234567"' in page.body.decode()
+
+
+def test_a_billing_portal_in_nobodys_policy_is_reached_by_a_page_that_leads_on(client, stripe_emulator, deliver_events):
+    user = UserFactory()
+    client.force_login(user)
+    line = LineData(name="Tea", unit_amount_minor=1900, recurring_interval="month")
+    session = services.start(services.place(OrderData(reference="T-1", currency="eur", lines=(line,), user=user)))
+    stripe_emulator.pay(session.stripe_id)
+    deliver_events()
+    redirected = client.post(reverse("django_checkout:portal"))
+    stripe_emulator.use_custom_domain("https://billing.shop.example")
+
+    answer = client.post(reverse("django_checkout:portal"))
+
+    assert redirected.status_code == 303
+    assert (answer.status_code, answer["Refresh"][:34]) == (200, "0;url=https://billing.shop.example")

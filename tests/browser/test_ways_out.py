@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.amounts import money
-from tests.browser.checkouts import Elements, Hosted, place_order
+from tests.browser.checkouts import Elements, Embedded, Hosted, place_order
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("screen", ["phone"], indirect=True)]
 
@@ -110,3 +110,21 @@ def test_a_code_that_is_not_one_is_said_beside_its_field(page: Page):
     checkout.enter_code("NOTHING")
 
     expect(page.locator("[data-checkout-error-for=code]")).to_be_visible()
+
+
+@WITHIN
+def test_a_form_that_a_script_brings_to_the_page_is_filled(page: Page, ui: str):
+    """As Turbo and htmx exchange a page's content: the new form is there, its scripts have run already."""
+    checkout = {"embedded": Embedded, "elements": Elements}[ui](page)
+    checkout.open(place_order(page))
+
+    page.evaluate(
+        """async () => {
+            const text = await fetch(location.href).then((answer) => answer.text());
+            const { body } = new DOMParser().parseFromString(text, "text/html");
+            document.querySelector("main").replaceWith(body.querySelector("main"));
+        }"""
+    )
+
+    checkout.fill_address()
+    expect(checkout.pay_button).to_contain_text(money("136.00"))

@@ -8,6 +8,7 @@ from ..world import World
 from . import subscriptions
 from .catalog import missing
 from .session_rules import check_urls
+from .sessions import page_url
 
 KIND = "billing_portal.session"
 CONFIGURATION_ID = "bpc_1EmulatorConfiguration"
@@ -33,7 +34,7 @@ def create(call: Call) -> Doc:
         return_url=params.get("return_url"),
         url="",
     )
-    session["url"] = f"{call.base_url}/portal/{session['id']}"
+    session["url"] = f"{page_url(world, call.base_url)}/portal/{session['id']}"
     world.store.insert(session)
     world.emit("billing_portal.session.created", session)
     return session

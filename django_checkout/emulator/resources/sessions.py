@@ -30,7 +30,7 @@ def create(call: Call) -> Doc:
     return new_session(call.world, call.params, call.base_url)
 
 
-def _page_url(world: World, base_url: str) -> str:
+def page_url(world: World, base_url: str) -> str:
     """Return where payment pages are: here, or at the custom domain of the account."""
     domain = world.store.setting(CUSTOM_DOMAIN, "")
     return f"{domain}{urlsplit(base_url).path}" if domain else base_url
@@ -54,7 +54,7 @@ def new_session(world: World, params: Doc, base_url: str, **overrides: object) -
         kinds = params["name_collection"]
         session["name_collection"] = {kind: {"optional": False, **sent} for kind, sent in kinds.items()}
     session["expires_at"] = params.get("expires_at", session["created"] + life)
-    session["url"] = f"{_page_url(world, base_url)}/pay/{session['id']}" if ui_mode == HOSTED else None
+    session["url"] = f"{page_url(world, base_url)}/pay/{session['id']}" if ui_mode == HOSTED else None
     if ui_mode != HOSTED:
         session["_client_secret"] = f"{session['id']}_secret_{random_text(50)}"
         session["client_secret"] = session["_client_secret"]
