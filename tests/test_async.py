@@ -434,7 +434,7 @@ def test_the_same_calls_exist_in_both_forms():
         for name in services.__all__
         if name.startswith("a") and asyncio.iscoroutinefunction(getattr(services, name))
     ]
-    assert len(twins) == 14
+    assert len(twins) == 15
     for twin in twins:
         assert getattr(services, twin.removeprefix("async_" if twin == "async_sync" else "a")).awaited is getattr(
             services, twin

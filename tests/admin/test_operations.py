@@ -11,7 +11,7 @@ from django.urls import reverse
 from django_checkout import services, signals
 from django_checkout.admin.operations import describe_error
 from django_checkout.exceptions import CheckoutError, StripeRefusedError, StripeUnavailableError
-from django_checkout.models import Order, Refund, WebhookEvent
+from django_checkout.models import Announcement, Order, Refund, WebhookEvent
 from example_project.shop.html import parse
 from tests.admin.conftest import staff_client
 from tests.admin.factories import AnnouncementFactory, AttentionFactory, EventFactory, OrderFactory, make_paid_order
@@ -402,3 +402,17 @@ def test_an_open_reason_and_something_pending_offer_their_buttons(operator):
     page = operator.get(url(order)).content.decode()
     assert url(order, "accept") in page
     assert url(order, "deliver") in page
+
+
+def test_a_notification_is_delivered_again_on_purpose_and_logged(paid_order, operator, viewer, heard):
+    row = Announcement.objects.get(signal="order_paid")
+    url = reverse("admin:django_checkout_announcement_operate", args=[row.pk, "deliver"])
+    assert viewer.post(url).status_code == 403
+    assert heard == []
+
+    page = operator.post(url, follow=True).content.decode()
+
+    assert heard == ["order_paid"]
+    assert "Delivered order_paid again." in page
+    entry = LogEntry.objects.get(object_id=str(row.pk))
+    assert (entry.user, entry.get_change_message()) == (operator.user, "Delivered order_paid again.")

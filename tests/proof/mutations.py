@@ -274,7 +274,7 @@ FAULTS = (
     Fault(
         name="a paid order can be started again",
         file="services/checkout.py",
-        old="    if locked.order.status != OrderStatus.UNPAID:\n",
+        old="    if status != OrderStatus.UNPAID:\n",
         new="    if False:\n",
         tests=(PAINS,),
     ),
