@@ -18,7 +18,7 @@ MARKER = "M4rker"
 DEPTH = 7
 #: Texts that are no enumeration in the document and yet are kept: ids, and words that Stripe chooses.
 IDS = {"id", "balance_transaction", "charge", "customer", "invoice", "latest_charge", "payment", "payment_intent"}
-IDS |= {"client_reference_id", "recovered_from", "setup_intent", "subscription", "account", "context"}
+IDS |= {"client_reference_id", "recovered_from", "review", "setup_intent", "subscription", "account", "context"}
 STRIPES_WORDS = {
     "api_version",
     "currency",
@@ -41,6 +41,7 @@ OBJECTS = {
     "customer.subscription": "subscription",
     "customer": "customer",
     "invoice": "invoice",
+    "review": "review",
 }
 
 
