@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from django_checkout import erasure, facts, ledger, services, sweep
+from django_checkout import database, erasure, facts, ledger, services, sweep
 from django_checkout.exceptions import (
     AcceptError,
     CaptureError,
@@ -17,6 +17,7 @@ from django_checkout.models import AttentionItem, CheckoutSession, Payment, Refu
 from django_checkout.testing import post_event
 from django_checkout.values import LineData, OrderData
 from tests.damage import overwrite
+from tests.factories import HostOrderFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -419,3 +420,24 @@ def test_who_abandoned_a_cart_and_agreed_can_be_written_to(order, stripe_emulato
     assert CheckoutSession.objects.get().customer_details == {}
     post_event(event | {"id": "evt_again"})
     assert CheckoutSession.objects.get().customer_details == {}
+
+
+def test_a_key_belongs_to_the_refund_of_one_order(paid_order, stripe_emulator, deliver_events):
+    other = services.place(HostOrderFactory())
+    stripe_emulator.pay(services.start(other).stripe_id)
+    deliver_events()
+    services.refund(paid_order, 300, key="return-1")
+
+    with pytest.raises(RefundError, match="another refund"):
+        services.refund(other, 300, key="return-1")
+    assert Refund.objects.count() == 1
+
+
+def test_refunds_asked_for_never_count_for_more_than_was_captured(paid_order, stripe_emulator, deliver_events):
+    services.refund(paid_order, 300)
+    with database.atomic():
+        Refund.objects.update(amount_minor=2500, status="pending")
+
+    deliver_events()
+
+    assert (Refund.objects.get().status, Payment.objects.get().refund_asked_minor) == ("succeeded", 2000)

@@ -12,8 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from tests.proof import pull
+from tests.proof.fault import Fault
 
 ROOT = Path(__file__).resolve().parents[2]
 PERMUTATIONS = "tests/properties/test_permutations.py"
@@ -26,18 +28,6 @@ START, SETTLING = "tests/test_services_start.py", "tests/test_services_settling.
 ANNOUNCEMENTS, WEBHOOKS = "tests/test_announcements.py", "tests/test_webhooks.py"
 REGRESSIONS = "tests/test_regressions.py"
 CUSTOMERS = "tests/test_services_customers.py"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """A change of the code that makes it wrong, and the tests of which one must fail."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-    tests: tuple[str, ...]
-    needs_threads: bool = False
 
 
 def _history(*names: str) -> tuple[str, ...]:
@@ -464,6 +454,7 @@ FAULTS = (
         new="if True:",
         tests=("tests/test_services_content.py::test_cheap_article_may_be_placed_where_more_may_be_charged",),
     ),
+    *pull.FAULTS,
 )
 
 
