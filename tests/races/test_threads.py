@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from django.db import OperationalError, transaction
 
-from django_checkout import services, signals
+from django_checkout import facts, gateway, services, signals, sweep
 from django_checkout.emulator.messages import ApiError
 from django_checkout.exceptions import (
     OrderNotPayableError,
@@ -17,6 +17,7 @@ from django_checkout.exceptions import (
     RefundError,
 )
 from django_checkout.models import Announcement, CheckoutSession, Order, Payment, Refund, WebhookEvent
+from django_checkout.services.settling import apply_facts
 from django_checkout.testing import post_event
 from tests.host.models import HostOrder
 from tests.races.together import ROUNDS, errors, run_after, together
@@ -350,3 +351,22 @@ def deliver_again(emulator):
     """What was answered 503, because another delivery of the same event was being read, comes again."""
     waiting = WebhookEvent.objects.exclude(state__in=("processed", "ignored"))
     return [post_event(event.payload).status_code for event in waiting]
+
+
+def test_a_copy_adopted_while_a_session_is_started_leaves_one_payable(stripe_emulator):
+    """The shopper recovers the cart of an expired session, and starts anew in another tab."""
+    for host_order, order in new_orders():
+        expired = services.start(host_order, params={"after_expiration": {"recovery": {"enabled": True}}})
+        services.expire(expired)
+        copy = stripe_emulator.recover(expired.stripe_id)["id"]
+
+        def adopt(copy=copy):
+            return apply_facts(facts.read_whole_session(gateway.retrieve_session_data(copy)))
+
+        outcomes = together(adopt, partial(services.start, host_order), partial(services.start, host_order), adopt)
+        sweep.sweep()
+
+        assert not errors(outcomes)
+        open_there = [row["id"] for row in sessions_at(stripe_emulator, order.reference) if row["status"] == "open"]
+        assert open_there == [CheckoutSession.objects.get(live_for=order).stripe_id]
+        assert CheckoutSession.objects.filter(order=order, status="open").count() == 1

@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 from django_checkout.steps import Steps, waits
 
 #: Races that are run again and again.
-RACES = 11
+RACES = 12
 #: How often each of them is run, so that all together make RACE_ROUNDS.
 ROUNDS = -(-int(os.environ.get("RACE_ROUNDS", "33")) // RACES)
 TIMEOUT_SECONDS = 60
