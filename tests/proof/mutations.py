@@ -116,14 +116,14 @@ FAULTS = (
     Fault(
         name="refunds that came before their order are not looked at",
         file="ledger/orders.py",
-        old='        locked.refunds_with_news.extend(payment.refunds.order_by("pk"))\n',
+        old="    locked.refunds_with_news.extend(refund for refund in refunds if refund.payment_id in claimed)\n",
         new="",
         tests=(COUNTEREXAMPLES,),
     ),
     Fault(
         name="disputes that came before their order are not looked at",
         file="ledger/orders.py",
-        old="        locked.disputes_with_news.extend(payment.disputes.all())\n",
+        old="    locked.disputes_with_news.extend(dispute for dispute in disputes if dispute.payment_id in claimed)\n",
         new="",
         tests=_history("dispute open"),
     ),
@@ -136,7 +136,7 @@ FAULTS = (
     ),
     Fault(
         name="a second payment is not noticed",
-        file="ledger/orders.py",
+        file="ledger/attention.py",
         old="    if payment.captured_minor > 0:\n        return True\n    session = locked.session_of",
         new="    session = locked.session_of",
         tests=(PAINS,),
@@ -144,13 +144,13 @@ FAULTS = (
     Fault(
         name="a pending refund is counted",
         file="ledger/orders.py",
-        old="for r in refunds if r.status == RefundStatus.SUCCEEDED)",
-        new="for r in refunds if r.status != RefundStatus.FAILED)",
+        old="is_done = refund.status == RefundStatus.SUCCEEDED and",
+        new="is_done = refund.status != RefundStatus.FAILED and",
         tests=(PAINS,),
     ),
     Fault(
         name="amounts are not compared",
-        file="ledger/orders.py",
+        file="ledger/attention.py",
         old='elif session.mode == "payment" and session.amount_subtotal_minor != _expected_minor(session):',
         new="elif False:",
         tests=(PAINS,),
@@ -158,15 +158,15 @@ FAULTS = (
     Fault(
         name="order_paid is not withheld",
         file="ledger/orders.py",
-        old="if kept is not None and is_newly_kept and not is_withheld(order):",
-        new="if kept is not None and is_newly_kept:",
+        old="is_released = not attention.is_withheld and (",
+        new="is_released = (",
         tests=(HOOKS,),
     ),
     Fault(
         name="a reason that only disorder made true stays",
-        file="ledger/orders.py",
-        old="        withdraw_attention(order, Attention.OVER_REFUNDED, kept.stripe_id)",
-        new="        pass",
+        file="ledger/attention.py",
+        old="    gone = {key for key in unresolved if key not in wanted and key[0] in set(Attention)}\n",
+        new="    gone: set[tuple[str, str]] = set()\n",
         tests=(COUNTEREXAMPLES,),
     ),
     Fault(
@@ -257,8 +257,8 @@ FAULTS = (
     Fault(
         name="a lost answer frees the slot",
         file="services/checkout.py",
-        old="        if not error.is_replayed:\n",
-        new="        if False:\n",
+        old="        if error.is_replayed:\n            _fail(session, error)",
+        new="        if True:\n            _fail(session, error)",
         tests=(PAINS,),
     ),
     Fault(
@@ -299,13 +299,13 @@ FAULTS = (
     Fault(
         name="only the kept payment's refunds are the order's",
         file="ledger/orders.py",
-        old="        is_kept = kept is not None and refund.payment_id == kept.pk\n",
-        new="        is_kept = kept is not None\n",
+        old="    return is_done and refund.payment_id == kept.pk\n",
+        new="    return is_done\n",
         tests=(SETTLING,),
     ),
     Fault(
         name="a session of an older revision is taken for the order's",
-        file="ledger/orders.py",
+        file="ledger/attention.py",
         old="session.revision != order.revision and",
         new="session.revision > order.revision and",
         tests=(START, REGRESSIONS),
