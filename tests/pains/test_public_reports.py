@@ -392,7 +392,7 @@ def test_an_endpoint_without_the_slash_is_served_or_reported(stripe_emulator):
 
 
 # A character that PostgreSQL's JSON cannot hold turns a fact into an error for ever. Of webhooks in general, none
-# Of Stripe's was found: Kilo-Org/cloud#6245, nyaruka/goflow#1027, PostHog/posthog#18282
+# of Stripe's was found: Kilo-Org/cloud#6245, nyaruka/goflow#1027, PostHog/posthog#18282
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="other databases hold it")
