@@ -250,6 +250,10 @@ def visit_disputes(client: stripe.StripeClient, emulator: Emulator) -> None:
     paid(client, emulator, FRAUD_WARNING)
     warning = v1.radar.early_fraud_warnings.list().data[0]
     v1.radar.early_fraud_warnings.retrieve(warning.id, {"expand": ["charge"]})
+    review = emulator.open_review(paid(client, emulator))
+    assert [row.id for row in v1.reviews.list().data] == [review["id"]]
+    v1.reviews.retrieve(review["id"], {"expand": ["charge"]})
+    v1.reviews.approve(review["id"])
     read_all(client, new_session(client).id)
     emulator.clock.advance(10 * DAY_SECONDS)
 
