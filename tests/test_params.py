@@ -10,7 +10,15 @@ import pytest
 
 from django_checkout.exceptions import MetadataError, ParameterError
 from django_checkout.models import Order, OrderLine
-from django_checkout.params import OWN_PARAMETERS, build, check_modes, complete, fingerprint, is_manual_capture
+from django_checkout.params import (
+    OWN_PARAMETERS,
+    build,
+    check_modes,
+    complete,
+    fingerprint,
+    is_adjustable,
+    is_manual_capture,
+)
 
 pytestmark = pytest.mark.core
 
@@ -215,6 +223,12 @@ def test_attempt_adds_what_proves_that_it_is_ours():
     assert request["client_reference_id"] == "H-0001"
 
 
+def test_metadata_of_an_order_never_hides_ours():
+    order = an_order(metadata={"order_id": "another", "checkout_session": "another"})
+
+    assert completed(built(order), order)["metadata"] == {"order_id": "H-0001", "checkout_session": "uuid-1"}
+
+
 @pytest.mark.parametrize(
     ("mode", "key"),
     [("payment", "payment_intent_data"), ("subscription", "subscription_data"), ("setup", "setup_intent_data")],
@@ -239,7 +253,7 @@ def test_attempts_do_not_change_what_was_built():
     params = built(None, {"payment_intent_data": {"description": "Tea"}})
     before = copy.deepcopy(params)
 
-    completed(params)
+    completed(params)["line_items"][0]["quantity"] = 9
 
     assert params == before
 
@@ -289,3 +303,19 @@ def test_changed_request_is_not_taken_for_the_old_one(order, options, lines):
 )
 def test_request_for_an_authorisation_is_recognised(params, expected):
     assert is_manual_capture(params) is expected
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({"mode": "payment", "line_items": [{"quantity": 1}]}, False),
+        ({"mode": "payment", "line_items": [{"adjustable_quantity": {"enabled": False}}]}, False),
+        ({"mode": "payment", "line_items": [{"quantity": 1}, {"adjustable_quantity": {"enabled": True}}]}, True),
+        ({"mode": "payment", "optional_items": [{"price": "price_1"}]}, True),
+        ({"mode": "subscription"}, True),
+        ({"mode": "setup"}, False),
+    ],
+    ids=str,
+)
+def test_what_the_shopper_can_change_is_recognised(params, expected):
+    assert bool(is_adjustable(params)) is expected

@@ -275,6 +275,14 @@ def test_order_prevails_over_a_default_that_excludes_it(default, option):
     assert not set(default) & set(params)
 
 
+def test_discount_of_the_order_is_refused_and_not_left_out_beside_promotion_codes():
+    """Left out, the shopper would pay more than the order says."""
+    order = Order(reference="H-1", currency="eur", subtotal_minor=2000, asked_discount_minor=500)
+
+    with pytest.raises(ParameterError, match="discounts"):
+        built(order, {"allow_promotion_codes": True})
+
+
 def test_default_that_keeps_cards_out_is_never_left_out():
     with pytest.raises(ParameterError, match="restrictions"):
         built(

@@ -140,6 +140,11 @@ def _swap_kept(world):
     assert other.pk
 
 
+def _move_session_and_raise_captured(world):
+    _session("paid").update(order=_order("opened").get())
+    _payment("paid").update(captured_minor=9000)
+
+
 def _delete_payment(world):
     _order("refunded").update(kept_payment=None)
     _session("refunded").update(payment=None)
@@ -184,6 +189,7 @@ DAMAGES = [
     damaged("order total", ORDER, lambda w: _order("paid").update(total_minor=1, tax_minor=5)),
     damaged("order kept payment lost", ORDER, lambda w: _order("paid").update(kept_payment=None)),
     damaged("order kept payment of another order", ORDER, _swap_kept, needs="paid other"),
+    damaged("order kept payment of a later order", ORDER, _swap_kept, needs="other paid"),
     damaged("order paid instant", ORDER, lambda w: _order("paid").update(paid_at=None)),
     damaged(
         "order paid instant of an unpaid one",
@@ -235,6 +241,13 @@ DAMAGES = [
         "session order wrong",
         RELATION,
         lambda w: _session("paid").update(order=_order("opened").get()),
+        needs="paid opened",
+    ),
+    damaged(
+        "session order wrong and payment captured more",
+        RELATION,
+        _move_session_and_raise_captured,
+        outcome=LISTED,
         needs="paid opened",
     ),
     damaged("session slot lost", ORDER, lambda w: _session("opened").update(live_for=None), needs="opened"),
@@ -489,3 +502,18 @@ def test_damaged_rows_are_found_and_mended_or_listed_once(damage, heard, world):
         assert Discrepancy.objects.exclude(suggestion="").count() == Discrepancy.objects.count() > 0
     assert tuple(heard) == damage.heard
     assert _money(world.emulator) == money
+
+
+def test_what_was_announced_as_paid_is_not_taken_back(order, stripe_emulator):
+    services.start(order)
+    paid = {"status": "paid", "paid_minor": 2000, "paid_at": timezone.now()}
+    with database.atomic():
+        _order(order.reference).update(**paid)
+        Announcement.objects.create(
+            order=order, signal="order_paid", fact="lost", state="announced", announced_at=timezone.now()
+        )
+
+    fixed = reconcile.run(fix=True)
+
+    assert (ORDER, LISTED) in {(drift.kind, drift.outcome) for drift in fixed.drift}
+    assert _order(order.reference).values(*paid).get() == paid

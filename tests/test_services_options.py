@@ -62,6 +62,12 @@ def test_option_is_a_parameter_of_stripes(options, params):
     assert _place(**options).params == params
 
 
+def test_options_that_a_subscription_has_anyway_are_left_out():
+    line = LineData(name="Tea", unit_amount_minor=2000, recurring_interval="month")
+
+    assert _place(lines=(line,), create_customer=True, create_invoice=True).params == {}
+
+
 def test_shipping_options_and_custom_fields_are_built_whole():
     order = _place(
         shipping_options=(ShippingOption(name="Parcel", amount_minor=490, business_days=(2, 4)),),
@@ -85,6 +91,8 @@ def test_shipping_options_and_custom_fields_are_built_whole():
         {"save_card": "always"},
         {"discount_minor": 2001},
         {"trial_days": 7},
+        {"shipping_options": (ShippingOption(name="Parcel", amount_minor=0, business_days=(4, 2)),)},
+        {"custom_fields": (CustomField(key="a", label="x"), CustomField(key="a", label="y"))},
     ],
 )
 def test_options_that_stripe_would_refuse_are_refused_here(options):

@@ -188,5 +188,5 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in over.items():
         known = merged.get(key)
         both = isinstance(known, Mapping) and isinstance(value, Mapping)
-        merged[key] = _merge(known, value) if both else deepcopy(value)  # type: ignore[arg-type]  # both are mappings
+        merged[key] = _merge(known, value) if both else value  # type: ignore[arg-type]  # both are mappings
     return merged

@@ -60,7 +60,14 @@ def test_a_viewer_has_no_buttons(viewer):
     row = DiscrepancyFactory()
     assert "/operate/" not in viewer.get(url(row)).content.decode()
     assert viewer.post(url(row, "resolve"), {"note": "x"}).status_code == 403
-    viewer.post(reverse(LIST), {"action": "resolve_selected", "_selected_action": [row.pk], "note": "x"})
+    row.refresh_from_db()
+    assert row.state == "open"
+
+
+@pytest.mark.parametrize("action", ["resolve_selected", "ignore_selected"])
+def test_a_viewer_settles_nothing_from_the_list(action, viewer):
+    row = DiscrepancyFactory()
+    viewer.post(reverse(LIST), {"action": action, "_selected_action": [row.pk], "note": "x"})
     row.refresh_from_db()
     assert row.state == "open"
 

@@ -197,6 +197,31 @@ def test_lists_show_money_as_money(viewer):
     assert money("12.50") in page
 
 
+def test_the_list_shows_what_stripe_charged(viewer):
+    factories.OrderFactory(subtotal_minor=2000, total_minor=2380)
+    page = viewer.get(list_url("order")).content.decode()
+    assert money("23.80") in page
+    assert money("20.00") not in page
+
+
+def test_what_a_dispute_withdrew_is_in_the_currency_of_the_balance(viewer):
+    dispute = factories.DisputeFactory(amount_minor=2000, withdrawn_minor=2215, withdrawn_currency="usd")
+    page = viewer.get(page_url(dispute)).content.decode()
+    assert money("20.00") in page
+    assert money("22.15", "usd") in page
+
+
+@pytest.mark.parametrize("email", ["", "<i>kim</i>@example.com"])
+def test_what_people_typed_is_escaped(email, viewer):
+    order = factories.OrderFactory(reference="<b>A-1</b>", email=email)
+    factories.PaymentFactory(order=order)
+    for model in ("order", "payment"):
+        page = viewer.get(list_url(model)).content.decode()
+        assert "&lt;b&gt;A-1" in page
+        assert "<b>A-1" not in page
+        assert "<i>kim" not in page
+
+
 def test_rows_link_to_each_other(viewer):
     refund = factories.RefundFactory()
     page = viewer.get(page_url(refund)).content.decode()

@@ -11,15 +11,22 @@ from django.urls import reverse
 from django_checkout import services, signals
 from django_checkout.admin.operations import describe_error
 from django_checkout.exceptions import CheckoutError, StripeRefusedError, StripeUnavailableError
-from django_checkout.models import Announcement, Order, Refund, WebhookEvent
+from django_checkout.models import Announcement, CheckoutSession, Order, Refund, WebhookEvent
 from example_project.shop.html import parse
 from tests.admin.conftest import staff_client
-from tests.admin.factories import AnnouncementFactory, AttentionFactory, EventFactory, OrderFactory, make_paid_order
+from tests.admin.factories import (
+    AnnouncementFactory,
+    AttentionFactory,
+    EventFactory,
+    OrderFactory,
+    RefundFactory,
+    make_paid_order,
+)
 from tests.amounts import money
 
 pytestmark = pytest.mark.django_db
 
-ORDER_OPERATIONS = ("sync", "deliver", "expire", "accept", "capture", "refund", "finish", "cancel")
+ORDER_OPERATIONS = ("sync", "deliver", "expire", "accept", "capture", "refund", "surplus", "finish", "cancel")
 
 
 def url(row, name=""):
@@ -133,6 +140,12 @@ def test_the_refund_form_offers_all_that_is_left(paid_order, merchant):
     assert refund_values(merchant, paid_order)["amount"] == "15.00"
 
 
+def test_what_a_pending_refund_takes_is_not_offered_again(merchant):
+    order = make_paid_order()
+    RefundFactory(payment=order.payments.get(), amount_minor=1000, status="pending")
+    assert refund_values(merchant, order)["amount"] == "5.00"
+
+
 def test_a_refund_form_sent_twice_refunds_once(paid_order, merchant):
     values = refund_values(merchant, paid_order, amount="5")
     do(merchant, paid_order, "refund", **values)
@@ -182,6 +195,28 @@ def test_a_refund_whose_answer_was_lost_is_finished_and_not_repeated(paid_order,
     assert len(stripe_emulator.latest("refund", 10)) == 1
     paid_order.refresh_from_db()
     assert paid_order.status == "refunded"
+
+
+@pytest.fixture
+def doubly_paid(order, stripe_emulator, deliver_events):
+    """An order of which two sessions were paid."""
+    for _ in range(2):
+        CheckoutSession.objects.update(live_for=None, status="expired")
+        stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+    order.refresh_from_db()
+    return order
+
+
+def test_a_surplus_is_given_back(doubly_paid, merchant):
+    assert do(merchant, doubly_paid, "surplus") == ["Gave back 1 surplus payment."]
+    assert Refund.objects.get().payment_id != doubly_paid.kept_payment_id
+
+
+def test_a_surplus_in_doubt_is_said_to_be_kept(doubly_paid, merchant, stripe_emulator):
+    stripe_emulator.open_dispute(doubly_paid.kept_payment.stripe_id)
+    assert do(merchant, doubly_paid, "surplus")[0].startswith("Give back the surplus failed: nothing was given back")
+    assert not Refund.objects.exists()
 
 
 def test_accept_resolves_with_a_note_and_tells_the_shop(order, stripe_emulator, deliver_events, operator, heard):
@@ -241,8 +276,9 @@ def test_who_may_only_look_is_refused(name, viewer, no_stripe):
     assert not LogEntry.objects.exists()
 
 
-def test_an_operator_may_not_refund(operator, no_stripe):
-    assert operator.post(url(make_paid_order(), "refund"), {"amount": "1"}).status_code == 403
+@pytest.mark.parametrize("name", ["refund", "surplus", "finish"])
+def test_an_operator_may_not_refund(name, operator, no_stripe):
+    assert operator.post(url(make_paid_order(), name), {"amount": "1"}).status_code == 403
 
 
 def test_to_operate_is_not_to_see(no_stripe):

@@ -14,10 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.proof import pull
+from tests.proof import parameters, pull, staff
 from tests.proof.fault import Fault
 
 ROOT = Path(__file__).resolve().parents[2]
+APP = ROOT / "django_checkout"
 PERMUTATIONS = "tests/properties/test_permutations.py"
 COUNTEREXAMPLES = "tests/properties/test_counterexamples.py"
 CHANCE = "tests/properties/test_chance.py"
@@ -455,6 +456,8 @@ FAULTS = (
         tests=("tests/test_services_content.py::test_cheap_article_may_be_placed_where_more_may_be_charged",),
     ),
     *pull.FAULTS,
+    *staff.FAULTS,
+    *parameters.FAULTS,
 )
 
 
@@ -462,55 +465,57 @@ def main(words: list[str]) -> int:
     """Run every fault (that has one of the words in its name); return how many no test noticed."""
     chosen = [fault for fault in FAULTS if not words or any(word in fault.name for word in words)]
     has_threads = os.environ.get("DATABASE_URL", "sqlite").partition(":")[0] not in ("sqlite", "spatialite")
-    survived = []
     for fault in chosen:
         if fault.needs_threads and not has_threads:
             print(f"passed over  {fault.name}: name a database with threads in DATABASE_URL", flush=True)
-            continue
+    run = [fault for fault in chosen if has_threads or not fault.needs_threads]
+    _check_tests_pass(run)
+    survived = []
+    for fault in run:
         begun = time.monotonic()
-        is_caught = _is_caught(fault)
+        is_caught = _has_failed(fault.tests, needs_threads=fault.needs_threads, fault=fault)
         print(
             f"{'caught' if is_caught else 'SURVIVED':<12} {fault.name} ({time.monotonic() - begun:.0f} s)", flush=True
         )
         if not is_caught:
             survived.append(fault)
-    print(f"{len(chosen)} faults, {len(survived)} survived")
+    print(f"{len(chosen)} faults, {len(run)} run, {len(survived)} survived")
     return len(survived)
 
 
-def _is_caught(fault: Fault) -> bool:
+def _check_tests_pass(faults: list[Fault]) -> None:
+    """Stop where a test fails without any fault: it would prove nothing."""
+    for needs_threads in (False, True):
+        tests = {test: None for fault in faults if fault.needs_threads == needs_threads for test in fault.tests}
+        if tests:
+            _has_failed(tuple(tests), needs_threads=needs_threads)
+
+
+def _has_failed(tests: tuple[str, ...], *, needs_threads: bool, fault: Fault | None = None) -> bool:
+    """Whether one of the tests fails in a copy of the app, with the fault planted if one is given."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("django_checkout", "example_project", "tests"):
             shutil.copytree(ROOT / name, Path(folder, name), ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("pyproject.toml", "README.md"):
             shutil.copy(ROOT / name, folder)
-        path = Path(folder, "django_checkout", fault.file)
-        source = path.read_text()
-        if source.count(fault.old) != 1:
-            msg = f"The fault {fault.name!r} no longer fits {fault.file}: mend the list."
-            raise SystemExit(msg)
-        path.write_text(source.replace(fault.old, fault.new))
+        if fault is not None:
+            _plant(fault, Path(folder, APP.name, fault.file))
         env = {**os.environ, "PYTHONPATH": folder, "HYPOTHESIS_PROFILE": "default"}
-        if not fault.needs_threads:
+        if not needs_threads:
             env.pop("DATABASE_URL", None)
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-x",
-            "--no-migrations",
-            "-p",
-            "no:randomly",
-            "-n0",
-            "-m",
-            "",
-            *fault.tests,
-        ]
+        options = ["-q", "-x", "--no-migrations", "-p", "no:randomly", "-n0", "-m", ""]
+        command = [sys.executable, "-m", "pytest", *options, *tests]
         done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode not in (0, 1):
+    if done.returncode not in (0, 1) or (done.returncode and fault is None):
         raise SystemExit(done.stdout[-3000:] + done.stderr[-3000:])
     return done.returncode == 1
+
+
+def _plant(fault: Fault, path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    if source.count(fault.old) != 1:
+        raise SystemExit(f"The fault {fault.name!r} no longer fits {fault.file}: update the list.")
+    path.write_text(source.replace(fault.old, fault.new), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -84,27 +84,21 @@ FAULTS = (
         file="reconcile/orders.py",
         old="        and announcement.announced_at is not None\n",
         new="",
-        tests=(
-            _damage("announcement_announced_though_pending"),  # a line of the code
-        ),
+        tests=(_damage("announcement_announced_though_pending"),),
     ),
     Fault(
         name="relations of a session are not compared",
         file="reconcile/sessions.py",
         old="    if _relations(row, fact):\n        return Kind.RELATION_DIFFERS\n",
         new="",
-        tests=(
-            _damage("session_payment_wrong"),  # a line of the code
-        ),
+        tests=(_damage("session_payment_wrong"),),
     ),
     Fault(
         name="a session ahead of Stripe is believed",
         file="reconcile/sessions.py",
         old="    if _is_ahead(row, fact, payment):\n        return Kind.AHEAD_OF_STRIPE\n",
         new="",
-        tests=(
-            _damage("session_expired_but_open"),  # a line of the code
-        ),
+        tests=(_damage("session_expired_but_open"),),
     ),
     Fault(
         name="a refund of another payment is believed",
@@ -112,8 +106,8 @@ FAULTS = (
         old="    if not ids & {fact.payment_intent_id, fact.charge_id}:",
         new="    if False:",
         tests=(
-            _damage("refund_payment_wrong"),  # a line of the code
-            _damage("dispute_payment_wrong"),  # a line of the code
+            _damage("refund_payment_wrong"),
+            _damage("dispute_payment_wrong"),
         ),
     ),
     Fault(
@@ -121,27 +115,21 @@ FAULTS = (
         file="reconcile/aftermath.py",
         old="(left.kind is Kind.RELATION_DIFFERS or has_never_been)",
         new="(left.kind is Kind.RELATION_DIFFERS)",
-        tests=(
-            _damage("refund_status_ahead"),  # a line of the code
-        ),
+        tests=(_damage("refund_status_ahead"),),
     ),
     Fault(
         name="a subscription of another order is believed",
         file="reconcile/aftermath.py",
         old="    if row is not None and row.order_id != order.pk:",
         new="    if False:",
-        tests=(
-            _damage("subscription_order_wrong"),  # a line of the code
-        ),
+        tests=(_damage("subscription_order_wrong"),),
     ),
     Fault(
         name="a Customer of another user is believed",
         file="reconcile/stages.py",
         old="    yield from customers.compare(page)\n",
         new="",
-        tests=(
-            _damage("customer_of_another_user"),  # a line of the code
-        ),
+        tests=(_damage("customer_of_another_user"),),
     ),
     Fault(
         name="invoices are not announced",
@@ -183,45 +171,36 @@ FAULTS = (
         file="ledger/corrections.py",
         old="    session.order_id = order_pk\n",
         new="",
-        tests=(
-            _damage("session_order_wrong"),  # a line of the code
-        ),
+        tests=(_damage("session_order_wrong"),),
     ),
     Fault(
         name="a correction takes back that money was taken",
         file="ledger/corrections.py",
         old="    if said is None or payment.captured_minor > (said.captured_minor or 0):\n        return\n",
-        new="    if said is None:\n        return\n    payment.captured_minor = said.captured_minor or 0\n",
-        tests=(
-            _damage("payment_captured_more"),  # a line of the code
-        ),
+        new="    if said is None:\n        return\n"
+        "    Payment.objects.filter(pk=payment.pk).update(captured_minor=said.captured_minor or 0)\n",
+        tests=(_damage("session_order_wrong_and_payment_captured_more"),),
     ),
     Fault(
         name="an order that keeps another's payment is believed",
         file="ledger/derivation.py",
         old="    order.kept_payment = kept\n",
         new="",
-        tests=(
-            _damage("order_kept_payment_of_another_order"),  # a line of the code
-        ),
+        tests=(_damage("order_kept_payment_of_a_later_order"),),
     ),
     Fault(
         name="what was announced as paid is taken back",
         file="ledger/derivation.py",
         old='    if kept is None and whole.announced("order_paid") is not None:\n        order.refresh_from_db()\n        return order\n',  # noqa: E501  # a line of the code
         new="",
-        tests=(
-            _damage("announcement_of_what_was_never_paid"),  # a line of the code
-        ),
+        tests=("tests/test_reconcile_damage.py::test_what_was_announced_as_paid_is_not_taken_back",),
     ),
     Fault(
         name="missing announcements are not found",
         file="ledger/derivation.py",
         old="        if (news.signal, news.fact) not in told:\n            yield news\n",
         new="        pass\n        yield from ()\n",
-        tests=(
-            _damage("announcement_of_a_refund_deleted"),  # a line of the code
-        ),
+        tests=(_damage("announcement_of_a_refund_deleted"),),
     ),
     Fault(
         name="live slots are not derived",
@@ -235,9 +214,7 @@ FAULTS = (
         file="ledger/derivation.py",
         old="            payment.refund_asked_minor = asked\n",
         new="",
-        tests=(
-            _damage("payment_refunds_asked_for"),  # a line of the code
-        ),
+        tests=(_damage("payment_refunds_asked_for"),),
     ),
     Fault(
         name="staff need not be staff",

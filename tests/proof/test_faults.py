@@ -1,0 +1,36 @@
+"""The planted faults fit the code as it is, whether or not they are run."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.proof.mutations import APP, FAULTS, ROOT
+
+pytestmark = pytest.mark.core
+
+
+def test_every_fault_fits_one_place_and_leaves_python():
+    misfits = []
+    for fault in FAULTS:
+        source = (APP / fault.file).read_text(encoding="utf-8")
+        if source.count(fault.old) != 1:
+            misfits.append(fault.name)
+        compile(source.replace(fault.old, fault.new), fault.file, "exec")
+    assert misfits == []
+
+
+def test_every_fault_names_tests_that_exist():
+    missing = []
+    for fault in FAULTS:
+        for test in fault.tests:
+            file, _, function = test.partition("::")
+            name = function.partition("[")[0]
+            if name and f"def {name}(" not in (ROOT / file).read_text(encoding="utf-8"):
+                missing.append(test)
+            assert (ROOT / file).is_file()
+    assert missing == []
+
+
+def test_faults_are_told_apart_by_their_names():
+    names = [fault.name for fault in FAULTS]
+    assert sorted(set(names)) == sorted(names)
