@@ -14,6 +14,8 @@ from django_checkout.tokens import Purpose, Token, read_token
 #: Which tokens are a right to what; whoever may pay may see the status.
 _SUFFICIENT = {Purpose.PAY: (Purpose.PAY,), Purpose.STATUS: (Purpose.STATUS, Purpose.PAY)}
 _COOKIE = "checkout_pay_"
+#: A browser keeps the links of so many orders: servers refuse requests with more than about 8 KB of headers.
+_KEPT_LINKS = 10
 
 
 def get_order(request: HttpRequest, token: str, purpose: Purpose) -> Order:
@@ -51,6 +53,11 @@ def is_owner(request: HttpRequest, order: Order) -> bool:
     return order.user_id is not None and user is not None and user.is_authenticated and user.pk == order.user_id
 
 
+def is_offered(request: HttpRequest, order: Order) -> bool:
+    """Whether the host still has the order and lets this request pay it."""
+    return not is_deleted(order) and get_adapter().can_pay(request, get_subject(order))
+
+
 def is_bearer(order: Order, token: str, purpose: Purpose) -> bool:
     """Whether a token is a right of its own to see or pay this order now."""
     return any(
@@ -60,16 +67,28 @@ def is_bearer(order: Order, token: str, purpose: Purpose) -> bool:
 
 
 def remember_link(request: HttpRequest, response: HttpResponse, order: Order, token: str) -> None:
-    """Let this browser keep the link by which it pays, so that it can try again when it returns from Stripe."""
+    """Let this browser keep the link by which it pays, so that it can try again when it returns from Stripe.
+
+    It keeps those of the newest orders; the order's owner needs none.
+    """
+    if is_owner(request, order):
+        return
+    path = reverse("django_checkout:health").removesuffix("health/")
+    name = f"{_COOKIE}{order.pk}"
     response.set_cookie(
-        f"{_COOKIE}{order.pk}",
+        name,
         token,
         max_age=conf.CHECKOUT_TOKEN_MAX_AGE_SECONDS,
-        path=reverse("django_checkout:health").removesuffix("health/"),
-        secure=request.is_secure(),
+        path=path,
+        secure=request.is_secure() or conf.session_secure,
         httponly=True,
         samesite="Lax",
     )
+    others = [known for known in request.COOKIES if known.startswith(_COOKIE) and known != name]
+    # The longer number is the larger.
+    others.sort(key=lambda known: (len(known), known), reverse=True)
+    for old in others[_KEPT_LINKS - 1 :]:
+        response.delete_cookie(old, path=path, samesite="Lax")
 
 
 def find_link(request: HttpRequest, order: Order) -> str:
@@ -82,11 +101,8 @@ def _admit(request: HttpRequest, order: Order, purpose: Purpose, *, is_bearer: b
     """Apply the one rule: a right to the order, and to pay it, an order that the host has and lets be paid."""
     if not (is_bearer or is_owner(request, order)):
         raise OrderNotFoundError("The request has no right to this order.")
-    if purpose == Purpose.PAY:
-        if is_deleted(order):
-            raise OrderNotFoundError("The shop has deleted the order.")
-        if not get_adapter().can_pay(request, get_subject(order)):
-            raise OrderNotFoundError("The shop does not let this request see the order.")
+    if purpose == Purpose.PAY and not is_offered(request, order):
+        raise OrderNotFoundError("The shop has deleted the order, or does not let this request pay it.")
     return order
 
 

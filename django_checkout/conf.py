@@ -227,6 +227,11 @@ class Settings:
         return str(settings.SESSION_COOKIE_SAMESITE or "").lower()
 
     @property
+    def session_secure(self) -> bool:
+        """Django's own ``SESSION_COOKIE_SECURE``."""
+        return bool(settings.SESSION_COOKIE_SECURE)
+
+    @property
     def csrf_header(self) -> str:
         """The header in which Django looks for a CSRF token, as ``CSRF_HEADER_NAME`` names it."""
         return HttpHeaders.parse_header_name(settings.CSRF_HEADER_NAME) or "X-CSRFToken"

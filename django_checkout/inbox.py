@@ -19,7 +19,7 @@ from typing import Any
 from django.db import IntegrityError
 from django.utils import timezone
 
-from django_checkout import database, facts, gateway, ledger, telemetry
+from django_checkout import database, facts, gateway, ledger, logs, telemetry
 from django_checkout.conf import conf
 from django_checkout.envelope import read_envelope, reduced, without_content
 from django_checkout.exceptions import CheckoutError, EventBusyError, HandlerError, IncompleteFactError
@@ -327,7 +327,7 @@ def _record_failure(row: WebhookEvent, error: Exception) -> None:
         )
 
     ledger.in_transaction(work)
-    logger.error("event_failed event=%s type=%s code=%s", row.stripe_id, row.type, code, exc_info=error)
+    logs.error_once(error, "event_failed event=%s type=%s code=%s", row.stripe_id, row.type, code)
 
 
 def _insert(row: WebhookEvent) -> tuple[WebhookEvent, bool]:

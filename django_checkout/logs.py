@@ -1,4 +1,7 @@
-"""Keeps each record of our loggers on one line: what a value holds cannot pass for another line or another key."""
+"""Keeps each record of our loggers on one line, and each error logged once.
+
+What a value holds cannot pass for another line or another key.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ import re
 LOGGERS = ("django_checkout", "django_checkout.emulator")
 #: What needs no quotes in ``key=value``.
 _PLAIN = re.compile(r"[^\s\"'=\\]+")
+#: An attribute of errors that are logged.
+_MARK = "_django_checkout_is_logged"
 
 
 class OneLine(logging.Filter):
@@ -26,6 +31,13 @@ def install() -> None:
     for logger in map(logging.getLogger, LOGGERS):
         if not any(isinstance(known, OneLine) for known in logger.filters):
             logger.addFilter(OneLine())
+
+
+def error_once(error: BaseException, message: str, *values: object) -> None:
+    """Log an error with its traceback, unless that has been done where more was known of it."""
+    if not hasattr(error, _MARK):
+        logging.getLogger("django_checkout").error(message, *values, exc_info=error)
+        setattr(error, _MARK, True)
 
 
 def _quoted(value: object) -> object:

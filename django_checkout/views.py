@@ -15,12 +15,14 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
 
-from django_checkout import access, forms, ledger, services, webhooks
+from django_checkout import access, forms, ledger, logs, services, webhooks
 from django_checkout import health as webhook_health
 from django_checkout.adapters import get_adapter, get_subject
 from django_checkout.conf import conf
 from django_checkout.exceptions import (
     CheckoutError,
+    EventBusyError,
+    HandlerError,
     OrderNotFoundError,
     OrderNotPayableError,
     SessionNotFoundError,
@@ -31,6 +33,7 @@ from django_checkout.responses import SeeOther, endpoint, leave, page
 from django_checkout.states import OrderStatus, SessionStatus
 from django_checkout.terms import get_terms
 from django_checkout.tokens import Purpose, make_status_token, make_token
+from django_checkout.tracebacks import forgetting_variables
 
 logger = logging.getLogger("django_checkout")
 
@@ -153,7 +156,8 @@ def webhook(request: HttpRequest) -> HttpResponse:
     A body is read only up to CHECKOUT_WEBHOOK_MAX_BYTES. Any answer but 2xx makes Stripe deliver again.
     """
     try:
-        webhooks.accept(webhooks.read_body(request), request.headers.get("Stripe-Signature", ""))
+        with forgetting_variables():
+            webhooks.accept(webhooks.read_body(request), request.headers.get("Stripe-Signature", ""))
     except Exception as error:
         return _refuse(error)
     return HttpResponse(status=200)
@@ -166,17 +170,20 @@ def webhook(request: HttpRequest) -> HttpResponse:
 async def awebhook(request: HttpRequest) -> HttpResponse:
     """Do the same and hold no thread while Stripe is asked for more: for sites under ASGI, CHECKOUT_ASYNC_WEBHOOK."""
     try:
-        await webhooks.accept.awaited(webhooks.read_body(request), request.headers.get("Stripe-Signature", ""))
+        with forgetting_variables():
+            await webhooks.accept.awaited(webhooks.read_body(request), request.headers.get("Stripe-Signature", ""))
     except Exception as error:
         return _refuse(error)
     return HttpResponse(status=200)
 
 
 def _refuse(error: Exception) -> HttpResponse:
-    """Answer Stripe where a delivery was not taken; what is not ours, the inbox has recorded and logged."""
+    """Answer Stripe where a delivery was not taken, and log why unless the inbox has."""
     if isinstance(error, SignatureError):
         logger.warning("webhook_refused reason=%s", error)
         return HttpResponse(status=error.http_status)
+    if not isinstance(error, (EventBusyError, HandlerError)):
+        logs.error_once(error, "webhook_failed error=%s", type(error).__name__)
     return HttpResponse(status=max(error.http_status, 500) if isinstance(error, CheckoutError) else 500)
 
 
@@ -280,12 +287,13 @@ def _find_pay_token(request: HttpRequest, order: Order) -> str:
 def _render_status(request: HttpRequest, order: Order, session: CheckoutSession | None, token: str) -> HttpResponse:
     outcome = get_outcome(order, session)
     query = f"?session_id={session.stripe_id}" if session is not None and session.stripe_id else ""
-    pay_token = _find_pay_token(request, order)
+    is_payable = order.status == OrderStatus.UNPAID and access.is_offered(request, order)
+    pay_token = _find_pay_token(request, order) if is_payable else ""
     context = {
         "order": order,
         "outcome": outcome,
         "is_waiting": outcome in ("processing", "open"),
-        "can_retry": bool(pay_token) and order.status == OrderStatus.UNPAID,
+        "can_retry": bool(pay_token),
         "poll_url": reverse("django_checkout:status", args=[token]) + query,
         "pay_url": reverse("django_checkout:pay", args=[pay_token]) if pay_token else "",
         "host_url": _host_url(order),

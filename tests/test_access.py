@@ -186,6 +186,55 @@ def test_browser_keeps_the_link_from_scripts_and_from_the_rest_of_the_site(clien
     )
 
 
+def _kept(client):
+    return sorted(
+        int(name.rpartition("_")[2]) for name, said in client.cookies.items() if name[:9] == "checkout_" and said.value
+    )
+
+
+def test_browser_keeps_the_links_of_the_newest_orders_only(client, order, stripe_emulator):
+    orders = [order, *(services.place(HostOrderFactory()) for _ in range(11))]
+    for later in [*orders[1:], order]:
+        client.post(_url("start", make_token(later, Purpose.PAY)))
+
+    assert _kept(client) == [order.pk, *(later.pk for later in orders[-9:])]
+    assert {cookie["path"] for cookie in client.cookies.values()} == {"/checkout/"}
+
+
+def test_browser_of_the_owner_keeps_no_link(client, stripe_emulator):
+    order = services.place(HostOrderFactory(owner=UserFactory()))
+    client.force_login(order.user)
+
+    client.post(_url("start", make_token(order, Purpose.PAY)))
+    client.post(_url("secret", make_token(order, Purpose.PAY)), {"ui_mode": "elements"})
+
+    assert _kept(client) == []
+
+
+def test_link_is_sent_over_https_only_where_the_sites_session_is(client, order, stripe_emulator, settings):
+    settings.SESSION_COOKIE_SECURE = True
+
+    client.post(_url("start", make_token(order, Purpose.PAY)))
+
+    assert client.cookies[f"checkout_pay_{order.pk}"]["secure"] is True
+
+
+def test_status_page_offers_no_payment_that_the_host_refuses(client, order, host_order, stripe_emulator, settings):
+    token = make_token(order, Purpose.PAY)
+    client.post(_url("start", token))
+    services.expire(order.sessions.get())
+    path = _url("return", make_token(order, Purpose.STATUS))
+    assert _url("pay", token) in client.get(path).text
+
+    settings.CHECKOUT_ADAPTER = f"{__name__}.ClosedAdapter"
+    refused = client.get(path)
+    settings.CHECKOUT_ADAPTER = "tests.host.adapters.HostAdapter"
+    host_order.delete()
+    deleted = client.get(path)
+
+    assert [(page.context["outcome"], "/pay/" in page.text) for page in (refused, deleted)] == [("expired", False)] * 2
+
+
 @pytest.mark.usefixtures("_api_urls")
 @pytest.mark.parametrize("face", FACES)
 def test_stripes_page_leads_back_by_the_same_link_and_no_younger_one(face, order, stripe_emulator):

@@ -11,6 +11,7 @@ import requests
 from asgiref.sync import async_to_sync
 from django.core import mail
 from django.core.management import call_command
+from django.db import DatabaseError, connection
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.log import AdminEmailHandler
@@ -18,7 +19,7 @@ from django.views.debug import ExceptionReporter
 
 from django_checkout import facts, gateway, inbox, services, transport
 from django_checkout.exceptions import StripeRefusedError
-from django_checkout.models import CheckoutSession
+from django_checkout.models import CheckoutSession, Order, WebhookEvent
 from django_checkout.testing import post_event
 from django_checkout.tokens import Purpose, make_token
 from django_checkout.values import EventData
@@ -158,6 +159,27 @@ def test_a_failed_webhook_reports_no_secret(reports, order, stripe_emulator, mon
         _attempt(reports, post_event, body)
 
     assert _leaks(reports) == []
+
+
+@pytest.mark.parametrize("fails_at", ["INSERT", "UPDATE"])
+def test_a_database_that_fails_under_a_webhook_reports_no_secret(reports, order, stripe_emulator, caplog, fails_at):
+    tables = {"INSERT": WebhookEvent._meta.db_table, "UPDATE": Order._meta.db_table}
+
+    def fail(execute, sql, params, many, context):
+        if sql.startswith(f'{fails_at} {"INTO " if fails_at == "INSERT" else ""}"{tables[fails_at]}"'):
+            raise DatabaseError("the disk is full")
+        return execute(sql, params, many, context)
+
+    stripe_emulator.pay(services.start(order).stripe_id, email=EMAIL, name=NAME)
+    kind = "checkout.session.completed"
+    body = next(row for row in stripe_emulator.pending_deliveries() if row.event_type == kind).body
+
+    with connection.execute_wrapper(fail), caplog.at_level(logging.ERROR, "django_checkout"):
+        _attempt(reports, post_event, body)
+
+    (error,) = [record.exc_info[1] for record in caplog.records if record.name == "django_checkout"]
+    assert _leaks(reports) == []
+    assert [frame for frame, _ in walk_tb(error.__traceback__) if EMAIL in str(frame.f_locals)] == []
 
 
 def test_a_failed_read_of_an_event_reports_no_secret(broken, reports, paid_order, stripe_emulator, deliver_events):

@@ -119,6 +119,17 @@ def test_stripe_down_shows_a_page_that_says_to_try_again(client, order, stripe_e
     assert len(stripe_emulator.store.select("checkout.session")) == 1
 
 
+def test_page_that_says_to_try_again_leads_to_stripes_page_in_any_ui_mode(client, order, stripe_emulator, settings):
+    settings.CHECKOUT_UI_MODE = "elements"
+    stripe_emulator.chaos.fail(2, status=500)
+    page = client.post(_url("start", order))
+    form = re.search(r"<form.*?</form>", page.text, re.DOTALL)[0]
+
+    again = client.post(_url("start", order), dict(re.findall(r'name="(\w+)" value="([^"]*)"', form)))
+
+    assert (again.status_code, again["Location"]) == (303, order.sessions.exclude(url="").get().url)
+
+
 def test_stripe_refusing_shows_a_page_and_no_details(client, order, stripe_emulator, settings):
     settings.CHECKOUT_SESSION_DEFAULTS = {"customer": "cus_gone"}
 

@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -142,6 +142,43 @@ def test_event_of_the_other_mode_is_kept_and_pays_nothing(event, order):
     order.refresh_from_db()
     row = WebhookEvent.objects.get()
     assert (response.status_code, row.error_code, order.status) == (200, "livemode_mismatch", "unpaid")
+
+
+def _refuse_events(execute, sql, params, many, context):
+    """Be a database that refuses new events."""
+    if sql.startswith("INSERT") and WebhookEvent._meta.db_table in sql:
+        raise OperationalError("server closed the connection")
+    return execute(sql, params, many, context)
+
+
+@pytest.mark.parametrize("cause", ["OperationalError", "ImproperlyConfigured"])
+def test_failure_before_the_event_is_recorded_answers_500_and_is_logged(event, settings, caplog, cause):
+    if cause == "ImproperlyConfigured":
+        settings.STRIPE_SECRET_KEY = ""
+
+    with connection.execute_wrapper(_refuse_events):
+        response = post_event(event)
+
+    logged = [record for record in caplog.records if record.name == "django_checkout"]
+    assert (response.status_code, WebhookEvent.objects.count()) == (500, 0)
+    assert [(record.levelname, record.getMessage()) for record in logged] == [
+        ("ERROR", f"webhook_failed error={cause}")
+    ]
+    assert logged[0].exc_info[0].__name__ == cause
+
+
+def test_failure_that_is_recorded_is_logged_once(event, monkeypatch, caplog):
+    def broken(event):
+        raise ZeroDivisionError
+
+    kind = "checkout.session.completed"
+    for module in ("django_checkout.handlers", "shop"):
+        broken.__module__ = module
+        monkeypatch.setitem(inbox._registry, kind, [inbox._Registered(broken)])
+        post_event(event)
+
+    logged = [record.getMessage().split()[0] for record in caplog.records if record.name == "django_checkout"]
+    assert logged == ["event_failed", "handler_failed"]
 
 
 def test_failing_event_answers_500_is_kept_and_tried_again(event, order, monkeypatch, caplog):
