@@ -62,7 +62,7 @@ def read(*, now: datetime | None = None) -> Health:
     last = events.order_by("-pk").values_list("received_at", flat=True).first()
     oldest = waiting.order_by("pk").values_list("received_at", flat=True).first()
     failed = events.filter(state=EventState.FAILED).count()
-    pending = announcements.pressing().count()
+    pending = announcements.pressing(now).count()
     return Health(
         reasons=judge(
             now, last_event_at=last, oldest_waiting_at=oldest, failed=failed, pending=pending, sold_at=_last_sale(now)

@@ -7,10 +7,11 @@ from django.core import checks
 from django.dispatch import Signal
 from django.utils import timezone
 
-from django_checkout import health, retention, services, signals, sweep
+from django_checkout import health, reconcile, retention, services, signals, sweep
 from django_checkout.doctor.site import examine_backlog
 from django_checkout.exceptions import NotDeliverableError
-from django_checkout.models import Announcement, Order, WebhookEvent
+from django_checkout.models import Announcement, CheckoutSession, Order, WebhookEvent
+from tests.damage import overwrite
 from tests.host.models import HostOrder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -268,7 +269,76 @@ def test_staff_deliver_again_on_purpose(host, order, host_order, stripe_emulator
 
     host_order.refresh_from_db()
     row.refresh_from_db()
-    assert (host_order.paid_times, row.state, row.attempts) == (2, "pending", 3)
+    assert (host_order.paid_times, row.attempts) == (2, 3)
+    assert (row.state, row.last_error, row.next_attempt_at) == ("announced", "RuntimeError", None)
+    assert row.announced_at is not None
+
+
+def test_a_failed_second_delivery_of_a_payment_holds_up_no_refund(
+    host, order, host_order, stripe_emulator, deliver_events, heard
+):
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+    host.failures = 10**6
+    services.deliver_again(Announcement.objects.get(signal="order_paid"))
+
+    sweep.sweep(now=_later(24))
+    services.refund(order, 500)
+
+    host_order.refresh_from_db()
+    assert (host_order.paid_times, host.failures, heard.count("order_refunded")) == (1, 10**6 - 1, 1)
+    assert health.read().ok
+
+
+def _staff_deliver_it(order):
+    services.deliver_again(Announcement.objects.get(signal="order_paid"))
+
+
+def _a_mismatch_is_gone(order):
+    overwrite(CheckoutSession.objects, asked_subtotal_minor=2000)
+    services.sync(order)
+
+
+@pytest.fixture(params=[_staff_deliver_it, _a_mismatch_is_gone], ids=lambda way: way.__name__.strip("_"))
+def waiting_refund(request, host, order, stripe_emulator, deliver_events, heard):
+    """A refund that waited for ``order_paid``, which was then delivered in some way."""
+    session = services.start(order)
+    if request.param is _staff_deliver_it:
+        host.failures = 1
+    else:
+        overwrite(CheckoutSession.objects, asked_subtotal_minor=1)
+    stripe_emulator.pay(session.stripe_id)
+    deliver_events()
+    services.refund(order, 500)
+    assert "order_refunded" not in heard
+    request.param(order)
+    row = Announcement.objects.get(signal="order_refunded")
+    assert (Announcement.objects.get(signal="order_paid").state, row.attempts) == ("announced", 0)
+    return row
+
+
+def test_what_waited_for_paid_is_delivered_however_paid_was(waiting_refund, heard):
+    sweep.sweep()
+
+    assert heard.count("order_refunded") == 1
+
+
+def test_what_waited_for_paid_and_is_not_delivered_is_overdue(waiting_refund):
+    assert health.read().ok
+
+    found = health.read(now=_later(1))
+    assert (found.ok, found.announcements_pending) == (False, 1)
+    assert "D036" in {finding.id for finding in examine_backlog(_later(1))}
+
+
+def test_reconciliation_delivers_what_waited_for_paid(waiting_refund, heard):
+    assert reconcile.run(fix=False).drift
+    assert "order_refunded" not in heard
+
+    reconcile.run(fix=True)
+
+    assert heard.count("order_refunded") == 1
+    assert not reconcile.run(fix=False).drift
 
 
 @pytest.mark.parametrize("case", ["superseded", "unheard", "early"])

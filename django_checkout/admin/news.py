@@ -24,6 +24,10 @@ from django_checkout.models.news import AnnouncementState
 
 def _deliver_again(request: HttpRequest, row: Announcement, values: Mapping[str, Any]) -> str:
     if not services.deliver_again(row):
+        if row.state == AnnouncementState.ANNOUNCED:
+            raise CheckoutError(
+                _("a receiver raised an error; the notification was delivered before, so no retry follows.")
+            )
         raise CheckoutError(_("a receiver raised an error; the notification is retried."))
     return _("Delivered %(signal)s again.") % {"signal": row.signal}
 

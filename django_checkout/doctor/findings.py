@@ -45,6 +45,7 @@ IDS: Mapping[str, str] = {
     "silent_webhook": "D033",
     "unheard_payments": "D034",
     "unheard": "D035",
+    "overdue": "D036",
     "migrations": "D040",
     "constraint": "D041",
     "database": "D042",

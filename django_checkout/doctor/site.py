@@ -169,18 +169,20 @@ def examine_backlog(now: datetime) -> Iterator[Finding]:
         message = f"{found.events_waiting} events wait, the oldest for {found.oldest_waiting_seconds} seconds."
         yield new("waiting_events", Severity.ERROR, message, f"{_SWEEP}; and see that the task worker runs")
     if Reason.PENDING in found.reasons:
-        yield from _examine_pending()
+        yield from _examine_pending(now)
     yield from _examine_unheard()
     if Reason.SILENT in found.reasons:
         message = "No event has arrived since a session was completed."
         yield new("silent_webhook", Severity.ERROR, message, "manage.py checkout_reconcile --missed-events")
 
 
-def _examine_pending() -> Iterator[Finding]:
-    pending = announcements.pressing()
+def _examine_pending(now: datetime) -> Iterator[Finding]:
+    pending = announcements.pressing(now)
     if failing := pending.exclude(attempts=0).count():
         message = f"{failing} notifications are pending, because a receiver of yours raises."
         yield new("pending", Severity.ERROR, message, _SWEEP)
+    if overdue := pending.filter(attempts=0, signal__in=announcements.heard_signals()).count():
+        yield new("overdue", Severity.ERROR, f"{overdue} notifications are overdue.", _SWEEP)
     if unheard := 0 if announcements.is_heard("order_paid") else pending.filter(signal="order_paid").count():
         message = f"{unheard} paid orders are not announced, because order_paid has no receiver."
         yield new("unheard_payments", Severity.ERROR, message, "Import your receivers in ready() of your AppConfig")

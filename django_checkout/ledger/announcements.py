@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
 
@@ -28,6 +28,8 @@ logger = logging.getLogger("django_checkout")
 
 #: The longest wait between two tries, in seconds.
 MAXIMUM_BACKOFF_SECONDS = 6 * 3600
+#: A notification that is due for longer is overdue: the sweep does not run.
+OVERDUE_SECONDS = 600
 
 #: Facts of a moment, delivered only while the order is still in this status.
 WHILE = {
@@ -112,6 +114,8 @@ def announced_amount(signal: str, fact: str) -> int | None:
 def deliver_again(order: Order, announcement_pk: int) -> int:
     """Deliver an announcement once more that was delivered before, or one that is pending; under the order's lock.
 
+    One that was delivered before stays announced when a receiver raises.
+
     Raises:
         NotDeliverableError: it is superseded, nobody listens, or ``order_paid`` must be delivered first.
     """
@@ -125,22 +129,34 @@ def deliver_again(order: Order, announcement_pk: int) -> int:
     return _deliver(announcement)
 
 
-def pressing() -> QuerySet[Announcement]:
-    """Return the pending announcements for which somebody must act: a receiver raises, or ``order_paid`` has none."""
+def pressing(now: datetime) -> QuerySet[Announcement]:
+    """Return the pending announcements for which somebody must act.
+
+    A receiver raises, ``order_paid`` has no receiver, or one is overdue.
+    """
     heard = heard_signals()
-    failing = Q(signal__in=heard, attempts__gt=0)
-    which = failing if "order_paid" in heard else failing | Q(signal="order_paid")
+    which = Q(signal__in=heard) & (Q(attempts__gt=0) | _is_due(now - timedelta(seconds=OVERDUE_SECONDS)))
+    if "order_paid" not in heard:
+        which |= Q(signal="order_paid")
     return Announcement.objects.filter(which, state=AnnouncementState.PENDING)
 
 
 def due(now: datetime) -> QuerySet[Announcement]:
     """Return the pending announcements that have a receiver and whose time has come."""
     heard = heard_signals()
-    which = Q(next_attempt_at__lte=now)
+    which = _is_due(now)
     if "order_paid" not in heard:
         # Nothing that they could wait for will be delivered.
         which |= Q(next_attempt_at=None)
     return Announcement.objects.filter(which, state=AnnouncementState.PENDING, signal__in=heard)
+
+
+def _is_due(now: datetime) -> Q:
+    """What waits for ``order_paid`` has no instant of its own: it is due once that is announced, in whatever way."""
+    paid = Announcement.objects.filter(
+        order=OuterRef("order"), signal="order_paid", state=AnnouncementState.ANNOUNCED, announced_at__lte=now
+    )
+    return Q(next_attempt_at__lte=now) | Q(Exists(paid), next_attempt_at=None)
 
 
 def give_up_unheard(before: datetime) -> int:
@@ -161,6 +177,11 @@ def _must_wait(order: Order, signal: str) -> bool:
 def _deliver(announcement: Announcement) -> int:
     announcement.attempts += 1
     error = _send(announcement)
+    if error is not None and announcement.state == AnnouncementState.ANNOUNCED:
+        # Delivered again on purpose: the host has heard of it, so it is not retried, and nothing waits for it.
+        announcement.last_error = type(error).__name__
+        announcement.save(update_fields=["attempts", "last_error"])
+        return 0
     if error is not None:
         _retry_later(announcement, error)
         return 0

@@ -139,6 +139,8 @@ def examine(whole: WholeOrder) -> Difference | None:
         note(f"order_paid {paid.fact}", "announced", None)
     for row, state in _wrong_states(whole):
         note(f"{row.signal} {row.fact}", row.state, state)
+    for row in _stranded(whole):
+        note(f"{row.signal} {row.fact}", "waits for order_paid", "due")
     for row, name, related in _lost_links(whole):
         note(f"{row.signal} {row.fact}", None, f"{name} {related}")
     for payment in whole.payments:
@@ -189,6 +191,10 @@ def rederive(order_pk: int) -> Order:
         row.state = state
         row.next_attempt_at = now if state == AnnouncementState.PENDING else None
         row.save(update_fields=["state", "next_attempt_at"])
+    for row in _stranded(whole):
+        is_pending = True
+        row.next_attempt_at = now
+        row.save(update_fields=["next_attempt_at"])
     # Whether it needs attention is not believed either.
     order.needs_attention = True
     orders.settle(whole)
@@ -264,6 +270,16 @@ def _wrong_states(whole: WholeOrder) -> Iterator[tuple[Announcement, str]]:
             yield row, AnnouncementState.PENDING
         elif row.state != AnnouncementState.ANNOUNCED and row.announced_at is not None:
             yield row, AnnouncementState.ANNOUNCED
+
+
+def _stranded(whole: WholeOrder) -> list[Announcement]:
+    """Return the announcements that wait for an ``order_paid`` that is announced."""
+    paid = whole.announced("order_paid")
+    if paid is None or paid.state != AnnouncementState.ANNOUNCED:
+        return []
+    return [
+        row for row in whole.announcements if row.state == AnnouncementState.PENDING and row.next_attempt_at is None
+    ]
 
 
 def _lost_links(whole: WholeOrder) -> Iterator[tuple[Announcement, str, Any]]:
