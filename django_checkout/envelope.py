@@ -52,6 +52,8 @@ KEPT = words(
     "client_reference_id metadata",
 )
 KEPT_METADATA = frozenset((facts.ORDER_KEY, facts.SESSION_KEY, facts.REFUND_KEY))
+#: Written by us, not typed by the shopper: an order's reference may hold a space.
+_KEPT_WHOLE = KEPT_METADATA | {"client_reference_id"}
 #: Ids and statuses are single words; an address, a name with a space or an e-mail address is not.
 _WORD = re.compile(r"[^\s@]{1,255}")
 
@@ -108,12 +110,15 @@ def reduced(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def only(value: Any, kept: frozenset[str]) -> Any:
-    """Return plain JSON types with the keys in ``kept`` alone, at every depth, and no text of more than a word."""
+    """Return plain JSON types with the keys in ``kept`` alone, at every depth, and no text of more than a word.
+
+    Except references of ours.
+    """
     if isinstance(value, Mapping):
         return {
             key: only(item, KEPT_METADATA if key == "metadata" else kept)
             for key, item in value.items()
-            if key in kept and not (isinstance(item, str) and not _WORD.fullmatch(item))
+            if key in kept and (key in _KEPT_WHOLE or not isinstance(item, str) or _WORD.fullmatch(item))
         }
     if isinstance(value, list | tuple):
         return [only(item, kept) for item in value if not (isinstance(item, str) and not _WORD.fullmatch(item))]

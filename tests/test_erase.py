@@ -275,7 +275,7 @@ def sold(stripe_emulator):
     stripe_emulator.open_dispute(intent["id"])
     stripe_emulator.warn_of_fraud(intent["id"])
     tea = LineData(name="Tea of the month", unit_amount_minor=1900, recurring_interval="month")
-    monthly = services.place(OrderData(reference="S-1", currency="eur", lines=(tea,), metadata={"note": MARKER}))
+    monthly = services.place(OrderData(reference="S 1", currency="eur", lines=(tea,), metadata={"note": MARKER}))
     stripe_emulator.pay(services.start(monthly).stripe_id)
     stripe_emulator.clock.advance(32 * 24 * 3600)
     return [teapot, given_up, monthly]

@@ -11,8 +11,9 @@ from django.urls import reverse
 
 from django_checkout import inbox, services, tasks
 from django_checkout.emulator import signature_header
-from django_checkout.models import Announcement, WebhookEvent
+from django_checkout.models import Announcement, CheckoutSession, Order, WebhookEvent
 from django_checkout.testing import post_event, sign
+from tests.damage import overwrite
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -134,6 +135,22 @@ def test_session_of_another_integration_is_ignored(event, order, claim):
     order.refresh_from_db()
     row = WebhookEvent.objects.get()
     assert (response.status_code, row.state, row.error_code, order.status) == (200, "ignored", "not_ours", "unpaid")
+
+
+def test_an_event_that_was_taken_for_anothers_pays_a_reference_with_a_space_when_replayed(event, order):
+    """As after a backup is restored."""
+    body = json.loads(event)
+    body["data"]["object"]["metadata"]["order_id"] = body["data"]["object"]["client_reference_id"] = "Order 17"
+    CheckoutSession.objects.update(stripe_id=None, status="creating")
+    post_event(body)
+    row = WebhookEvent.objects.get()
+    assert row.error_code == "not_ours"
+    overwrite(Order.objects, reference="Order 17")
+
+    inbox.replay(row)
+
+    order.refresh_from_db()
+    assert order.status == "paid"
 
 
 def test_event_of_the_other_mode_is_kept_and_pays_nothing(event, order):
