@@ -6,12 +6,16 @@ import os
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import connection, models
 from django.db.migrations import RunPython, RunSQL
+from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.migration import SwappableTuple
 from django.db.migrations.operations.models import AddConstraint, AddIndex, RemoveIndex
@@ -170,3 +174,42 @@ def test_tables_of_the_database_are_those_of_the_models():
     tables = {model._meta.db_table for model in Order._meta.app_config.get_models()}
 
     assert tables <= set(connection.introspection.table_names())
+
+
+def foreign_keys(table, column):
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, table)
+    return [name for name, about in found.items() if about["foreign_key"] and about["columns"] == [column]]
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="the constraint is part of the table there")
+@pytest.mark.django_db(transaction=True)
+def test_a_database_with_constraints_on_rows_of_the_site_is_brought_up_to_date():
+    columns = import_module(f"{package.__name__}.0004_drop_constraints_on_rows_of_the_site").COLUMNS
+    last = [(LABEL, FILES[-1].stem)]
+    MigrationExecutor(connection).migrate([(LABEL, "0003_tell_which_subscription")])
+    try:
+        with connection.schema_editor() as editor:
+            for number, (table, column) in enumerate(columns):
+                target = ContentType if column == "source_type_id" else get_user_model()
+                editor.execute(
+                    f"ALTER TABLE {table} ADD CONSTRAINT old_{number} FOREIGN KEY ({column}) "
+                    f"REFERENCES {target._meta.db_table} ({target._meta.pk.column})"
+                )
+        assert all(foreign_keys(*place) for place in columns)
+    finally:
+        MigrationExecutor(connection).migrate(last)
+
+    assert not any(foreign_keys(*place) for place in columns)
+
+
+def test_every_link_to_a_row_of_the_site_is_without_constraint():
+    columns = import_module(f"{package.__name__}.0004_drop_constraints_on_rows_of_the_site").COLUMNS
+    links = {
+        (model._meta.db_table, field.column)
+        for model in Order._meta.app_config.get_models()
+        for field in model._meta.concrete_fields
+        if field.is_relation and field.remote_field.model._meta.app_label != LABEL
+    }
+
+    assert links == set(columns)

@@ -51,6 +51,10 @@ class SiteForeignKey(models.ForeignKey):  # type: ignore[type-arg]  # generic in
         options.update(on_delete=models.DO_NOTHING, db_constraint=False)
         super().__init__(to, **options)
 
+    def get_internal_type(self) -> str:
+        """Return the type by which Django knows what an index on MariaDB is for."""
+        return "ForeignKey"
+
 
 class _SourceDescriptor:
     """Reads the host's own row of an order from the database that the host writes it to; None if it is gone."""

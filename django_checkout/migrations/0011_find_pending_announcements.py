@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_checkout', '0009_let_announcements_wait_for_a_receiver'),
+        ('django_checkout', '0010_let_announcements_wait_for_a_receiver'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_checkout', '0007_tell_releases_reviews_and_customers_apart'),
+        ('django_checkout', '0008_tell_releases_reviews_and_customers_apart'),
     ]
 
     operations = [

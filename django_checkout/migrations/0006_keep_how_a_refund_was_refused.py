@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_checkout', '0004_find_subscriptions_by_customer'),
+        ('django_checkout', '0005_find_subscriptions_by_customer'),
     ]
 
     operations = [

@@ -15,7 +15,7 @@ def rename_back(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_checkout', '0008_limit_requests_per_order'),
+        ('django_checkout', '0009_limit_requests_per_order'),
     ]
 
     operations = [

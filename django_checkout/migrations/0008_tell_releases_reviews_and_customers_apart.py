@@ -9,7 +9,7 @@ import django_checkout.models.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("django_checkout", "0006_answer_repeated_requests_at_once"),
+        ("django_checkout", "0007_answer_repeated_requests_at_once"),
     ]
 
     operations = [

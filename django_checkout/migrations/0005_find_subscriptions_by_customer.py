@@ -7,7 +7,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_checkout', '0003_tell_which_subscription'),
+        ('django_checkout', '0004_drop_constraints_on_rows_of_the_site'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_checkout', '0005_keep_how_a_refund_was_refused'),
+        ('django_checkout', '0006_keep_how_a_refund_was_refused'),
     ]
 
     operations = [
