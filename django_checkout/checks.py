@@ -7,7 +7,7 @@ database, nor calls middleware but Django's and django-csp's that sends a policy
 the setting and never shows a key or a secret.
 
 An id is never used again for another rule: a retired one stays here, in this ledger, with the word "retired".
-In use: E001-E050, W001-W026. Retired: E022, W022.
+In use: E001-E051, W001-W026. Retired: E022, W022.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 from django.urls import NoReverseMatch, reverse
 
-from django_checkout.conf import RENAMED_UI_MODES, STRIPE_API_BASE, STRIPE_JS_URL, conf
+from django_checkout.conf import EMULATOR_SECRET, RENAMED_UI_MODES, STRIPE_API_BASE, STRIPE_JS_URL, conf
 from django_checkout.csp import find_missing_sources, read_host_policies
 from django_checkout.exceptions import CheckoutError
 from django_checkout.ledger.announcements import is_heard
@@ -100,14 +100,15 @@ def check_keys(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register(TAG, Tags.security)
-def check_webhook_secrets(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """Deliveries can be verified."""
-    secrets = _read("STRIPE_WEBHOOK_SECRETS") or []
-    return [
-        _error("E012", f"STRIPE_WEBHOOK_SECRETS[{position}] does not start with whsec_.", SECRETS)
-        for position, secret in enumerate(secrets)
-        if not secret.startswith("whsec_") and not is_placeholder(secret)
-    ]
+def check_webhook_secrets(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
+    """Deliveries can be verified, and nobody but Stripe can sign them."""
+    for position, secret in enumerate(_read("STRIPE_WEBHOOK_SECRETS") or []):
+        name = f"STRIPE_WEBHOOK_SECRETS[{position}]"
+        if not secret.startswith("whsec_") and not is_placeholder(secret):
+            yield _error("E012", f"{name} does not start with whsec_.", SECRETS)
+        elif secret == EMULATOR_SECRET and _read("has_live_key"):
+            hint = f"Remove it: everybody knows it, so nothing signed with it is accepted. {SECRETS}"
+            yield _error("E051", f"{name} is the emulator's secret, and there is a live key.", hint)
 
 
 @register(TAG, Tags.security)

@@ -17,6 +17,8 @@ from django.http.request import HttpHeaders
 
 STRIPE_API_BASE = "https://api.stripe.com"
 STRIPE_JS_URL = "https://js.stripe.com/dahlia/stripe.js"
+#: Published with this package: whoever reads it can sign with it.
+EMULATOR_SECRET = "whsec_emulator"  # noqa: S105 - the emulator has no secrets
 UI_MODES = ("hosted_page", "embedded_page", "elements")
 RENAMED_UI_MODES = {"hosted": "hosted_page", "embedded": "embedded_page", "custom": "elements"}
 PROCESS_EVENTS = ("inline", "task")

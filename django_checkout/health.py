@@ -24,7 +24,7 @@ STUCK_SECONDS = 600
 ARRIVAL_SECONDS = 60
 #: Events of the session before may be this much older than its completion.
 SLACK_SECONDS = 300
-#: Completed sessions that are older say nothing about the webhooks of today.
+#: Completed sessions that are older say nothing about the webhooks of today; nor do those whose events are deleted.
 WINDOW_DAYS = 7
 
 
@@ -92,12 +92,10 @@ def judge(
 ) -> tuple[Reason, ...]:
     """Return why webhooks need attention; pure. ``sold_at`` is when the latest session was completed."""
     stuck = oldest_waiting_at is not None and now - oldest_waiting_at >= timedelta(seconds=STUCK_SECONDS)
-    silent = sold_at is not None and (
-        last_event_at is None
-        or (
-            sold_at - last_event_at > timedelta(seconds=SLACK_SECONDS)
-            and now - sold_at >= timedelta(seconds=ARRIVAL_SECONDS)
-        )
+    silent = (
+        sold_at is not None
+        and now - sold_at >= timedelta(seconds=ARRIVAL_SECONDS)
+        and (last_event_at is None or sold_at - last_event_at > timedelta(seconds=SLACK_SECONDS))
     )
     found = {Reason.FAILED: failed > 0, Reason.STUCK: stuck, Reason.PENDING: pending > 0, Reason.SILENT: silent}
     return tuple(reason for reason, holds in found.items() if holds)
@@ -105,7 +103,8 @@ def judge(
 
 def _last_sale(now: datetime) -> datetime | None:
     """Return when the latest session was completed, of the mode of our key where there is one."""
-    sessions = CheckoutSession.objects.filter(created_at__gte=now - timedelta(days=WINDOW_DAYS), completed_at__lte=now)
+    days = min(WINDOW_DAYS, conf.find("CHECKOUT_EVENT_RETENTION_DAYS") or WINDOW_DAYS)
+    sessions = CheckoutSession.objects.filter(created_at__gte=now - timedelta(days=days), completed_at__lte=now)
     livemode = conf.find("livemode")
     if livemode is not None:
         sessions = sessions.filter(livemode=livemode)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from django.core.exceptions import ImproperlyConfigured
 
 from django_checkout.adapters import CheckoutAdapter, get_adapter_class
-from django_checkout.conf import NO_ADAPTER, conf
+from django_checkout.conf import EMULATOR_SECRET, NO_ADAPTER, conf
 
 KEYS = "Copy it from https://dashboard.stripe.com/apikeys into the environment."
 SECRETS = (
@@ -90,3 +90,12 @@ def find_adapter() -> tuple[type[CheckoutAdapter] | None, ImproperlyConfigured |
 
 def is_placeholder(value: str) -> bool:
     return bool(_PLACEHOLDER.fullmatch(_PREFIX.sub("", value, count=1)))
+
+
+def find_accepted_secrets() -> list[str]:
+    """Return the signing secrets whose signatures count: with a live key, none that anybody knows."""
+    return [
+        secret
+        for secret in conf.STRIPE_WEBHOOK_SECRETS
+        if conf.find("has_live_key") is False or not (secret == EMULATOR_SECRET or is_placeholder(secret))
+    ]

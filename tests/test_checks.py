@@ -103,6 +103,8 @@ ALWAYS = [
     ({"STRIPE_WEBHOOK_SECRETS": ["whsec_<secret>"]}, {"W019"}),
     ({"STRIPE_WEBHOOK_SECRETS": ["whsec_changeme", "tests"]}, {"E012", "W019"}),
     ({"STRIPE_WEBHOOK_SECRETS": ("whsec_new", "whsec_old")}, set()),
+    ({"STRIPE_WEBHOOK_SECRETS": ["whsec_emulator"]}, set()),
+    ({**LIVE, "STRIPE_WEBHOOK_SECRETS": ["whsec_51Teapots", "whsec_emulator"]}, {"E051"}),
     # STRIPE_API_BASE and STRIPE_JS_URL
     ({"STRIPE_API_BASE": "api.stripe.com"}, {"E014"}),
     ({"STRIPE_API_BASE": "https://"}, {"E014"}),

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from django_checkout import figures, health, services
+from django_checkout import figures, health, retention, services
 from django_checkout.doctor.site import examine_backlog
 from django_checkout.models import Announcement, CheckoutSession, WebhookEvent
 from tests.factories import HostOrderFactory
@@ -39,6 +39,7 @@ def ago(**span):
         ({"sold_at": ago(minutes=2), "last_event_at": ago(days=2)}, ["webhooks_silent"]),
         # The return page may know of a sale a moment before its event.
         ({"sold_at": ago(seconds=30), "last_event_at": ago(days=2)}, []),
+        ({"sold_at": ago(seconds=30)}, []),
         ({"sold_at": ago(hours=5), "last_event_at": ago(hours=5, minutes=4)}, []),
         ({"sold_at": ago(hours=5), "last_event_at": ago(hours=4)}, []),
         ({"failed": 1, "sold_at": ago(days=1), "last_event_at": ago(days=2)}, ["events_failed", "webhooks_silent"]),
@@ -103,6 +104,16 @@ def test_all_three_report_the_same_incident(incident, paid_order, stripe_emulato
 def test_all_three_are_content_with_a_site_that_sells_nothing(days, paid_order, django_user_model):
     move_clock(days=days)
 
+    assert answers(django_user_model) == (True, True, True)
+
+
+def test_all_three_are_content_after_pruning(paid_order, settings, django_user_model):
+    settings.CHECKOUT_EVENT_RETENTION_DAYS = 2
+    move_clock(days=3)
+
+    retention.prune()
+
+    assert WebhookEvent.objects.count() == 0
     assert answers(django_user_model) == (True, True, True)
 
 

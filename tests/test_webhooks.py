@@ -112,6 +112,25 @@ def test_either_of_two_secrets_and_three_signatures_pass(event, settings):
     assert response.status_code == 200
 
 
+@pytest.mark.parametrize("known", ["whsec_emulator", "whsec_...", "whsec_your-signing-secret"])
+@pytest.mark.parametrize("live", [{"STRIPE_SECRET_KEY": "sk_live_1"}, {"STRIPE_PUBLISHABLE_KEY": "pk_live_1"}])
+def test_secret_that_anybody_knows_is_not_accepted_with_a_live_key(event, settings, known, live):
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_real", known]
+    for name, key in live.items():
+        setattr(settings, name, key)
+
+    response = post_event(event, sign(event, secret=known))
+
+    assert (response.status_code, WebhookEvent.objects.count()) == (400, 0)
+    assert post_event(event, sign(event, secret="whsec_real")).status_code == 200
+
+
+def test_secret_of_the_emulator_is_accepted_with_test_keys(event, settings):
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_emulator"]
+
+    assert post_event(event).status_code == 200
+
+
 def test_only_post_is_allowed(client):
     assert client.get(reverse("django_checkout:webhook")).status_code == 405
 

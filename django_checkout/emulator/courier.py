@@ -83,30 +83,32 @@ class Courier:
 
     def _post(self, delivery: Delivery) -> None:
         status: int | None = None
-        if not self._may_post_to(delivery.url):
+        prepared = self._prepare(delivery)
+        if prepared is None:
             logger.warning(
                 "event=%s endpoint=%s: its host is not this machine", delivery.event_id, delivery.endpoint_id
             )
             self._emulator.acknowledge(delivery, status)
             return
         try:
-            answer = requests.post(
-                delivery.url,
-                data=delivery.body,
-                headers=delivery.headers,
-                timeout=TIMEOUT_SECONDS,
-                allow_redirects=False,
-            )
+            with requests.Session() as session:
+                answer = session.send(prepared, timeout=TIMEOUT_SECONDS, allow_redirects=False)
             status = answer.status_code
         except requests.RequestException as error:
             logger.warning("event=%s endpoint=%s: %s", delivery.event_id, delivery.endpoint_id, type(error).__name__)
         logger.info("event=%s type=%s status=%s", delivery.event_id, delivery.event_type, status)
         self._emulator.acknowledge(delivery, status)
 
-    def _may_post_to(self, url: str) -> bool:
-        """Whether events may be sent there: whoever reaches the API must not make this machine call others."""
+    def _prepare(self, delivery: Delivery) -> requests.PreparedRequest | None:
+        """Return the request, or None where whoever reaches the API would make this machine call another.
+
+        The address is read after ``requests`` has read it: parsers disagree on where a malformed one leads.
+        """
+        asked = requests.Request("POST", delivery.url, headers=delivery.headers, data=delivery.body)
         try:
-            asked, own = urlsplit(url), urlsplit(self._emulator.webhook_url)
-            return is_localhost(asked.hostname or "") or asked[:2] == own[:2]
-        except ValueError:
-            return False
+            prepared = asked.prepare()
+            to, own = urlsplit(prepared.url or ""), urlsplit(self._emulator.webhook_url)
+            is_own = (to.scheme, to.hostname, to.port) == (own.scheme, own.hostname, own.port)
+            return prepared if is_own or is_localhost(to.hostname or "") else None
+        except (requests.RequestException, ValueError):
+            return None

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from django_checkout.conf import EMULATOR_SECRET
+
 from . import cards, checkout, jobs, telling
 from .api import Api
 from .cards import BankAccount, Card, Decline
@@ -31,7 +33,6 @@ from .store import Store
 from .world import World
 
 ACKNOWLEDGED_POLL_SECONDS = 0.02
-DEFAULT_SECRET = "whsec_emulator"  # noqa: S105 - the emulator has no secrets
 
 
 class Desk(Protocol):
@@ -55,7 +56,7 @@ class Emulator(Levers):
         *,
         store: str = "",
         webhook_url: str = "",
-        webhook_secret: str = DEFAULT_SECRET,
+        webhook_secret: str = EMULATOR_SECRET,
         enabled_events: tuple[str, ...] = ("*",),
         wall: Callable[[], float] = time.time,
     ) -> None:

@@ -6,9 +6,9 @@ import threading
 
 from django.urls import NoReverseMatch, reverse
 
-from django_checkout.conf import conf
+from django_checkout.conf import EMULATOR_SECRET, conf
 
-from .emulator import DEFAULT_SECRET, Emulator
+from .emulator import Emulator
 
 _lock = threading.Lock()
 _emulator: Emulator | None = None
@@ -23,7 +23,7 @@ def get_emulator() -> Emulator:
             _emulator = Emulator(
                 store=conf.CHECKOUT_EMULATOR_STORE,
                 webhook_url=own_webhook_url(),
-                webhook_secret=secrets[0] if secrets else DEFAULT_SECRET,
+                webhook_secret=secrets[0] if secrets else EMULATOR_SECRET,
             )
             _emulator.start_courier()
         return _emulator

@@ -13,6 +13,13 @@ from .messages import DroppedError, Request
 from .shared import get_emulator
 
 
+class _EveryAlias:
+    """The databases on which a view opens no transaction of ``ATOMIC_REQUESTS``: all of them."""
+
+    def __contains__(self, alias: object) -> bool:
+        return True
+
+
 @login_not_required  # Nor does a visitor of Stripe's have an account of the shop's.
 @csrf_exempt  # The API is called with a key; the pages carry a token of their own.
 def serve(request: HttpRequest, root: str, rest: str = "") -> HttpResponseBase:
@@ -37,3 +44,7 @@ def serve(request: HttpRequest, root: str, rest: str = "") -> HttpResponseBase:
     # The emulator says itself which of its pages may be framed; the site's middleware would refuse all of them.
     response.xframe_options_exempt = True
     return response
+
+
+# A payment waits until the site has taken its events, and an open transaction would hold locks that the site needs.
+serve._non_atomic_requests = _EveryAlias()  # type: ignore[attr-defined]  # where Django's handler looks

@@ -12,9 +12,8 @@ from django.test import Client, override_settings
 from django.urls import get_script_prefix, reverse
 
 from django_checkout import transport
-from django_checkout.conf import conf
+from django_checkout.conf import EMULATOR_SECRET, conf
 from django_checkout.emulator import Attempt, Emulator, EmulatorAdapter, async_transport, signature_header
-from django_checkout.emulator.emulator import DEFAULT_SECRET
 
 #: The address under which the emulator is mounted: no such host exists, so nothing can leave the process.
 API_BASE = "http://stripe.emulator"
@@ -30,7 +29,7 @@ def emulated_stripe(emulator: Emulator | None = None) -> Iterator[Emulator]:
     if not conf.has("STRIPE_SECRET_KEY"):
         lent["STRIPE_SECRET_KEY"] = "sk_test_emulator"  # noqa: S105 - the emulator takes any test key
     if not conf.STRIPE_WEBHOOK_SECRETS:
-        lent["STRIPE_WEBHOOK_SECRETS"] = [DEFAULT_SECRET]
+        lent["STRIPE_WEBHOOK_SECRETS"] = [EMULATOR_SECRET]
     with override_settings(**lent):
         emulator = emulator or Emulator(webhook_secret=conf.STRIPE_WEBHOOK_SECRETS[0])
         with _mounted(emulator):

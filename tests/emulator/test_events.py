@@ -155,6 +155,26 @@ def test_the_secret_of_an_endpoint_is_shown_once(client: stripe.StripeClient) ->
     assert [listed.id for listed in client.v1.webhook_endpoints.list().data] == [endpoint.id]
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254\\@127.0.0.1/",
+        "http://127.0.0.1@evil.example/",
+        "http://127.0.0.1\t.evil.example/",
+        "http://127.0.0.1/ evil",
+        "http:///hook/",
+        "http://[broken",
+    ],
+)
+def test_an_address_that_parsers_read_differently_is_refused(client: stripe.StripeClient, url: str) -> None:
+    endpoint = client.v1.webhook_endpoints.create({"url": "https://shop.example.com/", "enabled_events": ["*"]})
+
+    with pytest.raises(stripe.InvalidRequestError, match="URL"):
+        client.v1.webhook_endpoints.create({"url": url, "enabled_events": ["*"]})
+    with pytest.raises(stripe.InvalidRequestError, match="URL"):
+        client.v1.webhook_endpoints.update(endpoint.id, {"url": url})
+
+
 def test_a_disabled_or_deleted_endpoint_gets_nothing(
     emulator: Emulator, client: stripe.StripeClient, paid: Paid
 ) -> None:

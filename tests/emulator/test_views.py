@@ -6,6 +6,7 @@ from html import unescape
 from urllib.parse import urlencode
 
 import pytest
+from django.db import connections
 from django.test import Client
 
 from django_checkout.emulator import Emulator
@@ -77,6 +78,15 @@ def test_nothing_is_served_unless_the_setting_is_true(visitor: Client, settings,
     settings.CHECKOUT_EMULATOR = False
 
     assert visitor.get(f"/emulator/{path}").status_code == 404
+
+
+def test_no_transaction_is_open_under_atomic_requests(visitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a mark, opening one raises: pytest-django keeps this test off the database."""
+    for settings in connections.settings.values():
+        monkeypatch.setitem(settings, "ATOMIC_REQUESTS", True)
+    monkeypatch.setitem(connections.settings, "other", connections.settings["default"])
+
+    assert visitor.get("/emulator/").status_code == 200
 
 
 def test_the_control_page_is_at_the_root(visitor: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from ..calls import Call, list_objects, merged_metadata
 from ..ids import random_text
@@ -88,8 +89,19 @@ def _check(params: Doc) -> None:
         raise ApiError(
             "Invalid URL: An explicit scheme (such as https) must be provided.", code="url_invalid", param="url"
         )
+    if "url" in params and not _is_plain(params["url"]):
+        raise ApiError("Not a valid URL", code="url_invalid", param="url")
     for name in params.get("enabled_events", ()):
         if not re.fullmatch(r"\*|[a-z0-9_]+(\.[a-z0-9_*]+)+", name):
             raise ApiError(f"Invalid enabled_events: unknown event {name}", param="enabled_events")
     if "api_version" in params and not re.fullmatch(r"\d{4}-\d\d-\d\d(\.[a-z]+)?", params["api_version"]):
         raise ApiError(f"Invalid api_version; the latest is {API_VERSION}", param="api_version")
+
+
+def _is_plain(url: str) -> bool:
+    """Whether every parser reads the same host: no user, no backslash, no blanks or control characters."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return bool(parts.hostname) and "@" not in parts.netloc and not re.search(r"[\\\s\x00-\x1f\x7f]", url)

@@ -6,9 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from django_checkout.conf import conf
+from django_checkout.conf import EMULATOR_SECRET, conf
 from django_checkout.emulator import Emulator
-from django_checkout.emulator.emulator import DEFAULT_SECRET
 from django_checkout.emulator.server import EmulatorServer
 from django_checkout.emulator.shared import own_webhook_url
 
@@ -41,7 +40,7 @@ class Command(BaseCommand):
         if conf.has_live_key:
             raise CommandError("The emulator does not run with a live key; set a test key (sk_test_...).")
         configured = conf.STRIPE_WEBHOOK_SECRETS
-        secret = options["webhook_secret"] or (configured[0] if configured else DEFAULT_SECRET)
+        secret = options["webhook_secret"] or (configured[0] if configured else EMULATOR_SECRET)
         webhook_url = own_webhook_url() if options["webhook_url"] is None else options["webhook_url"]
         emulator = Emulator(
             store=options["store"],
