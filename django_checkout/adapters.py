@@ -85,7 +85,7 @@ class CheckoutAdapter:
         ``content`` is what the request says: nothing of it is known to be true, prices least of all, so look them up
         by ``sku``. Its reference is random unless the request gives one; an order that has been placed under it is
         revised for its user and for the bearer of its link, and refused to everybody else. Called in a transaction that
-        also places the order, so call no other service over the network here.
+        also places the order, on our database and on your users', so call no other service over the network here.
         """
         return None
 

@@ -85,6 +85,22 @@ def test_address_that_stripe_has_already_costs_no_call(user, stripe_emulator):
     assert len(stripe_emulator.events("customer.updated")) == before
 
 
+def test_receipts_do_not_go_to_the_address_of_an_abandoned_order(user, customer):
+    services.start(place("O-2", user, email="abandoned@example.com"))
+
+    services.start(place("O-3", user, email="old@example.com"))
+
+    assert customer()["email"] == "old@example.com"
+
+
+def test_receipts_go_to_an_address_that_changes_while_the_session_is_open(user, customer):
+    first = services.start(place("O-2", user, email="mistyped@example.com"))
+
+    second = services.start(place("O-2", user, email="new@example.com"))
+
+    assert (customer()["email"], first.pk == second.pk) == ("new@example.com", False)
+
+
 @pytest.mark.parametrize("email", ["", "nobody", "root@localhost"])
 def test_odd_address_leaves_the_customer_as_it_was(email, user, customer):
     services.start(place("O-2", user, email=email))

@@ -1,9 +1,10 @@
 """``Idempotency-Key``: a POST that is repeated under its key is handled once and answered as the first was.
 
 The key is reserved with a hash of the body before the view runs, and the answer is stored afterwards. Only successes
-are kept: a refusal changed nothing, and a fault may be gone at the next try. Who may do this is asked again before
-anything is repeated. A request that was interrupted is handled again at once, so what it does must converge: views that
-call Stripe rely on the services, which find what the first attempt made; the others commit together with the answer.
+are stored. A refusal changed nothing, so the request that reserved the key frees it; after a failure the key stays
+reserved, because the work may be done. Who may do this is asked again before anything is repeated. A request that was
+interrupted is handled again at once, so what it does must converge: views that call Stripe rely on the services, which
+find what the first attempt made; the others commit together with the answer.
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
 
@@ -13,12 +14,15 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial, wraps
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
+from django.http import Http404
 from django.utils import timezone
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -59,8 +63,8 @@ def idempotent(*, in_transaction: bool = False) -> Callable[[View], View]:
                 row = _reserve(view, who, key, _hash(request))
                 try:
                     return _answer(view, row, work)
-                except BaseException:
-                    if not in_transaction:
+                except Exception as error:
+                    if not (in_transaction or view.is_repeat) and _is_refusal(error):
                         _free(row)
                     raise
 
@@ -154,10 +158,23 @@ def _answer(view: Any, row: IdempotentAnswer, work: Callable[[], Response]) -> R
         return response
     response = work()
     body = json.loads(view.renderer_classes[0]().render(view.without_secrets(response.data)) or b"null")
-    IdempotentAnswer.objects.filter(pk=row.pk).update(
-        status=response.status_code, body=body, location=response.headers.get("Location", "")
-    )
+    answer = {"status": response.status_code, "body": body, "location": response.headers.get("Location", "")}
+    # The row is gone where the request that reserved the key was refused meanwhile. Where another request has reserved
+    # the key since, its row stays.
+    with suppress(IntegrityError), database.atomic():
+        IdempotentAnswer.objects.update_or_create(
+            defaults=answer, principal=row.principal, key=row.key, request_hash=row.request_hash
+        )
     return response
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Return whether a view refused the request before it changed anything, rather than failed at it."""
+    if isinstance(error, (Http404, PermissionDenied)):
+        return True
+    if isinstance(error, CheckoutError):
+        return error.http_status < 500
+    return isinstance(error, APIException) and error.status_code < 500
 
 
 def _free(row: IdempotentAnswer) -> None:

@@ -14,7 +14,7 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from django_checkout import access, ledger, services
+from django_checkout import access, database, ledger, services
 from django_checkout.adapters import get_adapter
 from django_checkout.api import inputs, serializers
 from django_checkout.api.base import CheckoutView, is_staff_with
@@ -91,22 +91,27 @@ class Orders(ListView):
     @idempotent(in_transaction=True)
     def post(self, request: Request) -> Response:
         wanted = self.read(inputs.OrderInput)
-        adapter = get_adapter()
-        if wanted.get("lines"):
-            source = adapter.take_order(request._request, inputs.content_of(wanted, request.user))
-            if source is None:
-                raise PlacingNotAllowedError("The adapter's take_order() returned None.")
-            order = services.place(source, is_new=not self._is_own(source))
-        else:
-            source = adapter.find_own_order(request._request, wanted["reference"])
-            if source is None:
-                raise OrderNotFoundError("The adapter's find_own_order() returned None.")
-            order = services.place(source)
+        with database.site_atomic(None):
+            order = self._place(wanted)
         order = with_lines(Order.objects.all()).get(pk=order.pk)
         body = {**serializers.OrderSerializer(order).data, "token": make_token(order, Purpose.PAY)}
         response = Response(body, status=201)
         response["Location"] = reverse("django_checkout_api:order", args=[order.reference])
         return response
+
+    def _place(self, wanted: dict[str, Any]) -> Order:
+        adapter, request = get_adapter(), self.request._request
+        if wanted.get("lines"):
+            with database.host_code():
+                source = adapter.take_order(request, inputs.content_of(wanted, self.request.user))
+            if source is None:
+                raise PlacingNotAllowedError("The adapter's take_order() returned None.")
+            return services.place(source, is_new=not self._is_own(source))
+        with database.host_code():
+            source = adapter.find_own_order(request, wanted["reference"])
+        if source is None:
+            raise OrderNotFoundError("The adapter's find_own_order() returned None.")
+        return services.place(source)
 
     def without_secrets(self, body: Any) -> Any:
         return {name: value for name, value in body.items() if name != "token"}

@@ -125,7 +125,10 @@ def without_attempt(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def fingerprint(params: Mapping[str, Any], order: Order) -> str:
     """Return a hash by which an unchanged request is recognised."""
-    content = json.dumps([params, order.metadata, order.reference, order.revision], sort_keys=True, default=str)
+    # A known Customer's address is not a parameter: the Customer is updated when a session is created.
+    content = json.dumps(
+        [params, order.metadata, order.reference, order.revision, find_email(order.email)], sort_keys=True, default=str
+    )
     return hashlib.sha256(content.encode()).hexdigest()
 
 

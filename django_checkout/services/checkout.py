@@ -255,7 +255,7 @@ def _create(session: CheckoutSession) -> Steps[CheckoutSession]:
     """Send the stored request with its stored key; apply the answer, or keep or free the slot."""
     try:
         yield from _create_coupon(session)
-        yield from update_email.steps(session.order, session.request.get("customer", ""))
+        yield from update_email.steps(session)
         created = yield from gateway.create_session.steps(_sendable(session), idempotency_key=str(session.uuid))
     except StripeUnavailableError as error:
         # What Stripe has stored under this key it repeats for ever, whether it had acted before it failed or not.

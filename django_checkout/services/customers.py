@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.db.models import Q
+
 from django_checkout import billing_gateway, facts, gateway, ledger
 from django_checkout.conf import conf
 from django_checkout.exceptions import CustomerNotFoundError, StripeRefusedError, SubscriptionEndedError
@@ -44,21 +46,22 @@ def forget_customer(order: Order, customer_id: Any) -> bool:
 
 
 @waits
-def update_email(order: Order, customer_id: str) -> Steps[None]:
-    """Give the Customer of an order's user the e-mail address that the order has now: receipts go there.
+def update_email(session: CheckoutSession) -> Steps[None]:
+    """Give the Customer that a session is about to be created for the order's present e-mail address, for receipts.
 
-    Checkout shows a Customer's address and lets nobody change it. One call to Stripe where the last purchase had
-    another address, else none; what Stripe refuses is left as it was.
+    Checkout shows a Customer's address and lets nobody change it. One call to Stripe, none where the Customer's latest
+    session was a purchase with this address; what Stripe refuses is left as it was.
 
     Raises:
         StripeUnavailableError: try again.
     """
+    order, customer_id = session.order, session.request.get("customer", "")
     email = find_email(order.email)
     if (
         not email
         or not customer_id
         or customer_id != find_customer_id(order.user)
-        or email == _known_email(order, customer_id)
+        or email == _known_email(session, customer_id)
     ):
         return
     try:
@@ -67,13 +70,17 @@ def update_email(order: Order, customer_id: str) -> Steps[None]:
         logger.warning("customer_email_not_updated order=%s code=%s", order.reference, error.stripe_code or error.code)
 
 
-def _known_email(order: Order, customer_id: str) -> str | None:
-    """Return the address that Stripe had at the last purchase of the order's user, None where that is not known."""
-    done = CheckoutSession.objects.filter(
-        order__user=order.user, customer_id=customer_id, status=SessionStatus.COMPLETE
-    ).order_by("-pk")
-    details = done.values_list("order__customer_details", flat=True).first() or {}
-    return details.get("email")
+def _known_email(session: CheckoutSession, customer_id: str) -> str | None:
+    """Return the Customer's address at Stripe, None where it is not known: a session that is not complete changed it.
+
+    ``session`` itself is left out.
+    """
+    of_customer = Q(customer_id=customer_id) | Q(request__customer=customer_id)
+    others = CheckoutSession.objects.filter(of_customer, order__user=session.order.user).exclude(pk=session.pk)
+    latest = others.order_by("-pk").values_list("status", "order__customer_details").first()
+    if latest is None or latest[0] != SessionStatus.COMPLETE:
+        return None
+    return (latest[1] or {}).get("email")
 
 
 @waits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from functools import partial
 from io import StringIO
 
 import pytest
@@ -13,11 +14,14 @@ from django.db import connection
 from django.utils import timezone
 
 from django_checkout import retention, services
+from django_checkout.exceptions import StripeUnavailableError
+from django_checkout.ledger.budget import REQUESTS_PER_MINUTE
 from django_checkout.models import CheckoutSession, IdempotentAnswer, Order, Refund
 from django_checkout.tokens import Purpose, make_token
 from tests.api.conftest import Api, ApiAdapter, problem_of, staff_with, url
 from tests.factories import UserFactory
 from tests.host.models import HostOrder
+from tests.races.together import run_after, run_before
 
 KEY = {"Idempotency-Key": "9b2f6f0e-4c1d-4a3b-8f57-0d6c1e2a7b94"}
 TEAPOTS = {"lines": [{"sku": "teapot", "quantity": 1}]}
@@ -323,9 +327,63 @@ def test_nothing_is_left_of_an_order_whose_placing_fails(headers, monkeypatch):
 
 
 @pytest.mark.django_db
-def test_refused_start_frees_the_key(bearer, order, stripe_emulator):
+def test_start_that_fails_is_tried_again_under_its_key(bearer, order, stripe_emulator):
     stripe_emulator.chaos.fail(2, status=503)
     problem_of(bearer.post("sessions", order.reference, headers=KEY), 503, "stripe_unavailable")
 
-    assert not IdempotentAnswer.objects.exists()
     assert bearer.post("sessions", order.reference, headers=KEY).status_code == 201
+
+
+@pytest.mark.django_db
+def test_capture_whose_answer_was_lost_is_answered(staff, order, stripe_emulator, deliver_events, settings):
+    settings.CHECKOUT_CAPTURE_METHOD = "manual"
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+    capture = partial(staff.post, "capture-order", order.reference, headers=KEY)
+
+    def fail():
+        raise StripeUnavailableError("The answer was lost.")
+
+    with run_after("django_checkout.services.capture", fail):
+        problem_of(capture(), 503, "stripe_unavailable")
+
+    assert capture().status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("code", ["stripe_unavailable", "too_many_requests"])
+def test_repeat_that_fails_leaves_the_answer_of_the_first(code, bearer, order, stripe_emulator):
+    start = partial(bearer.post, "sessions", order.reference, headers=KEY)
+
+    def repeat():
+        if code == "too_many_requests":
+            Order.objects.update(requests_count=REQUESTS_PER_MINUTE)
+        stripe_emulator.chaos.fail(9, status=503)
+        assert start().json()["code"] == code
+        stripe_emulator.chaos.reset()
+        Order.objects.update(requests_count=1)
+
+    with run_before("django_checkout.services.start", repeat):
+        first = start()
+    again = start()
+
+    assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_key_taken", [False, True])
+def test_answer_is_stored_although_the_first_request_was_refused(is_key_taken, bearer, order, stripe_emulator):
+    """The first request frees the key while its repeat is at work; another request may take the key at once."""
+    start = partial(bearer.post, "sessions", order.reference, headers=KEY)
+
+    def free():
+        IdempotentAnswer.objects.all().delete()
+        if is_key_taken:
+            IdempotentAnswer.objects.create(principal=f"order:{order.pk}", key=KEY["Idempotency-Key"], request_hash="x")
+
+    with run_before("django_checkout.services.start", free):
+        assert start().status_code == 201
+
+    row = IdempotentAnswer.objects.get()
+    assert (row.request_hash, row.status) == ("x", None) if is_key_taken else row.status == 201

@@ -402,7 +402,7 @@ FAULTS = (
     Fault(
         name="a Customer keeps the e-mail address of an earlier order",
         file="services/checkout.py",
-        old='        yield from update_email.steps(session.order, session.request.get("customer", ""))\n',
+        old="        yield from update_email.steps(session)\n",
         new="",
         tests=(f"{CUSTOMERS}::test_receipts_go_to_the_address_that_the_order_has_now",),
     ),

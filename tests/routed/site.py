@@ -79,6 +79,25 @@ def buy(host, emulator):
     return row, order
 
 
+def refuse_an_order_of_the_api():
+    """What the adapter writes for an order that is refused is rolled back with it, with and without a key."""
+    from django.test import Client, override_settings
+
+    from django_checkout.models import Order
+    from tests.host.models import HostOrder
+
+    def place(**headers):
+        body = '{"reference": "X-1", "lines": [{"sku": "teapot"}]}'
+        return Client().post("/api/orders/", body, "application/json", headers=headers).status_code
+
+    with override_settings(CHECKOUT_ADAPTER="tests.api.conftest.ApiAdapter"):
+        key = {"Idempotency-Key": "9b2f6f0e-4c1d-4a3b-8f57-0d6c1e2a7b94"}
+        assert [place(), place(), place(**key)] == [201, 409, 409]
+    assert HostOrder.objects.filter(number="X-1").count() == 1
+    HostOrder.objects.filter(number="X-1").delete()
+    Order.objects.filter(reference="X-1").delete()
+
+
 def refuse_open_transactions(row):
     """Calls to Stripe wait in no transaction, on whichever database it is open."""
     from django_checkout import services
@@ -238,6 +257,8 @@ def main():
         with emulated_stripe() as emulator:
             row, order = buy(host, emulator)
             refuse_open_transactions(row)
+            if find_spec("rest_framework"):
+                refuse_an_order_of_the_api()
             client = operate(order, emulator)
             run_commands()
             erase(order)
