@@ -464,6 +464,17 @@ def test_a_session_that_leads_to_another_order_is_not_restored(order, stripe_emu
     assert CheckoutSession.objects.count() == 0
 
 
+def test_a_session_is_not_restored_where_no_address_tells_the_site_from_its_copy(order, stripe_emulator, settings):
+    _pay(order, stripe_emulator)
+    CheckoutSession.objects.all().delete()
+    settings.CHECKOUT_BASE_URL = ""
+
+    assert _outcomes(_run(fix=True)) == [(Kind.SESSION_WITHOUT_ORDER, Outcome.LISTED)]
+
+    order.refresh_from_db()
+    assert (order.status, CheckoutSession.objects.count()) == ("unpaid", 0)
+
+
 @pytest.mark.parametrize(
     "metadata",
     [{}, {"order_id": "H-1"}, {"checkout_session": "not a UUID"}, {"checkout_session": "", "order_id": "H-1"}],

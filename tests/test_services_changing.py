@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from django_checkout import services
 from django_checkout.emulator import ApiError
-from django_checkout.exceptions import CannotShipError, OutOfStockError, SessionClosedError, StripeRefusedError
+from django_checkout.exceptions import (
+    CannotShipError,
+    DerivedColumnError,
+    OrderChangedError,
+    OutOfStockError,
+    SessionClosedError,
+    StripeRefusedError,
+)
 from django_checkout.models import AttentionItem, CheckoutSession, Order
 from django_checkout.services import changing
 from django_checkout.tokens import Purpose, make_token
@@ -38,6 +46,26 @@ class ChangingAdapter(HostAdapter):
             raise OutOfStockError("Only three are left.")
         order.quantity = quantity
         order.save()
+
+
+class MeddlingAdapter(ChangingAdapter):
+    """A host that writes what this app alone writes."""
+
+    def describe(self, order):
+        Order.objects.update(status="unpaid")
+        return super().describe(order)
+
+    def change_quantity(self, order, sku, quantity):
+        if quantity == 2:
+            Order.objects.update(status="paid")
+        super().change_quantity(order, sku, quantity)
+
+
+class RenumberingAdapter(ChangingAdapter):
+    """A host that gives each order its invoice's number."""
+
+    def describe(self, order):
+        return replace(super().describe(order), reference=f"INV-{order.pk}")
 
 
 class FixedAdapter(HostAdapter):
@@ -80,6 +108,25 @@ def test_sold_out_quantity_changes_nothing(session, stripe_emulator):
 
     assert caught.value.user_message == "Only three are left."
     assert (Order.objects.get().revision, CheckoutSession.objects.get().next_subtotal_minor) == (1, None)
+    assert stripe_emulator.get(session.stripe_id)["amount_subtotal"] == 2000
+
+
+@pytest.mark.parametrize("quantity", [2, 3], ids=["change_quantity", "describe"])
+def test_adapter_may_not_write_what_this_app_derives(quantity, session, settings):
+    settings.CHECKOUT_ADAPTER = f"{__name__}.MeddlingAdapter"
+
+    with pytest.raises(DerivedColumnError):
+        services.change_quantity(session.order, sku="", quantity=quantity)
+
+
+def test_quantity_of_a_row_that_has_another_number_is_not_changed(session, host_order, settings, stripe_emulator):
+    settings.CHECKOUT_ADAPTER = f"{__name__}.RenumberingAdapter"
+
+    with pytest.raises(OrderChangedError):
+        services.change_quantity(session.order, sku="", quantity=2)
+
+    host_order.refresh_from_db()
+    assert (Order.objects.get().revision, host_order.quantity) == (1, 1)
     assert stripe_emulator.get(session.stripe_id)["amount_subtotal"] == 2000
 
 

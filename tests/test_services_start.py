@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from django.utils import timezone
 from django_checkout import gateway, ledger, services, transport
 from django_checkout.exceptions import (
     MoneyError,
+    OrderChangedError,
     OrderNotPayableError,
     ParameterError,
     SessionBusyError,
@@ -23,6 +25,7 @@ from django_checkout.models import CheckoutSession, Order
 from django_checkout.services import checkout
 from django_checkout.tokens import Purpose, read_token
 from django_checkout.values import LineData, OrderData
+from tests.host.adapters import HostAdapter
 from tests.races.together import run_before
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -172,6 +175,67 @@ def test_refused_request_frees_the_order_and_says_why(order, stripe_emulator):
 def test_paid_order_cannot_be_started(paid_order):
     with pytest.raises(OrderNotPayableError):
         services.start(paid_order)
+
+
+class RenumberingAdapter(HostAdapter):
+    """A host that gives each order its invoice's number."""
+
+    def describe(self, order):
+        return replace(super().describe(order), reference=f"INV-{order.pk}")
+
+
+def test_pay_link_of_a_paid_order_whose_row_has_another_number_sells_nothing(
+    paid_order, client, settings, stripe_emulator, heard
+):
+    settings.CHECKOUT_ADAPTER = f"{__name__}.RenumberingAdapter"
+
+    response = client.post(services.start_url(paid_order))
+
+    assert (response.status_code, urlsplit(response["Location"]).netloc) == (303, "")
+    assert Order.objects.get() == paid_order
+    assert CheckoutSession.objects.count() == len(stripe_emulator.store.select("checkout.session")) == 1
+
+
+@pytest.mark.parametrize("of", ["ours", "row"])
+def test_unpaid_order_is_not_sold_again_under_another_number(of, order, host_order, settings, stripe_emulator):
+    session = services.start(order)
+    settings.CHECKOUT_ADAPTER = f"{__name__}.RenumberingAdapter"
+
+    with pytest.raises(OrderChangedError, match=order.reference):
+        services.start(order if of == "ours" else host_order)
+
+    assert (Order.objects.get(), CheckoutSession.objects.get()) == (order, session)
+
+
+@pytest.mark.parametrize("status", ["paid", "refunded"])
+def test_paid_row_is_not_placed_under_another_number(status, paid_order, host_order, settings):
+    if status == "refunded":
+        services.refund(paid_order)
+    settings.CHECKOUT_ADAPTER = f"{__name__}.RenumberingAdapter"
+
+    with pytest.raises(OrderChangedError, match=paid_order.reference):
+        services.place(host_order)
+
+    assert Order.objects.get().status == status
+
+
+def test_canceled_order_is_replaced_by_its_row_under_another_number(order, host_order, settings, stripe_emulator):
+    services.cancel(order)
+    settings.CHECKOUT_ADAPTER = f"{__name__}.RenumberingAdapter"
+
+    with pytest.raises(OrderNotPayableError):
+        services.start(order)
+    session = services.start(host_order)
+
+    assert (session.status, session.order.reference) == ("open", f"INV-{host_order.pk}")
+
+
+def test_host_row_of_a_paid_order_is_not_described(paid_order, host_order, settings):
+    settings.CHECKOUT_ADAPTER = "tests.nothing.describes.Here"
+
+    for order in (paid_order, host_order):
+        with pytest.raises(OrderNotPayableError):
+            services.start(order)
 
 
 def test_start_waits_for_another_request_and_gives_up_politely(order, stripe_emulator, monkeypatch):

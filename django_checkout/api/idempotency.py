@@ -55,11 +55,11 @@ def idempotent(*, in_transaction: bool = False) -> Callable[[View], View]:
             work = partial(method, view, request, *args, **kwargs)
             key = request.headers.get(HEADER)
             if key is None:
-                with database.atomic() if in_transaction else nullcontext():
+                with _transaction() if in_transaction else nullcontext():
                     return work()
             who = view.admit()
             _forget_expired(who, _checked(key, who))
-            with database.atomic() if in_transaction else nullcontext():
+            with _transaction() if in_transaction else nullcontext():
                 row = _reserve(view, who, key, _hash(request))
                 try:
                     return _answer(view, row, work)
@@ -72,6 +72,13 @@ def idempotent(*, in_transaction: bool = False) -> Callable[[View], View]:
         return wrapped
 
     return decorate
+
+
+@contextmanager
+def _transaction() -> Iterator[None]:
+    """Open a transaction in which views ask the site's adapter: services alone write what the app derives."""
+    with database.atomic(), database.host_code():
+        yield
 
 
 @contextmanager

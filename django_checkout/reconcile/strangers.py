@@ -79,7 +79,8 @@ def is_known(stripe_id: str) -> bool:
 def restore(subject: str) -> Drift | None:
     """Write the lost row of a session of ours again and apply what Stripe says; return what is left to a person.
 
-    Proof is a link back to us, signed by this site for this very order, in the session itself.
+    Proof is a link to CHECKOUT_BASE_URL, signed by this site for this very order, in the session itself: a copy of the
+    site may share the key, but not the address. Without that setting nothing is restored.
     """
     data = patiently(partial(gateway.retrieve_session_data, subject))
     left = next(compare({subject: data}), None)
@@ -97,8 +98,9 @@ def restore(subject: str) -> Drift | None:
 
 
 def _leads_back(data: Json, order: Order) -> bool:
-    links = (unquote(str(data.get(name) or "")) for name in ("success_url", "return_url", "cancel_url"))
-    return any(tokens.without_tokens(link, order) != link for link in links)
+    links = (str(data.get(name) or "") for name in ("success_url", "return_url", "cancel_url"))
+    signed = (unquote(link) for link in links if _is_ours(link))
+    return any(tokens.without_tokens(link, order) != link for link in signed)
 
 
 def _is_orphan(data: Json) -> bool:
@@ -109,7 +111,12 @@ def _is_orphan(data: Json) -> bool:
     if data.get("status") == SessionStatus.EXPIRED or data.get("livemode") != conf.livemode:
         return False
     back = data.get("success_url") or data.get("return_url") or data.get("cancel_url")
-    return not (back and conf.CHECKOUT_BASE_URL) or urlsplit(back).netloc == urlsplit(conf.CHECKOUT_BASE_URL).netloc
+    return not (back and conf.CHECKOUT_BASE_URL) or _is_ours(back)
+
+
+def _is_ours(link: str) -> bool:
+    """Whether a link leads to this site, as far as CHECKOUT_BASE_URL says which it is."""
+    return bool(conf.CHECKOUT_BASE_URL) and urlsplit(link).netloc == urlsplit(conf.CHECKOUT_BASE_URL).netloc
 
 
 def _is_paid(data: Json) -> bool:

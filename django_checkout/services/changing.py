@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from django_checkout import gateway, ledger, params
+from django_checkout import database, gateway, ledger, params
 from django_checkout.adapters import get_adapter, get_subject
 from django_checkout.exceptions import CannotShipError, OutOfStockError, SessionClosedError, StripeRefusedError
 from django_checkout.models import CheckoutSession, Order
-from django_checkout.services.placing import get_order, place
+from django_checkout.services.placing import get_order, place_source
 from django_checkout.services.settling import apply_facts, read_session
 from django_checkout.states import SessionStatus
 from django_checkout.steps import Steps, waits
@@ -88,6 +88,7 @@ def change_quantity(order: Any, *, sku: str, quantity: int) -> Steps[CheckoutSes
 
     Raises:
         OutOfStockError: the host refuses; its message is for the shopper.
+        OrderChangedError: the host's row has another reference now; nothing is changed.
         SessionClosedError: there is no open session.
         SessionBusyError: another change of this session is on its way to Stripe.
     """
@@ -100,8 +101,9 @@ def change_quantity(order: Any, *, sku: str, quantity: int) -> Steps[CheckoutSes
         if source is None:
             # There is nothing that a change could be placed from.
             raise OutOfStockError(gettext("Quantities cannot be changed here."))
-        get_adapter().change_quantity(source, sku, quantity)
-        placed = place(source)
+        with database.host_code():
+            get_adapter().change_quantity(source, sku, quantity)
+        placed = place_source(locked.order, source)
         ledger.expect_revision(locked, session.pk, placed, now=timezone.now())
         return placed
 

@@ -86,7 +86,8 @@ def start(
 
     Raises:
         OrderNotFoundError: the shop has deleted its own order.
-        OrderNotPayableError: the order is not unpaid.
+        OrderNotPayableError: the order is not unpaid; it is not placed again.
+        OrderChangedError: the host's row has another reference than the order was placed under.
         ParameterError: Stripe does not allow this, or it is not the caller's to set.
         UiModeError: the site or the order does not allow this UI mode.
         SessionBusyError: another request has been creating the session for eight seconds.

@@ -13,7 +13,13 @@ from django.urls import reverse
 from django_checkout import database
 from django_checkout.adapters import get_adapter
 from django_checkout.conf import conf
-from django_checkout.exceptions import OrderChangedError, OrderDataError, OrderNotFoundError, ReferenceTakenError
+from django_checkout.exceptions import (
+    OrderChangedError,
+    OrderDataError,
+    OrderNotFoundError,
+    OrderNotPayableError,
+    ReferenceTakenError,
+)
 from django_checkout.models import Order, OrderLine
 from django_checkout.services.content import read_content
 from django_checkout.states import OrderStatus
@@ -37,21 +43,11 @@ def place(source: Any, *, is_new: bool = False) -> Order:
         OrderDataError: it cannot be sold: no lines, bad amounts, mixed kinds, personal data in metadata, a text that is
             too long. It names the field and its limit.
         ParameterError: an option that Stripe does not take in this mode, or in any UI mode of the site.
-        OrderChangedError: a payment has begun or is done, and lines or currency differ from what was placed.
+        OrderChangedError: a payment has begun or is done, and lines or currency differ from what was placed; or the
+            host's row has been placed under another reference, and that order is not canceled.
         ReferenceTakenError: ``is_new``, and an order with this reference has been placed.
     """
-    content = source if isinstance(source, OrderData) else get_adapter().describe(source)
-    host_row = source if isinstance(source, models.Model) else None
-    values, lines = read_content(content, host_row)
-    try:
-        with database.atomic():
-            return _create_or_revise(values, lines, is_new=is_new)
-    except IntegrityError:
-        # Somebody placed the same reference at the same moment: theirs is there now.
-        with database.atomic():
-            if _lock(values["reference"]) is None:
-                raise
-            return _create_or_revise(values, lines, is_new=is_new)
+    return _place(source, is_new=is_new)
 
 
 def place_again(order: Any) -> Order:
@@ -59,16 +55,33 @@ def place_again(order: Any) -> Order:
 
     Raises:
         OrderNotFoundError: the host has deleted its row.
+        OrderNotPayableError: the order is not unpaid; ``describe`` is not called.
+        OrderChangedError: the host's row has another reference than the order was placed under.
     """
-    if not isinstance(order, Order):
+    is_ours = isinstance(order, Order)
+    # Read again: the instance may hold the status and the host's row as they were.
+    known = Order.objects.get(pk=order.pk) if is_ours else find_order(order)
+    if known is None:
         return place(order)
-    if not order.source_id:
-        return order
-    # Read again: the instance may hold the host's row as it was.
-    source = Order.objects.get(pk=order.pk).source
-    if source is None:
+    # The host's row may replace a canceled order by another; a link opens its own order only.
+    if known.status != OrderStatus.UNPAID and (is_ours or known.status != OrderStatus.CANCELED):
+        raise OrderNotPayableError(f"The order is {known.status}.")
+    if not is_ours:
+        return place(order)
+    if not known.source_id:
+        return known
+    if known.source is None:
         raise OrderNotFoundError("The shop has deleted the order.")
-    return place(source)
+    return place_source(known, known.source)
+
+
+def place_source(order: Order, source: Any) -> Order:
+    """Place the host's row of an order of ours as it is now.
+
+    Raises:
+        OrderChangedError: the row has another reference now, so that it would be another order; nothing is written.
+    """
+    return _place(source, only=order)
 
 
 def get_order(order: Any) -> Order:
@@ -141,8 +154,31 @@ def _lock(reference: str) -> Order | None:
     return Order.objects.select_for_update().filter(reference=reference).first()
 
 
-def _create_or_revise(values: dict[str, Any], lines: list[dict[str, Any]], *, is_new: bool) -> Order:
+def _place(source: Any, *, is_new: bool = False, only: Order | None = None) -> Order:
+    if isinstance(source, OrderData):
+        content = source
+    else:
+        with database.host_code():
+            content = get_adapter().describe(source)
+    host_row = source if isinstance(source, models.Model) else None
+    values, lines = read_content(content, host_row)
+    try:
+        with database.atomic():
+            return _create_or_revise(values, lines, is_new=is_new, only=only)
+    except IntegrityError:
+        # Somebody placed the same reference at the same moment: theirs is there now.
+        with database.atomic():
+            if _lock(values["reference"]) is None:
+                raise
+            return _create_or_revise(values, lines, is_new=is_new, only=only)
+
+
+def _create_or_revise(
+    values: dict[str, Any], lines: list[dict[str, Any]], *, is_new: bool, only: Order | None
+) -> Order:
     order = _lock(values["reference"])
+    if only is not None and (order is None or order.pk != only.pk):
+        raise OrderChangedError(_other_reference(only))
     if order is None:
         return _create(values, lines)
     if is_new:
@@ -151,9 +187,23 @@ def _create_or_revise(values: dict[str, Any], lines: list[dict[str, Any]], *, is
 
 
 def _create(values: dict[str, Any], lines: list[dict[str, Any]]) -> Order:
+    if values["source_id"]:
+        # A canceled order can be replaced; an erased one that nobody paid can never be paid.
+        known = Order.objects.filter(source_type=values["source_type"], source_id=values["source_id"]).exclude(
+            models.Q(status=OrderStatus.CANCELED) | models.Q(status=OrderStatus.UNPAID, erased_at__isnull=False)
+        )
+        if other := known.order_by("-pk").first():
+            raise OrderChangedError(_other_reference(other))
     order = Order.objects.create(**values)
     _write_lines(order, lines)
     return order
+
+
+def _other_reference(order: Order) -> str:
+    return (
+        f"The row has been placed as order {order.reference!r} and has another reference now: describe() must return "
+        "the same reference each time. To sell the row under a new one, cancel the unpaid order first."
+    )
 
 
 def _revise(order: Order, values: dict[str, Any], lines: list[dict[str, Any]]) -> Order:

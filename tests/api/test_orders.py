@@ -269,6 +269,24 @@ class ByNumberAdapter(ApiAdapter):
         return row
 
 
+class MeddlingAdapter(ApiAdapter):
+    """A host that writes what this app alone writes."""
+
+    def find_own_order(self, request, reference):
+        Order.objects.update(status="paid")
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Idempotency-Key": "f3b6cbd5-2f6f-4f2c-8e0e-0d9f5d1c7a11"}], ids=["plain", "key"]
+)
+def test_adapter_may_not_write_what_this_app_derives(headers, order, settings):
+    settings.CHECKOUT_ADAPTER = f"{__name__}.MeddlingAdapter"
+
+    answer = Api(UserFactory()).post("orders", headers=headers, reference=order.reference)
+
+    problem_of(answer, 500, "derived_column")
+
+
 @pytest.fixture(params=[DataAdapter, ByNumberAdapter])
 def _takes_numbers(request, settings):
     settings.CHECKOUT_ADAPTER = f"{__name__}.{request.param.__name__}"
