@@ -11,8 +11,10 @@ from django.utils import timezone
 from django_checkout import database
 from django_checkout.conf import conf
 from django_checkout.ledger import announcements
-from django_checkout.models import IdempotentAnswer, WebhookEvent
+from django_checkout.models import CheckoutSession, IdempotentAnswer, WebhookEvent
 from django_checkout.models.events import EventState
+from django_checkout.models.relations import let_go_deleted
+from django_checkout.states import SessionStatus
 
 #: Settled: nothing will be done with them any more.
 SETTLED = (EventState.PROCESSED, EventState.IGNORED)
@@ -34,7 +36,8 @@ def prune(
     """Delete events received more than ``min_age_days`` ago that were processed or ignored; return how many.
 
     Answers of the API that are not repeated any more go with them, uncounted, and announcements that are pending for
-    want of a receiver are given up, except those of payments and refunds.
+    want of a receiver are given up, except those of payments and refunds. What shoppers typed into sessions
+    that expired as long ago is erased, and links to users that were deleted are removed.
 
     The default age is CHECKOUT_EVENT_RETENTION_DAYS. Each batch is a transaction of its own, so that a killed run
     keeps what it has done. With ``is_dry`` they are only counted.
@@ -46,12 +49,22 @@ def prune(
         return old.order_by("pk")[:limit].count() if limit else old.count()
     IdempotentAnswer.expired(now).delete()
     announcements.give_up_unheard(cutoff)
+    let_go_deleted()
+    _forget_expired(cutoff)
     deleted = 0
     for number in _batches(cutoff, limit):
         deleted += number
         if progress is not None:
             progress("events deleted", deleted)
     return deleted
+
+
+def _forget_expired(cutoff: datetime) -> None:
+    """Erase what shoppers typed into sessions that expired before an instant, batch by batch."""
+    expired = CheckoutSession.objects.filter(status=SessionStatus.EXPIRED, expires_at__lt=cutoff)
+    rows = expired.exclude(customer_details={}).order_by("pk")
+    while pks := list(rows.values_list("pk", flat=True)[:FIRST_BATCH]):
+        CheckoutSession.objects.filter(pk__in=pks).update(customer_details={})
 
 
 def _batches(cutoff: datetime, limit: int | None) -> Iterator[int]:

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.forms import modelform_factory
 
-from django_checkout import database, services, signals
+from django_checkout import database, erasure, services, signals
 from django_checkout.exceptions import DerivedColumnError, OrderNotPayableError
 from django_checkout.models import CheckoutSession, Dispute, Order, Payment, Refund, Subscription
 from tests.damage import overwrite
@@ -87,6 +87,33 @@ def test_a_host_writes_its_own_columns(stale):
     Order.objects.filter(pk=stale.pk).update(metadata={"cart": "7"})
 
     assert Order.objects.values_list("user_id", "metadata", "status").get() == (user.pk, {"cart": "7"}, "paid")
+
+
+def test_an_order_that_is_saved_after_its_erasure_stays_erased(stale):
+    user = UserFactory()
+    Order.objects.update(user=user, metadata={"note": "For Quince"})
+    stale.refresh_from_db()
+    assert stale.user == user
+    erasure.erase_user(user)
+    stale.locale = "de"
+
+    stale.save()
+
+    stale.refresh_from_db()
+    assert (stale.user_id, stale.metadata, stale.locale) == (None, {}, "de")
+
+
+def test_an_order_that_is_saved_after_its_users_deletion_gets_no_user_back(stale):
+    user = UserFactory()
+    Order.objects.update(user=user)
+    stale.refresh_from_db()
+    assert stale.user == user
+    type(user).objects.get().delete()
+    stale.metadata = {"cart": "7"}
+
+    stale.save()
+
+    assert Order.objects.values_list("user_id", "metadata").get() == (None, {"cart": "7"})
 
 
 def test_a_receiver_that_saves_what_it_was_given_undoes_nothing(order, stripe_emulator, deliver_events):

@@ -9,8 +9,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from django_checkout import retention
-from django_checkout.models import WebhookEvent
+from django_checkout import retention, services
+from django_checkout.models import CheckoutSession, Customer, Order, WebhookEvent, relations
+from tests.damage import overwrite
+from tests.factories import HostOrderFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -122,6 +124,42 @@ def test_an_event_that_is_replayed_meanwhile_stays(monkeypatch):
 
     assert retention.prune() == 1
     assert list(WebhookEvent.objects.values_list("pk", "state")) == [(first.pk, "received")]
+
+
+def test_what_shoppers_typed_into_expired_sessions_goes(monkeypatch, stripe_emulator):
+    """Of those that expired before the retention; what was sold keeps it."""
+    monkeypatch.setattr(retention, "FIRST_BATCH", 2)
+    typed = {"email": "quince@example.com"}
+    rows = [("expired", 91), ("expired", 92), ("expired", 93), ("expired", 89), ("complete", 91)]
+    for status, days in rows:
+        session = services.start(services.place(HostOrderFactory()))
+        at = timezone.now() - timedelta(days=days)
+        overwrite(CheckoutSession.objects.filter(pk=session.pk), status=status, expires_at=at, customer_details=typed)
+
+    _prune(dry_run=True)
+    assert CheckoutSession.objects.filter(customer_details=typed).count() == 5
+    _prune()
+
+    kept = CheckoutSession.objects.filter(customer_details=typed).order_by("pk")
+    assert list(kept.values_list("status", flat=True)) == ["expired", "complete"]
+
+
+def test_users_that_were_deleted_unnoticed_are_let_go_of(monkeypatch):
+    monkeypatch.setattr(relations, "_BATCH", 2)
+    kept, gone = UserFactory(), [UserFactory() for _ in range(3)]
+    orders = [services.place(HostOrderFactory()) for _ in range(4)]
+    for order, user in zip(orders, [gone[0], kept, *gone[1:]], strict=True):
+        Order.objects.filter(pk=order.pk).update(user=user)
+        Customer.objects.create(user=user, livemode=False, stripe_id=f"cus_{user.pk}")
+    type(kept).objects.filter(pk__in=[user.pk for user in gone])._raw_delete("default")
+
+    _prune(dry_run=True)
+    assert Customer.objects.count() == 4
+    _prune()
+
+    assert list(Order.objects.order_by("pk").values_list("user_id", flat=True)) == [None, kept.pk, None, None]
+    assert Customer.objects.get().user == kept
+    assert Order.objects.exclude(source_type=None).count() == 4
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many"])

@@ -89,11 +89,15 @@ class FactRow(Row):
         """
         options.update(zip(("force_insert", "force_update", "using", "update_fields"), args, strict=False))
         if not database.is_writing() and not options.get("force_insert") and self._is_stored():
-            names = self.host_columns if options.get("update_fields") is None else options["update_fields"]
+            names = self._host_columns() if options.get("update_fields") is None else options["update_fields"]
             # update_or_create adds every date.
             options["update_fields"] = [name for name in names if not self._is_derived_date(name)]
             refuse_derived(type(self), options["update_fields"])
         super().save(**options)
+
+    def _host_columns(self) -> Collection[str]:
+        """Return what ``save()`` without ``update_fields`` writes of this row."""
+        return self.host_columns
 
     def _is_derived_date(self, name: str) -> bool:
         return name in self.derived_columns and isinstance(self._meta.get_field(name), models.DateTimeField)

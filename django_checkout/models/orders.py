@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from django_checkout import database
 from django_checkout.conf import conf
 from django_checkout.models.base import FactRow, Row
 from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
-from django_checkout.models.relations import SiteForeignKey, SourceForeignKey
+from django_checkout.models.relations import SiteForeignKey, SourceForeignKey, find_deleted
 from django_checkout.states import OrderStatus
 
 
@@ -19,7 +23,9 @@ class Order(FactRow):
     Amounts are minor units of ``currency``. ``status`` is stored so that it can be queried, and is always what
     ``states.derive_order_status`` makes of the facts. Staff with ``refund_order`` may give money back.
 
-    A site's own ``save()`` writes ``host_columns`` alone; the rest is ``services.place``'s and the ledger's.
+    A site's own ``save()`` writes ``host_columns`` alone; the rest is ``services.place``'s and the ledger's. It writes
+    neither user nor metadata of an erased order, and no user that was deleted: an instance that was read earlier still
+    has them.
     """
 
     host_columns = ("source_type", "source_id", "user", "metadata", "locale", "updated_at")
@@ -122,6 +128,24 @@ class Order(FactRow):
 
     def __str__(self) -> str:
         return str(self.reference)
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Save as any row of facts; locked, so that an erasure comes before it or after it."""
+        if database.is_writing():
+            super().save(*args, **options)
+            return
+        with database.atomic(), database.host_code():
+            super().save(*args, **options)
+
+    def _host_columns(self) -> tuple[str, ...]:
+        rows = type(self)._base_manager.select_for_update().filter(pk=self.pk)
+        stored = rows.values("erased_at", "user_id").first()
+        left_out = set()
+        if stored is not None and stored["erased_at"] is not None:
+            left_out = {"user", "metadata"}
+        elif stored is not None and self.user_id not in (None, stored["user_id"]):
+            left_out = {"user"} if find_deleted(get_user_model(), [self.user_id]) else set()
+        return tuple(name for name in self.host_columns if name not in left_out)
 
 
 class OrderLine(Row):

@@ -6,7 +6,7 @@ the database of what is deleted. Neither holds where our tables live apart, so b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,8 @@ from django.db.models.fields.related_descriptors import ForwardManyToOneDescript
 from django.db.models.signals import pre_delete
 
 from django_checkout import database
+
+_BATCH = 1000
 
 
 class _SiteDescriptor(ForwardManyToOneDescriptor):  # type: ignore[type-arg]  # generic in the stubs only
@@ -163,6 +165,24 @@ def _let_go(target: type[models.Model] | None, pk: Any) -> None:
             rows.update(**{field.attname: None})
         else:
             rows.delete()
+
+
+def find_deleted(model: type[models.Model], pks: Collection[Any]) -> set[Any]:
+    """Return those primary keys of a model of the site's that no row has."""
+    rows = model._base_manager.using(router.db_for_write(model)).filter(pk__in=pks)
+    return set(pks) - set(rows.values_list("pk", flat=True))
+
+
+def let_go_deleted() -> None:
+    """Do what ``let_go`` does for rows of the site's that were deleted without it, as by SQL or before a kill."""
+    for field in _site_keys():
+        target = field.remote_field.model
+        after: dict[str, Any] = {}
+        rows = field.model._base_manager.filter(**{f"{field.attname}__isnull": False}).order_by(field.attname)
+        while pks := list(rows.filter(**after).values_list(field.attname, flat=True).distinct()[:_BATCH]):
+            for pk in find_deleted(target, pks):
+                _let_go(target, pk)
+            after = {f"{field.attname}__gt": pks[-1]}
 
 
 def _site_keys() -> list[Any]:
