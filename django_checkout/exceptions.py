@@ -95,6 +95,14 @@ class OrderChangedError(CheckoutError):
     user_message = _("This order can no longer be changed.")
 
 
+class TermsChangedError(CheckoutError):
+    """The order charges something else than the page showed from which it was to be paid."""
+
+    code = "terms_changed"
+    http_status = 409
+    user_message = _("The order has changed. Please check it before you pay.")
+
+
 class TooManyRequestsError(CheckoutError):
     """An order's visitors have asked for more within a minute than anybody needs who pays."""
 

@@ -96,7 +96,7 @@ def _for_htmx(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Let htmx load a whole page of ours, or Stripe's, where it would swap a body: https://htmx.org/headers/hx-redirect/."""
     if request.headers.get("HX-Request") != "true":
         return response
-    url = response.headers.get("Location", "")
+    url = response.headers.get("Location") or response.headers.get("Refresh", "").partition("url=")[2]
     if request.method == "GET" and response.headers.get("Content-Type", "").startswith("text/html"):
         url = request.get_full_path()
     if url:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,12 +53,21 @@ class Terms:
     trial_days: int
     #: One for each interval; empty for what is paid once.
     recurring: tuple[Recurrence, ...]
+    #: Whether Stripe takes off a coupon or promotion code of the host's, whose amount is not known here.
+    is_discounted: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        """What a form sends back, so that nobody pays on other terms than were shown."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
     @property
     def text(self) -> str:
         """The terms as a shopper reads them beside the button, in the active language; "" for what is paid once."""
         amounts = [format_minor(part.amount_minor, part.currency) for part in self.recurring]
-        return self._text(format_minor(self.today_minor, self.currency), amounts, shows_today=self._differs_today)
+        text = self._text(format_minor(self.today_minor, self.currency), amounts, shows_today=self._differs_today)
+        is_lower = self.is_discounted and self.recurring
+        return gettext("%(terms)s, before the discount") % {"terms": text} if is_lower else text
 
     @property
     def script_texts(self) -> tuple[str, str]:
@@ -69,6 +79,8 @@ class Terms:
     @property
     def button_label(self) -> str:
         """What the button that pays is called, in the active language."""
+        if self.is_discounted and not self.free_label:
+            return gettext("Pay now")
         return self.free_label or gettext("Pay %(amount)s") % {"amount": format_minor(self.today_minor, self.currency)}
 
     @property
@@ -110,12 +122,13 @@ def compute(
     mode: str,
     currency: str,
     discount_minor: int = 0,
+    is_discounted: bool = False,
     subscription_data: Mapping[str, Any] | None = None,
     now: datetime | None = None,
 ) -> Terms:
     """Return the terms of some lines; ``subscription_data`` is Stripe's parameter, of which a trial is read.
 
-    A discount of the host's is a coupon that Stripe applies once, to the first payment.
+    A discount of the host's in minor units is a coupon that Stripe applies once, to the first payment.
     """
     once, rates = 0, dict[tuple[str, int], int]()
     for line in lines:
@@ -139,17 +152,22 @@ def compute(
             Recurrence(amount_minor=amount, currency=currency, interval=interval, interval_count=count)
             for (interval, count), amount in rates.items()
         ),
+        is_discounted=is_discounted,
     )
 
 
 def get_terms(order: Order, lines: Iterable[Line] | None = None) -> Terms:
     """Return the terms of an order as it was placed; one query, unless its lines are given."""
     asked = {**conf.CHECKOUT_SESSION_DEFAULTS.get("subscription_data", {}), **order.params.get("subscription_data", {})}
+    # Either excludes the coupons of the defaults.
+    is_exclusive = order.asked_discount_minor or "allow_promotion_codes" in order.params
+    discounts = order.params.get("discounts") or (not is_exclusive and conf.CHECKOUT_SESSION_DEFAULTS.get("discounts"))
     return compute(
         order.lines.all() if lines is None else lines,
         mode=order.mode,
         currency=order.currency,
         discount_minor=order.asked_discount_minor,
+        is_discounted=bool(discounts),
         subscription_data=asked,
     )
 

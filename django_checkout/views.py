@@ -27,6 +27,7 @@ from django_checkout.exceptions import (
     OrderNotPayableError,
     SessionNotFoundError,
     SignatureError,
+    TermsChangedError,
 )
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.responses import SeeOther, endpoint, leave, page
@@ -62,7 +63,12 @@ def start(request: HttpRequest, token: str) -> HttpResponse:
         return SeeOther(_status_page(token))
     except CheckoutError as error:
         logger.warning("start_failed order=%s code=%s", order.reference, error.code)
+        order.refresh_from_db()
         return _render_pay(request, order, token, error=error)
+    order.refresh_from_db()
+    if request.POST.get("terms") not in (None, get_terms(order).fingerprint):
+        changed = TermsChangedError("The order was placed again with other terms than the page showed.")
+        return _render_pay(request, order, token, error=changed)
     page_url = reverse("django_checkout:pay", args=[token])
     response = leave(request, session.url) if session.url else SeeOther(page_url)
     access.remember_link(request, response, order, token)

@@ -298,6 +298,17 @@ def test_htmx_loads_our_pages_and_stripes_as_pages(client, order, stripe_emulato
     assert (started.status_code, started["HX-Redirect"]) == (200, CheckoutSession.objects.get().url)
 
 
+def test_htmx_loads_stripes_page_at_the_shops_own_domain(client, order, stripe_emulator):
+    stripe_emulator.use_custom_domain("https://pay.shop.example")
+
+    started = client.post(
+        reverse("django_checkout:start", args=[make_token(order, Purpose.PAY)]), headers={"HX-Request": "true"}
+    )
+
+    url = CheckoutSession.objects.get().url
+    assert (url.startswith("https://pay.shop.example/"), started.get("HX-Redirect")) == (True, url)
+
+
 @pytest.mark.parametrize("ui_mode", ["hosted_page", "embedded_page", "elements"])
 def test_no_form_is_sent_by_a_script_of_the_hosts(client, order, settings, ui_mode):
     settings.CHECKOUT_UI_MODE = ui_mode

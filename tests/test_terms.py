@@ -10,7 +10,7 @@ from django.test import RequestFactory
 from django.utils import translation
 
 from django_checkout import services
-from django_checkout.terms import compute, describe_line
+from django_checkout.terms import compute, describe_line, get_terms
 from django_checkout.values import CheckoutOptions, LineData, OrderData
 from tests.amounts import money
 
@@ -150,6 +150,38 @@ def test_tags_say_the_terms(tag):
 
     assert TEXT in plain(html)
     assert (f"Pay {FIVE}" in plain(html)) is (tag != "embedded")
+
+
+BEFORE = f"{NINETEEN} every month, before the discount"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_default", [True, False])
+@pytest.mark.parametrize(
+    ("lines", "text", "label"),
+    [((line(),), BEFORE, "Pay now"), ((once(1900),), "", "Pay now")],
+    ids=["monthly", "once"],
+)
+def test_no_amount_is_due_where_stripe_takes_off_a_coupon(client, settings, is_default, lines, text, label):
+    if is_default:
+        settings.CHECKOUT_SESSION_DEFAULTS = {"discounts": [{"coupon": "HALF"}]}
+    order = place(lines=lines, options=CheckoutOptions(coupon="" if is_default else "HALF"))
+
+    terms, page = get_terms(order), client.get(services.pay_url(order)).text
+
+    assert (plain(terms.text), terms.button_label) == (text, label)
+    assert ("Due today" in page, "Subtotal" in page) == (False, True)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("options", [{"discount_minor": 500}, {"allow_promotion_codes": True}, {}])
+def test_amounts_are_said_where_they_are_known(settings, options):
+    if options:
+        settings.CHECKOUT_SESSION_DEFAULTS = {"discounts": [{"coupon": "HALF"}]}
+
+    terms = get_terms(place(lines=(once(1900),), options=CheckoutOptions(**options)))
+
+    assert plain(terms.button_label) == f"Pay {plain(money('14.00' if 'discount_minor' in options else '19.00'))}"
 
 
 @pytest.mark.django_db

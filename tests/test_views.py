@@ -7,6 +7,7 @@ from unittest.mock import patch
 import django
 import pytest
 from django.conf import settings as django_settings
+from django.template import Context, Template
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -123,11 +124,53 @@ def test_page_that_says_to_try_again_leads_to_stripes_page_in_any_ui_mode(client
     settings.CHECKOUT_UI_MODE = "elements"
     stripe_emulator.chaos.fail(2, status=500)
     page = client.post(_url("start", order))
-    form = re.search(r"<form.*?</form>", page.text, re.DOTALL)[0]
 
-    again = client.post(_url("start", order), dict(re.findall(r'name="(\w+)" value="([^"]*)"', form)))
+    again = client.post(_url("start", order), _form(page.text))
 
     assert (again.status_code, again["Location"]) == (303, order.sessions.exclude(url="").get().url)
+
+
+def _form(html):
+    form = re.search(r"<form.*?</form>", html, re.DOTALL)[0]
+    return dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+
+
+@pytest.mark.parametrize("face", ["page", "tag"])
+def test_nobody_is_led_to_pay_another_amount_than_was_shown(client, order, host_order, stripe_emulator, face):
+    html = client.get(_url("pay", order)).text
+    if face == "tag":
+        html = Template("{% load checkout %}{% checkout_button order %}").render(Context({"order": host_order}))
+    type(host_order).objects.update(price_minor=6000)
+
+    first = client.post(_url("start", order), _form(html))
+    again = client.post(_url("start", order), _form(first.text))
+
+    assert (first.status_code, "The order has changed" in first.text, money("60.00") in first.text) == (409, True, True)
+    assert (again.status_code, again["Location"]) == (303, order.sessions.get().url)
+
+
+def test_changed_order_is_paid_at_once_where_no_amount_was_shown(client, order, host_order, stripe_emulator):
+    template = Template("{% load checkout %}{% checkout_button order label='Buy' %}")
+    html = template.render(Context({"order": host_order}))
+    type(host_order).objects.update(price_minor=6000)
+
+    assert client.post(_url("start", order), _form(html)).status_code == 303
+
+
+def test_changed_text_of_an_order_stops_no_payment(client, order, host_order, stripe_emulator):
+    html = client.get(_url("pay", order)).text
+    type(host_order).objects.update(email="new@example.com")
+
+    assert client.post(_url("start", order), _form(html)).status_code == 303
+
+
+def test_page_that_says_to_try_again_shows_the_order_as_it_is_now(client, order, host_order, stripe_emulator):
+    type(host_order).objects.update(price_minor=6000)
+    stripe_emulator.chaos.fail(2, status=500)
+
+    page = client.post(_url("start", order))
+
+    assert (page.status_code, money("20.00") in page.text) == (503, False)
 
 
 def test_stripe_refusing_shows_a_page_and_no_details(client, order, stripe_emulator, settings):
