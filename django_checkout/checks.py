@@ -7,7 +7,7 @@ database, nor calls middleware but Django's and django-csp's that sends a policy
 the setting and never shows a key or a secret.
 
 An id is never used again for another rule: a retired one stays here, in this ledger, with the word "retired".
-In use: E001-E051, W001-W026. Retired: E022, W022.
+In use: E001-E053, W001-W026. Retired: E022, W022.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ MALFORMED: Mapping[str, tuple[str, str]] = {
     "STRIPE_JS_URL": ("E016", f"Leave STRIPE_JS_URL out to load {STRIPE_JS_URL}."),
     "CHECKOUT_ADAPTER": ("E018", 'Set CHECKOUT_ADAPTER to a dotted path, such as "shop.checkout.ShopAdapter".'),
     "CHECKOUT_BASE_URL": ("E023", 'Set CHECKOUT_BASE_URL to scheme and host alone, such as "https://shop.example".'),
-    "CHECKOUT_UI_MODE": ("E025", 'Set CHECKOUT_UI_MODE to "hosted_page", "embedded_page" or "elements".'),
-    "CHECKOUT_UI_MODES": ("E050", 'Set CHECKOUT_UI_MODES to a list, such as ["hosted_page", "elements"].'),
+    "CHECKOUT_UI_MODE": ("E025", "Set CHECKOUT_UI_MODE to one of CHECKOUT_UI_MODES, or leave it out for the first."),
+    "CHECKOUT_UI_MODES": ("E050", 'Set it to a list, such as ["hosted_page", "elements"], or leave it out for all.'),
     "CHECKOUT_SESSION_DEFAULTS": ("E027", 'Set it to a dict, such as {"automatic_tax": {"enabled": True}}.'),
     "CHECKOUT_SESSION_TTL_SECONDS": ("E030", f"Stripe keeps a session open for 30 minutes to 24 hours. {_SECONDS}"),
     "CHECKOUT_PROCESS_EVENTS": ("E031", 'Set CHECKOUT_PROCESS_EVENTS to "inline" or "task".'),
@@ -242,6 +242,9 @@ def check_deployment(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMe
     if _read("CHECKOUT_EMULATOR"):
         hint = "Set CHECKOUT_EMULATOR to False: whoever finds the emulator's pages can mark orders as paid."
         yield _error("E043", "CHECKOUT_EMULATOR is on.", hint)
+    elif livemode is False and not conf.debug and _read("is_local_api"):
+        hint = "Remove STRIPE_API_BASE. Until then orders are paid with test cards, and no money arrives."
+        yield _error("E052", "DEBUG is off, and payments go to an emulator: STRIPE_API_BASE is this machine.", hint)
     if livemode is False and not conf.debug:
         hint = "Set STRIPE_SECRET_KEY to a live key where real money is meant; on a staging site, silence this check."
         yield _warning("W005", "STRIPE_SECRET_KEY is a test key, and DEBUG is off.", hint)
@@ -308,6 +311,8 @@ def check_proxies(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
         'Set REST_FRAMEWORK["NUM_PROXIES"] to the number of proxies in front of the site, 0 for none. Until then the '
         "API ignores X-Forwarded-For, and behind a proxy all guests share one rate."
     )
+    if conf.is_behind_proxy:
+        return [_error("E053", 'There is a proxy, and REST_FRAMEWORK["NUM_PROXIES"] is not set.', hint)]
     return [_warning("W024", 'REST_FRAMEWORK["NUM_PROXIES"] is not set.', hint)]
 
 

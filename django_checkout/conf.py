@@ -19,6 +19,8 @@ STRIPE_API_BASE = "https://api.stripe.com"
 STRIPE_JS_URL = "https://js.stripe.com/dahlia/stripe.js"
 #: Published with this package: whoever reads it can sign with it.
 EMULATOR_SECRET = "whsec_emulator"  # noqa: S105 - the emulator has no secrets
+#: Where ``runserver`` serves a site that does not say its address.
+RUNSERVER_URL = "http://127.0.0.1:8000"
 UI_MODES = ("hosted_page", "embedded_page", "elements")
 RENAMED_UI_MODES = {"hosted": "hosted_page", "embedded": "embedded_page", "custom": "elements"}
 PROCESS_EVENTS = ("inline", "task")
@@ -87,7 +89,9 @@ class Settings:
     @property
     def CHECKOUT_UI_MODES(self) -> Sequence[str]:
         """The UI modes in which orders may be paid, whatever a page or a request asks for; all by default."""
-        value = getattr(settings, "CHECKOUT_UI_MODES", UI_MODES)
+        value: Sequence[str] | None = getattr(settings, "CHECKOUT_UI_MODES", None)
+        if value is None:
+            return UI_MODES
         is_list = isinstance(value, Sequence) and not isinstance(value, str)
         if not is_list or not value or any(mode not in UI_MODES for mode in value):
             raise ImproperlyConfigured(f"CHECKOUT_UI_MODES must be a list of: {', '.join(map(repr, UI_MODES))}.")
@@ -173,13 +177,23 @@ class Settings:
         return self._text("CHECKOUT_EMULATOR_STORE")
 
     @property
+    def base_url(self) -> str:
+        """``CHECKOUT_BASE_URL``; where it is not set, in DEBUG ``runserver``'s address, else ""."""
+        return self.CHECKOUT_BASE_URL or (RUNSERVER_URL if self.debug else "")
+
+    @property
+    def is_local_api(self) -> bool:
+        """Whether ``STRIPE_API_BASE`` is on this machine: an emulator."""
+        host = urlsplit(self.STRIPE_API_BASE).hostname or ""
+        return host in ("localhost", "::1") or host.startswith("127.") or host.endswith(".localhost")
+
+    @property
     def script_problem(self) -> str:
         """Why embedded and Elements checkouts do not work with these settings, for a developer; "" if they do."""
         js_host = urlsplit(self.STRIPE_JS_URL).hostname or ""
         is_stripe_js = js_host == "js.stripe.com" or js_host.endswith(".js.stripe.com")
         is_stripe_api = self.STRIPE_API_BASE == STRIPE_API_BASE
-        is_local_api = urlsplit(self.STRIPE_API_BASE).hostname in ("localhost", "127.0.0.1", "::1")
-        is_emulator = (self.CHECKOUT_EMULATOR or is_local_api) and not is_stripe_api and not self.find("livemode")
+        is_emulator = (self.CHECKOUT_EMULATOR or self.is_local_api) and not is_stripe_api and not self.find("livemode")
         if not self.STRIPE_PUBLISHABLE_KEY:
             return "STRIPE_PUBLISHABLE_KEY is not set."
         if is_stripe_api and not is_stripe_js:
@@ -257,6 +271,11 @@ class Settings:
         return number
 
     @property
+    def is_behind_proxy(self) -> bool:
+        """Whether Django's own settings say that a proxy stands in front of the site."""
+        return bool(settings.SECURE_PROXY_SSL_HEADER or settings.USE_X_FORWARDED_HOST or settings.USE_X_FORWARDED_PORT)
+
+    @property
     def cache_backend(self) -> str:
         """Dotted path of the backend of Django's default cache."""
         return str(settings.CACHES.get("default", {}).get("BACKEND", ""))
@@ -302,7 +321,9 @@ class Settings:
         return value
 
     def _choice(self, name: str, choices: tuple[str, ...]) -> str:
-        value = getattr(settings, name, choices[0])
+        value = getattr(settings, name, None)
+        if value is None:
+            return choices[0]
         if value not in choices:
             raise ImproperlyConfigured(f"{name} must be one of: {', '.join(repr(choice) for choice in choices)}.")
         return str(value)

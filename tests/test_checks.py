@@ -40,6 +40,14 @@ def of_cache(backend):
 
 #: A host that includes the API and says how many proxies stand before it.
 WITH_API = {"ROOT_URLCONF": f"{HERE}.urls_with_api", "REST_FRAMEWORK": {"NUM_PROXIES": 1}}
+#: The same host without that number.
+PROXIED = {**WITH_API, "CACHES": of_cache("db.DatabaseCache"), "REST_FRAMEWORK": {}}
+#: What a site keeps that was developed with the emulator.
+EMULATED = {
+    "STRIPE_SECRET_KEY": "sk_test_emulator",
+    "STRIPE_PUBLISHABLE_KEY": "pk_test_emulator",
+    "STRIPE_JS_URL": "/emulator/stripe.js",
+}
 MERGED_POLICY = "tests.host.csp.MergedPolicyMiddleware"
 EXAMPLES_POLICY = "example_project.csp.ContentSecurityPolicyMiddleware"
 
@@ -141,7 +149,8 @@ ALWAYS = [
     ({"CHECKOUT_BASE_URL": ""}, {"W011"}),
     # What a session is like
     ({"CHECKOUT_UI_MODE": "popup"}, {"E025"}),
-    ({"CHECKOUT_UI_MODE": None}, {"E025"}),
+    ({"CHECKOUT_UI_MODE": None}, set()),
+    ({"CHECKOUT_UI_MODES": None}, set()),
     ({"CHECKOUT_UI_MODE": ["elements"]}, {"E025"}),
     ({"CHECKOUT_UI_MODE": "hosted"}, {"E026"}),
     ({"CHECKOUT_UI_MODE": "embedded"}, {"E026"}),
@@ -163,7 +172,7 @@ ALWAYS = [
     ({"CHECKOUT_SESSION_TTL_SECONDS": 24 * 3600}, {"E030"}),
     ({"CHECKOUT_SESSION_TTL_SECONDS": "3600"}, {"E030"}),
     ({"CHECKOUT_CAPTURE_METHOD": "later"}, {"E038"}),
-    ({"CHECKOUT_CAPTURE_METHOD": None}, {"E038"}),
+    ({"CHECKOUT_CAPTURE_METHOD": None}, set()),
     ({"CHECKOUT_CAPTURE_METHOD": "manual"}, set()),
     # Events, limits, pages
     ({"CHECKOUT_PROCESS_EVENTS": "celery"}, {"E031"}),
@@ -223,6 +232,10 @@ DEPLOYED = [
         },
         {"E043", "W005"},
     ),
+    ({**EMULATED, "STRIPE_API_BASE": "http://127.0.0.1:12111"}, {"E052", "W005"}),
+    ({**EMULATED, "STRIPE_API_BASE": "http://stripe.localhost:12111"}, {"E052", "W005"}),
+    ({**EMULATED, "STRIPE_API_BASE": "https://proxy.example"}, {"W005"}),
+    ({**EMULATED, "STRIPE_API_BASE": "http://127.0.0.1:12111", "DEBUG": True}, set()),
     (sent("default-src 'self'; form-action 'self'"), {"W006"}),
     (sent("default-src 'none'"), {"W006"}),
     (sent("default-src 'self'; form-action 'self' https://checkout.stripe.com"), {"W006"}),
@@ -254,6 +267,9 @@ DEPLOYED = [
     ({"CACHES": of_cache("db.DatabaseCache"), **WITH_API, "REST_FRAMEWORK": {}}, {"W024"}),
     ({"CACHES": of_cache("db.DatabaseCache"), **WITH_API, "REST_FRAMEWORK": {"NUM_PROXIES": 0}}, set()),
     ({"REST_FRAMEWORK": {}}, set()),
+    ({**PROXIED, "SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")}, {"E053"}),
+    ({**PROXIED, "USE_X_FORWARDED_HOST": True}, {"E053"}),
+    ({**PROXIED, "USE_X_FORWARDED_PORT": True, "REST_FRAMEWORK": {"NUM_PROXIES": 1}}, set()),
 ]
 
 #: A database, and the ids that ``check --deploy`` reports of it.
@@ -400,6 +416,14 @@ def test_hint_for_a_renamed_ui_mode_says_its_new_name(settings, old, new):
     (message,) = run()
 
     assert new in message.hint
+
+
+def test_hint_for_a_ui_mode_names_none_that_the_site_excludes(settings):
+    apply(settings, {"CHECKOUT_UI_MODES": ["elements"], "CHECKOUT_UI_MODE": "hosted_page"})
+
+    (message,) = run()
+
+    assert (message.id, "hosted_page" in message.hint) == ("django_checkout.E025", False)
 
 
 def test_hint_for_a_missing_csp_source_names_it(settings):

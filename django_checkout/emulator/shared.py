@@ -43,4 +43,4 @@ def own_webhook_url() -> str:
         path = reverse("django_checkout:webhook")
     except NoReverseMatch:
         return ""
-    return f"{conf.CHECKOUT_BASE_URL}{path}" if conf.CHECKOUT_BASE_URL else ""
+    return f"{conf.base_url}{path}" if conf.base_url else ""

@@ -26,9 +26,6 @@ from django_checkout.states import OrderStatus
 from django_checkout.tokens import Purpose, make_token
 from django_checkout.values import OrderData
 
-#: Where ``runserver`` serves a site that does not say its address.
-RUNSERVER_URL = "http://127.0.0.1:8000"
-
 #: A change of one of these makes another offer: what was paid for the old one is not what is sold now.
 _SOLD = frozenset(("content_hash", "mode", "params", "asked_discount_minor", "asked_discount_name"))
 
@@ -137,7 +134,7 @@ def absolute_url(path: str, request: HttpRequest | None) -> str:
     """
     if request is not None:
         return request.build_absolute_uri(path)
-    base_url = conf.CHECKOUT_BASE_URL or (RUNSERVER_URL if conf.debug else "")
+    base_url = conf.base_url
     if not base_url:
         raise ImproperlyConfigured("Set CHECKOUT_BASE_URL, or pass request=: the address of this site is not known.")
     return f"{base_url}{path}"

@@ -256,6 +256,22 @@ def test_the_command_serves_until_it_is_interrupted(
     assert "STRIPE_API_BASE=http://127.0.0.1:" in capsys.readouterr().out
 
 
+@pytest.mark.urls("tests.emulator.urls")
+@pytest.mark.parametrize(
+    ("debug", "said"), [(True, "posted to http://127.0.0.1:8000/checkout/webhook/"), (False, "posted nowhere")]
+)
+def test_the_command_says_where_events_go_without_a_base_url(
+    debug: bool, said: str, settings: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(EmulatorServer, "serve_forever", lambda server: None)
+    settings.DEBUG = debug
+    settings.CHECKOUT_BASE_URL = ""
+
+    call_command("checkout_emulator", port=0)
+
+    assert said in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", ["STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY"])
 def test_the_command_refuses_a_live_key(name: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(EmulatorServer, "serve_forever", lambda server: None)

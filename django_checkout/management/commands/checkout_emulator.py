@@ -13,7 +13,7 @@ from django_checkout.emulator.shared import own_webhook_url
 
 
 class Command(BaseCommand):
-    """``manage.py checkout_emulator``: at port 12111, events go to CHECKOUT_BASE_URL and the path of our webhook."""
+    """``manage.py checkout_emulator``: at port 12111; events go to the webhook of the site."""
 
     help = "Serve a stand-in for Stripe: its API, its payment page, its webhooks. For development and tests only."
     requires_system_checks: list[str] = []
@@ -59,6 +59,8 @@ class Command(BaseCommand):
         self.stdout.write(f"Emulator of Stripe at {server.url} (STRIPE_API_BASE={server.url})")
         if webhook_url:
             self.stdout.write(f"Events are posted to {webhook_url}")
+        else:
+            self.stdout.write("Events are posted nowhere. Set CHECKOUT_BASE_URL, or give --webhook-url.")
         self.stdout.flush()
         try:
             server.serve_forever()
