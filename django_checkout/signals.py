@@ -38,8 +38,9 @@ order_disputed = Signal()
 #: A dispute ended. Exactly once per dispute. ``amount_minor``: int, ``reason``: str (Stripe's final status).
 dispute_closed = Signal()
 
-#: A session ended without payment. Exactly once per session. ``session``: CheckoutSession; its ``customer_details``
-#: hold what the shopper typed, and ``consent`` among them what they agreed to.
+#: A session ended without payment. Exactly once per session, unless there is no receiver within a day. The order may be
+#: paid through another session: check ``order.status`` before you remind the shopper. ``session``: CheckoutSession; its
+#: ``customer_details`` hold what the shopper typed, and ``consent`` among them what they agreed to.
 session_expired = Signal()
 
 #: A person should look at this order. At most once per reason. ``reason``: str (a code of states.Attention).

@@ -12,6 +12,7 @@ from django_checkout.doctor.site import examine_backlog
 from django_checkout.exceptions import NotDeliverableError
 from django_checkout.models import Announcement, CheckoutSession, Order, WebhookEvent
 from tests.damage import overwrite
+from tests.factories import HostOrderFactory
 from tests.host.models import HostOrder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -170,6 +171,42 @@ def test_what_nobody_hears_is_delivered_once_somebody_does(nobody, order, stripe
 
     assert nobody.heard == ["order_paid", "order_refunded"]
     assert _states() == {"order_paid": "announced", "order_refunded": "announced"}
+
+
+def test_the_first_receiver_is_not_told_of_sessions_that_expired_long_ago(
+    nobody, order, stripe_emulator, deliver_events
+):
+    services.expire(services.start(order))
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+    services.refund(order)
+    Announcement.objects.update(created_at=_later(-25))
+    services.expire(services.start(services.place(HostOrderFactory())))
+
+    nobody.listen("session_expired", "order_refunded", "order_paid")
+    sweep.sweep()
+
+    assert sorted(nobody.heard) == ["order_paid", "order_refunded", "session_expired"]
+    assert order.announcements.get(signal="session_expired").state == "superseded"
+
+
+def test_a_receiver_that_raised_is_told_of_an_expired_session_however_late(order, stripe_emulator):
+    heard = []
+
+    def on_expired(**arguments):
+        heard.append("session_expired")
+        if len(heard) == 1:
+            raise RuntimeError
+
+    signals.session_expired.connect(on_expired, sender=Order)
+    try:
+        services.expire(services.start(order))
+        Announcement.objects.update(created_at=_later(-1000))
+        sweep.sweep(now=_later(24))
+    finally:
+        signals.session_expired.disconnect(on_expired, sender=Order)
+
+    assert len(heard) == 2
 
 
 def test_a_receiver_of_another_sender_hears_nothing(nobody, order, stripe_emulator, deliver_events):

@@ -30,6 +30,8 @@ logger = logging.getLogger("django_checkout")
 MAXIMUM_BACKOFF_SECONDS = 6 * 3600
 #: A notification that is due for longer is overdue: the sweep does not run.
 OVERDUE_SECONDS = 600
+#: A session that expired longer ago is not announced to a receiver that had not been connected then.
+STALE_SECONDS = 24 * 3600
 
 #: Facts of a moment, delivered only while the order is still in this status.
 WHILE = {
@@ -96,13 +98,20 @@ def deliver_pending(order: Order) -> int:
     delivered = 0
     pending = order.announcements.filter(state=AnnouncementState.PENDING).order_by("pk")
     for announcement in sorted(pending, key=lambda row: (row.signal in _AFTER_PAID, row.pk)):
-        if announcement.signal in WHILE and order.status != WHILE[announcement.signal]:
+        is_overtaken = announcement.signal in WHILE and order.status != WHILE[announcement.signal]
+        if is_overtaken or _is_stale(announcement):
             announcement.state = AnnouncementState.SUPERSEDED
             announcement.next_attempt_at = None
             announcement.save(update_fields=["state", "next_attempt_at"])
         elif is_heard(announcement.signal) and not _must_wait(order, announcement.signal):
             delivered += _deliver(announcement)
     return delivered
+
+
+def _is_stale(announcement: Announcement) -> bool:
+    """Whether nobody listened when a session expired, and that is long ago; a receiver that raised was tried."""
+    since = timezone.now() - timedelta(seconds=STALE_SECONDS)
+    return announcement.signal == "session_expired" and not announcement.attempts and announcement.created_at < since
 
 
 def announced_amount(signal: str, fact: str) -> int | None:
