@@ -6,6 +6,7 @@ import json
 import logging
 from traceback import walk_tb
 
+import django
 import pytest
 import requests
 from asgiref.sync import async_to_sync
@@ -51,7 +52,8 @@ class Broken(requests.adapters.BaseAdapter):
 @pytest.fixture(autouse=True)
 def _secrets(settings, stripe_emulator):
     settings.DEBUG = False
-    settings.ADMINS = [("Operator", "operator@example.com")]
+    # Django 6.0 takes addresses alone.
+    settings.ADMINS = ["operator@example.com" if django.VERSION >= (6, 0) else ("Operator", "operator@example.com")]
     settings.STRIPE_SECRET_KEY = KEY
     settings.STRIPE_WEBHOOK_SECRETS = [SIGNING, PREVIOUS]
     settings.CHECKOUT_BASE_URL = "https://shop.example"

@@ -65,6 +65,7 @@ class Stripe:
             if self.lists_left == 0:
                 if self.hangs is not None:
                     self.hangs.wait(60)
+                    return self._handle(request)
                 self.emulator.chaos.fail(1000, status=503)
             self.lists_left -= 1
             request = replace(request, query=re.sub(r"limit=\d+", f"limit={PAGE}", request.query))

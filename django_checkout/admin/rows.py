@@ -151,7 +151,7 @@ class OrderRows:
 
 
 def read_rows(order: Order) -> OrderRows:
-    """Read an order's rows; twelve queries, however many there are."""
+    """Read an order's rows; at most fourteen queries, however many there are."""
     sessions = list(order.sessions.order_by("pk"))
     payments = list(order.payments.order_by("pk"))
     given_back = Refund.objects.filter(payment__order=order, is_release=False)
