@@ -56,6 +56,7 @@ def read_session(stripe_object: Json, *, event_type: str = "") -> SessionFact:
     return SessionFact(
         stripe_id=_required(stripe_object, "id"),
         ownership=read_ownership(stripe_object),
+        client_reference_id=_text(stripe_object, "client_reference_id") or "",
         status=status,
         payment_status=payment_status,
         mode=_text(stripe_object, "mode"),

@@ -177,6 +177,8 @@ class SessionFact:
 
     stripe_id: str
     ownership: Ownership
+    #: Set when the session is created; no later call can change it, unlike its metadata.
+    client_reference_id: str = ""
     status: str | None = None
     payment_status: str | None = None
     mode: str | None = None

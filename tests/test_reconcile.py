@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from django_checkout import billing_gateway, reconcile, services, sweep
+from django_checkout import billing_gateway, gateway, reconcile, services, sweep
 from django_checkout.exceptions import StripeRefusedError, StripeUnavailableError
 from django_checkout.models import (
     CheckoutSession,
+    Customer,
     Discrepancy,
     Dispute,
     Order,
@@ -21,9 +22,9 @@ from django_checkout.models import (
     WebhookEvent,
 )
 from django_checkout.reconcile import EXPLANATIONS, SUGGESTIONS, Kind, Outcome
-from django_checkout.values import LineData, OrderData
+from django_checkout.values import CheckoutOptions, LineData, OrderData
 from tests.damage import overwrite
-from tests.factories import HostOrderFactory
+from tests.factories import HostOrderFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -687,3 +688,107 @@ def test_debits_begun_before_the_window_are_looked_at(order, stripe_emulator, de
 
     order.refresh_from_db()
     assert (_outcomes(report), order.status) == ([(Kind.PAID_NOT_RECORDED, Outcome.MENDED)], "paid")
+
+
+@pytest.mark.parametrize("is_announced", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("price", [100, 100_000], ids=["same-amount", "other-amount"])
+def test_edited_metadata_move_no_payment_to_another_order(price, is_announced, stripe_emulator, deliver_events, heard):
+    cheap, dear = (
+        services.place(OrderData(reference=name, currency="eur", lines=(LineData(name="T", unit_amount_minor=minor),)))
+        for name, minor in (("cheap", 100), ("dear", price))
+    )
+    session_id = _pay(cheap, stripe_emulator)
+    if is_announced:
+        deliver_events()
+    gateway.client().v1.checkout.sessions.update(session_id, {"metadata": {"order_id": "dear"}})
+
+    report = _run(fix=True)
+
+    for order in (cheap, dear):
+        order.refresh_from_db()
+    assert (cheap.status, dear.status, list(heard)) == ("paid", "unpaid", ["order_paid"])
+    assert _outcomes(report) == [(Kind.RELATION_DIFFERS, Outcome.LISTED)]
+    assert _run(fix=True).is_clean
+
+
+def test_a_session_that_paid_one_order_is_not_moved_to_another(order, stripe_emulator, deliver_events, heard):
+    other = services.place(HostOrderFactory())
+    session_id = _pay(order, stripe_emulator)
+    deliver_events()
+    metadata = {**stripe_emulator.get(session_id)["metadata"], "order_id": other.reference}
+    _edit(stripe_emulator, session_id, metadata=metadata, client_reference_id=other.reference)
+
+    report = _run(fix=True)
+
+    assert _outcomes(report) == [(Kind.RELATION_DIFFERS, Outcome.LISTED)]
+    assert (order.sessions.count(), list(heard)) == (1, ["order_paid"])
+
+
+def test_a_session_that_asked_for_another_amount_than_the_order_it_names_is_not_moved(
+    order, stripe_emulator, deliver_events, heard
+):
+    other = services.place(HostOrderFactory())
+    _pay(order, stripe_emulator)
+    deliver_events()
+    overwrite(CheckoutSession.objects, order=other, asked_subtotal_minor=1)
+
+    report = _run(fix=True)
+
+    other.refresh_from_db()
+    payment = Payment.objects.get()
+    assert (Kind.RELATION_DIFFERS, Outcome.LISTED) in _outcomes(report)
+    assert (other.paid_minor, payment.order, heard.count("order_paid")) == (0, order, 1)
+
+
+def test_saved_cards_stay_with_their_user_when_an_order_is_handed_over(stripe_emulator, deliver_events):
+    ann, bob = UserFactory.create_batch(2)
+    line = LineData(name="Teapot", unit_amount_minor=2000)
+    options = CheckoutOptions(create_customer=True, save_card="on_session")
+    order = services.place(OrderData(reference="A-1", currency="eur", lines=(line,), user=ann, options=options))
+    _pay(order, stripe_emulator)
+    deliver_events()
+    order = Order.objects.get(pk=order.pk)
+    order.user = bob
+    order.save()
+
+    report = _run(fix=True)
+
+    assert _outcomes(report) == [(Kind.RELATION_DIFFERS, Outcome.LISTED)]
+    assert (Customer.objects.get().user, services.find_customer_ids(bob)) == (ann, [])
+
+
+def test_a_guests_customer_does_not_become_the_user_s_who_claims_the_order(stripe_emulator, deliver_events):
+    line = LineData(name="Teapot", unit_amount_minor=2000)
+    options = CheckoutOptions(create_customer=True, save_card="on_session")
+    order = services.place(OrderData(reference="G-1", currency="eur", lines=(line,), options=options))
+    _pay(order, stripe_emulator)
+    deliver_events()
+    order = Order.objects.get(pk=order.pk)
+    order.user = UserFactory()
+    order.save()
+
+    _run(fix=True)
+
+    assert not Customer.objects.exists()
+
+
+def test_a_refund_that_was_taken_for_a_release_is_a_refund_again(
+    order, stripe_emulator, deliver_events, settings, heard
+):
+    settings.CHECKOUT_CAPTURE_METHOD = "manual"
+    _pay(order, stripe_emulator)
+    deliver_events()
+    services.capture(order, 1000)
+    deliver_events()
+    refund = gateway.client().v1.refunds.create({"payment_intent": Payment.objects.get().stripe_id, "amount": 300})
+    deliver_events()
+    # Which balance transaction it has was never read.
+    overwrite(Refund.objects.filter(stripe_id=refund.id), balance_transaction_id="", is_release=True)
+    overwrite(Order.objects, refunded_minor=0, status="paid")
+
+    report = _run(fix=True)
+
+    order.refresh_from_db()
+    assert order.refunded_minor == 300
+    assert (Kind.REFUND_DIFFERS, Outcome.MENDED) in _outcomes(report)
+    assert _run(fix=True).drift == []

@@ -326,6 +326,18 @@ DAMAGES = [
         needs="refunded",
     ),
     damaged("refund amount", Kind.REFUND_DIFFERS, lambda w: _refund().update(amount_minor=2000), needs="refunded"),
+    damaged(
+        "refund balance transaction lost",
+        Kind.REFUND_DIFFERS,
+        lambda w: _refund().update(balance_transaction_id=""),
+        needs="refunded",
+    ),
+    damaged(
+        "refund balance transaction wrong",
+        Kind.REFUND_DIFFERS,
+        lambda w: _refund().update(balance_transaction_id="txn_wrong"),
+        needs="refunded",
+    ),
     damaged("refund currency", Kind.REFUND_DIFFERS, lambda w: _refund().update(currency="usd"), needs="refunded"),
     damaged("refund id wrong", RELATION, lambda w: _refund().update(stripe_id="re_wrong"), needs="refunded"),
     damaged("refund deleted", Kind.REFUND_DIFFERS, lambda w: _refund().delete(), needs="refunded"),
@@ -357,8 +369,16 @@ DAMAGES = [
         needs="subscribed",
     ),
     damaged("subscription deleted", Kind.SUBSCRIPTION_DIFFERS, lambda w: _subscription().delete(), needs="subscribed"),
-    damaged("customer of another user", RELATION, lambda w: Customer.objects.update(user=w.user), needs="subscribed"),
-    damaged("customer deleted", RELATION, lambda w: Customer.objects.all().delete(), needs="subscribed"),
+    damaged(
+        "customer of another user",
+        RELATION,
+        lambda w: Customer.objects.update(user=w.user),
+        outcome=LISTED,
+        needs="subscribed",
+    ),
+    damaged(
+        "customer deleted", RELATION, lambda w: Customer.objects.all().delete(), outcome=LISTED, needs="subscribed"
+    ),
     damaged("announcement deleted", ORDER, lambda w: _news("paid", "order_paid").delete(), heard=("order_paid",)),
     damaged(
         "announcement of a refund deleted",

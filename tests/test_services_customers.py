@@ -144,3 +144,14 @@ def test_customer_that_a_link_made_does_not_become_the_users_first(user, rf, cus
 
     assert Customer.objects.filter(user=user).count() == 2
     assert services.find_customer_id(user) == first
+
+
+def test_a_repeated_fact_gives_no_customer_to_the_user_who_has_the_order_now(user, customer, stripe_emulator):
+    session = CheckoutSession.objects.select_related("order").get()
+    Customer.objects.all().delete()
+    session.order.user = UserFactory()
+    session.order.save()
+
+    services.sync(session)
+
+    assert not Customer.objects.exists()

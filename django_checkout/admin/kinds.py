@@ -69,8 +69,8 @@ KINDS: dict[str, tuple[Text, Text]] = {
     ),
     "relation_differs": (
         _("Belongs to another row"),
-        _("A payment, refund, dispute or subscription belongs to something else here than at Stripe. Reconciliation "
-          "with --fix moves it."),
+        _("A payment, refund, dispute, subscription or customer belongs to something else here than at Stripe. "
+          "Reconciliation with --fix moves what is proven; you decide the rest."),
     ),
     "ahead_of_stripe": (
         _("Ahead of Stripe"),

@@ -6,11 +6,11 @@ from django_checkout.ledger.apply import apply
 from django_checkout.ledger.attention import is_withheld
 from django_checkout.ledger.budget import count_request
 from django_checkout.ledger.corrections import (
-    correct_customer,
     correct_dispute,
     correct_refund,
     correct_session,
     correct_subscription,
+    named_orders,
     restore_session,
 )
 from django_checkout.ledger.derivation import Difference, WholeOrder, examine, load, rederive
@@ -45,7 +45,6 @@ __all__ = [
     "accept",
     "apply",
     "cancel",
-    "correct_customer",
     "correct_dispute",
     "correct_refund",
     "correct_session",
@@ -67,6 +66,7 @@ __all__ = [
     "load",
     "lock_order",
     "mark_synced",
+    "named_orders",
     "note_refund_request",
     "note_session_request",
     "reach_revision",

@@ -1,7 +1,8 @@
 """Sets right what no fact can: rows that hang on the wrong row, and rows that are ahead of Stripe.
 
 Facts are joined and never take anything back. A row that was damaged, or restored from a backup, is set to what a
-fresh read said, if nothing has been written to it since that read began. What was captured is never lowered.
+fresh read said, if nothing has been written to it since that read began. What was captured is never lowered. Whose a
+Customer is, staff decide: the host may have given an order to another user since it was paid.
 """
 
 from __future__ import annotations
@@ -9,18 +10,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
-from django.db import IntegrityError
 from django.db.models import Q
 from django.utils import timezone
 
-from django_checkout import database
 from django_checkout.ledger.announcements import announced_amount
 from django_checkout.ledger.derivation import rederive
 from django_checkout.ledger.locks import lock_order
-from django_checkout.ledger.subscriptions import keep_customer
-from django_checkout.models import CheckoutSession, Customer, Dispute, Order, Payment, Refund, Subscription
+from django_checkout.models import Announcement, CheckoutSession, Dispute, Order, Payment, Refund, Subscription
 from django_checkout.states import (
     LIVE_SESSION_STATUSES,
     PAYMENT_RANK,
@@ -35,16 +32,21 @@ from django_checkout.values import RefundFact, SessionFact
 
 
 def correct_session(session_pk: int, fact: SessionFact, *, read_at: datetime) -> None:
-    """Join a session to the order and the payment that Stripe names, and take back a status that it never had."""
-    session = CheckoutSession.objects.get(pk=session_pk)
-    order_pk = _proven_order(session, fact)
+    """Join a session to the order and the payment that Stripe names, and take back a status that it never had.
+
+    A session that names another order without proof stays as it is: staff decide.
+    """
+    session = CheckoutSession.objects.select_related("order").get(pk=session_pk)
+    order_pk = _find_proven_order(session, fact)
+    if order_pk is None:
+        return
     payment_id = fact.payment_intent_id
     named = Payment.objects.filter(Q(pk=session.payment_id) | Q(stripe_id=payment_id or ""))
     kept_by = Order.objects.filter(kept_payment__in=named).values_list("pk", flat=True)
     orders = {session.order_id, order_pk, *filter(None, named.values_list("order_id", flat=True)), *kept_by}
     _lock(orders)
     session = CheckoutSession.objects.select_for_update().get(pk=session_pk)
-    if session.updated_at >= read_at:
+    if session.updated_at >= read_at or _find_proven_order(session, fact) != order_pk:
         return
     session.order_id = order_pk
     session.stripe_id = fact.stripe_id
@@ -65,12 +67,32 @@ def correct_session(session_pk: int, fact: SessionFact, *, read_at: datetime) ->
         rederive(pk)
 
 
-def _proven_order(session: CheckoutSession, fact: SessionFact) -> int:
-    """Return the order that a session's own metadata names, together with its UUID; else the one it has."""
-    if fact.ownership.session_uuid != str(session.uuid) or not fact.ownership.reference:
+def named_orders(session: CheckoutSession, fact: SessionFact) -> set[str]:
+    """Return the references of the orders that a session names at Stripe: in its metadata, and since its creation."""
+    marked = fact.ownership.reference if fact.ownership.session_uuid == str(session.uuid) else ""
+    return {marked, fact.client_reference_id} - {""}
+
+
+def _find_proven_order(session: CheckoutSession, fact: SessionFact) -> int | None:
+    """Return the order that a session belongs to; None where it names another one that it is not proven to be for.
+
+    Whoever holds a key of the account can edit metadata. Proof is the ``client_reference_id``, which is no parameter
+    of https://docs.stripe.com/api/checkout/sessions/update, together with the amount that was asked for. A session
+    that another order was announced as paid by does not move.
+    """
+    names = named_orders(session, fact)
+    if names <= {session.order.reference}:
         return session.order_id
-    named = Order.objects.filter(reference=fact.ownership.reference).values_list("pk", flat=True).first()
-    return named or session.order_id
+    target = Order.objects.filter(reference=fact.client_reference_id).first()
+    is_named = names == {fact.client_reference_id} and fact.ownership.session_uuid == str(session.uuid)
+    if target is None or not is_named:
+        return None
+    if (target.currency, target.subtotal_minor) != (session.asked_currency, session.asked_subtotal_minor):
+        return None
+    paid = Announcement.objects.filter(
+        Q(session=session) | Q(session=None, order=session.order_id), signal="order_paid"
+    )
+    return None if paid.exclude(order=target).exists() else target.pk
 
 
 def _is_ahead(session: CheckoutSession, fact: SessionFact) -> bool:
@@ -113,19 +135,23 @@ def correct_refund(refund_pk: int, fact: RefundFact, *, read_at: datetime) -> No
     orders = {pk for pk in (refund.payment.order_id, right.order_id) if pk is not None}
     _lock(orders)
     refund = Refund.objects.select_for_update().get(pk=refund_pk)
-    if refund.updated_at >= read_at:
+    is_renamed_only = right.pk == refund.payment_id or refund.stripe_id == fact.stripe_id
+    if refund.updated_at >= read_at or not is_renamed_only:
         return
     refund.payment, refund.stripe_id = right, fact.stripe_id
     if fact.status in REFUND_RANK:
         refund.status = fact.status or refund.status
     if announced_amount("order_refunded", fact.stripe_id) in (None, fact.amount_minor):
         refund.amount_minor, refund.currency = fact.amount_minor, fact.currency
+    refund.balance_transaction_id = fact.balance_transaction_id
     refund.save()
     for pk in sorted(orders):
         rederive(pk)
 
 
-def correct_dispute(dispute_pk: int, *, payment_intent_id: str | None, charge_id: str | None) -> None:
+def correct_dispute(
+    dispute_pk: int, *, payment_intent_id: str | None, charge_id: str | None, read_at: datetime
+) -> None:
     """Join a dispute to the payment that Stripe names."""
     dispute = Dispute.objects.select_related("payment").get(pk=dispute_pk)
     right = _payment_of(payment_intent_id, charge_id)
@@ -133,33 +159,20 @@ def correct_dispute(dispute_pk: int, *, payment_intent_id: str | None, charge_id
         return
     orders = {pk for pk in (dispute.payment.order_id, right.order_id) if pk is not None}
     _lock(orders)
-    Dispute.objects.filter(pk=dispute_pk).update(payment=right)
+    if not Dispute.objects.filter(pk=dispute_pk, updated_at__lt=read_at).update(payment=right):
+        return
     for pk in sorted(orders):
         rederive(pk)
 
 
-def correct_subscription(subscription_pk: int, order_pk: int) -> None:
+def correct_subscription(subscription_pk: int, order_pk: int, *, read_at: datetime) -> None:
     """Join a subscription to the order whose session started it."""
     orders = {order_pk, Subscription.objects.values_list("order_id", flat=True).get(pk=subscription_pk)}
     _lock(orders)
-    Subscription.objects.filter(pk=subscription_pk).update(order=order_pk)
+    if not Subscription.objects.filter(pk=subscription_pk, updated_at__lt=read_at).update(order=order_pk):
+        return
     for pk in sorted(orders):
         rederive(pk)
-
-
-def correct_customer(customer_id: str, user_pk: Any, *, order_pk: int) -> None:
-    """Give a Customer to the user whose orders alone it has paid, unless another Customer stands in the way."""
-    order = Order.objects.get(pk=order_pk)
-    customer = Customer.objects.select_for_update().filter(stripe_id=customer_id).first()
-    if customer is None:
-        keep_customer(order, customer_id=customer_id, livemode=bool(order.livemode))
-        return
-    customer.user_id = user_pk
-    try:
-        with database.atomic():
-            customer.save(update_fields=["user"])
-    except IntegrityError:
-        return
 
 
 def restore_session(

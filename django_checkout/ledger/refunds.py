@@ -39,7 +39,8 @@ def join_refund(locked: LockedOrder | None, payment: Payment, fact: RefundFact) 
         has_news = True
     else:
         status = join(REFUND_RANK, refund.status, said)
-        has_news = status != refund.status
+        # A release that turns out to have moved money is a refund that nobody has heard of.
+        has_news = status != refund.status or (refund.is_release and bool(fact.balance_transaction_id))
         values: dict[str, Any] = {"stripe_id": fact.stripe_id, "status": status, "leased_until": None}
         values["reason"] = refund.reason or fact.reason
         values["failure_reason"] = refund.failure_reason or fact.failure_reason

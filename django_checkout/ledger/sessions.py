@@ -107,7 +107,8 @@ def join_session(locked: LockedOrder, session: CheckoutSession, fact: SessionFac
         _write(locked, session, {"customer_details": dict(fact.customer_details)})
         if status == SessionStatus.COMPLETE:
             _copy_customer(locked.order, fact.customer_details)
-    if status == SessionStatus.COMPLETE and fact.customer_id:
+    # A later fact may come after the host gave the order to another user.
+    if status == SessionStatus.COMPLETE != was[0] and fact.customer_id:
         keep_customer(locked.order, customer_id=fact.customer_id, livemode=session.livemode)
     _join_money(locked, session, fact)
 

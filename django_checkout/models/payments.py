@@ -18,7 +18,7 @@ from django_checkout.states import CLOSED_DISPUTE_STATUSES, IntentStatus, Refund
 class Payment(FactRow):
     """One PaymentIntent (or one session that needed none): where session, charge, refunds and disputes meet.
 
-    Inserted by whoever hears of it first, so ``order`` is null until a session or metadata proved whose it is.
+    Inserted by whoever hears of it first, so ``order`` is null until a session of ours names the payment.
     """
 
     #: ``pi_...``; the session's or the charge's id where there is no PaymentIntent.

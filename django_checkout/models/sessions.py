@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +13,9 @@ from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
 from django_checkout.models.orders import Order
 from django_checkout.models.payments import Payment
 from django_checkout.states import PaymentStatus, SessionStatus
+
+#: How far the time of a row's creation and Stripe's clock may lie apart.
+CLOCK_SLACK = timedelta(minutes=10)
 
 
 class CheckoutSession(FactRow):
@@ -103,3 +107,9 @@ class CheckoutSession(FactRow):
 
     def __str__(self) -> str:
         return self.stripe_id or str(self.uuid)
+
+    @property
+    def made_between(self) -> tuple[datetime, datetime]:
+        """When, by Stripe's clock, the session may have been made that this row got no answer for."""
+        last_try = min(self.updated_at, max(self.expires_at, self.created_at))
+        return self.created_at - CLOCK_SLACK, last_try + CLOCK_SLACK

@@ -68,13 +68,17 @@ def _refund_drift(row: Refund | None, data: Json, order: Order) -> Drift | None:
             Kind.RELATION_DIFFERS, fact.stripe_id, order, here, {name: its for name, (_, its) in differing.items()}
         )
     states.join(states.REFUND_RANK, RefundStatus.CREATING, fact.status)
-    said = (fact.status or RefundStatus.PENDING, fact.amount_minor, fact.currency)
-    agrees = row is not None and (row.status, row.amount_minor, row.currency) == said
+    said = (fact.status or RefundStatus.PENDING, fact.amount_minor, fact.currency, fact.balance_transaction_id)
+    agrees = row is not None and (row.status, row.amount_minor, row.currency, row.balance_transaction_id) == said
     is_stuck = row is not None and row.status == RefundStatus.PENDING and is_old(row.created_at)
     if agrees and not is_stuck:
         return None
     here = {"status": row.status, "amount": row.amount_minor, "currency": row.currency} if row else {"refund": None}
     at_stripe = {"status": said[0], "amount": said[1], "currency": said[2]}
+    if row is not None and row.balance_transaction_id != fact.balance_transaction_id:
+        # Without one, a refund that nobody asked for here counts as a release: ``states.find_releases``.
+        here["balance_transaction"] = row.balance_transaction_id or None
+        at_stripe["balance_transaction"] = fact.balance_transaction_id or None
     kind = Kind.STUCK_PROCESSING if agrees else Kind.REFUND_DIFFERS
     drift = new(kind, fact.stripe_id, order, here, at_stripe)
     return drift if row else replace(drift, answers_for=fact.refund_uuid)
@@ -160,13 +164,14 @@ def _dispute_says(dispute: Dispute | DisputeFact) -> Json:
 
 def mend_dispute(subject: str) -> Drift | None:
     """Read a dispute, numbered so that a slow read cannot undo a later one; return what still differs."""
+    read_at = timezone.now()
     ticket = ledger.in_transaction(partial(ledger.take_ticket, subject))
     data = patiently(partial(gateway.retrieve_object, "charge.dispute", subject))
     fact = facts.read_dispute(data, ticket=ticket)
     row = Dispute.objects.filter(stripe_id=subject).select_related("payment").first()
     if row is not None and _misplaced(row, fact):
         payment = {"payment_intent_id": fact.payment_intent_id, "charge_id": fact.charge_id}
-        ledger.in_transaction(partial(ledger.correct_dispute, row.pk, **payment))
+        ledger.in_transaction(partial(ledger.correct_dispute, row.pk, **payment, read_at=read_at))
     apply_facts([fact])
     return next(compare_disputes([data]), None)
 
@@ -209,11 +214,12 @@ def _subscription_drift(row: Subscription | None, data: Json, order: Order) -> D
 
 def mend_subscription(subject: str) -> Drift | None:
     """Read a subscription, numbered as disputes are; return what still differs."""
+    read_at = timezone.now()
     ticket = ledger.in_transaction(partial(ledger.take_ticket, subject))
     data = patiently(partial(gateway.retrieve_object, "customer.subscription", subject))
     row, starter = Subscription.objects.filter(stripe_id=subject).first(), _starters([subject]).get(subject)
     if row is not None and starter is not None and row.order_id != starter.pk:
-        ledger.in_transaction(partial(ledger.correct_subscription, row.pk, starter.pk))
+        ledger.in_transaction(partial(ledger.correct_subscription, row.pk, starter.pk, read_at=read_at))
     apply_facts([facts.read_subscription(data, ticket=ticket)])
     return next(compare_subscriptions([data]), None)
 

@@ -45,6 +45,8 @@ def agrees(row: tuple[Any, ...], data: Mapping[str, Any]) -> bool:
     marks = data.get("metadata") or {}
     if marks.get(facts.SESSION_KEY) == str(uuid) and marks.get(facts.ORDER_KEY) not in (None, reference):
         return False
+    if data.get("client_reference_id") not in (None, reference):
+        return False
     if status == SessionStatus.COMPLETE:
         if (total, currency) != (data.get("amount_total"), data.get("currency") or ""):
             return False

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from django_checkout import facts, gateway, ledger
+from django_checkout import facts, gateway
 from django_checkout.conf import conf
 from django_checkout.models import CheckoutSession, Customer, Order
 from django_checkout.reconcile.pages import patiently
@@ -45,9 +45,8 @@ def _is_deleted(customer_id: str) -> bool:
 
 
 def mend(subject: str) -> Drift | None:
-    """Give a Customer to the one user who has paid as them; return what still differs."""
-    left = next(_compare({subject}), None)
-    if left is not None:
-        user, order_pk = left.at_stripe["user"], left.order_pk or 0
-        ledger.in_transaction(partial(ledger.correct_customer, subject, user, order_pk=order_pk))
+    """Return whose Customer still differs; nothing is written.
+
+    An order says whose it is now, not who paid: a Customer given to its user would show them another's saved cards.
+    """
     return next(_compare({subject}), None)

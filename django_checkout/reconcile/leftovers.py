@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -22,9 +22,6 @@ from django_checkout.states import IntentStatus, OrderStatus, PaymentStatus, Ref
 
 #: So many sessions in a row that Stripe does not know mean that the key is of another account.
 MAX_UNKNOWN = 50
-
-#: How long before a row's creation, and after the last try, Stripe's clock may say that a lost session was made.
-LOST_SLACK = timedelta(minutes=10)
 
 
 class Mentioned:
@@ -97,11 +94,8 @@ def lost_sessions(order: Order) -> Iterator[list[dict[str, Any]]]:
     never_heard = Q(status=SessionStatus.CREATING) | Q(error_code="no_answer")
     unanswered = order.sessions.filter(never_heard, stripe_id=None, livemode=conf.livemode).defer("request", "lines")
     for row in unanswered.order_by("pk"):
-        last_try = min(row.updated_at, max(row.expires_at, row.created_at))
-        created = {
-            "gte": int((row.created_at - LOST_SLACK).timestamp()),
-            "lte": int((last_try + LOST_SLACK).timestamp()),
-        }
+        made_after, made_before = row.made_between
+        created = {"gte": int(made_after.timestamp()), "lte": int(made_before.timestamp())}
         for page in pages(sessions.PATH, created=created, expand=[*sessions.EXPAND]):
             found |= {str(data["id"]): data for data in page if _names(order, row, data)}
     # What we know by its id has been compared.

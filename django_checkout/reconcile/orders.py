@@ -121,7 +121,7 @@ _SESSION = (
         "currency",
         "mode",
     ),
-    *("asked_currency", "asked_subtotal_minor", "amount_subtotal_minor"),
+    *("asked_currency", "asked_subtotal_minor", "next_subtotal_minor", "amount_subtotal_minor"),
     *("is_manual_capture", "is_adjustable", "has_async_failed"),
 )
 _TOLD = ("order_id", "signal", "fact", "state", "announced_at", "session_id")
@@ -135,7 +135,7 @@ def _plain(pks: list[int]) -> set[int]:
     sessions = _grouped(CheckoutSession.objects.filter(order__in=pks), *_SESSION, *amounts)
     told = _grouped(Announcement.objects.filter(order__in=pks), *_TOLD)
     payments = Payment.objects.filter(order__in=pks)
-    calm_payments = payments.filter(refunds=None, disputes=None, refund_asked_minor=0, fraud_warning_id="")
+    calm_payments = payments.filter(refunds=None, disputes=None, refund_asked_minor=0, fraud_warning_id="", reviews={})
     paid = _grouped(calm_payments, "order_id", "pk", "captured_minor")
     unplain = set(AttentionItem.objects.filter(order__in=pks).order_by().values_list("order_id", flat=True))
     unplain |= set(
@@ -156,13 +156,14 @@ def _is_plainly_unpaid(order: Any, sessions: list[Any], payments: list[Any], tol
         return False
     live = [row for row in sessions if (row.status, row.live_for_id) == (SessionStatus.OPEN, order.pk)]
     ended = [row for row in sessions if (row.status, row.live_for_id) == (SessionStatus.EXPIRED, None)]
-    announced = {row.fact for row in told if row[1] == "session_expired" and row.announced_at is not None}
+    announced = {(row.fact, row.session_id) for row in told if _is_told(row, "session_expired")}
     return (
         len(live) <= 1
         and len(live) + len(ended) == len(sessions)
         and all((row.payment_id, row.livemode) == (None, order.livemode) for row in sessions)
+        and not any(row.has_async_failed for row in sessions)
         and len(told) == len(ended)
-        and announced == {row.stripe_id for row in ended}
+        and announced == {(row.stripe_id, row.pk) for row in ended}
     )
 
 
@@ -172,6 +173,7 @@ def _is_plainly_paid(order: Any, sessions: list[Any], payments: list[Any], told:
     (session,), (payment,), (announcement,) = sessions, payments, told
     has_ended = (session.status, session.payment_status) == (SessionStatus.COMPLETE, PaymentStatus.PAID)
     is_simple = (session.mode, session.live_for_id) == ("payment", None) and session[-7:-4] == (False, False, False)
+    is_simple = is_simple and session.next_subtotal_minor is None
     asked = (session.asked_currency, session.asked_subtotal_minor, session.revision)
     return (
         has_ended
@@ -183,10 +185,15 @@ def _is_plainly_paid(order: Any, sessions: list[Any], payments: list[Any], told:
         and order.paid_at is not None
         and (order.livemode, order.currency) == (session.livemode, session.currency)
         and order[-len(_AMOUNTS) :] == session[-len(_AMOUNTS) :]
-        and announcement[1:4] == ("order_paid", order.reference, AnnouncementState.ANNOUNCED)
-        and announcement.announced_at is not None
+        and _is_told(announcement, "order_paid")
+        and announcement.fact == order.reference
         and announcement.session_id == session.pk
     )
+
+
+def _is_told(announcement: Any, signal: str) -> bool:
+    is_announced = announcement.state == AnnouncementState.ANNOUNCED and announcement.announced_at is not None
+    return is_announced and bool(announcement.signal == signal)
 
 
 def _grouped(rows: QuerySet[Any], *columns: str) -> dict[int, list[Any]]:

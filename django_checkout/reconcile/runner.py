@@ -36,10 +36,11 @@ from django_checkout.models import (
     ReconciliationRun,
     Refund,
 )
+from django_checkout.models.sessions import CLOCK_SLACK
 from django_checkout.reconcile import account, aftermath, diary, leftovers, mending, notices, orders, sessions, worklist
 from django_checkout.reconcile.pages import pages, patiently
 from django_checkout.reconcile.report import Drift, Kind, Outcome, Report
-from django_checkout.reconcile.stages import SLACK, Page, Stage, compare_sessions, first_refund_of, stages_of
+from django_checkout.reconcile.stages import Page, Stage, compare_sessions, first_refund_of, stages_of
 
 #: Called with the name of what is being read and how many have been looked at.
 Progress = Callable[[str, int], None]
@@ -204,9 +205,9 @@ class _Run:
             self._take(stage.name, page, stage.compare)
             is_enough = self._limit is not None and left <= len(listed)
             if page and (is_enough or (self._entry is not None and self._entry.is_due)):
-                down_to = _instant(page[-1]) + SLACK
+                down_to = _instant(page[-1]) + CLOCK_SLACK
                 self._look_for(stage, down_to, looked_down_to)
-                self._mentioned[stage.name].forget(down_to + SLACK)
+                self._mentioned[stage.name].forget(down_to + CLOCK_SLACK)
                 looked_down_to = down_to
                 self._note(stage, str(page[-1]["id"]))
             if is_enough:
@@ -216,7 +217,7 @@ class _Run:
     def _reached(self, stage: Stage, cursor: str) -> datetime | None:
         """Return how far down our rows were looked for when a list was left at this object; None if it is gone."""
         try:
-            return _instant(patiently(partial(gateway.retrieve_object, stage.kind, cursor))) + SLACK
+            return _instant(patiently(partial(gateway.retrieve_object, stage.kind, cursor))) + CLOCK_SLACK
         except StripeNotFoundError:
             return None
 

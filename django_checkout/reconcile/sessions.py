@@ -75,9 +75,13 @@ def mend(subject: str) -> Drift | None:
     """
     data = patiently(partial(gateway.retrieve_session_data, subject))
     row = find_row(data) or _find_misnamed(data)
-    if row is not None and _relations(row, facts.read_session(data)):
+    fact = facts.read_session(data)
+    if row is not None and _relations(row, fact):
         # What hangs on the wrong row is moved first: facts applied before would make another row.
-        _correct(row, subject)
+        row = _correct(row, subject)
+        if fact.client_reference_id not in ("", row.order.reference):
+            # It may be for another order than ours says: neither hears of it.
+            return _drift_of(row, data)
     patiently(partial(apply_facts, facts.read_whole_session(data)))
     row = find_row(data)
     if row is None:
@@ -206,9 +210,9 @@ def _relations(row: CheckoutSession, fact: SessionFact) -> dict[str, tuple[objec
         if row.stripe_id is not None:
             found["session"] = (row.stripe_id, fact.stripe_id)
         return found
-    owner = fact.ownership
-    if owner.session_uuid == str(row.uuid) and owner.reference not in ("", row.order.reference):
-        found["order"] = (row.order.reference, owner.reference)
+    others = ledger.named_orders(row, fact) - {row.order.reference}
+    if others:
+        found["order"] = (row.order.reference, ", ".join(sorted(others)))
     if row.payment is not None:
         if fact.payment is not None and row.payment.stripe_id != fact.payment.payment_intent_id:
             found["payment"] = (row.payment.stripe_id, fact.payment.payment_intent_id)

@@ -22,8 +22,6 @@ Page = Sequence[dict[str, Any]]
 REFUND_SETTLING_DAYS = 30
 #: A dispute takes months, and an appeal may open it again: https://docs.stripe.com/disputes/how-disputes-work.
 DISPUTE_SETTLING_DAYS = 180
-#: So far may the time of a row's creation and Stripe's lie apart; what lies farther costs a call of its own.
-SLACK = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ Json = Mapping[str, Any]
 def compare(said: Mapping[str, Json]) -> Iterator[Drift]:
     """Compare sessions whose ids we do not know: those we never heard the answer of, copies of ours, orphans.
 
-    Whose they are is decided as ``ledger.sessions.lock_order_of_session`` does.
+    Whose they are is decided as ``ledger.sessions.lock_order_of_session`` does. Besides, a session with the UUID of a
+    row whose own id Stripe does not know is that row's: its id was damaged here.
     """
     owners = {stripe_id: facts.read_ownership(data) for stripe_id, data in said.items()}
     uuids = {owner.session_uuid: stripe_id for stripe_id, owner in owners.items() if is_uuid(owner.session_uuid)}

@@ -42,8 +42,6 @@ REUSE_MARGIN_SECONDS = 300
 #: How long a request waits for another that is just creating the order's session, in seconds.
 BUSY_WAIT_SECONDS = 8.0
 _BUSY_POLL_SECONDS = 0.1
-#: How much Stripe's clock may differ from ours where a session whose answer was lost is looked for.
-_CLOCK_SLACK = timedelta(minutes=10)
 #: Rounds of "expire the old session, look again" before giving up.
 _ROUNDS = 5
 
@@ -283,10 +281,10 @@ def _is_made(session: CheckoutSession) -> Steps[bool]:
     Raises:
         StripeError: it cannot be looked for; the row keeps its key.
     """
-    last_try = min(session.updated_at, max(session.expires_at, session.created_at))
+    made_after, made_before = session.made_between
     try:
         said = yield from billing_gateway.find_session.steps(
-            str(session.uuid), made_after=session.created_at - _CLOCK_SLACK, made_before=last_try + _CLOCK_SLACK
+            str(session.uuid), made_after=made_after, made_before=made_before
         )
     except StripeError as error:
         ledger.release_session(session.pk, error_code=error.stripe_code or error.code, request_id=error.request_id)
