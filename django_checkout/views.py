@@ -129,12 +129,16 @@ def portal(request: HttpRequest) -> HttpResponse:
     if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
         back = request.build_absolute_uri("/")
     try:
+        ledger.count_request_of_user(request.user.pk)
         customer_id = request.POST.get("customer", "")
         return leave(request, services.portal_url(request.user, return_url=back, customer_id=customer_id))
     except CheckoutError as error:
         logger.warning("portal_failed code=%s", error.code)
         context = {"error_message": error.user_message, "host_url": back}
-        return render(request, "django_checkout/message.html", context, status=error.http_status)
+        response = render(request, "django_checkout/message.html", context, status=error.http_status)
+        if error.is_temporary:
+            response["Retry-After"] = str(error.retry_after_seconds)
+        return response
 
 
 @page

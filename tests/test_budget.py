@@ -15,9 +15,9 @@ from django.utils import timezone
 from django_checkout import ledger, services
 from django_checkout.exceptions import TooManyRequestsError
 from django_checkout.ledger.budget import REQUESTS_PER_MINUTE
-from django_checkout.models import CheckoutSession, Order
+from django_checkout.models import CheckoutSession, Customer, Order, Subscription
 from django_checkout.tokens import Purpose, make_token
-from tests.factories import HostOrderFactory
+from tests.factories import HostOrderFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -96,6 +96,37 @@ def test_api_answers_with_a_problem(name, order, asked, settings):
 
     assert (answer.status_code, answer.json()["code"], asked) == (429, "too_many_requests", [])
     assert 1 <= int(answer["Retry-After"]) <= 60
+
+
+def test_billing_portal_counts_for_its_user(client, asked):
+    user = UserFactory()
+    order = services.place(HostOrderFactory(owner=user))
+    Customer.objects.create(user=user, livemode=False, stripe_id="cus_1")
+    services.place(HostOrderFactory(owner=user))
+    _use_up(order)
+    client.force_login(user)
+
+    answer = client.post(reverse("django_checkout:portal"))
+
+    assert (answer.status_code, asked) == (429, [])
+    assert 1 <= int(answer["Retry-After"]) <= 60
+
+
+@pytest.mark.skipif(not find_spec("rest_framework"), reason="needs [api]")
+@pytest.mark.parametrize("path", ["portal", "subscriptions/sub_1/cancel"])
+def test_what_the_api_asks_about_a_customer_counts_too(path, asked, settings):
+    settings.ROOT_URLCONF = "tests.api.urls"
+    user = UserFactory()
+    order = services.place(HostOrderFactory(owner=user))
+    Customer.objects.create(user=user, livemode=False, stripe_id="cus_1")
+    Subscription.objects.create(stripe_id="sub_1", order=order, livemode=False, status="active")
+    _use_up(order)
+    client = Client()
+    client.force_login(user)
+
+    answer = client.post(f"/api/{path}/", {"return_url": "/"} if path == "portal" else {}, "application/json")
+
+    assert (answer.status_code, answer.json()["code"], asked) == (429, "too_many_requests", [])
 
 
 def test_next_minute_is_another(client, order, stripe_emulator):

@@ -8,7 +8,7 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from django_checkout import services
+from django_checkout import ledger, services
 from django_checkout.api import inputs, serializers
 from django_checkout.api.base import CheckoutView
 from django_checkout.api.filters import ListView
@@ -68,12 +68,13 @@ class CancelSubscription(CheckoutView):
         answers=serializers.SubscriptionSerializer,
         calls_stripe=True,
         needs_login=True,
-        refusals=("not_found", "subscription_ended"),
+        refusals=("not_found", "subscription_ended", "too_many_requests"),
     )
     @idempotent()
     def post(self, request: Request, subscription_id: str) -> Response:
         subscription = self.get_subscription()
         wanted = self.read(inputs.CancelSubscriptionInput)
+        ledger.count_request(subscription.order_id)
         with done_before(self, SubscriptionEndedError, lambda: not wanted["at_period_end"]):
             services.cancel_subscription(subscription, at_period_end=wanted["at_period_end"])
         return Response(serializers.SubscriptionSerializer(subscription).data)
@@ -90,11 +91,13 @@ class Portal(CheckoutView):
         status=201,
         calls_stripe=True,
         needs_login=True,
-        refusals=("customer_not_found",),
+        refusals=("customer_not_found", "too_many_requests"),
     )
     def post(self, request: Request) -> Response:
         if not (request.user and request.user.is_authenticated):
             raise NotAuthenticated
         wanted = self.read(inputs.PortalInput)
         back = request.build_absolute_uri(wanted["return_url"])
-        return Response({"url": services.portal_url(request.user, return_url=back)}, status=201)
+        ledger.count_request_of_user(request.user.pk)
+        url = services.portal_url(request.user, return_url=back, customer_id=wanted.get("customer", ""))
+        return Response({"url": url}, status=201)

@@ -122,7 +122,7 @@ EXAMPLES: dict[str, Any] = {
     },
     "QuantityInput": {"sku": "teapot", "quantity": 3},
     "CancelSubscriptionInput": {"at_period_end": True},
-    "PortalInput": {"return_url": "https://shop.example/account/"},
+    "PortalInput": {"return_url": "https://shop.example/account/", "customer": "cus_1"},
     "EmptyInput": {},
     "CaptureInput": {"amount_minor": 4800},
     "RefundInput": {"amount_minor": 1000, "reason": "requested_by_customer"},
@@ -151,6 +151,7 @@ EXAMPLES: dict[str, Any] = {
     "SubscriptionSerializer": {
         "id": "sub_1",
         "order": "TS-2026-K7M4QX",
+        "customer": "cus_1",
         "status": "active",
         "is_active": True,
         "is_canceled_at_period_end": True,
@@ -239,4 +240,23 @@ EXAMPLES: dict[str, Any] = {
         "webhooks": {**_HEALTH, "received_today": 4},
     },
     "HealthSerializer": _HEALTH,
+}
+
+#: What staff read of a refusal, by its code: what happened, where a shopper reads what to do.
+STAFF_DETAILS: dict[str, str] = {
+    "discrepancy_settled": "It is not in the state that this decision is about.",
+    "event_busy": "Another worker is processing this event.",
+    "idempotency_key_reused": "The key was used for another request.",
+    "invalid_amount": "An amount must not be negative.",
+    "invalid_idempotency_key": "An Idempotency-Key has 16 to 255 ASCII characters.",
+    "not_capturable": "The order is paid; there is nothing to capture.",
+    "not_refundable": "The order is unpaid; there is nothing to refund.",
+    "nothing_to_accept": "Nothing on this order needs attention.",
+    "order_not_found": "There is no such order.",
+    "order_not_payable": "The order is paid.",
+    "payment_in_flight": "This refund is being asked for right now.",
+    "run_busy": "Another run is at work.",
+    "session_not_found": "There is no such session.",
+    "stripe_refused": "Stripe answered 400 charge_already_refunded (request_id=req_1, param=).",
+    "stripe_unavailable": "Stripe did not answer.",
 }

@@ -13,6 +13,7 @@ from rest_framework import serializers
 from django_checkout.api.fields import Choice, Flag, Input, Instant, Text, Whole
 from django_checkout.conf import UI_MODES
 from django_checkout.forms import MAXIMUM_QUANTITY
+from django_checkout.models.fields import ID_LENGTH
 from django_checkout.money import MAXIMUM_MINOR
 from django_checkout.services.money_back import REASONS
 from django_checkout.values import LineData, OrderData
@@ -107,6 +108,11 @@ class PortalInput(Input):
     """Where the Billing portal leads back to."""
 
     return_url = Text(max_length=2048, help_text="An address or a path of this site.")
+    customer = Text(
+        max_length=ID_LENGTH,
+        required=False,
+        help_text="One of the user's Customers, as their subscriptions name it; the first one by default.",
+    )
 
     def validate_return_url(self, value: str) -> str:
         request = self.context["request"]

@@ -60,6 +60,15 @@ class OrderView(CheckoutView):
         order = self.get_order()
         return f"order:{order.pk}" if principal(self.request) == GUEST else principal(self.request)
 
+    def without_secrets(self, body: Any) -> Any:
+        """Return a session without the address by which it is paid."""
+        return {**body, "url": None}
+
+    def restored(self, body: Any, answered_at: datetime) -> Any:
+        """Return a session with the address that it has now: none once it has ended."""
+        session = self.get_order().sessions.filter(uuid=body["id"]).first()
+        return {**body, "url": serializers.SessionSerializer(session).data["url"] if session else None}
+
 
 def with_lines(orders: QuerySet[Order]) -> QuerySet[Order]:
     """Return the same orders, with their lines in one more query."""

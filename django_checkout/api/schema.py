@@ -14,7 +14,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 
 from django_checkout import exceptions
-from django_checkout.api.examples import EXAMPLES
+from django_checkout.api.examples import EXAMPLES, STAFF_DETAILS
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -97,7 +97,7 @@ def operation(
         }
         if is_conditional:
             responses[304] = OpenApiResponse(description="Unchanged since the answer that had this ETag.")
-        responses |= _problems(codes)
+        responses |= _problems(codes, is_staff=is_staff)
         method.security = SIGNED_IN if is_staff or needs_login or is_list else SHOPPER  # type: ignore[attr-defined]  # read above
         if name == "place_order":
             method.security = [{}, *SIGNED_IN]  # type: ignore[attr-defined]  # guests may, if the host lets them
@@ -141,7 +141,7 @@ def _parameters(*, takes_key: bool, is_conditional: bool) -> list[OpenApiParamet
     return found
 
 
-def _problems(codes: Iterable[str]) -> dict[Any, OpenApiResponse]:
+def _problems(codes: Iterable[str], *, is_staff: bool) -> dict[Any, OpenApiResponse]:
     by_status: dict[int, list[str]] = defaultdict(list)
     for code in sorted(codes):
         by_status[_refusal(code)[0]].append(code)
@@ -149,7 +149,7 @@ def _problems(codes: Iterable[str]) -> dict[Any, OpenApiResponse]:
         (status, PROBLEM): OpenApiResponse(
             ProblemSerializer,
             description=f"{HTTPStatus(status).phrase}: {', '.join(found)}.",
-            examples=[_problem_example(code) for code in found],
+            examples=[_problem_example(code, is_staff=is_staff) for code in found],
         )
         for status, found in sorted(by_status.items())
     }
@@ -165,8 +165,10 @@ def _refusal(code: str) -> tuple[int, str]:
     raise KeyError(code)
 
 
-def _problem_example(code: str) -> OpenApiExample:
+def _problem_example(code: str, *, is_staff: bool) -> OpenApiExample:
     status, detail = _refusal(code)
+    if is_staff and code not in PROTOCOL:
+        detail = STAFF_DETAILS[code]
     if code == "out_of_stock":
         detail = "Only three are left."
     body: dict[str, Any] = {

@@ -151,6 +151,9 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
 
     id = serializers.CharField(source="stripe_id", read_only=True)
     order = serializers.CharField(source="order.reference", read_only=True)
+    customer = serializers.CharField(
+        source="customer_id", read_only=True, help_text="Whose Billing portal manages this subscription."
+    )
     is_active = serializers.BooleanField(read_only=True)
 
     class Meta:
@@ -158,6 +161,7 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
         fields = (
             "id",
             "order",
+            "customer",
             "status",
             "is_active",
             "is_canceled_at_period_end",

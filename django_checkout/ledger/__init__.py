@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django_checkout.ledger.apply import apply
 from django_checkout.ledger.attention import is_withheld
-from django_checkout.ledger.budget import count_request
+from django_checkout.ledger.budget import count_request, count_request_of_user
 from django_checkout.ledger.corrections import (
     correct_dispute,
     correct_refund,
@@ -50,6 +50,7 @@ __all__ = [
     "correct_session",
     "correct_subscription",
     "count_request",
+    "count_request_of_user",
     "derive_status",
     "examine",
     "expect_revision",

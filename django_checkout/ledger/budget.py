@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import F, Q
 from django.utils import timezone
@@ -32,3 +33,16 @@ def count_request(order_pk: int, *, now: datetime | None = None) -> None:
     since = rows.values_list("requests_since", flat=True).first() or now
     seconds = max(1, math.ceil((since + _WINDOW - now).total_seconds()))
     raise TooManyRequestsError("The order has had its requests of this minute.", retry_after_seconds=seconds)
+
+
+def count_request_of_user(user_pk: Any) -> None:
+    """Count a request of a user's that may call Stripe and is about no order, in the row of their first order.
+
+    A user without an order is not counted: they have no Customer to ask Stripe about.
+
+    Raises:
+        TooManyRequestsError: see ``count_request``.
+    """
+    order_pk = Order.objects.filter(user=user_pk).order_by("pk").values_list("pk", flat=True).first()
+    if order_pk is not None:
+        count_request(order_pk)

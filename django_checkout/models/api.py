@@ -18,7 +18,7 @@ KEPT_HOURS = 24
 class IdempotentAnswer(Row):
     """One request by one principal under one key: reserved before it is handled, its answer stored afterwards.
 
-    Bearer secrets (order tokens, client secrets) are never part of ``body``.
+    Bearer secrets (order tokens, client secrets, addresses of open sessions) are never part of ``body``.
     """
 
     #: Who asked: ``user:5``, ``order:7`` (the bearer of its token), or ``guest``, whose key is a random UUID.

@@ -6,6 +6,7 @@ import pytest
 
 from django_checkout import services
 from django_checkout.models import CheckoutSession, Order
+from django_checkout.values import LineData, OrderData
 from tests.amounts import money
 from tests.api.conftest import Api, problem_of
 from tests.factories import HostOrderFactory
@@ -106,6 +107,23 @@ def test_subscriptions_are_listed_and_canceled_by_their_owner_only(shopper, own_
     problem_of(Api(shopper).post("cancel-subscription", "sub_1"), 409, "subscription_ended")
     problem_of(Api(UserFactory()).post("cancel-subscription", "sub_1"), 404, "not_found")
     assert Api().post("cancel-subscription", "sub_1").json()["code"] == "not_authenticated"
+
+
+def test_portal_of_each_customer_of_the_user_is_reached(shopper, stripe_emulator, deliver_events):
+    line = LineData(name="Tea club", unit_amount_minor=1900, recurring_interval="month")
+    orders = [OrderData(reference=f"S-{n}", currency="eur", lines=(line,), user=shopper) for n in (1, 2)]
+    for session in [services.start(services.place(order)) for order in orders]:
+        stripe_emulator.pay(session.stripe_id)
+    deliver_events(rounds=3)
+    api = Api(shopper)
+    customers = [row["customer"] for row in api.get("subscriptions").json()["results"]]
+    assert set(customers) == set(services.find_customer_ids(shopper))
+    assert len(customers) == 2
+
+    for customer in customers:
+        assert api.post("portal", return_url="/", customer=customer).status_code == 201
+        assert stripe_emulator.latest("billing_portal.session", 1)[0]["customer"] == customer
+    problem_of(api.post("portal", return_url="/", customer="cus_others"), 404, "customer_not_found")
 
 
 def test_portal_leads_back_to_this_site_only(shopper, stripe_emulator):

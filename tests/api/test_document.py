@@ -8,8 +8,8 @@ import jsonschema
 import pytest
 from rest_framework import serializers
 
-from django_checkout.api import document, inputs, urls
-from django_checkout.api.examples import EXAMPLES
+from django_checkout.api import document, inputs, schema, urls
+from django_checkout.api.examples import EXAMPLES, STAFF_DETAILS
 from tests.api.conftest import Api
 
 
@@ -50,6 +50,17 @@ def test_committed_copy_is_what_the_views_amount_to(generated):
 
     assert ours(generated["paths"]) == ours(committed["paths"])
     assert ours(generated["components"]) == ours(committed["components"])
+
+
+def test_examples_of_staffs_refusals_are_worded_for_staff(generated):
+    """Except where the protocol refuses, in the same words to everybody."""
+    for _method, path, operation in operations(generated):
+        if not path.startswith("/staff/"):
+            continue
+        for answer in operation["responses"].values():
+            shown = answer.get("content", {}).get(schema.PROBLEM, {}).get("examples", {})
+            for problem in [one["value"] for one in shown.values() if one["value"]["code"] not in schema.PROTOCOL]:
+                assert problem["detail"] == STAFF_DETAILS[problem["code"]], path
 
 
 def test_document_is_valid_openapi(generated):

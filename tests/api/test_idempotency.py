@@ -49,6 +49,18 @@ def test_token_is_not_kept():
 
 
 @pytest.mark.django_db
+def test_address_of_a_session_is_not_kept_and_is_answered_while_the_session_is_open(bearer, order, stripe_emulator):
+    start = partial(bearer.post, "sessions", order.reference, headers=KEY)
+    first = start().json()
+    assert first["url"]
+
+    assert first["url"] not in str(list(IdempotentAnswer.objects.values()))
+    assert start().json() == first
+    services.expire(CheckoutSession.objects.get())
+    assert start().json()["url"] is None
+
+
+@pytest.mark.django_db
 def test_same_body_in_another_spelling_is_the_same_request():
     Api().post("orders", headers=KEY, raw='{"lines": [{"sku": "teapot", "quantity": 1}], "currency": "eur"}')
     Api().post("orders", headers=KEY, raw='{"currency":"eur","lines":[{"quantity":1,"sku":"teapot"}]}')
