@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,7 +30,7 @@ from django_checkout.conf import EMULATOR_SECRET, RENAMED_UI_MODES, STRIPE_API_B
 from django_checkout.csp import find_missing_sources, read_host_policies
 from django_checkout.exceptions import CheckoutError
 from django_checkout.ledger.announcements import is_heard
-from django_checkout.missing import KEYS, SECRETS, find_adapter, find_missing, is_placeholder
+from django_checkout.missing import KEYS, SECRETS, NextStep, find_adapter, find_missing, is_placeholder
 from django_checkout.models import Order
 from django_checkout.params import OWN_PARAMETERS, validate_defaults
 from django_checkout.tasks import find_framework
@@ -72,6 +73,9 @@ _STRIPE_JS_HOST = re.compile(r"(.+\.)?js\.stripe\.com")
 
 AppConfigs = Sequence[AppConfig] | None
 
+#: The warnings of this thread's latest run.
+_latest = threading.local()
+
 
 @register(TAG)
 def check_values(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
@@ -84,12 +88,16 @@ def check_values(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
 @register(TAG)
 def check_missing(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     """What a new project does not have yet is named, with the next step; no command is stopped by it."""
-    return [_warning(missing.warning, missing.message, missing.hint) for missing in find_missing()]
+    found = [NextStep(m.message, hint=m.hint, id=f"django_checkout.{m.warning}") for m in find_missing()]
+    _latest.steps = found
+    return [*found]
 
 
 @register(TAG, deploy=True)
 def check_nothing_missing(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """A site that sells lacks nothing."""
+    """A site that sells lacks nothing; Django runs this after ``check_missing``, whose warnings would say it twice."""
+    for step in getattr(_latest, "steps", ()):
+        step.is_error = True
     return [_error(missing.error, missing.message, missing.hint) for missing in find_missing()]
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from django_checkout.adapters import CheckoutAdapter, get_adapter_class
@@ -37,6 +38,16 @@ class Missing(NamedTuple):
     error: str
     message: str
     hint: str
+
+
+class NextStep(checks.Warning):
+    """The warning that something is missing; silent where ``--deploy`` reports the same as an error."""
+
+    is_error = False
+
+    def is_silenced(self) -> bool:
+        """Whether it is not shown."""
+        return self.is_error or super().is_silenced()
 
 
 def find_missing() -> Iterator[Missing]:

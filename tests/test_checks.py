@@ -366,6 +366,14 @@ def test_deployment_of_a_project_that_lacks_everything_is_an_error():
     assert {number for number in ids(run(deploy=True)) if number[0] == "E"} == {"E011", "E019", "E048"}
 
 
+@pytest.mark.usefixtures("_nothing_set")
+@pytest.mark.parametrize(("deploy", "said"), [(True, {"E011", "E019", "E048"}), (False, {"W014", "W018", "W020"})])
+def test_what_is_missing_is_said_once(deploy, said):
+    shown = ids(message for message in run(deploy=deploy) if not message.is_silenced())
+
+    assert shown & {"E011", "E019", "E048", "W014", "W018", "W020"} == said
+
+
 @pytest.mark.parametrize(("values", "expected"), cases(ALWAYS))
 def test_settings_lead_to_ids(settings, values, expected):
     apply(settings, values)
