@@ -11,6 +11,7 @@ from django_checkout import health, reconcile, retention, services, signals, swe
 from django_checkout.doctor.site import examine_backlog
 from django_checkout.exceptions import NotDeliverableError
 from django_checkout.models import Announcement, CheckoutSession, Order, WebhookEvent
+from django_checkout.testing import post_event
 from tests.damage import overwrite
 from tests.factories import HostOrderFactory
 from tests.host.models import HostOrder
@@ -388,3 +389,21 @@ def test_what_cannot_be_delivered_again_says_why(case, nobody, order):
     with pytest.raises(NotDeliverableError):
         services.deliver_again(row)
     assert nobody.heard == []
+
+
+def test_failed_refund_of_a_second_payment_is_announced_whichever_came_first(order, stripe_emulator, heard):
+    sessions = []
+    for _ in range(2):
+        CheckoutSession.objects.update(live_for=None, status="expired")
+        sessions.append(services.start(order).stripe_id)
+        stripe_emulator.pay(sessions[-1])
+    surplus = stripe_emulator.get(sessions[1])["payment_intent"]
+    stripe_emulator.fail_refund(stripe_emulator.refund(surplus, 300)["id"])
+    completed = {event["data"]["object"]["id"]: event for event in stripe_emulator.events("checkout.session.completed")}
+    (failed,) = stripe_emulator.events("refund.failed")
+
+    for event in (completed[sessions[0]], failed, completed[sessions[1]]):
+        assert post_event(event).status_code == 200
+
+    assert Order.objects.get().kept_payment.stripe_id != surplus
+    assert heard.count("refund_failed") == 1

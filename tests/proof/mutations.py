@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.proof import parameters, pull, staff
+from tests.proof import api, parameters, pull, staff
 from tests.proof.fault import Fault
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,7 +119,7 @@ FAULTS = (
         file="ledger/orders.py",
         old="    locked.refunds_with_news.extend(refund for refund in refunds if refund.payment_id in claimed)\n",
         new="",
-        tests=(COUNTEREXAMPLES,),
+        tests=(f"{ANNOUNCEMENTS}::test_failed_refund_of_a_second_payment_is_announced_whichever_came_first",),
     ),
     Fault(
         name="disputes that came before their order are not looked at",
@@ -457,6 +457,7 @@ FAULTS = (
     ),
     *pull.FAULTS,
     *staff.FAULTS,
+    *api.FAULTS,
     *parameters.FAULTS,
 )
 

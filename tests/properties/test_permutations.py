@@ -112,6 +112,8 @@ class Walk:
         end = self.shop.end()
         assert end["kept"] in self._truth, path
         assert end == self._truth[end["kept"]], path
+        for paid in self.shop.order.announcements.filter(signal="order_paid", session__payment__isnull=False):
+            assert paid.session.payment.stripe_id == end["kept"], f"{path}: another payment is kept than was announced"
         self.ends.add(repr(end))
         if self.history.ends:
             assert end["status"] == self.history.ends, path
