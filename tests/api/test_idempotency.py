@@ -347,6 +347,13 @@ def test_start_that_fails_is_tried_again_under_its_key(bearer, order, stripe_emu
 
 
 @pytest.mark.django_db
+def test_refused_start_leaves_its_key_to_another_request(bearer, order, stripe_emulator):
+    assert bearer.post("sessions", order.reference, ui_mode="popup", headers=KEY).status_code == 400
+
+    assert bearer.post("sessions", order.reference, headers=KEY).status_code == 201
+
+
+@pytest.mark.django_db
 def test_capture_whose_answer_was_lost_is_answered(staff, order, stripe_emulator, deliver_events, settings):
     settings.CHECKOUT_CAPTURE_METHOD = "manual"
     stripe_emulator.pay(services.start(order).stripe_id)

@@ -98,6 +98,6 @@ FAULTS = (
         file="api/idempotency.py",
         old="                        _free(row)\n",
         new="                        pass\n",
-        tests=(f"{IDEMPOTENCY}::test_refused_start_frees_the_key",),
+        tests=(f"{IDEMPOTENCY}::test_refused_start_leaves_its_key_to_another_request",),
     ),
 )

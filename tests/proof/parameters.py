@@ -46,8 +46,8 @@ FAULTS = (
     Fault(
         name="a changed order is taken for an unchanged request",
         file="params/build.py",
-        old="[params, order.metadata, order.reference, order.revision]",
-        new="[params, order.metadata, order.reference]",
+        old="[params, order.metadata, order.reference, order.revision, ",
+        new="[params, order.metadata, order.reference, ",
         tests=(f"{PARAMS}::test_changed_request_is_not_taken_for_the_old_one",),
     ),
     Fault(
