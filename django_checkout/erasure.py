@@ -37,7 +37,8 @@ logger = logging.getLogger("django_checkout")
 #: What an erased request keeps: what was sold, for how much, and how it was to be paid.
 KEPT_OF_REQUESTS = words(
     "adjustable_quantity allow_promotion_codes automatic_tax capture_method card client_reference_id coupon",
-    "currency customer discounts enabled expires_at interval interval_count line_items maximum metadata minimum",
+    "currency customer discounts enabled expires_at interval interval_count is_guests line_items maximum metadata",
+    "minimum",
     "mode optional_items payment_intent_data payment_method_options payment_method_types price price_data product",
     "product_data promotion_code quantity recurring setup_future_usage setup_intent_data subscription_data",
     "tax_behavior tax_code tax_rates trial_period_days ui_mode unit_amount unit_amount_decimal",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from django_checkout import services
+from django_checkout import reconcile, services
 from django_checkout.exceptions import StripeUnavailableError
 from django_checkout.models import CheckoutSession, Customer
 from django_checkout.values import CheckoutOptions, LineData, OrderData
@@ -136,14 +136,48 @@ def test_link_alone_does_not_open_somebodys_saved_cards(line, rf, user, customer
     assert "saved_payment_method_options" in session.request
 
 
-def test_customer_that_a_link_made_does_not_become_the_users_first(user, rf, customer, stripe_emulator, deliver_events):
-    first = customer()["id"]
-    session = services.start(place("O-2", user, create_customer=True), request=rf.post("/"))
+@pytest.mark.parametrize(
+    ("line", "options"),
+    [
+        (LINE, {"save_card": "on_session"}),
+        (LINE, {"save_card": "off_session"}),
+        (LINE, {"create_customer": True}),
+        (LINE, {"create_invoice": True}),
+        (CLUB, {}),
+    ],
+    ids=["on-session", "off-session", "customer", "invoice", "subscription"],
+)
+def test_customer_of_whoever_pays_by_a_link_is_not_the_users(line, options, rf, stripe_emulator, deliver_events):
+    user = UserFactory()
+    session = services.start(place("O-1", user, line=line, **options), request=rf.post("/"))
     stripe_emulator.pay(session.stripe_id)
     deliver_events()
+    reconcile.run(fix=True)
 
-    assert Customer.objects.filter(user=user).count() == 2
-    assert services.find_customer_id(user) == first
+    session.refresh_from_db()
+    assert (session.order.status, services.find_customer_ids(user)) == ("paid", [])
+
+
+@pytest.mark.parametrize("who", ["link", "owner"])
+def test_session_of_a_link_and_of_the_user_are_not_the_same(who, rf, stripe_emulator):
+    order = place("O-1", UserFactory(), line=CLUB)
+    link, owner = rf.post("/"), rf.post("/")
+    owner.user = order.user
+    first = services.start(order, request=link if who == "link" else owner)
+
+    second = services.start(order, request=owner if who == "link" else link)
+
+    first.refresh_from_db()
+    assert (first.status, second.status, second.is_guests) == ("expired", "open", who == "owner")
+
+
+def test_link_does_not_keep_a_card_that_a_payment_method_option_keeps(rf, stripe_emulator):
+    order = place("O-1", UserFactory(), save_card="off_session")
+    by_method = {"payment_method_options": {"card": {"setup_future_usage": "off_session"}}}
+
+    session = services.start(order, request=rf.post("/"), params=by_method)
+
+    assert "setup_future_usage" not in str(session.request)
 
 
 def test_a_repeated_fact_gives_no_customer_to_the_user_who_has_the_order_now(user, customer, stripe_emulator):

@@ -108,7 +108,7 @@ def join_session(locked: LockedOrder, session: CheckoutSession, fact: SessionFac
         if status == SessionStatus.COMPLETE:
             _copy_customer(locked.order, fact.customer_details)
     # A later fact may come after the host gave the order to another user.
-    if status == SessionStatus.COMPLETE != was[0] and fact.customer_id:
+    if status == SessionStatus.COMPLETE != was[0] and fact.customer_id and not session.is_guests:
         keep_customer(locked.order, customer_id=fact.customer_id, livemode=session.livemode)
     _join_money(locked, session, fact)
 

@@ -16,6 +16,8 @@ from django_checkout.states import PaymentStatus, SessionStatus
 
 #: How far the time of a row's creation and Stripe's clock may lie apart.
 CLOCK_SLACK = timedelta(minutes=10)
+#: Marks the stored request of a session that was started by a link for an order that has a user; Stripe never gets it.
+GUEST_KEY = "is_guests"
 
 
 class CheckoutSession(FactRow):
@@ -113,3 +115,8 @@ class CheckoutSession(FactRow):
         """When, by Stripe's clock, the session may have been made that this row got no answer for."""
         last_try = min(self.updated_at, max(self.expires_at, self.created_at))
         return self.created_at - CLOCK_SLACK, last_try + CLOCK_SLACK
+
+    @property
+    def is_guests(self) -> bool:
+        """Whether somebody else than the order's user started it, so that its Customer is not theirs."""
+        return bool(self.request.get(GUEST_KEY))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django_checkout.facts import ORDER_KEY, SESSION_KEY
 from django_checkout.models import Order, OrderLine
+from django_checkout.models.sessions import GUEST_KEY
 from django_checkout.params.rules import check_combination, check_modes, checked_options, fill_in, leave_out
 from django_checkout.params.spelling import find_email, find_image_url, find_locale
 
@@ -35,12 +36,13 @@ def build(
     options: Sequence[Mapping[str, Any]],
     defaults: Mapping[str, Any] | None = None,
     customer_id: str = "",
+    is_guests: bool = False,
 ) -> dict[str, Any]:
     """Return the parameters that do not depend on the attempt.
 
     ``options`` are merged in turn into the site's ``defaults``, later ones winning: the order's, the caller's. What
     Stripe refuses together with another parameter is left out if only the defaults ask for it; what it needs is
-    filled in.
+    filled in. Where a guest pays a user's order (``is_guests``), Stripe is not asked to keep the card or a Customer.
 
     Raises:
         ParameterError: naming the parameter that is ours to set or that Stripe does not allow here.
@@ -70,10 +72,24 @@ def build(
     if "locale" in params:
         params["locale"] = find_locale(str(params["locale"] or "")) or None
     params = _without_none(params)
+    if is_guests:
+        _keep_nothing(params)
     leave_out(params, named)
     fill_in(params)
     check_combination(params)
-    return params
+    return {**params, GUEST_KEY: True} if is_guests else params
+
+
+def _keep_nothing(params: dict[str, Any]) -> None:
+    """Leave out what makes Stripe keep a card or a Customer."""
+    for name in ("saved_payment_method_options", "customer_creation"):
+        params.pop(name, None)
+    methods = params.get("payment_method_options", {}).values()
+    for asked in (params.get("payment_intent_data"), *methods):
+        if isinstance(asked, dict):
+            asked.pop("setup_future_usage", None)
+    if params.get("payment_intent_data") == {}:
+        del params["payment_intent_data"]
 
 
 def _set_email(params: dict[str, Any], order: Order) -> None:

@@ -26,7 +26,8 @@ def _compare(ids: set[str]) -> Iterator[Drift]:
     sessions = CheckoutSession.objects.filter(customer_id__in=ids, status=SessionStatus.COMPLETE)
     payers: dict[str, dict[Any, Order]] = defaultdict(dict)
     for session in sessions.filter(livemode=conf.livemode, order__user__isnull=False).select_related("order"):
-        payers[session.customer_id][session.order.user_id] = session.order
+        if not session.is_guests:
+            payers[session.customer_id][session.order.user_id] = session.order
     owners = dict(Customer.objects.filter(stripe_id__in=list(payers)).values_list("stripe_id", "user_id"))
     users = [user for orders in payers.values() for user in orders]
     known = set(Customer.objects.filter(user__in=users, livemode=conf.livemode).values_list("user_id", flat=True))

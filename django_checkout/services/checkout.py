@@ -28,6 +28,7 @@ from django_checkout.exceptions import (
     StripeUnavailableError,
 )
 from django_checkout.models import CheckoutSession, Order
+from django_checkout.models.sessions import GUEST_KEY
 from django_checkout.params import OPTIONAL_PARAMETERS
 from django_checkout.services.customers import find_customer_id, forget_customer, update_email
 from django_checkout.services.placing import absolute_url, get_order, place_again
@@ -169,9 +170,6 @@ def _wish(
     asked: list[Mapping[str, Any]] = [order.params, options]
     if ui_mode == "elements" and computes_shipping(order, options):
         asked.insert(-1, {"permissions": {"update_shipping_details": "server_only"}})
-    if order.user_id is not None and not is_owners:
-        # The card of whoever holds the link is not kept for the order's user.
-        asked.append({"saved_payment_method_options": None})
     wanted = params.build(
         order,
         list(order.lines.all()),
@@ -181,6 +179,7 @@ def _wish(
         options=asked,
         defaults=conf.CHECKOUT_SESSION_DEFAULTS,
         customer_id=find_customer_id(order.user) if is_owners else "",
+        is_guests=order.user_id is not None and not is_owners,
     )
     path = reverse("django_checkout:return", args=[make_token(order, Purpose.STATUS)])
     # Stripe replaces the placeholder, so its braces must not be encoded.
@@ -312,7 +311,8 @@ def _create_coupon(session: CheckoutSession) -> Steps[None]:
 def _sendable(session: CheckoutSession) -> Any:
     """Return the stored request as it is sent each time: byte for byte the same, with the tokens in its links."""
     links = {name: with_tokens(url, session.order) for name, url in session.request.items() if name in params.LINKS}
-    return _in_order({**session.request, **links})
+    request = {name: value for name, value in session.request.items() if name != GUEST_KEY}
+    return _in_order({**request, **links})
 
 
 def _in_order(request: Any) -> Any:
