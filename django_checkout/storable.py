@@ -42,6 +42,9 @@ def read_json(text: str) -> Any:
 
 def storable(value: Any, *, depth: int = 0) -> Any:
     """Return plain JSON types that every database holds, everything else unchanged."""
+    if value is None or isinstance(value, int):
+        # The commonest, before the slow look at what it can do.
+        return value
     if isinstance(value, str):
         return storable_text(value)
     if isinstance(value, float):
@@ -57,7 +60,7 @@ def storable(value: Any, *, depth: int = 0) -> Any:
 
 def storable_text(text: str) -> str:
     """Return a text with U+FFFD in the place of what no column holds."""
-    return _UNSTORABLE.sub("\ufffd", text)
+    return text if text.isascii() and "\x00" not in text else _UNSTORABLE.sub("\ufffd", text)
 
 
 def storable_id(text: str) -> str:
