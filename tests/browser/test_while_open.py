@@ -18,6 +18,8 @@ GOOD = "4242 4242 4242 4242"
 WITHIN = pytest.mark.parametrize("ui", ["embedded", "elements"])
 #: What Stripe.js waits for a server update, and what the page waits before it asks how its session is.
 SERVER_UPDATE_MS, LOOK_MS = 20_000, 60_000
+#: What it waits before it sends an address again.
+RETRY_MS = 10_000
 
 
 @pytest.fixture
@@ -130,6 +132,29 @@ def test_nothing_is_paid_while_the_address_shown_is_not_shipped_to(page: Page, c
     checkout.fill_address("Germany")
     expect(checkout.pay_button).to_be_enabled()
     assert all("status of" in complaint for complaint in complaints)
+    complaints.clear()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_address_that_could_not_be_sent_is_sent_again_by_itself(page: Page, complaints: list[str], status):
+    def fail(route: Route) -> None:
+        route.fulfill(status=status, json={"message": "Busy"})
+
+    page.clock.install()
+    checkout = Elements(page)
+    checkout.open(place_order(page))
+    page.route("**/checkout/update/**", fail)
+    checkout.fill_address()
+    checkout.choose_card(GOOD)
+    expect(page.locator("[data-checkout-error-for=shipping]")).to_be_visible()
+    expect(checkout.pay_button).to_be_disabled()
+
+    page.unroute("**/checkout/update/**", fail)
+    page.clock.fast_forward(RETRY_MS)
+
+    expect(page.locator("[data-checkout-error-for=shipping]")).to_be_hidden()
+    expect(checkout.pay_button).to_be_enabled()
+    assert all(f"status of {status}" in complaint for complaint in complaints)
     complaints.clear()
 
 

@@ -6,13 +6,12 @@ const LOOK_MS = 60000;
 /** Ask our server; resolves to its JSON, rejects with a message for the shopper. */
 async function ask(box, url, body) {
   const headers = { [box.dataset.csrfHeader]: box.querySelector("input[name=csrfmiddlewaretoken]").value };
-  const answer = await fetch(url, { method: "POST", headers, body }).catch(() => {
-    throw new Error(box.dataset.unreachable);
-  });
+  const answer = await fetch(url, { method: "POST", headers, body }).catch(() => new Response("", { status: 503 }));
   const data = await answer.json().catch(() => ({}));
   if (answer.ok) return data;
   if (data.code === "order_not_payable") window.location.assign(data.status_url);
-  throw new Error(data.message || box.dataset.unreachable);
+  const error = new Error(data.message || box.dataset.unreachable);
+  throw Object.assign(error, { isTemporary: answer.status === 429 || answer.status >= 500 });
 }
 
 /** The order's session in this UI mode: its client secret, fetched for this page and kept nowhere, and its id. */

@@ -12,6 +12,8 @@ const VARIABLES = {
   borderRadius: "round",
 };
 
+const RETRY_MS = 10000;
+
 class Checkout {
   constructor(box) {
     this.box = box;
@@ -116,9 +118,13 @@ class Checkout {
   }
 
   async ship(event) {
-    if (!event.complete) return;
+    if (!event.complete || !this.box.isConnected) return;
+    window.clearTimeout(this.retry);
+    this.shipped = event;
     const { name, address } = event.value;
-    const { type } = await this.change("shipping", { shipping: { name, address } });
+    const { type, error } = await this.change("shipping", { shipping: { name, address } });
+    const isDue = error?.isTemporary && this.shipped === event;
+    if (isDue) this.retry = window.setTimeout(() => this.ship(event), RETRY_MS);
     if (type === "error") return;
     // The new options come with the first one chosen: choose what the shopper had, by its place.
     const { shippingOptions, shipping } = this.actions.getSession();
