@@ -82,8 +82,8 @@ FAULTS = (
     Fault(
         name="a plainly paid order's announcement is believed",
         file="reconcile/orders.py",
-        old="        and announcement.announced_at is not None\n",
-        new="",
+        old="== AnnouncementState.ANNOUNCED and announcement.announced_at is not None",
+        new="== AnnouncementState.ANNOUNCED",
         tests=(_damage("announcement_announced_though_pending"),),
     ),
     Fault(
