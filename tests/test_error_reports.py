@@ -165,10 +165,11 @@ def test_a_failed_webhook_reports_no_secret(reports, order, stripe_emulator, mon
 
 @pytest.mark.parametrize("fails_at", ["INSERT", "UPDATE"])
 def test_a_database_that_fails_under_a_webhook_reports_no_secret(reports, order, stripe_emulator, caplog, fails_at):
-    tables = {"INSERT": WebhookEvent._meta.db_table, "UPDATE": Order._meta.db_table}
+    statement, model = {"INSERT": ("INSERT INTO", WebhookEvent), "UPDATE": ("UPDATE", Order)}[fails_at]
+    begins = f"{statement} {connection.ops.quote_name(model._meta.db_table)}"
 
     def fail(execute, sql, params, many, context):
-        if sql.startswith(f'{fails_at} {"INTO " if fails_at == "INSERT" else ""}"{tables[fails_at]}"'):
+        if sql.startswith(begins):
             raise DatabaseError("the disk is full")
         return execute(sql, params, many, context)
 

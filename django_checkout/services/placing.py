@@ -185,9 +185,12 @@ def _create_or_revise(
 
 def _create(values: dict[str, Any], lines: list[dict[str, Any]]) -> Order:
     if values["source_id"]:
-        # A canceled order can be replaced; an erased one that nobody paid can never be paid.
+        # A canceled order can be replaced; an erased one that nobody paid can never be paid. One under this reference
+        # was placed at the same moment: the insert fails, and it is revised.
         known = Order.objects.filter(source_type=values["source_type"], source_id=values["source_id"]).exclude(
-            models.Q(status=OrderStatus.CANCELED) | models.Q(status=OrderStatus.UNPAID, erased_at__isnull=False)
+            models.Q(reference=values["reference"])
+            | models.Q(status=OrderStatus.CANCELED)
+            | models.Q(status=OrderStatus.UNPAID, erased_at__isnull=False)
         )
         if other := known.order_by("-pk").first():
             raise OrderChangedError(_other_reference(other))
