@@ -47,19 +47,27 @@ ACTS: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
+#: What the host's row notes of each notification.
+LETTERS = {
+    signals.order_paid: "p",
+    signals.order_refunded: "r",
+    signals.order_canceled: "c",
+    signals.dispute_closed: "d",
+}
+
+
 def note(sender: object, order: Order, source: HostOrder, signal: object, **arguments: object) -> None:
     """Write one letter into the host's own row for each piece of news."""
-    letters = {signals.order_paid: "p", signals.order_refunded: "r", signals.order_canceled: "c"}
     row = HostOrder.objects.select_for_update().get(pk=source.pk)
-    row.state += letters[signal]  # type: ignore[index]  # connected to these three only
+    row.state += LETTERS[signal]  # type: ignore[index]  # connected to these only
     row.save(update_fields=["state"])
 
 
 def connect() -> None:
-    for signal in (signals.order_paid, signals.order_refunded, signals.order_canceled):
+    for signal in LETTERS:
         signal.connect(note, sender=Order)
 
 
 def disconnect() -> None:
-    for signal in (signals.order_paid, signals.order_refunded, signals.order_canceled):
+    for signal in LETTERS:
         signal.disconnect(note, sender=Order)

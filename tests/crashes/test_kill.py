@@ -115,7 +115,7 @@ def test_webhook_that_rings_a_bell(nursery):
 
     for host_order in boundaries(nursery, "webhook", prepare):
         deliver(nursery.emulator)
-        order = check(nursery, host_order, status="paid", told="p")
+        order = check(nursery, host_order, status="paid", told="pd")
         assert not order.disputed
         assert order.announcements.filter(signal="dispute_closed", state="announced").count() == 1
     assert nursery.killed >= 8
