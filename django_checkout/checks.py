@@ -171,7 +171,7 @@ def check_session_defaults(app_configs: AppConfigs, **kwargs: Any) -> Iterator[C
             validate_defaults(defaults, ui_mode=ui_mode)
         except CheckoutError as error:
             hint = "Leave it to the orders that need it (OrderData.options), or that UI mode out of CHECKOUT_UI_MODES."
-            yield _warning("W025", f"CHECKOUT_SESSION_DEFAULTS: {error} No order can be paid so.", hint)
+            yield _warning("W025", f"CHECKOUT_SESSION_DEFAULTS: {error} No order can be paid with it.", hint)
 
 
 @register(TAG)
