@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.proof.mutations import APP, FAULTS, ROOT
-
-pytestmark = pytest.mark.core
 
 
 def test_every_fault_fits_one_place_and_leaves_python():
