@@ -21,11 +21,12 @@ from django_checkout import services
 from django_checkout.admin import display
 from django_checkout.admin.filters import DiscrepancyKindFilter, DiscrepancyStateFilter
 from django_checkout.admin.kinds import explanation, kind_label
-from django_checkout.admin.operations import HttpResponseSeeOther, OperableAdmin, Operation
+from django_checkout.admin.operations import OperableAdmin, Operation
 from django_checkout.exceptions import CheckoutError
 from django_checkout.models import Discrepancy
 from django_checkout.models.news import DiscrepancyState
 from django_checkout.reconcile import decisions
+from django_checkout.responses import SeeOther
 
 Values = Mapping[str, Any]
 #: What of a difference is money, in minor units.
@@ -264,7 +265,7 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
         note = request.POST.get("note", "").strip()
         if not note:
             messages.error(request, _("Write a note that says why, then run the action again."))
-            return HttpResponseSeeOther(request.get_full_path())
+            return SeeOther(request.get_full_path())
         count = 0
         for row in queryset:
             if decisions.settle(row.pk, state, note=note[:2000], by=request.user):
@@ -273,4 +274,4 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
         self.forget_figures()
         settled = ngettext("Settled %(count)d difference.", "Settled %(count)d differences.", count)
         messages.success(request, settled % {"count": count})
-        return HttpResponseSeeOther(request.get_full_path())
+        return SeeOther(request.get_full_path())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, ClassVar, Generic, TypeVar
 
 from django import forms
@@ -16,7 +15,7 @@ from django.contrib import messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import models
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
@@ -26,6 +25,7 @@ from django_checkout import database
 from django_checkout.admin import dashboard
 from django_checkout.admin.base import FactsAdmin
 from django_checkout.exceptions import CheckoutError, StripeError
+from django_checkout.responses import SeeOther
 
 M = TypeVar("M", bound=models.Model)
 Subject = TypeVar("Subject")
@@ -61,12 +61,6 @@ class Button:
     operation: Operation[Any]
     url: str
     form: forms.Form | None
-
-
-class HttpResponseSeeOther(HttpResponseRedirect):
-    """303: the answer to a POST is found by a GET."""
-
-    status_code = HTTPStatus.SEE_OTHER
 
 
 class OperableAdmin(FactsAdmin[M]):
@@ -140,12 +134,12 @@ class OperableAdmin(FactsAdmin[M]):
                 return HttpResponseNotAllowed(["POST"])
             if not operation.is_offered(subject):
                 messages.warning(request, _("There is nothing to do: %(label)s.") % {"label": operation.label})
-                return HttpResponseSeeOther(self.url_of(row))
+                return SeeOther(self.url_of(row))
             return self._form_page(request, row, operation, form)
         if form is not None and not form.is_valid():
             return self._form_page(request, row, operation, form)
         self._operate(request, row, operation, subject, form.cleaned_data if form else {})
-        return HttpResponseSeeOther(self.url_of(row))
+        return SeeOther(self.url_of(row))
 
     def _operate(
         self, request: HttpRequest, row: M, operation: Operation[Any], subject: Any, values: Mapping[str, Any]

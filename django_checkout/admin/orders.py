@@ -20,11 +20,12 @@ from django_checkout import database, services
 from django_checkout.admin import dashboard, display, page
 from django_checkout.admin.export import orders_as_csv
 from django_checkout.admin.filters import OrderStatusFilter
-from django_checkout.admin.operations import EXPECTED_ERRORS, HttpResponseSeeOther, OperableAdmin, describe_error
+from django_checkout.admin.operations import EXPECTED_ERRORS, OperableAdmin, describe_error
 from django_checkout.admin.order_operations import ORDER_OPERATIONS
 from django_checkout.admin.rows import OrderRows, read_rows
 from django_checkout.conf import conf
 from django_checkout.models import Order
+from django_checkout.responses import SeeOther
 from django_checkout.states import OrderStatus
 
 #: Each order costs a few calls to Stripe, and the browser waits for them.
@@ -98,7 +99,7 @@ class OrderAdmin(OperableAdmin[Order]):
         if len(orders) > MAXIMUM_SYNCS:
             said = _("Only the first %(count)d were synced; checkout_reconcile reads any number.")
             messages.warning(request, said % {"count": MAXIMUM_SYNCS})
-        return HttpResponseSeeOther(request.get_full_path())
+        return SeeOther(request.get_full_path())
 
     @admin.action(description=gettext_lazy("Export as CSV"), permissions=["view"])
     def export_csv(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponseBase:

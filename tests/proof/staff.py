@@ -122,7 +122,7 @@ OPERATING = (
         file="admin/operations.py",
         old='                return HttpResponseNotAllowed(["POST"])\n',
         new="                self._operate(request, row, operation, subject, {})\n"
-        "                return HttpResponseSeeOther(self.url_of(row))\n",
+        "                return SeeOther(self.url_of(row))\n",
         tests=(f"{OPERATIONS}::test_a_link_does_nothing",),
     ),
     Fault(
