@@ -1,4 +1,4 @@
-"""The questions we ask the host: one class, named by ``CHECKOUT_ADAPTER``, and nothing else to configure."""
+"""The adapter: the class, named by ``CHECKOUT_ADAPTER``, that connects the host's orders to the app."""
 
 from __future__ import annotations
 
@@ -17,101 +17,101 @@ from django_checkout.values import OrderData, ShippingOption
 
 
 class CheckoutAdapter:
-    """Translates between the host's orders and ours. Subclass it, answer ``describe``, and name it in the settings.
+    """Connects the host's orders to the app's. Subclass it, override ``describe``, and set CHECKOUT_ADAPTER.
 
-    ``order`` is the host's own row. A shop without an order model does not write ``describe``; it is asked about our
-    ``Order``. A shop that writes it and places an ``OrderData`` as well is asked ``can_pay`` about None, and no more.
+    ``order`` is the host's row. If ``describe`` is not overridden, it is the app's ``Order``. If it is overridden but
+    an order was placed as ``OrderData``, only ``can_pay`` is called, with None.
     """
 
     def describe(self, order: Any) -> OrderData:
-        """Say what is sold, to whom, and for how much; called by ``services.place`` inside no lock of ours.
+        """Return the data of a host's order; called by ``services.place`` without locks.
 
-        A shop that has no order model, and places ``OrderData`` only, does not write it.
+        A site that has no order model and places only ``OrderData`` does not override it.
         """
         raise ImproperlyConfigured(
-            f"CHECKOUT_ADAPTER: {type(self).__qualname__} has no describe(order) to place "
-            f"{type(order).__qualname__} with; write that method, or place an OrderData."
+            f"CHECKOUT_ADAPTER: {type(self).__qualname__} does not define describe(order), which is "
+            f"needed to place {type(order).__qualname__}. Define it, or place an OrderData."
         )
 
     def can_pay(self, request: HttpRequest, order: Any) -> bool:
-        """Whether this request may see the pay page and pay; we know already that it holds a link or is the owner.
+        """Return whether a request, which has a valid link or is the owner's, may see the payment page and pay.
 
-        The return page is not asked about: who has paid may see how it went.
+        Not called for the return page: a shopper who has paid may see the result.
         """
         return True
 
     def shipping_options(self, order: Any, address: Mapping[str, str]) -> Sequence[ShippingOption]:
-        """Say how the order can be shipped to an address, for the Elements checkout; empty: it is not shipped there.
+        """Return the options to ship an order to an address in the Elements checkout; empty if it is not shipped there.
 
-        ``address`` has Stripe's keys: ``country``, ``postal_code``, ``city``, ``state``, ``line1`` ... It is what the
-        browser says and may be incomplete. Where this is answered, an order that asks for a shipping address and was
-        placed without ``shipping_options`` is paid in the Elements checkout alone: no other page asks for them.
+        ``address`` comes from the browser and may be incomplete. It has Stripe's keys: ``country``, ``postal_code``,
+        ``city``, ``state``, ``line1`` ... If this method is overridden, orders that collect a shipping address and have
+        no ``shipping_options`` can be paid only in the Elements checkout.
         """
         return ()
 
     @property
     def describes_rows(self) -> bool:
-        """Whether this adapter answers ``describe``, so that its other methods are written for rows of the host's."""
+        """Whether ``describe`` is overridden, so that the other methods take the host's rows."""
         return type(self).describe is not CheckoutAdapter.describe
 
     @property
     def computes_shipping(self) -> bool:
-        """Whether this adapter answers ``shipping_options``, so that only the server may set the shipping address."""
+        """Whether ``shipping_options`` is overridden, so that only the server sets the shipping address."""
         return type(self).shipping_options is not CheckoutAdapter.shipping_options
 
     @property
     def changes_quantities(self) -> bool:
-        """Whether this adapter answers ``change_quantity``, so that the Elements checkout offers it."""
+        """Whether ``change_quantity`` is overridden, so that the Elements checkout offers it."""
         return type(self).change_quantity is not CheckoutAdapter.change_quantity
 
     def change_quantity(self, order: Any, sku: str, quantity: int) -> None:
-        """Change how many of an article the host's order has, for the Elements checkout; the price is yours to say.
+        """Change a quantity of the host's order from the Elements checkout; quantities are fixed if not overridden.
 
-        Called in a transaction of ours, under the lock of our order. Raise ``OutOfStockError`` with a message for the
-        shopper to refuse; whoever does not answer this offers fixed quantities.
+        Called in a transaction, with our order locked. To refuse, raise ``OutOfStockError`` with a message for the
+        shopper.
         """
         raise OutOfStockError(gettext("Quantities cannot be changed here."))
 
     def find_own_order(self, request: HttpRequest, reference: str) -> Any:
-        """Return your own order of this number if this request may pay for it, else None; asked by the JSON API.
+        """Return the host's order with this number if the request may pay it, else None.
 
-        The API places what is returned. Whoever does not answer this places orders on the server only.
+        Called by the JSON API, which places the returned order. If not overridden, orders are placed only on the
+        server.
         """
         return None
 
     def take_order(self, request: HttpRequest, content: OrderData) -> Any:
-        """Return the order that a request to the JSON API becomes: a row of yours, or an ``OrderData``; None refuses.
+        """Return the order to place for a request to the JSON API: a row or an ``OrderData``, or None to refuse.
 
-        ``content`` is what the request says: nothing of it is known to be true, prices least of all, so look them up
-        by ``sku``. Its reference is random unless the request gives one; an order that has been placed under it is
-        revised for its user and for the bearer of its link, and refused to everybody else. Called in a transaction that
-        also places the order, on our database and on your users', so call no other service over the network here.
+        ``content`` is untrusted: look up the prices by ``sku``. Its reference is random unless the request has one; an
+        existing order with that reference is changed if the request is its user's or has its link, and refused
+        otherwise. Called in the transaction that places the order, so do not call other services over the network.
         """
         return None
 
     def return_url(self, order: Any) -> str:
-        """Where the return page leads on to once payment is settled; "" offers no link."""
+        """Return the URL that the return page links to after payment; "" for no link."""
         return ""
 
     def cancel_url(self, order: Any) -> str:
-        """Where a shopper who turns back from the payment page arrives; "" is our own pay page."""
+        """Return the URL for shoppers who cancel on the payment page; "" for the app's own payment page."""
         return ""
 
 
 def get_subject(order: Order) -> Any:
-    """Return what the adapter is asked about for our order; None where the host has no row for it, or none any more."""
+    """Return the ``order`` argument of the adapter's methods; None if the host has no row for the order."""
     if order.source_id:
         return order.source
     return None if get_adapter().describes_rows else order
 
 
 def is_deleted(order: Order) -> bool:
-    """Whether the host has deleted the row that our order was placed from."""
+    """Whether the host has deleted the row of an order."""
     return bool(order.source_id) and order.source is None
 
 
 def get_adapter() -> CheckoutAdapter:
-    """Return a fresh instance of the host's adapter.
+    """Return a new instance of the host's adapter.
 
     Raises:
         ImproperlyConfigured: CHECKOUT_ADAPTER cannot be imported or is not a ``CheckoutAdapter``.
@@ -129,7 +129,7 @@ def get_adapter_class() -> type[CheckoutAdapter]:
     try:
         adapter_class = import_string(path)
     except (ImportError, TypeError) as error:
-        # TypeError is import_module's answer to a path that starts with a dot.
+        # import_module raises TypeError if the path starts with a dot.
         raise ImproperlyConfigured(f"CHECKOUT_ADAPTER: {path!r} cannot be imported: {error}") from error
     if not (isinstance(adapter_class, type) and issubclass(adapter_class, CheckoutAdapter)):
         raise ImproperlyConfigured(f"CHECKOUT_ADAPTER: {path!r} is not a subclass of CheckoutAdapter.")

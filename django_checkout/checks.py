@@ -1,12 +1,11 @@
-"""System checks: one id per way to misconfigure the app, each with what to do about it.
+"""System checks of the app's settings, one id per rule, each with a hint.
 
-``manage.py check`` runs those that hold everywhere, ``manage.py check --deploy`` adds those of a site that sells.
-What a new project cannot have yet (``missing.py``) is a warning that names the next step, and an error only with
-``--deploy``: an error would stop the very command that is the next step. None imports ``stripe`` or queries the
-database, nor calls middleware but Django's and django-csp's that sends a policy, and its subclasses. A message names
-the setting and never shows a key or a secret.
+``manage.py check --deploy`` adds the checks for production. Settings that a new project does not have yet
+(``operations/missing.py``) are warnings, and errors only with ``--deploy``: an error would stop the command that the
+hint names. No check imports ``stripe``, queries the database, or calls middleware other than Django's and django-csp's
+CSP middleware and their subclasses. Messages name the setting and contain no key or secret.
 
-An id is never used again for another rule: a retired one stays here, in this ledger, with the word "retired".
+The id of a retired check is not used again.
 In use: E001-E053, W001-W026. Retired: E022, W022.
 """
 
@@ -26,60 +25,58 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 from django.urls import NoReverseMatch, reverse
 
-from django_checkout.conf import EMULATOR_SECRET, RENAMED_UI_MODES, STRIPE_API_BASE, STRIPE_JS_URL, conf
+from django_checkout import ledger
+from django_checkout.conf import EMULATOR_SECRET, RENAMED_UI_MODES, STRIPE_API_BASE, STRIPE_JS_URL, conf, is_placeholder
 from django_checkout.csp import find_missing_sources, read_host_policies
 from django_checkout.exceptions import CheckoutError
-from django_checkout.ledger.announcements import is_heard
-from django_checkout.missing import KEYS, SECRETS, NextStep, find_adapter, find_missing, is_placeholder
 from django_checkout.models import Order
-from django_checkout.params import OWN_PARAMETERS, validate_defaults
-from django_checkout.tasks import find_framework
-from django_checkout.transport import is_async_installed
+from django_checkout.operations.missing import KEYS, SECRETS, MissingWarning, find_adapter, find_missing
+from django_checkout.params.rules import OWN_PARAMETERS, validate_defaults
+from django_checkout.stripe_api.transport import is_async_installed
+from django_checkout.webhooks.tasks import find_framework
 
 TAG = "django_checkout"
 
-_SECONDS = "Give a whole number of seconds, or leave the setting out."
+_SECONDS = "Use an integer number of seconds, or remove the setting."
 
 _read = conf.find
 
-#: What a setting's property refuses is reported under one id per setting: its name, that id, and the hint.
+#: The id and hint for each setting whose property raises ``ImproperlyConfigured``.
 MALFORMED: Mapping[str, tuple[str, str]] = {
-    "STRIPE_SECRET_KEY": ("E001", f"Set STRIPE_SECRET_KEY to your secret or restricted key. {KEYS}"),
+    "STRIPE_SECRET_KEY": ("E001", f"Set STRIPE_SECRET_KEY to a string. {KEYS}"),
     "STRIPE_PUBLISHABLE_KEY": ("E005", f"Set STRIPE_PUBLISHABLE_KEY to a string. {KEYS}"),
     "STRIPE_WEBHOOK_SECRETS": ("E010", 'Set STRIPE_WEBHOOK_SECRETS to a list, such as ["whsec_..."].'),
-    "STRIPE_API_BASE": ("E014", f"Leave STRIPE_API_BASE out to talk to {STRIPE_API_BASE}."),
-    "STRIPE_JS_URL": ("E016", f"Leave STRIPE_JS_URL out to load {STRIPE_JS_URL}."),
+    "STRIPE_API_BASE": ("E014", f"Remove STRIPE_API_BASE to use {STRIPE_API_BASE}."),
+    "STRIPE_JS_URL": ("E016", f"Remove STRIPE_JS_URL to load {STRIPE_JS_URL}."),
     "CHECKOUT_ADAPTER": ("E018", 'Set CHECKOUT_ADAPTER to a dotted path, such as "shop.checkout.ShopAdapter".'),
-    "CHECKOUT_BASE_URL": ("E023", 'Set CHECKOUT_BASE_URL to scheme and host alone, such as "https://shop.example".'),
-    "CHECKOUT_UI_MODE": ("E025", "Set CHECKOUT_UI_MODE to one of CHECKOUT_UI_MODES, or leave it out for the first."),
-    "CHECKOUT_UI_MODES": ("E050", 'Set it to a list, such as ["hosted_page", "elements"], or leave it out for all.'),
+    "CHECKOUT_BASE_URL": ("E023", 'Set CHECKOUT_BASE_URL to a scheme and host, such as "https://shop.example".'),
+    "CHECKOUT_UI_MODE": ("E025", "Set CHECKOUT_UI_MODE to one of CHECKOUT_UI_MODES, or remove it to use the first."),
+    "CHECKOUT_UI_MODES": ("E050", 'Set it to a list, such as ["hosted_page", "elements"], or remove it to allow all.'),
     "CHECKOUT_SESSION_DEFAULTS": ("E027", 'Set it to a dict, such as {"automatic_tax": {"enabled": True}}.'),
     "CHECKOUT_SESSION_TTL_SECONDS": ("E030", f"Stripe keeps a session open for 30 minutes to 24 hours. {_SECONDS}"),
     "CHECKOUT_PROCESS_EVENTS": ("E031", 'Set CHECKOUT_PROCESS_EVENTS to "inline" or "task".'),
     "CHECKOUT_ASYNC_WEBHOOK": ("E046", "Set CHECKOUT_ASYNC_WEBHOOK to True or False."),
     "CHECKOUT_DOUBLE_PAYMENT": ("E033", 'Set CHECKOUT_DOUBLE_PAYMENT to "flag" or "refund".'),
-    "CHECKOUT_EVENT_RETENTION_DAYS": ("E034", "Give a whole number of days, or leave the setting out."),
+    "CHECKOUT_EVENT_RETENTION_DAYS": ("E034", "Use an integer number of days, or remove the setting."),
     "CHECKOUT_WEBHOOK_TOLERANCE_SECONDS": ("E035", _SECONDS),
-    "CHECKOUT_WEBHOOK_MAX_BYTES": ("E036", "Give a whole number of bytes, or leave the setting out."),
+    "CHECKOUT_WEBHOOK_MAX_BYTES": ("E036", "Use an integer number of bytes, or remove the setting."),
     "CHECKOUT_STRIPE_TIMEOUT_SECONDS": ("E037", _SECONDS),
-    "CHECKOUT_CAPTURE_METHOD": ("E038", 'Set it to "automatic", "automatic_async" or "manual", or leave it out.'),
+    "CHECKOUT_CAPTURE_METHOD": ("E038", 'Set it to "automatic", "automatic_async" or "manual", or remove it.'),
     "CHECKOUT_TOKEN_MAX_AGE_SECONDS": ("E039", _SECONDS),
-    "CHECKOUT_CSP": ("E040", 'Set CHECKOUT_CSP to a dict such as {"script-src": ["\'self\'"]}, or leave it out.'),
-    "CHECKOUT_EMULATOR": ("E041", "Set CHECKOUT_EMULATOR to True or False; from the environment, parse it first."),
-    "CHECKOUT_EMULATOR_STORE": ("E044", "Set CHECKOUT_EMULATOR_STORE to a string, or leave it out."),
+    "CHECKOUT_CSP": ("E040", 'Set CHECKOUT_CSP to a dict such as {"script-src": ["\'self\'"]}, or remove it.'),
+    "CHECKOUT_EMULATOR": ("E041", "Set it to True or False: convert the string of an environment variable."),
+    "CHECKOUT_EMULATOR_STORE": ("E044", "Set CHECKOUT_EMULATOR_STORE to a string, or remove it."),
 }
-
-_STRIPE_JS_HOST = re.compile(r"(.+\.)?js\.stripe\.com")
 
 AppConfigs = Sequence[AppConfig] | None
 
-#: The warnings of this thread's latest run.
+#: The warnings of the latest run in this thread.
 _latest = threading.local()
 
 
 @register(TAG)
 def check_values(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """Every setting can be read; a key that is not set is reported as missing."""
+    """Report malformed settings; a key that is not set is reported as missing."""
     return [
         message for name in MALFORMED if name != "STRIPE_SECRET_KEY" or conf.has(name) for message in _malformed(name)
     ]
@@ -87,262 +84,242 @@ def check_values(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
 
 @register(TAG)
 def check_missing(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """What a new project does not have yet is named, with the next step; no command is stopped by it."""
-    found = [NextStep(m.message, hint=m.hint, id=f"django_checkout.{m.warning}") for m in find_missing()]
-    _latest.steps = found
+    """Warn about settings that a new project does not have yet."""
+    found = [MissingWarning(m.message, hint=m.hint, id=f"django_checkout.{m.warning}") for m in find_missing()]
+    _latest.warnings = found
     return [*found]
 
 
 @register(TAG, deploy=True)
 def check_nothing_missing(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """A site that sells lacks nothing; Django runs this after ``check_missing``, whose warnings would say it twice."""
-    for step in getattr(_latest, "steps", ()):
-        step.is_error = True
+    """Report missing settings as errors and silence the warnings of ``check_missing``, which Django runs first."""
+    for warning in getattr(_latest, "warnings", ()):
+        warning.is_error = True
     return [_error(missing.error, missing.message, missing.hint) for missing in find_missing()]
 
 
 @register(TAG, Tags.security)
-def check_keys(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """The API keys are Stripe's, in their places, and of one mode."""
-    return [*_secret_key(), *_publishable_key()]
+def check_keys(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
+    """Check the kind and mode of the API keys."""
+    yield from _secret_key()
+    yield from _publishable_key()
 
 
 @register(TAG, Tags.security)
 def check_webhook_secrets(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
-    """Deliveries can be verified, and nobody but Stripe can sign them."""
+    """Check that the signing secrets are Stripe's."""
     for position, secret in enumerate(_read("STRIPE_WEBHOOK_SECRETS") or []):
         name = f"STRIPE_WEBHOOK_SECRETS[{position}]"
         if not secret.startswith("whsec_") and not is_placeholder(secret):
             yield _error("E012", f"{name} does not start with whsec_.", SECRETS)
         elif secret == EMULATOR_SECRET and _read("has_live_key"):
-            hint = f"Remove it: everybody knows it, so nothing signed with it is accepted. {SECRETS}"
-            yield _error("E051", f"{name} is the emulator's secret, and there is a live key.", hint)
+            hint = f"Remove it: it is public, so events signed with it are refused. {SECRETS}"
+            yield _error("E051", f"{name} is the emulator's secret, but a live key is set.", hint)
 
 
 @register(TAG, Tags.security)
 def check_addresses(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
-    """Live keys and live pages meet nobody but Stripe."""
-    api_base, js_url = _read("STRIPE_API_BASE"), _read("STRIPE_JS_URL")
-    js_host = urlsplit(js_url or "").hostname or ""
-    is_stripe_js = _STRIPE_JS_HOST.fullmatch(js_host)
-    if _livemode() and api_base and api_base != STRIPE_API_BASE:
-        if urlsplit(api_base).scheme != "https":
-            hint = "Remove STRIPE_API_BASE, or use a test key here."
-            yield _error("E015", "STRIPE_API_BASE is not https, and STRIPE_SECRET_KEY is a live key.", hint)
+    """Check that live keys are used only with Stripe's API and Stripe.js."""
+    livemode, is_stripe_js = _read("livemode"), _read("is_stripe_js")
+    if livemode and _read("is_stripe_api") is False:
+        if urlsplit(conf.STRIPE_API_BASE).scheme != "https":
+            hint = "Remove STRIPE_API_BASE, or use a test key."
+            yield _error("E015", "STRIPE_API_BASE is not https, but STRIPE_SECRET_KEY is a live key.", hint)
         else:
-            hint = "Remove STRIPE_API_BASE, unless it is a proxy of your own that speaks to Stripe."
+            hint = "Remove STRIPE_API_BASE unless it is your own proxy to Stripe."
             yield _warning("W009", f"The live key is sent to STRIPE_API_BASE, which is not {STRIPE_API_BASE}.", hint)
-    if _livemode() and js_url and not (is_stripe_js and js_url.startswith("https://")):
-        hint = "Remove STRIPE_JS_URL: card data may only be typed into Stripe's own script, loaded from Stripe."
-        yield _error(
-            "E017", "STRIPE_JS_URL is not at https://js.stripe.com, and STRIPE_SECRET_KEY is a live key.", hint
-        )
+    if livemode and is_stripe_js is False:
+        hint = "Remove STRIPE_JS_URL: with live keys, card data may only be entered into Stripe.js loaded from Stripe."
+        yield _error("E017", "STRIPE_JS_URL is not https://js.stripe.com, but STRIPE_SECRET_KEY is a live key.", hint)
     elif _read("STRIPE_PUBLISHABLE_KEY") and (problem := _read("script_problem")):
-        hint = "Let both be Stripe's, or both the emulator's. Until then the button to Stripe's page is shown instead."
-        yield _warning("W023", f"Embedded and Elements checkouts do not work: {problem}", hint)
-    elif js_url and is_stripe_js and urlsplit(js_url).path != urlsplit(STRIPE_JS_URL).path:
-        hint = f"Use {STRIPE_JS_URL}, the release that belongs to the API version this app speaks."
-        yield _warning("W008", "STRIPE_JS_URL names another release of Stripe.js than the app is written for.", hint)
+        hint = "Use both from Stripe or both from the emulator. Until then a button to the hosted page is shown."
+        yield _warning("W023", f"The embedded and Elements checkouts do not work: {problem}", hint)
+    elif is_stripe_js and urlsplit(conf.STRIPE_JS_URL).path != urlsplit(STRIPE_JS_URL).path:
+        hint = f"Use {STRIPE_JS_URL}, which matches this app's API version."
+        yield _warning("W008", "STRIPE_JS_URL is a different version of Stripe.js than this app requires.", hint)
 
 
 @register(TAG)
-def check_adapter(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """The host's adapter is an adapter."""
+def check_adapter(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
+    """Check that CHECKOUT_ADAPTER is a subclass of ``CheckoutAdapter``."""
     _, error = find_adapter()
     if error is not None and error.__cause__ is None:
-        return [_error("E021", str(error), "Derive it from django_checkout.adapters.CheckoutAdapter.")]
-    return []
+        yield _error("E021", str(error), "Subclass django_checkout.adapters.CheckoutAdapter.")
 
 
 @register(TAG)
 def check_session_defaults(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
-    """The project's parameters leave ours alone and can be stored with the session."""
+    """Check that the default parameters can be stored and do not override the app's own."""
     defaults = _read("CHECKOUT_SESSION_DEFAULTS") or {}
     for name in sorted(OWN_PARAMETERS.intersection(defaults)):
-        hint = "Remove it: the order, the arguments of services.start and the settings decide it."
-        yield _error("E028", f"CHECKOUT_SESSION_DEFAULTS names {name!r}, which django_checkout sets itself.", hint)
+        hint = "Remove it: its value comes from the order, the arguments of services.start() and other settings."
+        yield _error("E028", f"CHECKOUT_SESSION_DEFAULTS contains {name!r}, which django_checkout sets itself.", hint)
     try:
         json.dumps(defaults)
     except (TypeError, ValueError):
-        hint = "Use strings, whole numbers, True, False, lists and dicts only."
-        yield _error("E029", "CHECKOUT_SESSION_DEFAULTS holds a value that JSON has no form for.", hint)
+        hint = "Use only strings, integers, booleans, lists and dicts."
+        yield _error("E029", "CHECKOUT_SESSION_DEFAULTS contains a value that is not JSON serializable.", hint)
     for ui_mode in _read("CHECKOUT_UI_MODES") or ():
         try:
             validate_defaults(defaults, ui_mode=ui_mode)
         except CheckoutError as error:
-            hint = "Leave it to the orders that need it (OrderData.options), or that UI mode out of CHECKOUT_UI_MODES."
-            yield _warning("W025", f"CHECKOUT_SESSION_DEFAULTS: {error} No order can be paid with it.", hint)
+            hint = (
+                "Set it on the orders that need it (OrderData.options), or remove the UI mode from CHECKOUT_UI_MODES."
+            )
+            yield _warning("W025", f"CHECKOUT_SESSION_DEFAULTS: {error} No order can be paid in this UI mode.", hint)
 
 
 @register(TAG)
 def check_processing(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
-    """Whatever the way of processing events asks for is installed."""
+    """Check that the packages for processing events are installed."""
     if _read("CHECKOUT_PROCESS_EVENTS") == "task" and find_framework() is None:
-        hint = 'Run: pip install "django-checkout[tasks]". Or set CHECKOUT_PROCESS_EVENTS to "inline".'
-        yield _error("E032", 'CHECKOUT_PROCESS_EVENTS is "task", and there is no tasks framework.', hint)
+        hint = 'Run pip install "django-checkout[tasks]", or set CHECKOUT_PROCESS_EVENTS to "inline".'
+        yield _error("E032", 'CHECKOUT_PROCESS_EVENTS is "task", but no tasks framework is installed.', hint)
     if _read("CHECKOUT_ASYNC_WEBHOOK") and not is_async_installed():
-        hint = 'Run: pip install "django-checkout[async]". Or set CHECKOUT_ASYNC_WEBHOOK to False.'
-        yield _error("E047", "CHECKOUT_ASYNC_WEBHOOK is on, and httpx is not installed.", hint)
+        hint = 'Run pip install "django-checkout[async]", or set CHECKOUT_ASYNC_WEBHOOK to False.'
+        yield _error("E047", "CHECKOUT_ASYNC_WEBHOOK is on, but httpx is not installed.", hint)
 
 
 @register(TAG, Tags.security)
 def check_emulator(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
-    """The emulator never meets a live key, and test keys meet the emulator where it is on."""
+    """Check that the emulator is used with test keys, and that calls go to it and not to Stripe."""
     if not _read("CHECKOUT_EMULATOR"):
         return
-    if _livemode():
+    if _read("livemode"):
         hint = "Set CHECKOUT_EMULATOR to False, or STRIPE_SECRET_KEY to a test key."
-        yield _error("E042", "CHECKOUT_EMULATOR is on, and STRIPE_SECRET_KEY is a live key.", hint)
-    elif _read("STRIPE_API_BASE") == STRIPE_API_BASE:
-        hint = "Set STRIPE_API_BASE to the emulator's address, or CHECKOUT_EMULATOR to False."
+        yield _error("E042", "CHECKOUT_EMULATOR is on, but STRIPE_SECRET_KEY is a live key.", hint)
+    elif _read("is_stripe_api"):
+        hint = "Set STRIPE_API_BASE to the emulator's URL, or CHECKOUT_EMULATOR to False."
         yield _warning("W012", "CHECKOUT_EMULATOR is on, but payments go to Stripe.", hint)
 
 
 @register(TAG)
 def check_database(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
-    """Two writers at once wait for each other, and instants know their time zone."""
+    """Check USE_TZ and the database options that concurrent writes need."""
     if not conf.use_tz:
-        yield _error("E045", "USE_TZ is False: Stripe's instants cannot be compared with ours.", "Set USE_TZ to True.")
+        yield _error("E045", "USE_TZ is False, but this app requires aware datetimes.", "Set USE_TZ to True.")
     alias = router.db_for_write(Order)
-    engine, options = _database(alias)
+    database = conf.databases.get(alias, {})
+    engine, options = str(database.get("ENGINE", "")), database.get("OPTIONS") or {}
     if engine.endswith("sqlite3") and str(options.get("transaction_mode")).upper() not in ("IMMEDIATE", "EXCLUSIVE"):
         hint = f'Set DATABASES["{alias}"]["OPTIONS"]["transaction_mode"] to "IMMEDIATE".'
-        yield _warning("W001", "On SQLite two writers at once fail with 'database is locked'.", hint)
+        yield _warning("W001", "On SQLite, concurrent writes fail with 'database is locked'.", hint)
     isolation = str(options.get("isolation_level", "read committed"))
     if engine.endswith("mysql") and isolation.lower() != "read committed":
         hint = f'Set DATABASES["{alias}"]["OPTIONS"]["isolation_level"] to "read committed", Django\'s default.'
-        yield _warning("W002", "On MariaDB and MySQL a lock must be followed by a read of what is committed.", hint)
+        yield _warning("W002", "On MariaDB and MySQL, reads after a lock must see committed data.", hint)
 
 
 @register(TAG, Tags.security)
-def check_mode(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """No real money is taken while errors are shown in full."""
-    if conf.debug and _livemode():
-        hint = "Use a test key on your own machine, and set DEBUG to False where live keys are."
-        return [_warning("W004", "DEBUG is on, and STRIPE_SECRET_KEY is a live key.", hint)]
-    return []
+def check_mode(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
+    """Warn about live keys with DEBUG."""
+    if conf.debug and _read("livemode"):
+        hint = "Use a test key for development, or set DEBUG to False."
+        yield _warning("W004", "DEBUG is on, but STRIPE_SECRET_KEY is a live key.", hint)
 
 
 @register(TAG, Tags.urls)
-def check_urls(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """Stripe and the shopper find our pages."""
-    try:
-        reverse("django_checkout:webhook")
-    except NoReverseMatch:
+def check_urls(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
+    """Check that the app's URLs are included."""
+    if not _is_included("django_checkout:webhook"):
         hint = 'Add path("checkout/", include("django_checkout.urls")) to your urlpatterns.'
-        return [_warning("W010", "The URLs of django_checkout are not included in ROOT_URLCONF.", hint)]
-    return []
+        yield _warning("W010", "ROOT_URLCONF does not include django_checkout.urls.", hint)
 
 
 @register(TAG)
-def check_base_url(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """Links can be made where no request tells the site's address."""
+def check_base_url(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
+    """Check that absolute URLs can be built without a request."""
     if _read("CHECKOUT_BASE_URL") == "":
-        hint = 'Set it to your site\'s address, such as "https://shop.example", or "http://127.0.0.1:8000" to develop.'
-        return [_warning("W011", "CHECKOUT_BASE_URL is not set: pay_url() needs a request, webhooks an address.", hint)]
-    return []
+        hint = 'Set it to the site\'s URL, such as "https://shop.example", or "http://127.0.0.1:8000" in development.'
+        yield _warning("W011", "CHECKOUT_BASE_URL is not set: no absolute URL can be built without a request.", hint)
 
 
 @register(TAG, Tags.security, deploy=True)
 def check_deployment(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
-    """A site that sells takes real money, over https, from Stripe."""
-    livemode, base_url = _livemode(), _read("CHECKOUT_BASE_URL")
+    """Check that a production site uses live keys, https and Stripe."""
+    livemode, base_url = _read("livemode"), _read("CHECKOUT_BASE_URL")
     if _read("CHECKOUT_EMULATOR"):
-        hint = "Set CHECKOUT_EMULATOR to False: whoever finds the emulator's pages can mark orders as paid."
+        hint = "Set CHECKOUT_EMULATOR to False: anyone can mark orders as paid on the emulator's pages."
         yield _error("E043", "CHECKOUT_EMULATOR is on.", hint)
     elif livemode is False and not conf.debug and _read("is_local_api"):
-        hint = "Remove STRIPE_API_BASE. Until then orders are paid with test cards, and no money arrives."
-        yield _error("E052", "DEBUG is off, and payments go to an emulator: STRIPE_API_BASE is this machine.", hint)
+        hint = "Remove STRIPE_API_BASE. Until then orders are paid with test cards and no money is collected."
+        yield _error("E052", "DEBUG is off, but STRIPE_API_BASE is an emulator on this machine.", hint)
     if livemode is False and not conf.debug:
-        hint = "Set STRIPE_SECRET_KEY to a live key where real money is meant; on a staging site, silence this check."
-        yield _warning("W005", "STRIPE_SECRET_KEY is a test key, and DEBUG is off.", hint)
+        hint = "Set STRIPE_SECRET_KEY to a live key to take real payments; silence this check on a staging site."
+        yield _warning("W005", "STRIPE_SECRET_KEY is a test key, but DEBUG is off.", hint)
     if base_url and livemode and not base_url.startswith("https://"):
-        hint = "Set CHECKOUT_BASE_URL to your site's https address: Stripe sends paying customers back to it."
-        yield _error("E024", "CHECKOUT_BASE_URL is not https, and STRIPE_SECRET_KEY is a live key.", hint)
+        hint = "Set CHECKOUT_BASE_URL to the site's https URL: Stripe redirects shoppers to it after payment."
+        yield _error("E024", "CHECKOUT_BASE_URL is not https, but STRIPE_SECRET_KEY is a live key.", hint)
 
 
 @register(TAG, deploy=True)
-def check_transactions(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """Services that call Stripe find no transaction open around them."""
+def check_transactions(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
+    """Warn about ATOMIC_REQUESTS: services that call Stripe must run outside transactions."""
     if any(settings.get("ATOMIC_REQUESTS") for settings in conf.databases.values()):
-        hint = "Decorate your own views that call services with django.db.transaction.non_atomic_requests; ours are."
-        return [_warning("W003", "ATOMIC_REQUESTS is on: services that call Stripe refuse to run inside it.", hint)]
-    return []
+        hint = "Decorate your own views that call services with django.db.transaction.non_atomic_requests."
+        yield _warning("W003", "ATOMIC_REQUESTS is on, but services that call Stripe refuse to run in it.", hint)
 
 
 @register(TAG)
-def check_receivers(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """Somebody hears that an order is paid."""
-    if is_heard("order_paid"):
-        return []
-    hint = (
-        "Import the module of your receivers in ready() of your AppConfig, in apps.py: `from shop import receivers`. "
-        "Paid orders wait as pending announcements until then; if your site reads order.status instead, connect a "
-        "receiver that does nothing."
-    )
-    return [_warning("W026", "The signal order_paid has no receiver: nobody acts on a paid order.", hint)]
+def check_receivers(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
+    """Check that order_paid has a receiver."""
+    if not ledger.has_receiver("order_paid"):
+        hint = (
+            "Import your receivers in AppConfig.ready() in apps.py: `from shop import receivers`. Until then the "
+            "notifications of paid orders are pending. If your site reads order.status instead, connect a receiver "
+            "that does nothing."
+        )
+        yield _warning("W026", "The signal order_paid has no receiver.", hint)
 
 
 @register(TAG, deploy=True)
-def check_task_backend(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """Tasks are run by a worker."""
+def check_task_backend(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
+    """Check that the TASKS backend has a worker."""
     backend = conf.task_backend
     if _read("CHECKOUT_PROCESS_EVENTS") == "task" and backend.endswith((".ImmediateBackend", ".DummyBackend")):
-        hint = 'Set TASKS to a backend with workers, or CHECKOUT_PROCESS_EVENTS to "inline".'
-        return [_warning("W007", 'CHECKOUT_PROCESS_EVENTS is "task", but the TASKS backend has no worker.', hint)]
-    return []
+        hint = 'Set TASKS to a backend with a worker, or CHECKOUT_PROCESS_EVENTS to "inline".'
+        yield _warning("W007", 'CHECKOUT_PROCESS_EVENTS is "task", but the TASKS backend has no worker.', hint)
 
 
 @register(TAG, deploy=True)
-def check_cache(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """The API's throttles count in a cache that all processes share."""
-    try:
-        reverse("django_checkout_api:orders")
-    except NoReverseMatch:
-        return []
-    if conf.cache_backend.endswith((".LocMemCache", ".DummyCache")):
-        hint = "Set CACHES to a cache that all processes share: Redis, Memcached, or Django's own in the database."
-        return [_warning("W013", "The API's throttles count in a cache that each process has for itself.", hint)]
-    return []
+def check_cache(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
+    """Check that the API's throttles use a shared cache."""
+    if _is_included("django_checkout_api:orders") and conf.cache_backend.endswith((".LocMemCache", ".DummyCache")):
+        hint = "Set CACHES to a cache that all processes share: Redis, Memcached or Django's database cache."
+        yield _warning("W013", "The API's throttles use a cache that processes do not share.", hint)
 
 
 @register(TAG, Tags.security, deploy=True)
 def check_proxies(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """The API's throttles know a guest's address."""
-    try:
-        reverse("django_checkout_api:orders")
-    except NoReverseMatch:
-        return []
-    if conf.num_proxies is not None:
+    """Check that the API's throttles can identify guests behind a proxy."""
+    if conf.num_proxies is not None or not _is_included("django_checkout_api:orders"):
         return []
     hint = (
-        'Set REST_FRAMEWORK["NUM_PROXIES"] to the number of proxies in front of the site, 0 for none. Until then the '
-        "API ignores X-Forwarded-For, and behind a proxy all guests share one rate."
+        'Set REST_FRAMEWORK["NUM_PROXIES"] to the number of proxies in front of the site, or to 0. Until then the API '
+        "ignores X-Forwarded-For, and all guests behind a proxy share one rate."
     )
     if conf.is_behind_proxy:
-        return [_error("E053", 'There is a proxy, and REST_FRAMEWORK["NUM_PROXIES"] is not set.', hint)]
+        return [_error("E053", 'The site is behind a proxy, but REST_FRAMEWORK["NUM_PROXIES"] is not set.', hint)]
     return [_warning("W024", 'REST_FRAMEWORK["NUM_PROXIES"] is not set.', hint)]
 
 
 @register(TAG, Tags.security, deploy=True)
 def check_csp(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
-    """The host's Content-Security-Policy lets the checkout work on the host's own pages."""
+    """Check that the host's Content-Security-Policy allows the checkout on its pages."""
     if _read("STRIPE_API_BASE") is None:
         return
     for policy in read_host_policies():
         for directive, sources in find_missing_sources(policy).items():
-            hint = f"Add to {directive}: {' '.join(sources)}. django_checkout.csp.csp_directives() has all but nonces."
-            yield _warning("W006", f"The site's Content-Security-Policy lacks sources in {directive}.", hint)
+            hint = f"Add to {directive}: {' '.join(sources)}. See django_checkout.csp.csp_directives()."
+            yield _warning("W006", f"{directive} of the site's Content-Security-Policy lacks sources.", hint)
 
 
 def _secret_key() -> Iterator[CheckMessage]:
-    key = _read("STRIPE_SECRET_KEY")
-    if key is None:
-        return
+    key = _read("STRIPE_SECRET_KEY") or ""
     if key.startswith("pk_"):
-        hint = f"Exchange it for the secret key, and put this one into STRIPE_PUBLISHABLE_KEY. {KEYS}"
-        yield _error("E003", "STRIPE_SECRET_KEY holds a publishable key.", hint)
-    elif _livemode() is None and not is_placeholder(key):
+        hint = f"Replace it with the secret key, and use this one as STRIPE_PUBLISHABLE_KEY. {KEYS}"
+        yield _error("E003", "STRIPE_SECRET_KEY is a publishable key.", hint)
+    elif key and _read("livemode") is None and not is_placeholder(key):
         yield _error("E002", "STRIPE_SECRET_KEY does not start with sk_test_, rk_test_, sk_live_ or rk_live_.", KEYS)
 
 
@@ -351,15 +328,15 @@ def _publishable_key() -> Iterator[CheckMessage]:
     if not key:
         return
     if key.startswith(("sk_", "rk_", "whsec_")):
-        hint = f"Roll it at once if it was ever deployed: this setting is sent to browsers. {KEYS}"
-        yield _error("E007", "STRIPE_PUBLISHABLE_KEY holds a secret.", hint)
+        hint = f"Roll the secret immediately if this was deployed: the setting is sent to browsers. {KEYS}"
+        yield _error("E007", "STRIPE_PUBLISHABLE_KEY is a secret.", hint)
     elif is_placeholder(key):
         return
     elif not key.startswith(("pk_test_", "pk_live_")):
-        yield _error("E006", "STRIPE_PUBLISHABLE_KEY is not a key that starts with pk_test_ or pk_live_.", KEYS)
-    elif _livemode() not in (None, key.startswith("pk_live_")):
+        yield _error("E006", "STRIPE_PUBLISHABLE_KEY does not start with pk_test_ or pk_live_.", KEYS)
+    elif _read("livemode") not in (None, key.startswith("pk_live_")):
         hint = f"Use two test keys or two live keys. {KEYS}"
-        yield _error("E008", "STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY are of different modes.", hint)
+        yield _error("E008", "STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY have different modes.", hint)
 
 
 def _malformed(name: str) -> Iterator[CheckMessage]:
@@ -368,7 +345,7 @@ def _malformed(name: str) -> Iterator[CheckMessage]:
         getattr(conf, name)
     except ImproperlyConfigured as error:
         if name not in re.split(r"[ :]", str(error)):
-            # Another setting that this one depends on: reported as its own.
+            # The message is about another setting, which has its own check.
             return
         for old, new in RENAMED_UI_MODES.items():
             if name == "CHECKOUT_UI_MODE" and repr(old) in str(error):
@@ -376,17 +353,12 @@ def _malformed(name: str) -> Iterator[CheckMessage]:
         yield _error(number, str(error), hint)
 
 
-def _database(alias: str) -> tuple[str, Mapping[str, Any]]:
-    database = conf.databases.get(alias, {})
-    return str(database.get("ENGINE", "")), database.get("OPTIONS") or {}
-
-
-def _livemode() -> bool | None:
-    """Whether the secret key is a live one; None where that cannot be told, which is reported elsewhere."""
+def _is_included(url_name: str) -> bool:
     try:
-        return conf.livemode
-    except ImproperlyConfigured:
-        return None
+        reverse(url_name)
+    except NoReverseMatch:
+        return False
+    return True
 
 
 def _error(number: str, message: str, hint: str) -> CheckMessage:

@@ -1,12 +1,12 @@
-"""Every setting of the app, read at access: the only reader of ``django.conf.settings``.
+"""The app's settings: the only module that reads ``django.conf.settings``.
 
-Nothing is cached, so ``override_settings`` and pytest-django's ``settings`` fixture work without a signal.
-A property raises ``ImproperlyConfigured`` naming the setting when its value is unusable; ``checks.py`` reports
-the same faults, with a hint, before anything is sold.
+Values are not cached, so ``override_settings`` works. A property raises ``ImproperlyConfigured`` with the setting's
+name if its value is malformed; ``checks.py`` reports the same with a hint.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,11 +15,19 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import HttpHeaders
 
+#: The version of Stripe's API that every call names; tests/test_api_version.py finds every repetition.
+API_VERSION = "2026-08-26.dahlia"
 STRIPE_API_BASE = "https://api.stripe.com"
-STRIPE_JS_URL = "https://js.stripe.com/dahlia/stripe.js"
-#: Published with this package: whoever reads it can sign with it.
+STRIPE_JS_URL = f"https://js.stripe.com/{API_VERSION.partition('.')[2]}/stripe.js"
+#: The emulator's signing secret, which is public.
 EMULATOR_SECRET = "whsec_emulator"  # noqa: S105 - the emulator has no secrets
-#: Where ``runserver`` serves a site that does not say its address.
+#: Placeholders that documentation shows after a key's prefix.
+_PLACEHOLDER = re.compile(
+    r"[.…x*_-]*|<.*>|\{.*\}|.*\.\.\..*|(your|my|the|put|change|replace)[-_ ].*|(change|replace)me|secret|example|todo",
+    re.IGNORECASE,
+)
+_KEY_PREFIX = re.compile(r"(sk|rk|pk)_(test|live)_|whsec_")
+#: The default address of ``runserver``.
 RUNSERVER_URL = "http://127.0.0.1:8000"
 UI_MODES = ("hosted_page", "embedded_page", "elements")
 RENAMED_UI_MODES = {"hosted": "hosted_page", "embedded": "embedded_page", "custom": "elements"}
@@ -30,7 +38,7 @@ NO_ADAPTER = "django_checkout.adapters.CheckoutAdapter"
 
 
 class Settings:
-    """Django's settings under the names of this app, typed, with defaults."""
+    """Typed access to the settings, with defaults."""
 
     @property
     def STRIPE_SECRET_KEY(self) -> str:
@@ -44,24 +52,24 @@ class Settings:
 
     @property
     def STRIPE_WEBHOOK_SECRETS(self) -> list[str]:
-        """The signing secrets, tried in turn, so that a secret can be rolled and several endpoints can deliver."""
+        """The webhook signing secrets, tried in turn: several while a secret is rolled or with several endpoints."""
         value = getattr(settings, "STRIPE_WEBHOOK_SECRETS", None) or []
         if isinstance(value, str) or not isinstance(value, Sequence):
             raise ImproperlyConfigured("STRIPE_WEBHOOK_SECRETS must be a list of signing secrets (whsec_...).")
-        # An environment variable that is not set yet arrives as None or "".
+        # None and "" are the values of unset environment variables.
         secrets = [secret for secret in value if secret is not None]
         if not all(isinstance(secret, str) for secret in secrets):
-            raise ImproperlyConfigured("STRIPE_WEBHOOK_SECRETS holds an entry that is not a string.")
+            raise ImproperlyConfigured("STRIPE_WEBHOOK_SECRETS must contain only strings.")
         return [secret.strip() for secret in secrets if secret.strip()]
 
     @property
     def STRIPE_API_BASE(self) -> str:
-        """Where Stripe's API is spoken to, without a trailing slash."""
+        """The base URL of Stripe's API, without a trailing slash."""
         return self._url("STRIPE_API_BASE", STRIPE_API_BASE)
 
     @property
     def STRIPE_JS_URL(self) -> str:
-        """The versioned Stripe.js that the pages load; the emulator's own may be a path of this site."""
+        """The URL of Stripe.js; the emulator's may be a path of this site."""
         return self._url("STRIPE_JS_URL", STRIPE_JS_URL, takes_path=True)
 
     @property
@@ -71,7 +79,7 @@ class Settings:
 
     @property
     def CHECKOUT_BASE_URL(self) -> str:
-        """Scheme and host for absolute URLs where no request is at hand, without a trailing slash."""
+        """Scheme and host for absolute URLs without a request, without a trailing slash."""
         value = self._url("CHECKOUT_BASE_URL")
         if value and urlsplit(value).path:
             raise ImproperlyConfigured("CHECKOUT_BASE_URL must be a scheme and a host, without a path.")
@@ -79,16 +87,16 @@ class Settings:
 
     @property
     def CHECKOUT_UI_MODE(self) -> str:
-        """The UI mode where none is named: ``hosted_page``, ``embedded_page`` or ``elements``."""
+        """The default UI mode: ``hosted_page``, ``embedded_page`` or ``elements``."""
         value = getattr(settings, "CHECKOUT_UI_MODE", None)
         if isinstance(value, str) and value in RENAMED_UI_MODES:
             now = RENAMED_UI_MODES[value]
-            raise ImproperlyConfigured(f"CHECKOUT_UI_MODE: {value!r} is called {now!r} since API 2026-03-25.")
+            raise ImproperlyConfigured(f"CHECKOUT_UI_MODE: {value!r} was renamed to {now!r} in API 2026-03-25.")
         return self._choice("CHECKOUT_UI_MODE", tuple(self.CHECKOUT_UI_MODES))
 
     @property
     def CHECKOUT_UI_MODES(self) -> Sequence[str]:
-        """The UI modes in which orders may be paid, whatever a page or a request asks for; all by default."""
+        """The UI modes in which orders may be paid; all by default."""
         value: Sequence[str] | None = getattr(settings, "CHECKOUT_UI_MODES", None)
         if value is None:
             return UI_MODES
@@ -107,22 +115,22 @@ class Settings:
 
     @property
     def CHECKOUT_SESSION_TTL_SECONDS(self) -> int:
-        """How long a session can be paid, in seconds: Stripe takes 30 minutes to 24 hours; we keep a minute's slack."""
+        """How long a session can be paid, in seconds: Stripe allows 30 minutes to 24 hours, less a minute."""
         return self._integer("CHECKOUT_SESSION_TTL_SECONDS", 23 * 3600, minimum=31 * 60, maximum=24 * 3600 - 60)
 
     @property
     def CHECKOUT_PROCESS_EVENTS(self) -> str:
-        """``inline``: an event is processed before Stripe is answered; ``task``: by Django's task framework."""
+        """``inline`` processes an event before responding to Stripe; ``task`` uses Django's tasks framework."""
         return self._choice("CHECKOUT_PROCESS_EVENTS", PROCESS_EVENTS)
 
     @property
     def CHECKOUT_ASYNC_WEBHOOK(self) -> bool:
-        """Whether the webhook waits for Stripe in the event loop: for sites under ASGI; needs httpx."""
+        """Whether the webhook is an async view, for sites under ASGI; requires httpx."""
         return self._boolean("CHECKOUT_ASYNC_WEBHOOK", default=False)
 
     @property
     def CHECKOUT_DOUBLE_PAYMENT(self) -> str:
-        """What happens to a second payment of one order: ``flag`` it, or ``refund`` it where that is certain."""
+        """What to do with a second payment of an order: ``flag`` it, or ``refund`` it if that is safe."""
         return self._choice("CHECKOUT_DOUBLE_PAYMENT", DOUBLE_PAYMENT)
 
     @property
@@ -132,43 +140,43 @@ class Settings:
 
     @property
     def CHECKOUT_WEBHOOK_TOLERANCE_SECONDS(self) -> int:
-        """How far a signature's timestamp may be from our clock, in either direction, in seconds."""
+        """The largest allowed difference between a signature's timestamp and the clock, in seconds."""
         return self._integer("CHECKOUT_WEBHOOK_TOLERANCE_SECONDS", 300, minimum=1)
 
     @property
     def CHECKOUT_WEBHOOK_MAX_BYTES(self) -> int:
-        """The largest webhook body that is read, in bytes."""
+        """The largest webhook body, in bytes."""
         return self._integer("CHECKOUT_WEBHOOK_MAX_BYTES", 1024 * 1024, minimum=1024)
 
     @property
     def CHECKOUT_STRIPE_TIMEOUT_SECONDS(self) -> int:
-        """How long one call to Stripe may take, in seconds."""
+        """The timeout of a call to Stripe, in seconds."""
         return self._integer("CHECKOUT_STRIPE_TIMEOUT_SECONDS", 10, minimum=1)
 
     @property
     def CHECKOUT_CAPTURE_METHOD(self) -> str:
-        """``manual`` authorises now and captures later; empty leaves the choice to Stripe."""
+        """``manual`` authorizes now and captures later; empty uses Stripe's default."""
         return self._choice("CHECKOUT_CAPTURE_METHOD", ("", *CAPTURE_METHODS))
 
     @property
     def CHECKOUT_TOKEN_MAX_AGE_SECONDS(self) -> int:
-        """How long a signed link to an order works, in seconds."""
+        """How long a signed link to an order is valid, in seconds."""
         return self._integer("CHECKOUT_TOKEN_MAX_AGE_SECONDS", 30 * 24 * 3600, minimum=60)
 
     @property
     def CHECKOUT_CSP(self) -> Mapping[str, Sequence[str]] | None:
-        """The Content-Security-Policy of our own pages; None: our strict one; an empty dict: none (yours applies)."""
+        """The Content-Security-Policy of the app's pages: None for the strict default, {} for the site's own."""
         value = getattr(settings, "CHECKOUT_CSP", None)
         if value is not None and not isinstance(value, Mapping):
             raise ImproperlyConfigured("CHECKOUT_CSP must be a dict of directives, or None.")
         for sources in (value or {}).values():
             if isinstance(sources, str) or not isinstance(sources, Sequence):
-                raise ImproperlyConfigured("CHECKOUT_CSP must name a list of sources for each directive.")
+                raise ImproperlyConfigured("CHECKOUT_CSP must have a list of sources for each directive.")
         return value
 
     @property
     def CHECKOUT_EMULATOR(self) -> bool:
-        """Whether the emulator may serve its API and its payment pages. Never in production."""
+        """Whether the emulator serves its API and payment pages. Never use it in production."""
         return self._boolean("CHECKOUT_EMULATOR", default=False)
 
     @property
@@ -178,42 +186,50 @@ class Settings:
 
     @property
     def base_url(self) -> str:
-        """``CHECKOUT_BASE_URL``; where it is not set, in DEBUG ``runserver``'s address, else ""."""
+        """``CHECKOUT_BASE_URL``, or ``runserver``'s address with DEBUG, or ""."""
         return self.CHECKOUT_BASE_URL or (RUNSERVER_URL if self.debug else "")
 
     @property
+    def is_stripe_api(self) -> bool:
+        """Whether ``STRIPE_API_BASE`` is Stripe's own API."""
+        return self.STRIPE_API_BASE == STRIPE_API_BASE
+
+    @property
+    def is_stripe_js(self) -> bool:
+        """Whether ``STRIPE_JS_URL`` is Stripe's own script, loaded from Stripe over https."""
+        url = urlsplit(self.STRIPE_JS_URL)
+        return url.scheme == "https" and f".{url.hostname}".endswith(".js.stripe.com")
+
+    @property
     def is_local_api(self) -> bool:
-        """Whether ``STRIPE_API_BASE`` is on this machine: an emulator."""
+        """Whether ``STRIPE_API_BASE`` is on this machine, so an emulator."""
         host = urlsplit(self.STRIPE_API_BASE).hostname or ""
         return host in ("localhost", "::1") or host.startswith("127.") or host.endswith(".localhost")
 
     @property
     def script_problem(self) -> str:
-        """Why embedded and Elements checkouts do not work with these settings, for a developer; "" if they do."""
-        js_host = urlsplit(self.STRIPE_JS_URL).hostname or ""
-        is_stripe_js = js_host == "js.stripe.com" or js_host.endswith(".js.stripe.com")
-        is_stripe_api = self.STRIPE_API_BASE == STRIPE_API_BASE
-        is_emulator = (self.CHECKOUT_EMULATOR or self.is_local_api) and not is_stripe_api and not self.find("livemode")
+        """Why the embedded and Elements checkouts cannot work with these settings, or ""."""
         if not self.STRIPE_PUBLISHABLE_KEY:
             return "STRIPE_PUBLISHABLE_KEY is not set."
-        if is_stripe_api and not is_stripe_js:
-            return "STRIPE_JS_URL is not Stripe's script, and STRIPE_API_BASE is Stripe's: remove STRIPE_JS_URL."
-        if is_emulator and is_stripe_js:
-            return "STRIPE_JS_URL is Stripe's script, and STRIPE_API_BASE is an emulator: name its own stripe.js."
+        if self.is_stripe_api:
+            if not self.is_stripe_js:
+                return "STRIPE_JS_URL is not Stripe's script, but STRIPE_API_BASE is Stripe's: remove STRIPE_JS_URL."
+        elif self.is_stripe_js and (self.CHECKOUT_EMULATOR or self.is_local_api) and not self.find("livemode"):
+            return "STRIPE_JS_URL is Stripe's script, but STRIPE_API_BASE is an emulator: use the emulator's stripe.js."
         return ""
 
     @property
     def has_live_key(self) -> bool:
-        """Whether one of the keys is a live one: then nothing here stands in for Stripe."""
+        """Whether one of the keys is a live key."""
         keys = (self._text("STRIPE_SECRET_KEY"), self.STRIPE_PUBLISHABLE_KEY)
         return any(key.startswith(("sk_live_", "rk_live_", "pk_live_")) for key in keys)
 
     @property
     def livemode(self) -> bool:
-        """Whether the secret key is a live one.
+        """Whether the secret key is a live key.
 
         Raises:
-            ImproperlyConfigured: the key is missing or has none of Stripe's prefixes.
+            ImproperlyConfigured: the key is missing or has an unknown prefix.
         """
         key = self.STRIPE_SECRET_KEY
         if key.startswith(("sk_live_", "rk_live_")):
@@ -224,76 +240,76 @@ class Settings:
 
     @property
     def debug(self) -> bool:
-        """Django's own ``DEBUG``."""
+        """Django's ``DEBUG``."""
         return bool(settings.DEBUG)
 
     @property
     def user_model(self) -> str:
-        """Django's own ``AUTH_USER_MODEL``."""
+        """Django's ``AUTH_USER_MODEL``."""
         return str(settings.AUTH_USER_MODEL)
 
     @property
     def use_tz(self) -> bool:
-        """Django's own ``USE_TZ``."""
+        """Django's ``USE_TZ``."""
         return bool(settings.USE_TZ)
 
     @property
     def session_samesite(self) -> str:
-        """Django's own ``SESSION_COOKIE_SAMESITE``, in lower case; "" where it is not sent."""
+        """Django's ``SESSION_COOKIE_SAMESITE`` in lower case, or ""."""
         return str(settings.SESSION_COOKIE_SAMESITE or "").lower()
 
     @property
     def session_secure(self) -> bool:
-        """Django's own ``SESSION_COOKIE_SECURE``."""
+        """Django's ``SESSION_COOKIE_SECURE``."""
         return bool(settings.SESSION_COOKIE_SECURE)
 
     @property
     def csrf_header(self) -> str:
-        """The header in which Django looks for a CSRF token, as ``CSRF_HEADER_NAME`` names it."""
+        """The name of the HTTP header of Django's ``CSRF_HEADER_NAME``."""
         return HttpHeaders.parse_header_name(settings.CSRF_HEADER_NAME) or "X-CSRFToken"
 
     @property
     def databases(self) -> Mapping[str, Mapping[str, Any]]:
-        """Django's own ``DATABASES``."""
+        """Django's ``DATABASES``."""
         return settings.DATABASES
 
     @property
     def task_backend(self) -> str:
-        """Dotted path of the backend that Django's tasks framework enqueues to where no other is named."""
+        """Dotted path of the default backend in Django's ``TASKS``."""
         backends = getattr(settings, "TASKS", None) or {}
         backend = backends.get("default", {}).get("BACKEND", "django.tasks.backends.immediate.ImmediateBackend")
         return str(backend)
 
     @property
     def num_proxies(self) -> int | None:
-        """Django REST framework's own ``NUM_PROXIES``."""
+        """Django REST framework's ``NUM_PROXIES``."""
         number: int | None = (getattr(settings, "REST_FRAMEWORK", None) or {}).get("NUM_PROXIES")
         return number
 
     @property
     def is_behind_proxy(self) -> bool:
-        """Whether Django's own settings say that a proxy stands in front of the site."""
+        """Whether Django's settings say that the site is behind a proxy."""
         return bool(settings.SECURE_PROXY_SSL_HEADER or settings.USE_X_FORWARDED_HOST or settings.USE_X_FORWARDED_PORT)
 
     @property
     def cache_backend(self) -> str:
-        """Dotted path of the backend of Django's default cache."""
+        """Dotted path of the default backend in Django's ``CACHES``."""
         return str(settings.CACHES.get("default", {}).get("BACKEND", ""))
 
     @property
     def middleware(self) -> Sequence[str]:
-        """Django's own ``MIDDLEWARE``."""
+        """Django's ``MIDDLEWARE``."""
         return settings.MIDDLEWARE
 
     def find(self, name: str) -> Any:
-        """Return a setting, or None where it is malformed."""
+        """Return a property's value, or None if a setting is malformed."""
         try:
             return getattr(self, name)
         except ImproperlyConfigured:
             return None
 
     def has(self, name: str) -> bool:
-        """Whether the project gives a setting a value other than None and blank text."""
+        """Whether a setting is set to something other than None and blank text."""
         value = getattr(settings, name, None)
         return value is not None and not (isinstance(value, str) and not value.strip())
 
@@ -331,7 +347,7 @@ class Settings:
     def _integer(self, name: str, default: int, *, minimum: int, maximum: int | None = None) -> int:
         value = getattr(settings, name, default)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise ImproperlyConfigured(f"{name} must be a whole number.")
+            raise ImproperlyConfigured(f"{name} must be an integer.")
         if value < minimum or (maximum is not None and value > maximum):
             limit = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
             raise ImproperlyConfigured(f"{name} must be {limit}.")
@@ -344,7 +360,12 @@ class Settings:
         return value
 
 
+def is_placeholder(value: str) -> bool:
+    """Whether a key or secret is a placeholder from documentation."""
+    return bool(_PLACEHOLDER.fullmatch(_KEY_PREFIX.sub("", value, count=1)))
+
+
 conf = Settings()
 
-#: The names a project may set: what the README documents and the system checks read.
+#: The names of all settings; the README and the system checks cover each.
 NAMES = tuple(name for name in vars(Settings) if name.isupper())

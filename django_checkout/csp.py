@@ -1,4 +1,4 @@
-"""Content-Security-Policy: what our pages and tags need from the host's policy, and the strict one of our own pages."""
+"""Content-Security-Policy: the sources that the template tags need, and the strict policy of the app's own pages."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 
-from django_checkout.conf import STRIPE_API_BASE, conf
+from django_checkout.conf import conf
 
 HEADER = "Content-Security-Policy"
 SELF = "'self'"
 NONE = "'none'"
 STRICT_DYNAMIC = "'strict-dynamic'"
-#: What a policy lacks that trusts scripts by a nonce, and has none.
+#: Shown as the missing source of a policy with 'strict-dynamic' and without a nonce.
 A_NONCE = "'nonce-<a new one for each page>'"
 
 _PAYMENT_PAGE = "https://checkout.stripe.com"
@@ -28,7 +28,7 @@ _STRIPE_JS = {
     "connect-src": ["https://api.stripe.com", _PAYMENT_PAGE],
     "img-src": ["https://*.stripe.com"],
 }
-#: Where a browser looks for what a page may load, in this order: https://www.w3.org/TR/CSP3/#directive-fallback-list.
+#: The directives that a browser looks up, in order: https://www.w3.org/TR/CSP3/#directive-fallback-list.
 _LOOKED_UP = {
     "script-src": ("script-src-elem", "script-src", "default-src"),
     "style-src": ("style-src-elem", "style-src", "default-src"),
@@ -36,7 +36,7 @@ _LOOKED_UP = {
     "img-src": ("img-src", "default-src"),
     "connect-src": ("connect-src", "default-src"),
 }
-#: Middleware that sends a policy, and needs nothing but a request to do so.
+#: Middleware that sends a policy and needs only a request.
 _SENDERS = {"django.middleware.csp.ContentSecurityPolicyMiddleware", "csp.middleware.CSPMiddleware"}
 #: https://www.w3.org/TR/CSP3/#grammardef-host-source, in lower case.
 _HOST_SOURCE = re.compile(
@@ -46,12 +46,12 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def csp_directives() -> dict[str, list[str]]:
-    """Return the sources that a host's policy must allow for our pages and tags, as Django's ``SECURE_CSP`` takes them.
+    """Return the sources that the site's policy must allow, in the format of Django's ``SECURE_CSP``.
 
-    Reads settings, so it is for a middleware, a view or a check rather than for settings.py itself.
+    Reads settings, so call it in a middleware, a view or a check, not in settings.py.
 
-    What Stripe.js needs is named where STRIPE_PUBLISHABLE_KEY is set: only embedded and Elements checkouts load it.
-    Browsers apply ``form-action`` to the redirect that answers the form, so the payment page is named there.
+    The sources of Stripe.js are included if STRIPE_PUBLISHABLE_KEY is set. ``form-action`` includes the payment page
+    because browsers apply it to the redirect after the form is submitted.
     https://docs.stripe.com/security/guide#content-security-policy
     """
     directives = {
@@ -61,37 +61,36 @@ def csp_directives() -> dict[str, list[str]]:
         "connect-src": [SELF],
         "form-action": [SELF, _PAYMENT_PAGE],
     }
-    if conf.STRIPE_API_BASE != STRIPE_API_BASE:
+    if not conf.is_stripe_api:
         directives["form-action"].append(_origin(conf.STRIPE_API_BASE))
     if conf.STRIPE_PUBLISHABLE_KEY:
-        is_stripe = conf.STRIPE_JS_URL.startswith("https://js.stripe.com/")
-        sources = _STRIPE_JS if is_stripe else {name: [_origin(conf.STRIPE_JS_URL)] for name in _STRIPE_JS}
+        sources = _STRIPE_JS if conf.is_stripe_js else {name: [_origin(conf.STRIPE_JS_URL)] for name in _STRIPE_JS}
         for directive, allowed in sources.items():
             directives.setdefault(directive, []).extend(allowed)
     return directives
 
 
 def _origin(url: str) -> str:
-    """Return scheme and host; a path of this site is ``'self'``."""
+    """Return a URL's scheme and host; a path is ``'self'``."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else SELF
 
 
-def find_nonce(request: HttpRequest | None, told: object = None) -> str:
-    """Return the nonce of Django's middleware or of django-csp's, which allows it then; "" where there is none.
+def find_nonce(request: HttpRequest | None, context_nonce: object = None) -> str:
+    """Return the nonce of Django's or django-csp's middleware, or "".
 
-    ``told`` is what a context processor says. All are false until they have been read once.
+    Reading a nonce adds it to the policy. Until then it is false, so it is compared with None.
     """
-    found = (told, getattr(request, "csp_nonce", None), getattr(request, "_csp_nonce", None))
+    found = (context_nonce, getattr(request, "csp_nonce", None), getattr(request, "_csp_nonce", None))
     return next((str(nonce) for nonce in found if nonce is not None), "")
 
 
 def read_host_policies() -> list[dict[str, list[str]]]:
-    """Return the policies that come with the host's own pages: those that its middleware puts on a plain page.
+    """Return the policies that the host's middleware adds to a plain page.
 
-    Settings alone do not tell: a middleware may add ``csp_directives()`` to them, or not be installed. So Django's and
-    django-csp's are asked, and what derives from them, without a database; no other middleware is called. A policy that
-    comes from elsewhere, or with some views only, is not seen.
+    Settings are not enough: a middleware may not be installed, or may add ``csp_directives()``. Only Django's and
+    django-csp's middleware and their subclasses are called, without database access. Policies from other sources or
+    for individual views are not found.
     """
 
     def answer(request: HttpRequest) -> HttpResponse:
@@ -110,7 +109,7 @@ def read_host_policies() -> list[dict[str, list[str]]]:
                 get_response = middleware(get_response)
             header = get_response(request).get(HEADER, "")
     except Exception:
-        # A subclass is the host's own code, which may need more of a request than this: nothing is known then.
+        # A subclass may need more of a request than this one has.
         return []
     return [policy for text in header.split(",") if (policy := _parse(text))]
 
@@ -121,7 +120,7 @@ def _sends_policy(middleware: object) -> bool:
 
 
 def _refuse_query(*args: Any) -> None:
-    raise RuntimeError("A check asks the database nothing.")
+    raise RuntimeError("System checks do not query the database.")
 
 
 def _parse(text: str) -> dict[str, list[str]]:
@@ -130,7 +129,7 @@ def _parse(text: str) -> dict[str, list[str]]:
 
 
 def find_missing_sources(policy: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Return the sources, by directive, that a policy lacks for our tags, as browsers read it."""
+    """Return the sources that a policy lacks, by directive."""
     missing: dict[str, list[str]] = {}
     for directive, needed in csp_directives().items():
         looked_up = _LOOKED_UP.get(directive, (directive,))
@@ -139,8 +138,8 @@ def find_missing_sources(policy: Mapping[str, Sequence[str]]) -> dict[str, list[
             continue
         allowed = [source.lower() for source in found]
         if directive == "script-src" and STRICT_DYNAMIC in allowed:
-            # It lets scripts with a nonce run, which ours have, and what they load. Hosts do not count then; nor does
-            # a hash, which a script's tag would have to repeat.
+            # Scripts with a nonce run, and so do the scripts they load; host sources are ignored, and the tags'
+            # scripts have no hash.
             lacking = [] if any(source.startswith("'nonce-") for source in allowed) else [A_NONCE]
         else:
             lacking = [source for source in needed if not any(_covers(given, source.lower()) for given in allowed)]
@@ -150,9 +149,9 @@ def find_missing_sources(policy: Mapping[str, Sequence[str]]) -> dict[str, list[
 
 
 def _covers(given: str, needed: str) -> bool:
-    """Whether one source of a policy allows all of another, both in lower case.
+    """Whether one source allows everything that another one does, both in lower case; http includes https.
 
-    https://www.w3.org/TR/CSP3/#match-url-to-source-expression; what may be http may be https.
+    https://www.w3.org/TR/CSP3/#match-url-to-source-expression
     """
     if given in (needed, "*") or needed == SELF:
         return given in (needed, "*", "https:", "http:")
@@ -173,7 +172,7 @@ def _covers(given: str, needed: str) -> bool:
 
 
 def page_policy() -> str:
-    """Return the policy of our own pages as a header's value; "" where the host's own applies."""
+    """Return the header value for the app's own pages; "" if the host's policy applies."""
     policy: Mapping[str, Sequence[str]] | None = conf.CHECKOUT_CSP
     if policy is None:
         policy = {
@@ -187,7 +186,7 @@ def page_policy() -> str:
 
 
 def set_page_policy(response: HttpResponse) -> HttpResponse:
-    """Give a page of ours its policy, unless it has one."""
+    """Add the policy of the app's own pages, unless the response has one."""
     policy = page_policy()
     if policy and HEADER not in response:
         response[HEADER] = policy

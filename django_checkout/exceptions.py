@@ -1,7 +1,7 @@
-"""Every error of the app: a stable code, the HTTP status a face answers with, and what a user may be shown.
+"""The app's exceptions, each with a stable code, an HTTP status and a message for the user.
 
-``str(error)`` is for the developer and the operator; ``user_message`` is for the shopper. Neither ever holds a
-secret, a payload, an address or an e-mail address.
+``str(error)`` is for developers and operators; ``user_message`` is for shoppers. Neither contains a secret, a payload
+or personal data.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from django.utils.translation import gettext_lazy as _
 
 
 class CheckoutError(Exception):
-    """Something the app refuses to do, or could not do."""
+    """The base class of the app's exceptions."""
 
     code: ClassVar[str] = "checkout_error"
     http_status: ClassVar[int] = 500
     user_message: ClassVar[Promise | str] = _("Something went wrong. You have not been charged. Please try again.")
-    #: For Retry-After, with 429 and 503.
+    #: The ``Retry-After`` header of responses with 429 and 503.
     retry_after_seconds: int = 5
 
     @property
     def is_temporary(self) -> bool:
-        """Whether the same request may succeed in a moment."""
+        """Whether the same request may succeed later."""
         return self.http_status in (429, 503)
 
 
 class OrderDataError(CheckoutError):
-    """What the host says about its order cannot be sold; nothing was sent to Stripe."""
+    """The host's order data is invalid; nothing was sent to Stripe."""
 
     code = "invalid_order"
     http_status = 400
@@ -37,19 +37,19 @@ class OrderDataError(CheckoutError):
 
 
 class MoneyError(OrderDataError):
-    """An amount or a currency that Stripe does not take."""
+    """Stripe does not accept this amount or currency."""
 
     code = "invalid_amount"
 
 
 class MetadataError(OrderDataError):
-    """Metadata that is malformed, too large, or looks like personal or card data."""
+    """The metadata is malformed, too large, or looks like personal or card data."""
 
     code = "invalid_metadata"
 
 
 class ParameterError(CheckoutError):
-    """A parameter that Stripe does not allow in this mode or UI mode; nothing was sent to Stripe."""
+    """Stripe does not allow a parameter in this mode or UI mode; nothing was sent to Stripe."""
 
     code = "invalid_parameter"
     http_status = 400
@@ -57,14 +57,14 @@ class ParameterError(CheckoutError):
 
 
 class UiModeError(ParameterError):
-    """A UI mode in which this order may not be paid: see CHECKOUT_UI_MODES and ``CheckoutAdapter.shipping_options``."""
+    """The order cannot be paid in this UI mode: see CHECKOUT_UI_MODES and ``CheckoutAdapter.shipping_options``."""
 
     code = "ui_mode_not_allowed"
     user_message = _("This order cannot be paid on this page. Please go back to the shop and pay there.")
 
 
 class OrderNotFoundError(CheckoutError):
-    """No such order, or nobody may say that there is."""
+    """The order does not exist, or the request may not see it."""
 
     code = "order_not_found"
     http_status = 404
@@ -72,7 +72,7 @@ class OrderNotFoundError(CheckoutError):
 
 
 class SessionNotFoundError(CheckoutError):
-    """No such Checkout Session of this order."""
+    """The order has no such Checkout Session."""
 
     code = "session_not_found"
     http_status = 404
@@ -80,15 +80,15 @@ class SessionNotFoundError(CheckoutError):
 
 
 class OrderNotPayableError(CheckoutError):
-    """The order is paid, on its way to being paid, or canceled."""
+    """The order is paid, has a payment in progress, or is canceled."""
 
     code = "order_not_payable"
     http_status = 409
-    user_message = _("This order cannot be paid (again). Its status is shown below.")
+    user_message = _("This order can no longer be paid. Its status is shown below.")
 
 
 class OrderChangedError(CheckoutError):
-    """The order changed after a payment began, or was paid with other content."""
+    """The order changed after a payment was started, or was paid with different content."""
 
     code = "order_changed"
     http_status = 409
@@ -96,7 +96,7 @@ class OrderChangedError(CheckoutError):
 
 
 class TermsChangedError(CheckoutError):
-    """The order charges something else than the page showed from which it was to be paid."""
+    """The order's terms differ from those that the payment page showed."""
 
     code = "terms_changed"
     http_status = 409
@@ -104,11 +104,11 @@ class TermsChangedError(CheckoutError):
 
 
 class TooManyRequestsError(CheckoutError):
-    """An order's visitors have asked for more within a minute than anybody needs who pays."""
+    """There were too many requests about an order within a minute."""
 
     code = "too_many_requests"
     http_status = 429
-    user_message = _("There were too many attempts within a minute. Please try again in a moment.")
+    user_message = _("There were too many attempts. Please try again in a minute.")
 
     def __init__(self, message: str, *, retry_after_seconds: int = 60) -> None:
         super().__init__(message)
@@ -116,7 +116,7 @@ class TooManyRequestsError(CheckoutError):
 
 
 class SessionBusyError(CheckoutError):
-    """Another request is starting a payment for this order right now."""
+    """Another request is starting a payment for this order."""
 
     code = "session_busy"
     http_status = 503
@@ -124,7 +124,7 @@ class SessionBusyError(CheckoutError):
 
 
 class PaymentInFlightError(CheckoutError):
-    """A payment of this order is being processed and can neither be canceled nor repeated."""
+    """A payment for this order is being processed and can be neither canceled nor repeated."""
 
     code = "payment_in_flight"
     http_status = 409
@@ -132,21 +132,21 @@ class PaymentInFlightError(CheckoutError):
 
 
 class CaptureError(CheckoutError):
-    """There is nothing to capture, or less than was asked for."""
+    """There is nothing to capture, or less than requested."""
 
     code = "not_capturable"
     http_status = 409
 
 
 class RefundError(CheckoutError):
-    """There is nothing to refund, or less than was asked for."""
+    """There is nothing to refund, or less than requested."""
 
     code = "not_refundable"
     http_status = 409
 
 
 class AcceptError(CheckoutError):
-    """There is nothing to accept on this order."""
+    """The order has no mismatch to accept."""
 
     code = "nothing_to_accept"
     http_status = 409
@@ -157,7 +157,7 @@ class CustomerNotFoundError(CheckoutError):
 
     code = "customer_not_found"
     http_status = 404
-    user_message = _("There is nothing to manage yet.")
+    user_message = _("There are no payment details or subscriptions to manage yet.")
 
 
 class SubscriptionEndedError(CheckoutError):
@@ -177,18 +177,18 @@ class SessionClosedError(CheckoutError):
 
 
 class OutOfStockError(CheckoutError):
-    """The host cannot sell what the shopper asks for; its adapter raises this with a message for the shopper."""
+    """An item is not available; the host's adapter raises this with a message for the shopper."""
 
     code = "out_of_stock"
     http_status = 409
 
     def __init__(self, user_message: str) -> None:
         super().__init__(user_message)
-        self.user_message = user_message  # type: ignore[misc]  # this one error speaks in the host's words
+        self.user_message = user_message  # type: ignore[misc]  # the only message that an instance sets
 
 
 class CannotShipError(CheckoutError):
-    """The host does not ship this order to this address; what the session had before stays."""
+    """The host does not ship this order to this address; the session keeps its previous shipping details."""
 
     code = "cannot_ship"
     http_status = 409
@@ -196,7 +196,7 @@ class CannotShipError(CheckoutError):
 
 
 class StripeError(CheckoutError):
-    """Stripe answered, or failed to answer, a call of ours. ``request_id`` is Stripe's, where it sent one."""
+    """A call to Stripe failed. ``request_id`` is Stripe's, if it sent a response."""
 
     code = "stripe_error"
     http_status = 502
@@ -207,76 +207,80 @@ class StripeError(CheckoutError):
         self.request_id = request_id
         self.param = param
 
+    @property
+    def recorded(self) -> dict[str, str]:
+        """What a row stores of it: Stripe's own code where there is one, and the request's id."""
+        return {"error_code": self.stripe_code or self.code, "request_id": self.request_id}
+
 
 class StripeUnavailableError(StripeError):
-    """Silence, 409, 429 or 5xx: whether Stripe acted is unknown, and the same request may be sent again."""
+    """No response, 409, 429 or 5xx: it is unknown whether Stripe acted, and the same request may be retried."""
 
     code = "stripe_unavailable"
     http_status = 503
-    #: Stripe repeats a stored failure for this idempotency key and will never act on it.
+    #: Stripe replayed the stored error of this idempotency key, and will never act on the request.
     is_replayed = False
     user_message = _("The payment service cannot be reached right now. You have not been charged. Please try again.")
 
 
 class StripeRefusedError(StripeError):
-    """A definite 4xx: Stripe did not act and will not act on this request."""
+    """4xx: Stripe rejected the request and did not act on it."""
 
     code = "stripe_refused"
-    http_status = 502
     user_message = _("The payment service did not accept this order. Please contact the shop.")
 
 
 class StripeCredentialsError(StripeRefusedError):
-    """401 or 403: STRIPE_SECRET_KEY is wrong, revoked, or lacks a permission."""
+    """401 or 403: STRIPE_SECRET_KEY is invalid, revoked, or lacks a permission."""
 
     code = "stripe_credentials"
-    #: 401: Stripe does not know the key at all; otherwise it lacks a permission.
+    #: Whether the key is invalid or revoked (401); otherwise it lacks a permission.
     is_revoked = False
 
 
 class StripeNotFoundError(StripeRefusedError):
-    """404: Stripe has no such object in this account and mode."""
+    """404: the object does not exist in this account and mode."""
 
     code = "stripe_not_found"
 
 
 class SignatureError(CheckoutError, SuspiciousOperation):
-    """A webhook body that Stripe did not sign, or that is too old, too new, too large or not JSON."""
+    """The webhook's signature or body is invalid, too old, dated in the future, or too large."""
 
     code = "invalid_signature"
     http_status = 400
 
 
 class EventBusyError(CheckoutError):
-    """Another worker is processing this event; Stripe's next delivery, or the sweep, finds it done."""
+    """Another worker is processing this event; Stripe's next delivery will find it processed."""
 
     code = "event_busy"
     http_status = 503
 
 
 class ErasureError(CheckoutError):
-    """What was asked to be erased is still needed, does not exist, or is out of reach."""
+    """The data cannot be erased: it is still needed, does not exist, or is stored at Stripe."""
 
     code = "not_erasable"
     http_status = 409
 
 
 class EndpointError(CheckoutError):
-    """The webhook endpoint at Stripe cannot be set up as asked."""
+    """The webhook endpoint at Stripe cannot be set up as requested."""
 
     code = "endpoint"
     http_status = 409
 
 
 class RunBusyError(CheckoutError):
-    """Another run of reconciliation is going on."""
+    """Another reconciliation run is in progress."""
 
     code = "run_busy"
     http_status = 409
 
 
 class ReferenceTakenError(CheckoutError):
-    """An order with this reference has been placed, and the request has no right to revise it."""
+    """An order with this reference exists, and the request may not change it."""
 
     code = "reference_taken"
     http_status = 409
@@ -284,72 +288,69 @@ class ReferenceTakenError(CheckoutError):
 
 
 class PlacingNotAllowedError(CheckoutError):
-    """The host's adapter takes no orders from this request: see ``CheckoutAdapter.take_order``."""
+    """The host's adapter refuses to take an order from this request: see ``CheckoutAdapter.take_order``."""
 
     code = "placing_not_allowed"
     http_status = 403
-    user_message = _("Orders cannot be placed in this way.")
+    user_message = _("The shop does not accept this order. Please contact the shop.")
 
 
 class DiscrepancySettledError(CheckoutError):
-    """Somebody has settled this difference meanwhile, or put it back."""
+    """The difference was resolved or reopened in the meantime."""
 
     code = "discrepancy_settled"
     http_status = 409
-    user_message = _("Somebody has decided on this difference meanwhile.")
+    user_message = _("This difference has already been resolved or reopened.")
 
 
 class IdempotencyKeyError(CheckoutError):
-    """An ``Idempotency-Key`` that is too short to be unique, too long or not printable ASCII; a guest's is a UUID."""
+    """The ``Idempotency-Key`` is too short, too long or not printable ASCII, or a guest's is not a version 4 UUID."""
 
     code = "invalid_idempotency_key"
     http_status = 400
-    user_message = _("An Idempotency-Key has 16 to 255 ASCII characters; a guest's is a version 4 UUID.")
+    user_message = _("An Idempotency-Key must have 16 to 255 ASCII characters; a guest's must be a version 4 UUID.")
 
 
 class IdempotencyKeyReusedError(CheckoutError):
-    """An ``Idempotency-Key`` that was used for another request."""
+    """The ``Idempotency-Key`` was used for a different request."""
 
     code = "idempotency_key_reused"
     http_status = 409
-    user_message = _("This request repeats another one with other content.")
+    user_message = _("This Idempotency-Key was already used for a different request.")
 
 
 class HandlerError(CheckoutError):
-    """A host's own handler failed on an event: what is ours is committed, and the event is tried again."""
+    """A host's event handler failed: the app's own changes are committed, and the event is retried."""
 
     code = "handler_failed"
-    http_status = 500
 
 
 class UnknownFactError(CheckoutError):
-    """Stripe said something that this version does not understand; the event is kept and can be processed again."""
+    """Stripe sent a value that this version does not know; the event is stored and can be replayed."""
 
     code = "unknown_fact"
-    http_status = 500
 
 
 class IncompleteFactError(UnknownFactError):
-    """A payload lacks a field that we read: the object is fetched from Stripe instead."""
+    """A payload lacks a field that is read; the object is retrieved from Stripe instead."""
 
     code = "incomplete_fact"
 
 
 class DerivedColumnError(CheckoutError):
-    """Code of the site's tried to write a column that only the ledger writes; see ``models.base``."""
+    """The site's code tried to write a column that only the ledger writes; see ``models.base``."""
 
     code = "derived_column"
-    http_status = 500
 
 
 class UnstorableFactError(UnknownFactError):
-    """A value of Stripe's is longer or larger than its column; the event that brought it is kept as failed."""
+    """A value from Stripe does not fit into its column; its event is stored as failed."""
 
     code = "unstorable_fact"
 
 
 class NotDeliverableError(CheckoutError):
-    """An announcement cannot be delivered: nobody listens, or another must be delivered first."""
+    """A notification cannot be delivered: its signal has no receiver, or another one must be delivered first."""
 
     code = "not_deliverable"
     http_status = 409

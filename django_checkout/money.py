@@ -1,7 +1,7 @@
-"""Minor units, Stripe's currency table, and formatting: the only place that knows how many decimals a currency has.
+"""Amounts in minor units: Stripe's rules for each currency, conversion and formatting.
 
-Inside the app money is an ``int`` of minor units and a lower-case currency, always together. ``Decimal`` exists at
-the edges only and float nowhere. Stripe's exponents are not ISO 4217's: see https://docs.stripe.com/currencies.
+Amounts are an ``int`` of minor units with a lower-case currency. ``Decimal`` is used only for input and output, float
+never. Stripe's decimals differ from ISO 4217: https://docs.stripe.com/currencies.
 """
 
 from __future__ import annotations
@@ -16,51 +16,28 @@ from django.utils.translation import get_language, to_locale
 
 from django_checkout.exceptions import MoneyError
 
-#: Charged in whole units.
+#: Charged in units.
 ZERO_DECIMAL = frozenset(
     ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
 )
-#: Charged in thousandths, of which the last digit must be 0.
+#: Charged in thousandths; the last digit must be 0.
 THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
-#: Sent in hundredths although the currency has none, so the amount must be a multiple of 100.
+#: Charged in hundredths although the currency has no decimals, so amounts must be multiples of 100.
 WHOLE_UNITS_IN_HUNDREDTHS = frozenset(("isk", "ugx"))
 
-#: Stripe's smallest charge per settlement currency, in minor units; others are left to Stripe's answer.
-MINIMUM_MINOR = {
-    **dict.fromkeys(
-        [
-            "usd",
-            "aud",
-            "brl",
-            "cad",
-            "chf",
-            "eur",
-            "inr",
-            "nzd",
-            "sgd",
-            "ars",
-            "cop",
-            "idr",
-            "ils",
-            "php",
-            "rub",
-            "zar",
-        ],
-        50,
-    ),
-    **dict.fromkeys(["aed", "myr", "pln", "ron"], 200),
-    "gbp": 30,
-    "czk": 1500,
-    "dkk": 250,
-    "hkd": 400,
-    "huf": 17500,
-    "jpy": 50,
-    "krw": 50,
-    "mxn": 1000,
-    "nok": 300,
-    "sek": 300,
-    "thb": 1000,
+#: Stripe's minimum charges in minor units, and their settlement currencies; Stripe checks the other currencies.
+_MINIMUM_MINOR = {
+    30: "gbp",
+    50: "ars aud brl cad chf cop eur idr ils inr jpy krw nzd php rub sgd usd zar",
+    200: "aed myr pln ron",
+    250: "dkk",
+    300: "nok sek",
+    400: "hkd",
+    1000: "mxn thb",
+    1500: "czk",
+    17500: "huf",
 }
+MINIMUM_MINOR = {code: minimum for minimum, codes in _MINIMUM_MINOR.items() for code in codes.split()}
 #: Card charges take up to twelve digits.
 MAXIMUM_MINOR = 999_999_999_999
 
@@ -71,10 +48,10 @@ def _known_currencies() -> frozenset[str]:
 
 
 def get_currency(value: str) -> str:
-    """Return the currency in Stripe's spelling, three lower-case letters.
+    """Return a currency code in lower case, as Stripe writes it.
 
     Raises:
-        MoneyError: it is not a currency.
+        MoneyError: the code is not a currency.
     """
     if not isinstance(value, str) or value.lower() not in _known_currencies():
         raise MoneyError("The currency is not a three-letter ISO 4217 code.")
@@ -82,7 +59,7 @@ def get_currency(value: str) -> str:
 
 
 def exponent(currency: str) -> int:
-    """Return how many decimals Stripe's amounts in this currency, in either case, have: 0, 2 or 3."""
+    """Return the number of decimals of Stripe's amounts in a currency: 0, 2 or 3."""
     currency = currency.lower()
     if currency in ZERO_DECIMAL:
         return 0
@@ -90,7 +67,7 @@ def exponent(currency: str) -> int:
 
 
 def step_minor(currency: str) -> int:
-    """Return the number of minor units of which every amount charged in this currency must be a multiple."""
+    """Return the number of minor units that every amount in a currency must be a multiple of."""
     currency = currency.lower()
     if currency in WHOLE_UNITS_IN_HUNDREDTHS:
         return 10**2
@@ -98,15 +75,15 @@ def step_minor(currency: str) -> int:
 
 
 def to_minor(amount: Decimal | int, currency: str) -> int:
-    """Return an amount in major units as minor units; exact, never rounded.
+    """Convert an amount from major to minor units, without rounding.
 
     Raises:
-        MoneyError: a float, not a number, more decimals than the currency has, or an amount Stripe cannot charge.
+        MoneyError: the amount is a float or not a number, has too many decimals, or cannot be charged.
     """
     currency = get_currency(currency)
     if isinstance(amount, bool) or not isinstance(amount, (Decimal, int)):
         raise MoneyError("An amount in major units must be a Decimal or an int, never a float.")
-    # By its digits: arithmetic would round to the precision of the caller's decimal context.
+    # Convert the digits: arithmetic would round to the precision of the decimal context.
     amount = Decimal(amount)
     if not amount.is_finite():
         raise MoneyError("The amount is not a finite number.")
@@ -122,15 +99,15 @@ def to_minor(amount: Decimal | int, currency: str) -> int:
 
 
 def to_decimal(minor: int, currency: str) -> Decimal:
-    """Return minor units as a Decimal in major units; exact."""
+    """Convert an amount from minor to major units, without rounding."""
     return Decimal((int(minor < 0), Decimal(minor).as_tuple().digits, -exponent(currency)))
 
 
 def check_minor(minor: int, currency: str) -> int:
-    """Return the amount if Stripe can hold it in this currency: whole, not negative, a multiple of the step.
+    """Return the amount if it is valid in the currency.
 
     Raises:
-        MoneyError: it cannot.
+        MoneyError: the amount is not an int, is negative or too large, or is not a multiple of ``step_minor``.
     """
     if isinstance(minor, bool) or not isinstance(minor, int):
         raise MoneyError("An amount in minor units must be an int.")
@@ -144,26 +121,26 @@ def check_minor(minor: int, currency: str) -> int:
 
 
 def check_charge(minor: int, currency: str) -> int:
-    """Return the amount if it can be charged: zero (a free order), or no less than Stripe's minimum.
+    """Return the amount if it can be charged: zero for a free order, or at least Stripe's minimum.
 
     Raises:
-        MoneyError: it cannot.
+        MoneyError: the amount cannot be charged.
     """
     check_minor(minor, currency)
     minimum = MINIMUM_MINOR.get(currency.lower(), 0)
     if 0 < minor < minimum:
-        raise MoneyError(f"Stripe charges no less than {minimum} minor units in {currency.upper()}.")
+        raise MoneyError(f"Stripe's minimum charge in {currency.upper()} is {minimum} minor units.")
     return minor
 
 
 def format_minor(minor: int, currency: str, locale: str | None = None) -> str:
-    """Return the amount as text in the given or the active language, e.g. ``€12.50`` or ``12,50 €``.
+    """Return the amount as text in the given or active language, for example ``€12.50`` or ``12,50 €``.
 
-    ``locale`` is a Django language code or a Babel locale name. A currency's decimals are Stripe's, except that
-    those sent in hundredths but sold whole show none.
+    ``locale`` is a Django language code or a Babel locale name. The decimals are Stripe's, but a whole amount in a
+    currency of ``WHOLE_UNITS_IN_HUNDREDTHS`` has none.
     """
-    sold_whole = currency.lower() in WHOLE_UNITS_IN_HUNDREDTHS and minor % step_minor(currency) == 0
-    digits = 0 if sold_whole else exponent(currency)
+    is_whole = currency.lower() in WHOLE_UNITS_IN_HUNDREDTHS and minor % step_minor(currency) == 0
+    digits = 0 if is_whole else exponent(currency)
     babel_locale = _babel_locale(locale or get_language() or "en")
     pattern = copy(babel_locale.currency_formats["standard"])
     pattern.frac_prec = (digits, digits)

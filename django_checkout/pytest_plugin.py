@@ -1,6 +1,6 @@
-"""Fixtures for projects that use the app; found by pytest through the package's entry point.
+"""pytest fixtures for projects that use the app, loaded through the package's entry point.
 
-pytest imports this before Django is set up and before coverage starts, so it imports nothing until a fixture is used.
+pytest imports this module before Django is set up and before coverage starts, so imports are deferred to the fixtures.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def stripe_emulator() -> Iterator[Emulator]:
-    """A stateful Stripe in this process, under the real ``stripe`` library: ``stripe_emulator.pay(session_id)``."""
+    """A Stripe emulator in this process, used by the real ``stripe`` library: ``stripe_emulator.pay(session_id)``."""
     from django_checkout.testing.kit import emulated_stripe
 
     with emulated_stripe() as emulator:
@@ -26,7 +26,7 @@ def stripe_emulator() -> Iterator[Emulator]:
 
 @pytest.fixture
 def deliver_events(stripe_emulator: Emulator, db: Any) -> Callable[..., list[Attempt]]:
-    """Post what Stripe owes to the webhook view, signed: ``deliver_events()``."""
+    """Post the pending events to the webhook view, signed: ``deliver_events()``."""
     from django_checkout.testing.kit import deliver_events as deliver
 
     return partial(deliver, stripe_emulator)

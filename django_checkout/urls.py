@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from django_checkout import views
 from django_checkout.conf import conf
+from django_checkout.pages import views
 
 app_name = "django_checkout"
 

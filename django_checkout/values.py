@@ -1,6 +1,6 @@
-"""The frozen values that cross a boundary: what the host says of its order, and what Stripe says happened.
+"""Frozen values: the data of the host's orders, and the facts that are read from Stripe.
 
-Amounts are ``int`` minor units. A field of a fact that is None was not said; it is never read as "empty".
+Amounts are ``int`` minor units. A field of a fact is None if Stripe's object lacks it; None never means empty.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from uuid import UUID
 
 
 def _keep_as_text(value: Any, name: str) -> None:
-    """Replace a number or a UUID, which hosts have as keys, by its text."""
     key = getattr(value, name)
     if isinstance(key, (int, UUID)) and not isinstance(key, bool):
         object.__setattr__(value, name, str(key))
@@ -21,25 +20,25 @@ def _keep_as_text(value: Any, name: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineData:
-    """One line of an order, as the shopper will read it on the payment page."""
+    """A line of an order, as the payment page shows it."""
 
     name: str
-    #: Price of one, in minor units of the order's currency, tax as the host's price says.
+    #: The price of one unit in minor units; ``tax_behavior`` says whether it includes tax.
     unit_amount_minor: int
     quantity: int = 1
     description: str = ""
-    #: Absolute https URL of a picture.
+    #: The absolute https URL of an image.
     image_url: str = ""
-    #: The host's own article number, kept as text; ours to show, never sent to Stripe.
+    #: The host's article number, stored as text and not sent to Stripe.
     sku: str = ""
-    #: Stripe's tax category, e.g. ``txcd_99999999``.
+    #: Stripe's tax code, for example ``txcd_99999999``.
     tax_code: str = ""
-    #: ``inclusive`` or ``exclusive``; empty leaves it to the Stripe account.
+    #: ``inclusive`` or ``exclusive``; the Stripe account's default if empty.
     tax_behavior: str = ""
-    #: ``day``, ``week``, ``month`` or ``year`` makes it a subscription; empty is paid once.
+    #: ``day``, ``week``, ``month`` or ``year`` for a subscription; empty for a one-time payment.
     recurring_interval: str = ""
     recurring_interval_count: int = 1
-    #: Up to how many the shopper may make it on the payment page; None: the quantity is fixed.
+    #: The largest quantity that the shopper may choose on the payment page; None for a fixed quantity.
     maximum_quantity: int | None = None
 
     def __post_init__(self) -> None:
@@ -48,12 +47,12 @@ class LineData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShippingOption:
-    """One way to ship, as the shopper chooses it on the payment page."""
+    """A shipping option that the shopper can choose on the payment page."""
 
     name: str
-    #: Price in minor units of the order's currency.
+    #: The price in minor units of the order's currency.
     amount_minor: int
-    #: Business days, e.g. ``(2, 4)``; None says nothing.
+    #: The delivery estimate in business days, for example ``(2, 4)``.
     business_days: tuple[int, int] | None = None
     tax_code: str = ""
     tax_behavior: str = ""
@@ -61,87 +60,87 @@ class ShippingOption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomField:
-    """A question on the payment page (hosted and embedded); at most three, and never for card data."""
+    """A custom field on the hosted and embedded payment page; at most three, and never for card data."""
 
-    #: Alphanumeric, unique; the answer comes back under it.
+    #: The alphanumeric, unique name of the answer.
     key: str
     label: str
     is_optional: bool = False
-    #: Value to label makes it a drop-down list; empty asks for text.
+    #: The values and labels of a drop-down list; empty for a text field.
     choices: Mapping[str, str] = field(default_factory=dict)
     is_numeric: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckoutOptions:
-    """What else Checkout does for an order; each is a parameter of Stripe's, and all are off by default.
+    """Options of an order's Checkout Sessions, all off by default.
 
     https://docs.stripe.com/api/checkout/sessions/create
     """
 
-    #: Stripe Tax computes and adds tax.
+    #: Calculate and add tax with Stripe Tax.
     automatic_tax: bool = False
-    #: Businesses may give their tax id.
+    #: Let businesses enter a tax ID.
     collect_tax_ids: bool = False
-    #: The shopper may type a promotion code; excludes ``coupon``, ``promotion_code`` and ``discount_minor``.
+    #: Let the shopper enter a promotion code; excludes ``coupon``, ``promotion_code`` and ``discount_minor``.
     allow_promotion_codes: bool = False
-    #: An existing coupon, or promotion code (``promo_...``), applied from the start.
+    #: Apply an existing coupon or promotion code (``promo_...``).
     coupon: str = ""
     promotion_code: str = ""
-    #: A one-off discount of the host's cart, in minor units; we make the coupon.
+    #: Apply a one-off discount in minor units; the app creates the coupon.
     discount_minor: int = 0
     discount_name: str = ""
-    #: ISO 3166-1 alpha-2 codes, and ``UK``; asks for a shipping address.
+    #: Collect a shipping address in these countries: ISO 3166-1 alpha-2 codes, or ``UK``.
     shipping_countries: tuple[str, ...] = ()
     #: At most five.
     shipping_options: tuple[ShippingOption, ...] = ()
-    #: Local currencies by Adaptive Pricing; None leaves it to the Stripe account.
+    #: Show local currencies with Adaptive Pricing; the Stripe account's default if None.
     adaptive_pricing: bool | None = None
     collect_billing_address: bool = False
     collect_phone: bool = False
-    #: Make a Customer at Stripe even for guests.
+    #: Create a Customer at Stripe for guests too.
     create_customer: bool = False
-    #: Make an invoice for a one-time payment.
+    #: Create an invoice for a one-time payment.
     create_invoice: bool = False
-    #: Offer to keep the card: ``on_session`` to pay faster next time, ``off_session`` to be charged later.
+    #: Offer to save the card: ``on_session`` for the shopper's next payment, ``off_session`` to charge it later.
     save_card: str = ""
     custom_fields: tuple[CustomField, ...] = ()
     require_terms_of_service: bool = False
     ask_for_promotions: bool = False
     #: ``auto``, ``book``, ``donate``, ``pay`` or ``subscribe``.
     submit_type: str = ""
-    #: ``background_color``, ``button_color``, ``display_name`` ... as Stripe names them.
+    #: Stripe's ``branding_settings``: ``background_color``, ``button_color``, ``display_name`` ...
     branding: Mapping[str, Any] = field(default_factory=dict)
-    #: Prices at Stripe (``price_...``) that the shopper may add.
+    #: Stripe prices (``price_...``) of optional items that the shopper may add.
     optional_prices: tuple[str, ...] = ()
-    #: Free days before a subscription's first payment.
+    #: The length of a subscription's free trial.
     trial_days: int = 0
-    #: An expired session leaves a link, valid for 30 days, by which the cart is recovered.
+    #: Create a recovery link, valid for 30 days, when the session expires.
     recover_expired: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderData:
-    """What the host says of one of its orders."""
+    """The data of one of the host's orders."""
 
-    #: The host's order number: unique, and what is written into Stripe's metadata as ``order_id``. Printable, at most
-    #: 200 characters, and no e-mail address; an integer or a UUID is kept as text.
+    #: The host's unique order number, written into Stripe's metadata as ``order_id``. Printable, at most 200
+    #: characters, and no email address; an integer or a UUID is converted to text.
     reference: str
-    #: ISO 4217; any case.
+    #: An ISO 4217 code in any case.
     currency: str
     lines: tuple[LineData, ...]
     #: The user who owns the order, or None for a guest.
     user: Any = None
-    #: Where the receipt goes. One that Stripe does not take is left out, and the shopper types another.
+    #: The shopper's email address. If Stripe would refuse it, it is not sent and the shopper enters another one.
     email: str = ""
-    #: Language of the payment page, in Django's or Stripe's spelling; empty, or one that Stripe does not speak, lets
-    #: the browser decide.
+    #: The language of the payment page, in Django's or Stripe's spelling. If it is empty or Stripe does not support
+    #: it, Stripe uses the browser's language.
     locale: str = ""
-    #: ``payment``, ``subscription`` or ``setup``; empty: subscription if a line recurs, else payment.
+    #: ``payment``, ``subscription`` or ``setup``. If empty: ``subscription`` if a line recurs, else ``payment``.
     mode: str = ""
     options: CheckoutOptions = field(default_factory=CheckoutOptions)
-    #: The host's own keys on the Stripe objects. Never personal data; ``order_id`` and ``checkout_session`` are ours.
-    #: A value that might be a card number is left out.
+    #: The host's metadata on Stripe's objects, without personal data; ``order_id`` and ``checkout_session`` are
+    #: reserved. Values that may be card numbers are not sent.
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -150,34 +149,34 @@ class OrderData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ownership:
-    """What an object of Stripe's says about whose it is: read from its metadata, and proof only with the UUID."""
+    """The owner of a Stripe object according to its metadata; only the session's UUID is proof."""
 
     #: ``metadata[order_id]`` or ``client_reference_id``.
     reference: str = ""
-    #: ``metadata[checkout_session]``: the random UUID of our own row.
+    #: ``metadata[checkout_session]``: the random UUID of our row.
     session_uuid: str = ""
     livemode: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineFact:
-    """What Stripe said of one line item: https://docs.stripe.com/api/checkout/sessions/line_items."""
+    """A line item at Stripe: https://docs.stripe.com/api/checkout/sessions/line_items."""
 
     unit_amount_minor: int | None
     quantity: int
     currency: str
     recurring: str = ""
-    #: The Price's id: an optional item is recognised by it.
+    #: The Price's id, which identifies an optional item.
     price_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionFact:
-    """What Stripe said of a Checkout Session: https://docs.stripe.com/api/checkout/sessions/object."""
+    """A Checkout Session at Stripe: https://docs.stripe.com/api/checkout/sessions/object."""
 
     stripe_id: str
     ownership: Ownership
-    #: Set when the session is created; no later call can change it, unlike its metadata.
+    #: Set when the session is created, and immutable, unlike its metadata.
     client_reference_id: str = ""
     status: str | None = None
     payment_status: str | None = None
@@ -198,19 +197,19 @@ class SessionFact:
     recovered_from: str | None = None
     recovery_url: str | None = field(default=None, repr=False)
     url: str | None = field(default=None, repr=False)
-    #: What an expanded PaymentIntent said in the same read.
+    #: The expanded PaymentIntent.
     payment: PaymentFact | None = None
-    #: What was bought, where it was read: needed if the shopper could change it. See ``LineFact``.
+    #: The line items, read if the shopper could change them.
     lines: tuple[LineFact, ...] | None = None
-    #: True where the event type says that a delayed payment failed.
+    #: True if the event type says that a delayed payment failed.
     has_async_failed: bool = False
-    #: What the shopper typed: ``email``, ``name``, ``phone``, ``billing_address``, ``shipping`` ... Personal data.
+    #: Personal data: ``email``, ``name``, ``phone``, ``billing_address``, ``shipping`` ...
     customer_details: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatedSession:
-    """Stripe's answer to a create call: the fact, the request's id, and the secret that is handed on, never stored."""
+    """Stripe's response to a create call; the client secret is passed on and not stored."""
 
     fact: SessionFact
     request_id: str
@@ -219,27 +218,27 @@ class CreatedSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentFact:
-    """What Stripe said of a PaymentIntent, or of the Charge that it led to."""
+    """A PaymentIntent at Stripe, or its Charge."""
 
     payment_intent_id: str
     ownership: Ownership
-    #: The PaymentIntent's status; None where a Charge spoke.
+    #: The PaymentIntent's status; None if the fact was read from a Charge.
     status: str | None = None
     currency: str | None = None
     amount_minor: int | None = None
     captured_minor: int | None = None
     charge_id: str | None = None
     capture_before: datetime | None = None
-    #: A Radar review of it, which may be over.
+    #: The Radar review of the payment, open or closed.
     review_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundFact:
-    """What Stripe said of a Refund: https://docs.stripe.com/api/refunds/object."""
+    """A Refund at Stripe: https://docs.stripe.com/api/refunds/object."""
 
     stripe_id: str
-    #: Either may be missing: an old refund names its charge only.
+    #: An old refund has only a charge.
     payment_intent_id: str | None
     charge_id: str | None
     amount_minor: int
@@ -247,16 +246,16 @@ class RefundFact:
     status: str | None
     reason: str = ""
     failure_reason: str = ""
-    #: ``metadata[checkout_refund]``: the UUID of our own row, where we asked for it.
+    #: ``metadata[checkout_refund]``: the UUID of our row, if we requested the refund.
     refund_uuid: str = ""
-    #: "" where no money moved (yet), as when the rest of an authorization is released.
+    #: "" if no money has moved, for example when the rest of an authorization is released.
     balance_transaction_id: str = ""
     livemode: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeFact:
-    """What a read from Stripe said of a Dispute. Disputes can move back, so ``ticket`` tells which read is newer."""
+    """A Dispute at Stripe. A dispute can be reopened, so ``ticket`` numbers the reads."""
 
     stripe_id: str
     payment_intent_id: str | None
@@ -266,7 +265,7 @@ class DisputeFact:
     status: str
     reason: str
     due_by: datetime | None
-    #: Net of what the dispute took from the balance, in minor units of its currency; 0 and "" before funds moved.
+    #: The net amount withdrawn from the balance, in minor units of ``withdrawn_currency``; 0 and "" if none was.
     withdrawn_minor: int = 0
     withdrawn_currency: str = ""
     livemode: bool | None = None
@@ -275,7 +274,7 @@ class DisputeFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FraudWarningFact:
-    """What Stripe said of a Radar early fraud warning."""
+    """A Radar early fraud warning at Stripe."""
 
     stripe_id: str
     payment_intent_id: str | None
@@ -285,7 +284,7 @@ class FraudWarningFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewFact:
-    """What Stripe said of a Radar review: https://docs.stripe.com/api/radar/reviews/object."""
+    """A Radar review at Stripe: https://docs.stripe.com/api/radar/reviews/object."""
 
     stripe_id: str
     payment_intent_id: str | None
@@ -295,7 +294,7 @@ class ReviewFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionFact:
-    """What a read from Stripe said of a Subscription. It can move back, so ``ticket`` tells which read is newer."""
+    """A Subscription at Stripe. Its status can change back, so ``ticket`` numbers the reads."""
 
     stripe_id: str
     ownership: Ownership
@@ -309,14 +308,14 @@ class SubscriptionFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceFact:
-    """What Stripe said of a subscription's invoice: https://docs.stripe.com/api/invoices/object."""
+    """A subscription's invoice at Stripe: https://docs.stripe.com/api/invoices/object."""
 
     stripe_id: str
-    #: The subscription's, as it was when the invoice was made.
+    #: From the subscription's metadata when the invoice was created.
     ownership: Ownership
     subscription_id: str
     status: str
-    #: ``subscription_create`` for the first, which the Checkout Session pays.
+    #: ``subscription_create`` for the first invoice, which the Checkout Session pays.
     billing_reason: str
     amount_paid_minor: int
     amount_due_minor: int
@@ -338,16 +337,16 @@ Fact = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventData:
-    """One event as a handler sees it: verified, recorded, its object as plain JSON types."""
+    """A verified event, as handlers receive it."""
 
     id: str
-    #: Without the ``v1.`` of thin events.
+    #: The event type, without the ``v1.`` of thin events.
     type: str
     livemode: bool
     created_at: datetime
-    #: The Stripe object: the payload's, or a fresh read where the payload had none or only rang the bell.
+    #: The Stripe object in plain JSON types, from the payload or read from Stripe.
     object: Mapping[str, Any] = field(repr=False)
-    #: The number of the read that ``object`` came from, later reads having larger numbers; 0 for a payload's.
+    #: The number of the read that returned ``object``; later reads have larger numbers, a payload has 0.
     ticket: int = 0
-    #: ``acct_...`` where the event is another account's (Connect); "" where it is ours. Such an object is never read.
+    #: The connected account of the event (``acct_...``), whose objects are not read; "" for the site's own account.
     account: str = ""

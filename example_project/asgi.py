@@ -7,7 +7,7 @@ import os
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_project.settings")
-# Here the webhook has an event loop to wait in.
+# Under ASGI, the webhook can wait for Stripe without holding a thread.
 os.environ.setdefault("CHECKOUT_ASYNC_WEBHOOK", "True")
 
 application = get_asgi_application()

@@ -1,4 +1,4 @@
-"""The Content-Security-Policy of every page: the shop's own, and what django_checkout's tags need on top."""
+"""The Content-Security-Policy of every page: the shop's own directives, and those that django_checkout's tags need."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ HEADER = "Content-Security-Policy"
 
 
 class ContentSecurityPolicyMiddleware:
-    """Send `SHOP_CSP` with `csp_directives()`, unless a response has a policy of its own.
+    """Send `SHOP_CSP` with `csp_directives()`, unless the response has a policy already.
 
-    The directives depend on settings, so they are asked for at request time. On Django 6 the same may be done with
-    `SECURE_CSP` and Django's middleware, with the sources written out.
+    On Django 6, `SECURE_CSP` and Django's middleware can do the same, with the sources written out.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -24,7 +23,7 @@ class ContentSecurityPolicyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        # Django's debug pages are made of inline style and script.
+        # Django's debug pages use inline styles and scripts.
         if HEADER not in response and not (settings.DEBUG and response.status_code in {404, 500}):
             response[HEADER] = policy()
         return response

@@ -1,4 +1,4 @@
-"""Which language a page is in: the checkout's and the admin's follow the browser, the shop's own are English."""
+"""The language of a page: the browser's for checkout and admin, English for the shop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OWN_APPS = ("shop", "api_demo")
 
 
 class EnglishShopMiddleware:
-    """Answer the shop's own addresses in English: it has no other catalogue, and half a page in German is worse."""
+    """Activates English for the shop's own pages, because the shop has no translations."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -21,7 +21,7 @@ class EnglishShopMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any) -> None:
-        """Set the language once it is known whose address it is."""
+        """Set the language once the app of the URL is known."""
         if request.resolver_match is not None and request.resolver_match.app_name in OWN_APPS:
             translation.activate("en")
             request.LANGUAGE_CODE = translation.get_language()

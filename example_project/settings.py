@@ -1,8 +1,8 @@
-"""Settings of the example project, read from the environment and from `.env` beside manage.py.
+"""Settings of the example project, read from the environment and from `.env` next to manage.py.
 
-With nothing set, the shop runs against the emulator that ships with django_checkout. Set `STRIPE_SECRET_KEY`,
-`STRIPE_PUBLISHABLE_KEY` and `STRIPE_WEBHOOK_SECRETS` to test-mode keys and `CHECKOUT_EMULATOR=False`, and the same
-project talks to Stripe. `.env.example` lists every variable.
+By default, the shop uses the emulator of django_checkout. To use Stripe, set `STRIPE_SECRET_KEY`,
+`STRIPE_PUBLISHABLE_KEY` and `STRIPE_WEBHOOK_SECRETS` to test-mode keys, and `CHECKOUT_EMULATOR=False`. `.env.example`
+lists every variable.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.contrib.messages import constants as message_levels
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-#: Everything the shop writes while it runs: databases, collected static files. Ignored by git.
+#: Everything that the shop writes at run time: databases, collected static files. Ignored by git.
 VAR_DIR = BASE_DIR / "var"
 VAR_DIR.mkdir(exist_ok=True)
 
@@ -47,7 +47,7 @@ INSTALLED_APPS = [
     "example_project.shop",
 ]
 
-#: The JSON API and its pages, where `pip install "django-checkout[api]"` has put what it needs.
+#: The JSON API and its demo, if `pip install "django-checkout[api]"` has installed its dependencies.
 HAS_API = all(find_spec(name) for name in ("rest_framework", "drf_spectacular"))
 if HAS_API:
     INSTALLED_APPS.append("example_project.api_demo")
@@ -74,7 +74,7 @@ ASGI_APPLICATION = "example_project.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        # The site's dress for the pages of its apps.
+        # Overrides templates of the apps.
         "DIRS": [BASE_DIR / "example_project" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
@@ -93,11 +93,11 @@ MESSAGE_TAGS = {message_levels.ERROR: "error"}
 
 
 def database() -> dict[str, Any]:
-    """Return the connection that DATABASE_URL names, with what django_checkout needs of each engine."""
+    """Return the connection of DATABASE_URL, with the options that django_checkout needs for its engine."""
     connection: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'shop.sqlite3'}")
     options: dict[str, Any] = connection.setdefault("OPTIONS", {})
     if connection["ENGINE"] == "django.db.backends.sqlite3":
-        # Two writers wait for each other instead of failing half-way through their transactions.
+        # Writers wait for each other instead of failing in the middle of their transactions.
         options.setdefault("transaction_mode", "IMMEDIATE")
         options.setdefault("timeout", 20)
         options.setdefault("init_command", "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
@@ -135,7 +135,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Thistle & Slip <stud
 
 # --- Stripe and django_checkout ---------------------------------------------------------------------------------------
 
-#: On unless there is a Stripe key to talk to Stripe with.
+#: On unless there is a key for Stripe.
 CHECKOUT_EMULATOR = env.bool("CHECKOUT_EMULATOR", default=not env.str("STRIPE_SECRET_KEY", default=""))
 CHECKOUT_BASE_URL = env.str("CHECKOUT_BASE_URL", default="http://127.0.0.1:8000").rstrip("/")
 CHECKOUT_ADAPTER = (
@@ -159,7 +159,7 @@ else:
 
 # --- Security ---------------------------------------------------------------------------------------------------------
 
-#: No inline script, no inline style, nothing from elsewhere; example_project.csp adds what payments need.
+#: No inline scripts or styles, and nothing from other sites; example_project.csp adds what payments need.
 SHOP_CSP = {
     "default-src": ["'self'"],
     "img-src": ["'self'", "data:"],
@@ -169,9 +169,9 @@ SHOP_CSP = {
 }
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
-# Wallets and 3-D Secure open windows that must be able to answer.
+# Wallets and 3-D Secure open windows that must reach the page.
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin-allow-popups"
-# Lax, not Strict: the shopper comes back from the payment page by a link from another site.
+# Lax, not Strict: the shopper returns from the payment page, which is on another site.
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = True
 

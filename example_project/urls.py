@@ -1,4 +1,4 @@
-"""The addresses of the example project: the shop, the admin, the checkout and, while it is on, the emulator."""
+"""The URLs of the example project: the shop, the admin, the checkout and, if it is on, the emulator."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ urlpatterns = [
     path("", include("example_project.shop.urls")),
     path("admin/", admin.site.urls),
     path("checkout/", include("django_checkout.urls")),
-    # Browsers ask for it on pages that name no icon, such as the admin's.
+    # Browsers request it for pages without an icon, such as the admin's.
     path("favicon.ico", RedirectView.as_view(url=static("shop/mark.svg"))),
 ]
 if apps.is_installed("example_project.api_demo"):

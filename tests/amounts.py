@@ -1,4 +1,4 @@
-"""Amounts as a reader sees them: what the locale data makes of them is not for a test to spell out."""
+"""Formatted amounts, so that tests do not repeat locale data."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from django_checkout.money import format_minor, to_minor
 
 
 def money(major: str, currency: str = "eur", language: str = "en") -> str:
-    """Return an amount in major units as the pages write it: ``money("-5.00")``."""
+    """Return an amount in major units as the pages format it: ``money("-5.00")``."""
     minor = to_minor(abs(Decimal(major)), currency)
     return format_minor(-minor if major.startswith("-") else minor, currency, language)

@@ -1,29 +1,31 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from unittest.mock import create_autospec
 
 import pytest
 from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 
-from django_checkout import services, signals, tasks
-from django_checkout.models import Order
+from django_checkout import services
+from django_checkout.models import CheckoutSession
+from django_checkout.webhooks import tasks
 from tests.factories import HostOrderFactory
+from tests.signal_recorder import SignalRecorder
 
-# A slow machine is not a counterexample.
-hypothesis_settings.register_profile("patient", deadline=None)
+# Slowness is not a failure. CI repeats the same examples in every run.
+hypothesis_settings.register_profile("patient", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis_settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the browser's tests together, at the end: each stretch of them starts a browser and a server."""
+    """Run the browser tests together and last: each group of them starts a browser and a server."""
     items.sort(key=lambda item: str(item.path.parent) if item.get_closest_marker("browser") else "")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_waiting():
-    """The SDK waits between its tries; nothing here depends on how long."""
+    """The SDK does not wait between retries."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("stripe.HTTPClient.INITIAL_DELAY", 0)
         patch.setattr("stripe.HTTPClient.MAX_DELAY", 0)
@@ -32,83 +34,90 @@ def _no_waiting():
 
 @pytest.fixture(autouse=True)
 def _no_language_left():
-    """A request leaves its language to the thread."""
+    """Reset the language that a request activated in this thread."""
     yield
     translation.deactivate()
 
 
 @pytest.fixture
 def host_order(db):
-    """A host's order of one teapot for 20.00 EUR."""
+    """An order of the host: one teapot for 20.00 EUR."""
     return HostOrderFactory()
 
 
 @pytest.fixture
 def order(host_order):
-    """Our side of it."""
+    """Our ``Order`` of ``host_order``."""
     return services.place(host_order)
 
 
 @pytest.fixture
-def paid_order(order, stripe_emulator, deliver_events):
-    """An order paid by card on the hosted page, its events delivered."""
-    stripe_emulator.pay(services.start(order).stripe_id)
+def pay(stripe_emulator, deliver_events):
+    """Return a function that pays an order at Stripe, delivers the events and returns the current order."""
+
+    def pay(order, *, params=None, **typed):
+        stripe_emulator.pay(services.start(order, params=params).stripe_id, **typed)
+        deliver_events()
+        order.refresh_from_db()
+        return order
+
+    return pay
+
+
+@pytest.fixture
+def paid_order(order, pay):
+    """An order that was paid by card, with its events delivered."""
+    return pay(order)
+
+
+@pytest.fixture
+def doubly_paid_order(order, stripe_emulator, deliver_events):
+    """An order that was paid twice."""
+    for _ in range(2):
+        CheckoutSession.objects.update(live_for=None, status="expired")
+        stripe_emulator.pay(services.start(order).stripe_id)
     deliver_events()
     order.refresh_from_db()
     return order
 
 
-class Heard(list):
-    """The names of the signals that a host heard, in order; ``told(name)`` gives their arguments."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.arguments: list[tuple[str, dict]] = []
-
-    def told(self, name: str) -> list[dict]:
-        return [arguments for signal, arguments in self.arguments if signal == name]
-
-
-def _receiver(
-    sender,
-    order,
-    source,
-    signal,
-    session=None,
-    refund=None,
-    dispute=None,
-    subscription=None,
-    amount_minor=0,
-    reason="",
-):
-    """What a host's receiver looks like: ``create_autospec`` holds our signals to it."""
+@pytest.fixture
+def stripe_requests(stripe_emulator, monkeypatch):
+    """The requests that Stripe received."""
+    requests, handle = [], stripe_emulator.handle
+    monkeypatch.setattr(stripe_emulator, "handle", lambda request: requests.append(request) or handle(request))
+    return requests
 
 
 @pytest.fixture
-def heard() -> Iterator[Heard]:
-    """A host that listens to everything."""
-    names = Heard()
-    receivers = {}
-    for name, signal in vars(signals).items():
-        if not isinstance(signal, signals.Signal):
-            continue
-        spy = create_autospec(_receiver)
+def garble_responses(stripe_emulator, monkeypatch):
+    """Replace the responses to some POST requests with a proxy's page, after the emulator has acted."""
 
-        def hear(name=name, **arguments):
-            names.append(name)
-            names.arguments.append((name, arguments))
+    def garble(*, path, status, times):
+        handle, left = stripe_emulator.handle, [times]
 
-        spy.side_effect = hear
-        receivers[name] = spy
-        signal.connect(spy, sender=Order, weak=False)
-    yield names
-    for name, spy in receivers.items():
-        getattr(signals, name).disconnect(spy, sender=Order)
+        def garbled(request):
+            answer = handle(request)
+            if request.method == "POST" and request.path.endswith(path) and left[0]:
+                left[0] -= 1
+                return type(answer)(status=status, headers={"content-type": "text/html"}, body=b"<html>proxy</html>")
+            return answer
+
+        monkeypatch.setattr(stripe_emulator, "handle", garbled)
+
+    return garble
+
+
+@pytest.fixture
+def recorder() -> Iterator[SignalRecorder]:
+    """A receiver of every signal."""
+    with SignalRecorder() as recorder:
+        yield recorder
 
 
 @pytest.fixture
 def queue(settings):
-    """A site that processes events as tasks, whose engine keeps what is enqueued."""
+    """A site that processes events as tasks; the backend only stores them."""
     framework = tasks.find_framework()
     if framework is None:
         pytest.skip("no tasks framework: Django 5.2 without the django-tasks package")

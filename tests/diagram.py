@@ -1,6 +1,7 @@
-"""Draws the README's states diagram from ``states.py``: ``python -m tests.diagram`` rewrites it.
+"""Draws the README's diagrams from the code; ``python -m tests.diagram`` rewrites them.
 
-Every fact that can be joined next is tried from every set of facts, so the arrows are what the function does.
+The states come from ``states``: every fact that can be joined next is tried from every set of facts, so the arrows
+show what the function does. The layers come from tests/test_architecture.py.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django_checkout.states import OrderStatus, SessionState, derive_order_status
+from tests.test_architecture import LAYERS, PACKAGE
 
 README = Path(__file__).parent.parent / "README.md"
-BEGIN, END = "<!-- states: drawn from states.py -->", "<!-- end of states -->"
+BEGIN = {"states": "<!-- states: drawn from states -->", "layers": "<!-- layers: drawn from LAYERS -->"}
+END = "<!-- end of {} -->"
 AMOUNT = 2
 OPEN = SessionState(status="open", payment_status="unpaid")
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of an order with one session."""
+    """What is known about an order with one session."""
 
     session: SessionState = OPEN
     captured: int | None = None
@@ -76,20 +79,33 @@ def edges() -> dict[tuple[str, str], str]:
     return found
 
 
-def draw() -> str:
-    """Return the diagram as Mermaid, in the order in which the statuses are declared."""
+def draw(name: str) -> str:
+    """Return a diagram as the README shows it."""
+    lines = {"states": _states, "layers": _layers}[name]()
+    return "\n".join([BEGIN[name], *lines, END.format(name)])
+
+
+def _states() -> list[str]:
+    """Return the states as Mermaid, in the order in which they are declared."""
     order = {status: position for position, status in enumerate(OrderStatus)}
     arrows = sorted(edges().items(), key=lambda item: (order[item[0][0]], order[item[0][1]]))
     lines = [f"    {start} --> {end}: {word}" for (start, end), word in arrows]
-    return "\n".join([BEGIN, "```mermaid", "stateDiagram-v2", "    [*] --> unpaid", *lines, "```", END])
+    return ["```mermaid", "stateDiagram-v2", "    [*] --> unpaid", *lines, "```"]
 
 
-def drawn() -> str:
-    """Return the diagram that stands in the README."""
-    text = README.read_text(encoding="utf-8")
-    return text[text.index(BEGIN) : text.index(END) + len(END)]
+def _layers() -> list[str]:
+    """Return one line per layer; a package ends with a slash."""
+    rows = [[f"{part}/" if (PACKAGE / part).is_dir() else part for part in parts] for parts in LAYERS]
+    return ["", *(f"    {'  '.join(row)}" for row in rows if row != ["__init__"]), ""]
+
+
+def drawn(name: str) -> str:
+    """Return the diagram that the README contains."""
+    text, end = README.read_text(encoding="utf-8"), END.format(name)
+    return text[text.index(BEGIN[name]) : text.index(end) + len(end)]
 
 
 if __name__ == "__main__":
-    text = README.read_text(encoding="utf-8")
-    README.write_text(text.replace(drawn(), draw()), encoding="utf-8")
+    for name in BEGIN:
+        text = README.read_text(encoding="utf-8")
+        README.write_text(text.replace(drawn(name), draw(name)), encoding="utf-8")

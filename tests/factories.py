@@ -1,4 +1,4 @@
-"""The least rows that are valid; a test sets what it is about."""
+"""Factories of minimal valid rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The smallest project that installs the app; the database is SQLite unless ``DATABASE_URL`` names another."""
+"""A minimal project that installs the app, on SQLite unless ``DATABASE_URL`` names another database."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "/static/"
-# What Django 6.1 reads in place of EMAIL_BACKEND; the test runner puts its own in.
+# Django 6.1 reads this instead of EMAIL_BACKEND; the test runner replaces it.
 MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DATABASES = {"default": env.db("DATABASE_URL", default="sqlite://:memory:")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # A file, so that each thread of a live server has a connection of its own.
+    # A file, so that each thread of a live server has its own connection.
     _folder = tempfile.mkdtemp(prefix="django-checkout-tests-")
     atexit.register(shutil.rmtree, _folder, ignore_errors=True)
     DATABASES["default"]["TEST"] = {"NAME": str(Path(_folder) / "test.sqlite3")}

@@ -1,4 +1,4 @@
-"""The host's adapter: found by its path, and polite where it answers nothing."""
+"""The host's adapter: loaded from its path, with defaults for every method."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ class NoAdapter:
     """Not a CheckoutAdapter."""
 
 
-def test_adapter_is_the_one_that_the_setting_names(settings):
+def test_setting_names_the_adapter(settings):
     settings.CHECKOUT_ADAPTER = "tests.host.adapters.HostAdapter"
 
     assert get_adapter_class() is HostAdapter
     assert type(get_adapter()) is HostAdapter
 
 
-def test_adapter_is_fresh_at_every_use():
+def test_adapter_is_a_new_instance_each_time():
     assert get_adapter() is not get_adapter()
 
 
 @pytest.mark.parametrize(
     "path", ["", "Adapter", ".host.Adapter", "no_such_shop.Adapter", "tests.host.adapters.NoSuchAdapter"]
 )
-def test_adapter_that_cannot_be_imported_is_named(settings, path):
+def test_error_names_an_adapter_that_cannot_be_imported(settings, path):
     settings.CHECKOUT_ADAPTER = path
 
     with pytest.raises(ImproperlyConfigured, match=r"^CHECKOUT_ADAPTER: .* cannot be imported") as refusal:
@@ -53,12 +53,12 @@ def test_adapter_must_be_a_checkout_adapter(settings, name):
         get_adapter()
 
 
-def test_adapter_that_describes_nothing_names_the_setting():
+def test_missing_describe_names_the_setting():
     with pytest.raises(ImproperlyConfigured, match=r"^CHECKOUT_ADAPTER: .* place an OrderData"):
         CheckoutAdapter().describe(object())
 
 
-def test_adapter_that_answers_nothing_lets_holders_of_a_right_pay():
+def test_default_adapter_allows_payment():
     adapter = CheckoutAdapter()
 
     assert adapter.can_pay(RequestFactory().get("/"), None) is True
@@ -66,7 +66,7 @@ def test_adapter_that_answers_nothing_lets_holders_of_a_right_pay():
 
 
 class NumberingAdapter(CheckoutAdapter):
-    """A shop without an order model: it describes nothing, and knows its orders by their numbers."""
+    """The adapter of a shop without an order model."""
 
     def can_pay(self, request, order):
         return order.reference != "closed"
@@ -90,7 +90,7 @@ def _data(reference, **options):
 
 
 @pytest.mark.django_db
-def test_shop_without_an_order_model_sells(settings, client, stripe_emulator, deliver_events, heard):
+def test_shop_without_an_order_model_takes_payments(settings, client, stripe_emulator, deliver_events, recorder):
     settings.CHECKOUT_ADAPTER = f"{__name__}.NumberingAdapter"
     order = services.place(_data("O-1"))
 
@@ -103,12 +103,12 @@ def test_shop_without_an_order_model_sells(settings, client, stripe_emulator, de
     assert order.status == "paid"
     assert 'href="/thanks/O-1/"' in page.text
     assert session.request["cancel_url"] == "http://testserver/cart/O-1/"
-    assert [told["source"] for told in heard.told("order_paid")] == [None]
+    assert [sent["source"] for sent in recorder.arguments("order_paid")] == [None]
     assert client.get(services.pay_url(services.place(_data("closed")))).status_code == 404
 
 
 @pytest.mark.django_db
-def test_shop_without_an_order_model_ships_and_keeps_its_quantities(settings, client, stripe_emulator):
+def test_shop_without_an_order_model_ships_and_has_fixed_quantities(settings, client, stripe_emulator):
     settings.CHECKOUT_ADAPTER = f"{__name__}.NumberingAdapter"
     settings.CHECKOUT_UI_MODE = "elements"
     order = services.place(_data("O-1", shipping_countries=("DE",)))
@@ -126,7 +126,7 @@ def test_shop_without_an_order_model_ships_and_keeps_its_quantities(settings, cl
 
 @pytest.mark.parametrize("key", [7, UUID(int=7)])
 @pytest.mark.django_db
-def test_key_of_a_row_may_be_its_reference(key, stripe_emulator):
+def test_primary_key_may_be_the_reference(key, stripe_emulator):
     order = services.place(_data(key))
 
     assert services.place(_data(key)) == order
@@ -137,14 +137,14 @@ def test_key_of_a_row_may_be_its_reference(key, stripe_emulator):
 
 @pytest.mark.parametrize("key", [True, 7.0, None, b"7"])
 @pytest.mark.django_db
-def test_what_is_no_key_is_no_reference(key):
+def test_value_of_another_type_is_not_a_reference(key):
     with pytest.raises(OrderDataError):
         services.place(_data(key))
 
 
 @pytest.mark.django_db
-def test_adapter_that_describes_rows_is_not_asked_where_there_is_none(client, stripe_emulator):
-    """The host of these tests reads ``order.number`` in ``return_url``."""
+def test_adapter_for_rows_is_not_called_without_a_row(client, stripe_emulator):
+    """The adapter of the test project reads ``order.number`` in ``return_url``."""
     order = services.place(_data("O-1", shipping_countries=("DE",)))
 
     page = client.get(services.pay_url(order))

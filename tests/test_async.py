@@ -1,9 +1,10 @@
-"""The twins for coroutines: the same steps, and no thread held while Stripe is asked."""
+"""The asynchronous twins run the same steps, and hold no thread while they wait for Stripe."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import json
 import threading
 
@@ -15,7 +16,7 @@ from django.db import connections
 from django.test import RequestFactory, override_settings
 from django.urls import clear_url_caches, reverse
 
-from django_checkout import ledger, services, signals, transport, views
+from django_checkout import ledger, services, signals
 from django_checkout.emulator import Emulator, async_transport
 from django_checkout.emulator.server import EmulatorServer
 from django_checkout.exceptions import (
@@ -25,9 +26,12 @@ from django_checkout.exceptions import (
     StripeUnavailableError,
 )
 from django_checkout.models import CheckoutSession, Dispute, Refund, WebhookEvent
+from django_checkout.pages import views
 from django_checkout.services import checkout
+from django_checkout.stripe_api import transport
 from django_checkout.testing import kit, post_event, sign
 from tests.factories import HostOrderFactory
+from tests.serving import serving
 
 httpx = pytest.importorskip("httpx")
 
@@ -37,7 +41,7 @@ TOGETHER = 20
 
 
 class Gate:
-    """Stripe, slow: it answers nobody before ``count`` requests of a kind wait for it at the same moment."""
+    """A slow Stripe that responds to no request until ``count`` of them wait at the same time."""
 
     def __init__(self, emulator, *, count, waits_for):
         self._answer = async_transport(emulator).handle_async_request
@@ -56,26 +60,26 @@ class Gate:
 
 
 class Silence:
-    """Stripe, acting and then not answering; ``asked`` tells that it was asked."""
+    """A Stripe that acts and does not respond; ``acted`` is set then."""
 
     def __init__(self, emulator):
         self._answer = async_transport(emulator).handle_async_request
-        self.asked = asyncio.Event()
+        self.acted = asyncio.Event()
         transport.mount_async(kit.API_BASE, httpx.MockTransport(self._pass))
 
     async def _pass(self, request):
         await self._answer(request)
-        self.asked.set()
+        self.acted.set()
         await asyncio.Event().wait()
 
 
 def canceled_in_silence(emulator, work):
-    """Run a coroutine and cancel it while Stripe, which has acted, does not answer."""
+    """Run a coroutine and cancel it after Stripe has acted and before it responds."""
 
     async def give_up():
         silence = Silence(emulator)
         task = asyncio.create_task(work())
-        await silence.asked.wait()
+        await silence.acted.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -85,7 +89,7 @@ def canceled_in_silence(emulator, work):
 
 
 def post(event):
-    """Make the request with which Stripe delivers an event."""
+    """Build the request that delivers an event."""
     body = event if isinstance(event, bytes) else json.dumps(event).encode()
     headers = {"Stripe-Signature": sign(body)}
     return RequestFactory().post("/webhook/", body, content_type="application/json", headers=headers)
@@ -107,8 +111,8 @@ def test_whole_life_of_an_order_in_coroutines(host_order, stripe_emulator):
     order = services.get_order(host_order)
     assert (order.status, order.paid_minor) == ("paid", 2000)
 
-    given = async_to_sync(services.arefund)(host_order, 500)
-    assert (given.status, given.amount_minor) == ("succeeded", 500)
+    refund = async_to_sync(services.arefund)(host_order, 500)
+    assert (refund.status, refund.amount_minor) == ("succeeded", 500)
     with pytest.raises(OrderNotPayableError):
         async_to_sync(services.astart)(host_order)
     assert async_to_sync(services.async_sync)(host_order).refunded_minor == 500
@@ -133,7 +137,7 @@ def test_client_secret_in_coroutines(host_order, stripe_emulator):
     assert async_to_sync(services.aexpire)(session).status == "expired"
 
 
-def test_many_starts_wait_for_stripe_beside_each_other(stripe_emulator):
+def test_many_starts_wait_for_stripe_concurrently(stripe_emulator):
     host_orders = [HostOrderFactory() for _ in range(TOGETHER)]
 
     async def start_all():
@@ -146,17 +150,17 @@ def test_many_starts_wait_for_stripe_beside_each_other(stripe_emulator):
     assert len({session.stripe_id for session in sessions}) == TOGETHER
 
 
-def test_many_webhooks_wait_for_stripe_beside_each_other(stripe_emulator):
+def test_many_webhooks_wait_for_stripe_concurrently(stripe_emulator):
     for _ in range(TOGETHER):
         stripe_emulator.pay(services.start(HostOrderFactory()).stripe_id, "4000000000000259")
-    bells = stripe_emulator.events("charge.dispute.created")
+    disputes = stripe_emulator.events("charge.dispute.created")
     for event in stripe_emulator.events():
-        if event not in bells:
+        if event not in disputes:
             post_event(event)
 
     async def deliver_all():
         Gate(stripe_emulator, count=TOGETHER, waits_for="GET")
-        return await asyncio.gather(*(views.awebhook(post(event)) for event in bells))
+        return await asyncio.gather(*(views.awebhook(post(event)) for event in disputes))
 
     answers = async_to_sync(deliver_all)()
 
@@ -175,7 +179,7 @@ def test_starts_of_one_order_share_one_session(host_order, stripe_emulator):
 
 
 @pytest.mark.parametrize("status", [409, 429, 500, 503])
-def test_refusals_for_now_are_unavailable(host_order, stripe_emulator, status):
+def test_temporary_errors_are_unavailable(host_order, stripe_emulator, status):
     stripe_emulator.chaos.fail(1 if status == 429 else 2, status=status)
     with pytest.raises(StripeUnavailableError):
         async_to_sync(services.astart)(host_order)
@@ -183,18 +187,18 @@ def test_refusals_for_now_are_unavailable(host_order, stripe_emulator, status):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_lost_answer_is_asked_for_again_with_the_same_key(host_order, stripe_emulator, when):
+def test_lost_response_is_retried_with_the_same_key(host_order, stripe_emulator, when):
     stripe_emulator.chaos.drop(when=when)
     assert async_to_sync(services.astart)(host_order).status == "open"
     assert len(stripe_emulator.latest("checkout.session", 9)) == 1
 
 
-def test_refusals_are_the_same_errors(host_order, stripe_emulator):
+def test_refusals_raise_the_same_errors(host_order, stripe_emulator):
     with pytest.raises(StripeRefusedError, match="request_id=req_"):
         async_to_sync(services.astart)(host_order, params={"payment_intent_data": {"colour": "red"}})
 
 
-def test_canceled_start_lets_go_and_the_next_finds_its_session(host_order, stripe_emulator):
+def test_canceled_start_releases_its_row_and_the_next_finds_the_session(host_order, stripe_emulator):
     canceled_in_silence(stripe_emulator, lambda: services.astart(host_order))
 
     row = CheckoutSession.objects.get()
@@ -205,7 +209,7 @@ def test_canceled_start_lets_go_and_the_next_finds_its_session(host_order, strip
     assert len(stripe_emulator.latest("checkout.session", 9)) == 1
 
 
-def test_canceled_refund_is_finished_and_not_asked_for_again(paid_order, stripe_emulator):
+def test_canceled_refund_is_resumed_and_not_sent_again(paid_order, stripe_emulator):
     canceled_in_silence(stripe_emulator, lambda: services.arefund(paid_order, 700))
 
     assert Refund.objects.get().status == "creating"
@@ -214,22 +218,22 @@ def test_canceled_refund_is_finished_and_not_asked_for_again(paid_order, stripe_
     assert len(stripe_emulator.latest("refund", 9)) == 1
 
 
-def test_canceled_webhook_is_kept_and_taken_again(paid_order, stripe_emulator):
+def test_canceled_webhook_is_stored_and_retried(paid_order, stripe_emulator):
     intent = paid_order.payments.get().stripe_id
     stripe_emulator.open_dispute(intent)
-    (bell,) = stripe_emulator.events("charge.dispute.created")
+    (dispute,) = stripe_emulator.events("charge.dispute.created")
 
-    canceled_in_silence(stripe_emulator, lambda: views.awebhook(post(bell)))
+    canceled_in_silence(stripe_emulator, lambda: views.awebhook(post(dispute)))
 
-    row = WebhookEvent.objects.get(stripe_id=bell["id"])
+    row = WebhookEvent.objects.get(stripe_id=dispute["id"])
     assert (row.state, row.error_code, row.leased_until) == ("failed", "stripe_unavailable", None)
 
-    assert deliver(post(bell)).status_code == 200
+    assert deliver(post(dispute)).status_code == 200
     assert Dispute.objects.get().status == "needs_response"
 
 
 def canceled_while(begun, canceled, work):
-    """Run a coroutine, cancel it once ``begun`` is set, and say so by ``canceled``."""
+    """Run a coroutine, cancel it once ``begun`` is set, and then set ``canceled``."""
 
     async def give_up():
         task = asyncio.create_task(work())
@@ -244,7 +248,7 @@ def canceled_while(begun, canceled, work):
 
 
 def canceled_in(monkeypatch, place, work):
-    """Run a coroutine and cancel it while the step that calls the named function is under way."""
+    """Run a coroutine and cancel it during the step that calls the named function."""
     begun, canceled = threading.Event(), threading.Event()
     module, name = place
     real = getattr(module, name)
@@ -260,7 +264,7 @@ def canceled_in(monkeypatch, place, work):
     monkeypatch.setattr(module, name, real)
 
 
-def test_start_canceled_in_a_step_lets_go(host_order, stripe_emulator, monkeypatch):
+def test_start_canceled_in_a_step_releases_its_row(host_order, stripe_emulator, monkeypatch):
     canceled_in(monkeypatch, (checkout, "_decide"), lambda: services.astart(host_order))
 
     row = CheckoutSession.objects.get()
@@ -268,32 +272,32 @@ def test_start_canceled_in_a_step_lets_go(host_order, stripe_emulator, monkeypat
     assert services.start(host_order).pk == row.pk
 
 
-def test_answer_that_came_before_the_cancellation_is_written_down(host_order, stripe_emulator, monkeypatch):
+def test_response_before_the_cancellation_is_recorded(host_order, stripe_emulator, monkeypatch):
     canceled_in(monkeypatch, (ledger, "note_session_request"), lambda: services.astart(host_order))
 
     assert CheckoutSession.objects.get().status == "open"
 
 
-def test_webhook_canceled_in_a_step_is_taken_again_at_once(paid_order, stripe_emulator, monkeypatch):
+def test_webhook_canceled_in_a_step_can_be_retried_at_once(paid_order, stripe_emulator, monkeypatch):
     stripe_emulator.open_dispute(paid_order.payments.get().stripe_id)
-    (bell,) = stripe_emulator.events("charge.dispute.created")
+    (dispute,) = stripe_emulator.events("charge.dispute.created")
 
-    canceled_in(monkeypatch, (ledger, "take_ticket"), lambda: views.awebhook(post(bell)))
+    canceled_in(monkeypatch, (ledger, "take_ticket"), lambda: views.awebhook(post(dispute)))
 
-    assert WebhookEvent.objects.get(stripe_id=bell["id"]).state == "failed"
-    assert deliver(post(bell)).status_code == 200
+    assert WebhookEvent.objects.get(stripe_id=dispute["id"]).state == "failed"
+    assert deliver(post(dispute)).status_code == 200
     assert Dispute.objects.get().status == "needs_response"
 
 
-def test_asynchronous_receiver_of_a_canceled_webhook_hears_it_out(order, stripe_emulator):
+def test_asynchronous_receiver_of_a_canceled_webhook_runs_to_its_end(order, stripe_emulator):
     stripe_emulator.pay(services.start(order).stripe_id)
     (event,) = stripe_emulator.events("checkout.session.completed")
-    begun, canceled, heard = threading.Event(), threading.Event(), []
+    begun, canceled, received = threading.Event(), threading.Event(), []
 
     async def receiver(**arguments):
         begun.set()
         await asyncio.to_thread(canceled.wait, 30)
-        heard.append(arguments["order"])
+        received.append(arguments["order"])
 
     signals.order_paid.connect(receiver)
     try:
@@ -302,18 +306,18 @@ def test_asynchronous_receiver_of_a_canceled_webhook_hears_it_out(order, stripe_
         signals.order_paid.disconnect(receiver)
 
     order.refresh_from_db()
-    assert (order.status, heard) == ("paid", [order])
+    assert (order.status, received) == ("paid", [order])
     assert WebhookEvent.objects.get().state == "processed"
 
 
-def test_what_waits_when_the_event_loop_ends_lets_go(host_order, stripe_emulator):
-    """``asyncio.run`` cancels every task in the end, ours as well as those who wait for us."""
+def test_start_that_waits_when_the_event_loop_ends_releases_its_row(host_order, stripe_emulator):
+    """``asyncio.run`` cancels every task at its end, ours as well as those that wait for ours."""
 
     async def stop():
         known = asyncio.all_tasks()
         silence = Silence(stripe_emulator)
         starting = asyncio.create_task(services.astart(host_order))
-        await silence.asked.wait()
+        await silence.acted.wait()
         left = asyncio.all_tasks() - known
         assert len(left) > 2
         for task in left:
@@ -328,14 +332,14 @@ def test_what_waits_when_the_event_loop_ends_lets_go(host_order, stripe_emulator
     assert services.start(host_order).pk == row.pk
 
 
-def test_what_fails_after_the_cancellation_is_logged(host_order, stripe_emulator, monkeypatch, caplog):
+def test_failure_after_the_cancellation_is_logged(host_order, stripe_emulator, monkeypatch, caplog):
     def break_down(*arguments, **more):
         raise OSError("the database is down")
 
     async def give_up():
         silence = Silence(stripe_emulator)
         task = asyncio.create_task(services.astart(host_order))
-        await silence.asked.wait()
+        await silence.acted.wait()
         monkeypatch.setattr(ledger, "release_session", break_down)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -345,7 +349,7 @@ def test_what_fails_after_the_cancellation_is_logged(host_order, stripe_emulator
     assert "canceled_work_failed error=OSError" in caplog.text
 
 
-def test_garbled_answer_is_no_answer(host_order, stripe_emulator):
+def test_garbled_response_counts_as_no_response(host_order, stripe_emulator):
     def garbled(request):
         return httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=b"not gzip")
 
@@ -355,29 +359,24 @@ def test_garbled_answer_is_no_answer(host_order, stripe_emulator):
     assert CheckoutSession.objects.get().leased_until is None
 
 
-def test_without_httpx_nothing_is_begun(host_order, stripe_emulator, monkeypatch):
-    monkeypatch.setattr("django_checkout.steps.is_async_installed", lambda: False)
+def test_without_httpx_nothing_starts(host_order, stripe_emulator, monkeypatch):
+    monkeypatch.setattr("django_checkout.stripe_api.steps.is_async_installed", lambda: False)
     with pytest.raises(ImproperlyConfigured, match=r"django-checkout\[async\]"):
         async_to_sync(services.astart)(host_order)
     assert not CheckoutSession.objects.exists()
 
 
 def test_no_connection_outlives_its_call(settings):
-    """Each of these calls has an event loop of its own; a warning of an unclosed socket fails a test."""
-    server = EmulatorServer(("127.0.0.1", 0), Emulator(webhook_secret="whsec_tests"))
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    settings.STRIPE_API_BASE = server.url
-    try:
+    """Each call has its own event loop; a warning about an unclosed socket fails the test."""
+    with serving(EmulatorServer(("127.0.0.1", 0), Emulator(webhook_secret="whsec_tests"))) as server:
+        settings.STRIPE_API_BASE = server.url
         for _ in range(4):
             assert async_to_sync(services.astart)(HostOrderFactory()).status == "open"
         gc.collect()
-    finally:
-        server.shutdown()
-        server.server_close()
-        server.emulator.close()
+    server.emulator.close()
 
 
-def test_database_that_asks_for_a_transaction_for_each_request_is_refused(stripe_emulator, monkeypatch):
+def test_async_webhook_is_exempt_from_atomic_requests(stripe_emulator, monkeypatch):
     databases = {**connections.settings, "default": {**connections.settings["default"], "ATOMIC_REQUESTS": True}}
     monkeypatch.setattr(connections, "settings", databases)
     handler = BaseHandler()
@@ -390,7 +389,7 @@ def test_waiting_for_another_request_holds_no_thread(host_order, stripe_emulator
     async def start_twice():
         silence = Silence(stripe_emulator)
         first = asyncio.create_task(services.astart(host_order))
-        await silence.asked.wait()
+        await silence.acted.wait()
         with pytest.raises(SessionBusyError):
             await services.astart(host_order)
         first.cancel()
@@ -401,7 +400,7 @@ def test_waiting_for_another_request_holds_no_thread(host_order, stripe_emulator
 @pytest.mark.parametrize(
     ("body", "signature"), [(b"{}", "t=1,v1=00"), (b"\xff", ""), (b"not json", None)], ids=["unsigned", "bytes", "text"]
 )
-def test_what_stripe_did_not_sign_is_refused_and_not_stored(db, body, signature):
+def test_unsigned_body_is_refused_and_not_stored(db, body, signature):
     request = RequestFactory().post(
         "/webhook/",
         body,
@@ -412,7 +411,7 @@ def test_what_stripe_did_not_sign_is_refused_and_not_stored(db, body, signature)
     assert not WebhookEvent.objects.exists()
 
 
-def test_view_is_chosen_by_the_setting(settings):
+def test_setting_chooses_the_view(settings):
     assert reverse("django_checkout:webhook") == "/checkout/webhook/"
     settings.CHECKOUT_ASYNC_WEBHOOK = True
     from importlib import reload
@@ -428,16 +427,12 @@ def test_view_is_chosen_by_the_setting(settings):
         clear_url_caches()
 
 
-def test_the_same_calls_exist_in_both_forms():
-    twins = [
-        name
-        for name in services.__all__
-        if name.startswith("a") and asyncio.iscoroutinefunction(getattr(services, name))
-    ]
+def test_every_blocking_service_has_an_asynchronous_twin():
+    functions = {name: getattr(services, name) for name in services.__all__}
+    twins = {name for name, function in functions.items() if asyncio.iscoroutinefunction(function)}
     assert len(twins) == 15
     for twin in twins:
-        assert getattr(services, twin.removeprefix("async_" if twin == "async_sync" else "a")).awaited is getattr(
-            services, twin
-        )
-    waiting = [name for name in services.__all__ if hasattr(getattr(services, name), "awaited")]
+        blocking = functions[twin.removeprefix("async_" if twin == "async_sync" else "a")]
+        assert inspect.signature(functions[twin]) == inspect.signature(blocking)
+    waiting = [name for name, function in functions.items() if "run" in inspect.unwrap(function).__code__.co_names]
     assert len(waiting) == len(twins)

@@ -1,4 +1,4 @@
-"""What needs attention is a function of the facts and of what staff resolved, whatever came first."""
+"""Attention is a function of the facts and of what staff resolved, in any order of arrival."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from django_checkout import services, sweep
+from django_checkout import services
 from django_checkout.models import AttentionItem, CheckoutSession, Payment, Refund
 from django_checkout.testing import emulated_stripe, post_event
-from tests.properties.shop import Shop, undone
+from django_checkout.webhooks import pending_work
+from tests.properties.shop import Shop, rolled_back
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -26,7 +27,7 @@ def _intent():
 
 
 @pytest.mark.parametrize("closed", ["won", "lost", "warning_closed"])
-def test_a_dispute_that_is_over_needs_no_attention(closed, paid_order, stripe_emulator, deliver_events, heard):
+def test_closed_dispute_needs_no_attention(closed, paid_order, stripe_emulator, deliver_events, recorder):
     dispute = stripe_emulator.open_dispute(_intent())
     deliver_events()
     assert _codes(paid_order) == ["disputed"]
@@ -35,10 +36,10 @@ def test_a_dispute_that_is_over_needs_no_attention(closed, paid_order, stripe_em
     deliver_events()
 
     assert _codes(paid_order) == []
-    assert heard == ["order_disputed", "attention_needed", "dispute_closed"]
+    assert recorder.names == ["order_disputed", "attention_needed", "dispute_closed"]
 
 
-def test_a_review_holds_attention_until_it_is_closed(paid_order, stripe_emulator, deliver_events, heard):
+def test_review_needs_attention_until_it_is_closed(paid_order, stripe_emulator, deliver_events, recorder):
     review = stripe_emulator.open_review(_intent())
     deliver_events()
     assert _codes(paid_order) == ["review"]
@@ -46,11 +47,11 @@ def test_a_review_holds_attention_until_it_is_closed(paid_order, stripe_emulator
     stripe_emulator.close_review(review["id"])
     deliver_events()
 
-    assert (_codes(paid_order), heard) == ([], ["attention_needed"])
+    assert (_codes(paid_order), recorder.names) == ([], ["attention_needed"])
 
 
 @pytest.mark.parametrize("reason", ["approved", "refunded", "refunded_as_fraud", "disputed", "redacted"])
-def test_a_review_that_is_heard_of_after_its_end_needs_no_attention(reason, paid_order, stripe_emulator):
+def test_review_whose_opening_arrives_late_needs_no_attention(reason, paid_order, stripe_emulator):
     review = stripe_emulator.open_review(_intent())
     stripe_emulator.close_review(review["id"], reason)
 
@@ -60,7 +61,7 @@ def test_a_review_that_is_heard_of_after_its_end_needs_no_attention(reason, paid
     assert _codes(paid_order) == []
 
 
-def test_a_review_whose_events_are_lost_is_read(paid_order, stripe_emulator):
+def test_review_whose_events_are_lost_is_read(paid_order, stripe_emulator):
     review = stripe_emulator.open_review(_intent())
     assert _codes(services.sync(paid_order)) == ["review"]
     stripe_emulator.close_review(review["id"])
@@ -68,7 +69,7 @@ def test_a_review_whose_events_are_lost_is_read(paid_order, stripe_emulator):
     assert _codes(services.sync(paid_order)) == []
 
 
-def test_a_review_opened_as_a_thin_event_is_read(paid_order, stripe_emulator):
+def test_review_opened_as_a_thin_event_is_read(paid_order, stripe_emulator):
     review = stripe_emulator.open_review(_intent())
     related = {"id": review["id"], "type": "review", "url": f"/v1/reviews/{review['id']}"}
     body = {"id": "evt_1", "object": "v2.core.event", "type": "v1.review.opened", "livemode": False, "created": 1}
@@ -78,7 +79,7 @@ def test_a_review_opened_as_a_thin_event_is_read(paid_order, stripe_emulator):
     assert _codes(paid_order) == ["review"]
 
 
-def test_a_resolved_reason_is_not_raised_again(paid_order, stripe_emulator, deliver_events):
+def test_resolved_reason_is_not_raised_again(paid_order, stripe_emulator, deliver_events):
     dispute = stripe_emulator.open_dispute(_intent())
     deliver_events()
     services.accept(paid_order, "Answered.")
@@ -90,23 +91,36 @@ def test_a_resolved_reason_is_not_raised_again(paid_order, stripe_emulator, deli
     assert (_codes(paid_order), AttentionItem.objects.get().note) == ([], "Answered.")
 
 
-def test_a_withheld_order_is_told_as_paid_once_the_reason_is_withdrawn(order, stripe_emulator, heard):
+def test_withheld_order_is_announced_as_paid_once_the_mismatch_is_gone(order, stripe_emulator, recorder):
     session = services.start(order)
     stripe_emulator.pay(session.stripe_id)
     CheckoutSession.objects.update(asked_subtotal_minor=1)
     services.sync(order)
-    assert heard == ["attention_needed"]
+    assert recorder.names == ["attention_needed"]
     CheckoutSession.objects.update(asked_subtotal_minor=2000)
 
     services.sync(order)
     services.sync(order)
 
-    assert (_codes(order), heard) == ([], ["attention_needed", "order_paid"])
+    assert (_codes(order), recorder.names) == ([], ["attention_needed", "order_paid"])
+
+
+def test_currencies_of_a_mismatch_are_stored_in_lower_case_and_shown_in_upper_case(order, stripe_emulator):
+    stripe_emulator.pay(services.start(order).stripe_id)
+    CheckoutSession.objects.update(asked_currency="usd")
+
+    services.sync(order)
+
+    item = AttentionItem.objects.get(code="currency_mismatch")
+    assert item.details == {"paid_currency": "eur", "expected_currency": "eur"}
+    assert item.detail_text.startswith("EUR ")
 
 
 @pytest.mark.parametrize("names", [("charge",), ("charge", "payment_intent")])
-def test_a_fraud_warning_that_comes_first_is_kept_for_its_payment(names, order, stripe_emulator, deliver_events, heard):
-    """A payment that is claimed brings along what was told of it, also by its charge alone."""
+def test_fraud_warning_that_arrives_first_is_stored_with_its_payment(
+    names, order, stripe_emulator, deliver_events, recorder
+):
+    """A claimed payment has the facts that were stored before, also those that named only its charge."""
     session = services.start(order)
     stripe_emulator.pay(session.stripe_id)
     stripe_emulator.warn_of_fraud(stripe_emulator.get(session.stripe_id)["payment_intent"])
@@ -114,43 +128,32 @@ def test_a_fraud_warning_that_comes_first_is_kept_for_its_payment(names, order, 
     if "payment_intent" not in names:
         event["data"]["object"]["payment_intent"] = None
     post_event(event)
-    for told in stripe_emulator.events():
-        if told["type"] in ("checkout.session.completed", "charge.succeeded"):
-            post_event(told)
+    for later in stripe_emulator.events():
+        if later["type"] in ("checkout.session.completed", "charge.succeeded"):
+            post_event(later)
 
     assert _codes(order) == ["fraud_warning"]
     assert Payment.objects.get().fraud_warning_id == event["data"]["object"]["id"]
-    assert heard == ["order_paid", "attention_needed"]
-
-
-@pytest.fixture
-def doubly_paid(order, stripe_emulator, deliver_events, settings):
-    """An order paid twice; the site gives surplus back."""
-    settings.CHECKOUT_DOUBLE_PAYMENT = "refund"
-    for _ in range(2):
-        CheckoutSession.objects.update(live_for=None, status="expired")
-        stripe_emulator.pay(services.start(order).stripe_id)
-    deliver_events()
-    order.refresh_from_db()
-    return order
+    assert recorder.names == ["order_paid", "attention_needed"]
 
 
 @pytest.mark.parametrize("doubt", ["warn_of_fraud", "open_review"])
-def test_no_surplus_is_given_back_while_the_kept_payment_is_suspected(
-    doubt, doubly_paid, stripe_emulator, deliver_events
+def test_surplus_is_not_refunded_while_the_kept_payment_is_in_doubt(
+    doubt, doubly_paid_order, stripe_emulator, deliver_events, settings
 ):
-    """The kept payment may have to be given back itself."""
-    getattr(stripe_emulator, doubt)(doubly_paid.kept_payment.stripe_id)
+    """The kept payment may have to be refunded itself."""
+    settings.CHECKOUT_DOUBLE_PAYMENT = "refund"
+    getattr(stripe_emulator, doubt)(doubly_paid_order.kept_payment.stripe_id)
     deliver_events()
 
-    sweep.sweep()
+    pending_work.process_pending()
 
-    assert "double_payment" in _codes(doubly_paid)
+    assert "double_payment" in _codes(doubly_paid_order)
     assert not Refund.objects.exists()
 
 
-def test_a_refund_that_stripe_made_after_refusing_it_is_stored_and_shown(paid_order, stripe_emulator, deliver_events):
-    """What we asked for is then more than was captured: a fact, which no limit of ours may reject."""
+def test_refund_that_stripe_makes_after_refusing_it_is_stored(paid_order, stripe_emulator, deliver_events):
+    """The requested refunds then exceed the captured amount; a fact is stored all the same."""
     services.refund(paid_order, 500)
     deliver_events()
     refused = Refund.objects.create(
@@ -171,7 +174,7 @@ def _life(shop):
     """Two sessions paid, a review, a warning, two disputes, a refund that fails, and a mismatch."""
     emulator = shop.emulator
     first = shop.start()
-    second = shop.start_beside()
+    second = shop.start_second()
     CheckoutSession.objects.filter(stripe_id=first).update(asked_subtotal_minor=1900)
     emulator.pay(first)
     emulator.pay(second)
@@ -184,7 +187,7 @@ def _life(shop):
     emulator.close_dispute(disputes[0]["id"], "won")
 
 
-#: What the end may depend on is which payment is kept alone: the mismatch is one of the first session's.
+#: By whether the first session's payment is kept: only that one has a mismatch.
 ENDS = {
     True: ["amount_mismatch", "disputed", "double_payment", "fraud_warning", "refund_failed", "review"],
     False: ["disputed", "double_payment", "fraud_warning", "refund_failed", "review"],
@@ -194,14 +197,14 @@ ENDS = {
 @pytest.mark.slow
 @settings(max_examples=25)
 @given(data=st.data())
-def test_a_whole_life_ends_with_the_same_reasons_in_every_order_of_arrival(db, data):
-    with undone(), emulated_stripe() as emulator:
+def test_events_end_with_the_same_reasons_in_every_order_of_arrival(db, data):
+    with rolled_back(), emulated_stripe() as emulator:
         shop = Shop(emulator)
         _life(shop)
         first = CheckoutSession.objects.order_by("pk").first()
 
-        shop.tell(*data.draw(st.permutations(shop.events())))
+        shop.post(*data.draw(st.permutations(shop.events())))
 
-        end = shop.end()
+        end = shop.outcome()
         is_first_kept = end["kept"] == shop.intent_of(first.stripe_id)
         assert end["reasons"] == ENDS[is_first_kept]

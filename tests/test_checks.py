@@ -1,6 +1,6 @@
-"""The system checks, as a table of settings and the ids that they lead to.
+"""The system checks as a table of settings and the ids that they cause.
 
-No test here may use the database: pytest-django refuses it without a mark, and so ``manage.py check`` stays off it.
+Tests here have no database mark, so pytest-django fails a check that queries the database.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from django.core.checks import ERROR, Error, registry, run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import include, path, resolve, reverse
 
-from django_checkout import checks, missing
+from django_checkout import checks
 from django_checkout.adapters import CheckoutAdapter
 from django_checkout.conf import NAMES, STRIPE_API_BASE, Settings, conf
+from django_checkout.operations import missing
+from tests.test_conf import DEFAULTS
 
 pytestmark = pytest.mark.core
 
@@ -34,15 +36,15 @@ HERE = __name__
 
 
 def of_cache(backend):
-    """The caches of a host whose default is this of Django's."""
+    """Return CACHES with one of Django's backends."""
     return {"default": {"BACKEND": f"django.core.cache.backends.{backend}"}}
 
 
-#: A host that includes the API and says how many proxies stand before it.
+#: A host that includes the API and sets NUM_PROXIES.
 WITH_API = {"ROOT_URLCONF": f"{HERE}.urls_with_api", "REST_FRAMEWORK": {"NUM_PROXIES": 1}}
-#: The same host without that number.
+#: The same host without NUM_PROXIES.
 PROXIED = {**WITH_API, "CACHES": of_cache("db.DatabaseCache"), "REST_FRAMEWORK": {}}
-#: What a site keeps that was developed with the emulator.
+#: Settings from development with the emulator.
 EMULATED = {
     "STRIPE_SECRET_KEY": "sk_test_emulator",
     "STRIPE_PUBLISHABLE_KEY": "pk_test_emulator",
@@ -53,24 +55,24 @@ EXAMPLES_POLICY = "example_project.csp.ContentSecurityPolicyMiddleware"
 
 
 def sent(policy):
-    """The settings of a host whose middleware sends this policy."""
+    """Return the settings of a host whose middleware sends this policy."""
     return {"HOST_CSP": policy, "MIDDLEWARE": ["tests.host.csp.OwnPolicyMiddleware"]}
 
 
 def by_django_csp(directives):
-    """The settings of a host whose policy django-csp sends."""
+    """Return the settings of a host whose policy django-csp sends."""
     return {"CONTENT_SECURITY_POLICY": {"DIRECTIVES": directives}, "MIDDLEWARE": ["csp.middleware.CSPMiddleware"]}
 
 
 class SilentAdapter(CheckoutAdapter):
-    """Answers nothing."""
+    """An adapter without methods."""
 
 
 class Undescribed:
-    """No adapter at all."""
+    """Not an adapter."""
 
 
-#: What is set, and the ids that every ``check`` then reports.
+#: Settings, and the ids that ``check`` reports.
 ALWAYS = [
     # STRIPE_SECRET_KEY
     ({"STRIPE_SECRET_KEY": ""}, {"W014"}),
@@ -147,7 +149,7 @@ ALWAYS = [
     ({"CHECKOUT_BASE_URL": "https://shop.example?a=b"}, {"E023"}),
     ({"CHECKOUT_BASE_URL": "https://shop.example/"}, set()),
     ({"CHECKOUT_BASE_URL": ""}, {"W011"}),
-    # What a session is like
+    # The session
     ({"CHECKOUT_UI_MODE": "popup"}, {"E025"}),
     ({"CHECKOUT_UI_MODE": None}, set()),
     ({"CHECKOUT_UI_MODES": None}, set()),
@@ -198,7 +200,7 @@ ALWAYS = [
     ({**LIVE, "CHECKOUT_EMULATOR": True}, {"E042"}),
     ({"CHECKOUT_EMULATOR": True, "STRIPE_API_BASE": STRIPE_API_BASE}, {"W012"}),
     ({"CHECKOUT_EMULATOR_STORE": Path("emulator.sqlite3")}, {"E044"}),
-    # Django's own
+    # Django's settings
     ({"USE_TZ": False}, {"E045"}),
     ({**LIVE, "DEBUG": True}, {"W004"}),
     ({"DEBUG": True}, set()),
@@ -207,7 +209,7 @@ ALWAYS = [
 ]
 
 WORKERS = {"default": {"BACKEND": "django_tasks.backends.database.DatabaseBackend"}}
-#: What is set beside live keys, and the ids that only ``check --deploy`` reports.
+#: Settings in addition to live keys, and the ids that only ``check --deploy`` reports.
 DEPLOYED = [
     ({}, set()),
     ({"CHECKOUT_BASE_URL": "http://shop.example"}, {"E024"}),
@@ -272,7 +274,7 @@ DEPLOYED = [
     ({**PROXIED, "USE_X_FORWARDED_PORT": True, "REST_FRAMEWORK": {"NUM_PROXIES": 1}}, set()),
 ]
 
-#: A database, and the ids that ``check --deploy`` reports of it.
+#: A database, and the ids that ``check --deploy`` reports.
 DATABASES = [
     ({"ENGINE": "django.db.backends.postgresql"}, set()),
     ({"ENGINE": "django.db.backends.sqlite3"}, {"W001"}),
@@ -317,7 +319,7 @@ def apply(settings, values):
 
 
 def cases(table):
-    """The rows of a table, each called by its number, what it sets last, and what it leads to."""
+    """Return the rows of a table with an id: number, last setting, expected ids."""
     return [
         pytest.param(
             *row, id=f"{number}-{list(row[0])[-1] if row[0] else 'nothing'}-{'+'.join(sorted(row[1])) or 'passes'}"
@@ -326,17 +328,17 @@ def cases(table):
     ]
 
 
-def test_settings_of_a_plain_project_pass():
+def test_plain_project_passes():
     assert run() == []
 
 
-def test_live_settings_of_a_plain_project_pass_deployment(settings):
+def test_live_project_passes_deployment_checks(settings):
     apply(settings, LIVE)
 
     assert [message for message in run(deploy=True) if message.id != "django_checkout.W001"] == []
 
 
-def test_defaults_of_all_settings_that_have_one_pass(settings):
+def test_defaults_pass(settings):
     for name in set(NAMES) - {"STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS", "CHECKOUT_ADAPTER", "CHECKOUT_BASE_URL"}:
         if hasattr(settings, name):
             delattr(settings, name)
@@ -352,7 +354,7 @@ def _nothing_set(settings):
 
 
 @pytest.mark.usefixtures("_nothing_set")
-def test_new_project_is_told_what_it_lacks_and_stopped_by_nothing(settings):
+def test_new_project_gets_warnings_and_no_errors(settings):
     settings.ROOT_URLCONF = f"{HERE}.urls_without_ours"
 
     found = run()
@@ -362,27 +364,27 @@ def test_new_project_is_told_what_it_lacks_and_stopped_by_nothing(settings):
 
 
 @pytest.mark.usefixtures("_nothing_set")
-def test_deployment_of_a_project_that_lacks_everything_is_an_error():
+def test_missing_settings_are_errors_with_deploy():
     assert {number for number in ids(run(deploy=True)) if number[0] == "E"} == {"E011", "E019", "E048"}
 
 
 @pytest.mark.usefixtures("_nothing_set")
-@pytest.mark.parametrize(("deploy", "said"), [(True, {"E011", "E019", "E048"}), (False, {"W014", "W018", "W020"})])
-def test_what_is_missing_is_said_once(deploy, said):
+@pytest.mark.parametrize(("deploy", "expected"), [(True, {"E011", "E019", "E048"}), (False, {"W014", "W018", "W020"})])
+def test_missing_setting_is_reported_once(deploy, expected):
     shown = ids(message for message in run(deploy=deploy) if not message.is_silenced())
 
-    assert shown & {"E011", "E019", "E048", "W014", "W018", "W020"} == said
+    assert shown & {"E011", "E019", "E048", "W014", "W018", "W020"} == expected
 
 
 @pytest.mark.parametrize(("values", "expected"), cases(ALWAYS))
-def test_settings_lead_to_ids(settings, values, expected):
+def test_settings_cause_ids(settings, values, expected):
     apply(settings, values)
 
     assert ids(run()) == expected
 
 
 @pytest.mark.parametrize(("values", "expected"), cases(DEPLOYED))
-def test_deployed_settings_lead_to_ids(settings, monkeypatch, values, expected):
+def test_settings_cause_ids_with_deploy(settings, monkeypatch, values, expected):
     monkeypatch.setattr(Settings, "databases", {})
     monkeypatch.setattr(checks, "find_framework", lambda: checks)
     before = ids(run())
@@ -394,7 +396,7 @@ def test_deployed_settings_lead_to_ids(settings, monkeypatch, values, expected):
 
 
 @pytest.mark.parametrize(("database", "expected"), cases(DATABASES))
-def test_databases_lead_to_ids(settings, monkeypatch, database, expected):
+def test_databases_cause_ids(settings, monkeypatch, database, expected):
     apply(settings, LIVE)
     monkeypatch.setattr(Settings, "databases", {"default": database})
 
@@ -408,7 +410,7 @@ def test_tasks_without_a_framework_are_an_error(settings, monkeypatch):
     assert ids(run()) == {"E032"}
 
 
-def test_coroutines_without_httpx_are_an_error(settings, monkeypatch):
+def test_async_webhook_without_httpx_is_an_error(settings, monkeypatch):
     settings.CHECKOUT_ASYNC_WEBHOOK = True
     monkeypatch.setattr(checks, "is_async_installed", lambda: False)
 
@@ -418,7 +420,7 @@ def test_coroutines_without_httpx_are_an_error(settings, monkeypatch):
 @pytest.mark.parametrize(
     ("old", "new"), [("hosted", "hosted_page"), ("embedded", "embedded_page"), ("custom", "elements")]
 )
-def test_hint_for_a_renamed_ui_mode_says_its_new_name(settings, old, new):
+def test_hint_for_a_renamed_ui_mode_has_the_new_name(settings, old, new):
     settings.CHECKOUT_UI_MODE = old
 
     (message,) = run()
@@ -426,7 +428,7 @@ def test_hint_for_a_renamed_ui_mode_says_its_new_name(settings, old, new):
     assert new in message.hint
 
 
-def test_hint_for_a_ui_mode_names_none_that_the_site_excludes(settings):
+def test_hint_for_a_ui_mode_names_no_excluded_mode(settings):
     apply(settings, {"CHECKOUT_UI_MODES": ["elements"], "CHECKOUT_UI_MODE": "hosted_page"})
 
     (message,) = run()
@@ -434,26 +436,25 @@ def test_hint_for_a_ui_mode_names_none_that_the_site_excludes(settings):
     assert (message.id, "hosted_page" in message.hint) == ("django_checkout.E025", False)
 
 
-def test_hint_for_a_missing_csp_source_names_it(settings):
-    apply(settings, sent("form-action 'self'"))
+@pytest.mark.parametrize(
+    ("policy", "named"),
+    [
+        ("form-action 'self'", "form-action: https://checkout.stripe.com"),
+        ("script-src 'self' 'strict-dynamic'", "script-src: 'nonce-"),
+    ],
+    ids=["source", "nonce"],
+)
+def test_hint_for_a_csp_names_what_is_missing(settings, policy, named):
+    apply(settings, sent(policy))
     settings.STRIPE_API_BASE = STRIPE_API_BASE
 
     (message,) = [message for message in run(deploy=True) if message.id == "django_checkout.W006"]
 
-    assert "form-action: https://checkout.stripe.com" in message.hint
-
-
-def test_hint_for_a_policy_that_trusts_nothing_but_a_nonce_says_so(settings):
-    apply(settings, sent("script-src 'self' 'strict-dynamic'"))
-    settings.STRIPE_API_BASE = STRIPE_API_BASE
-
-    (message,) = [message for message in run(deploy=True) if message.id == "django_checkout.W006"]
-
-    assert "script-src: 'nonce-" in message.hint
+    assert named in message.hint
 
 
 @pytest.mark.parametrize(("values", "expected"), cases(row for row in ALWAYS if row[1]))
-def test_messages_carry_a_hint_and_show_no_key(settings, values, expected):
+def test_messages_have_a_hint_and_contain_no_key(settings, values, expected):
     apply(settings, values)
     secrets = [values.get("STRIPE_SECRET_KEY"), values.get("STRIPE_PUBLISHABLE_KEY")]
     if isinstance(values.get("STRIPE_WEBHOOK_SECRETS"), list):
@@ -462,15 +463,15 @@ def test_messages_carry_a_hint_and_show_no_key(settings, values, expected):
     messages = run()
 
     assert all(message.hint for message in messages)
-    said = " ".join(f"{message.msg} {message.hint}" for message in messages)
-    assert not [secret for secret in secrets if "Teapots" in str(secret) and str(secret) in said]
+    text = " ".join(f"{message.msg} {message.hint}" for message in messages)
+    assert not [secret for secret in secrets if "Teapots" in str(secret) and str(secret) in text]
 
 
 MALFORMED_IDS = {number for number, _hint in checks.MALFORMED.values()} | {"E026"}
 
 
 @pytest.mark.parametrize(("values", "expected"), cases(row for row in ALWAYS if row[1] & MALFORMED_IDS))
-def test_setting_that_a_check_calls_malformed_is_refused_by_name(settings, values, expected):
+def test_malformed_setting_is_refused_by_its_property(settings, values, expected):
     apply(settings, values)
     (name,) = values
 
@@ -478,16 +479,23 @@ def test_setting_that_a_check_calls_malformed_is_refused_by_name(settings, value
         getattr(conf, name)
 
 
-def test_every_setting_has_a_check():
-    assert set(checks.MALFORMED) == set(NAMES)
-
-
-def test_every_setting_has_a_row_in_the_readme():
+def test_every_setting_is_complete():
+    """A setting has a property, a default, a check and a row in the README."""
     rows = re.findall(r"^\| *`([A-Z_]+)` *\|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    places = {
+        "a property in conf.py": set(NAMES),
+        "a default in tests/test_conf.py": {*DEFAULTS, "STRIPE_SECRET_KEY"},
+        "an id and a hint in checks.MALFORMED": set(checks.MALFORMED),
+        "a malformed value in tests/test_checks.py": {
+            list(values)[-1] for values, expected in ALWAYS if expected & MALFORMED_IDS
+        },
+        "a row `| `NAME` | ... |` in README.md": {row for row in rows if row.startswith(("STRIPE_", "CHECKOUT_"))},
+    }
 
-    assert sorted(set(NAMES) - set(rows)) == [], "README.md has no row `| `NAME` | ... |` for these settings"
-    named = {row for row in rows if row.startswith(("STRIPE_", "CHECKOUT_"))}
-    assert sorted(named - set(NAMES)) == [], "README.md has rows for settings that do not exist"
+    names = sorted(set().union(*places.values()))
+    omissions = [f"{name} lacks {place}" for name in names for place, found in places.items() if name not in found]
+
+    assert not omissions, "\n".join(omissions)
 
 
 def source_ids():
@@ -495,7 +503,7 @@ def source_ids():
     return re.findall(r'"([EW]\d{3})"', "".join(sources))
 
 
-def test_every_id_stands_for_one_rule():
+def test_every_id_is_used_once():
     found = source_ids()
 
     assert sorted(found) == sorted(set(found))
@@ -508,13 +516,13 @@ def test_every_id_has_a_row_in_the_tables():
     assert tested <= set(source_ids())
 
 
-def test_ui_mode_must_be_one_of_those_of_the_site(settings):
+def test_ui_mode_must_be_allowed(settings):
     apply(settings, {"CHECKOUT_UI_MODES": ["hosted_page"], "CHECKOUT_UI_MODE": "elements"})
 
     assert "E025" in ids(run())
 
 
-def test_ledger_names_every_id():
+def test_docstring_lists_the_ids():
     (errors, warnings) = re.search(r"In use: E001-(E\d{3}), W001-(W\d{3})\.", checks.__doc__).groups()
     used = source_ids()
 
@@ -524,14 +532,14 @@ def test_ledger_names_every_id():
     )
 
 
-def test_errors_and_warnings_carry_the_letter_of_their_level(settings):
+def test_ids_start_with_the_letter_of_their_level(settings):
     apply(settings, {**LIVE, "STRIPE_API_BASE": "https://proxy.example", "CHECKOUT_UI_MODE": "hosted"})
 
     for message in run():
         assert isinstance(message, Error) == ("django_checkout.E" in message.id)
 
 
-def test_checks_are_bound():
+def test_checks_are_registered():
     always = {check for check in registry.registry.registered_checks if check.__module__ == checks.__name__}
     deployed = {check for check in registry.registry.deployment_checks if check.__module__ == checks.__name__}
     ours = {value for name, value in vars(checks).items() if name.startswith("check_")}

@@ -1,4 +1,4 @@
-"""The policy of our own pages, and what we need from the host's."""
+"""The policy of our pages, and what the host's policy must allow."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def parsed(policy):
     return {name: sources for name, *sources in (directive.split() for directive in policy.split(";"))}
 
 
-def test_form_may_be_answered_by_the_payment_page():
+def test_form_action_allows_the_payment_page():
     assert csp_directives()["form-action"] == ["'self'", PAYMENT_PAGE]
 
 
@@ -45,13 +45,13 @@ def test_form_may_be_answered_by_the_payment_page():
         ("https://stripe.example/", "https://stripe.example"),
     ],
 )
-def test_form_may_be_answered_by_the_emulators_page(settings, base, source):
+def test_form_action_allows_the_emulators_page(settings, base, source):
     settings.STRIPE_API_BASE = base
 
     assert csp_directives()["form-action"][-1] == source
 
 
-def test_what_stripe_js_needs_is_named_where_it_is_used(settings):
+def test_directives_name_the_sources_of_stripe_js(settings):
     settings.STRIPE_PUBLISHABLE_KEY = "pk_test_tests"
 
     directives = csp_directives()
@@ -68,13 +68,13 @@ def test_stripe_js_of_the_emulator_comes_from_its_own_origin(settings):
     assert csp_directives()["frame-src"] == ["http://127.0.0.1:8000"]
 
 
-def test_directives_are_the_callers_own():
+def test_caller_can_change_the_directives():
     csp_directives()["form-action"].append("https://elsewhere.example")
 
     assert "https://elsewhere.example" not in csp_directives()["form-action"]
 
 
-def test_our_pages_allow_nothing_that_they_do_not_need():
+def test_policy_of_our_pages_is_strict():
     policy = parsed(page_policy())
 
     assert policy["default-src"] == ["'none'"]
@@ -85,17 +85,17 @@ def test_our_pages_allow_nothing_that_they_do_not_need():
     }
 
 
-def test_project_may_have_a_policy_of_its_own_for_our_pages(settings):
+def test_project_can_set_the_policy_of_our_pages(settings):
     settings.CHECKOUT_CSP = {"default-src": ["'self'", "https://cdn.example"], "object-src": ["'none'"]}
 
     assert page_policy() == "default-src 'self' https://cdn.example; object-src 'none'"
 
 
-def test_page_carries_our_policy():
+def test_page_has_our_policy():
     assert set_page_policy(HttpResponse())[HEADER] == page_policy()
 
 
-def test_page_keeps_the_policy_that_it_has():
+def test_page_with_a_policy_keeps_it():
     response = HttpResponse(headers={HEADER: "default-src 'self'"})
 
     assert set_page_policy(response)[HEADER] == "default-src 'self'"
@@ -107,7 +107,7 @@ def test_empty_policy_leaves_the_header_to_the_host(settings):
     assert HEADER not in set_page_policy(HttpResponse())
 
 
-#: A host's policy, and what it lacks.
+#: A host's policy, and the sources that it lacks.
 POLICIES = [
     ({}, {}),
     ({"img-src": ["'self'"]}, {}),
@@ -119,7 +119,7 @@ POLICIES = [
     ({"form-action": ["*"]}, {}),
     ({"form-action": ["https:"]}, {}),
     ({"form-action": ["data:", "'self'"]}, {"form-action": [PAYMENT_PAGE]}),
-    # What may be loaded in the clear may be loaded over https.
+    # A source with http also allows https.
     ({"form-action": ["http:"]}, {}),
     ({"form-action": ["'self'", "http://*.stripe.com"]}, {}),
     ({"form-action": ["'self'", "https://*.stripe.com"]}, {}),
@@ -138,17 +138,17 @@ POLICIES = [
     ({"form-action": ["'self'", "https://*.stripe.com/c/pay"]}, {"form-action": [PAYMENT_PAGE]}),
     ({"form-action": ["'self'", "https://stripe.com"]}, {"form-action": [PAYMENT_PAGE]}),
     ({"form-action": ["'self'", "https://*.checkout.stripe.com"]}, {"form-action": [PAYMENT_PAGE]}),
-    # form-action does not fall back to default-src; what fetches does.
+    # form-action does not fall back to default-src; fetch directives do.
     ({"default-src": ["'self'"]}, {}),
     (
         {"default-src": ["'none'"], "style-src": ["'self'"]},
         {name: ["'self'"] for name in ["script-src", "img-src", "connect-src"]},
     ),
-    # What is said of elements counts before what is said of all scripts and styles, wherever it stands.
+    # script-src-elem has precedence over script-src, in any order.
     ({"script-src": ["'none'"], "script-src-elem": ["'self'"]}, {}),
     ({"script-src": ["'self'"], "script-src-elem": ["'none'"]}, {"script-src": ["'self'"]}),
     ({"style-src": ["'self'"], "style-src-elem": ["'none'"]}, {"style-src": ["'self'"]}),
-    # Nothing but a nonce counts beside it, and our scripts carry that.
+    # With strict-dynamic only a nonce counts, and our scripts have it.
     ({"script-src": ["'strict-dynamic'", "'nonce-n0nce'"]}, {}),
     ({"default-src": ["'Strict-Dynamic'", "'Nonce-n0nce'", "'self'"]}, {}),
     ({"script-src": ["'strict-dynamic'"]}, {"script-src": [A_NONCE]}),
@@ -157,7 +157,7 @@ POLICIES = [
 
 
 @pytest.mark.parametrize(("policy", "missing"), [pytest.param(*row, id=str(row[0])) for row in POLICIES])
-def test_hosts_policy_lacks_what_it_does_not_cover(policy, missing):
+def test_missing_sources_of_the_hosts_policy_are_found(policy, missing):
     assert find_missing_sources(policy) == missing
 
 
@@ -173,7 +173,7 @@ def test_hosts_policy_lacks_what_it_does_not_cover(policy, missing):
         ("http://[::1]:8000", "http://[::1]:8000", True),
     ],
 )
-def test_hosts_policy_may_name_a_port(settings, base, given, is_enough):
+def test_hosts_policy_can_name_a_port(settings, base, given, is_enough):
     settings.STRIPE_API_BASE = base
 
     missing = find_missing_sources({"form-action": ["'self'", PAYMENT_PAGE, given]})
@@ -181,7 +181,7 @@ def test_hosts_policy_may_name_a_port(settings, base, given, is_enough):
     assert missing == ({} if is_enough else {"form-action": [base]})
 
 
-def test_frames_are_looked_up_among_children_before_all_the_rest(settings):
+def test_frames_fall_back_to_child_src_before_default_src(settings):
     settings.STRIPE_PUBLISHABLE_KEY = "pk_test_tests"
     settings.STRIPE_JS_URL = "https://js.example/stripe.js"
 
@@ -191,7 +191,7 @@ def test_frames_are_looked_up_among_children_before_all_the_rest(settings):
     assert find_missing_sources({"default-src": ["'none'"], "child-src": ["*"]}).get("frame-src") is None
 
 
-def test_what_we_ask_for_is_enough():
+def test_our_own_directives_are_sufficient():
     assert find_missing_sources({"default-src": ["'none'"], **csp_directives()}) == {}
 
 
@@ -204,7 +204,7 @@ DJANGO = pytest.param(
 
 
 def send_with(settings, middleware):
-    """A site whose policy allows its own origin, sent by this middleware."""
+    """A site whose policy allows its own origin and is sent by this middleware."""
     settings.MIDDLEWARE = ["django.middleware.security.SecurityMiddleware", middleware, *settings.MIDDLEWARE[1:]]
     settings.HOST_CSP = "default-src 'self'; form-action 'self'; upgrade-insecure-requests"
     settings.SHOP_CSP = settings.SECURE_CSP = {"default-src": ["'self'"], "form-action": ["'self'"]}
@@ -212,7 +212,7 @@ def send_with(settings, middleware):
 
 
 @pytest.mark.parametrize("middleware", [OWN, DJANGO_CSP, DJANGO])
-def test_hosts_policy_is_read_from_what_sends_it(settings, middleware):
+def test_hosts_policy_is_read_from_its_middleware(settings, middleware):
     send_with(settings, middleware)
 
     (policy,) = read_host_policies()
@@ -220,7 +220,7 @@ def test_hosts_policy_is_read_from_what_sends_it(settings, middleware):
     assert (policy["default-src"], find_missing_sources(policy)) == (["'self'"], {"form-action": [PAYMENT_PAGE]})
 
 
-def test_policy_that_a_middleware_adds_ours_to_lacks_nothing(settings):
+def test_merged_policy_is_sufficient(settings):
     send_with(settings, MERGED)
 
     (policy,) = read_host_policies()
@@ -229,7 +229,7 @@ def test_policy_that_a_middleware_adds_ours_to_lacks_nothing(settings):
 
 
 @pytest.mark.parametrize("middleware", [DJANGO_CSP, DJANGO])
-def test_nonce_that_our_scripts_ask_for_is_in_the_policy(settings, middleware):
+def test_nonce_of_our_scripts_is_in_the_policy(settings, middleware):
     send_with(settings, middleware)
     is_django_csp = middleware == DJANGO_CSP
     nonce = import_string("csp.constants.NONCE") if is_django_csp else import_string("django.utils.csp.CSP").NONCE
@@ -240,7 +240,7 @@ def test_nonce_that_our_scripts_ask_for_is_in_the_policy(settings, middleware):
     assert find_missing_sources(policy) == {"form-action": [PAYMENT_PAGE]}
 
 
-def test_only_what_is_known_to_send_a_policy_is_asked(settings):
+def test_only_known_csp_middleware_is_called(settings):
     send_with(settings, "example_project.csp.ContentSecurityPolicyMiddleware")
     settings.MIDDLEWARE = [LOGGER, *settings.MIDDLEWARE]
 
@@ -248,7 +248,7 @@ def test_only_what_is_known_to_send_a_policy_is_asked(settings):
 
 
 @pytest.mark.django_db
-def test_middleware_that_would_ask_the_database_is_refused_it(settings):
+def test_middleware_cannot_query_the_database_during_a_check(settings):
     send_with(settings, "tests.host.csp.PolicyOfTheTenantMiddleware")
 
     assert read_host_policies() == []
@@ -261,7 +261,7 @@ def test_each_of_several_policies_must_allow_what_we_need(settings):
     assert [find_missing_sources(policy) for policy in read_host_policies()] == [{}, {"form-action": [PAYMENT_PAGE]}]
 
 
-def test_policy_that_nothing_sends_is_none(settings):
+def test_site_without_a_policy_has_none(settings):
     settings.SECURE_CSP = {"form-action": ["'none'"]}
     settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": settings.SECURE_CSP}
 
@@ -273,7 +273,7 @@ def test_policy_that_nothing_sends_is_none(settings):
     ["tests.host.csp.PolicyOfTheUserMiddleware", "shop.csp.NoSuchMiddleware"],
     ids=["needs more", "absent"],
 )
-def test_middleware_that_cannot_answer_says_nothing(settings, middleware):
+def test_middleware_that_fails_has_no_policy(settings, middleware):
     send_with(settings, middleware)
 
     assert read_host_policies() == []

@@ -1,4 +1,4 @@
-"""The doctor: each fault has its finding, with the command that mends it; a sound site has none."""
+"""The doctor: each problem has a finding with the command that fixes it; a correct site has none."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from django_checkout import account_gateway, doctor, endpoints, inbox, reconcile, services
-from django_checkout.doctor import IDS, Severity
-from django_checkout.doctor import site as site_examination
+from django_checkout import reconcile, services
 from django_checkout.emulator.messages import ApiError
 from django_checkout.models import (
     Announcement,
@@ -24,18 +22,24 @@ from django_checkout.models import (
     Discrepancy,
     WebhookEvent,
 )
+from django_checkout.operations import doctor
+from django_checkout.operations.doctor import IDS, Severity
+from django_checkout.operations.doctor import site as site_examination
+from django_checkout.stripe_api import gateway, webhook_endpoints
+from django_checkout.stripe_api.steps import run
 from django_checkout.testing import post_event
+from django_checkout.webhooks import endpoints, registry
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
 URL = "http://testserver/checkout/webhook/"
-#: What a test project has that a site that sells would not.
+#: Warnings about a test project that a production site does not have.
 OF_TESTS = {"W005", "W011"}
 
 
 @pytest.fixture
 def own_webhook(monkeypatch):
-    """Deliveries to our own webhook reach it in process; ``answers`` holds what they were answered with."""
+    """Deliver events to the site's webhook in process; return the list of response statuses."""
     answers: list[int] = []
 
     def deliver(url, body, signature):
@@ -43,13 +47,13 @@ def own_webhook(monkeypatch):
         answers.append(post_event(body, signature).status_code)
         return answers[-1]
 
-    monkeypatch.setattr(account_gateway, "deliver", deliver)
+    monkeypatch.setattr(webhook_endpoints, "deliver", deliver)
     return answers
 
 
 @pytest.fixture
 def site(stripe_emulator, own_webhook):
-    """A site set up as it should be."""
+    """A site whose webhook endpoint is set up."""
     endpoints.set_up()
     return stripe_emulator
 
@@ -69,12 +73,12 @@ def _edit_endpoint(emulator, **changes):
         emulator.store.save({**endpoint, **changes})
 
 
-def test_a_sound_site_has_no_findings(site, own_webhook):
+def test_correct_site_has_no_findings(site, own_webhook):
     assert _ids() == []
     assert own_webhook == [200]
 
 
-def test_a_self_delivery_leaves_nothing_behind(site):
+def test_test_delivery_leaves_no_event(site):
     doctor.examine()
 
     assert WebhookEvent.objects.count() == 0
@@ -84,7 +88,7 @@ def test_ids_are_unique():
     assert len(set(IDS.values())) == len(IDS)
 
 
-def test_every_finding_names_what_mends_it(stripe_emulator, settings):
+def test_every_finding_names_what_fixes_it(stripe_emulator, settings):
     settings.STRIPE_WEBHOOK_SECRETS = []
 
     found = doctor.examine(delivers=False)
@@ -107,22 +111,22 @@ def test_no_endpoint(stripe_emulator, own_webhook):
     ("changes", "names"),
     [
         ({"status": "disabled"}, ["disabled"]),
-        ({"enabled_events": ["checkout.session.completed"]}, ["events"]),
-        ({"enabled_events": [*inbox.handled_types(), "person.created"]}, ["spare_events"]),
-        ({"enabled_events": ["*"]}, ["spare_events"]),
+        ({"enabled_events": ["checkout.session.completed"]}, ["missing_events"]),
+        ({"enabled_events": [*registry.handled_types(), "person.created"]}, ["extra_events"]),
+        ({"enabled_events": ["*"]}, ["extra_events"]),
         ({"api_version": "2024-06-20"}, ["version"]),
         ({"api_version": None}, ["version"]),
         ({"url": "https://elsewhere.example/"}, ["no_endpoint"]),
     ],
 )
-def test_the_endpoint_is_compared_with_what_is_needed(site, changes, names):
+def test_endpoint_is_compared_with_the_requirements(site, changes, names):
     _edit_endpoint(site, **changes)
 
     assert _names() == names
 
 
-def test_two_endpoints_of_one_address(site):
-    account_gateway.create_endpoint(URL, inbox.handled_types(), description="")
+def test_two_endpoints_with_one_url(site):
+    run(webhook_endpoints.create_endpoint(URL, registry.handled_types(), description=""))
 
     assert _names() == ["duplicates"]
 
@@ -145,14 +149,14 @@ def test_no_address(site, settings):
     assert _names() == ["no_address"]
 
 
-def test_the_emulator_delivers_by_itself(stripe_emulator, own_webhook, settings):
+def test_emulator_needs_no_endpoint(stripe_emulator, own_webhook, settings):
     settings.CHECKOUT_EMULATOR = True
 
     assert "emulated" in _names()
     assert "no_endpoint" not in _names()
 
 
-def test_an_emulator_on_a_site_that_sells(own_webhook, settings, monkeypatch):
+def test_emulator_in_production(own_webhook, settings, monkeypatch):
     settings.CHECKOUT_EMULATOR = True
     settings.STRIPE_API_BASE = "https://api.stripe.com"
     monkeypatch.setattr(doctor.account, "examine_account", lambda now: iter(()))
@@ -161,48 +165,49 @@ def test_an_emulator_on_a_site_that_sells(own_webhook, settings, monkeypatch):
     assert {"E043", "emulator"} <= set(_names())
 
 
-def test_a_key_that_stripe_does_not_know(site, settings):
+def test_key_that_stripe_does_not_know(site, settings):
     settings.STRIPE_SECRET_KEY = "sk_test_unknown key"
 
     assert "key_refused" in _names()
 
 
-def test_a_key_that_cannot_be_used_ends_the_examination(stripe_emulator, settings):
+def test_unusable_key_ends_the_examination(stripe_emulator, settings):
     settings.STRIPE_SECRET_KEY = ""
 
     assert _ids() == ["E048"]
 
 
-def test_a_key_of_another_mode_than_the_page_s_does_not_end_it(stripe_emulator, own_webhook, settings):
+def test_publishable_key_of_another_mode_does_not_end_the_examination(stripe_emulator, own_webhook, settings):
     settings.STRIPE_PUBLISHABLE_KEY = "pk_live_51Hk2"
 
     assert {"E008", "no_endpoint"} <= set(_names())
 
 
-def test_a_setting_that_cannot_be_read_is_told_of_by_its_id(site, settings):
+def test_malformed_setting_is_reported_by_its_id(site, settings):
     settings.CHECKOUT_BASE_URL = "https://shop.example/somewhere"
 
     assert _ids() == ["E023"]
 
 
-def test_more_types_of_event_than_one_list_takes(site, monkeypatch):
-    types = inbox.handled_types() + [f"host.type_{number}" for number in range(30)]
-    monkeypatch.setattr(inbox, "handled_types", lambda: types)
-    asked = []
-    read_page = doctor.account.read_page
+def test_more_event_types_than_one_request_allows(site, monkeypatch):
+    types = registry.handled_types() + [f"host.type_{number}" for number in range(30)]
+    monkeypatch.setattr(registry, "handled_types", lambda: types)
+    requested = []
+    read_page = gateway.read_page
 
     def read(path, **filters):
-        asked.extend(filters["types"])
-        assert len(filters["types"]) <= 20
+        if path == "/v1/events":
+            requested.extend(filters["types"])
+            assert len(filters["types"]) <= 20
         return read_page(path, **filters)
 
-    monkeypatch.setattr(doctor.account, "read_page", read)
+    monkeypatch.setattr(gateway, "read_page", read)
 
     assert "undelivered" not in _names(delivers=False)
-    assert asked == types
+    assert requested == types
 
 
-def test_endpoints_that_stripe_does_not_list_just_now(site):
+def test_endpoints_that_stripe_cannot_list_at_the_moment(site):
     read = site.handle
     lists = []
 
@@ -214,21 +219,21 @@ def test_endpoints_that_stripe_does_not_list_just_now(site):
 
     site.handle = answer
 
-    assert _names(delivers=False) == ["silence"]
+    assert _names(delivers=False) == ["stripe_unavailable"]
 
 
-def test_a_restricted_key_is_told_which_permission_lacks(site, monkeypatch):
+def test_missing_permission_of_a_restricted_key_is_named(site, monkeypatch):
     handle = site.handle
     lists = []
 
     def refuse(request):
         if request.path in ("/v1/refunds", "/v1/account"):
             lists.append(request.path)
-            site.chaos.strike = _refusal
+            site.chaos.raise_fault = _refusal
         try:
             return handle(request)
         finally:
-            site.chaos.__dict__.pop("strike", None)
+            site.chaos.__dict__.pop("raise_fault", None)
 
     def _refusal(method, path, when):
         raise ApiError(
@@ -246,20 +251,24 @@ def test_a_restricted_key_is_told_which_permission_lacks(site, monkeypatch):
     assert "rak_charge_read" in found[0].message
 
 
-def test_stripe_is_silent(site):
+def test_stripe_is_unavailable(site):
     site.chaos.fail(10_000, status=503)
 
-    assert "silence" in _names()
+    assert "stripe_unavailable" in _names()
 
 
-def test_one_list_is_silent(site):
+def test_one_list_is_unavailable(site):
     site.chaos.fail(2, status=500, match="GET /v1/payouts")
 
-    assert _names() == ["silence"]
+    assert _names() == ["stripe_unavailable"]
 
 
-def test_an_account_that_cannot_charge(site, monkeypatch):
-    monkeypatch.setattr(account_gateway, "retrieve_account", lambda: ({"charges_enabled": False}, None))
+def test_account_that_cannot_charge(site, monkeypatch):
+    def without_charges():
+        yield from ()
+        return {"charges_enabled": False}, None
+
+    monkeypatch.setattr(gateway, "retrieve_account", without_charges)
 
     assert _names() == ["charges"]
 
@@ -269,11 +278,11 @@ def test_an_account_that_cannot_charge(site, monkeypatch):
 )
 def test_clocks_are_compared(site, monkeypatch, seconds, severity):
     handle = site.handle
-    said = format_datetime(timezone.now() - timedelta(seconds=seconds), usegmt=True)
+    date = format_datetime(timezone.now() - timedelta(seconds=seconds), usegmt=True)
 
     def dated(request):
         answer = handle(request)
-        answer.headers["Date"] = said
+        answer.headers["Date"] = date
         return answer
 
     monkeypatch.setattr(site, "handle", dated)
@@ -283,15 +292,15 @@ def test_clocks_are_compared(site, monkeypatch, seconds, severity):
     assert found.get(IDS["clock"]) == severity
 
 
-def test_a_webhook_with_other_secrets(site, monkeypatch, settings):
-    deliver = account_gateway.deliver
+def test_webhook_with_other_secrets(site, monkeypatch, settings):
+    deliver = webhook_endpoints.deliver
 
     def other_site(url, body, signature):
         with monkeypatch.context() as patch:
             patch.setattr(settings, "STRIPE_WEBHOOK_SECRETS", ["whsec_other"])
             return deliver(url, body, signature)
 
-    monkeypatch.setattr(account_gateway, "deliver", other_site)
+    monkeypatch.setattr(webhook_endpoints, "deliver", other_site)
 
     assert _names() == ["delivery_refused"]
 
@@ -303,27 +312,29 @@ def test_every_secret_is_tried(site, own_webhook, settings):
     assert own_webhook == [200, 200]
 
 
-@pytest.mark.parametrize(("status", "name"), [(302, "delivery_refused"), (403, "delivery_refused"), (200, "elsewhere")])
-def test_something_else_answers(site, monkeypatch, status, name):
-    monkeypatch.setattr(account_gateway, "deliver", lambda url, body, signature: status)
+@pytest.mark.parametrize(
+    ("status", "name"), [(302, "delivery_refused"), (403, "delivery_refused"), (200, "other_site")]
+)
+def test_another_site_responds(site, monkeypatch, status, name):
+    monkeypatch.setattr(webhook_endpoints, "deliver", lambda url, body, signature: status)
 
     assert _names() == [name]
 
 
-def test_a_slow_webhook(site, monkeypatch):
+def test_slow_webhook(site, monkeypatch):
     monkeypatch.setattr(site_examination, "SLOW_SECONDS", -1)
 
     assert _names() == ["slow"]
 
 
-def test_an_address_that_does_not_answer_from_here(stripe_emulator, settings):
+def test_unreachable_webhook(stripe_emulator, settings):
     settings.CHECKOUT_BASE_URL = "http://127.0.0.1:9"
     endpoints.set_up()
 
     assert _names() == ["unreachable"]
 
 
-def test_what_failed_waits_or_is_pending(site, order):
+def test_failed_events_stuck_events_and_failing_receivers(site, order):
     now = timezone.now()
     values = {"type": "t", "livemode": False, "created_at": now}
     WebhookEvent.objects.create(stripe_id="evt_1", state="failed", **values)
@@ -331,12 +342,12 @@ def test_what_failed_waits_or_is_pending(site, order):
     WebhookEvent.objects.update(received_at=now - timedelta(hours=1))
     Announcement.objects.create(order=order, signal="order_paid", fact="x", state="pending", attempts=3)
 
-    assert _names() == ["failed_events", "waiting_events", "pending"]
+    assert _names() == ["failed_events", "stuck_events", "failing_receiver"]
 
 
-def test_an_endpoint_without_the_last_slash_is_reported_and_set_up_right(site, own_webhook):
-    (endpoint,) = account_gateway.list_endpoints()
-    account_gateway.update_endpoint(endpoint["id"], url=endpoint["url"].rstrip("/"))
+def test_endpoint_without_the_trailing_slash_is_reported_and_corrected(site, own_webhook):
+    (endpoint,) = run(webhook_endpoints.list_endpoints())
+    run(webhook_endpoints.update_endpoint(endpoint["id"], url=endpoint["url"].rstrip("/")))
     before = _names()
 
     endpoints.set_up()
@@ -344,15 +355,15 @@ def test_an_endpoint_without_the_last_slash_is_reported_and_set_up_right(site, o
     assert (before, _names()) == (["address"], [])
 
 
-def test_a_webhook_that_has_fallen_silent(site, order):
+def test_completed_session_without_events(site, order):
     site.pay(services.start(order).stripe_id)
     reconcile.run(fix=True)
     CheckoutSession.objects.update(completed_at=timezone.now() - timedelta(minutes=2))
 
-    assert _names() == ["silent_webhook"]
+    assert _names() == ["no_events"]
 
 
-def test_what_a_person_should_have_done(site, order):
+def test_neglected_maintenance(site, order):
     services.start(order)
     Discrepancy.objects.create(kind="refund_differs", subject="re_1")
     AttentionItem.objects.create(order=order, code="disputed", fact="du_1")
@@ -363,13 +374,13 @@ def test_what_a_person_should_have_done(site, order):
     assert _names() == ["not_reconciled", "discrepancies", "retention", "attention"]
 
 
-def test_migrations_that_wait_are_all_that_is_said_of_the_database(site):
+def test_unapplied_migrations(site):
     MigrationRecorder(connection).Migration.objects.filter(app="django_checkout").latest("pk").delete()
 
     assert "migrations" in _names()
 
 
-def test_a_constraint_that_somebody_dropped(site, monkeypatch):
+def test_dropped_constraint(site, monkeypatch):
     get_constraints = connection.introspection.get_constraints
 
     def without(cursor, table):
@@ -394,14 +405,14 @@ def _command(**options) -> tuple[str, int]:
     return out.getvalue(), code
 
 
-def test_the_command_exits_zero_without_errors(site):
+def test_command_exits_zero_without_errors(site):
     text, code = _command()
 
     assert code == 0
-    assert "0 of them errors" in text or "All is well." in text
+    assert "0 errors" in text or "No problems found." in text
 
 
-def test_the_command_exits_one_on_errors_and_speaks_json(stripe_emulator, own_webhook):
+def test_command_exits_one_on_errors_and_writes_json(stripe_emulator, own_webhook):
     text, code = _command(format="json")
 
     report = json.loads(text)
@@ -419,7 +430,7 @@ def test_no_secret_is_shown(site, settings):
     assert "veryprivate" not in text
 
 
-def test_the_command_exits_two_where_it_cannot_run(site, monkeypatch):
+def test_command_exits_two_if_it_cannot_run(site, monkeypatch):
     def broken(**options):
         raise RuntimeError("a bug")
 

@@ -1,4 +1,4 @@
-"""Erasure: what the shopper typed is gone everywhere and does not come back; the accounts stay."""
+"""Erasure: personal data is deleted everywhere and does not come back; the accounting data is kept."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
 
-from django_checkout import facts, gateway, inbox, services
-from django_checkout.envelope import KEPT, reduced
-from django_checkout.erasure import KEPT_OF_REQUESTS
+from django_checkout import services
 from django_checkout.exceptions import OrderNotPayableError
 from django_checkout.models import CheckoutSession, Customer, IdempotentAnswer, Order, WebhookEvent
+from django_checkout.operations.erasure import KEPT_OF_REQUESTS
+from django_checkout.stripe_api import facts
+from django_checkout.stripe_api.client import get_client
 from django_checkout.testing import post_event
 from django_checkout.values import LineData, OrderData
+from django_checkout.webhooks import processing, registry
+from django_checkout.webhooks.envelope import KEPT, reduced
 from tests.factories import HostOrderFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -31,7 +34,6 @@ def _erase(**options) -> str:
 
 
 def _stored() -> str:
-    """Everything that this app's tables hold, as text."""
     return json.dumps(
         [list(model.objects.values()) for model in apps.get_app_config("django_checkout").get_models()],
         default=str,
@@ -40,7 +42,7 @@ def _stored() -> str:
 
 @pytest.fixture
 def typed_order(stripe_emulator, deliver_events):
-    """A paid and partly refunded order whose shopper typed a name, an address and an e-mail address."""
+    """A paid and partly refunded order with a name, an address and an email address."""
     order = services.place(HostOrderFactory())
     email, name, postal_code = TYPED
     session = services.start(order, params={"customer_email": email})
@@ -51,7 +53,7 @@ def typed_order(stripe_emulator, deliver_events):
     return order
 
 
-def test_what_was_typed_is_gone_and_the_accounts_stay(typed_order):
+def test_personal_data_is_erased_and_the_accounting_data_is_kept(typed_order):
     assert all(text in _stored() for text in TYPED)
     before = (typed_order.status, typed_order.paid_minor, typed_order.refunded_minor, WebhookEvent.objects.count())
 
@@ -66,7 +68,7 @@ def test_what_was_typed_is_gone_and_the_accounts_stay(typed_order):
     assert typed_order.lines.get().name
 
 
-def test_a_later_read_from_stripe_brings_nothing_back(typed_order):
+def test_later_read_from_stripe_restores_nothing(typed_order):
     _erase(order=typed_order.reference)
 
     services.sync(typed_order)
@@ -74,55 +76,54 @@ def test_a_later_read_from_stripe_brings_nothing_back(typed_order):
     assert [text for text in TYPED if text in _stored()] == []
 
 
-def test_erased_events_can_still_be_processed(typed_order, stripe_emulator, deliver_events, heard):
+def test_erased_events_can_still_be_processed(typed_order, stripe_emulator, deliver_events, recorder):
     _erase(order=typed_order.reference)
 
     for event in WebhookEvent.objects.all():
-        assert inbox.replay(event).state in ("processed", "ignored")
-    assert heard == []
+        assert processing.replay(event).state in ("processed", "ignored")
+    assert recorder.names == []
 
 
-def test_doing_it_again_erases_no_more_events(typed_order):
+def test_second_erasure_erases_no_events(typed_order):
     _erase(order=typed_order.reference)
 
     assert "1 orders, 1 sessions, 0 events" in _erase(order=typed_order.reference)
 
 
-def test_what_the_api_would_repeat_is_gone(typed_order):
+def test_stored_api_responses_are_deleted(typed_order):
     """``tests/api/test_idempotency.py`` shows it over HTTP."""
     user = UserFactory(username="quince")
     Order.objects.filter(pk=typed_order.pk).update(user=user)
-    somebody = f"user:{user.pk + 5}"
+    other = f"user:{user.pk + 5}"
     theirs = [
-        (somebody, {"reference": typed_order.reference, "email": TYPED[0]}),
-        (somebody, {"order": typed_order.reference}),
-        (somebody, {"id": str(typed_order.sessions.get().uuid)}),
+        (other, {"reference": typed_order.reference, "email": TYPED[0]}),
+        (other, {"order": typed_order.reference}),
+        (other, {"id": str(typed_order.sessions.get().uuid)}),
         (f"order:{typed_order.pk}", None),
     ]
-    others = [(somebody, {"reference": "H-0", "email": TYPED[0]}), (f"user:{user.pk}", {"id": "sub_1"}), (somebody, 5)]
+    others = [(other, {"reference": "H-0", "email": TYPED[0]}), (f"user:{user.pk}", {"id": "sub_1"}), (other, 5)]
     for number, (principal, body) in enumerate([*theirs, *others]):
         IdempotentAnswer.objects.create(
             principal=principal, key=f"key-{number}", request_hash="", status=200, body=body
         )
 
-    assert "4 answers" in _erase(order=typed_order.reference, dry_run=True)
-    assert "4 answers" in _erase(order=typed_order.reference)
+    assert "4 API responses" in _erase(order=typed_order.reference, dry_run=True)
+    assert "4 API responses" in _erase(order=typed_order.reference)
     assert IdempotentAnswer.objects.count() == len(others)
-    assert "1 answers" in _erase(user="quince")
+    assert "1 API responses" in _erase(user="quince")
 
 
-def test_a_dry_run_erases_nothing(typed_order):
+def test_dry_run_erases_nothing(typed_order):
     stored = _stored()
 
     assert "would be erased from 1 orders" in _erase(order=typed_order.reference, dry_run=True)
     assert _stored() == stored
 
 
-def test_all_orders_of_a_user_are_erased_and_no_other(typed_order, stripe_emulator, deliver_events):
+def test_only_the_user_s_orders_are_erased(typed_order, pay):
     user = UserFactory(username="quince")
     other = services.place(HostOrderFactory())
-    stripe_emulator.pay(services.start(other).stripe_id, email="other@example.com")
-    deliver_events()
+    pay(other, email="other@example.com")
     Order.objects.filter(pk=typed_order.pk).update(user=user)
     Customer.objects.create(user=user, livemode=False, stripe_id="cus_1")
 
@@ -134,7 +135,7 @@ def test_all_orders_of_a_user_are_erased_and_no_other(typed_order, stripe_emulat
     assert (typed_order.user, Customer.objects.count()) == (None, 0)
 
 
-def test_a_user_is_found_by_primary_key(typed_order):
+def test_user_is_found_by_primary_key(typed_order):
     user = UserFactory()
     Order.objects.filter(pk=typed_order.pk).update(user=user)
 
@@ -143,13 +144,13 @@ def test_a_user_is_found_by_primary_key(typed_order):
 
 
 @pytest.mark.parametrize("which", [{"user": "nobody"}, {"user": "0"}, {"order": "nothing"}])
-def test_who_does_not_exist_is_refused(which):
+def test_unknown_user_or_order_is_refused(which):
     with pytest.raises(CommandError, match="There is no") as caught:
         _erase(**which)
     assert caught.value.returncode == 2
 
 
-def test_an_order_that_can_still_be_paid_is_refused(order, stripe_emulator):
+def test_payable_order_is_refused(order, stripe_emulator):
     services.start(order)
 
     with pytest.raises(CommandError, match="can still be paid"):
@@ -158,15 +159,14 @@ def test_an_order_that_can_still_be_paid_is_refused(order, stripe_emulator):
         _erase(order=order.reference, dry_run=True)
 
 
-def test_an_order_whose_payment_is_in_flight_is_refused(order, stripe_emulator, deliver_events):
-    stripe_emulator.pay(services.start(order).stripe_id, iban="AT611904300234573201")
-    deliver_events()
+def test_order_with_a_payment_in_progress_is_refused(order, pay):
+    pay(order, iban="AT611904300234573201")
 
-    with pytest.raises(CommandError, match="is in flight"):
+    with pytest.raises(CommandError, match="is in progress"):
         _erase(order=order.reference)
 
 
-def test_a_user_one_of_whose_orders_can_be_paid_keeps_everything(typed_order, stripe_emulator):
+def test_nothing_is_erased_for_a_user_with_a_payable_order(typed_order, stripe_emulator):
     user = UserFactory(username="quince")
     live = services.place(HostOrderFactory())
     services.start(live)
@@ -177,7 +177,7 @@ def test_a_user_one_of_whose_orders_can_be_paid_keeps_everything(typed_order, st
     assert all(text in _stored() for text in TYPED)
 
 
-def test_redaction_at_stripe_says_that_the_api_lacks_it_and_what_to_redact(typed_order):
+def test_redact_lists_the_objects_and_reports_that_the_api_cannot_redact_them(typed_order):
     session = typed_order.sessions.get()
     out = StringIO()
 
@@ -190,13 +190,13 @@ def test_redaction_at_stripe_says_that_the_api_lacks_it_and_what_to_redact(typed
     assert f"payment_intents: {session.payment.stripe_id}\n" in out.getvalue()
 
 
-def test_a_dry_run_lists_what_would_be_redacted(typed_order):
+def test_dry_run_lists_the_objects_to_redact(typed_order):
     out = _erase(order=typed_order.reference, redact=True, dry_run=True)
 
     assert f"charges: {typed_order.payments.get().charge_id}\n" in out
 
 
-def test_a_user_s_customers_are_listed_for_redaction(typed_order):
+def test_user_s_customers_are_listed_for_redaction(typed_order):
     user = UserFactory(username="quince")
     Order.objects.filter(pk=typed_order.pk).update(user=user)
     Customer.objects.create(user=user, livemode=False, stripe_id="cus_1")
@@ -206,17 +206,16 @@ def test_a_user_s_customers_are_listed_for_redaction(typed_order):
     assert "customers: cus_1\n" in out
 
 
-def test_stripe_s_library_offers_no_redaction_jobs():
-    """Once it does, ``--redact`` can start one."""
-    assert not hasattr(gateway.client().v1, "privacy")
+def test_stripe_s_library_has_no_redaction_jobs():
+    """When it has them, ``--redact`` can create one."""
+    assert not hasattr(get_client().v1, "privacy")
 
 
-def test_renewals_and_customers_are_erased_too(stripe_emulator, deliver_events):
+def test_renewals_and_customers_are_erased(stripe_emulator, deliver_events, pay):
     email, name, _ = TYPED
     tea = LineData(name="Tea of the month", unit_amount_minor=1900, recurring_interval="month")
     order = services.place(OrderData(reference="S-1", currency="eur", lines=(tea,)))
-    stripe_emulator.pay(services.start(order).stripe_id, email=email, name=name)
-    deliver_events()
+    pay(order, email=email, name=name)
     stripe_emulator.clock.advance(32 * 24 * 3600)
     deliver_events()
     customer = order.sessions.get().customer_id
@@ -243,7 +242,7 @@ MARKER = "M4rker"
 
 
 def _marked(value, key="", kept=KEPT):
-    """A document of Stripe's, or a request, in which every text that is not needed is a marker, and unknown fields."""
+    """Return a Stripe object or request with a marker for every text that is not needed, and with unknown fields."""
     if isinstance(value, dict):
         inner = {name: _marked(item, name, kept) for name, item in value.items()}
         return inner if key == "metadata" else {**inner, "field_of_tomorrow": MARKER, "owner": {"name": MARKER}}
@@ -260,10 +259,10 @@ def _deliver_marked(emulator, prefix: str) -> None:
 
 @pytest.fixture
 def sold(stripe_emulator):
-    """An order refunded and disputed, one expired, and a subscription renewed once."""
-    teapot, given_up = services.place(HostOrderFactory()), services.place(HostOrderFactory())
+    """A refunded and disputed order, an expired one, and a subscription with one renewal."""
+    teapot, abandoned = services.place(HostOrderFactory()), services.place(HostOrderFactory())
     recovery = {"after_expiration": {"recovery": {"enabled": True}}}
-    stripe_emulator.expire(services.start(given_up, params=recovery).stripe_id)
+    stripe_emulator.expire(services.start(abandoned, params=recovery).stripe_id)
     stripe_emulator.pay(
         services.start(
             teapot,
@@ -278,20 +277,20 @@ def sold(stripe_emulator):
     monthly = services.place(OrderData(reference="S 1", currency="eur", lines=(tea,), metadata={"note": MARKER}))
     stripe_emulator.pay(services.start(monthly).stripe_id)
     stripe_emulator.clock.advance(32 * 24 * 3600)
-    return [teapot, given_up, monthly]
+    return [teapot, abandoned, monthly]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_failing", [True, False])
-def test_no_text_that_is_not_needed_is_left_nor_comes_back(is_failing, sold, stripe_emulator, monkeypatch):
-    """Also of events that a handler of the site's failed on, which keep their objects until they are tried again."""
+def test_no_unneeded_text_is_left_or_restored(is_failing, sold, stripe_emulator, monkeypatch):
+    """Events that failed in a handler of the site, which are stored whole until they are retried, included."""
 
     def broken(event):
         raise ZeroDivisionError
 
     if is_failing:
-        for kind in inbox.handled_types():
-            monkeypatch.setitem(inbox._registry, kind, [*inbox._registry[kind], inbox._Registered(broken)])
+        for kind in registry.handled_types():
+            monkeypatch.setitem(registry.HANDLERS, kind, [*registry.HANDLERS[kind], registry.Registered(broken)])
     _deliver_marked(stripe_emulator, "1")
     stored = json.dumps(list(WebhookEvent.objects.values_list("payload", flat=True)))
     assert (MARKER in stored, MARKER in _stored()) == (is_failing, True)
@@ -307,7 +306,7 @@ def test_no_text_that_is_not_needed_is_left_nor_comes_back(is_failing, sold, str
     assert [order.sessions.get().request["mode"] for order in sold] == ["payment", "payment", "subscription"]
 
 
-def test_events_that_wait_in_the_queue_bring_nothing_back(sold, stripe_emulator, deliver_events, settings):
+def test_queued_events_restore_nothing(sold, stripe_emulator, deliver_events, settings):
     deliver_events()
     for order in sold:
         _erase(order=order.reference)
@@ -319,7 +318,7 @@ def test_events_that_wait_in_the_queue_bring_nothing_back(sold, stripe_emulator,
     assert MARKER not in _stored()
 
 
-def test_every_text_of_a_request_that_is_not_needed_is_erased(order, stripe_emulator):
+def test_unneeded_text_of_a_request_is_erased(order, stripe_emulator):
     session = services.start(order)
     services.expire(session)
     request = _marked({**session.request, "shipping_options": [{"display_name": ""}]}, kept=KEPT_OF_REQUESTS)
@@ -334,7 +333,7 @@ def test_every_text_of_a_request_that_is_not_needed_is_erased(order, stripe_emul
     assert (line["price_data"]["unit_amount"], line["quantity"]) == (2000, 1)
 
 
-def test_an_erased_order_is_not_sold_again_and_gets_no_address_back(host_order, order, stripe_emulator):
+def test_erased_order_is_not_payable_and_gets_no_email_back(host_order, order, stripe_emulator):
     Order.objects.update(email=TYPED[0])
     _erase(order=order.reference)
 
@@ -343,23 +342,23 @@ def test_an_erased_order_is_not_sold_again_and_gets_no_address_back(host_order, 
     assert services.place(host_order).email == ""
 
 
-def test_a_reduced_event_says_all_that_we_read_but_what_was_typed(sold, stripe_emulator):
-    """So an event that was settled can be applied again."""
+def test_reduced_event_keeps_every_fact_except_personal_data(sold, stripe_emulator):
+    """A settled event can therefore be replayed."""
     seen = set()
     for event in stripe_emulator.events():
-        said, kept = event["data"]["object"], reduced(event)["data"]["object"]
-        kind = said["object"]
+        full, kept = event["data"]["object"], reduced(event)["data"]["object"]
+        kind = full["object"]
         seen.add(kind)
         if kind == "checkout.session":
-            whole, small = (facts.read_session(data, event_type=event["type"]) for data in (said, kept))
+            whole, small = (facts.read_session(data, event_type=event["type"]) for data in (full, kept))
             typed = {"customer_details": None, "recovery_url": None, "url": None}
             assert small == replace(whole, **typed)
         elif kind == "dispute":
-            assert facts.read_dispute(kept, ticket=1) == facts.read_dispute(said, ticket=1)
+            assert facts.read_dispute(kept, ticket=1) == facts.read_dispute(full, ticket=1)
         elif kind == "subscription":
-            assert facts.read_subscription(kept, ticket=1) == facts.read_subscription(said, ticket=1)
+            assert facts.read_subscription(kept, ticket=1) == facts.read_subscription(full, ticket=1)
         elif kind in READERS:
-            assert READERS[kind](kept) == READERS[kind](said)
+            assert READERS[kind](kept) == READERS[kind](full)
     assert seen > {"checkout.session", "dispute", "subscription", *READERS}
 
 

@@ -1,4 +1,4 @@
-"""No key, secret, token or address of a person in Django's error reports, whichever face fails and however."""
+"""Django's error reports contain no key, secret, token or personal data, wherever the error occurs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from django.utils import timezone
 from django.utils.log import AdminEmailHandler
 from django.views.debug import ExceptionReporter
 
-from django_checkout import facts, gateway, inbox, services, transport
+from django_checkout import services
+from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.exceptions import StripeRefusedError
 from django_checkout.models import CheckoutSession, Order, WebhookEvent
+from django_checkout.stripe_api import facts, transport
+from django_checkout.stripe_api.client import ask, get_client
 from django_checkout.testing import post_event
-from django_checkout.tokens import Purpose, make_token
 from django_checkout.values import EventData
+from django_checkout.webhooks import registry
 from tests.factories import HostOrderFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -34,7 +37,7 @@ CLIENT_SECRET = "cs_test_1_secret_L3aked"
 
 
 class Broken(requests.adapters.BaseAdapter):
-    """A network that fails with an error that nobody expects, or with one that everybody does."""
+    """A network that raises an error."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__()
@@ -52,7 +55,7 @@ class Broken(requests.adapters.BaseAdapter):
 @pytest.fixture(autouse=True)
 def _secrets(settings, stripe_emulator):
     settings.DEBUG = False
-    # Django 6.0 takes addresses alone.
+    # Django 6.0 requires plain addresses.
     settings.ADMINS = ["operator@example.com" if django.VERSION >= (6, 0) else ("Operator", "operator@example.com")]
     settings.STRIPE_SECRET_KEY = KEY
     settings.STRIPE_WEBHOOK_SECRETS = [SIGNING, PREVIOUS]
@@ -62,7 +65,7 @@ def _secrets(settings, stripe_emulator):
 
 @pytest.fixture
 def broken(request, stripe_emulator, settings):
-    """Call it, and from then on the network raises this."""
+    """A function that makes every later request raise an error."""
 
     def break_it(error: BaseException) -> None:
         transport.http_session().mount(f"{settings.STRIPE_API_BASE}/", Broken(error))
@@ -75,7 +78,7 @@ def broken(request, stripe_emulator, settings):
 
 @pytest.fixture
 def reports():
-    """Every report that Django would send: of log records, and of what is raised."""
+    """Every error report that Django would send, for log records and exceptions."""
     handler = AdminEmailHandler(include_html=True)
     loggers = [logging.getLogger(name) for name in ("django_checkout", "django.request", "stripe")]
     for logger in loggers:
@@ -87,10 +90,10 @@ def reports():
 
 
 class Unexpected(BaseException):
-    """What the SDK does not turn into an error of its own, as when a server ends its worker."""
+    """An exception that the SDK does not catch, as when a server stops its worker."""
 
 
-def silence() -> Exception:
+def no_connection() -> Exception:
     return requests.ConnectionError("no route")
 
 
@@ -98,11 +101,11 @@ def _attempt(reports, work, *args, **options):
     try:
         work(*args, **options)
     except BaseException as error:
-        # Without this frame, whose variables are the test's.
+        # Leave out this frame, which holds the test's variables.
         error = error.with_traceback(error.__traceback__.tb_next)
         reporter = ExceptionReporter(None, type(error), error, error.__traceback__)
         reports += [reporter.get_traceback_html(), reporter.get_traceback_text()]
-        # Others than Django show variables too, and know nothing of its decorator.
+        # Other tools show variables too and ignore Django's sensitive_variables.
         reports += [KEY for frame, _ in walk_tb(error.__traceback__) if KEY in str(frame.f_locals)]
 
 
@@ -114,8 +117,8 @@ def _leaks(reports, *more: str) -> list[str]:
     return [secret for secret in (KEY, PREVIOUS, SIGNING, EMAIL, NAME, CLIENT_SECRET, *more) if secret in text]
 
 
-@pytest.mark.parametrize("error", [Unexpected, silence, None], ids=["unexpected", "silence", "refusal"])
-def test_a_failed_start_reports_no_secret(error, broken, reports, order):
+@pytest.mark.parametrize("error", [Unexpected, no_connection, None], ids=["unexpected", "no-connection", "refusal"])
+def test_failed_start_reports_no_secret(error, broken, reports, order):
     token = make_token(order, Purpose.PAY)
     if error is not None:
         broken(error())
@@ -128,7 +131,7 @@ def test_a_failed_start_reports_no_secret(error, broken, reports, order):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_failed_coroutine_reports_no_secret(reports, order, stripe_emulator):
+def test_failed_coroutine_reports_no_secret(reports, order, stripe_emulator):
     pytest.importorskip("httpx")
     stripe_emulator.chaos.drop(9, when="before", match="*")
 
@@ -137,7 +140,7 @@ def test_a_failed_coroutine_reports_no_secret(reports, order, stripe_emulator):
     assert _leaks(reports, "/return/") == []
 
 
-def test_a_failed_change_of_an_address_reports_no_secret(broken, reports, order):
+def test_failed_change_of_an_address_reports_no_secret(broken, reports, order):
     collects = {"shipping_address_collection": {"allowed_countries": ["GB"]}}
     services.start(order, ui_mode="elements", params=collects)
     broken(Unexpected())
@@ -147,7 +150,7 @@ def test_a_failed_change_of_an_address_reports_no_secret(broken, reports, order)
     assert _leaks(reports, "L3aked Street") == []
 
 
-def test_a_failed_webhook_reports_no_secret(reports, order, stripe_emulator, monkeypatch):
+def test_failed_webhook_reports_no_secret(reports, order, stripe_emulator, monkeypatch):
     def broken(event):
         raise ZeroDivisionError
 
@@ -155,16 +158,16 @@ def test_a_failed_webhook_reports_no_secret(reports, order, stripe_emulator, mon
     kind = "checkout.session.completed"
     body = json.loads(next(row for row in stripe_emulator.pending_deliveries() if row.event_type == kind).body)
     body["data"]["object"]["client_secret"] = CLIENT_SECRET
-    for module in ("django_checkout.handlers", "shop"):
+    for module in ("django_checkout.webhooks.handlers", "shop"):
         broken.__module__ = module
-        monkeypatch.setitem(inbox._registry, kind, [inbox._Registered(broken)])
+        monkeypatch.setitem(registry.HANDLERS, kind, [registry.Registered(broken)])
         _attempt(reports, post_event, body)
 
     assert _leaks(reports) == []
 
 
 @pytest.mark.parametrize("fails_at", ["INSERT", "UPDATE"])
-def test_a_database_that_fails_under_a_webhook_reports_no_secret(reports, order, stripe_emulator, caplog, fails_at):
+def test_database_error_in_a_webhook_reports_no_secret(reports, order, stripe_emulator, caplog, fails_at):
     statement, model = {"INSERT": ("INSERT INTO", WebhookEvent), "UPDATE": ("UPDATE", Order)}[fails_at]
     begins = f"{statement} {connection.ops.quote_name(model._meta.db_table)}"
 
@@ -185,7 +188,7 @@ def test_a_database_that_fails_under_a_webhook_reports_no_secret(reports, order,
     assert [frame for frame, _ in walk_tb(error.__traceback__) if EMAIL in str(frame.f_locals)] == []
 
 
-def test_a_failed_read_of_an_event_reports_no_secret(broken, reports, paid_order, stripe_emulator, deliver_events):
+def test_failed_read_of_an_object_reports_no_secret(broken, reports, paid_order, stripe_emulator, deliver_events):
     stripe_emulator.refund(stripe_emulator.latest("payment_intent", 1)[0]["id"], 300)
     broken(Unexpected())
 
@@ -195,8 +198,7 @@ def test_a_failed_read_of_an_event_reports_no_secret(broken, reports, paid_order
     assert _leaks(reports) == []
 
 
-def test_a_failed_sweep_reports_no_secret(broken, reports, order):
-    """Of a session that Stripe has not answered for."""
+def test_unanswered_session_reports_no_secret(broken, reports, order):
     services.start(order, params={"customer_email": EMAIL})
     CheckoutSession.objects.update(status="creating", stripe_id=None)
     broken(Unexpected())
@@ -210,7 +212,7 @@ def test_a_failed_sweep_reports_no_secret(broken, reports, order):
 @pytest.mark.parametrize(
     "command", ["checkout_reconcile", "checkout_doctor", "checkout_setup_webhook", "checkout_process_events"]
 )
-def test_a_failed_command_reports_no_secret(command, broken, reports, paid_order):
+def test_failed_command_reports_no_secret(command, broken, reports, paid_order):
     broken(Unexpected())
 
     _attempt(reports, call_command, command)
@@ -218,9 +220,9 @@ def test_a_failed_command_reports_no_secret(command, broken, reports, paid_order
     assert _leaks(reports) == []
 
 
-def test_values_that_frames_hold_do_not_show_what_is_personal():
-    said = {"customer_email": EMAIL, "url": CLIENT_SECRET}
-    event = EventData(id="evt_1", type="a.b", livemode=False, created_at=timezone.now(), object=said)
+def test_repr_of_values_shows_no_personal_data():
+    stripe_object = {"customer_email": EMAIL, "url": CLIENT_SECRET}
+    event = EventData(id="evt_1", type="a.b", livemode=False, created_at=timezone.now(), object=stripe_object)
     session = facts.read_session(
         {
             "id": "cs_test_1",
@@ -232,12 +234,14 @@ def test_values_that_frames_hold_do_not_show_what_is_personal():
         }
     )
 
-    shown = repr([event, session, gateway.Call("v1.checkout.sessions.create", (said,), {"options": said})])
+    call = next(ask(dict, dict, stripe_object, options=stripe_object))
+
+    shown = repr([event, session, call])
 
     assert (EMAIL in shown, CLIENT_SECRET in shown) == (False, False)
 
 
-def test_a_failed_page_reports_no_secret(broken, reports, order, client):
+def test_failed_page_reports_no_secret(broken, reports, order, client):
     broken(Unexpected())
     client.raise_request_exception = False
 
@@ -247,7 +251,7 @@ def test_a_failed_page_reports_no_secret(broken, reports, order, client):
 
 
 @pytest.mark.parametrize("ui_mode", ["hosted_page", "elements"])
-def test_the_sdk_logs_no_bodies_of_our_calls(ui_mode, order, stripe_emulator, caplog):
+def test_sdk_logs_no_bodies_of_our_calls(ui_mode, order, stripe_emulator, caplog):
     caplog.set_level(logging.DEBUG)
 
     session = services.start(order, ui_mode=ui_mode, params={"customer_email": EMAIL})
@@ -260,10 +264,10 @@ def test_the_sdk_logs_no_bodies_of_our_calls(ui_mode, order, stripe_emulator, ca
     assert [text for text in (secret, EMAIL, "/return/") if text in caplog.text] == []
 
 
-def test_the_sdk_logs_what_others_send(stripe_emulator, caplog, settings):
-    gateway.client()
+def test_sdk_logs_the_bodies_of_other_calls(stripe_emulator, caplog, settings):
+    get_client()
     caplog.set_level(logging.DEBUG)
 
-    gateway.client().v1.customers.create({"email": EMAIL})
+    get_client().v1.customers.create({"email": EMAIL})
 
     assert EMAIL in caplog.text

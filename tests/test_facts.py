@@ -1,15 +1,16 @@
-"""Stripe's objects read into facts: of every API version that we may meet, with nulls, expanded or not."""
+"""Reads facts from Stripe's objects of every API version, with null fields, expanded or not."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from django_checkout.exceptions import IncompleteFactError
-from django_checkout.facts import (
+from django_checkout.stripe_api.facts import (
     find_id,
     read_charge,
     read_dispute,
@@ -103,7 +104,7 @@ DISPUTE = {
 DUE = datetime(2026, 9, 1, 0, 0, tzinfo=UTC)
 
 
-def test_session_is_read_whole():
+def test_session_is_read():
     fact = read_session(SESSION)
 
     assert (fact.stripe_id, fact.status, fact.payment_status, fact.mode) == ("cs_test_1", "complete", "paid", "payment")
@@ -115,7 +116,7 @@ def test_session_is_read_whole():
     assert fact.has_async_failed is False
 
 
-def test_session_says_whose_it_is():
+def test_ownership_of_a_session_is_read():
     ownership = read_session(SESSION).ownership
 
     assert ownership.reference == "H-0001"
@@ -123,7 +124,7 @@ def test_session_says_whose_it_is():
     assert ownership.livemode is False
 
 
-def test_what_the_shopper_typed_is_read_without_its_gaps():
+def test_customer_details_are_read_without_empty_fields():
     assert read_session(SESSION).customer_details == {
         "email": "shopper@example.com",
         "name": "A Shopper",
@@ -133,20 +134,20 @@ def test_what_the_shopper_typed_is_read_without_its_gaps():
     }
 
 
-def test_shipping_address_is_found_where_versions_before_basil_put_it():
+def test_shipping_address_is_read_from_versions_before_basil():
     old = {**SESSION, "shipping_details": {"name": "A Shopper", "address": {"country": "FR"}}}
     del old["collected_information"]
 
     assert read_session(old).customer_details["shipping"]["address"] == {"country": "FR"}
 
 
-def test_shipping_address_of_now_outweighs_the_old_place():
+def test_current_field_of_the_shipping_address_takes_precedence():
     both = {**SESSION, "shipping_details": {"name": "A Shopper", "address": {"country": "FR"}}}
 
     assert read_session(both).customer_details["shipping"]["address"]["country"] == "DE"
 
 
-def test_absent_and_null_are_not_said():
+def test_absent_and_null_fields_are_none():
     least = {"id": "cs_test_1", "status": "open", "payment_status": "unpaid"}
     nulls = {**dict.fromkeys(SESSION), **least}
 
@@ -156,17 +157,17 @@ def test_absent_and_null_are_not_said():
     assert read_session(least).ownership.livemode is None
 
 
-def test_zero_is_said():
+def test_zero_is_read_as_zero():
     assert read_session({**SESSION, "amount_total": 0}).amount_total_minor == 0
 
 
 @pytest.mark.parametrize("value", [True, "2000", 20.0, [2000], {"amount": 2000}])
-def test_amount_of_another_type_is_not_said(value):
+def test_amount_of_another_type_is_none(value):
     assert read_session({**SESSION, "amount_total": value}).amount_total_minor is None
 
 
 @pytest.mark.parametrize("value", [2**40, 10**30, -(10**30), "1788220800", True])
-def test_instant_that_no_calendar_has_is_not_said(value):
+def test_instant_out_of_range_is_none(value):
     assert read_session({**SESSION, "expires_at": value}).expires_at is None
 
 
@@ -179,14 +180,14 @@ def test_instant_that_no_calendar_has_is_not_said(value):
         ("customer", "customer_id"),
     ],
 )
-def test_expanded_object_counts_as_its_id(field, attribute):
+def test_expanded_object_is_read_as_its_id(field, attribute):
     expanded = read_session({**SESSION, field: {"id": "xx_1", "object": field}})
     plain = read_session({**SESSION, field: "xx_1"})
 
     assert getattr(expanded, attribute) == getattr(plain, attribute) == "xx_1"
 
 
-def test_recovered_session_names_the_one_it_replaces():
+def test_recovered_session_names_the_expired_one():
     recovery = {"recovery": {"enabled": True, "url": "https://buy.stripe.example/r/1"}}
 
     fact = read_session({**SESSION, "recovered_from": "cs_test_0", "after_expiration": recovery})
@@ -195,7 +196,7 @@ def test_recovered_session_names_the_one_it_replaces():
 
 
 @pytest.mark.parametrize(
-    ("event_type", "said", "read"),
+    ("event_type", "statuses", "read"),
     [
         ("", ("open", "unpaid"), ("open", "unpaid", False)),
         ("checkout.session.completed", ("complete", "paid"), ("complete", "paid", False)),
@@ -208,13 +209,13 @@ def test_recovered_session_names_the_one_it_replaces():
         ("checkout.session.async_payment_failed", (None, "unpaid"), ("complete", "unpaid", True)),
         ("checkout.session.expired", ("expired", "unpaid"), ("expired", "unpaid", False)),
         ("checkout.session.expired", (None, "unpaid"), ("expired", "unpaid", False)),
-        # The object outweighs the type: a session that an event calls expired may be complete by now.
+        # The object takes precedence over the event type: the session of an expiry may be complete by now.
         ("checkout.session.expired", ("complete", "paid"), ("complete", "paid", False)),
         ("checkout.session.something_new", ("open", "unpaid"), ("open", "unpaid", False)),
     ],
 )
-def test_event_type_counts_as_said(event_type, said, read):
-    status, payment_status = said
+def test_event_type_implies_the_status(event_type, statuses, read):
+    status, payment_status = statuses
 
     fact = read_session({**SESSION, "status": status, "payment_status": payment_status}, event_type=event_type)
 
@@ -233,7 +234,7 @@ def test_event_type_counts_as_said(event_type, said, read):
     ],
 )
 @pytest.mark.parametrize("gap", ["absent", "null", "empty"])
-def test_session_that_says_too_little_is_to_be_fetched(event_type, missing, gap):
+def test_incomplete_session_raises(event_type, missing, gap):
     session = {**SESSION, missing: "" if gap == "empty" else None}
     if gap == "absent":
         del session[missing]
@@ -266,11 +267,11 @@ def test_payment_intent_is_read():
     assert fact.ownership.livemode is True
 
 
-def test_charge_of_a_try_that_failed_is_not_the_payments_charge():
+def test_charge_of_a_failed_attempt_is_not_the_payments_charge():
     assert read_payment_intent({**INTENT, "status": "requires_payment_method"}).charge_id is None
 
 
-def test_expanded_charge_tells_how_long_it_can_be_captured():
+def test_capture_deadline_is_read_from_the_expanded_charge():
     fact = read_payment_intent({**INTENT, "status": "requires_capture", "latest_charge": CHARGE})
 
     assert (fact.charge_id, fact.capture_before) == ("ch_1", DUE)
@@ -283,12 +284,6 @@ def test_payment_intent_of_versions_before_2022_11_has_no_latest_charge():
     assert read_payment_intent(old).charge_id is None
 
 
-@pytest.mark.parametrize("missing", ["status", "id"])
-def test_payment_intent_that_says_too_little_is_to_be_fetched(missing):
-    with pytest.raises(IncompleteFactError):
-        read_payment_intent({**INTENT, missing: None})
-
-
 def test_charge_is_a_fact_about_its_payment_intent():
     fact = read_charge(CHARGE)
 
@@ -296,28 +291,22 @@ def test_charge_is_a_fact_about_its_payment_intent():
     assert (fact.status, fact.capture_before) == (None, DUE)
 
 
-def test_charge_of_older_versions_says_only_that_it_was_captured():
+def test_captured_charge_of_older_versions_counts_in_full():
     old = {**CHARGE, "amount_captured": None}
 
     assert read_charge(old).captured_minor == 2000
     assert read_charge({**old, "captured": False}).captured_minor is None
 
 
-def test_charge_without_payment_intent_stands_for_itself():
+def test_charge_without_payment_intent_is_its_own_payment():
     assert read_charge({**CHARGE, "payment_intent": None}).payment_intent_id == "ch_1"
 
 
 @pytest.mark.parametrize("status", ["failed", "pending"])
-def test_charge_that_did_not_succeed_took_nothing(status):
+def test_unsuccessful_charge_captured_nothing(status):
     fact = read_charge({**CHARGE, "status": status})
 
     assert (fact.charge_id, fact.captured_minor) == (None, None)
-
-
-@pytest.mark.parametrize("missing", ["status", "id"])
-def test_charge_that_says_too_little_is_to_be_fetched(missing):
-    with pytest.raises(IncompleteFactError):
-        read_charge({**CHARGE, missing: None})
 
 
 def test_refund_is_read():
@@ -329,27 +318,21 @@ def test_refund_is_read():
     assert fact.livemode is None
 
 
-def test_refund_of_the_dashboard_has_no_uuid_of_ours():
+def test_refund_made_in_the_dashboard_has_no_uuid():
     assert read_refund({**REFUND, "metadata": None}).refund_uuid == ""
 
 
-def test_refund_that_failed_says_why():
+def test_failed_refund_has_a_reason():
     assert read_refund({**REFUND, "status": "failed", "failure_reason": "declined"}).failure_reason == "declined"
 
 
 @pytest.mark.parametrize("named", ["payment_intent", "charge"])
-def test_refund_may_name_its_charge_or_its_payment_only(named):
+def test_refund_may_name_only_its_charge_or_only_its_payment(named):
     other = "charge" if named == "payment_intent" else "payment_intent"
 
     fact = read_refund({**REFUND, other: None})
 
     assert [fact.payment_intent_id, fact.charge_id].count(None) == 1
-
-
-@pytest.mark.parametrize("missing", [["amount"], ["currency"], ["id"], ["payment_intent", "charge"]], ids=",".join)
-def test_refund_that_says_too_little_is_to_be_fetched(missing):
-    with pytest.raises(IncompleteFactError):
-        read_refund({**REFUND, **dict.fromkeys(missing)})
 
 
 def test_dispute_is_read_with_its_ticket():
@@ -363,13 +346,13 @@ def test_dispute_is_read_with_its_ticket():
 @pytest.mark.parametrize(
     ("entries", "currency"), [([{"net": -4100, "currency": "usd"}], "usd"), ([{"net": -3500}], "eur"), ([], "")]
 )
-def test_what_a_dispute_withdrew_is_of_the_balances_currency(entries, currency):
+def test_withdrawn_amount_is_in_the_currency_of_the_balance(entries, currency):
     fact = read_dispute({**DISPUTE, "balance_transactions": entries}, ticket=1)
 
     assert (fact.currency, fact.withdrawn_currency) == ("eur", currency)
 
 
-def test_reinstated_funds_balance_what_a_dispute_withdrew():
+def test_reinstated_funds_reduce_the_withdrawn_amount():
     entries = [{"net": -3500}, {"net": 2000}, {"net": None}, "txn_3"]
 
     assert read_dispute({**DISPUTE, "balance_transactions": entries}, ticket=1).withdrawn_minor == 1500
@@ -380,10 +363,18 @@ def test_dispute_without_deadline_has_none():
     assert read_dispute({**DISPUTE, "evidence_details": None}, ticket=1).due_by is None
 
 
-@pytest.mark.parametrize("missing", ["status", "amount", "currency", "id"])
-def test_dispute_that_says_too_little_is_an_error(missing):
+@pytest.mark.parametrize(
+    ("read", "stripe_object", "missing"),
+    [
+        *((read_payment_intent, INTENT, [key]) for key in ("status", "id")),
+        *((read_charge, CHARGE, [key]) for key in ("status", "id")),
+        *((read_refund, REFUND, keys) for keys in (["amount"], ["currency"], ["id"], ["payment_intent", "charge"])),
+        *((partial(read_dispute, ticket=1), DISPUTE, [key]) for key in ("status", "amount", "currency", "id")),
+    ],
+)
+def test_incomplete_object_raises(read, stripe_object, missing):
     with pytest.raises(IncompleteFactError):
-        read_dispute({**DISPUTE, missing: None}, ticket=1)
+        read({**stripe_object, **dict.fromkeys(missing)})
 
 
 def test_fraud_warning_is_read():
@@ -393,7 +384,7 @@ def test_fraud_warning_is_read():
     assert fact.fraud_type == "card_never_received"
 
 
-def test_order_is_named_by_metadata_before_the_reference():
+def test_metadata_takes_precedence_over_client_reference_id():
     assert read_ownership({"metadata": {"order_id": "A"}, "client_reference_id": "B"}).reference == "A"
     assert read_ownership({"metadata": {}, "client_reference_id": "B"}).reference == "B"
     assert read_ownership({}).reference == ""
@@ -404,5 +395,5 @@ def test_order_is_named_by_metadata_before_the_reference():
     [("ch_1", "ch_1"), ({"id": "ch_1"}, "ch_1"), (None, ""), ({}, ""), (5, ""), ([], "")],
     ids=str,
 )
-def test_id_is_found_or_nothing(value, expected):
+def test_find_id_returns_an_id_or_nothing(value, expected):
     assert find_id({"charge": value}, "charge") == expected

@@ -1,4 +1,4 @@
-"""A project on its first afternoon, with no key, no secret and no address: it works as far as it can, and says why."""
+"""A new project without keys, webhook secret and base URL: errors name the missing setting."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_payment_without_a_key_fails_and_names_the_setting():
         services.start(services.place(ORDER), request=RequestFactory().get("/"))
 
 
-def test_payment_link_takes_the_address_of_the_request():
+def test_payment_link_uses_the_request_s_host():
     request = RequestFactory(headers={"Host": "localhost"}).get("/")
 
     link = services.pay_url(services.place(ORDER), request=request)
@@ -54,13 +54,13 @@ def test_payment_link_takes_the_address_of_the_request():
     assert link.startswith("http://localhost/")
 
 
-def test_payment_link_has_the_development_server_s_address_in_debug(settings):
+def test_payment_link_uses_the_development_server_in_debug(settings):
     settings.DEBUG = True
 
     assert services.pay_url(services.place(ORDER)).startswith("http://127.0.0.1:8000/")
 
 
-def test_payment_link_of_a_site_without_an_address_names_the_setting():
+def test_payment_link_without_a_base_url_names_the_setting():
     with pytest.raises(ImproperlyConfigured, match="CHECKOUT_BASE_URL"):
         services.pay_url(services.place(ORDER))
 

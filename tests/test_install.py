@@ -1,4 +1,4 @@
-"""README's "Install it", typed as it stands there into a new project, ends with something sold in the emulator."""
+"""The steps of "Install it" in the README, followed in a new project, end with a paid order."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ import pytest
 import requests
 
 import django_checkout
-from example_project.shop.demo_check import CARD, Visitor, free_port
+from example_project.shop.demo_check import CARD, Visitor
+from example_project.shop.demo_server import free_port
 
-# Ten commands and two servers, each a Python of its own.
+# Ten commands and two servers, each in its own process.
 pytestmark = pytest.mark.slow
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-#: Files that `startproject` makes and the README adds to; the others it writes anew.
+#: Files that `startproject` creates and the README appends to; it writes all others.
 APPENDED = ("mysite/settings.py", "mysite/urls.py")
 SERVED = ("checkout_emulator", "runserver")
-WAIT_SECONDS = 60
+WAIT_SECONDS = 180
 
 
 def section():
@@ -32,15 +33,15 @@ def section():
 
 
 def steps(text):
-    """The files and the commands of the section, in order."""
+    """Yield the files and commands of the section, in order."""
     for found in re.finditer(r"```python\n# (\S+)\n(.*?)```|^    (\S[^\n]*)$", text, re.DOTALL | re.MULTILINE):
         path, content, command = found.groups()
-        # A file's own lines are indented as well; what a fence holds is matched with its fence.
+        # The lines of a file may be indented too, but a fence is matched as a whole.
         yield ("write", path, content) if path else ("run", command, "")
 
 
-class Typist:
-    """Somebody who follows the README in a folder of their own."""
+class Reader:
+    """Follows the README in a new directory."""
 
     def __init__(self, folder, stack):
         self.folder, self.stack = folder, stack
@@ -50,11 +51,11 @@ class Typist:
             for name, value in os.environ.items()
             if not name.startswith(("STRIPE_", "CHECKOUT_", "DJANGO_", "DATABASE_", "COV_"))
         }
-        # Where the app that is tested is imported from, as `pip install` would have it.
+        # The tested app, as if it were installed.
         self.environment["PYTHONPATH"] = str(Path(django_checkout.__file__).parents[1])
 
     def type(self, text):
-        """Type a file's text or a command, at ports that nobody else uses."""
+        """Return a text of the README with free ports."""
         return text.replace("127.0.0.1:8000", f"127.0.0.1:{self.site}").replace(":12111", f":{self.stripe}")
 
     def write(self, path, content):
@@ -74,7 +75,7 @@ class Typist:
             self.serve(arguments)
             return ""
         done = subprocess.run(  # noqa: S603  # the README's own commands
-            arguments, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=120
+            arguments, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=600
         )
         assert done.returncode == 0, (command, done.stdout, done.stderr)
         return done.stdout
@@ -98,12 +99,12 @@ def served(command, port, folder, environment):
         yield
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=60)
 
 
 def is_open(port):
     try:
-        requests.get(f"http://127.0.0.1:{port}/", timeout=30)
+        requests.get(f"http://127.0.0.1:{port}/", timeout=120)
     except requests.ConnectionError:
         return False
     return True
@@ -117,36 +118,36 @@ def wait_for(condition, log):
 
 
 @pytest.fixture
-def typist(tmp_path):
+def reader(tmp_path):
     with ExitStack() as stack:
-        yield Typist(tmp_path, stack)
+        yield Reader(tmp_path, stack)
 
 
-#: How many webhooks arrived and were processed, as the project itself knows.
+#: Prints how many webhooks were processed.
 COUNT = (
     "from django_checkout.models import WebhookEvent; "
     "print('processed:', WebhookEvent.objects.filter(state='processed').count())"
 )
-#: Which errors of ours `check --deploy` reports; Django reports its own beside them.
+#: Prints which errors of the app `check --deploy` reports.
 DEPLOY = (
     "from django.core.checks import run_checks; "
     "print([m.id for m in run_checks(include_deployment_checks=True) if m.id.startswith('django_checkout.E')])"
 )
 
 
-def test_following_the_readme_in_a_new_project_sells_something(typist):
+def test_following_the_readme_in_a_new_project_ends_with_a_paid_order(reader):
     for kind, what, content in steps(section()):
         if kind == "write":
-            typist.write(what, content)
+            reader.write(what, content)
         else:
-            typist.run(what)
-    shopper = Visitor(f"http://127.0.0.1:{typist.site}")
+            reader.run(what)
+    shopper = Visitor(f"http://127.0.0.1:{reader.site}")
     shopper.get("/buy/A-1/")
     shopper.submit(shopper.form("/checkout/start/"))
     shopper.submit(shopper.form("/pay/"), **CARD)
 
-    log = typist.folder / f"{typist.site}.log"
+    log = reader.folder / f"{reader.site}.log"
     wait_for(lambda: "A-1 is paid" in shopper.get("/order/A-1/").text, log)
-    wait_for(lambda: "processed: 0" not in typist.run(f'python manage.py shell -c "{COUNT}"'), log)
-    assert "whsec_" in typist.run("python manage.py checkout_setup_webhook")
-    assert "[]" in typist.run(f'python manage.py shell -c "{DEPLOY}"')
+    wait_for(lambda: "processed: 0" not in reader.run(f'python manage.py shell -c "{COUNT}"'), log)
+    assert "whsec_" in reader.run("python manage.py checkout_setup_webhook")
+    assert "[]" in reader.run(f'python manage.py shell -c "{DEPLOY}"')

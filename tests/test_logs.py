@@ -1,4 +1,4 @@
-"""Each record is one line, and no value passes for another key."""
+"""Each log record is one line, and no value can forge another key."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from django_checkout import logs
+from django_checkout.telemetry import logs
 
 pytestmark = pytest.mark.core
 
@@ -28,13 +28,13 @@ pytestmark = pytest.mark.core
         (ValueError("one\ntwo"), r'order="one\ntwo"'),
     ],
 )
-def test_a_value_stays_in_its_place(name, value, logged, caplog):
+def test_value_is_quoted_on_one_line(name, value, logged, caplog):
     logging.getLogger(name).warning("order=%s", value)
 
     assert caplog.messages == [logged]
 
 
-def test_the_filter_is_added_once():
+def test_filter_is_added_once():
     logger = logging.getLogger("django_checkout")
     before = list(logger.filters)
 

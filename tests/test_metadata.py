@@ -1,4 +1,4 @@
-"""What a host may write into Stripe's metadata."""
+"""The host's metadata at Stripe: limits, personal data and card numbers."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_checkout.exceptions import MetadataError
-from django_checkout.metadata import MAXIMUM_KEYS, check_metadata
+from django_checkout.params.metadata import MAXIMUM_KEYS, check_metadata
 
 pytestmark = pytest.mark.core
 
-#: Numbers of the schemes' test cards, of every length that cards have.
+#: Test card numbers of every length.
 CARDS = [
     "4222222222222",
     "30569309025904",
@@ -26,7 +26,7 @@ CARDS = [
 
 
 def with_check_digit(digits):
-    """Append the digit that makes the number pass: the algorithm of ISO/IEC 7812-1 annex B, counted from the right."""
+    """Append the check digit of ISO/IEC 7812-1 annex B."""
     doubled = [int(digit) * (2 - position % 2) for position, digit in enumerate(reversed(digits))]
     return digits + str(-sum(value // 10 + value % 10 for value in doubled) % 10)
 
@@ -54,12 +54,12 @@ def test_result_is_a_copy():
     ],
 )
 def test_email_address_is_refused(text):
-    with pytest.raises(MetadataError, match="e-mail"):
+    with pytest.raises(MetadataError, match="email"):
         check_metadata({"note": text})
 
 
 @pytest.mark.parametrize("text", ["@shop", "3 @ 4.50", "a@b", "jo at shop.example", "https://shop.example/@jo"])
-def test_what_only_resembles_an_email_address_passes(text):
+def test_text_that_resembles_an_email_address_passes(text):
     assert check_metadata({"note": text}) == {"note": text}
 
 
@@ -85,7 +85,7 @@ def test_card_number_of_every_length_is_refused(digits):
         "No4242424242424242no",
     ],
 )
-def test_card_number_is_found_however_it_is_written(text):
+def test_card_number_is_found_in_any_notation(text):
     with pytest.raises(MetadataError, match="card number"):
         check_metadata({"note": text})
 
@@ -101,7 +101,7 @@ def test_number_shorter_or_longer_than_a_card_passes(digits):
 
 
 @given(st.from_regex(r"[0-9]{12,18}", fullmatch=True).filter(str.isascii))
-def test_exactly_one_check_digit_makes_a_card_number(digits):
+def test_exactly_one_check_digit_is_valid(digits):
     refused = []
     for last in "0123456789":
         try:
@@ -113,7 +113,7 @@ def test_exactly_one_check_digit_makes_a_card_number(digits):
 
 
 @given(st.uuids())
-def test_uuid_is_never_taken_for_a_card_number(value):
+def test_uuid_is_not_mistaken_for_a_card_number(value):
     assert check_metadata({"basket": str(value)})
 
 
@@ -125,12 +125,12 @@ def test_uuid_is_never_taken_for_a_card_number(value):
         "a4242424242424242" * 2 + "abcdefabcdefabcd",
     ],
 )
-def test_long_digits_within_a_fingerprint_pass(text):
+def test_digits_in_a_hash_pass(text):
     assert check_metadata({"basket": text}) == {"basket": text}
 
 
 @pytest.mark.parametrize("text", ["jo@shop.example", "4242424242424242"])
-def test_refusal_names_the_key_and_never_what_is_personal(text):
+def test_error_names_the_key_and_contains_no_personal_data(text):
     with pytest.raises(MetadataError) as by_value:
         check_metadata({"note": text})
     with pytest.raises(MetadataError) as by_key:
@@ -141,13 +141,13 @@ def test_refusal_names_the_key_and_never_what_is_personal(text):
 
 
 @pytest.mark.parametrize("key", ["order_id", "checkout_session", "checkout_refund"])
-def test_our_own_keys_are_reserved(key):
+def test_our_keys_are_reserved(key):
     with pytest.raises(MetadataError, match=key):
         check_metadata({key: "mine"})
 
 
 @pytest.mark.parametrize("key", ["", "k" * 41, "a[b]", "a]", "["])
-def test_key_that_stripe_does_not_take_is_refused(key):
+def test_key_that_stripe_does_not_accept_is_refused(key):
     with pytest.raises(MetadataError, match="1 to 40 characters"):
         check_metadata({key: "v"})
 

@@ -1,4 +1,4 @@
-"""The migrations: complete, named by hand, reversible, and the same for every project."""
+"""The migrations are complete, named by hand, reversible, and the same for every project."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from django.db.migrations.migration import SwappableTuple
 from django.db.migrations.operations.models import AddConstraint, AddIndex, RemoveIndex
 
 from django_checkout import migrations as package
-from django_checkout.models import Order
+from django_checkout.models import AttentionItem, Order
 
 pytestmark = pytest.mark.core
 
@@ -43,7 +43,7 @@ def test_models_have_no_change_without_a_migration(capsys):
     assert "No changes detected" in capsys.readouterr().out
 
 
-#: A project that sets everything else than the tests' own settings do.
+#: A project with other settings than the tests'.
 OTHER_PROJECT = """
 import sys, types
 import tests.settings
@@ -89,7 +89,7 @@ def test_migration_is_named_in_words(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_no_value_of_a_setting_is_frozen(path):
+def test_migration_contains_no_value_of_a_setting(path):
     source = path.read_text(encoding="utf-8")
 
     assert set(re.findall(r"\bsettings\.(\w+)", source)) <= {"AUTH_USER_MODEL"}
@@ -97,7 +97,7 @@ def test_no_value_of_a_setting_is_frozen(path):
     assert not re.search(r"sk_|pk_|whsec_|https?://(?!docs\.|www\.)", source)
 
 
-def test_history_is_one_line(migrations):
+def test_history_is_linear(migrations):
     loader = MigrationLoader(None)
 
     assert loader.detect_conflicts() == {}
@@ -105,7 +105,7 @@ def test_history_is_one_line(migrations):
     assert [name[:4] for name in sorted(migrations)] == [f"{number:04}" for number in range(1, len(migrations) + 1)]
 
 
-def test_migrations_depend_on_nobody_but_django(migrations):
+def test_migrations_depend_only_on_django(migrations):
     fixed = {
         dependency[0]
         for migration in migrations.values()
@@ -116,13 +116,13 @@ def test_migrations_depend_on_nobody_but_django(migrations):
     assert fixed <= {LABEL, "contenttypes"}
 
 
-def test_every_operation_can_be_undone(migrations):
+def test_every_operation_is_reversible(migrations):
     operations = [operation for migration in migrations.values() for operation in migration.operations]
 
     assert all(operation.reversible for operation in operations)
 
 
-def test_schema_and_data_are_moved_apart(migrations):
+def test_schema_and_data_are_migrated_separately(migrations):
     for name, migration in migrations.items():
         moves_data = [isinstance(operation, RunPython | RunSQL) for operation in migration.operations]
         assert all(moves_data) or not any(moves_data), name
@@ -139,7 +139,7 @@ def test_constraints_and_indexes_are_named_after_their_model_and_rule():
     assert len(set(names)) == len(names)
 
 
-def test_constraints_are_added_by_name_that_models_still_have(migrations):
+def test_added_constraints_and_indexes_still_exist(migrations):
     state = MigrationLoader(None).project_state()
     added = {
         operation.constraint.name if isinstance(operation, AddConstraint) else operation.index.name
@@ -170,7 +170,7 @@ def test_primary_keys_are_big():
 
 
 @pytest.mark.django_db
-def test_tables_of_the_database_are_those_of_the_models():
+def test_every_model_has_its_table():
     tables = {model._meta.db_table for model in Order._meta.app_config.get_models()}
 
     assert tables <= set(connection.introspection.table_names())
@@ -184,7 +184,7 @@ def foreign_keys(table, column):
 
 @pytest.mark.skipif("connection.vendor == 'sqlite'", reason="the constraint is part of the table there")
 @pytest.mark.django_db(transaction=True)
-def test_a_database_with_constraints_on_rows_of_the_site_is_brought_up_to_date():
+def test_old_constraints_on_rows_of_the_site_are_dropped():
     columns = import_module(f"{package.__name__}.0004_drop_constraints_on_rows_of_the_site").COLUMNS
     last = [(LABEL, FILES[-1].stem)]
     MigrationExecutor(connection).migrate([(LABEL, "0003_tell_which_subscription")])
@@ -203,7 +203,46 @@ def test_a_database_with_constraints_on_rows_of_the_site_is_brought_up_to_date()
     assert not any(foreign_keys(*place) for place in columns)
 
 
-def test_every_link_to_a_row_of_the_site_is_without_constraint():
+#: The texts that attention items held before 0013, by code, and what is stored instead.
+ATTENTION_TEXTS = {
+    ("amount_mismatch", "1900 for 2000"): {"paid_minor": 1900, "expected_minor": 2000, "currency": "eur"},
+    ("amount_mismatch", "nothing was paid for 2000"): {"expected_minor": 2000, "currency": "eur"},
+    ("amount_mismatch", "paid for revision 1 of 2"): {"paid_revision": 1, "revision": 2},
+    ("amount_mismatch", "no line at 500 usd"): {"missing_price_minor": 500, "currency": "usd"},
+    ("amount_mismatch", "quantity 9 is not within 1 to 5"): {"quantity": 9, "minimum": 1, "maximum": 5},
+    ("amount_mismatch", "2 lines were not offered"): {"unoffered_lines": 2},
+    ("currency_mismatch", "usd for eur"): {"paid_currency": "usd", "expected_currency": "eur"},
+    ("double_payment", "1900 usd"): {"captured_minor": 1900, "currency": "usd"},
+    ("over_refunded", "2500 of 2000"): {"refunded_minor": 2500, "paid_minor": 2000, "currency": "eur"},
+    ("refund_failed", "expired_or_canceled_card"): {"failure_reason": "expired_or_canceled_card"},
+    ("disputed", "fraudulent"): {"reason": "fraudulent"},
+    ("paid_after_cancel", ""): {},
+    ("something_older", "look at it"): {"text": "look at it"},
+}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_details_of_attention_are_converted_and_converted_back():
+    last = [(LABEL, FILES[-1].stem)]
+    texts = [text for _, text in ATTENTION_TEXTS]
+    old = MigrationExecutor(connection).migrate([(LABEL, "0012_add_details_of_attention")]).apps
+    try:
+        order = old.get_model(LABEL, "Order").objects.create(reference="A-1", currency="eur", subtotal_minor=2000)
+        for number, (code, text) in enumerate(ATTENTION_TEXTS):
+            order.attention.create(code=code, fact=str(number), detail=text)
+        MigrationExecutor(connection).migrate(last)
+        items = AttentionItem.objects.order_by("pk")
+        assert [item.details for item in items] == list(ATTENTION_TEXTS.values())
+        assert all(item.detail_text for item in items if item.details)
+
+        old = MigrationExecutor(connection).migrate([(LABEL, "0012_add_details_of_attention")]).apps
+        rows = old.get_model(LABEL, "AttentionItem").objects.order_by("pk")
+        assert list(rows.values_list("detail", flat=True)) == texts
+    finally:
+        MigrationExecutor(connection).migrate(last)
+
+
+def test_links_to_rows_of_the_site_have_no_constraint():
     columns = import_module(f"{package.__name__}.0004_drop_constraints_on_rows_of_the_site").COLUMNS
     links = {
         (model._meta.db_table, field.column)

@@ -1,4 +1,4 @@
-"""What the tables allow a site's own code to write."""
+"""What a site's own code can write."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import pytest
 from django.core.management import call_command
 from django.forms import modelform_factory
 
-from django_checkout import database, erasure, services, signals
+from django_checkout import services, signals
 from django_checkout.exceptions import DerivedColumnError, OrderNotPayableError
-from django_checkout.models import CheckoutSession, Dispute, Order, Payment, Refund, Subscription
+from django_checkout.models import CheckoutSession, Dispute, Order, Payment, Refund, Subscription, database
+from django_checkout.operations import erasure
 from tests.damage import overwrite
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
-#: How a host may save a row that it read before the payment, each with what it is called.
+#: Ways to save an order that was read before it was paid.
 STALE_SAVES = {
     "save": lambda stale: stale.save(),
     "save_by_position": lambda stale: stale.save(False, True),
@@ -26,7 +27,7 @@ STALE_SAVES = {
     ),
     "bulk_update_of_a_host_column": lambda stale: Order.objects.bulk_update([stale], ["locale"]),
 }
-#: How a host may name what it may not write.
+#: Ways to write derived columns by name.
 REFUSED = {
     "save": lambda stale: stale.save(update_fields=["status"]),
     "save_by_position": lambda stale: stale.save(False, False, None, ["status"]),
@@ -51,17 +52,16 @@ def _form(stale):
 
 
 @pytest.fixture
-def stale(order, stripe_emulator, deliver_events):
+def stale(order, pay):
     """The order as the host read it before it was paid."""
     read_before = Order.objects.get(pk=order.pk)
-    stripe_emulator.pay(services.start(order).stripe_id)
-    deliver_events()
+    pay(order)
     assert (read_before.status, Order.objects.get().status) == ("unpaid", "paid")
     return read_before
 
 
 @pytest.mark.parametrize("save", STALE_SAVES.values(), ids=STALE_SAVES)
-def test_a_stale_order_that_the_host_saves_stays_paid(save, stale):
+def test_stale_order_that_the_host_saves_stays_paid(save, stale):
     before = Order.objects.values().get()
     save(stale)
 
@@ -73,14 +73,14 @@ def test_a_stale_order_that_the_host_saves_stays_paid(save, stale):
 
 
 @pytest.mark.parametrize("write", REFUSED.values(), ids=REFUSED)
-def test_what_the_ledger_derives_is_refused_by_name(write, stale):
+def test_host_cannot_write_derived_columns_by_name(write, stale):
     with pytest.raises(DerivedColumnError):
         write(stale)
 
     assert Order.objects.values_list("status", "paid_minor").get() == ("paid", 2000)
 
 
-def test_a_host_writes_its_own_columns(stale):
+def test_host_writes_its_own_columns(stale):
     user = UserFactory()
     stale.user = user
     stale.save()
@@ -89,7 +89,7 @@ def test_a_host_writes_its_own_columns(stale):
     assert Order.objects.values_list("user_id", "metadata", "status").get() == (user.pk, {"cart": "7"}, "paid")
 
 
-def test_an_order_that_is_saved_after_its_erasure_stays_erased(stale):
+def test_order_that_is_saved_after_its_erasure_stays_erased(stale):
     user = UserFactory()
     Order.objects.update(user=user, metadata={"note": "For Quince"})
     stale.refresh_from_db()
@@ -103,7 +103,7 @@ def test_an_order_that_is_saved_after_its_erasure_stays_erased(stale):
     assert (stale.user_id, stale.metadata, stale.locale) == (None, {}, "de")
 
 
-def test_an_order_that_is_saved_after_its_users_deletion_gets_no_user_back(stale):
+def test_order_that_is_saved_after_its_user_was_deleted_has_no_user(stale):
     user = UserFactory()
     Order.objects.update(user=user)
     stale.refresh_from_db()
@@ -116,7 +116,7 @@ def test_an_order_that_is_saved_after_its_users_deletion_gets_no_user_back(stale
     assert Order.objects.values_list("user_id", "metadata").get() == (None, {"cart": "7"})
 
 
-def test_a_receiver_that_saves_what_it_was_given_undoes_nothing(order, stripe_emulator, deliver_events):
+def test_receiver_that_saves_its_arguments_undoes_nothing(order, pay):
     def on_paid(order, session, **arguments):
         for row in (order, session):
             row.status = "expired"
@@ -126,8 +126,7 @@ def test_a_receiver_that_saves_what_it_was_given_undoes_nothing(order, stripe_em
 
     signals.order_paid.connect(on_paid, sender=Order)
     try:
-        stripe_emulator.pay(services.start(order).stripe_id)
-        deliver_events()
+        pay(order)
     finally:
         signals.order_paid.disconnect(on_paid, sender=Order)
 
@@ -135,7 +134,7 @@ def test_a_receiver_that_saves_what_it_was_given_undoes_nothing(order, stripe_em
     assert order.announcements.get(signal="order_paid").attempts == 1
 
 
-def test_what_runs_after_the_commit_is_host_code_too(django_capture_on_commit_callbacks):
+def test_on_commit_hooks_are_host_code(django_capture_on_commit_callbacks):
     seen = []
     with django_capture_on_commit_callbacks(execute=True), database.atomic():
         database.on_commit(lambda: seen.append(database.is_writing()))
@@ -153,7 +152,7 @@ def test_what_runs_after_the_commit_is_host_code_too(django_capture_on_commit_ca
         (Subscription, {"status": "canceled"}),
     ],
 )
-def test_a_row_of_facts_that_the_host_saves_stays_as_it_is(model, change, stale, stripe_emulator, deliver_events):
+def test_fact_row_that_the_host_saves_stays_unchanged(model, change, stale, stripe_emulator, deliver_events):
     services.refund(Order.objects.get(), 500)
     payment = Payment.objects.get()
     Dispute.objects.create(stripe_id="dp_1", payment=payment, amount_minor=1, currency="eur", status="lost")
@@ -168,7 +167,7 @@ def test_a_row_of_facts_that_the_host_saves_stays_as_it_is(model, change, stale,
 
 
 @pytest.mark.parametrize("column", [{"status": "unpaid"}, {"status": "unpaid", "kept_payment": None, "paid_minor": 0}])
-def test_an_order_whose_columns_were_damaged_is_not_sold_again(column, stale):
+def test_order_with_damaged_columns_cannot_be_paid_again(column, stale):
     overwrite(Order.objects, **column)
 
     with pytest.raises(OrderNotPayableError):
@@ -178,7 +177,7 @@ def test_an_order_whose_columns_were_damaged_is_not_sold_again(column, stale):
     assert CheckoutSession.objects.count() == 1
 
 
-def test_fixtures_are_loaded_whole(stale, tmp_path):
+def test_fixtures_are_loaded_with_derived_columns(stale, tmp_path):
     path = tmp_path / "rows.json"
     call_command("dumpdata", "django_checkout", output=str(path), verbosity=0)
     overwrite(Order.objects, status="unpaid", paid_minor=0)

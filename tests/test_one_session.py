@@ -1,14 +1,17 @@
-"""An order has one payable session: whoever learns of another ends it."""
+"""An order has one payable session; any other is expired."""
 
 from __future__ import annotations
 
 import pytest
 from django.core.management import call_command
 
-from django_checkout import facts, gateway, ledger, services, sweep
+from django_checkout import ledger, services
 from django_checkout.exceptions import OrderNotPayableError, StripeUnavailableError
 from django_checkout.models import CheckoutSession
-from django_checkout.services.settling import apply_facts
+from django_checkout.services.syncing import apply_facts
+from django_checkout.stripe_api import facts, gateway
+from django_checkout.stripe_api.steps import run
+from django_checkout.webhooks import pending_work
 from tests.races.together import run_before
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -28,13 +31,13 @@ def expired(order, stripe_emulator, deliver_events):
 
 
 def _copy(emulator, session):
-    """Let the shopper recover a cart; return the id of the copy, of which we have not heard."""
+    """Recover the expired session at Stripe; return the id of the copy, whose events are not delivered."""
     return emulator.recover(session.stripe_id)["id"]
 
 
 def _adopt(stripe_id):
-    """Hear of a session as it is now, as reconciliation does."""
-    apply_facts(facts.read_whole_session(gateway.retrieve_session_data(stripe_id)))
+    """Apply a session's current state, as reconciliation does."""
+    apply_facts(facts.read_whole_session(run(gateway.retrieve_session_data(stripe_id))))
     return CheckoutSession.objects.get(stripe_id=stripe_id)
 
 
@@ -43,7 +46,7 @@ def _payable(emulator):
         return [row["id"] for row in emulator.store.select("checkout.session", {"status": "open"})]
 
 
-def test_a_recovered_copy_is_the_orders_live_session(expired, order, stripe_emulator):
+def test_recovered_copy_becomes_the_live_session(expired, order, stripe_emulator):
     copy = _adopt(_copy(stripe_emulator, expired))
 
     assert (copy.status, copy.live_for) == ("open", order)
@@ -51,7 +54,7 @@ def test_a_recovered_copy_is_the_orders_live_session(expired, order, stripe_emul
     assert _payable(stripe_emulator) == [copy.stripe_id]
 
 
-def test_a_recovered_copy_of_what_has_changed_is_expired_by_start(expired, order, host_order, stripe_emulator):
+def test_start_expires_a_recovered_copy_of_a_changed_order(expired, order, host_order, stripe_emulator):
     copy = _adopt(_copy(stripe_emulator, expired))
     host_order.quantity = 2
     host_order.save()
@@ -62,7 +65,7 @@ def test_a_recovered_copy_of_what_has_changed_is_expired_by_start(expired, order
     assert (copy.status, _payable(stripe_emulator)) == ("expired", [session.stripe_id])
 
 
-def test_a_copy_beside_the_live_session_is_expired_by_start(expired, order, stripe_emulator):
+def test_start_expires_a_copy_beside_the_live_session(expired, order, stripe_emulator):
     session = services.start(order, params=RECOVERY)
     copies = [_adopt(_copy(stripe_emulator, expired)) for _ in range(6)]
     assert {copy.live_for for copy in copies} == {None}
@@ -71,7 +74,7 @@ def test_a_copy_beside_the_live_session_is_expired_by_start(expired, order, stri
     assert _payable(stripe_emulator) == [session.stripe_id]
 
 
-def test_a_copy_beside_the_live_session_that_was_just_paid_is_applied_by_start(expired, order, stripe_emulator):
+def test_start_applies_a_copy_that_was_just_paid(expired, order, stripe_emulator):
     services.start(order, params=RECOVERY)
     copy = _adopt(_copy(stripe_emulator, expired))
     stripe_emulator.pay(copy.stripe_id)
@@ -81,49 +84,49 @@ def test_a_copy_beside_the_live_session_that_was_just_paid_is_applied_by_start(e
 
 
 @pytest.mark.parametrize("way", ["sweep", "sync", "reconcile"])
-def test_who_learns_of_a_second_open_session_ends_it(way, expired, order, stripe_emulator):
+def test_second_open_session_is_expired(way, expired, order, stripe_emulator):
     session = services.start(order, params=RECOVERY)
     copy_id = _copy(stripe_emulator, expired)
     if way == "reconcile":
         call_command("checkout_reconcile", "--fix")
     else:
         _adopt(copy_id)
-        sweep.sweep() if way == "sweep" else services.sync(order)
+        pending_work.process_pending() if way == "sweep" else services.sync(order)
 
     assert CheckoutSession.objects.get(stripe_id=copy_id).status == "expired"
     assert _payable(stripe_emulator) == [session.stripe_id]
 
 
-def test_an_order_paid_by_a_copy_cannot_be_paid_by_its_other_session(expired, order, stripe_emulator, deliver_events):
-    """The copy is paid before we have heard of it, while another session is open."""
+def test_order_paid_by_a_copy_cannot_be_paid_by_its_other_session(expired, order, stripe_emulator, deliver_events):
+    """The copy is paid before its events arrive, while another session is open."""
     services.start(order, params=RECOVERY)
     stripe_emulator.pay(_copy(stripe_emulator, expired))
     deliver_events()
     order.refresh_from_db()
     assert (order.status, len(_payable(stripe_emulator))) == ("paid", 1)
 
-    assert sweep.sweep()["sessions_surplus"] == 1
+    assert pending_work.process_pending()["surplus_sessions"] == 1
 
     assert _payable(stripe_emulator) == []
-    assert sweep.sweep()["sessions_surplus"] == 0
+    assert pending_work.process_pending()["surplus_sessions"] == 0
 
 
-def test_a_surplus_session_that_cannot_be_ended_now_is_ended_later(expired, order, stripe_emulator):
+def test_surplus_session_that_cannot_be_expired_now_is_expired_later(expired, order, stripe_emulator):
     services.start(order, params=RECOVERY)
     copy = _adopt(_copy(stripe_emulator, expired))
     stripe_emulator.chaos.fail(4, status=500, match="POST /v1/checkout/sessions/*/expire")
 
     assert services.sync(order).status == "unpaid"
-    assert sweep.sweep()["sessions_surplus_kept"] == 1
+    assert pending_work.process_pending()["surplus_sessions_failed"] == 1
     stripe_emulator.chaos.reset()
-    sweep.sweep()
+    pending_work.process_pending()
 
     copy.refresh_from_db()
     assert copy.status == "expired"
 
 
-def test_a_session_behind_a_stored_failure_is_found(order, stripe_emulator):
-    """Stripe made the session, answered 500, and repeats that answer for this key for ever."""
+def test_session_behind_a_stored_failure_is_found(order, stripe_emulator):
+    """Stripe created the session, answered 500, and repeats that response for this key."""
     stripe_emulator.chaos.fail(1, status=500, when="after", match=CREATE)
 
     session = services.start(order)
@@ -134,7 +137,7 @@ def test_a_session_behind_a_stored_failure_is_found(order, stripe_emulator):
     assert services.start(order) == session
 
 
-def test_a_stored_failure_keeps_the_key_while_stripe_cannot_be_asked(order, stripe_emulator):
+def test_stored_failure_keeps_the_key_while_stripe_is_unavailable(order, stripe_emulator):
     stripe_emulator.chaos.fail(1, status=500, when="after", match=CREATE)
     stripe_emulator.chaos.fail(2, status=500, match="GET /v1/checkout/sessions")
     with pytest.raises(StripeUnavailableError):
@@ -147,11 +150,11 @@ def test_a_stored_failure_keeps_the_key_while_stripe_cannot_be_asked(order, stri
     assert _payable(stripe_emulator) == [session.stripe_id]
 
 
-def test_a_copy_adopted_while_a_session_is_being_created_waits_for_its_end(expired, order, stripe_emulator):
+def test_copy_adopted_while_a_session_is_created_does_not_replace_it(expired, order, stripe_emulator):
     copy_id = _copy(stripe_emulator, expired)
-    with run_before("django_checkout.gateway.create_session", lambda: _adopt(copy_id)):
+    with run_before("django_checkout.stripe_api.gateway.create_session", lambda: _adopt(copy_id)):
         session = services.start(order, params=RECOVERY)
-    sweep.sweep()
+    pending_work.process_pending()
 
     assert _payable(stripe_emulator) == [session.stripe_id]
     assert ledger.in_transaction(lambda: ledger.lock_order(pk=order.pk)).order.live_session == session

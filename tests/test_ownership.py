@@ -1,4 +1,4 @@
-"""Whose an object of Stripe's is: metadata that somebody copied prove nothing."""
+"""Which Stripe objects belong to an order: copied metadata prove nothing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import copy
 
 import pytest
 
-from django_checkout import inbox, services
+from django_checkout import ledger, services
 from django_checkout.models import CheckoutSession, Dispute, Payment, Subscription, WebhookEvent
+from django_checkout.stripe_api import facts
 from django_checkout.testing import post_event
 from django_checkout.values import LineData, OrderData
+from django_checkout.webhooks import registry
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -25,7 +27,7 @@ def session(order, stripe_emulator):
 
 @pytest.fixture
 def completed(session, stripe_emulator):
-    """The event by which an order is paid, not delivered."""
+    """The undelivered event that pays the order."""
     stripe_emulator.pay(session.stripe_id)
     return stripe_emulator.events("checkout.session.completed")[0]
 
@@ -55,7 +57,7 @@ def test_session_of_a_connected_account_does_not_pay_our_order(completed, order,
     ],
 )
 @pytest.mark.parametrize("is_thin", [False, True])
-def test_nothing_is_read_for_a_connected_accounts_event(event_type, kind, is_thin, db, settings):
+def test_event_of_a_connected_account_retrieves_nothing(event_type, kind, is_thin, db, settings):
     settings.STRIPE_API_BASE = "http://nothing.answers.here.invalid"
     shown = {"id": "obj_1", "object": kind}
     event = {"id": "evt_1", "livemode": False, "created": 1}
@@ -69,19 +71,19 @@ def test_nothing_is_read_for_a_connected_accounts_event(event_type, kind, is_thi
     assert (status, row.state, row.error_code) == (200, "ignored", "other_account")
 
 
-def test_the_hosts_own_function_hears_of_connected_accounts_and_ours_does_not(completed, order, monkeypatch):
-    heard = []
-    monkeypatch.setattr(inbox, "_registry", {**inbox._registry})
-    inbox._registry["checkout.session.completed"] = [*inbox._registry["checkout.session.completed"]]
-    inbox.handles("checkout.session.completed", reads=True)(lambda event: heard.append(event.account))
+def test_connected_account_events_reach_the_hosts_handler_only(completed, order, monkeypatch):
+    accounts = []
+    monkeypatch.setattr(registry, "HANDLERS", {**registry.HANDLERS})
+    registry.HANDLERS["checkout.session.completed"] = [*registry.HANDLERS["checkout.session.completed"]]
+    registry.handles("checkout.session.completed", reads=True)(lambda event: accounts.append(event.account))
 
     status, row = _post(completed, account=OTHERS)
 
     order.refresh_from_db()
-    assert (status, row.state, heard, order.status) == (200, "processed", [OTHERS], "unpaid")
+    assert (status, row.state, accounts, order.status) == (200, "processed", [OTHERS], "unpaid")
 
 
-def test_another_session_with_our_order_number_and_uuid_does_not_pay_the_order(completed, order):
+def test_other_session_with_our_metadata_does_not_pay_the_order(completed, order):
     forged = copy.deepcopy(completed)
     forged["data"]["object"]["id"] = "cs_test_staging"
 
@@ -92,7 +94,7 @@ def test_another_session_with_our_order_number_and_uuid_does_not_pay_the_order(c
     assert CheckoutSession.objects.count() == 1
 
 
-def test_a_session_whose_answer_was_lost_is_known_by_its_uuid(completed, session, order):
+def test_session_whose_response_was_lost_is_identified_by_its_uuid(completed, session, order):
     CheckoutSession.objects.update(stripe_id=None, status="creating")
 
     post_event(completed)
@@ -101,7 +103,7 @@ def test_a_session_whose_answer_was_lost_is_known_by_its_uuid(completed, session
     assert (order.status, CheckoutSession.objects.get().stripe_id) == ("paid", session.stripe_id)
 
 
-def test_the_uuid_of_the_other_mode_proves_nothing(completed, order):
+def test_uuid_in_the_other_mode_is_ignored(completed, order):
     CheckoutSession.objects.update(stripe_id=None, status="creating", livemode=True)
 
     post_event(completed)
@@ -110,7 +112,7 @@ def test_the_uuid_of_the_other_mode_proves_nothing(completed, order):
     assert order.status == "unpaid"
 
 
-def test_a_copy_that_names_ours_as_its_original_is_ours_whatever_its_metadata_say(completed, session, order):
+def test_recovered_copy_of_our_session_is_ours_whatever_its_metadata(completed, session, order):
     recovered = copy.deepcopy(completed)
     recovered["data"]["object"] |= {"id": "cs_test_copy", "recovered_from": session.stripe_id, "metadata": {}}
     recovered["data"]["object"]["client_reference_id"] = None
@@ -121,7 +123,7 @@ def test_a_copy_that_names_ours_as_its_original_is_ours_whatever_its_metadata_sa
     assert (order.status, CheckoutSession.objects.count()) == ("paid", 2)
 
 
-def test_a_session_is_found_by_its_id_although_its_reference_was_changed_at_stripe(completed, order):
+def test_session_with_a_changed_reference_is_found_by_its_id(completed, order):
     other = services.place(OrderData(reference="O-other", currency="eur", lines=(TEA,)))
     completed["data"]["object"]["metadata"]["order_id"] = other.reference
 
@@ -133,7 +135,7 @@ def test_a_session_is_found_by_its_id_although_its_reference_was_changed_at_stri
 
 @pytest.fixture
 def forged_intent(session, stripe_emulator):
-    """A captured PaymentIntent that carries the metadata of ours and is another one."""
+    """Another captured PaymentIntent with the same metadata as ours."""
     stripe_emulator.pay(session.stripe_id)
     event = copy.deepcopy(stripe_emulator.events("payment_intent.succeeded")[0])
     event["id"] = "evt_forged"
@@ -143,7 +145,7 @@ def forged_intent(session, stripe_emulator):
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_another_payment_with_our_metadata_is_no_second_payment(
+def test_other_payment_with_our_metadata_is_no_second_payment(
     is_first, forged_intent, order, deliver_events, stripe_emulator, settings
 ):
     settings.CHECKOUT_DOUBLE_PAYMENT = "refund"
@@ -158,7 +160,7 @@ def test_another_payment_with_our_metadata_is_no_second_payment(
     assert [payment.stripe_id for payment in order.payments.all()] == [order.kept_payment.stripe_id]
 
 
-def test_a_dispute_of_another_payment_with_our_metadata_is_not_the_orders(
+def test_dispute_of_another_payment_with_our_metadata_is_not_the_orders(
     forged_intent, order, deliver_events, stripe_emulator
 ):
     post_event(forged_intent)
@@ -176,7 +178,7 @@ def test_a_dispute_of_another_payment_with_our_metadata_is_not_the_orders(
     assert (Dispute.objects.get().payment.stripe_id, order.disputed) == ("pi_forged", False)
 
 
-def test_a_payment_heard_of_before_its_session_waits_for_it(session, order, stripe_emulator):
+def test_payment_that_arrives_before_its_session_waits_for_it(session, order, stripe_emulator):
     stripe_emulator.pay(session.stripe_id)
     post_event(stripe_emulator.events("payment_intent.succeeded")[0])
     waiting = Payment.objects.get()
@@ -188,10 +190,9 @@ def test_a_payment_heard_of_before_its_session_waits_for_it(session, order, stri
     assert (order.status, order.kept_payment) == ("paid", waiting)
 
 
-def test_another_subscription_with_our_metadata_is_not_the_orders(stripe_emulator, deliver_events, heard):
+def test_other_subscription_with_our_metadata_is_not_the_orders(stripe_emulator, pay, recorder):
     order = services.place(OrderData(reference="S-1", currency="eur", lines=(TEA,), user=UserFactory()))
-    stripe_emulator.pay(services.start(order).stripe_id)
-    deliver_events()
+    pay(order)
     with stripe_emulator.store.transaction():
         forged = {**stripe_emulator.store.find(Subscription.objects.get().stripe_id), "id": "sub_forged"}
         stripe_emulator.store.insert({**forged, "status": "canceled"})
@@ -200,4 +201,18 @@ def test_another_subscription_with_our_metadata_is_not_the_orders(stripe_emulato
     post_event({**event, "id": "evt_forged", "data": {"object": forged}})
 
     assert Subscription.objects.count() == 1
-    assert "subscription_canceled" not in heard
+    assert "subscription_canceled" not in recorder.names
+
+
+def test_refund_that_arrives_first_and_names_only_its_charge_is_counted(order, stripe_emulator, deliver_events):
+    session = services.start(order)
+    stripe_emulator.pay(session.stripe_id)
+    intent = stripe_emulator.get(session.stripe_id)["payment_intent"]
+    refund = stripe_emulator.refund(intent, 500) | {"payment_intent": None}
+    ledger.in_transaction(lambda: ledger.apply([facts.read_refund(refund)]))
+
+    deliver_events()
+
+    order.refresh_from_db()
+    assert (order.status, order.refunded_minor) == ("partially_refunded", 500)
+    assert Payment.objects.count() == 1

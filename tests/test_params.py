@@ -1,4 +1,4 @@
-"""An order and the host's options made into the request that Stripe gets."""
+"""The request for a Checkout Session, built from an order and its options."""
 
 from __future__ import annotations
 
@@ -10,15 +10,8 @@ import pytest
 
 from django_checkout.exceptions import MetadataError, ParameterError
 from django_checkout.models import Order, OrderLine
-from django_checkout.params import (
-    OWN_PARAMETERS,
-    build,
-    check_modes,
-    complete,
-    fingerprint,
-    is_adjustable,
-    is_manual_capture,
-)
+from django_checkout.params.build import build, complete, fingerprint, is_adjustable, is_manual_capture
+from django_checkout.params.rules import OWN_PARAMETERS, check_modes
 
 pytestmark = pytest.mark.core
 
@@ -49,7 +42,7 @@ def completed(params, order=None, urls=URLS):
     return complete(params, order or an_order(), session_uuid="uuid-1", expires_at=EXPIRES_AT, urls=urls)
 
 
-def test_least_order_makes_the_least_request():
+def test_minimal_order_makes_a_minimal_request():
     assert built() == {
         "mode": "payment",
         "ui_mode": "hosted_page",
@@ -62,7 +55,7 @@ def test_least_order_makes_the_least_request():
     }
 
 
-def test_line_says_all_that_the_payment_page_shows():
+def test_line_item_has_all_fields_of_the_line():
     line = a_line(
         description="Holds four cups",
         image_url="https://shop.example/teapot.png",
@@ -96,13 +89,13 @@ def test_lines_keep_their_order():
     assert [item["price_data"]["product_data"]["name"] for item in items] == ["Teapot", "Cup", "Saucer"]
 
 
-def test_email_and_locale_are_sent_where_the_order_has_them():
+def test_email_and_locale_are_sent_if_the_order_has_them():
     params = built(an_order(email="shopper@example.com", locale="de"))
 
     assert (params["customer_email"], params["locale"]) == ("shopper@example.com", "de")
 
 
-def test_customer_takes_the_place_of_the_email():
+def test_customer_replaces_the_email():
     params = built(an_order(email="shopper@example.com"), {"customer": "cus_1"})
 
     assert params["customer"] == "cus_1"
@@ -115,7 +108,7 @@ def test_capture_method_is_sent_in_payment_mode_only():
     assert "payment_intent_data" not in built(capture_method="")
 
 
-def test_options_are_merged_deeply_and_later_ones_win():
+def test_options_are_merged_deeply_and_later_ones_override():
     defaults = {
         "automatic_tax": {"enabled": True, "liability": {"type": "self"}},
         "locale": "fr",
@@ -131,13 +124,13 @@ def test_options_are_merged_deeply_and_later_ones_win():
     assert params["submit_type"] == "book"
 
 
-def test_option_beside_the_capture_method_keeps_it():
+def test_option_does_not_remove_the_capture_method():
     params = built(None, {"payment_intent_data": {"description": "Tea"}}, capture_method="manual")
 
     assert params["payment_intent_data"] == {"capture_method": "manual", "description": "Tea"}
 
 
-def test_options_are_never_changed():
+def test_options_are_not_modified():
     defaults = {"automatic_tax": {"enabled": True}, "custom_fields": [{"key": "a"}], "payment_intent_data": {}}
     before = copy.deepcopy(defaults)
 
@@ -149,12 +142,12 @@ def test_options_are_never_changed():
 
 
 @pytest.mark.parametrize("name", sorted(OWN_PARAMETERS))
-def test_parameter_that_is_ours_is_refused_by_name(name):
+def test_reserved_parameter_is_refused_by_name(name):
     with pytest.raises(ParameterError, match=repr(name)):
         built(None, {name: "mine"})
 
 
-def test_parameter_that_is_ours_is_refused_in_every_option():
+def test_reserved_parameter_is_refused_in_every_option():
     with pytest.raises(ParameterError, match="'metadata'"):
         built(None, {"locale": "de"}, {"metadata": {"a": "b"}})
 
@@ -169,18 +162,18 @@ def test_parameter_that_is_ours_is_refused_in_every_option():
     ],
     ids=["email", "reserved", "in-a-list", "not-a-string"],
 )
-def test_nested_metadata_is_held_to_the_same_rules(option):
+def test_nested_metadata_is_checked(option):
     with pytest.raises(MetadataError):
         built(None, option)
 
 
-def test_nested_metadata_that_might_be_a_card_number_is_left_out():
+def test_nested_metadata_that_may_be_a_card_number_is_not_sent():
     params = built(an_order(), {"payment_intent_data": {"metadata": {"parcel": "4242424242424242", "till": "7"}}})
 
     assert params["payment_intent_data"]["metadata"] == {"till": "7"}
 
 
-def test_nested_metadata_of_the_host_stands_beside_ours():
+def test_nested_metadata_of_the_host_is_merged_with_ours():
     params = built(an_order(), {"payment_intent_data": {"metadata": {"till": "7"}}})
 
     metadata = completed(params)["payment_intent_data"]["metadata"]
@@ -190,7 +183,7 @@ def test_nested_metadata_of_the_host_stands_beside_ours():
 
 @pytest.mark.parametrize("mode", ["payment", "subscription", "setup"])
 @pytest.mark.parametrize("ui_mode", ["hosted_page", "embedded_page", "elements"])
-def test_modes_of_today_pass(mode, ui_mode):
+def test_current_modes_are_accepted(mode, ui_mode):
     check_modes(mode, ui_mode)
 
 
@@ -198,7 +191,7 @@ def test_modes_of_today_pass(mode, ui_mode):
     ("old", "new"), [("hosted", "hosted_page"), ("embedded", "embedded_page"), ("custom", "elements")]
 )
 def test_renamed_ui_mode_is_refused_with_its_new_name(old, new):
-    with pytest.raises(ParameterError, match=f"'{old}' is called '{new}'"):
+    with pytest.raises(ParameterError, match=f"'{old}' was renamed to '{new}'"):
         built(ui_mode=old)
 
 
@@ -214,7 +207,7 @@ def test_unknown_mode_is_refused(mode):
         built(mode=mode)
 
 
-def test_attempt_adds_what_proves_that_it_is_ours():
+def test_attempt_adds_the_proof_of_ownership():
     order = an_order(metadata={"shop": "north"})
 
     request = completed(built(order), order)
@@ -223,7 +216,7 @@ def test_attempt_adds_what_proves_that_it_is_ours():
     assert request["client_reference_id"] == "H-0001"
 
 
-def test_metadata_of_an_order_never_hides_ours():
+def test_metadata_of_an_order_does_not_override_ours():
     order = an_order(metadata={"order_id": "another", "checkout_session": "another"})
 
     assert completed(built(order), order)["metadata"] == {"order_id": "H-0001", "checkout_session": "uuid-1"}
@@ -233,23 +226,23 @@ def test_metadata_of_an_order_never_hides_ours():
     ("mode", "key"),
     [("payment", "payment_intent_data"), ("subscription", "subscription_data"), ("setup", "setup_intent_data")],
 )
-def test_metadata_is_written_on_what_the_session_makes(mode, key):
+def test_metadata_is_set_on_the_objects_that_the_session_creates(mode, key):
     request = completed(built(mode=mode))
 
     assert request[key]["metadata"] == request["metadata"]
     assert {"payment_intent_data", "subscription_data", "setup_intent_data"} & set(request) == {key}
 
 
-def test_expiry_is_a_whole_unix_time_and_never_later_than_ours():
+def test_expiry_is_a_unix_time_and_not_later_than_requested():
     assert completed(built())["expires_at"] == 1788220800
 
 
-def test_links_are_sent_as_they_are():
+def test_urls_are_sent_unchanged():
     assert completed(built())["success_url"].endswith("{CHECKOUT_SESSION_ID}")
     assert "success_url" not in completed(built(), urls={"return_url": "https://shop.example/"})
 
 
-def test_attempts_do_not_change_what_was_built():
+def test_attempt_does_not_modify_the_built_parameters():
     params = built(None, {"payment_intent_data": {"description": "Tea"}})
     before = copy.deepcopy(params)
 
@@ -264,7 +257,7 @@ def test_request_can_be_stored_as_json():
     assert json.loads(json.dumps(request)) == request
 
 
-def test_unchanged_request_is_recognised():
+def test_unchanged_request_has_the_same_fingerprint():
     assert fingerprint(built(), an_order()) == fingerprint(built(), an_order())
     assert fingerprint({"a": 1, "b": 2}, an_order()) == fingerprint({"b": 2, "a": 1}, an_order())
 
@@ -283,7 +276,7 @@ def test_unchanged_request_is_recognised():
     ],
     ids=["reference", "revision", "metadata", "email", "currency", "option", "quantity", "lines"],
 )
-def test_changed_request_is_not_taken_for_the_old_one(order, options, lines):
+def test_changed_request_has_another_fingerprint(order, options, lines):
     assert fingerprint(built(order, *options, lines=lines), order) != fingerprint(built(), an_order())
 
 
@@ -301,7 +294,7 @@ def test_changed_request_is_not_taken_for_the_old_one(order, options, lines):
     ],
     ids=str,
 )
-def test_request_for_an_authorisation_is_recognised(params, expected):
+def test_manual_capture_is_detected(params, expected):
     assert is_manual_capture(params) is expected
 
 
@@ -317,5 +310,5 @@ def test_request_for_an_authorisation_is_recognised(params, expected):
     ],
     ids=str,
 )
-def test_what_the_shopper_can_change_is_recognised(params, expected):
+def test_adjustable_items_are_detected(params, expected):
     assert bool(is_adjustable(params)) is expected

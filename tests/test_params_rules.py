@@ -1,4 +1,4 @@
-"""Stripe's rules as we hold them, and as the emulator plays them over HTTP on its own: neither may know less."""
+"""Stripe's rules, compared with the emulator's own implementation over HTTP."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 import stripe
 
+from django_checkout.conf import API_VERSION, UI_MODES
 from django_checkout.emulator import Emulator, requests_session
 from django_checkout.exceptions import ParameterError
 from django_checkout.models import Order, OrderLine
-from django_checkout.params import MODES, RULES, build, complete
-from django_checkout.params.rules import ABSENT, MAXIMUM_ITEMS, SET, check_combination, fill_in
+from django_checkout.params.build import build, complete
+from django_checkout.params.rules import ABSENT, MAXIMUM_ITEMS, MODES, RULES, SET, check_combination, fill_in
 
 pytestmark = pytest.mark.core
 
-UI_MODES = ("hosted_page", "embedded_page", "elements")
 PRICE = {"currency": "eur", "unit_amount": 500, "product_data": {"name": "Tea"}}
 RECURRING = {**PRICE, "recurring": {"interval": "month"}}
 RATE = {"shipping_rate_data": {"display_name": "Parcel", "fixed_amount": {"amount": 490, "currency": "eur"}}}
 FIELD = {"key": "gift", "label": {"type": "custom", "custom": "Gift?"}, "type": "text"}
-#: A lawful value of each parameter that a rule names.
+#: A valid value of each parameter in the rules.
 VALUES: dict[str, Any] = {
     "after_expiration": {"recovery": {"enabled": True}},
     "allow_promotion_codes": True,
@@ -61,7 +61,7 @@ VALUES: dict[str, Any] = {
     "tax_id_collection.required": "if_supported",
 }
 REFUSING = [rule for rule in RULES if rule.refuses]
-NEEDING = [rule for rule in RULES if rule.needs]
+RULES_THAT_NEED = [rule for rule in RULES if rule.needs]
 
 
 def ids(rules):
@@ -75,8 +75,8 @@ def put(params, name, value):
     params[last] = copy.deepcopy(value)
 
 
-def least(mode="payment", ui_mode="hosted_page"):
-    """The parameters without which no session is made."""
+def minimal_params(mode="payment", ui_mode="hosted_page"):
+    """Return the required parameters."""
     params: dict[str, Any] = {"mode": mode, "ui_mode": ui_mode}
     if mode == "setup":
         params["currency"] = "eur"
@@ -87,11 +87,11 @@ def least(mode="payment", ui_mode="hosted_page"):
 
 
 def situation(rule):
-    """The least parameters where a rule speaks, without what it is about."""
+    """Return the minimal parameters to which a rule applies, without the parameter that it refuses or needs."""
     mode = next((values[0] for name, values in rule.when.items() if name == "mode"), "payment")
     embeds = "redirect_on_completion" in rule.when
     ui_mode = rule.when.get("ui_mode", ("embedded_page" if embeds else "hosted_page",))[0]
-    params = least(mode, ui_mode)
+    params = minimal_params(mode, ui_mode)
     if embeds:
         del params["return_url"]
     for name, values in rule.when.items():
@@ -104,11 +104,11 @@ def situation(rule):
 
 @pytest.fixture
 def send():
-    """Make a session in an emulator that has a customer, a coupon and a price; the real library asks."""
+    """Create a session with the real library in an emulator that has a customer, a coupon and a price."""
     emulator = Emulator()
     client = stripe.StripeClient(
         "sk_test_rules",
-        stripe_version="2026-08-26.dahlia",
+        stripe_version=API_VERSION,
         http_client=stripe.RequestsClient(session=requests_session(emulator)),
         base_addresses={"api": "http://emulator.test"},
     )
@@ -129,7 +129,7 @@ def send():
 
 
 @pytest.mark.parametrize("rule", REFUSING, ids=ids(REFUSING))
-def test_what_a_rule_refuses_is_refused_here_and_by_the_emulator(rule, send):
+def test_parameter_that_a_rule_refuses_is_refused_by_us_and_by_the_emulator(rule, send):
     params = situation(rule)
     if not rule.refuses.startswith("customer_update") and "customer" not in rule.when:
         send({name: value for name, value in params.items() if name != rule.refuses.split(".")[0] or name in rule.when})
@@ -143,8 +143,8 @@ def test_what_a_rule_refuses_is_refused_here_and_by_the_emulator(rule, send):
     assert rule.refuses.split(".")[0] in f"{caught.value.param} {caught.value.user_message}"
 
 
-@pytest.mark.parametrize("rule", NEEDING, ids=ids(NEEDING))
-def test_what_a_rule_needs_is_filled_in_and_taken_by_the_emulator(rule, send):
+@pytest.mark.parametrize("rule", RULES_THAT_NEED, ids=ids(RULES_THAT_NEED))
+def test_parameter_that_a_rule_needs_is_added_and_accepted_by_the_emulator(rule, send):
     params = situation(rule)
     with pytest.raises(ParameterError, match=rule.needs.split(".")[0]):
         check_combination(params)
@@ -155,7 +155,7 @@ def test_what_a_rule_needs_is_filled_in_and_taken_by_the_emulator(rule, send):
     assert send(params).status == "open"
 
 
-#: Needs whose absence Stripe is known to refuse; the others only make Checkout of use.
+#: Needed parameters whose absence Stripe refuses; the others only make Checkout useful.
 KNOWN_TO_REFUSE = {
     ("customer_update.address", "automatic_tax.enabled"),
     ("customer_update.shipping", "automatic_tax.enabled"),
@@ -165,16 +165,16 @@ KNOWN_TO_REFUSE = {
 
 @pytest.mark.parametrize(
     "rule",
-    [rule for rule in NEEDING if any((rule.needs, name) in KNOWN_TO_REFUSE for name in rule.when)],
+    [rule for rule in RULES_THAT_NEED if any((rule.needs, name) in KNOWN_TO_REFUSE for name in rule.when)],
     ids=lambda rule: rule.needs,
 )
-def test_what_stripe_insists_on_the_emulator_insists_on(rule, send):
+def test_emulator_requires_what_stripe_requires(rule, send):
     with pytest.raises(stripe.InvalidRequestError):
         send(situation(rule))
 
 
-def test_customer_whose_address_stripe_knows_is_taxed_without_saving_another(send):
-    params = {**least(), "customer": "cus_1", "automatic_tax": {"enabled": True}}
+def test_customer_with_an_address_is_taxed_without_saving_another_one(send):
+    params = {**minimal_params(), "customer": "cus_1", "automatic_tax": {"enabled": True}}
     with pytest.raises(stripe.InvalidRequestError) as caught:
         send(params)
 
@@ -182,47 +182,44 @@ def test_customer_whose_address_stripe_knows_is_taxed_without_saving_another(sen
 
 
 def parameters(mode, ui_mode):
-    return [(name, least(mode, ui_mode)) for name in sorted({name for name in VALUES if "." not in name})]
+    return [(name, minimal_params(mode, ui_mode)) for name in sorted({name for name in VALUES if "." not in name})]
 
 
 @pytest.mark.parametrize("ui_mode", UI_MODES)
 @pytest.mark.parametrize("mode", MODES)
-def test_we_and_the_emulator_agree_on_each_parameter_in_each_mode(mode, ui_mode, send):
-    """A rule that only one of them knows is found here, whichever it is."""
+def test_our_rules_and_the_emulator_s_agree_in_each_mode(mode, ui_mode, send):
+    """Finds rules that only one of the two has."""
     differ = []
     for name, params in parameters(mode, ui_mode):
         if name != "line_items" or mode == "setup":
             put(params, name, VALUES[name])
         fill_in(params)
-        verdicts = []
-        for judge, refusal in ((check_combination, ParameterError), (send, stripe.InvalidRequestError)):
+        results = []
+        for check, refusal in ((check_combination, ParameterError), (send, stripe.InvalidRequestError)):
             try:
-                judge(params)
-                verdicts.append("taken")
+                check(params)
+                results.append("accepted")
             except refusal:
-                verdicts.append("refused")
-        if verdicts[0] != verdicts[1]:
-            differ.append((name, verdicts))
+                results.append("refused")
+        if results[0] != results[1]:
+            differ.append((name, results))
 
     assert differ == []
 
 
 @pytest.mark.parametrize("rule", RULES, ids=ids(RULES))
-def test_rule_names_its_source(rule):
+def test_rule_has_a_source(rule):
     assert rule.source.startswith(("https://docs.stripe.com/", "https://github.com/"))
 
 
 @pytest.mark.parametrize("name", MAXIMUM_ITEMS)
-def test_more_than_stripe_takes_is_refused_here_and_by_the_emulator(name, send):
-    params = {**least(), name: VALUES[name] * (MAXIMUM_ITEMS[name] + 1)}
+def test_too_many_items_are_refused_by_us_and_by_the_emulator(name, send):
+    params = {**minimal_params(), name: VALUES[name] * (MAXIMUM_ITEMS[name] + 1)}
 
     with pytest.raises(ParameterError, match=name):
         check_combination(params)
     with pytest.raises(stripe.InvalidRequestError):
         send(params)
-
-
-# The site's defaults
 
 
 def built(order=None, *options, defaults=None, mode="payment", ui_mode="hosted_page", **arguments):
@@ -254,7 +251,7 @@ def built(order=None, *options, defaults=None, mode="payment", ui_mode="hosted_p
         ("payment", "hosted_page", {"redirect_on_completion": "if_required"}),
     ],
 )
-def test_default_of_the_site_that_does_not_apply_is_left_out(mode, ui_mode, default):
+def test_default_that_does_not_apply_is_removed(mode, ui_mode, default):
     params = built(defaults=default, mode=mode, ui_mode=ui_mode)
 
     assert not set(default) & set(params)
@@ -268,22 +265,22 @@ def test_default_of_the_site_that_does_not_apply_is_left_out(mode, ui_mode, defa
         ({"customer_creation": "always"}, {"customer": "cus_1"}),
     ],
 )
-def test_order_prevails_over_a_default_that_excludes_it(default, option):
+def test_order_s_option_removes_an_exclusive_default(default, option):
     params = built(None, option, defaults=default)
 
     assert option.items() <= params.items()
     assert not set(default) & set(params)
 
 
-def test_discount_of_the_order_is_refused_and_not_left_out_beside_promotion_codes():
-    """Left out, the shopper would pay more than the order says."""
+def test_discount_of_the_order_is_refused_and_not_removed_with_promotion_codes():
+    """Without the discount, the shopper would pay more than the order's amount."""
     order = Order(reference="H-1", currency="eur", subtotal_minor=2000, asked_discount_minor=500)
 
     with pytest.raises(ParameterError, match="discounts"):
         built(order, {"allow_promotion_codes": True})
 
 
-def test_default_that_keeps_cards_out_is_never_left_out():
+def test_default_that_restricts_cards_is_not_removed():
     with pytest.raises(ParameterError, match="restrictions"):
         built(
             defaults={"payment_method_options": {"card": {"restrictions": {"brands_blocked": ["visa"]}}}},
@@ -291,7 +288,7 @@ def test_default_that_keeps_cards_out_is_never_left_out():
         )
 
 
-def test_defaults_are_not_changed_by_what_is_left_out():
+def test_removing_a_default_does_not_modify_the_setting():
     defaults = {"permissions": None, "customer_update": {"address": "auto"}, "automatic_tax": {"enabled": True}}
     before = copy.deepcopy(defaults)
 
@@ -300,17 +297,17 @@ def test_defaults_are_not_changed_by_what_is_left_out():
     assert defaults == before
 
 
-def test_none_takes_a_default_away():
+def test_none_removes_a_default():
     assert "locale" not in built(None, {"locale": None}, defaults={"locale": "de"})
 
 
-def test_saving_a_card_makes_a_customer_to_save_it_on():
+def test_saving_a_card_creates_a_customer():
     params = built(None, {"saved_payment_method_options": {"payment_method_save": "enabled"}})
 
     assert params["customer_creation"] == "always"
 
 
-def test_page_that_never_redirects_has_no_return_url():
+def test_session_without_redirect_has_no_return_url():
     params = built(None, {"redirect_on_completion": "never"}, ui_mode="embedded_page")
 
     request = complete(
@@ -336,6 +333,6 @@ def test_page_that_never_redirects_has_no_return_url():
         ({"automatic_tax": {"enabled": True}, "customer_update": {"address": "never"}}, {"address": "never"}),
     ],
 )
-def test_what_is_collected_is_saved_on_a_known_customer(options, update):
+def test_collected_details_are_saved_to_an_existing_customer(options, update):
     assert built(None, options, customer_id="cus_1").get("customer_update") == update
     assert "customer_update" not in built(None, {**options, "customer_update": None})

@@ -1,4 +1,4 @@
-"""A host's spelling of languages, countries and e-mail addresses, put into Stripe's."""
+"""Languages, countries and email addresses are converted to Stripe's spelling."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django_checkout.params.spelling import COUNTRIES, LOCALES, find_country, fi
 
 pytestmark = pytest.mark.core
 
-#: What the SDK says that Stripe takes, as text: its types are not there at run time.
+#: The SDK's source, whose types are not available at run time.
 SDK = Path(stripe.__file__).with_name("params") / "checkout" / "_session_create_params.py"
 
 
@@ -45,20 +45,20 @@ def stated(after):
         ("de\x00", ""),
     ],
 )
-def test_language_is_stripes_or_left_out(language, locale):
+def test_language_is_converted_or_not_sent(language, locale):
     assert find_locale(language) == locale
 
 
 @pytest.mark.parametrize("language", LANG_INFO)
-def test_every_language_of_djangos_is_one_that_stripe_takes(language):
+def test_every_django_language_converts_to_a_stripe_locale(language):
     assert find_locale(language) in {"", *LOCALES}
 
 
-def test_locales_are_among_those_of_the_sdk():
+def test_locales_are_in_the_sdk():
     assert set(LOCALES) <= set(re.findall(r"'([\w-]+)'", stated("    locale: NotRequired")))
 
 
-def test_countries_are_among_those_of_the_sdk():
+def test_countries_are_in_the_sdk():
     source = SDK.read_text(encoding="utf-8")
     start = source.index("class SessionCreateParamsShippingAddressCollection(")
 
@@ -69,7 +69,7 @@ def test_countries_are_among_those_of_the_sdk():
     ("code", "country"),
     [("DE", "DE"), ("de", "DE"), (" at ", "AT"), ("UK", "GB"), ("EL", "GR"), ("XX", ""), ("CU", ""), ("Germany", "")],
 )
-def test_country_is_stripes_or_left_out(code, country):
+def test_country_is_converted_or_not_sent(code, country):
     assert find_country(code) == country
 
 
@@ -83,7 +83,7 @@ def test_country_is_stripes_or_left_out(code, country):
         ("", ""),
     ],
 )
-def test_picture_is_one_that_stripe_can_fetch_or_left_out(url, image):
+def test_image_url_is_public_or_not_sent(url, image):
     assert find_image_url(url) == image
 
 
@@ -102,5 +102,5 @@ def test_picture_is_one_that_stripe_can_fetch_or_left_out(url, image):
         ("", ""),
     ],
 )
-def test_address_is_one_that_stripe_takes_or_left_out(address, email):
+def test_email_is_accepted_by_stripe_or_not_sent(address, email):
     assert find_email(address) == email

@@ -1,4 +1,4 @@
-"""Payouts: mirrored with their lines, proven to add up to them and to our orders, and exported."""
+"""Payouts: stored with their balance transactions, checked against these and our orders, and exported."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from django_checkout import figures, services
+from django_checkout import services
 from django_checkout.models import BalanceTransaction, Discrepancy, Payment, Payout, ReconciliationRun, Refund
 from django_checkout.reconcile import Kind, payouts
+from tests.damage import edit
 from tests.factories import HostOrderFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -24,11 +25,6 @@ DAY_SECONDS = 24 * 3600
 
 def _run(**options):
     return payouts.run(since=timezone.now() - timedelta(days=1), now=timezone.now() + timedelta(days=5), **options)
-
-
-def _edit(emulator, object_id, **changes):
-    with emulator.store.transaction():
-        emulator.store.save({**emulator.store.find(object_id), **changes})
 
 
 @pytest.fixture
@@ -60,14 +56,12 @@ def test_lines_lead_to_the_payments_of_our_orders(payout, stripe_emulator):
     lines = BalanceTransaction.objects.exclude(type="payout")
     assert lines.filter(payment=None).count() == 0
     order = Payment.objects.first().order
-    (balance,) = figures.balance_of(order)
-    assert (balance.gross_minor, balance.fee_minor) == (1700, 55)
-    assert balance.paid_out_minor == balance.net_minor == 1645
+    own = lines.filter(payment__order=order).exclude(payout=None).values_list("amount_minor", "fee_minor", "net_minor")
+    assert [sum(amounts) for amounts in zip(*own, strict=True)] == [1700, 55, 1645]
 
 
-def test_money_that_waits_has_no_payout_yet(order, stripe_emulator, deliver_events):
-    stripe_emulator.pay(services.start(order).stripe_id)
-    deliver_events()
+def test_pending_balance_transaction_has_no_payout(order, pay):
+    pay(order)
 
     _run()
 
@@ -75,7 +69,7 @@ def test_money_that_waits_has_no_payout_yet(order, stripe_emulator, deliver_even
     assert (line.payout, line.payment, line.status) == (None, Payment.objects.get(), "pending")
 
 
-def test_other_integrations_of_the_account_count_for_the_sum_only(payout, stripe_emulator):
+def test_charges_of_other_integrations_only_count_towards_the_sum(payout, stripe_emulator):
     Payment.objects.update(charge_id="ch_unknown")
 
     assert _run().is_clean
@@ -83,7 +77,7 @@ def test_other_integrations_of_the_account_count_for_the_sum_only(payout, stripe
     assert Payout.objects.get().difference_minor == 0
 
 
-def test_doing_it_again_changes_nothing(payout, stripe_emulator):
+def test_second_run_changes_nothing(payout, stripe_emulator):
     _run()
     before = list(BalanceTransaction.objects.order_by("pk").values())
 
@@ -91,37 +85,41 @@ def test_doing_it_again_changes_nothing(payout, stripe_emulator):
     assert list(BalanceTransaction.objects.order_by("pk").values()) == before
 
 
-def test_a_payout_that_does_not_add_up_is_listed_and_crossed_out_when_it_does(payout, stripe_emulator):
-    _edit(stripe_emulator, payout["id"], amount=payout["amount"] + 100)
+def test_payout_that_does_not_add_up_is_recorded_and_resolved_when_it_does(payout, stripe_emulator):
+    edit(stripe_emulator, payout["id"], amount=payout["amount"] + 100)
     dry = _run()
     assert (dry.is_clean, Discrepancy.objects.count()) == (False, 0)
 
     report = _run(fix=True)
 
-    (drift,) = report.drift
-    assert (drift.kind, drift.subject) == (Kind.PAYOUT_DIFFERS, payout["id"])
+    (difference,) = report.differences
+    assert (difference.kind, difference.subject) == (Kind.PAYOUT_DIFFERS, payout["id"])
     assert Payout.objects.get().difference_minor == 100
     assert _run(fix=True).is_clean
-    _edit(stripe_emulator, payout["id"], amount=payout["amount"])
+    edit(stripe_emulator, payout["id"], amount=payout["amount"])
     assert (_run(fix=True).gone, Discrepancy.objects.get().state) == (1, "resolved")
 
 
-def test_a_charge_that_is_not_what_the_order_recorded_is_listed(payout, stripe_emulator):
+def test_charge_that_differs_from_its_order_is_recorded(payout, stripe_emulator):
     payment = Payment.objects.first()
     Payment.objects.filter(pk=payment.pk).update(captured_minor=1999)
 
-    (drift,) = _run(fix=True).drift
+    (difference,) = _run(fix=True).differences
 
-    assert (drift.reference, drift.here["captured"], drift.at_stripe["amount"]) == (payment.order.reference, 1999, 2000)
+    assert (difference.reference, difference.here["captured"], difference.at_stripe["amount"]) == (
+        payment.order.reference,
+        1999,
+        2000,
+    )
 
 
-def test_a_refund_that_is_not_what_the_order_recorded_is_listed(payout, stripe_emulator):
+def test_refund_that_differs_from_its_order_is_recorded(payout, stripe_emulator):
     refund = Refund.objects.get()
     Refund.objects.update(amount_minor=299)
 
-    (drift,) = _run(fix=True).drift
+    (difference,) = _run(fix=True).differences
 
-    assert (drift.reference, drift.here["refunded"], drift.at_stripe["amount"]) == (
+    assert (difference.reference, difference.here["refunded"], difference.at_stripe["amount"]) == (
         refund.payment.order.reference,
         299,
         300,
@@ -130,7 +128,7 @@ def test_a_refund_that_is_not_what_the_order_recorded_is_listed(payout, stripe_e
     assert (_run(fix=True).gone, Discrepancy.objects.get().state) == (1, "resolved")
 
 
-def test_refunds_are_looked_up_a_few_lines_at_a_time(payout, stripe_emulator, monkeypatch, django_assert_num_queries):
+def test_refunds_are_queried_for_several_lines_at_once(payout, stripe_emulator, monkeypatch, django_assert_num_queries):
     monkeypatch.setattr(payouts, "LINES_AT_ONCE", 2)
     _run()
     row = Payout.objects.get()
@@ -143,9 +141,9 @@ def test_refunds_are_looked_up_a_few_lines_at_a_time(payout, stripe_emulator, mo
 
     # The charges, the refunds' lines, and three times the refunds of two of them.
     with django_assert_num_queries(1 + 1 + 3):
-        drifts = [drift for drift in payouts._check(row) if "refunded" in drift.here]
+        drifts = [difference for difference in payouts._check(row) if "refunded" in difference.here]
 
-    assert [drift.subject for drift in drifts] == ["txn_1", "txn_2", "txn_3"]
+    assert [difference.subject for difference in drifts] == ["txn_1", "txn_2", "txn_3"]
 
 
 def test_converted_money_is_not_compared(payout, stripe_emulator):
@@ -155,23 +153,23 @@ def test_converted_money_is_not_compared(payout, stripe_emulator):
     assert _run().is_clean
 
 
-def test_a_failed_payout_takes_nothing_to_the_bank(payout, stripe_emulator):
+def test_failed_payout_need_not_add_up(payout, stripe_emulator):
     _run()
-    _edit(stripe_emulator, payout["id"], amount=1, status="failed", failure_code="account_closed")
+    edit(stripe_emulator, payout["id"], amount=1, status="failed", failure_code="account_closed")
 
     assert _run().is_clean
     assert (Payout.objects.get().status, Payout.objects.get().failure_code) == ("failed", "account_closed")
 
 
 @pytest.mark.parametrize("changes", [{"automatic": False}, {"reconciliation_status": "in_progress"}])
-def test_lines_that_stripe_does_not_tell_are_not_guessed(payout, stripe_emulator, changes):
-    _edit(stripe_emulator, payout["id"], **changes)
+def test_payout_whose_lines_stripe_does_not_list_is_not_checked(payout, stripe_emulator, changes):
+    edit(stripe_emulator, payout["id"], **changes)
 
     assert _run().is_clean
     assert (Payout.objects.get().lines_net_minor, Payout.objects.get().difference_minor) == (None, None)
 
 
-def test_exchange_rates_are_kept_as_stripe_writes_them(payout, stripe_emulator):
+def test_exchange_rates_are_stored_as_stripe_writes_them(payout, stripe_emulator):
     with stripe_emulator.store.transaction():
         charge = stripe_emulator.store.select("balance_transaction", {"type": "charge"})[0]
         stripe_emulator.store.save({**charge, "exchange_rate": 1.25})
@@ -181,7 +179,7 @@ def test_exchange_rates_are_kept_as_stripe_writes_them(payout, stripe_emulator):
     assert BalanceTransaction.objects.get(stripe_id=charge["id"]).exchange_rate == "1.25"
 
 
-def test_a_run_that_fails_begins_again_at_the_same_place(payout, stripe_emulator, settings):
+def test_run_that_failed_is_stopped(payout, stripe_emulator, settings):
     settings.STRIPE_SECRET_KEY = "sk_test_"
     with pytest.raises(Exception, match="STRIPE_SECRET_KEY"):
         payouts.run()
@@ -195,7 +193,7 @@ def test_the_command_reports_and_exports(payout, stripe_emulator):
         call_command("checkout_reconcile", "--payouts", stdout=out, **options)
         return out.getvalue()
 
-    _edit(stripe_emulator, payout["id"], created=int(timezone.now().timestamp()) - 60)
+    edit(stripe_emulator, payout["id"], created=int(timezone.now().timestamp()) - 60)
 
     assert "1 payouts" in run()
     assert json.loads(run(format="json"))["is_clean"] is True

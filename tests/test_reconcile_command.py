@@ -14,16 +14,16 @@ from django.core.management.base import OutputWrapper
 from django.utils import timezone
 
 from django_checkout import reconcile, services
-from django_checkout.management.arguments import Counter, instant, write_csv
+from django_checkout.management.arguments import Progress, instant, write_csv
 from django_checkout.models import Discrepancy, Payment, ReconciliationRun
-from django_checkout.reconcile import pages
+from django_checkout.reconcile import reads
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch):
-    monkeypatch.setattr(pages.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(reads.time, "sleep", lambda seconds: None)
 
 
 def _reconcile(*arguments, **options) -> tuple[str, int]:
@@ -36,35 +36,35 @@ def _reconcile(*arguments, **options) -> tuple[str, int]:
 
 
 @pytest.fixture
-def unheard(order, stripe_emulator):
-    """An order that was paid while the webhook was lost."""
+def unrecorded(order, stripe_emulator):
+    """A paid order whose events were lost."""
     stripe_emulator.pay(services.start(order).stripe_id)
     return order
 
 
-def test_a_dry_run_exits_one_and_changes_nothing(unheard):
+def test_dry_run_exits_1_and_changes_nothing(unrecorded):
     text, code = _reconcile()
 
-    unheard.refresh_from_db()
-    assert (code, unheard.status) == (1, "unpaid")
-    assert f"paid_not_recorded  found  order={unheard.reference}" in text
-    assert "Stripe has the money and the order does not know." in text
+    unrecorded.refresh_from_db()
+    assert (code, unrecorded.status) == (1, "unpaid")
+    assert f"paid_not_recorded  found  order={unrecorded.reference}" in text
+    assert "The customer paid at Stripe, but the order does not show the payment." in text
     assert "Run checkout_reconcile --fix" in text
     assert "Differences: 1 found." in text
 
 
-def test_fix_mends_and_the_next_run_exits_zero(unheard):
+def test_run_with_fix_exits_0(unrecorded):
     text, code = _reconcile(fix=True)
-    unheard.refresh_from_db()
-    assert (code, unheard.status) == (0, "paid")
-    assert "Differences: 1 mended." in text
+    unrecorded.refresh_from_db()
+    assert (code, unrecorded.status) == (0, "paid")
+    assert "Differences: 1 fixed." in text
 
     assert _reconcile(fix=True)[1] == 0
     text, code = _reconcile()
     assert (code, "Differences: none." in text) == (0, True)
 
 
-def test_what_a_person_must_decide_exits_one_once(paid_order, stripe_emulator):
+def test_recorded_difference_exits_1_once(paid_order, stripe_emulator):
     with stripe_emulator.store.transaction():
         intent = stripe_emulator.store.find(Payment.objects.get().stripe_id)
         stripe_emulator.store.save({**intent, "amount_received": 1500})
@@ -78,27 +78,31 @@ def test_what_a_person_must_decide_exits_one_once(paid_order, stripe_emulator):
     assert (code, "amount_differs" in text) == (0, False)
 
 
-def test_json_holds_everything(unheard):
+def test_json_contains_the_whole_report(unrecorded):
     text, code = _reconcile(format="json")
 
     report = json.loads(text)
-    (drift,) = report["drift"]
+    (found,) = report["drift"]
     assert (code, report["is_clean"], report["seen"]["sessions"]) == (1, False, 1)
-    assert (drift["kind"], drift["order"], drift["outcome"]) == ("paid_not_recorded", unheard.reference, "found")
-    assert drift["at_stripe"]["captured"] == 2000
-    assert drift["suggestion"]
-    assert drift["explanation"]
+    assert (found["kind"], found["order"], found["outcome"]) == (
+        "paid_not_recorded",
+        unrecorded.reference,
+        "found",
+    )
+    assert found["at_stripe"]["captured"] == 2000
+    assert found["suggestion"]
+    assert found["explanation"]
 
 
-def test_csv_has_a_row_per_difference(unheard):
+def test_csv_has_a_row_per_difference(unrecorded):
     text, _ = _reconcile(format="csv")
 
     (row,) = csv.DictReader(io.StringIO(text))
-    assert (row["kind"], row["order"]) == ("paid_not_recorded", unheard.reference)
+    assert (row["kind"], row["order"]) == ("paid_not_recorded", unrecorded.reference)
     assert "payment_status=paid" in row["at_stripe"]
 
 
-def test_no_cell_of_a_report_is_a_formula():
+def test_no_cell_of_the_csv_is_a_formula():
     written = StringIO()
     rows = [("=1+1", "A;=1", "-300", -300, "4.50", "cs_1", None)]
 
@@ -107,19 +111,19 @@ def test_no_cell_of_a_report_is_a_formula():
     assert written.getvalue().splitlines()[1] == "'=1+1,A;'=1,-300,-300,4.50,cs_1,"
 
 
-def test_one_order_is_enough(unheard, stripe_emulator):
-    _, code = _reconcile(order=unheard.reference, fix=True)
+def test_one_order_is_compared(unrecorded, stripe_emulator):
+    _, code = _reconcile(order=unrecorded.reference, fix=True)
 
-    unheard.refresh_from_db()
-    assert (code, unheard.status, ReconciliationRun.objects.count()) == (0, "paid", 0)
+    unrecorded.refresh_from_db()
+    assert (code, unrecorded.status, ReconciliationRun.objects.count()) == (0, "paid", 0)
 
 
-def test_a_window_can_be_given(unheard):
+def test_window_is_compared(unrecorded):
     assert _reconcile("--since", "2020-01-01", "--until", "2021-01-01")[1] == 0
     assert _reconcile("--since", "1h")[1] == 1
 
 
-def test_a_limit_says_that_it_stopped(unheard, stripe_emulator):
+def test_report_says_that_the_limit_stopped_the_run(unrecorded, stripe_emulator):
     text, _ = _reconcile(limit=1)
 
     assert "Stopped by --limit" in text
@@ -130,14 +134,14 @@ def test_a_limit_says_that_it_stopped(unheard, stripe_emulator):
     [
         (["--order", "nothing"], "There is no order nothing"),
         (["--order", ""], "There is no order"),
-        (["--since", "2021-01-01", "--until", "2020-01-01"], "--since lies after --until"),
+        (["--since", "2021-01-01", "--until", "2020-01-01"], "--since is after --until"),
         (["--since", "2999-01-01"], "in the future"),
-        (["--order", "A-1", "--since", "7d"], "--order does not go with --since"),
-        (["--order", "A-1", "--missed-events"], "--order does not go with --missed-events"),
-        (["--limit", "5", "--payouts"], "--limit does not go with --payouts"),
+        (["--order", "A-1", "--since", "7d"], "--order cannot be combined with --since"),
+        (["--order", "A-1", "--missed-events"], "--order cannot be combined with --missed-events"),
+        (["--limit", "5", "--payouts"], "--limit cannot be combined with --payouts"),
     ],
 )
-def test_what_makes_no_sense_exits_two(stripe_emulator, arguments, message):
+def test_options_that_cannot_be_combined_exit_2(stripe_emulator, arguments, message):
     with pytest.raises(CommandError, match=message) as caught:
         _reconcile(*arguments)
     assert caught.value.returncode == 2
@@ -151,13 +155,13 @@ def test_malformed_options_are_refused(arguments):
         _reconcile(*arguments)
 
 
-def test_a_second_run_exits_two_and_says_so(stripe_emulator):
+def test_second_run_at_the_same_time_exits_2(stripe_emulator):
     now = timezone.now()
     ReconciliationRun.objects.create(
         scope="orders", lock="orders", since=now, until=now, leased_until=now + timedelta(seconds=60)
     )
 
-    with pytest.raises(CommandError, match="Another run is going on") as caught:
+    with pytest.raises(CommandError, match="Another run is active") as caught:
         _reconcile()
     assert caught.value.returncode == 2
 
@@ -166,7 +170,7 @@ def test_a_second_run_exits_two_and_says_so(stripe_emulator):
     ("key", "status", "message"),
     [("sk_test_", None, "check STRIPE_SECRET_KEY"), ("", None, "is not set"), (None, 503, "503"), (None, 429, "429")],
 )
-def test_what_stops_a_run_exits_two(unheard, stripe_emulator, settings, key, status, message):
+def test_run_that_stripe_stops_exits_2(unrecorded, stripe_emulator, settings, key, status, message):
     if key is not None:
         settings.STRIPE_SECRET_KEY = key
     if status:
@@ -178,7 +182,7 @@ def test_what_stops_a_run_exits_two(unheard, stripe_emulator, settings, key, sta
     assert not ReconciliationRun.objects.exclude(lock=None).exists()
 
 
-def test_a_bug_exits_two_as_well(stripe_emulator, monkeypatch, caplog):
+def test_unexpected_error_exits_2(stripe_emulator, monkeypatch, caplog):
     monkeypatch.setattr(reconcile, "run", lambda **options: [][0])
 
     with pytest.raises(CommandError, match="IndexError") as caught:
@@ -187,25 +191,25 @@ def test_a_bug_exits_two_as_well(stripe_emulator, monkeypatch, caplog):
     assert "command_failed" in caplog.text
 
 
-def test_missed_events_are_fed(unheard, stripe_emulator):
+def test_missed_events_are_processed(unrecorded, stripe_emulator):
     stripe_emulator.deliver_to(lambda body, headers: 500)
 
     text, code = _reconcile("--missed-events")
 
-    unheard.refresh_from_db()
-    assert (code, unheard.status) == (0, "paid")
+    unrecorded.refresh_from_db()
+    assert (code, unrecorded.status) == (0, "paid")
     assert "processed," in text
     assert json.loads(_reconcile("--missed-events", "--format", "json")[0])["missed"] > 0
 
 
-def test_missed_events_that_fail_exit_one(unheard, stripe_emulator, monkeypatch):
+def test_missed_events_that_fail_exit_1(unrecorded, stripe_emulator, monkeypatch):
     stripe_emulator.deliver_to(lambda body, headers: 500)
-    monkeypatch.setattr(reconcile.missed.inbox, "receive", lambda body: [][0])
+    monkeypatch.setattr(reconcile.missed_events.processing, "receive", lambda body: [][0])
 
     assert _reconcile("--missed-events")[1] == 1
 
 
-def test_progress_is_shown_on_a_terminal_only(unheard):
+def test_progress_is_shown_on_a_terminal_only(unrecorded):
     class Terminal(StringIO):
         def isatty(self):
             return True
@@ -219,8 +223,8 @@ def test_progress_is_shown_on_a_terminal_only(unheard):
     assert plain.getvalue() == ""
 
 
-def test_a_counter_without_a_terminal_is_silent():
-    Counter(object())("sessions", 1)
+def test_progress_without_a_terminal_is_silent():
+    Progress(object())("sessions", 1)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Rows damaged by hand: each damage is named, mended where that is safe, and costs nobody money or a second signal."""
+"""Rows damaged by hand: each damage is found, and fixed if that is safe, without a charge or a repeated signal."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from django_checkout import database, reconcile, services
+from django_checkout import reconcile, services
 from django_checkout.models import (
     Announcement,
     AttentionItem,
@@ -21,17 +23,18 @@ from django_checkout.models import (
     Payment,
     Refund,
     Subscription,
+    database,
 )
 from django_checkout.reconcile import Kind, Outcome
 from django_checkout.values import LineData, OrderData
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
-#: What of a row may change although nothing is wrong.
-_PASSING = {"id", "updated_at", "created_at", "synced_at", "raised_at", "paid_at", "canceled_at", "announced_at"}
-_PASSING |= {"last_error", "attempts", "completed_at", "expired_at", "next_attempt_at"}
-_PASSING |= {"request", "request_hash", "request_id", "url", "ended_at", "leased_until", "is_ours", "asked_by_id"}
-#: By what a row is known, whatever becomes of it.
+#: Columns that may change although nothing is wrong.
+_VOLATILE = {"id", "updated_at", "created_at", "synced_at", "raised_at", "paid_at", "canceled_at", "announced_at"}
+_VOLATILE |= {"last_error", "attempts", "completed_at", "expired_at", "next_attempt_at"}
+_VOLATILE |= {"request", "request_hash", "request_id", "url", "ended_at", "leased_until", "is_ours", "asked_by_id"}
+#: The columns by which a row is identified.
 _KEYS = {
     Order: ("reference",),
     CheckoutSession: ("stripe_id",),
@@ -51,8 +54,8 @@ def _place(reference, *, user=None, **line):
 
 
 @pytest.fixture
-def world(damage, stripe_emulator, deliver_events):
-    """A shop in which something has happened to each order that a damage needs, and every event has arrived."""
+def shop(damage, stripe_emulator, deliver_events):
+    """The orders that the damages need, each in the state that its name says, with every event delivered."""
     needs = damage.needs.split()
     ann, bob = (get_user_model().objects.create_user(name) for name in ("ann", "bob"))
     tea = {"name": "Tea", "recurring_interval": "month"}
@@ -79,49 +82,35 @@ def world(damage, stripe_emulator, deliver_events):
         elif name == "ended":
             services.cancel_subscription(Subscription.objects.get(), at_period_end=False)
     deliver_events()
-    assert reconcile.run().drift == []
+    assert reconcile.run().differences == []
     return SimpleNamespace(emulator=stripe_emulator, user=bob)
 
 
-def _order(reference):
-    return Order.objects.filter(reference=reference)
+def _of(model, path="order__reference", **which):
+    """Return a function that finds the rows of an order by its reference."""
+    return lambda reference: model.objects.filter(**{path: reference}, **which)
 
 
-def _session(reference):
-    return CheckoutSession.objects.filter(order__reference=reference)
+def _announced(signal):
+    return _of(Announcement, signal=signal)
 
 
-def _payment(reference):
-    return Payment.objects.filter(order__reference=reference)
-
-
-def _refund(reference="refunded"):
-    return Refund.objects.filter(payment__order__reference=reference)
-
-
-def _dispute():
-    return Dispute.objects.filter(payment__order__reference="disputed")
-
-
-def _news(reference, signal):
-    return Announcement.objects.filter(order__reference=reference, signal=signal)
-
-
-def _subscription():
-    return Subscription.objects.filter(order__reference="subscribed")
+_order, _session, _payment = _of(Order, "reference"), _of(CheckoutSession), _of(Payment)
+_refund, _dispute = _of(Refund, "payment__order__reference"), _of(Dispute, "payment__order__reference")
+_subscription, _attention = _of(Subscription), _of(AttentionItem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Damage:
-    """What is done to the rows by hand, and what reconciliation makes of it."""
+    """What is done to the rows by hand, and the result of reconciliation."""
 
     name: str
     do: object
     kind: Kind
-    outcome: Outcome = Outcome.MENDED
-    #: What the host hears when it is mended: only what the damaged rows say it has never heard.
-    heard: tuple[str, ...] = ()
-    #: Which orders there are.
+    outcome: Outcome = Outcome.FIXED
+    #: The signals that fixing it sends: only those that the damaged rows say were never sent.
+    signals: str = ""
+    #: The orders that it needs. Those of ``changed`` and ``deleted`` rows come first.
     needs: str = "paid"
 
 
@@ -129,23 +118,35 @@ def damaged(name, kind, do, **more):
     return pytest.param(Damage(name=name, kind=kind, do=do, **more), id=name.replace(" ", "_"))
 
 
+def deleted(name, kind, rows, *, needs="paid", **more):
+    return damaged(name, kind, lambda shop: rows(needs.split()[0]).delete(), needs=needs, **more)
+
+
+def changed(name, kind, rows, *, needs="paid", outcome=Outcome.FIXED, signals="", **columns):
+    def change(shop):
+        values = {column: value.get() if isinstance(value, QuerySet) else value for column, value in columns.items()}
+        rows(needs.split()[0]).update(**values)
+
+    return damaged(name, kind, change, needs=needs, outcome=outcome, signals=signals)
+
+
 ORDER, RELATION = Kind.ORDER_DIFFERS, Kind.RELATION_DIFFERS
 LISTED = Outcome.LISTED
 
 
-def _swap_kept(world):
+def _swap_kept(shop):
     paid, other = _payment("paid").get(), _payment("other").get()
     _order("paid").update(kept_payment=None)
     _order("other").update(kept_payment=paid)
     assert other.pk
 
 
-def _move_session_and_raise_captured(world):
+def _move_session_and_raise_captured(shop):
     _session("paid").update(order=_order("opened").get())
     _payment("paid").update(captured_minor=9000)
 
 
-def _delete_payment(world):
+def _delete_payment(shop):
     _order("refunded").update(kept_payment=None)
     _session("refunded").update(payment=None)
     payment = _payment("refunded").get()
@@ -153,96 +154,64 @@ def _delete_payment(world):
     payment.delete()
 
 
-def _delete_order(world):
+def _delete_order(shop):
     _order("paid").update(kept_payment=None)
     _order("paid").delete()
 
 
-def _take_slot(world):
+def _take_slot(shop):
     _session("opened").update(live_for=None)
     _session("paid").update(live_for=_order("opened").get())
 
 
 DAMAGES = [
-    damaged(
+    changed(
         "stale save of an unpaid order",
         ORDER,
-        lambda w: _order("paid").update(
-            status="unpaid", paid_minor=0, kept_payment=None, paid_at=None, total_minor=None
-        ),
+        _order,
+        status="unpaid",
+        paid_minor=0,
+        kept_payment=None,
+        paid_at=None,
+        total_minor=None,
     ),
-    damaged("order status", ORDER, lambda w: _order("paid").update(status="unpaid")),
-    damaged(
-        "order status of an unpaid one",
-        ORDER,
-        lambda w: _order("opened").update(status="paid", paid_minor=2000),
-        needs="opened",
-    ),
-    damaged(
-        "order status of a canceled one",
-        ORDER,
-        lambda w: _order("canceled").update(status="unpaid", canceled_at=None),
-        needs="canceled",
-    ),
-    damaged("order paid amount", ORDER, lambda w: _order("paid").update(paid_minor=1)),
-    damaged("order refunded amount", ORDER, lambda w: _order("refunded").update(refunded_minor=0), needs="refunded"),
-    damaged("order total", ORDER, lambda w: _order("paid").update(total_minor=1, tax_minor=5)),
-    damaged("order kept payment lost", ORDER, lambda w: _order("paid").update(kept_payment=None)),
+    changed("order status", ORDER, _order, status="unpaid"),
+    changed("order status of an unpaid one", ORDER, _order, needs="opened", status="paid", paid_minor=2000),
+    changed("order status of a canceled one", ORDER, _order, needs="canceled", status="unpaid", canceled_at=None),
+    changed("order paid amount", ORDER, _order, paid_minor=1),
+    changed("order refunded amount", ORDER, _order, needs="refunded", refunded_minor=0),
+    changed("order total", ORDER, _order, total_minor=1, tax_minor=5),
+    changed("order kept payment lost", ORDER, _order, kept_payment=None),
     damaged("order kept payment of another order", ORDER, _swap_kept, needs="paid other"),
     damaged("order kept payment of a later order", ORDER, _swap_kept, needs="other paid"),
-    damaged("order paid instant", ORDER, lambda w: _order("paid").update(paid_at=None)),
-    damaged(
-        "order paid instant of an unpaid one",
-        ORDER,
-        lambda w: _order("opened").update(paid_at=timezone.now()),
-        needs="opened",
+    changed("order paid instant", ORDER, _order, paid_at=None),
+    changed("order paid instant of an unpaid one", ORDER, _order, needs="opened", paid_at=Now()),
+    changed("order disputed lost", ORDER, _order, needs="disputed", disputed=False),
+    changed("order disputed wrongly", ORDER, _order, disputed=True),
+    changed("order attention lost", ORDER, _order, needs="disputed", needs_attention=False),
+    changed("order attention wrongly", ORDER, _order, needs_attention=True),
+    changed("order mode", ORDER, _order, livemode=True),
+    changed("session status behind", Kind.STALE_OPEN, _session, status="open"),
+    changed(
+        "session expired but open", Kind.AHEAD_OF_STRIPE, _session, needs="opened", status="expired", live_for=None
     ),
-    damaged("order disputed lost", ORDER, lambda w: _order("disputed").update(disputed=False), needs="disputed"),
-    damaged("order disputed wrongly", ORDER, lambda w: _order("paid").update(disputed=True)),
-    damaged(
-        "order attention lost", ORDER, lambda w: _order("disputed").update(needs_attention=False), needs="disputed"
+    changed(
+        "session complete but open", Kind.AHEAD_OF_STRIPE, _session, needs="opened", status="complete", live_for=None
     ),
-    damaged("order attention wrongly", ORDER, lambda w: _order("paid").update(needs_attention=True)),
-    damaged("order mode", ORDER, lambda w: _order("paid").update(livemode=True)),
-    damaged("session status behind", Kind.STALE_OPEN, lambda w: _session("paid").update(status="open")),
-    damaged(
-        "session expired but open",
-        Kind.AHEAD_OF_STRIPE,
-        lambda w: _session("opened").update(status="expired", live_for=None),
-        needs="opened",
-    ),
-    damaged(
-        "session complete but open",
-        Kind.AHEAD_OF_STRIPE,
-        lambda w: _session("opened").update(status="complete", live_for=None),
-        needs="opened",
-    ),
-    damaged(
+    changed(
         "session open but expired",
         Kind.STALE_OPEN,
-        lambda w: _session("expired").update(status="open", live_for=_order("expired").get()),
+        _session,
         needs="expired",
+        status="open",
+        live_for=_order("expired"),
     ),
-    damaged(
-        "session payment status",
-        Kind.SESSION_BEHIND,
-        lambda w: _session("paid").update(payment_status="no_payment_required"),
-    ),
-    damaged("session id lost", Kind.PAID_NOT_RECORDED, lambda w: _session("paid").update(stripe_id=None)),
-    damaged("session id wrong", RELATION, lambda w: _session("paid").update(stripe_id="cs_test_wrong")),
-    damaged("session payment lost", Kind.SESSION_BEHIND, lambda w: _session("paid").update(payment=None)),
-    damaged(
-        "session payment wrong",
-        RELATION,
-        lambda w: _session("paid").update(payment=_payment("other").get()),
-        needs="paid other",
-    ),
-    damaged(
-        "session order wrong",
-        RELATION,
-        lambda w: _session("paid").update(order=_order("opened").get()),
-        needs="paid opened",
-    ),
+    changed("session payment status", Kind.SESSION_BEHIND, _session, payment_status="no_payment_required"),
+    changed("session id lost", Kind.PAID_NOT_RECORDED, _session, stripe_id=None),
+    changed("session id wrong", RELATION, _session, stripe_id="cs_test_wrong"),
+    changed("session payment lost", Kind.SESSION_BEHIND, _session, payment=None),
+    changed("session payment wrong", RELATION, _session, needs="paid other", payment=_payment("other")),
+    changed("session order wrong", RELATION, _session, needs="paid opened", order=_order("opened")),
     damaged(
         "session order wrong and payment captured more",
         RELATION,
@@ -250,125 +219,60 @@ DAMAGES = [
         outcome=LISTED,
         needs="paid opened",
     ),
-    damaged("session slot lost", ORDER, lambda w: _session("opened").update(live_for=None), needs="opened"),
-    damaged(
-        "session slot of an ended session", ORDER, lambda w: _session("paid").update(live_for=_order("paid").get())
-    ),
+    changed("session slot lost", ORDER, _session, needs="opened", live_for=None),
+    changed("session slot of an ended session", ORDER, _session, live_for=_order("paid")),
     damaged("session slot of another order", ORDER, _take_slot, needs="paid opened"),
-    damaged("session total", Kind.AMOUNT_DIFFERS, lambda w: _session("paid").update(amount_total_minor=1)),
-    damaged("session subtotal", Kind.AMOUNT_DIFFERS, lambda w: _session("paid").update(amount_subtotal_minor=1)),
-    damaged("session tax", Kind.AMOUNT_DIFFERS, lambda w: _session("paid").update(amount_tax_minor=7)),
-    damaged("session currency", Kind.AMOUNT_DIFFERS, lambda w: _session("paid").update(currency="usd")),
-    damaged(
-        "session subscription",
-        Kind.SUBSCRIPTION_DIFFERS,
-        lambda w: _session("subscribed").update(subscription_id=""),
-        needs="subscribed",
-    ),
-    damaged(
-        "session customer",
-        Kind.SESSION_BEHIND,
-        lambda w: _session("subscribed").update(customer_id="cus_wrong"),
-        needs="subscribed",
-    ),
-    damaged("session deleted", Kind.SESSION_WITHOUT_ORDER, lambda w: _session("paid").delete()),
-    damaged("open session deleted", Kind.SESSION_WITHOUT_ORDER, lambda w: _session("opened").delete(), needs="opened"),
-    damaged("payment order lost", RELATION, lambda w: _payment("paid").update(order=None)),
-    damaged(
-        "payment order wrong",
-        RELATION,
-        lambda w: _payment("paid").update(order=_order("opened").get()),
-        needs="paid opened",
-    ),
-    damaged("payment captured less", Kind.SESSION_BEHIND, lambda w: _payment("paid").update(captured_minor=0)),
-    damaged("payment captured in part", Kind.SESSION_BEHIND, lambda w: _payment("paid").update(captured_minor=1)),
-    damaged(
-        "payment captured more",
-        Kind.AMOUNT_DIFFERS,
-        lambda w: _payment("paid").update(captured_minor=9000),
-        outcome=LISTED,
-    ),
-    damaged("payment status behind", Kind.SESSION_BEHIND, lambda w: _payment("paid").update(intent_status="open")),
-    damaged("payment canceled", Kind.SESSION_BEHIND, lambda w: _payment("paid").update(intent_status="canceled")),
-    damaged("payment mode", Kind.SESSION_BEHIND, lambda w: _payment("paid").update(livemode=True)),
-    damaged("payment currency", Kind.SESSION_BEHIND, lambda w: _payment("paid").update(currency="usd")),
-    damaged("payment charge", Kind.SESSION_BEHIND, lambda w: _payment("paid").update(charge_id="ch_wrong")),
-    damaged("payment amount", Kind.AHEAD_OF_STRIPE, lambda w: _payment("paid").update(amount_minor=9000)),
-    damaged("payment id wrong", RELATION, lambda w: _payment("paid").update(stripe_id="pi_wrong")),
-    damaged(
-        "payment refunds asked for",
-        ORDER,
-        lambda w: _payment("refunded").update(refund_asked_minor=0),
-        needs="refunded",
-    ),
-    damaged("payment refunds not asked for", ORDER, lambda w: _payment("paid").update(refund_asked_minor=2000)),
-    damaged(
-        "payment fraud warning lost",
-        Kind.FRAUD_WARNING_UNKNOWN,
-        lambda w: _payment("warned").update(fraud_warning_id=""),
-        needs="warned",
-    ),
+    changed("session total", Kind.AMOUNT_DIFFERS, _session, amount_total_minor=1),
+    changed("session subtotal", Kind.AMOUNT_DIFFERS, _session, amount_subtotal_minor=1),
+    changed("session tax", Kind.AMOUNT_DIFFERS, _session, amount_tax_minor=7),
+    changed("session currency", Kind.AMOUNT_DIFFERS, _session, currency="usd"),
+    changed("session subscription", Kind.SUBSCRIPTION_DIFFERS, _session, needs="subscribed", subscription_id=""),
+    changed("session customer", Kind.SESSION_BEHIND, _session, needs="subscribed", customer_id="cus_wrong"),
+    deleted("session deleted", Kind.SESSION_WITHOUT_ORDER, _session),
+    deleted("open session deleted", Kind.SESSION_WITHOUT_ORDER, _session, needs="opened"),
+    changed("payment order lost", RELATION, _payment, order=None),
+    changed("payment order wrong", RELATION, _payment, needs="paid opened", order=_order("opened")),
+    changed("payment captured less", Kind.SESSION_BEHIND, _payment, captured_minor=0),
+    changed("payment captured in part", Kind.SESSION_BEHIND, _payment, captured_minor=1),
+    changed("payment captured more", Kind.AMOUNT_DIFFERS, _payment, outcome=LISTED, captured_minor=9000),
+    changed("payment status behind", Kind.SESSION_BEHIND, _payment, intent_status="open"),
+    changed("payment canceled", Kind.SESSION_BEHIND, _payment, intent_status="canceled"),
+    changed("payment mode", Kind.SESSION_BEHIND, _payment, livemode=True),
+    changed("payment currency", Kind.SESSION_BEHIND, _payment, currency="usd"),
+    changed("payment charge", Kind.SESSION_BEHIND, _payment, charge_id="ch_wrong"),
+    changed("payment amount", Kind.AHEAD_OF_STRIPE, _payment, amount_minor=9000),
+    changed("payment id wrong", RELATION, _payment, stripe_id="pi_wrong"),
+    changed("payment refunds requested", ORDER, _payment, needs="refunded", refund_asked_minor=0),
+    changed("payment refunds not requested", ORDER, _payment, refund_asked_minor=2000),
+    changed("payment fraud warning lost", Kind.FRAUD_WARNING_UNKNOWN, _payment, needs="warned", fraud_warning_id=""),
     damaged("payment deleted", Kind.SESSION_BEHIND, _delete_payment, needs="refunded"),
-    damaged(
-        "refund payment wrong",
-        RELATION,
-        lambda w: _refund().update(payment=_payment("paid").get()),
-        needs="paid refunded",
+    changed("refund payment wrong", RELATION, _refund, needs="refunded paid", payment=_payment("paid")),
+    changed("refund status behind", Kind.REFUND_DIFFERS, _refund, needs="refunded", status="pending"),
+    changed("refund status ahead", Kind.REFUND_DIFFERS, _refund, needs="refunded", status="failed"),
+    changed("refund amount", Kind.REFUND_DIFFERS, _refund, needs="refunded", amount_minor=2000),
+    changed(
+        "refund balance transaction lost", Kind.REFUND_DIFFERS, _refund, needs="refunded", balance_transaction_id=""
     ),
-    damaged(
-        "refund status behind", Kind.REFUND_DIFFERS, lambda w: _refund().update(status="pending"), needs="refunded"
-    ),
-    damaged(
-        "refund status ahead",
-        Kind.REFUND_DIFFERS,
-        lambda w: _refund().update(status="failed"),
-        outcome=Outcome.MENDED,
-        needs="refunded",
-    ),
-    damaged("refund amount", Kind.REFUND_DIFFERS, lambda w: _refund().update(amount_minor=2000), needs="refunded"),
-    damaged(
-        "refund balance transaction lost",
-        Kind.REFUND_DIFFERS,
-        lambda w: _refund().update(balance_transaction_id=""),
-        needs="refunded",
-    ),
-    damaged(
+    changed(
         "refund balance transaction wrong",
         Kind.REFUND_DIFFERS,
-        lambda w: _refund().update(balance_transaction_id="txn_wrong"),
+        _refund,
         needs="refunded",
+        balance_transaction_id="txn_wrong",
     ),
-    damaged("refund currency", Kind.REFUND_DIFFERS, lambda w: _refund().update(currency="usd"), needs="refunded"),
-    damaged("refund id wrong", RELATION, lambda w: _refund().update(stripe_id="re_wrong"), needs="refunded"),
-    damaged("refund deleted", Kind.REFUND_DIFFERS, lambda w: _refund().delete(), needs="refunded"),
-    damaged(
-        "dispute payment wrong",
-        RELATION,
-        lambda w: _dispute().update(payment=_payment("paid").get()),
-        needs="paid disputed",
+    changed("refund currency", Kind.REFUND_DIFFERS, _refund, needs="refunded", currency="usd"),
+    changed("refund id wrong", RELATION, _refund, needs="refunded", stripe_id="re_wrong"),
+    deleted("refund deleted", Kind.REFUND_DIFFERS, _refund, needs="refunded"),
+    changed("dispute payment wrong", RELATION, _dispute, needs="disputed paid", payment=_payment("paid")),
+    changed("dispute status", Kind.DISPUTE_DIFFERS, _dispute, needs="disputed", status="lost"),
+    changed("dispute amount", Kind.DISPUTE_DIFFERS, _dispute, needs="disputed", amount_minor=1),
+    deleted("dispute deleted", Kind.DISPUTE_UNKNOWN, _dispute, needs="disputed"),
+    changed("subscription status", Kind.SUBSCRIPTION_DIFFERS, _subscription, needs="subscribed", status="canceled"),
+    changed("subscription order wrong", RELATION, _subscription, needs="subscribed paid", order=_order("paid")),
+    changed(
+        "subscription customer", Kind.SUBSCRIPTION_DIFFERS, _subscription, needs="subscribed", customer_id="cus_wrong"
     ),
-    damaged("dispute status", Kind.DISPUTE_DIFFERS, lambda w: _dispute().update(status="lost"), needs="disputed"),
-    damaged("dispute amount", Kind.DISPUTE_DIFFERS, lambda w: _dispute().update(amount_minor=1), needs="disputed"),
-    damaged("dispute deleted", Kind.DISPUTE_UNKNOWN, lambda w: _dispute().delete(), needs="disputed"),
-    damaged(
-        "subscription status",
-        Kind.SUBSCRIPTION_DIFFERS,
-        lambda w: _subscription().update(status="canceled"),
-        needs="subscribed",
-    ),
-    damaged(
-        "subscription order wrong",
-        RELATION,
-        lambda w: _subscription().update(order=_order("paid").get()),
-        needs="paid subscribed",
-    ),
-    damaged(
-        "subscription customer",
-        Kind.SUBSCRIPTION_DIFFERS,
-        lambda w: _subscription().update(customer_id="cus_wrong"),
-        needs="subscribed",
-    ),
-    damaged("subscription deleted", Kind.SUBSCRIPTION_DIFFERS, lambda w: _subscription().delete(), needs="subscribed"),
+    deleted("subscription deleted", Kind.SUBSCRIPTION_DIFFERS, _subscription, needs="subscribed"),
     damaged(
         "customer of another user",
         RELATION,
@@ -379,85 +283,66 @@ DAMAGES = [
     damaged(
         "customer deleted", RELATION, lambda w: Customer.objects.all().delete(), outcome=LISTED, needs="subscribed"
     ),
-    damaged("announcement deleted", ORDER, lambda w: _news("paid", "order_paid").delete(), heard=("order_paid",)),
-    damaged(
+    deleted("announcement deleted", ORDER, _announced("order_paid"), signals="order_paid"),
+    deleted(
         "announcement of a refund deleted",
         ORDER,
-        lambda w: _news("refunded", "order_refunded").delete(),
-        heard=("order_refunded",),
+        _announced("order_refunded"),
         needs="refunded",
+        signals="order_refunded",
     ),
-    damaged(
+    deleted(
         "announcement of an expiry deleted",
         ORDER,
-        lambda w: _news("expired", "session_expired").delete(),
-        heard=("session_expired",),
+        _announced("session_expired"),
         needs="expired",
+        signals="session_expired",
     ),
-    damaged(
+    deleted(
         "announcement of a cancellation deleted",
         ORDER,
-        lambda w: _news("canceled", "order_canceled").delete(),
-        heard=("order_canceled",),
+        _announced("order_canceled"),
         needs="canceled",
+        signals="order_canceled",
     ),
-    damaged(
+    deleted(
         "announcement of an end deleted",
         ORDER,
-        lambda w: _news("ended", "subscription_canceled").delete(),
-        heard=("subscription_canceled",),
+        _announced("subscription_canceled"),
         needs="ended",
+        signals="subscription_canceled",
     ),
-    damaged(
-        "announcement pending though announced",
-        ORDER,
-        lambda w: _news("paid", "order_paid").update(state="pending", next_attempt_at=timezone.now()),
+    changed(
+        "announcement pending though announced", ORDER, _announced("order_paid"), state="pending", next_attempt_at=Now()
     ),
-    damaged(
-        "announcement superseded though announced",
-        ORDER,
-        lambda w: _news("paid", "order_paid").update(state="superseded"),
-    ),
-    damaged(
+    changed("announcement superseded though announced", ORDER, _announced("order_paid"), state="superseded"),
+    changed(
         "announcement announced though pending",
         ORDER,
-        lambda w: _news("paid", "order_paid").update(announced_at=None),
-        heard=("order_paid",),
+        _announced("order_paid"),
+        signals="order_paid",
+        announced_at=None,
     ),
     damaged(
         "announcement of what was never paid",
         ORDER,
         lambda w: Announcement.objects.create(
-            order=_order("opened").get(),
-            signal="order_paid",
-            fact="opened",
-            state="announced",
-            announced_at=timezone.now(),
+            order=_order("opened").get(), signal="order_paid", fact="opened", state="announced", announced_at=Now()
         ),
         outcome=LISTED,
         needs="opened",
     ),
-    damaged(
-        "attention deleted",
-        ORDER,
-        lambda w: AttentionItem.objects.filter(order__reference="disputed").delete(),
-        needs="disputed",
-    ),
-    damaged(
-        "attention of a failed refund deleted",
-        ORDER,
-        lambda w: AttentionItem.objects.filter(order__reference="failed").delete(),
-        needs="failed",
-    ),
+    deleted("attention deleted", ORDER, _attention, needs="disputed"),
+    deleted("attention of a failed refund deleted", ORDER, _attention, needs="failed"),
     damaged(
         "attention and its announcement deleted",
         ORDER,
         lambda w: (
-            AttentionItem.objects.filter(order__reference="warned").delete(),
-            _news("warned", "attention_needed").delete(),
+            _attention("warned").delete(),
+            _announced("attention_needed")("warned").delete(),
             _order("warned").update(needs_attention=False),
         ),
-        heard=("attention_needed",),
+        signals="attention_needed",
         needs="warned",
     ),
     damaged("order deleted", Kind.SESSION_WITHOUT_ORDER, _delete_order, outcome=LISTED),
@@ -465,7 +350,7 @@ DAMAGES = [
 
 
 def _rows():
-    """Return every row, named by what stays of it, without what may change though nothing is wrong."""
+    """Return every row by its identity, without the columns that may change although nothing is wrong."""
     found = {}
     for model, key in _KEYS.items():
         ids = {other: dict(other.objects.values_list("pk", keys[0])) for other, keys in _KEYS.items()}
@@ -476,12 +361,12 @@ def _rows():
                 value = getattr(row, column.attname)
                 related = ids.get(column.related_model)
                 columns[column.attname] = related.get(value) if related else value
-            found[model.__name__, *named] = {name: columns[name] for name in columns if name not in _PASSING}
+            found[model.__name__, *named] = {name: columns[name] for name in columns if name not in _VOLATILE}
     return found
 
 
 def _changes(before, after):
-    """Return what rows are and were, where that differs."""
+    """Return where rows differ."""
     found = [(name, after.get(name)) for name in set(before) ^ set(after)]
     for name in set(before) & set(after):
         found += [(name, key, was, after[name][key]) for key, was in before[name].items() if after[name][key] != was]
@@ -489,42 +374,42 @@ def _changes(before, after):
 
 
 def _money(emulator):
-    """Return what Stripe has: who was charged and who was given back what."""
+    """Return what Stripe has charged and refunded."""
     kinds = ("checkout.session", "payment_intent", "refund", "subscription", "customer")
     return {kind: [(one["id"], one.get("status")) for one in emulator.latest(kind, 100)] for kind in kinds}
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_rows_are_found_and_mended_or_listed_once(damage, heard, world):
-    before, money = _rows(), _money(world.emulator)
-    heard.clear()
+def test_damaged_rows_are_found_and_fixed_or_recorded_once(damage, recorder, shop):
+    before, money = _rows(), _money(shop.emulator)
+    recorder.clear()
     with database.atomic():
-        damage.do(world)
+        damage.do(shop)
 
     dry = reconcile.run()
-    assert damage.kind in {drift.kind for drift in dry.drift}
-    assert {drift.outcome for drift in dry.drift} == {Outcome.FOUND}
-    assert (list(heard), Discrepancy.objects.count()) == ([], 0)
+    assert damage.kind in {difference.kind for difference in dry.differences}
+    assert {difference.outcome for difference in dry.differences} == {Outcome.FOUND}
+    assert (recorder.names, Discrepancy.objects.count()) == ([], 0)
 
     fixed = reconcile.run(fix=True)
-    assert damage.kind in {drift.kind for drift in fixed.drift}
-    outcomes = {drift.outcome for drift in fixed.drift}
+    assert damage.kind in {difference.kind for difference in fixed.differences}
+    outcomes = {difference.outcome for difference in fixed.differences}
     second = reconcile.run(fix=True)
     assert second.is_clean
 
-    if damage.outcome is Outcome.MENDED:
-        assert outcomes == {Outcome.MENDED}
-        assert second.drift == []
+    if damage.outcome is Outcome.FIXED:
+        assert outcomes == {Outcome.FIXED}
+        assert second.differences == []
         assert _changes(before, _rows()) == []
     else:
         assert LISTED in outcomes
-        assert {drift.outcome for drift in second.drift} <= {Outcome.KNOWN}
+        assert {difference.outcome for difference in second.differences} <= {Outcome.KNOWN}
         assert Discrepancy.objects.exclude(suggestion="").count() == Discrepancy.objects.count() > 0
-    assert tuple(heard) == damage.heard
-    assert _money(world.emulator) == money
+    assert " ".join(recorder.names) == damage.signals
+    assert _money(shop.emulator) == money
 
 
-def test_what_was_announced_as_paid_is_not_taken_back(order, stripe_emulator):
+def test_order_that_was_announced_as_paid_stays_paid(order, stripe_emulator):
     services.start(order)
     paid = {"status": "paid", "paid_minor": 2000, "paid_at": timezone.now()}
     with database.atomic():
@@ -535,5 +420,5 @@ def test_what_was_announced_as_paid_is_not_taken_back(order, stripe_emulator):
 
     fixed = reconcile.run(fix=True)
 
-    assert (ORDER, LISTED) in {(drift.kind, drift.outcome) for drift in fixed.drift}
+    assert (ORDER, LISTED) in {(difference.kind, difference.outcome) for difference in fixed.differences}
     assert _order(order.reference).values(*paid).get() == paid

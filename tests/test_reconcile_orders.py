@@ -1,4 +1,4 @@
-"""The short way of ``reconcile.orders`` passes over no order that the long way finds fault with."""
+"""The quick comparison of ``reconcile.orders`` passes no order that the full comparison finds different."""
 
 from __future__ import annotations
 
@@ -8,18 +8,27 @@ import pytest
 from django.db import DataError, IntegrityError, models
 from django.utils import timezone
 
-from django_checkout import database, ledger, reconcile, services
-from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Dispute, Order, Payment, Refund
+from django_checkout import ledger, reconcile, services
+from django_checkout.models import (
+    Announcement,
+    AttentionItem,
+    CheckoutSession,
+    Dispute,
+    Order,
+    Payment,
+    Refund,
+    database,
+)
 from django_checkout.reconcile import Kind, orders
 from tests.damage import overwrite
 from tests.factories import HostOrderFactory
-from tests.properties.shop import undone
+from tests.properties.shop import rolled_back
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
 
 def _values(column):
-    """Return values that a row may have in a column, right or wrong."""
+    """Return values that a column may have, right or wrong."""
     if column.choices:
         return [value for value, _ in column.choices]
     if isinstance(column, models.ForeignKey):
@@ -40,7 +49,7 @@ def _values(column):
 
 
 @pytest.fixture
-def world(stripe_emulator, deliver_events):
+def shop(stripe_emulator, deliver_events):
     """An order that was paid, one that is open and one whose session has expired."""
     sessions = [services.start(services.place(HostOrderFactory())) for _ in range(3)]
     stripe_emulator.pay(sessions[0].stripe_id)
@@ -52,8 +61,8 @@ def world(stripe_emulator, deliver_events):
     return pks
 
 
-def _unseen(pks):
-    """Return the orders that the short way passes over and the long way finds fault with."""
+def _missed(pks):
+    """Return the orders that the quick comparison passes and that are different."""
     plain = orders._plain(pks)
     wholes = ledger.load(list(Order.objects.filter(pk__in=plain).order_by("pk")))
     return [found.here for whole in wholes if (found := ledger.examine(whole)) is not None]
@@ -61,18 +70,18 @@ def _unseen(pks):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", [Order, CheckoutSession, Payment, Announcement])
-def test_what_is_plain_is_right_whatever_stands_in_any_column(model, world):
-    passed_over, tried = {}, 0
+def test_plain_orders_are_right_whatever_value_a_column_has(model, shop):
+    missed, tried = {}, 0
     for column in model._meta.concrete_fields:
         for value in [] if column.primary_key else [*_values(column), *([None] if column.null else [])]:
             for pk in model._base_manager.values_list("pk", flat=True):
-                with suppress(IntegrityError, DataError), undone():
+                with suppress(IntegrityError, DataError), rolled_back():
                     overwrite(model._base_manager.filter(pk=pk), **{column.attname: value})
                     tried += 1
-                    if found := _unseen(world):
-                        passed_over[column.name, str(value), pk] = found
+                    if found := _missed(shop):
+                        missed[column.name, str(value), pk] = found
 
-    assert passed_over == {}
+    assert missed == {}
     assert tried > 50
 
 
@@ -91,21 +100,21 @@ def test_what_is_plain_is_right_whatever_stands_in_any_column(model, world):
     ],
     ids=["refund", "dispute", "attention", "payment", "announcement"],
 )
-def test_what_is_plain_is_right_whatever_row_turns_up(add, world):
+def test_plain_orders_are_right_whatever_row_is_added(add, shop):
     payment = Payment.objects.get()
     for order in Order.objects.order_by("pk"):
-        with undone():
+        with rolled_back():
             with database.atomic():
                 add(order, payment)
-            assert _unseen(world) == []
+            assert _missed(shop) == []
 
 
 @pytest.mark.parametrize("is_of_order", [False, True], ids=["window", "order"])
-def test_an_open_review_that_was_never_raised_is_found(is_of_order, paid_order, heard):
+def test_open_review_that_was_never_raised_is_found(is_of_order, paid_order, recorder):
     overwrite(Payment.objects, reviews={"prv_1": True})
 
     report = reconcile.run(order=paid_order if is_of_order else None, fix=True)
 
     paid_order.refresh_from_db()
-    assert [drift.kind for drift in report.drift] == [Kind.ORDER_DIFFERS]
-    assert (paid_order.needs_attention, list(heard)) == (True, ["attention_needed"])
+    assert [difference.kind for difference in report.differences] == [Kind.ORDER_DIFFERS]
+    assert (paid_order.needs_attention, recorder.names) == (True, ["attention_needed"])

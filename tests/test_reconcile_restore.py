@@ -1,4 +1,4 @@
-"""A database restored from yesterday: one run with --fix ends where Stripe is, and announces what the backup lost."""
+"""After yesterday's backup is restored, one run with --fix reaches Stripe's state and announces what is missing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from django.core import serializers
 
-from django_checkout import database, reconcile, services
+from django_checkout import reconcile, services
 from django_checkout.models import (
     Announcement,
     AttentionItem,
@@ -20,6 +20,7 @@ from django_checkout.models import (
     ReadTicket,
     Refund,
     WebhookEvent,
+    database,
 )
 from django_checkout.reconcile import Kind
 from tests.factories import HostOrderFactory
@@ -68,28 +69,27 @@ def _states(*references):
     return found
 
 
-def test_a_database_of_yesterday_ends_right_after_one_run(stripe_emulator, deliver_events, heard):
+def test_restored_database_is_right_after_one_run(stripe_emulator, deliver_events, recorder, pay):
     open_, idle, paid, refunded, disputed, renewed = orders = [services.place(HostOrderFactory()) for _ in range(6)]
     begun = {order: services.start(order) for order in orders if order is not idle}
     for order in (paid, refunded, disputed):
         stripe_emulator.pay(begun[order].stripe_id)
     deliver_events()
     dump = _dump()
-    heard.clear()
+    recorder.clear()
 
     stripe_emulator.pay(begun[open_].stripe_id)
-    stripe_emulator.pay(services.start(idle).stripe_id)
-    deliver_events()
+    pay(idle)
     services.refund(refunded, 300)
     stripe_emulator.refund(refunded.payments.get().stripe_id, 200)
     stripe_emulator.open_dispute(disputed.payments.get().stripe_id)
     stripe_emulator.expire(begun[renewed].stripe_id)
     deliver_events()
     services.start(renewed)
-    of_the_day = Counter(heard)
-    young = services.place(HostOrderFactory())
-    young_session = services.start(young).stripe_id
-    stripe_emulator.pay(young_session)
+    of_the_day = Counter(recorder.names)
+    new_order = services.place(HostOrderFactory())
+    new_session = services.start(new_order).stripe_id
+    stripe_emulator.pay(new_session)
     deliver_events()
     references = [order.reference for order in orders]
     today = _states(*references)
@@ -97,19 +97,19 @@ def test_a_database_of_yesterday_ends_right_after_one_run(stripe_emulator, deliv
 
     _restore(dump)
     assert _states(*references) != today
-    heard.clear()
+    recorder.clear()
     report = reconcile.run(fix=True)
 
     assert _states(*references) == today
-    assert Counter(heard) == of_the_day
-    listed = [(drift.kind, drift.subject) for drift in report.drift if not drift.is_mended]
-    assert listed == [(Kind.SESSION_WITHOUT_ORDER, young_session)]
-    assert Discrepancy.objects.get().at_stripe["order_id"] == young.reference
+    assert Counter(recorder.names) == of_the_day
+    listed = [(difference.kind, difference.subject) for difference in report.differences if not difference.is_fixed]
+    assert listed == [(Kind.SESSION_WITHOUT_ORDER, new_session)]
+    assert Discrepancy.objects.get().at_stripe["order_id"] == new_order.reference
     assert all(stripe_emulator.latest(kind, 100) == objects for kind, objects in at_stripe.items())
 
     second = reconcile.run(fix=True)
-    assert [(drift.kind, drift.outcome) for drift in second.drift] == [(Kind.SESSION_WITHOUT_ORDER, "known")]
-    assert Counter(heard) == of_the_day
-    # The restored sessions are used as any: nobody gets a second payable one.
+    assert [(found.kind, found.outcome) for found in second.differences] == [(Kind.SESSION_WITHOUT_ORDER, "known")]
+    assert Counter(recorder.names) == of_the_day
+    # A restored session is reused: no order gets a second one that can be paid.
     assert services.start(renewed).status == "open"
     assert CheckoutSession.objects.filter(order=renewed, status="open").count() == 1

@@ -1,4 +1,4 @@
-"""Runs that were killed or stopped: the next one goes on, and what it claims to have seen was seen from both sides."""
+"""Runs that were killed or stopped: the next one resumes, and everything is compared from both sides."""
 
 from __future__ import annotations
 
@@ -23,44 +23,45 @@ from django_checkout import reconcile, services
 from django_checkout.emulator.server import EmulatorServer
 from django_checkout.exceptions import StripeUnavailableError
 from django_checkout.models import CheckoutSession, Discrepancy, Dispute, Order, Payment, ReconciliationRun, Refund
-from django_checkout.reconcile import Kind, Outcome, diary, leftovers, pages, payouts
+from django_checkout.reconcile import Kind, Outcome, listed_ids, payouts, reads, runs
+from tests.damage import edit, forget
 from tests.factories import HostOrderFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
 SESSIONS, PAGE = 12, 4
-NOTE_SECONDS = diary.NOTE_SECONDS
+SAVE_SECONDS = runs.SAVE_SECONDS
 LIST = "/v1/checkout/sessions"
 
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch):
-    monkeypatch.setattr(pages.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(reads.time, "sleep", lambda seconds: None)
 
 
 class Stripe:
-    """The emulator with pages of four, counting what is asked for and able to stop answering."""
+    """The emulator with pages of four; it counts requests and can stop responding."""
 
     def __init__(self, emulator) -> None:
         self.emulator = emulator
-        self.asked: Counter[str] = Counter()
-        #: Answers so many of these lists, then fails or hangs.
+        self.requested: Counter[str] = Counter()
+        #: How many requests of this list are answered before one fails or hangs.
         self.path = LIST
         self.lists_left = 1000
-        #: Let go to answer again.
+        #: Set to respond again.
         self.hangs: threading.Event | None = None
-        #: The time by which the diary is kept, and how long a list takes by it.
+        #: The clock of the run, and how long a list takes by it.
         self.clock = 1000.0
         self.seconds_a_list = 0.0
         self._handle = emulator.handle
         emulator.handle = self.answer
 
     def answer(self, request):
-        self.asked[f"{request.method} {request.path}"] += 1
+        self.requested[f"{request.method} {request.path}"] += 1
         if request.path == self.path and request.method == "GET":
             self.clock += self.seconds_a_list
             if self.hangs is not None and self.lists_left == 1:
-                # A run notes how far it is once a second.
+                # A run saves its cursor once a second.
                 threading.Event().wait(1.2)
             if self.lists_left == 0:
                 if self.hangs is not None:
@@ -72,42 +73,42 @@ class Stripe:
         return self._handle(request)
 
     def recover(self) -> None:
-        """Answer again, from now on for good."""
+        """Respond to all requests again."""
         self.emulator.chaos.reset()
-        self.asked.clear()
+        self.requested.clear()
         self.lists_left = 1000
 
 
 @pytest.fixture
 def stripe(stripe_emulator, monkeypatch):
-    """Pages come faster here than a run notes how far it is, so that it notes each."""
-    monkeypatch.setattr(diary, "NOTE_SECONDS", 0)
+    """A Stripe whose every page is followed by a saved cursor."""
+    monkeypatch.setattr(runs, "SAVE_SECONDS", 0)
     return Stripe(stripe_emulator)
 
 
 @pytest.fixture
 def as_shipped(stripe, monkeypatch):
-    """A run that notes how far it is as often as it does in a shop, by a clock that lists alone move."""
-    monkeypatch.setattr(diary, "NOTE_SECONDS", NOTE_SECONDS)
-    monkeypatch.setattr(diary, "time", SimpleNamespace(monotonic=lambda: stripe.clock))
+    """A Stripe for a run that saves its cursor as often as in production, by a clock that only lists advance."""
+    monkeypatch.setattr(runs, "SAVE_SECONDS", SAVE_SECONDS)
+    monkeypatch.setattr(runs, "time", SimpleNamespace(monotonic=lambda: stripe.clock))
     return stripe
 
 
 @pytest.fixture
 def a_dozen(stripe):
-    """Sessions of the last twelve hours, one an hour, the newest first."""
+    """Sessions of the last twelve hours, one per hour, the newest first."""
     now = timezone.now()
     rows = [services.start(services.place(host_order)) for host_order in HostOrderFactory.create_batch(SESSIONS)][::-1]
     for age, row in enumerate(rows, start=1):
         made = now - timedelta(hours=age)
         CheckoutSession.objects.filter(pk=row.pk).update(created_at=made)
-        _change(stripe.emulator, row.stripe_id, created=int(made.timestamp()) + 1)
+        edit(stripe.emulator, row.stripe_id, created=int(made.timestamp()) + 1)
     return rows
 
 
 @pytest.fixture
 def a_dozen_refunds(a_dozen, stripe, deliver_events):
-    """Refunds of one order, of the last twelve hours, one an hour, the newest first."""
+    """Refunds of one order from the last twelve hours, one per hour, the newest first."""
     now = timezone.now()
     stripe.emulator.pay(a_dozen[0].stripe_id)
     deliver_events()
@@ -115,19 +116,9 @@ def a_dozen_refunds(a_dozen, stripe, deliver_events):
     for age, row in enumerate(rows, start=1):
         made = now - timedelta(hours=age)
         Refund.objects.filter(pk=row.pk).update(created_at=made)
-        _change(stripe.emulator, row.stripe_id, created=int(made.timestamp()) + 1)
+        edit(stripe.emulator, row.stripe_id, created=int(made.timestamp()) + 1)
     stripe.path = "/v1/refunds"
     return rows
-
-
-def _change(emulator, object_id, **values):
-    with emulator.store.transaction():
-        emulator.store.save({**emulator.store.find(object_id), **values})
-
-
-def _forget(emulator, object_id):
-    with emulator.store.transaction():
-        emulator.store.delete(object_id)
 
 
 def _stop_after(stripe, lists):
@@ -137,11 +128,10 @@ def _stop_after(stripe, lists):
     stripe.recover()
 
 
-def _find_unmentioned(stripe, rows, lists):
-    """Let Stripe forget the first, the middle and the last of a dozen, stop a run after so many lists, and go on."""
+def _find_unlisted(stripe, rows, lists):
+    """Delete the first, the middle and the last of a dozen at Stripe, stop a run after some lists, and resume it."""
     unknown = [rows[0].stripe_id, rows[5].stripe_id, rows[11].stripe_id]
-    for stripe_id in unknown:
-        _forget(stripe.emulator, stripe_id)
+    forget(stripe.emulator, *unknown)
 
     _stop_after(stripe, lists)
     report = reconcile.run(fix=True)
@@ -151,42 +141,44 @@ def _find_unmentioned(stripe, rows, lists):
     return report
 
 
-def _drift(report):
-    return sorted((drift.kind, drift.outcome, drift.subject) for drift in report.drift)
+def _reported(report):
+    return sorted((difference.kind, difference.outcome, difference.subject) for difference in report.differences)
 
 
 def _single_reads(stripe):
-    return {path.rpartition("/")[2] for path in stripe.asked if path.startswith(f"GET {LIST}/")}
+    return {path.rpartition("/")[2] for path in stripe.requested if path.startswith(f"GET {LIST}/")}
 
 
 @pytest.mark.parametrize("lists", [0, 1, 2])
-def test_a_row_that_stripe_does_not_mention_is_found_wherever_the_run_was_stopped(a_dozen, stripe, lists):
-    report = _find_unmentioned(stripe, a_dozen, lists)
+def test_row_that_no_list_contains_is_found_wherever_the_run_stopped(a_dozen, stripe, lists):
+    report = _find_unlisted(stripe, a_dozen, lists)
 
-    assert {kind for kind, _, _ in _drift(report)} == {Kind.ORDER_WITHOUT_SESSION}
+    assert {kind for kind, _, _ in _reported(report)} == {Kind.ORDER_WITHOUT_SESSION}
 
 
-def test_rows_that_are_read_one_by_one_keep_the_lease_and_are_counted(a_dozen, stripe, monkeypatch):
+def test_rows_that_are_read_singly_renew_the_lease_and_are_counted(a_dozen, stripe, monkeypatch):
     written = []
-    write = diary.Entry._write
-    monkeypatch.setattr(diary.Entry, "_write", lambda self, **values: (written.append(values), write(self, **values)))
+    write = runs.ActiveRun._write
+    monkeypatch.setattr(
+        runs.ActiveRun, "_write", lambda self, **values: (written.append(values), write(self, **values))
+    )
     for row in a_dozen:
-        # Created long ago as Stripe says, and so mentioned by no list of this window.
-        _change(stripe.emulator, row.stripe_id, created=1)
+        # Stripe lists none of them in this window.
+        edit(stripe.emulator, row.stripe_id, created=1)
 
     report = reconcile.run(fix=True)
 
-    assert (report.seen["sessions"], report.seen["unmentioned"], report.drift) == (0, SESSIONS, [])
+    assert (report.seen["sessions"], report.seen["unmentioned"], report.differences) == (0, SESSIONS, [])
     assert len(written) > SESSIONS
 
 
 @pytest.mark.parametrize("seconds_a_list", [0.6, 1.2, 5.0])
-def test_a_run_that_is_killed_has_noted_how_far_it_was(a_dozen, as_shipped, monkeypatch, seconds_a_list):
+def test_killed_run_has_saved_its_cursor(a_dozen, as_shipped, monkeypatch, seconds_a_list):
     forgotten = []
-    forget = leftovers.Mentioned.forget
-    monkeypatch.setattr(leftovers.Mentioned, "forget", lambda self, at: (forgotten.append(at), forget(self, at)))
-    # Nobody closes the diary of what is killed.
-    monkeypatch.setattr(diary.Entry, "stop", lambda self: None)
+    forget = listed_ids.ListedIds.forget
+    monkeypatch.setattr(listed_ids.ListedIds, "forget", lambda self, at: (forgotten.append(at), forget(self, at)))
+    # A killed process does not stop its run.
+    monkeypatch.setattr(runs.ActiveRun, "stop", lambda self: None)
     as_shipped.seconds_a_list = seconds_a_list
 
     _stop_after(as_shipped, 2)
@@ -197,18 +189,18 @@ def test_a_run_that_is_killed_has_noted_how_far_it_was(a_dozen, as_shipped, monk
     assert forgotten
 
 
-def test_what_lies_between_two_stops_is_not_read_one_by_one(a_dozen, stripe):
+def test_rows_that_were_compared_before_the_stop_are_not_read_singly(a_dozen, stripe):
     _stop_after(stripe, 2)
 
     reconcile.run(fix=True, until=ReconciliationRun.objects.get().until)
 
-    # The session that proves whose key it is, the session at which the walk is resumed, and nothing else.
+    # The session that proves the account of the key, and the session at which the list is resumed.
     assert _single_reads(stripe) == {a_dozen[0].stripe_id, a_dozen[2 * PAGE - 1].stripe_id}
-    assert stripe.asked[f"GET {LIST}"] == 1
+    assert stripe.requested[f"GET {LIST}"] == 1
 
 
-def test_a_run_stopped_after_the_sessions_has_looked_for_its_rows(a_dozen, stripe):
-    _forget(stripe.emulator, a_dozen[11].stripe_id)
+def test_run_that_stopped_after_the_sessions_has_compared_their_rows(a_dozen, stripe):
+    forget(stripe.emulator, a_dozen[11].stripe_id)
     stripe.emulator.chaos.fail(1000, status=503, match="GET /v1/refunds")
     with pytest.raises(StripeUnavailableError):
         reconcile.run(fix=True)
@@ -217,16 +209,16 @@ def test_a_run_stopped_after_the_sessions_has_looked_for_its_rows(a_dozen, strip
 
     report = reconcile.run(fix=True, until=ReconciliationRun.objects.get().until)
 
-    assert (report.is_resumed, stripe.asked[f"GET {LIST}"]) == (True, 0)
-    assert _drift(report) == [(Kind.ORDER_WITHOUT_SESSION, Outcome.KNOWN, a_dozen[11].stripe_id)]
+    assert (report.is_resumed, stripe.requested[f"GET {LIST}"]) == (True, 0)
+    assert _reported(report) == [(Kind.ORDER_WITHOUT_SESSION, Outcome.KNOWN, a_dozen[11].stripe_id)]
 
 
-def test_refunds_are_looked_for_by_the_run_that_goes_on(a_dozen, stripe, deliver_events):
+def test_resumed_run_compares_the_rows_of_refunds(a_dozen, stripe, deliver_events):
     stripe.emulator.pay(a_dozen[0].stripe_id)
     deliver_events()
     refund = services.refund(a_dozen[0].order, 300)
     deliver_events()
-    _forget(stripe.emulator, refund.stripe_id)
+    forget(stripe.emulator, refund.stripe_id)
     stripe.emulator.chaos.fail(1000, status=503, match="GET /v1/disputes")
     with pytest.raises(StripeUnavailableError):
         reconcile.run(fix=True)
@@ -238,22 +230,22 @@ def test_refunds_are_looked_for_by_the_run_that_goes_on(a_dozen, stripe, deliver
 
 
 @pytest.mark.parametrize("lists", [0, 1, 2])
-def test_a_refund_that_stripe_does_not_mention_is_found_wherever_the_run_was_stopped(a_dozen_refunds, stripe, lists):
-    _find_unmentioned(stripe, a_dozen_refunds, lists)
+def test_refund_that_no_list_contains_is_found_wherever_the_run_stopped(a_dozen_refunds, stripe, lists):
+    _find_unlisted(stripe, a_dozen_refunds, lists)
 
 
-def test_refunds_are_gone_on_with_where_the_run_was_stopped(a_dozen_refunds, stripe):
+def test_list_of_refunds_is_resumed_where_the_run_stopped(a_dozen_refunds, stripe):
     _stop_after(stripe, 2)
 
     reconcile.run(fix=True, until=ReconciliationRun.objects.get().until)
 
-    # The refund at which the walk is gone on, and nothing else.
-    single = {path.rpartition("/")[2] for path in stripe.asked if path.startswith("GET /v1/refunds/")}
+    # The refund at which the list is resumed.
+    single = {path.rpartition("/")[2] for path in stripe.requested if path.startswith("GET /v1/refunds/")}
     assert single == {a_dozen_refunds[2 * PAGE - 1].stripe_id}
-    assert (stripe.asked["GET /v1/refunds"], ReconciliationRun.objects.get().seen["refunds"]) == (1, SESSIONS)
+    assert (stripe.requested["GET /v1/refunds"], ReconciliationRun.objects.get().seen["refunds"]) == (1, SESSIONS)
 
 
-def test_what_was_walked_before_the_stop_and_moved_since_is_looked_at_again(a_dozen, stripe):
+def test_change_after_the_comparison_is_found_after_a_resumed_run(a_dozen, stripe):
     _stop_after(stripe, 2)
     stripe.emulator.pay(a_dozen[0].stripe_id)
     since_then = services.start(services.place(HostOrderFactory()))
@@ -262,29 +254,29 @@ def test_what_was_walked_before_the_stop_and_moved_since_is_looked_at_again(a_do
     report = reconcile.run(fix=True)
 
     assert set(Order.objects.filter(status="paid")) == {a_dozen[0].order, since_then.order}
-    assert [outcome for _, outcome, _ in _drift(report)] == [Outcome.MENDED] * 2
+    assert [outcome for _, outcome, _ in _reported(report)] == [Outcome.FIXED] * 2
     assert report.until > timezone.now() - timedelta(minutes=1)
-    assert reconcile.run(fix=True).drift == []
+    assert reconcile.run(fix=True).differences == []
 
 
-def test_what_is_known_is_told_once_by_a_run_that_goes_on(a_dozen, stripe):
-    _forget(stripe.emulator, a_dozen[0].stripe_id)
+def test_resumed_run_reports_a_known_difference_once(a_dozen, stripe):
+    forget(stripe.emulator, a_dozen[0].stripe_id)
     _stop_after(stripe, 2)
 
-    assert _drift(reconcile.run(fix=True)) == [(Kind.ORDER_WITHOUT_SESSION, Outcome.KNOWN, a_dozen[0].stripe_id)]
+    assert _reported(reconcile.run(fix=True)) == [(Kind.ORDER_WITHOUT_SESSION, Outcome.KNOWN, a_dozen[0].stripe_id)]
 
 
-def test_a_run_whose_cursor_is_gone_begins_anew(a_dozen, stripe):
+def test_run_whose_cursor_is_gone_starts_over(a_dozen, stripe):
     _stop_after(stripe, 2)
-    _forget(stripe.emulator, a_dozen[2 * PAGE - 1].stripe_id)
+    forget(stripe.emulator, a_dozen[2 * PAGE - 1].stripe_id)
 
     report = reconcile.run(fix=True)
 
     assert report.is_resumed
-    assert _drift(report) == [(Kind.ORDER_WITHOUT_SESSION, Outcome.LISTED, a_dozen[2 * PAGE - 1].stripe_id)]
+    assert _reported(report) == [(Kind.ORDER_WITHOUT_SESSION, Outcome.LISTED, a_dozen[2 * PAGE - 1].stripe_id)]
 
 
-def test_a_dry_run_that_was_stopped_begins_anew_and_is_not_built_upon(a_dozen, stripe):
+def test_stopped_dry_run_starts_over(a_dozen, stripe):
     stripe.emulator.pay(a_dozen[0].stripe_id)
     stripe.lists_left = 2
     with pytest.raises(StripeUnavailableError):
@@ -293,10 +285,10 @@ def test_a_dry_run_that_was_stopped_begins_anew_and_is_not_built_upon(a_dozen, s
 
     again = reconcile.run(fix=False)
     assert (again.is_resumed, again.is_clean) == (False, False)
-    assert [drift.kind for drift in reconcile.run(fix=True).drift] == [Kind.PAID_NOT_RECORDED]
+    assert [difference.kind for difference in reconcile.run(fix=True).differences] == [Kind.PAID_NOT_RECORDED]
 
 
-def test_a_given_window_is_gone_on_with_if_it_is_the_same(a_dozen, stripe):
+def test_run_of_the_same_window_is_resumed(a_dozen, stripe):
     since = timezone.now() - timedelta(days=1)
     stripe.lists_left = 2
     with pytest.raises(StripeUnavailableError):
@@ -310,7 +302,7 @@ def test_a_given_window_is_gone_on_with_if_it_is_the_same(a_dozen, stripe):
     assert (report.is_resumed, report.since) == (True, since)
 
 
-def test_the_diary_counts_over_the_stop(a_dozen, stripe):
+def test_resumed_run_counts_what_was_compared_before_the_stop(a_dozen, stripe):
     for row in (a_dozen[0], a_dozen[11]):
         stripe.emulator.pay(row.stripe_id)
     _stop_after(stripe, 2)
@@ -321,7 +313,7 @@ def test_the_diary_counts_over_the_stop(a_dozen, stripe):
     assert (row.state, row.mended, row.seen["sessions"]) == ("complete", 2, SESSIONS)
 
 
-def test_payouts_begin_anew(stripe_emulator):
+def test_run_of_payouts_starts_over(stripe_emulator):
     stripe_emulator.chaos.fail(1000, status=503)
     with pytest.raises(StripeUnavailableError):
         payouts.run()
@@ -331,47 +323,46 @@ def test_payouts_begin_anew(stripe_emulator):
     assert payouts.run().until > stopped.until
 
 
-def test_a_refund_that_failed_weeks_later_is_found(a_dozen, stripe, deliver_events):
+def test_refund_that_failed_weeks_later_is_found(a_dozen, stripe, deliver_events):
     stripe.emulator.pay(a_dozen[0].stripe_id)
     deliver_events()
     refund = services.refund(a_dozen[0].order, 300)
     deliver_events()
     made = timezone.now() - timedelta(days=20)
-    _change(stripe.emulator, refund.stripe_id, created=int(made.timestamp()))
+    edit(stripe.emulator, refund.stripe_id, created=int(made.timestamp()))
     Refund.objects.update(created_at=made)
     reconcile.run(fix=True, since=timezone.now() - timedelta(days=2))
     stripe.emulator.fail_refund(refund.stripe_id)
 
     report = reconcile.run(fix=True)
 
-    assert _drift(report) == [(Kind.REFUND_DIFFERS, Outcome.MENDED, refund.stripe_id)]
+    assert _reported(report) == [(Kind.REFUND_DIFFERS, Outcome.FIXED, refund.stripe_id)]
     assert Refund.objects.get().status == "failed"
 
 
-def test_a_dispute_that_an_appeal_opened_again_is_found(a_dozen, stripe, deliver_events):
+def test_dispute_that_an_appeal_reopened_is_found(a_dozen, stripe, deliver_events):
     stripe.emulator.pay(a_dozen[0].stripe_id)
     dispute = stripe.emulator.open_dispute(stripe.emulator.latest("payment_intent", 1)[0]["id"])
     deliver_events()
     stripe.emulator.close_dispute(dispute["id"], "lost")
     deliver_events()
     made = timezone.now() - timedelta(days=90)
-    _change(stripe.emulator, dispute["id"], created=int(made.timestamp()), status="under_review")
+    edit(stripe.emulator, dispute["id"], created=int(made.timestamp()), status="under_review")
 
     report = reconcile.run(fix=True, since=timezone.now() - timedelta(days=2))
 
-    assert _drift(report) == [(Kind.DISPUTE_DIFFERS, Outcome.MENDED, dispute["id"])]
+    assert _reported(report) == [(Kind.DISPUTE_DIFFERS, Outcome.FIXED, dispute["id"])]
     assert Dispute.objects.get().status == "under_review"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_run_that_is_killed_is_followed_by_one_that_has_seen_everything(a_dozen, stripe, tmp_path):
-    """SIGKILL between two pages of four; then a session of each page moves, and one page is short of a session."""
+def test_run_that_resumes_a_killed_one_misses_nothing(a_dozen, stripe, tmp_path):
+    """Kill a run between two pages of four; then a session of each page changes."""
     if connection.vendor == "sqlite" and "memory" in str(connection.settings_dict["NAME"]):
         pytest.skip("another process cannot see this database")
     if not Path("/proc/self/stat").exists():
         pytest.skip("no /proc on this machine: the lease decides")
-    _forget(stripe.emulator, a_dozen[1].stripe_id)
-    _forget(stripe.emulator, a_dozen[5].stripe_id)
+    forget(stripe.emulator, a_dozen[1].stripe_id, a_dozen[5].stripe_id)
     stripe.hangs = threading.Event()
     stripe.lists_left = 2
     server = EmulatorServer(("127.0.0.1", 0), stripe.emulator)
@@ -391,7 +382,7 @@ def test_a_run_that_is_killed_is_followed_by_one_that_has_seen_everything(a_doze
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60
-    while stripe.asked[f"GET {LIST}"] < 3:
+    while stripe.requested[f"GET {LIST}"] < 3:
         assert child.poll() is None, "it ended before it was killed"
         assert time.monotonic() < deadline
         threading.Event().wait(0.05)

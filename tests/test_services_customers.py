@@ -1,4 +1,4 @@
-"""A returning customer: known to Stripe, taxed, and written to where the order says; never by a link alone."""
+"""The Customer of a returning user is reused and gets receipts at the order's address; a link is not enough."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django_checkout import reconcile, services
 from django_checkout.exceptions import StripeUnavailableError
 from django_checkout.models import CheckoutSession, Customer
 from django_checkout.values import CheckoutOptions, LineData, OrderData
-from tests.factories import UserFactory
+from tests.factories import HostOrderFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -25,7 +25,7 @@ def place(reference, user, line=LINE, email="new@example.com", **options):
 
 @pytest.fixture
 def user(stripe_emulator):
-    """A user who has bought before and kept a card, so that Stripe has a Customer without an address."""
+    """A user who has bought before and saved a card, and whose Customer has no address."""
     user = UserFactory()
     order = place("O-before", user, email="old@example.com", create_customer=True, save_card="on_session")
     session = services.start(order)
@@ -36,7 +36,7 @@ def user(stripe_emulator):
 
 @pytest.fixture
 def customer(user, stripe_emulator):
-    """Reads that Customer from Stripe."""
+    """Returns that Customer from the emulator."""
     return lambda: stripe_emulator.get(services.find_customer_id(user))
 
 
@@ -51,7 +51,7 @@ def customer(user, stripe_emulator):
     ],
     ids=["tax", "tax-and-shipping", "tax-id", "billing", "nothing"],
 )
-def test_second_purchase_of_a_customer_is_taken(options, update, user, customer, stripe_emulator, deliver_events):
+def test_second_purchase_of_a_customer_is_accepted(options, update, user, customer, stripe_emulator, deliver_events):
     order = place("O-2", user, **options)
     session = services.start(order)
 
@@ -63,7 +63,7 @@ def test_second_purchase_of_a_customer_is_taken(options, update, user, customer,
     assert order.status == "paid"
 
 
-def test_customer_keeps_what_was_collected_for_the_next_time(user, customer, stripe_emulator):
+def test_collected_details_are_saved_on_the_customer(user, customer, stripe_emulator):
     order = place("O-2", user, automatic_tax=True, shipping_countries=("US",))
     stripe_emulator.pay(services.start(order).stripe_id, country="US", postal_code="10001")
 
@@ -71,13 +71,13 @@ def test_customer_keeps_what_was_collected_for_the_next_time(user, customer, str
     assert customer()["shipping"]["address"]["country"] == "US"
 
 
-def test_receipts_go_to_the_address_that_the_order_has_now(user, customer):
+def test_receipts_go_to_the_orders_current_address(user, customer):
     services.start(place("O-2", user))
 
     assert customer()["email"] == "new@example.com"
 
 
-def test_address_that_stripe_has_already_costs_no_call(user, stripe_emulator):
+def test_known_address_needs_no_call(user, stripe_emulator):
     before = len(stripe_emulator.events("customer.updated"))
 
     services.start(place("O-2", user, email="old@example.com"))
@@ -102,13 +102,13 @@ def test_receipts_go_to_an_address_that_changes_while_the_session_is_open(user, 
 
 
 @pytest.mark.parametrize("email", ["", "nobody", "root@localhost"])
-def test_odd_address_leaves_the_customer_as_it_was(email, user, customer):
+def test_invalid_address_leaves_the_customer_unchanged(email, user, customer):
     services.start(place("O-2", user, email=email))
 
     assert customer()["email"] == "old@example.com"
 
 
-def test_address_that_stripe_does_not_answer_for_is_tried_again(user, customer, stripe_emulator):
+def test_update_of_the_address_is_retried(user, customer, stripe_emulator):
     order = place("O-2", user)
     stripe_emulator.chaos.fail(3, status=503, match="POST /v1/customers/*")
     with pytest.raises(StripeUnavailableError):
@@ -121,7 +121,7 @@ def test_address_that_stripe_does_not_answer_for_is_tried_again(user, customer, 
 
 
 @pytest.mark.parametrize("line", [LINE, CLUB], ids=["payment", "subscription"])
-def test_link_alone_does_not_open_somebodys_saved_cards(line, rf, user, customer, stripe_emulator):
+def test_link_alone_does_not_show_saved_cards(line, rf, user, customer, stripe_emulator):
     order = place("O-2", user, line=line, save_card="on_session")
     request = rf.post("/")
 
@@ -147,7 +147,7 @@ def test_link_alone_does_not_open_somebodys_saved_cards(line, rf, user, customer
     ],
     ids=["on-session", "off-session", "customer", "invoice", "subscription"],
 )
-def test_customer_of_whoever_pays_by_a_link_is_not_the_users(line, options, rf, stripe_emulator, deliver_events):
+def test_customer_created_through_a_link_is_not_the_users(line, options, rf, stripe_emulator, deliver_events):
     user = UserFactory()
     session = services.start(place("O-1", user, line=line, **options), request=rf.post("/"))
     stripe_emulator.pay(session.stripe_id)
@@ -159,7 +159,7 @@ def test_customer_of_whoever_pays_by_a_link_is_not_the_users(line, options, rf, 
 
 
 @pytest.mark.parametrize("who", ["link", "owner"])
-def test_session_of_a_link_and_of_the_user_are_not_the_same(who, rf, stripe_emulator):
+def test_link_and_user_have_different_sessions(who, rf, stripe_emulator):
     order = place("O-1", UserFactory(), line=CLUB)
     link, owner = rf.post("/"), rf.post("/")
     owner.user = order.user
@@ -171,7 +171,7 @@ def test_session_of_a_link_and_of_the_user_are_not_the_same(who, rf, stripe_emul
     assert (first.status, second.status, second.is_guests) == ("expired", "open", who == "owner")
 
 
-def test_link_does_not_keep_a_card_that_a_payment_method_option_keeps(rf, stripe_emulator):
+def test_link_does_not_save_a_card_by_a_payment_method_option(rf, stripe_emulator):
     order = place("O-1", UserFactory(), save_card="off_session")
     by_method = {"payment_method_options": {"card": {"setup_future_usage": "off_session"}}}
 
@@ -180,7 +180,7 @@ def test_link_does_not_keep_a_card_that_a_payment_method_option_keeps(rf, stripe
     assert "setup_future_usage" not in str(session.request)
 
 
-def test_a_repeated_fact_gives_no_customer_to_the_user_who_has_the_order_now(user, customer, stripe_emulator):
+def test_repeated_fact_does_not_move_the_customer_to_the_orders_new_user(user, customer, stripe_emulator):
     session = CheckoutSession.objects.select_related("order").get()
     Customer.objects.all().delete()
     session.order.user = UserFactory()
@@ -188,4 +188,15 @@ def test_a_repeated_fact_gives_no_customer_to_the_user_who_has_the_order_now(use
 
     services.sync(session)
 
+    assert not Customer.objects.exists()
+
+
+def test_user_whose_customer_was_deleted_at_stripe_can_pay(stripe_emulator):
+    user = UserFactory()
+    Customer.objects.create(user=user, livemode=False, stripe_id="cus_gone")
+    order = services.place(HostOrderFactory(owner=user))
+
+    session = services.start(order)
+
+    assert (session.status, "customer" in session.request) == ("open", False)
     assert not Customer.objects.exists()

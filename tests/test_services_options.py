@@ -4,6 +4,7 @@ import pytest
 
 from django_checkout import services
 from django_checkout.exceptions import OrderDataError, ParameterError
+from django_checkout.ledger.lines import find_line_fault
 from django_checkout.models import CheckoutSession
 from django_checkout.values import CheckoutOptions, CustomField, LineData, OrderData, ShippingOption
 
@@ -58,17 +59,17 @@ def _place(reference="O-1", lines=(LINE,), mode="", email="", **options):
         ),
     ],
 )
-def test_option_is_a_parameter_of_stripes(options, params):
+def test_option_becomes_a_stripe_parameter(options, params):
     assert _place(**options).params == params
 
 
-def test_options_that_a_subscription_has_anyway_are_left_out():
+def test_options_that_subscriptions_imply_are_left_out():
     line = LineData(name="Tea", unit_amount_minor=2000, recurring_interval="month")
 
     assert _place(lines=(line,), create_customer=True, create_invoice=True).params == {}
 
 
-def test_shipping_options_and_custom_fields_are_built_whole():
+def test_shipping_options_and_custom_fields_are_built():
     order = _place(
         shipping_options=(ShippingOption(name="Parcel", amount_minor=490, business_days=(2, 4)),),
         custom_fields=(CustomField(key="gift", label="Gift note?", choices={"yes": "Yes", "no": "No"}),),
@@ -95,13 +96,13 @@ def test_shipping_options_and_custom_fields_are_built_whole():
         {"custom_fields": (CustomField(key="a", label="x"), CustomField(key="a", label="y"))},
     ],
 )
-def test_options_that_stripe_would_refuse_are_refused_here(options):
+def test_invalid_options_are_refused(options):
     with pytest.raises((ParameterError, OrderDataError)):
         _place(**options)
 
 
 @pytest.mark.parametrize(
-    ("ui_mode", "options", "named"),
+    ("ui_mode", "options", "message"),
     [
         ("elements", {"submit_type": "pay"}, "submit_type"),
         ("elements", {"branding": {"display_name": "X"}}, "branding_settings"),
@@ -110,8 +111,8 @@ def test_options_that_stripe_would_refuse_are_refused_here(options):
         ("elements", {"optional_prices": ("price_1",)}, "optional_items"),
     ],
 )
-def test_option_that_a_ui_mode_refuses_is_named_before_any_call(ui_mode, options, named, stripe_emulator):
-    with pytest.raises(ParameterError, match=named) as caught:
+def test_option_that_the_ui_mode_excludes_is_named_before_any_call(ui_mode, options, message, stripe_emulator):
+    with pytest.raises(ParameterError, match=message) as caught:
         services.start(_place(**options), ui_mode=ui_mode)
 
     assert ui_mode in str(caught.value)
@@ -126,14 +127,14 @@ def test_option_that_a_ui_mode_refuses_is_named_before_any_call(ui_mode, options
         ("elements", {"return_url"}),
     ],
 )
-def test_each_ui_mode_has_the_urls_it_takes(ui_mode, sent, stripe_emulator):
+def test_each_ui_mode_gets_its_urls(ui_mode, sent, stripe_emulator):
     session = services.start(_place(), ui_mode=ui_mode)
 
     assert {name for name in session.request if name.endswith("_url")} == sent
     assert stripe_emulator.get(session.stripe_id)["ui_mode"] == ui_mode
 
 
-def test_one_off_discount_is_a_coupon_made_once(stripe_emulator, deliver_events):
+def test_one_off_discount_is_a_coupon_created_once(stripe_emulator, deliver_events):
     order = _place(discount_minor=500, discount_name="Loyalty")
 
     session = services.start(order)
@@ -148,17 +149,14 @@ def test_one_off_discount_is_a_coupon_made_once(stripe_emulator, deliver_events)
     assert len(stripe_emulator.store.select("coupon")) == 1
 
 
-def test_setup_mode_is_complete_without_money_and_never_refunded(stripe_emulator, deliver_events, heard):
+def test_setup_mode_is_complete_without_money_and_never_refunded(pay, recorder):
     order = _place(lines=(), mode="setup")
 
-    stripe_emulator.pay(services.start(order).stripe_id)
-    deliver_events()
-
-    order.refresh_from_db()
-    assert (order.status, order.paid_minor, heard) == ("paid", 0, ["order_paid"])
+    pay(order)
+    assert (order.status, order.paid_minor, recorder.names) == ("paid", 0, ["order_paid"])
 
 
-def test_adjusted_quantity_within_bounds_is_paid(stripe_emulator, deliver_events, heard):
+def test_adjusted_quantity_within_bounds_is_paid(stripe_emulator, deliver_events, recorder):
     order = _place(lines=(LineData(name="Cup", unit_amount_minor=1000, quantity=1, maximum_quantity=4),))
     session = services.start(order)
     stripe_emulator.adjust(session.stripe_id, 3)
@@ -170,10 +168,10 @@ def test_adjusted_quantity_within_bounds_is_paid(stripe_emulator, deliver_events
     row = CheckoutSession.objects.get()
     assert (order.status, order.paid_minor, order.needs_attention) == ("paid", 3000, False)
     assert [line["quantity"] for line in row.lines] == [3]
-    assert heard == ["order_paid"]
+    assert recorder.names == ["order_paid"]
 
 
-def test_quantity_out_of_bounds_is_withheld(stripe_emulator, deliver_events, heard):
+def test_quantity_out_of_bounds_is_withheld(stripe_emulator, deliver_events, recorder):
     order = _place(lines=(LineData(name="Cup", unit_amount_minor=1000, quantity=1, maximum_quantity=4),))
     session = services.start(order)
     stripe_emulator.adjust(session.stripe_id, 3)
@@ -185,4 +183,32 @@ def test_quantity_out_of_bounds_is_withheld(stripe_emulator, deliver_events, hea
     deliver_events()
 
     order.refresh_from_db()
-    assert (order.paid_minor, order.needs_attention, heard) == (3000, True, ["attention_needed"])
+    assert (order.paid_minor, order.needs_attention, recorder.names) == (3000, True, ["attention_needed"])
+
+
+def test_removing_a_discount_makes_a_new_revision(stripe_emulator, deliver_events, recorder):
+    def place(**options):
+        line = LineData(name="Teapot", unit_amount_minor=2000)
+        data = OrderData(reference="D-1", currency="eur", lines=(line,), options=CheckoutOptions(**options))
+        return services.place(data)
+
+    session = services.start(place(discount_minor=1900))
+    order = place()
+    stripe_emulator.pay(session.stripe_id)
+    deliver_events()
+
+    order.refresh_from_db()
+    assert (order.revision, order.paid_minor, order.needs_attention) == (2, 100, True)
+    assert "order_paid" not in recorder.names
+
+
+def test_fixed_and_adjustable_lines_of_one_price_are_distinguished():
+    price = {"currency": "eur", "unit_amount": 1000}
+    offered = [
+        {"price_data": price, "quantity": 1},
+        {"price_data": price, "quantity": 1, "adjustable_quantity": {"enabled": True, "minimum": 1, "maximum": 5}},
+    ]
+    line = {"unit_amount_minor": 1000, "currency": "eur", "recurring": "", "price_id": "p"}
+
+    assert find_line_fault(offered, [{**line, "quantity": 3}, {**line, "quantity": 1}]) is None
+    assert find_line_fault(offered, [{**line, "quantity": 3}, {**line, "quantity": 2}]) is not None

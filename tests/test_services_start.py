@@ -11,7 +11,8 @@ from django.apps import apps
 from django.db import transaction
 from django.utils import timezone
 
-from django_checkout import gateway, ledger, services, transport
+from django_checkout import ledger, services
+from django_checkout.access.tokens import Purpose, read_token
 from django_checkout.exceptions import (
     MoneyError,
     OrderChangedError,
@@ -23,7 +24,7 @@ from django_checkout.exceptions import (
 )
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.services import checkout
-from django_checkout.tokens import Purpose, read_token
+from django_checkout.stripe_api import gateway, transport
 from django_checkout.values import LineData, OrderData
 from tests.host.adapters import HostAdapter
 from tests.races.together import run_before
@@ -35,7 +36,7 @@ CREATE = "POST /v1/checkout/sessions"
 
 @pytest.fixture
 def requests_made(monkeypatch):
-    """What was sent to Stripe, as (method, path)."""
+    """The requests that were sent to Stripe, as (method, path)."""
     made = []
     send = transport.http_session().send
 
@@ -47,7 +48,7 @@ def requests_made(monkeypatch):
     return made
 
 
-def test_whole_purchase(order, stripe_emulator, deliver_events, heard):
+def test_whole_purchase(order, stripe_emulator, deliver_events, recorder):
     session = services.start(order)
     stripe_emulator.pay(session.stripe_id)
 
@@ -55,10 +56,10 @@ def test_whole_purchase(order, stripe_emulator, deliver_events, heard):
 
     order.refresh_from_db()
     assert {attempt.status for attempt in attempts} == {200}
-    assert (order.status, order.paid_minor, heard) == ("paid", 2000, ["order_paid"])
+    assert (order.status, order.paid_minor, recorder.names) == ("paid", 2000, ["order_paid"])
 
 
-def test_order_id_stands_in_every_object_and_no_personal_data_does(host_order, stripe_emulator):
+def test_every_object_names_the_order_and_no_personal_data(host_order, stripe_emulator):
     host_order.email = "shopper@example.com"
     host_order.save()
 
@@ -106,7 +107,7 @@ def test_session_about_to_expire_is_replaced(order, stripe_emulator):
     assert (first.status, second.status) == ("expired", "open")
 
 
-def test_session_paid_while_it_was_to_be_replaced_is_applied_instead(host_order, stripe_emulator, heard):
+def test_session_paid_while_it_is_replaced_is_applied(host_order, stripe_emulator, recorder):
     first = services.start(host_order)
     stripe_emulator.pay(first.stripe_id)
     host_order.quantity = 2
@@ -117,18 +118,18 @@ def test_session_paid_while_it_was_to_be_replaced_is_applied_instead(host_order,
 
     order = Order.objects.get()
     assert (order.status, order.paid_minor, order.needs_attention) == ("paid", 2000, True)
-    assert heard == ["attention_needed"]
+    assert recorder.names == ["attention_needed"]
     assert stripe_emulator.chaos.faults == []
 
 
-@pytest.mark.parametrize("trouble", ["silence-after", "silence-before", "500-before", "409", "429"])
-def test_after_an_unknown_outcome_the_same_request_is_sent_again(order, stripe_emulator, trouble):
+@pytest.mark.parametrize("failure", ["silence-after", "silence-before", "500-before", "409", "429"])
+def test_same_request_is_sent_again_after_an_unknown_outcome(order, stripe_emulator, failure):
     chaos = stripe_emulator.chaos
-    if trouble.startswith("silence"):
-        chaos.drop(1, when=trouble.removeprefix("silence-"), match=CREATE)
+    if failure.startswith("silence"):
+        chaos.drop(1, when=failure.removeprefix("silence-"), match=CREATE)
         chaos.drop(1, when="before", match=CREATE)
     else:
-        chaos.fail(2, status=int(trouble[:3]), match=CREATE)
+        chaos.fail(2, status=int(failure[:3]), match=CREATE)
     with pytest.raises(StripeUnavailableError):
         services.start(order)
     row = CheckoutSession.objects.get()
@@ -141,17 +142,17 @@ def test_after_an_unknown_outcome_the_same_request_is_sent_again(order, stripe_e
     assert len(stripe_emulator.store.select("checkout.session")) == 1
 
 
-def _unmake(emulator):
-    """Play that Stripe failed before it acted: its list shows nothing."""
+def _remove_session(emulator):
+    """Remove the session, as if Stripe had failed before it created it."""
     with emulator.store.transaction():
         for made in emulator.store.select("checkout.session"):
             emulator.store.delete(made["id"])
 
 
-def test_stored_failure_frees_the_order_for_another_attempt_where_stripe_made_no_session(order, stripe_emulator):
+def test_stored_failure_without_a_session_allows_another_attempt(order, stripe_emulator):
     stripe_emulator.chaos.fail(1, status=500, when="after", match=CREATE)
     with (
-        run_before("django_checkout.billing_gateway.find_session", lambda: _unmake(stripe_emulator)),
+        run_before("django_checkout.stripe_api.gateway.find_session", lambda: _remove_session(stripe_emulator)),
         pytest.raises(StripeUnavailableError),
     ):
         services.start(order)
@@ -162,7 +163,7 @@ def test_stored_failure_frees_the_order_for_another_attempt_where_stripe_made_no
     assert (session.status, failed.live_for_id) == ("open", None)
 
 
-def test_refused_request_frees_the_order_and_says_why(order, stripe_emulator):
+def test_refused_request_allows_another_attempt_and_records_why(order, stripe_emulator):
     with pytest.raises(StripeRefusedError) as caught:
         services.start(order, params={"customer": "cus_unknown"})
 
@@ -178,14 +179,14 @@ def test_paid_order_cannot_be_started(paid_order):
 
 
 class RenumberingAdapter(HostAdapter):
-    """A host that gives each order its invoice's number."""
+    """A host that returns another reference than before."""
 
     def describe(self, order):
         return replace(super().describe(order), reference=f"INV-{order.pk}")
 
 
-def test_pay_link_of_a_paid_order_whose_row_has_another_number_sells_nothing(
-    paid_order, client, settings, stripe_emulator, heard
+def test_pay_link_of_a_paid_order_with_a_changed_reference_sells_nothing(
+    paid_order, client, settings, stripe_emulator, recorder
 ):
     settings.CHECKOUT_ADAPTER = f"{__name__}.RenumberingAdapter"
 
@@ -197,7 +198,7 @@ def test_pay_link_of_a_paid_order_whose_row_has_another_number_sells_nothing(
 
 
 @pytest.mark.parametrize("of", ["ours", "row"])
-def test_unpaid_order_is_not_sold_again_under_another_number(of, order, host_order, settings, stripe_emulator):
+def test_unpaid_order_is_not_placed_again_under_another_reference(of, order, host_order, settings, stripe_emulator):
     session = services.start(order)
     settings.CHECKOUT_ADAPTER = f"{__name__}.RenumberingAdapter"
 
@@ -208,7 +209,7 @@ def test_unpaid_order_is_not_sold_again_under_another_number(of, order, host_ord
 
 
 @pytest.mark.parametrize("status", ["paid", "refunded"])
-def test_paid_row_is_not_placed_under_another_number(status, paid_order, host_order, settings):
+def test_paid_row_is_not_placed_under_another_reference(status, paid_order, host_order, settings):
     if status == "refunded":
         services.refund(paid_order)
     settings.CHECKOUT_ADAPTER = f"{__name__}.RenumberingAdapter"
@@ -219,7 +220,7 @@ def test_paid_row_is_not_placed_under_another_number(status, paid_order, host_or
     assert Order.objects.get().status == status
 
 
-def test_canceled_order_is_replaced_by_its_row_under_another_number(order, host_order, settings, stripe_emulator):
+def test_canceled_order_can_be_replaced_under_another_reference(order, host_order, settings, stripe_emulator):
     services.cancel(order)
     settings.CHECKOUT_ADAPTER = f"{__name__}.RenumberingAdapter"
 
@@ -238,7 +239,7 @@ def test_host_row_of_a_paid_order_is_not_described(paid_order, host_order, setti
             services.start(order)
 
 
-def test_start_waits_for_another_request_and_gives_up_politely(order, stripe_emulator, monkeypatch):
+def test_start_waits_for_another_request_and_gives_up(order, stripe_emulator, monkeypatch):
     monkeypatch.setattr(checkout, "BUSY_WAIT_SECONDS", 0.2)
     stripe_emulator.chaos.drop(2, when="before", match=CREATE)
     with pytest.raises(StripeUnavailableError):
@@ -259,7 +260,7 @@ def test_live_session_is_unique_per_order_in_the_database(order, stripe_emulator
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    ("arguments", "message"),
     [
         ({"ui_mode": "hosted"}, "hosted_page"),
         ({"ui_mode": "custom"}, "elements"),
@@ -268,8 +269,8 @@ def test_live_session_is_unique_per_order_in_the_database(order, stripe_emulator
         ({"params": {"metadata": {}}}, "metadata"),
     ],
 )
-def test_bad_arguments_are_refused_before_any_call(order, stripe_emulator, requests_made, arguments, named):
-    with pytest.raises(ParameterError, match=named):
+def test_bad_arguments_are_refused_before_any_call(order, stripe_emulator, requests_made, arguments, message):
+    with pytest.raises(ParameterError, match=message):
         services.start(order, **arguments)
 
     assert requests_made == []
@@ -286,7 +287,7 @@ def test_bad_arguments_are_refused_before_any_call(order, stripe_emulator, reque
         {"unit_amount_minor": 500, "name": " "},
     ],
 )
-def test_unsellable_lines_are_refused(line):
+def test_invalid_lines_are_refused(line):
     with pytest.raises(Exception, match=r".") as caught:
         services.place(OrderData(reference="A", currency="eur", lines=(LineData(**{"name": "Cup", **line}),)))
 
@@ -307,7 +308,7 @@ def test_unknown_currency_is_refused():
         services.place(OrderData(reference="A", currency="xyz", lines=(LineData(name="Cup", unit_amount_minor=500),)))
 
 
-def test_reference_is_never_judged():
+def test_reference_may_be_any_printable_text():
     lines = (LineData(name="Cup", unit_amount_minor=500),)
 
     order = services.place(OrderData(reference="4242424242424242", currency="eur", lines=lines))
@@ -319,7 +320,7 @@ def test_placing_again_returns_the_same_order(host_order):
     assert services.place(host_order) == services.place(host_order)
 
 
-def test_services_refuse_to_wait_for_stripe_inside_a_transaction(transactional_db, host_order, stripe_emulator):
+def test_services_refuse_to_call_stripe_inside_a_transaction(transactional_db, host_order, stripe_emulator):
     order = services.place(host_order)
 
     with pytest.raises(RuntimeError), transaction.atomic():
@@ -335,7 +336,7 @@ def test_session_with_a_copied_reference_is_not_ours(order, stripe_emulator):
     assert ledger.in_transaction(lambda: ledger.apply([fact])) is None
 
 
-def test_recovered_session_pays_the_original_order(order, stripe_emulator, deliver_events, heard):
+def test_recovered_session_pays_the_original_order(order, stripe_emulator, deliver_events, recorder):
     first = services.start(order, params={"after_expiration": {"recovery": {"enabled": True}}})
     stripe_emulator.clock.advance(24 * 3600)
     deliver_events()
@@ -345,12 +346,12 @@ def test_recovered_session_pays_the_original_order(order, stripe_emulator, deliv
     deliver_events()
 
     order.refresh_from_db()
-    assert (order.status, heard) == ("paid", ["session_expired", "order_paid"])
+    assert (order.status, recorder.names) == ("paid", ["session_expired", "order_paid"])
     assert CheckoutSession.objects.get(stripe_id=recovered["id"]).recovered_from == first.stripe_id
 
 
 @pytest.mark.parametrize("ui_mode", ["hosted_page", "elements"])
-def test_no_token_of_ours_is_stored_and_a_retry_sends_the_same_ones(ui_mode, order, stripe_emulator, deliver_events):
+def test_tokens_are_not_stored_and_a_retry_sends_the_same_ones(ui_mode, order, stripe_emulator, deliver_events):
     stripe_emulator.chaos.drop(1, when="after", match=CREATE)
     stripe_emulator.chaos.drop(1, when="before", match=CREATE)
     with pytest.raises(StripeUnavailableError):
@@ -372,8 +373,8 @@ def test_no_token_of_ours_is_stored_and_a_retry_sends_the_same_ones(ui_mode, ord
     assert "/return/~status~" in (session.request.get("success_url") or session.request["return_url"])
 
 
-def test_a_key_that_signs_anew_makes_no_second_session_pass_for_a_refusal(order, stripe_emulator, settings):
-    """The links then differ under the same idempotency key: Stripe has acted, so that this is no definite refusal."""
+def test_changed_signing_key_makes_the_refusal_indefinite(order, stripe_emulator, settings):
+    """The links now differ under the same idempotency key, and Stripe refuses that although it created the session."""
     stripe_emulator.chaos.drop(1, when="after", match=CREATE)
     stripe_emulator.chaos.drop(1, when="before", match=CREATE)
     with pytest.raises(StripeUnavailableError):
@@ -383,3 +384,22 @@ def test_a_key_that_signs_anew_makes_no_second_session_pass_for_a_refusal(order,
     session = services.start(order)
 
     assert CheckoutSession.objects.get() == session
+
+
+def test_proxy_that_answers_404_does_not_leave_two_payable_sessions(host_order, stripe_emulator, garble_responses):
+    services.start(host_order)
+    host_order.quantity = 2
+    host_order.save()
+    garble_responses(path="/expire", status=404, times=2)
+
+    with pytest.raises(StripeUnavailableError):
+        services.start(host_order)
+
+    open_sessions = stripe_emulator.store.select("checkout.session", {"status": "open"})
+    assert len(open_sessions) <= 1
+    assert CheckoutSession.objects.count() == 1
+
+
+def test_mode_other_than_the_orders_is_refused(order, stripe_emulator):
+    with pytest.raises(ParameterError, match="setup"):
+        services.start(order, mode="setup")

@@ -1,4 +1,4 @@
-"""In which UI modes an order may be paid, whoever asks: start, the pages, the tags."""
+"""``start``, the pages and the template tags allow the same UI modes for an order."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from django.template import engines
 from django.urls import resolve, reverse
 
 from django_checkout import services
+from django_checkout.access.tokens import Purpose, make_token, read_token
 from django_checkout.adapters import CheckoutAdapter
+from django_checkout.conf import UI_MODES
 from django_checkout.exceptions import UiModeError
 from django_checkout.models import CheckoutSession
-from django_checkout.tokens import Purpose, make_token, read_token
 from django_checkout.values import CheckoutOptions, LineData, OrderData, ShippingOption
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
-ALL = ["hosted_page", "embedded_page", "elements"]
+ALL = list(UI_MODES)
 RATES = (ShippingOption(name="Parcel", amount_minor=490),)
-WAY_OUT = "data-checkout-way-out"
+FALLBACK = "data-checkout-fallback"
 
 
 class PlainAdapter(CheckoutAdapter):
@@ -25,7 +26,7 @@ class PlainAdapter(CheckoutAdapter):
 
 
 class ShippingAdapter(CheckoutAdapter):
-    """A host that says what it costs to ship once it knows where to."""
+    """A host that computes shipping options from the address."""
 
     def shipping_options(self, order, address):
         return RATES
@@ -66,11 +67,11 @@ def rendered(tag, order):
     ],
     ids=["not-shipped", "computed", "placed"],
 )
-def test_price_of_shipping_that_the_server_computes_is_asked_for_in_elements_alone(options, modes, computed):
+def test_computed_shipping_allows_elements_only(options, modes, computed):
     assert services.ui_modes(place(**options)) == modes
 
 
-def test_host_that_does_not_compute_shipping_sells_in_every_mode():
+def test_host_without_computed_shipping_allows_every_mode():
     assert services.ui_modes(place(shipping_countries=("DE",))) == ALL
 
 
@@ -81,25 +82,25 @@ def test_subscription_has_no_shipping_rates_to_compute(computed):
 
 
 @pytest.mark.parametrize("ui_mode", ["hosted_page", "embedded_page"])
-def test_computed_shipping_is_not_dodged_by_asking_for_another_page(ui_mode, computed, stripe_emulator):
+def test_computed_shipping_cannot_be_bypassed_by_another_ui_mode(ui_mode, computed, stripe_emulator):
     with pytest.raises(UiModeError, match=ui_mode):
         services.start(place(shipping_countries=("DE",)), ui_mode=ui_mode)
 
     assert stripe_emulator.store.select("checkout.session") == []
 
 
-def test_rates_of_the_caller_open_every_mode(computed, stripe_emulator):
+def test_shipping_options_of_the_caller_allow_every_mode(computed, stripe_emulator):
     rate = {"shipping_rate_data": {"display_name": "P", "fixed_amount": {"amount": 490, "currency": "eur"}}}
     order = place(shipping_countries=("DE",))
 
     assert services.start(order, ui_mode="hosted_page", params={"shipping_options": [rate]}).url
 
 
-def test_order_whose_mode_nobody_names_is_paid_where_it_may_be(computed, stripe_emulator):
+def test_default_mode_is_one_that_the_order_allows(computed, stripe_emulator):
     assert services.start(place(shipping_countries=("DE",))).ui_mode == "elements"
 
 
-def test_order_that_may_be_paid_nowhere_is_refused(settings, computed, stripe_emulator):
+def test_order_that_allows_no_mode_is_refused(settings, computed, stripe_emulator):
     settings.CHECKOUT_UI_MODES = ["hosted_page"]
 
     with pytest.raises(UiModeError, match="none is"):
@@ -108,7 +109,7 @@ def test_order_that_may_be_paid_nowhere_is_refused(settings, computed, stripe_em
 
 @pytest.mark.parametrize("ui_mode", ["hosted_page", "embedded_page"])
 @pytest.mark.parametrize("name", ["start", "secret"])
-def test_mode_that_the_site_excludes_is_refused_to_a_browser(name, ui_mode, settings, client, stripe_emulator):
+def test_browser_cannot_choose_a_mode_that_the_site_excludes(name, ui_mode, settings, client, stripe_emulator):
     settings.CHECKOUT_UI_MODES = ["elements"]
     order = place()
 
@@ -128,22 +129,22 @@ def test_first_mode_of_the_site_is_the_default(settings, client, stripe_emulator
 
 
 @pytest.mark.parametrize("tag", ["checkout_elements", "checkout_embedded"])
-def test_way_out_is_shown_where_it_leads_somewhere(tag, settings):
+def test_fallback_is_shown_where_the_hosted_page_is_allowed(tag, settings):
     order = place()
 
-    assert WAY_OUT in rendered(tag, order)
+    assert FALLBACK in rendered(tag, order)
     settings.CHECKOUT_UI_MODES = ["embedded_page", "elements"]
-    assert WAY_OUT not in rendered(tag, order)
+    assert FALLBACK not in rendered(tag, order)
 
 
-def test_pay_page_of_computed_shipping_has_no_way_around_it(client, computed):
+def test_pay_page_with_computed_shipping_offers_elements_only(client, computed):
     page = client.get(link("pay", place(shipping_countries=("DE",)))).content.decode()
 
     assert "data-checkout-elements" in page
-    assert WAY_OUT not in page
+    assert FALLBACK not in page
 
 
-def test_button_leads_where_the_order_may_be_paid(client, computed, stripe_emulator):
+def test_button_uses_a_mode_that_the_order_allows(client, computed, stripe_emulator):
     order = place(shipping_countries=("DE",))
     assert 'name="ui_mode" value=""' in rendered("checkout_button", order)
 
@@ -152,3 +153,13 @@ def test_button_leads_where_the_order_may_be_paid(client, computed, stripe_emula
     match = resolve(answer.url)
     assert (match.url_name, read_token(match.kwargs["token"], Purpose.PAY).order_pk) == ("pay", order.pk)
     assert CheckoutSession.objects.get().ui_mode == "elements"
+
+
+@pytest.mark.parametrize("ui_mode", UI_MODES)
+def test_order_is_paid_in_every_ui_mode(ui_mode, client, stripe_emulator):
+    order = place()
+    page = client.get(reverse("django_checkout:pay", args=[make_token(order, Purpose.PAY)]), {"ui_mode": ui_mode})
+    session = services.start(order, ui_mode=ui_mode)
+    stripe_emulator.pay(session.stripe_id)
+
+    assert (page.status_code, services.sync(order).status) == (200, "paid")

@@ -49,6 +49,7 @@ def test_signal_names_its_arguments_with_their_types(name):
     assert set(arguments) <= {
         ("session", "CheckoutSession"),
         ("refund", "Refund"),
+        ("dispute", "Dispute"),
         ("subscription", "Subscription"),
         ("amount_minor", "int"),
         ("reason", "str"),
@@ -60,7 +61,7 @@ def test_signal_of_a_subscription_names_it(name):
     assert "``subscription``: Subscription" in COMMENTS[name]
 
 
-def test_signals_that_promise_once_are_those_that_hosts_act_upon():
+def test_signals_that_are_sent_exactly_once():
     once = {name for name, comment in COMMENTS.items() if "Exactly once" in comment}
 
     assert {"order_paid", "order_refunded", "order_canceled", "session_expired"} <= once

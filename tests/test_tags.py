@@ -29,7 +29,7 @@ def _render(tag: str, **context) -> str:
 
 
 @pytest.mark.parametrize("tag", ["{% checkout_button order %}", "{% checkout_status order %}"])
-def test_button_and_status_load_no_script_and_ask_stripe_nothing(host_order, order, tag, settings):
+def test_button_and_status_load_no_script_and_make_no_call_to_stripe(host_order, order, tag, settings):
     settings.STRIPE_API_BASE = "http://nothing.answers.here.invalid"
 
     html = _render(tag, order=host_order)
@@ -47,7 +47,7 @@ def test_button_posts_to_start_with_a_csrf_token(host_order, order):
 
 
 @pytest.mark.parametrize("tag", ["embedded", "elements"])
-def test_checkouts_carry_the_nonce_and_hold_nothing_inline(host_order, order, tag, django_assert_max_num_queries):
+def test_checkouts_have_the_nonce_and_nothing_inline(host_order, order, tag, django_assert_max_num_queries):
     with django_assert_max_num_queries(3):
         html = _render("{% checkout_" + tag + " order %}", order=host_order)
 
@@ -59,19 +59,19 @@ def test_checkouts_carry_the_nonce_and_hold_nothing_inline(host_order, order, ta
     assert "Pay on Stripe&#x27;s page" in html or "Pay on Stripe's page" in html
 
 
-def test_scripts_are_small_and_need_nobody_elses():
+def test_scripts_are_small_and_have_no_dependencies():
     folder = Path(django_checkout.__file__).parent / "static/django_checkout"
     sources = [path.read_text(encoding="utf-8") for path in folder.glob("*.js")]
 
     assert sum(len(source.encode()) for source in sources) < 17_500
-    # A storage that keeps hashed names only would leave an import without its file.
+    # An import would not find its file if a storage keeps only hashed names.
     assert [
         found for source in sources for found in re.findall(r"^\s*(?:import|export)\b.*", source, re.MULTILINE)
     ] == []
 
 
 @pytest.mark.parametrize("tag", ["embedded", "elements"])
-def test_checkouts_know_where_to_ask_how_their_session_stands(client, host_order, order, tag, stripe_emulator):
+def test_checkouts_have_the_url_of_their_status(client, host_order, order, tag, stripe_emulator):
     html = _render("{% checkout_" + tag + " order %}", order=host_order)
     services.expire(services.start(order))
 
@@ -92,7 +92,7 @@ def test_checkouts_know_where_to_ask_how_their_session_stands(client, host_order
         ),
     ],
 )
-def test_nonce_is_the_one_of_the_policy(host_order, order, middleware, sources, settings):
+def test_nonce_matches_the_policy(host_order, order, middleware, sources, settings):
     send_policy = import_string(middleware)
     settings.SECURE_CSP = {"script-src": [import_string(sources).NONCE]}
     settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": settings.SECURE_CSP}
@@ -115,7 +115,7 @@ def test_paid_order_shows_its_status_instead(paid_order, tag):
     assert "<form" not in html
 
 
-def test_portal_is_offered_for_each_customer_that_a_user_is(db):
+def test_portal_has_a_button_for_each_customer_of_the_user(db):
     user = UserFactory()
     for customer in ("cus_first", "cus_second"):
         Customer.objects.create(user=user, livemode=False, stripe_id=customer)
@@ -127,7 +127,7 @@ def test_portal_is_offered_for_each_customer_that_a_user_is(db):
     assert 'name="customer" value="cus_second"' in shown
 
 
-def test_portal_is_offered_to_those_who_have_something_there(db, settings):
+def test_portal_is_shown_to_users_with_a_customer(db, settings):
     user = UserFactory()
     assert "<form" not in _render("{% checkout_portal user %}", user=user)
 
@@ -136,7 +136,7 @@ def test_portal_is_offered_to_those_who_have_something_there(db, settings):
     assert 'action="/checkout/portal/"' in _render("{% checkout_portal user %}", user=user)
 
 
-def test_secret_is_for_the_owner_only_and_never_stored(client, order, stripe_emulator, settings):
+def test_client_secret_is_for_the_owner_only_and_never_stored(client, order, stripe_emulator, settings):
     other = services.place(HostOrderFactory())
     url = re.search(r'data-secret-url="([^"]+)"', _render("{% checkout_embedded order %}", order=order))[1]
 
@@ -150,7 +150,7 @@ def test_secret_is_for_the_owner_only_and_never_stored(client, order, stripe_emu
     assert client.get(url).status_code == 405
 
 
-def test_secret_of_an_open_session_is_fetched_again(client, order, stripe_emulator):
+def test_client_secret_of_an_open_session_is_fetched_again(client, order, stripe_emulator):
     url = re.search(r'data-secret-url="([^"]+)"', _render("{% checkout_elements order %}", order=order))[1]
 
     first = client.post(url, {"ui_mode": "elements"}).json()
@@ -160,8 +160,8 @@ def test_secret_of_an_open_session_is_fetched_again(client, order, stripe_emulat
     assert CheckoutSession.objects.count() == 1
 
 
-def test_secret_of_a_paid_order_leads_to_its_status(client, paid_order):
-    from django_checkout.tokens import Purpose, make_token
+def test_client_secret_of_a_paid_order_is_refused_with_its_status_url(client, paid_order):
+    from django_checkout.access.tokens import Purpose, make_token
 
     answer = client.post(f"/checkout/secret/{make_token(paid_order.pk, Purpose.PAY)}/", {"ui_mode": "elements"})
 
@@ -175,7 +175,7 @@ class ClosedAdapter(HostAdapter):
 
 @pytest.mark.parametrize("tag", ["button", "embedded", "elements", "status"])
 @pytest.mark.parametrize("debug", [True, False])
-def test_order_older_than_the_app_shows_nothing_and_is_not_placed(host_order, tag, debug, settings):
+def test_tag_of_an_order_older_than_the_app_shows_nothing_and_does_not_place_it(host_order, tag, debug, settings):
     settings.DEBUG = debug
 
     html = _render("{% checkout_" + tag + " order %}", order=host_order)
@@ -201,14 +201,14 @@ def test_link_to_an_order_that_changed_after_it_was_paid_still_works(client, pai
 
 
 @pytest.mark.parametrize("link", [services.pay_url, services.start_url])
-def test_link_to_what_is_no_order_is_refused(link):
+def test_link_to_an_object_that_is_no_order_is_refused(link):
     with pytest.raises(OrderNotFoundError):
         link(None)
 
 
 @pytest.mark.parametrize("tag", ["button", "embedded", "elements"])
 @pytest.mark.parametrize("is_ours", [True, False])
-def test_nothing_is_offered_that_the_host_would_refuse(host_order, order, tag, is_ours, settings):
+def test_no_way_to_pay_is_shown_that_the_adapter_refuses(host_order, order, tag, is_ours, settings):
     settings.CHECKOUT_ADAPTER = f"{__name__}.ClosedAdapter"
 
     html = _render("{% checkout_" + tag + " order %}", order=order if is_ours else host_order)
@@ -217,7 +217,7 @@ def test_nothing_is_offered_that_the_host_would_refuse(host_order, order, tag, i
     assert "Not paid yet" in html
 
 
-def test_order_whose_row_is_gone_is_not_offered(host_order, order):
+def test_no_way_to_pay_is_shown_if_the_host_deleted_the_order(host_order, order):
     host_order.delete()
     order = Order.objects.get()
 
@@ -234,7 +234,7 @@ SCRIPT_PROBLEMS = [
 @pytest.mark.parametrize("tag", ["embedded", "elements"])
 @pytest.mark.parametrize(("values", "reason"), SCRIPT_PROBLEMS)
 @pytest.mark.parametrize("debug", [True, False])
-def test_form_that_could_not_work_is_a_button(order, tag, values, reason, debug, settings, caplog):
+def test_form_that_cannot_work_is_replaced_by_a_button(order, tag, values, reason, debug, settings, caplog):
     settings.DEBUG = debug
     for name, value in values.items():
         setattr(settings, name, value)
@@ -248,7 +248,7 @@ def test_form_that_could_not_work_is_a_button(order, tag, values, reason, debug,
 
 
 @pytest.mark.parametrize("ui_mode", ["embedded_page", "elements"])
-def test_pay_page_with_a_form_that_could_not_work_can_be_paid_without_scripts(client, order, ui_mode, settings):
+def test_pay_page_with_a_form_that_cannot_work_can_be_paid_without_scripts(client, order, ui_mode, settings):
     settings.CHECKOUT_UI_MODE, settings.STRIPE_PUBLISHABLE_KEY = ui_mode, ""
 
     page = client.get(services.pay_url(order))

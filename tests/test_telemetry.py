@@ -1,4 +1,4 @@
-"""Spans: around every call to Stripe and every event, with ids and nothing that tells who bought what."""
+"""Spans around every call to Stripe and every event, without personal data."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from contextlib import contextmanager
 
 import pytest
 
-from django_checkout import services, telemetry
+from django_checkout import services
 from django_checkout.exceptions import StripeUnavailableError
+from django_checkout.telemetry import spans
 from django_checkout.testing import post_event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
 
 class Tracer:
-    """Takes spans as OpenTelemetry's tracer does, and remembers them."""
+    """Records spans through the interface of OpenTelemetry's tracer."""
 
     def __init__(self) -> None:
         self.spans: list[tuple[str, dict]] = []
@@ -32,9 +33,9 @@ class Tracer:
 
 @pytest.fixture
 def tracer(monkeypatch):
-    """A tracer in the place of OpenTelemetry's."""
+    """A tracer in place of OpenTelemetry's."""
     made = Tracer()
-    monkeypatch.setattr(telemetry, "find_tracer", lambda: made)
+    monkeypatch.setattr(spans, "find_tracer", lambda: made)
     return made
 
 
@@ -53,7 +54,7 @@ def test_calls_and_events_are_spans(order, stripe_emulator, deliver_events, trac
     assert "quince" not in str(tracer.spans)
 
 
-def test_failures_are_told_by_their_type(order, stripe_emulator, tracer):
+def test_failed_calls_record_their_status(order, stripe_emulator, tracer):
     stripe_emulator.chaos.fail(2, status=503)
 
     with pytest.raises(StripeUnavailableError):
@@ -61,46 +62,46 @@ def test_failures_are_told_by_their_type(order, stripe_emulator, tracer):
     assert [noted["http.response.status_code"] for _, noted in tracer.spans] == [503, 503]
 
 
-def test_what_a_block_raises_is_raised_on(tracer):
-    with pytest.raises(ValueError, match="quince"), telemetry.span("x", {}):
+def test_exception_is_recorded_by_type_and_re_raised(tracer):
+    with pytest.raises(ValueError, match="quince"), spans.span("x", {}):
         raise ValueError("quince@example.com")
     assert tracer.spans == [("x", {"error.type": "ValueError"})]
 
 
-def test_without_opentelemetry_nothing_is_done(monkeypatch):
+def test_span_does_nothing_without_opentelemetry(monkeypatch):
     def missing(name):
         raise ImportError(name)
 
-    monkeypatch.setattr(telemetry, "import_module", missing)
-    telemetry.find_tracer.cache_clear()
+    monkeypatch.setattr(spans, "import_module", missing)
+    spans.find_tracer.cache_clear()
 
-    with telemetry.span("x", {"a": 1}) as span:
+    with spans.span("x", {"a": 1}) as span:
         span.set_attribute("b", 2)
-    assert telemetry.find_tracer() is None
-    telemetry.find_tracer.cache_clear()
+    assert spans.find_tracer() is None
+    spans.find_tracer.cache_clear()
 
 
-def test_opentelemetry_takes_the_spans(order, stripe_emulator):
+def test_opentelemetry_exports_the_spans(order, stripe_emulator):
     trace = pytest.importorskip("opentelemetry.trace", reason="opentelemetry-api is not installed")
     sdk = pytest.importorskip("opentelemetry.sdk.trace", reason="opentelemetry-sdk is not installed")
     export = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
     exporter, provider = export.InMemorySpanExporter(), sdk.TracerProvider()
     provider.add_span_processor(sdk.export.SimpleSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
-    telemetry.find_tracer.cache_clear()
+    spans.find_tracer.cache_clear()
 
     services.start(order)
 
     (span,) = [span for span in exporter.get_finished_spans() if span.name == "stripe POST /v1/checkout/sessions"]
     assert span.attributes["http.response.status_code"] == 200
-    telemetry.find_tracer.cache_clear()
+    spans.find_tracer.cache_clear()
 
 
-def test_event_whose_object_cannot_be_read_is_a_span_that_failed(paid_order, stripe_emulator, tracer):
+def test_event_whose_object_cannot_be_read_is_a_failed_span(paid_order, stripe_emulator, tracer):
     stripe_emulator.open_dispute(paid_order.payments.get().stripe_id)
-    (bell,) = stripe_emulator.events("charge.dispute.created")
+    (event,) = stripe_emulator.events("charge.dispute.created")
     stripe_emulator.chaos.fail(2, status=503)
 
-    assert post_event(bell).status_code == 503
-    (told,) = tracer.named("django_checkout.event")
-    assert (told["stripe.event_id"], told["error.type"]) == (bell["id"], "StripeUnavailableError")
+    assert post_event(event).status_code == 503
+    (span,) = tracer.named("django_checkout.event")
+    assert (span["stripe.event_id"], span["error.type"]) == (event["id"], "StripeUnavailableError")

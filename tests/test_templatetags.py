@@ -25,25 +25,25 @@ def rendered(source, **context):
         (-500, "usd", money("-5.00", "usd")),
     ],
 )
-def test_amount_is_written_with_its_currency(minor, currency, text):
+def test_amount_is_formatted_with_its_currency(minor, currency, text):
     assert rendered("{{ minor|money:currency }}", minor=minor, currency=currency) == text
 
 
-def test_amount_is_written_in_the_language_of_the_page():
+def test_amount_is_formatted_in_the_language_of_the_page():
     with translation.override("de"):
         assert rendered("{{ minor|money:currency }}", minor=123456, currency="eur") == money("1234.56", language="de")
 
 
 @pytest.mark.parametrize("minor", [None, "", "2000", 20.5])
-def test_what_is_no_amount_is_written_as_nothing(minor):
+def test_invalid_amount_is_empty(minor):
     assert rendered("{{ minor|money:'eur' }}", minor=minor) == ""
 
 
-def test_amount_that_the_page_does_not_have_is_written_as_nothing():
+def test_missing_amount_is_empty():
     assert rendered("{{ order.paid_minor|money:'eur' }}") == ""
 
 
-def test_amount_without_a_currency_is_written_as_nothing():
+def test_amount_without_a_currency_is_empty():
     assert rendered("{{ minor|money:currency }}", minor=2000, currency="") == ""
 
 

@@ -1,4 +1,4 @@
-"""What a shopper is told that an order charges, now and later, wherever it can be paid."""
+"""The terms of an order: what is charged now and later, on every page where it can be paid."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.test import RequestFactory
 from django.utils import translation
 
 from django_checkout import services
-from django_checkout.terms import compute, describe_line, get_terms
+from django_checkout.params.terms import compute, describe_line, get_terms
 from django_checkout.values import CheckoutOptions, LineData, OrderData
 from tests.amounts import money
 
@@ -68,7 +68,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("terms", "today_minor", "text"), CASES)
-def test_terms_say_what_is_charged_today_and_later(terms, today_minor, text):
+def test_terms_state_what_is_charged_today_and_later(terms, today_minor, text):
     assert (terms.today_minor, plain(terms.text)) == (today_minor, text)
 
 
@@ -97,11 +97,11 @@ def test_terms_are_translated_with_their_plurals(terms, text):
         (of(mode="setup"), "Save payment details"),
     ],
 )
-def test_button_names_what_is_charged_now(terms, label):
+def test_button_shows_what_is_charged_now(terms, label):
     assert plain(terms.button_label) == label
 
 
-def test_script_fills_in_the_amounts_of_one_interval_only():
+def test_script_texts_have_placeholders_for_one_interval_only():
     assert of(line(), **trial(14)).script_texts == (
         "14 days free, then {next} every month",
         "Today {today}, then {next} every month after 14 free days",
@@ -110,12 +110,9 @@ def test_script_fills_in_the_amounts_of_one_interval_only():
     assert of(once(), mode="payment").script_texts == ("", "")
 
 
-def test_line_that_recurs_is_priced_with_its_interval():
+def test_recurring_line_shows_its_interval():
     assert plain(describe_line(line(count=2, quantity=2), "eur")) == f"{plain(money('38.00'))} every 2 months"
     assert plain(describe_line(once(), "eur")) == FIVE
-
-
-# Every face
 
 
 def place(**values):
@@ -133,7 +130,7 @@ SAVED = "Nothing is charged now. Your payment details are saved for later."
 @pytest.mark.parametrize(
     ("values", "text"), [({}, TEXT), ({"mode": "setup", "lines": (), "options": CheckoutOptions()}, SAVED)]
 )
-def test_pay_page_says_the_terms_in_every_ui_mode(client, settings, ui_mode, values, text):
+def test_payment_page_shows_the_terms_in_every_ui_mode(client, settings, ui_mode, values, text):
     settings.CHECKOUT_UI_MODE = ui_mode
 
     page = client.get(services.pay_url(place(**values)))
@@ -143,7 +140,7 @@ def test_pay_page_says_the_terms_in_every_ui_mode(client, settings, ui_mode, val
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("tag", ["button", "embedded", "elements"])
-def test_tags_say_the_terms(tag):
+def test_tags_show_the_terms(tag):
     template = Template("{% load checkout %}{% checkout_" + tag + " order %}")
 
     html = template.render(Context({"request": RequestFactory().get("/"), "order": place()}))
@@ -162,7 +159,7 @@ BEFORE = f"{NINETEEN} every month, before the discount"
     [((line(),), BEFORE, "Pay now"), ((once(1900),), "", "Pay now")],
     ids=["monthly", "once"],
 )
-def test_no_amount_is_due_where_stripe_takes_off_a_coupon(client, settings, is_default, lines, text, label):
+def test_no_amount_is_shown_if_stripe_applies_a_coupon(client, settings, is_default, lines, text, label):
     if is_default:
         settings.CHECKOUT_SESSION_DEFAULTS = {"discounts": [{"coupon": "HALF"}]}
     order = place(lines=lines, options=CheckoutOptions(coupon="" if is_default else "HALF"))
@@ -175,7 +172,7 @@ def test_no_amount_is_due_where_stripe_takes_off_a_coupon(client, settings, is_d
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("options", [{"discount_minor": 500}, {"allow_promotion_codes": True}, {}])
-def test_amounts_are_said_where_they_are_known(settings, options):
+def test_known_amounts_are_shown(settings, options):
     if options:
         settings.CHECKOUT_SESSION_DEFAULTS = {"discounts": [{"coupon": "HALF"}]}
 
@@ -185,7 +182,7 @@ def test_amounts_are_said_where_they_are_known(settings, options):
 
 
 @pytest.mark.django_db
-def test_trial_of_the_projects_defaults_is_said(client, settings):
+def test_trial_of_the_site_s_defaults_is_shown(client, settings):
     settings.CHECKOUT_SESSION_DEFAULTS = {"subscription_data": {"trial_period_days": 7}}
 
     page = client.get(services.pay_url(place(lines=(line(),), options=CheckoutOptions())))
@@ -194,7 +191,7 @@ def test_trial_of_the_projects_defaults_is_said(client, settings):
 
 
 @pytest.mark.django_db
-def test_pay_page_prices_each_line_and_today(client):
+def test_payment_page_shows_the_price_of_each_line_and_of_today(client):
     page = plain(client.get(services.pay_url(place())).text)
 
     assert f"<td>{NINETEEN} every month</td>" in page
@@ -202,7 +199,7 @@ def test_pay_page_prices_each_line_and_today(client):
 
 
 @pytest.mark.django_db
-def test_what_is_paid_once_has_no_terms(client):
+def test_one_time_payment_has_no_terms(client):
     page = client.get(services.pay_url(place(lines=(once(),), options=CheckoutOptions())))
 
     assert "checkout-terms" not in page.text
@@ -212,16 +209,16 @@ def test_what_is_paid_once_has_no_terms(client):
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("values", "text"),
-    [({}, TEXT), ({"mode": "setup", "lines": (), "options": CheckoutOptions()}, "Nothing is charged; ")],
+    [({}, TEXT), ({"mode": "setup", "lines": (), "options": CheckoutOptions()}, "Nothing is charged. ")],
 )
-def test_merchant_reads_the_terms(admin_client, values, text):
+def test_admin_shows_the_terms(admin_client, values, text):
     page = admin_client.get(f"/admin/django_checkout/order/{place(**values).pk}/change/")
 
     assert text in plain(page.text)
 
 
 @pytest.mark.django_db
-def test_api_says_the_terms():
+def test_api_returns_the_terms():
     serializers = pytest.importorskip("django_checkout.api.serializers")
 
     terms = serializers.OrderSerializer(place()).data["terms"]
@@ -235,7 +232,7 @@ def test_api_says_the_terms():
 
 
 @pytest.mark.django_db
-def test_terms_are_what_stripe_then_asks_for(stripe_emulator):
+def test_terms_equal_what_stripe_charges(stripe_emulator):
     order = place(lines=(line(count=3), once()), options=CheckoutOptions(discount_minor=300))
 
     session = stripe_emulator.get(services.start(order).stripe_id)

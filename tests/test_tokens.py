@@ -1,4 +1,4 @@
-"""Signed links: one order, one purpose, a while."""
+"""Signed tokens: valid for one order, one purpose and a limited time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_checkout import services
-from django_checkout.exceptions import OrderNotFoundError
-from django_checkout.models import Order
-from django_checkout.tokens import (
+from django_checkout.access.tokens import (
     Purpose,
     make_status_token,
     make_token,
@@ -21,6 +19,8 @@ from django_checkout.tokens import (
     with_tokens,
     without_tokens,
 )
+from django_checkout.exceptions import OrderNotFoundError
+from django_checkout.models import Order
 
 pytestmark = pytest.mark.core
 
@@ -34,7 +34,7 @@ def order(pk):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock for signatures; ``clock.now`` can be moved."""
+    """The clock of signatures; set ``clock.now`` to move it."""
 
     class Clock:
         now = 1_788_220_800.0
@@ -49,14 +49,14 @@ def clock(monkeypatch):
 
 @pytest.mark.parametrize("purpose", Purpose)
 @pytest.mark.parametrize("pk", [1, 2**63 - 1])
-def test_token_names_its_order(pk, purpose):
-    said = read_token(make_token(order(pk), purpose), purpose)
+def test_token_contains_its_order(pk, purpose):
+    content = read_token(make_token(order(pk), purpose), purpose)
 
-    assert (said.order_pk, said.is_young, said.is_for(order(pk))) == (pk, True, True)
+    assert (content.order_pk, content.is_young, content.is_for(order(pk))) == (pk, True, True)
 
 
 @pytest.mark.django_db
-def test_token_made_of_a_primary_key_is_the_rows(host_order):
+def test_token_of_a_primary_key_is_valid_for_the_row(host_order):
     row = services.place(host_order)
 
     assert read_token(make_token(row.pk, Purpose.PAY), Purpose.PAY).is_for(Order.objects.get())
@@ -64,20 +64,20 @@ def test_token_made_of_a_primary_key_is_the_rows(host_order):
 
 @pytest.mark.parametrize("created_at", [CREATED_AT + timedelta(microseconds=1), CREATED_AT - timedelta(days=1)])
 def test_token_is_not_for_a_later_row_with_the_same_primary_key(created_at):
-    said = read_token(make_token(order(7), Purpose.PAY), Purpose.PAY)
+    content = read_token(make_token(order(7), Purpose.PAY), Purpose.PAY)
 
-    assert not said.is_for(Order(pk=7, created_at=created_at))
+    assert not content.is_for(Order(pk=7, created_at=created_at))
 
 
 @pytest.mark.parametrize("purpose", Purpose)
-def test_token_stands_in_a_url_as_it_is(purpose):
+def test_token_is_url_safe(purpose):
     token = make_token(order(7), purpose)
 
     assert reverse("django_checkout:return", args=[token]).split("/")[-2] == token
 
 
 @pytest.mark.parametrize("purpose", Purpose)
-def test_token_is_good_for_one_purpose_only(purpose):
+def test_token_is_valid_for_one_purpose_only(purpose):
     token = make_token(order(7), purpose)
 
     for other in set(Purpose) - {purpose}:
@@ -85,12 +85,12 @@ def test_token_is_good_for_one_purpose_only(purpose):
             read_token(token, other)
 
 
-def test_every_purpose_has_a_salt_of_its_own():
+def test_every_purpose_has_its_own_salt():
     assert len({make_token(order(7), purpose).rsplit(":", 1)[-1] for purpose in Purpose}) == len(Purpose)
 
 
 @given(st.data())
-def test_token_with_one_character_changed_is_not_ours(data):
+def test_token_with_one_changed_character_is_refused(data):
     token = make_token(order(7), Purpose.PAY)
     position = data.draw(st.integers(0, len(token) - 1))
     character = data.draw(st.characters(codec="utf-8").filter(lambda other: other != token[position]))
@@ -100,7 +100,7 @@ def test_token_with_one_character_changed_is_not_ours(data):
 
 
 @given(st.text(max_size=60))
-def test_text_that_nobody_signed_is_not_ours(text):
+def test_unsigned_text_is_refused(text):
     with pytest.raises(OrderNotFoundError):
         read_token(text, Purpose.PAY)
 
@@ -114,19 +114,19 @@ def test_token_for_another_order_cannot_be_spliced():
         read_token(theirs.rsplit(":", 1)[0] + ":" + mine.rsplit(":", 1)[1], Purpose.PAY)
 
 
-def test_signature_of_the_host_for_something_else_is_not_ours():
+def test_host_s_signature_for_another_purpose_is_refused():
     with pytest.raises(OrderNotFoundError):
         read_token(signing.TimestampSigner().sign("7"), Purpose.PAY)
 
 
-def test_signed_value_that_is_no_order_is_refused():
+def test_signed_value_that_is_not_an_order_is_refused():
     signed = signing.TimestampSigner(salt=f"django_checkout.{Purpose.PAY}").sign("seven")
 
     with pytest.raises(OrderNotFoundError):
         read_token(signed, Purpose.PAY)
 
 
-def test_token_is_young_until_its_age_is_over(settings, clock):
+def test_token_expires_after_its_maximum_age(settings, clock):
     settings.CHECKOUT_TOKEN_MAX_AGE_SECONDS = DAY
     token = make_token(order(7), Purpose.PAY)
 
@@ -136,7 +136,7 @@ def test_token_is_young_until_its_age_is_over(settings, clock):
     assert read_token(token, Purpose.PAY).is_young is False
 
 
-def test_shorter_age_counts_for_links_already_sent(settings, clock):
+def test_shorter_maximum_age_applies_to_existing_links(settings, clock):
     token = make_token(order(7), Purpose.PAY)
     clock.now += DAY
     settings.CHECKOUT_TOKEN_MAX_AGE_SECONDS = 60
@@ -144,14 +144,14 @@ def test_shorter_age_counts_for_links_already_sent(settings, clock):
     assert read_token(token, Purpose.PAY).is_young is False
 
 
-def test_token_survives_a_new_secret_key_while_the_old_is_a_fallback(settings):
+def test_token_is_valid_with_a_fallback_secret_key(settings):
     token = make_token(order(7), Purpose.STATUS)
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", [settings.SECRET_KEY]
 
     assert read_token(token, Purpose.STATUS).is_young is True
 
 
-def test_token_ends_with_its_secret_key(settings):
+def test_token_is_invalid_after_its_secret_key_is_removed(settings):
     token = make_token(order(7), Purpose.STATUS)
     settings.SECRET_KEY = "another"
 
@@ -159,24 +159,24 @@ def test_token_ends_with_its_secret_key(settings):
         read_token(token, Purpose.STATUS)
 
 
-def test_status_token_is_as_old_as_the_link_it_was_made_of(settings, clock):
+def test_status_token_has_the_age_of_its_pay_token(settings, clock):
     settings.CHECKOUT_TOKEN_MAX_AGE_SECONDS = DAY
     pay_token = make_token(order(7), Purpose.PAY)
     clock.now += DAY
 
-    said = read_token(make_status_token(pay_token), Purpose.STATUS)
+    content = read_token(make_status_token(pay_token), Purpose.STATUS)
     clock.now += 1
 
-    assert (said.is_young, said.is_for(order(7))) == (True, True)
+    assert (content.is_young, content.is_for(order(7))) == (True, True)
     assert not read_token(make_status_token(pay_token), Purpose.STATUS).is_young
 
 
-def test_status_token_is_made_of_no_other():
+def test_status_token_is_created_only_from_a_pay_token():
     with pytest.raises(OrderNotFoundError):
         make_status_token(make_token(order(7), Purpose.STATUS))
 
 
-def test_token_can_be_made_as_old_as_something_else(settings, clock):
+def test_token_can_be_created_with_an_age(settings, clock):
     settings.CHECKOUT_TOKEN_MAX_AGE_SECONDS = DAY
     signed_at = datetime.fromtimestamp(clock.now - DAY, tz=UTC)
     token = make_token(order(7), Purpose.PAY, signed_at=signed_at)
@@ -187,7 +187,7 @@ def test_token_can_be_made_as_old_as_something_else(settings, clock):
 
 
 @pytest.mark.parametrize("purpose", Purpose)
-def test_a_stored_link_has_no_token_and_is_sent_with_the_same_one(purpose, clock):
+def test_stored_url_has_no_token_and_is_restored_with_the_same_one(purpose, clock):
     token = make_token(order(7), purpose)
     link = f"https://shop.example/a/{token}/?session_id={{CHECKOUT_SESSION_ID}}"
 
@@ -199,8 +199,8 @@ def test_a_stored_link_has_no_token_and_is_sent_with_the_same_one(purpose, clock
     assert with_tokens(stored, order(7)) == link
 
 
-def test_links_of_the_shop_are_stored_as_they_are():
-    """Also one that looks like ours, or is another order's: with_tokens() could not bring it back."""
+def test_urls_of_the_shop_are_stored_unchanged():
+    """Including URLs with a text like a token or with another order's token, which with_tokens() cannot restore."""
     for link in (f"/cart/{make_token(order(8), Purpose.PAY)}/", f"/cart/7:a:b:{'x' * 43}/", "/~sam/", "/a/?b=~c~d~"):
         assert without_tokens(link, order(7)) == link
         assert with_tokens(link, order(7)) == link

@@ -1,4 +1,4 @@
-"""The catalogues that ship: complete, compiled, faithful in their placeholders, and read by the pages."""
+"""The catalogs are complete and compiled, keep the placeholders, and are used by the pages."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from django.utils import translation
 from django.utils.translation.template import templatize
 
 import django_checkout
-from django_checkout.admin import dashboard, display
-from django_checkout.reconcile.report import SUGGESTIONS
-from django_checkout.tokens import Purpose, make_token
+from django_checkout.access.tokens import Purpose, make_token
+from django_checkout.admin import dashboard
+from django_checkout.models.attention import format_details
+from django_checkout.reconcile import Kind
 from tests.amounts import money
 
 pytestmark = pytest.mark.core
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.core
 PACKAGE = Path(django_checkout.__file__).parent
 LOCALE = PACKAGE / "locale"
 LANGUAGES = sorted(path.parts[-3] for path in LOCALE.glob("*/LC_MESSAGES/django.po"))
-#: What marks a message, and which of its arguments are one; ``c`` is a context.
+#: Functions that mark a message, with the positions of its texts; ``c`` is a context.
 KEYWORDS = {
     **dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop")),
     **dict.fromkeys(("ngettext", "ngettext_lazy"), (1, 2)),
@@ -43,7 +44,7 @@ Key = tuple[str | None, str]
 
 
 def read(language: str) -> tuple[Catalog, Catalog]:
-    """The catalogue as it was written, and as it was compiled."""
+    """Return the catalog as written and as compiled."""
     folder = LOCALE / language / "LC_MESSAGES"
     with (folder / "django.po").open("rb") as po, (folder / "django.mo").open("rb") as mo:
         return read_po(po, locale=language), read_mo(mo)
@@ -58,19 +59,19 @@ def entries(catalog: Catalog) -> dict[Key, Message]:
     return {(context_of(message), texts(message.id)[0]): message for message in catalog if message.id}
 
 
-def texts(said: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
-    return (said,) if isinstance(said, str) else tuple(said)
+def texts(text: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text)
 
 
 def marked() -> Iterator[tuple[Key, str]]:
-    """Every message that the sources mark, and where; the emulator speaks English."""
+    """Yield every message that the sources mark, with its place; the emulator is in English only."""
     for path in sorted(PACKAGE.rglob("*")):
         name = path.relative_to(PACKAGE)
         if path.suffix not in (".py", ".html") or any(part.startswith("emulator") for part in name.parts):
             continue
         source = path.read_text(encoding="utf-8")
         if path.suffix == ".html":
-            # What is no message is blotted out by letters: only its indentation could be no Python.
+            # templatize replaces everything else with letters; only the indentation is not valid Python.
             source = "\n".join(line.strip() for line in templatize(source).splitlines())
         found = extract("python", io.BytesIO(source.encode()), keywords=KEYWORDS, options={"encoding": "utf-8"})
         for line, message, _comments, context in found:
@@ -82,17 +83,17 @@ def language(request) -> str:
     return request.param
 
 
-def test_german_ships():
+def test_german_is_shipped():
     assert "de" in LANGUAGES
 
 
-def test_every_message_of_the_sources_is_in_the_catalogue(language):
+def test_every_message_of_the_sources_is_in_the_catalog(language):
     known = entries(read(language)[0])
     found = dict(marked())
 
     assert len(found) > 500
     assert {where: key for key, where in found.items() if key not in known} == {}
-    # And nothing else is.
+    # The catalog has nothing else.
     assert known.keys() - found.keys() == set()
 
 
@@ -108,29 +109,29 @@ def test_every_message_is_translated(language):
     )
 
 
-def test_placeholders_are_those_of_the_message(language):
+def test_translations_keep_the_placeholders(language):
     for message in entries(read(language)[0]).values():
         allowed = {frozenset(_PLACEHOLDER.findall(text)) for text in texts(message.id)}
         assert {frozenset(_PLACEHOLDER.findall(text)) for text in texts(message.string)} <= allowed, message.id
 
 
-def test_compiled_catalogue_says_what_the_written_one_says(language):
+def test_the_compiled_catalog_is_up_to_date(language):
     written, compiled = ({key: texts(entry.string) for key, entry in entries(one).items()} for one in read(language))
 
     assert compiled == written
 
 
-def test_no_message_changes_what_django_itself_says(language):
+def test_no_message_overrides_one_of_django(language):
     """Django looks a message up in all apps: one that Django has too must mean the same, or have a context."""
     with (Path(django.__file__).parent / "conf" / "locale" / language / "LC_MESSAGES" / "django.mo").open("rb") as mo:
         of_django = {key: texts(entry.string) for key, entry in entries(read_mo(mo)).items()}
     ours = {key: texts(entry.string) for key, entry in entries(read(language)[0]).items()}
 
-    assert {key: said for key, said in ours.items() if of_django.get(key, said) != said} == {}
+    assert {key: text for key, text in ours.items() if of_django.get(key, text) != text} == {}
 
 
 @pytest.mark.django_db
-def test_shopper_reads_german(client, order, paid_order):
+def test_the_shopper_pages_are_german(client, order, paid_order):
     pay = client.get(reverse("django_checkout:pay", args=[make_token(order.pk, Purpose.PAY)]), headers=GERMAN)
     back = client.get(reverse("django_checkout:return", args=[make_token(order.pk, Purpose.STATUS)]), headers=GERMAN)
 
@@ -140,7 +141,7 @@ def test_shopper_reads_german(client, order, paid_order):
 
 
 @pytest.mark.django_db
-def test_shopper_reads_german_before_paying(client, order):
+def test_the_pay_page_is_german(client, order):
     page = client.get(reverse("django_checkout:pay", args=[make_token(order.pk, Purpose.PAY)]), headers=GERMAN)
 
     assert "Jetzt bezahlen" in page.text
@@ -148,7 +149,7 @@ def test_shopper_reads_german_before_paying(client, order):
 
 
 @pytest.mark.django_db
-def test_merchant_reads_german(admin_client, order):
+def test_the_admin_is_german(admin_client, order):
     page = admin_client.get(reverse("admin:django_checkout_order_changelist"), headers=GERMAN)
 
     assert "Bestellungen" in page.text
@@ -157,22 +158,23 @@ def test_merchant_reads_german(admin_client, order):
     assert "Mit Stripe synchronisieren" in page.text
 
 
-def test_ages_are_declined():
+def test_ages_use_the_right_plural():
     with translation.override("de"):
         assert (dashboard.age(86400 * 3), dashboard.age(7200), dashboard.age(None)) == ("3 Tagen", "2 Stunden", "nie")
 
 
 def test_two_amounts_keep_their_order():
     with translation.override("de"):
-        assert display.detail("1900 for 2000", "eur") == " statt ".join(
+        assert format_details({"paid_minor": 1900, "expected_minor": 2000, "currency": "eur"}) == " statt ".join(
             money(amount, language="de") for amount in ("19.00", "20.00")
         )
-        assert display.detail("2500 of 2000", "eur") == " von ".join(
-            money(amount, language="de") for amount in ("25.00", "20.00")
+        assert format_details({"refunded_minor": 2500, "paid_minor": 2000, "currency": "eur"}) == (
+            f"{money('25.00', language='de')} erstattet, {money('20.00', language='de')} bezahlt"
         )
 
 
-@pytest.mark.parametrize("suggestion", sorted(set(SUGGESTIONS.values())))
-def test_what_reconciliation_suggests_is_translated(suggestion):
+@pytest.mark.parametrize("kind", Kind)
+def test_texts_of_a_kind_of_discrepancy_are_translated(kind):
     with translation.override("de"):
-        assert translation.gettext(suggestion) != suggestion
+        texts = {name: getattr(kind, name) for name in ("label", "explanation", "suggestion")}
+        assert {name: text for name, text in texts.items() if translation.gettext(text) == text} == {}

@@ -7,17 +7,21 @@ from unittest.mock import patch
 import django
 import pytest
 from django.conf import settings as django_settings
+from django.db import transaction
 from django.template import Context, Template
+from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from django_checkout import services
+from django_checkout import services, signals
+from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.adapters import CheckoutAdapter
-from django_checkout.models import CheckoutSession
-from django_checkout.tokens import Purpose, make_token
+from django_checkout.models import CheckoutSession, Order
+from django_checkout.services.outcomes import Outcome
 from tests.amounts import money
+from tests.damage import overwrite
 from tests.factories import HostOrderFactory, UserFactory
 from tests.host.adapters import HostAdapter
 
@@ -40,16 +44,8 @@ class ClosedAdapter(HostAdapter):
 
 @pytest.fixture
 def browser_client():
-    """A browser that must send CSRF tokens."""
+    """A client with CSRF checks."""
     return Client(enforce_csrf_checks=True)
-
-
-@pytest.fixture
-def asked(stripe_emulator, monkeypatch):
-    """What Stripe has been asked."""
-    requests, handle = [], stripe_emulator.handle
-    monkeypatch.setattr(stripe_emulator, "handle", lambda request: requests.append(request) or handle(request))
-    return requests
 
 
 def _url(name, order, purpose=Purpose.PAY):
@@ -62,12 +58,12 @@ def _return_url(order, session=None):
 
 
 @pytest.mark.parametrize(("ui_mode", "is_left_out"), [("elements", True), ("embedded_page", False)])
-def test_pay_page_says_what_is_bought_once(client, order, settings, ui_mode, is_left_out):
+def test_pay_page_lists_the_order_once(client, order, settings, ui_mode, is_left_out):
     settings.CHECKOUT_UI_MODE = ui_mode
 
     page = client.get(services.pay_url(order)).text
 
-    # An Elements checkout lists it itself, if scripts run.
+    # An Elements checkout lists the items itself, if scripts run.
     assert bool(re.search(r"<noscript>\s*<table.*</table>\s*</noscript>", page, re.DOTALL)) is is_left_out
 
 
@@ -92,12 +88,12 @@ def test_start_needs_a_csrf_token(browser_client, order, stripe_emulator):
     assert accepted["Location"] == CheckoutSession.objects.get().url
 
 
-def test_start_is_not_for_get(client, order):
+def test_start_refuses_get(client, order):
     assert client.get(_url("start", order)).status_code == 405
     assert CheckoutSession.objects.count() == 0
 
 
-def test_start_of_a_paid_order_leads_to_its_status(client, paid_order):
+def test_start_of_a_paid_order_redirects_to_its_status(client, paid_order):
     answer = client.post(_url("start", paid_order))
 
     assert answer.status_code == 303
@@ -105,7 +101,7 @@ def test_start_of_a_paid_order_leads_to_its_status(client, paid_order):
 
 
 @pytest.mark.parametrize("status", [409, 429, 500, None])
-def test_stripe_down_shows_a_page_that_says_to_try_again(client, order, stripe_emulator, status):
+def test_stripe_outage_shows_a_page_with_a_way_to_retry(client, order, stripe_emulator, status):
     if status is None:
         stripe_emulator.chaos.drop(2, when="before")
     else:
@@ -120,7 +116,7 @@ def test_stripe_down_shows_a_page_that_says_to_try_again(client, order, stripe_e
     assert len(stripe_emulator.store.select("checkout.session")) == 1
 
 
-def test_page_that_says_to_try_again_leads_to_stripes_page_in_any_ui_mode(client, order, stripe_emulator, settings):
+def test_retry_page_uses_the_hosted_page_in_every_ui_mode(client, order, stripe_emulator, settings):
     settings.CHECKOUT_UI_MODE = "elements"
     stripe_emulator.chaos.fail(2, status=500)
     page = client.post(_url("start", order))
@@ -136,7 +132,7 @@ def _form(html):
 
 
 @pytest.mark.parametrize("face", ["page", "tag"])
-def test_nobody_is_led_to_pay_another_amount_than_was_shown(client, order, host_order, stripe_emulator, face):
+def test_start_is_refused_if_the_terms_are_not_those_of_the_page(client, order, host_order, stripe_emulator, face):
     html = client.get(_url("pay", order)).text
     if face == "tag":
         html = Template("{% load checkout %}{% checkout_button order %}").render(Context({"order": host_order}))
@@ -149,7 +145,7 @@ def test_nobody_is_led_to_pay_another_amount_than_was_shown(client, order, host_
     assert (again.status_code, again["Location"]) == (303, order.sessions.get().url)
 
 
-def test_changed_order_is_paid_at_once_where_no_amount_was_shown(client, order, host_order, stripe_emulator):
+def test_changed_order_starts_at_once_if_the_form_showed_no_amount(client, order, host_order, stripe_emulator):
     template = Template("{% load checkout %}{% checkout_button order label='Buy' %}")
     html = template.render(Context({"order": host_order}))
     type(host_order).objects.update(price_minor=6000)
@@ -157,14 +153,14 @@ def test_changed_order_is_paid_at_once_where_no_amount_was_shown(client, order, 
     assert client.post(_url("start", order), _form(html)).status_code == 303
 
 
-def test_changed_text_of_an_order_stops_no_payment(client, order, host_order, stripe_emulator):
+def test_changed_name_of_an_article_does_not_stop_the_payment(client, order, host_order, stripe_emulator):
     html = client.get(_url("pay", order)).text
     type(host_order).objects.update(email="new@example.com")
 
     assert client.post(_url("start", order), _form(html)).status_code == 303
 
 
-def test_page_that_says_to_try_again_shows_the_order_as_it_is_now(client, order, host_order, stripe_emulator):
+def test_retry_page_shows_the_current_order(client, order, host_order, stripe_emulator):
     type(host_order).objects.update(price_minor=6000)
     stripe_emulator.chaos.fail(2, status=500)
 
@@ -173,7 +169,7 @@ def test_page_that_says_to_try_again_shows_the_order_as_it_is_now(client, order,
     assert (page.status_code, money("20.00") in page.text) == (503, False)
 
 
-def test_stripe_refusing_shows_a_page_and_no_details(client, order, stripe_emulator, settings):
+def test_error_of_stripe_shows_a_page_without_details(client, order, stripe_emulator, settings):
     settings.CHECKOUT_SESSION_DEFAULTS = {"customer": "cus_gone"}
 
     page = client.post(_url("start", order))
@@ -185,7 +181,7 @@ def test_stripe_refusing_shows_a_page_and_no_details(client, order, stripe_emula
 
 @pytest.mark.parametrize("name", ["pay", "start", "return", "status"])
 @pytest.mark.parametrize("fault", ["tampered", "purpose", "expired", "unknown"])
-def test_who_has_no_right_to_an_order_sees_nothing(client, order, settings, name, fault):
+def test_request_without_a_right_to_the_order_gets_a_404(client, order, settings, name, fault):
     purpose = Purpose.PAY if name in ("pay", "start") else Purpose.STATUS
     other = Purpose.STATUS if purpose == Purpose.PAY else Purpose.PAY
     token = make_token(order.pk + (fault == "unknown"), other if fault == "purpose" else purpose)
@@ -203,25 +199,25 @@ def test_who_has_no_right_to_an_order_sees_nothing(client, order, settings, name
 
 
 def _token_of(moment, order, purpose):
-    """A token that was made at another moment."""
+    """A token that was signed at another time."""
     with patch("django.core.signing.time.time", return_value=moment.timestamp()):
         return make_token(order.pk, purpose)
 
 
-def test_owner_passes_with_an_expired_link_and_nobody_else_does(client, settings, rf):
-    owner, stranger = UserFactory(), UserFactory()
+def test_only_the_owner_can_use_an_expired_link(client, settings, rf):
+    owner, other_user = UserFactory(), UserFactory()
     order = services.place(HostOrderFactory(owner=owner))
     settings.CHECKOUT_TOKEN_MAX_AGE_SECONDS = 60
     token = _token_of(timezone.now() - timedelta(seconds=61), order, Purpose.PAY)
     url = reverse("django_checkout:pay", args=[token])
 
-    client.force_login(stranger)
+    client.force_login(other_user)
     assert client.get(url).status_code == 404
     client.force_login(owner)
     assert client.get(url).status_code == 200
 
 
-def test_adapter_has_the_last_word(client, order, settings):
+def test_adapter_can_refuse_the_pay_page(client, order, settings):
     settings.CHECKOUT_ADAPTER = f"{__name__}.ClosedAdapter"
 
     assert client.get(_url("pay", order)).status_code == 404
@@ -234,7 +230,7 @@ def test_session_of_another_order_is_not_found(client, order, stripe_emulator):
     assert client.get(_return_url(order, other)).status_code == 404
 
 
-def test_return_page_is_faster_than_the_webhook(client, order, stripe_emulator):
+def test_return_page_does_not_wait_for_the_webhook(client, order, stripe_emulator):
     session = services.start(order)
     stripe_emulator.pay(session.stripe_id)
 
@@ -255,57 +251,57 @@ def test_return_page_shows_no_personal_data(client, order, stripe_emulator):
     assert "kim" not in page.text.lower()
 
 
-def test_return_page_reads_from_stripe_at_most_once_in_five_seconds(client, order, asked):
+def test_return_page_reads_from_stripe_at_most_once_in_five_seconds(client, order, stripe_requests):
     session = services.start(order)
-    asked.clear()
+    stripe_requests.clear()
 
     for _ in range(5):
         client.get(_return_url(order, session))
         client.get(_url("status", order, Purpose.STATUS))
 
-    assert len(asked) == 1
+    assert len(stripe_requests) == 1
 
 
 def _poll(client, session):
-    """Ask as a page does on which a checkout stands open, each time a minute later."""
+    """Poll like a page with an open checkout, a minute after the previous time."""
     CheckoutSession.objects.update(synced_at=timezone.now() - timedelta(minutes=1))
     url = _url("status", session.order, Purpose.STATUS)
     return client.get(f"{url}?session_id={session.stripe_id}&read=0").json()["outcome"]
 
 
-def test_watching_an_open_checkout_asks_stripe_nothing(client, order, asked):
+def test_polling_an_open_checkout_makes_no_call_to_stripe(client, order, stripe_requests):
     session = services.start(order, ui_mode="elements")
-    asked.clear()
+    stripe_requests.clear()
 
-    assert ({_poll(client, session) for _ in range(5)}, asked) == ({"open"}, [])
+    assert ({_poll(client, session) for _ in range(5)}, stripe_requests) == ({"open"}, [])
 
 
 @pytest.mark.parametrize("happens", ["pay", "expire"])
-def test_watching_an_open_checkout_learns_what_the_webhook_said(
-    client, order, stripe_emulator, deliver_events, asked, happens
+def test_polling_an_open_checkout_shows_the_result_of_the_webhook(
+    client, order, stripe_emulator, deliver_events, stripe_requests, happens
 ):
     session = services.start(order, ui_mode="elements")
     getattr(stripe_emulator, happens)(session.stripe_id)
     deliver_events()
-    asked.clear()
+    stripe_requests.clear()
 
-    assert (_poll(client, session), asked) == ({"pay": "paid", "expire": "expired"}[happens], [])
+    assert (_poll(client, session), stripe_requests) == ({"pay": "paid", "expire": "expired"}[happens], [])
 
 
-def test_checkout_whose_time_is_over_is_read_once(client, order, stripe_emulator, asked):
+def test_expired_checkout_is_read_from_stripe_once(client, order, stripe_emulator, stripe_requests):
     session = services.start(order, ui_mode="elements")
     stripe_emulator.expire(session.stripe_id)
     CheckoutSession.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    asked.clear()
+    stripe_requests.clear()
 
     outcomes = [_poll(client, session) for _ in range(3)]
 
-    assert (outcomes, len(asked)) == (["expired"] * 3, 1)
+    assert (outcomes, len(stripe_requests)) == (["expired"] * 3, 1)
 
 
 @pytest.mark.parametrize("middleware", CSP_MIDDLEWARE)
 @pytest.mark.parametrize("name", ["pay", "return"])
-def test_pages_work_under_a_policy_of_the_hosts_that_trusts_a_nonce_alone(client, order, settings, middleware, name):
+def test_pages_work_with_a_host_policy_that_allows_only_a_nonce(client, order, settings, middleware, name):
     is_django_csp = middleware.startswith("csp.")
     nonce = import_string("csp.constants.NONCE") if is_django_csp else import_string("django.utils.csp.CSP").NONCE
     settings.SECURE_CSP = {"script-src": [nonce, "'strict-dynamic'"], "style-src": [nonce]}
@@ -321,7 +317,7 @@ def test_pages_work_under_a_policy_of_the_hosts_that_trusts_a_nonce_alone(client
     assert (len(loaded) > 1, [tag for tag in loaded if f'nonce="{nonce}"' not in tag]) == (True, [])
 
 
-def test_return_page_survives_stripe_being_down(client, order, stripe_emulator):
+def test_return_page_works_during_a_stripe_outage(client, order, stripe_emulator):
     session = services.start(order)
     stripe_emulator.chaos.drop(5, when="before")
 
@@ -346,7 +342,20 @@ def test_outcomes(client, order, stripe_emulator, deliver_events):
     assert outcomes == ["open", "processing", "failed", "expired"]
 
 
-def test_status_says_status_and_outcome_and_nothing_else(client, paid_order):
+@pytest.mark.parametrize("rows", ["orders", "sessions"])
+def test_status_of_a_newer_version_is_open(rows, client, order, stripe_emulator):
+    """A deploy may be rolled back after its successor has stored a status of its own."""
+    session = services.start(order)
+    overwrite({"orders": Order, "sessions": CheckoutSession}[rows].objects, status="of_a_newer_version")
+
+    page = client.get(_return_url(order, session))
+    answer = client.get(_url("status", order, Purpose.STATUS))
+
+    assert (page.status_code, page.context["outcome"]) == (200, "open")
+    assert (answer.status_code, answer.json()["outcome"]) == (200, "open")
+
+
+def test_status_returns_only_status_and_outcome(client, paid_order):
     answer = client.get(_url("status", paid_order, Purpose.STATUS))
 
     assert answer.json() == {"status": "paid", "outcome": "paid"}
@@ -380,11 +389,46 @@ def test_pages_are_translated(client, order):
     assert money("20.00", language="de") in page.text
 
 
-def test_adapter_that_refuses_paying_still_shows_how_it_went(client, paid_order, settings):
+def test_return_page_is_shown_although_the_adapter_refuses_payment(client, paid_order, settings):
     settings.CHECKOUT_ADAPTER = f"{__name__}.ClosedAdapter"
 
     assert client.get(_return_url(paid_order)).context["outcome"] == "paid"
 
 
-def test_form_of_the_hosts_own_posts_to_the_start_url(client, host_order, order, stripe_emulator):
+def test_a_form_of_the_host_can_post_to_the_start_url(client, host_order, order, stripe_emulator):
     assert client.post(services.start_url(host_order)).status_code == 303
+
+
+@pytest.mark.django_db(transaction=True)
+def test_return_page_works_if_an_on_commit_hook_of_a_receiver_fails(client, stripe_emulator, caplog):
+    def mail(**arguments):
+        transaction.on_commit(lambda: 1 / 0)
+
+    order = services.place(HostOrderFactory())
+    session = services.start(order)
+    stripe_emulator.pay(session.stripe_id)
+    signals.order_paid.connect(mail, sender=Order)
+    try:
+        token = make_token(order.pk, Purpose.STATUS)
+        page = client.get(f"/checkout/return/{token}/?session_id={session.stripe_id}")
+    finally:
+        signals.order_paid.disconnect(mail, sender=Order)
+
+    assert (page.status_code, page.context["outcome"]) == (200, "paid")
+    assert "on_commit_failed" in caplog.text
+
+
+def test_an_order_whose_row_was_deleted_cannot_be_paid(client, host_order, order):
+    host_order.delete()
+
+    assert client.post(services.start_url(order)).status_code == 404
+    assert client.get(services.pay_url(order)).status_code == 404
+
+
+def test_every_outcome_has_a_heading_of_its_own():
+    pages = [
+        render_to_string("django_checkout/return.html", {"order": Order(reference="A-1"), "outcome": outcome})
+        for outcome in Outcome
+    ]
+    headings = [re.search(r"<h1.*?</h1>", page)[0] for page in pages]
+    assert len(set(headings)) == len(Outcome)

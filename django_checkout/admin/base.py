@@ -1,4 +1,4 @@
-"""What every page of facts in the admin shares: no editing, cheap lists, ids searched as written."""
+"""The read-only ``ModelAdmin`` of every model: lists without full counts, searches answered by indexes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from django_checkout import database
-from django_checkout.admin import display, stripe_links
+from django_checkout.admin import columns, display, stripe_links
 from django_checkout.admin.counting import EstimatingPaginator
-from django_checkout.models import CheckoutSession, Dispute, Order, Payment, Refund, Subscription
+from django_checkout.models import CheckoutSession, Dispute, Order, Payment, Refund, Subscription, database
 
 M = TypeVar("M", bound=models.Model)
 
@@ -25,22 +25,22 @@ M = TypeVar("M", bound=models.Model)
 if TYPE_CHECKING:
 
     class TypedModelAdmin(admin.ModelAdmin[M]):
-        """Django's ``ModelAdmin``, of one model."""
+        """Django's ``ModelAdmin``, generic to the type checker."""
 
 else:
 
     class TypedModelAdmin(admin.ModelAdmin):
-        """Django's ``ModelAdmin``, which takes a model in brackets as the type checker wants it."""
+        """Django's ``ModelAdmin``, which accepts the subscript that the type checker needs."""
 
         def __class_getitem__(cls, model: Any) -> type:
             return cls
 
 
 class FactsAdmin(TypedModelAdmin[M]):
-    """Shows facts: no row is added, changed or deleted here, and no page asks Stripe.
+    """Shows rows read-only, without calling Stripe.
 
-    There are no date hierarchies, facets and full counts, because each reads the whole table; the filter on a date is
-    answered by its index. Searches are exact, or by prefix where the column has an index for that.
+    Lists have no date hierarchy, facets or full count, because each of these reads the whole table. A search compares
+    the whole term with indexed columns, exactly or as a prefix.
     """
 
     show_full_result_count = False
@@ -48,11 +48,11 @@ class FactsAdmin(TypedModelAdmin[M]):
     list_per_page = 50
     paginator = EstimatingPaginator
     list_max_show_all = 200
-    #: Columns compared with the whole search term, as it was typed.
+    #: Columns that must equal the search term.
     search_exact: ClassVar[tuple[str, ...]] = ()
-    #: Columns that may begin with the search term.
+    #: Columns that must start with the search term.
     search_prefix: ClassVar[tuple[str, ...]] = ()
-    #: The column that names the order, searched by its reference and by any Stripe id of it.
+    #: The column of the order, which is found by its reference or by a Stripe ID of its rows.
     search_order_column: ClassVar[str] = ""
 
     class Media:
@@ -67,32 +67,28 @@ class FactsAdmin(TypedModelAdmin[M]):
     def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return False
 
-    def has_view_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
-        """Whoever may change these rows, if Django's permission is given to anybody, may at least look at them."""
-        return bool(super().has_view_permission(request, obj))
-
     def has_operate_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
-        """Whether the user may sync, expire, capture, cancel, accept and process again."""
+        """Return whether the user may run operations other than refunds."""
         return request.user.has_perm("django_checkout.operate_order")
 
     def has_refund_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
-        """Whether the user may give money back."""
+        """Return whether the user may refund."""
         return request.user.has_perm("django_checkout.refund_order")
 
     @database.non_atomic
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list, or run an action of it: outside ATOMIC_REQUESTS, since actions call Stripe."""
+        """Show the list or run an action, outside ATOMIC_REQUESTS because actions call Stripe."""
         response: HttpResponse = super().changelist_view(request, extra_context)
         return response
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        named = (*self.search_prefix, *self.search_exact, self.search_order_column)
-        return tuple(column for column in named if column)
+        columns = (*self.search_prefix, *self.search_exact, self.search_order_column)
+        return tuple(column for column in columns if column)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[M], search_term: str
     ) -> tuple[QuerySet[M], bool]:
-        """Find rows by the whole term; ids and references may hold spaces and differ by case only."""
+        """Search for the whole term as typed: references can contain spaces, and IDs can differ by case only."""
         term = search_term.strip()
         if not term:
             return queryset, False
@@ -105,8 +101,35 @@ class FactsAdmin(TypedModelAdmin[M]):
             found |= Q(**{f"{self.search_order_column}__in": find_order_pks(term)})
         return queryset.filter(found), False
 
+    order_link = columns.link(gettext_lazy("order"), "order")
+    at_stripe = columns.stripe_id(gettext_lazy("Stripe ID"), "stripe_id")
+
+    @admin.display(description=gettext_lazy("test or live"))
+    def mode_badge(self, row: Any) -> SafeString:
+        return display.mode_badge(row.livemode)
+
+    created = columns.instant(gettext_lazy("created"), "created_at")
+
+    def page_context(self, request: HttpRequest, row: M) -> dict[str, Any]:
+        """Return what a model adds to the context of its page."""
+        return {}
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: M | None = None,
+    ) -> HttpResponse:
+        if obj is not None:
+            context |= self.page_context(request, obj)
+        response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
+        return response
+
     def url_of(self, row: models.Model) -> str:
-        """Return the address of a row's page in this admin site."""
+        """Return the URL of a row's page in this admin site."""
         name = f"admin:{row._meta.app_label}_{row._meta.model_name}_change"
         return reverse(name, args=[quote(row.pk)], current_app=self.admin_site.name)
 
@@ -117,20 +140,20 @@ class FactsAdmin(TypedModelAdmin[M]):
         return format_html('<a href="{}">{}</a>', self.url_of(row), row if text is None else text)
 
     def stripe_link(self, stripe_id: str | None, *, livemode: bool | None) -> SafeString:
-        """Return a Stripe id, linked to Stripe's dashboard where that has a page for it."""
+        """Return a Stripe ID, linked to its page in Stripe's dashboard if there is one."""
         if not stripe_id:
             return display.NOTHING
         url = stripe_links.find_url(stripe_id, livemode=livemode)
         return display.external_link(url, stripe_id) if url else display.code(stripe_id)
 
     def dashboard_link(self, stripe_id: str, *, livemode: bool | None) -> SafeString:
-        """Return a link to Stripe's dashboard, for where the id itself already leads to our page."""
+        """Return a link to Stripe's dashboard that does not repeat the ID."""
         url = stripe_links.find_url(stripe_id, livemode=livemode)
         return display.external_link(url, _("Stripe")) if url else display.NOTHING
 
 
 def find_order_pks(term: str) -> list[int]:
-    """Return the orders with this reference, session, payment, charge, refund or dispute: one query, all by index."""
+    """Return the keys of orders with this reference or a row with this Stripe ID, in one query that uses indexes."""
     orders = Order.objects.filter(reference=term).order_by().values_list("pk")
     sessions = CheckoutSession.objects.filter(stripe_id=term).order_by().values_list("order_id")
     payments = Payment.objects.filter(Q(stripe_id=term) | Q(charge_id=term)).order_by().values_list("order_id")

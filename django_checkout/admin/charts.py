@@ -1,11 +1,11 @@
-"""Charts as numbers for SVG attributes: pure. Their words stand beside the drawing, where they stay readable."""
+"""Computes charts as numbers for SVG attributes; the templates show their values as text."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: The height of a chart, and the width of one of its bars with the gap after it, in units of its own.
+#: The height of a chart, and the width of a bar with its gap, in the chart's own units.
 HEIGHT = 100
 STEP = 10
 _GAP = 3
@@ -13,7 +13,7 @@ _GAP = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One bar: where it stands, how high it is, and what it says."""
+    """One bar and its title."""
 
     x: int
     y: int
@@ -25,7 +25,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarChart:
-    """Bars side by side, the highest as high as the chart."""
+    """Bars in a row; the highest fills the chart."""
 
     width: int
     height: int
@@ -34,18 +34,18 @@ class BarChart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """One line of a funnel: a number, and how much of the first line it is, in percent."""
+    """One step of a funnel, and its share of the first step."""
 
     name: str
     label: str
     number: int
-    #: 0 to 100, the length of its bar; the least that can be seen where there is anything at all.
+    #: The length of the bar, 0 to 100; at least 1 unless the number is zero.
     length: int
     percent: int
 
 
 def bar_chart(values: Sequence[int], titles: Sequence[str]) -> BarChart:
-    """Return values as bars; anything above zero can be seen, and nothing goes below the line."""
+    """Return a bar per value; a bar above zero is at least 1 high, and one below zero is 0 high."""
     highest = max([*values, 1])
     bars = []
     for number, (value, title) in enumerate(zip(values, titles, strict=True)):

@@ -1,4 +1,4 @@
-"""Pages of long lists without counting them: PostgreSQL's own estimate where a list is long, the count elsewhere."""
+"""Paginates long lists on PostgreSQL by the planner's estimate instead of a count."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import connections
 from django.db.models import QuerySet
 from django.utils.functional import cached_property
 
-#: A list that PostgreSQL expects to be longer than this is not counted: nobody needs to know it to the row.
+#: Lists that PostgreSQL estimates to be longer than this are not counted.
 EXACT_UP_TO = 20_000
 
 
@@ -22,22 +22,22 @@ else:
 
 
 class EstimatingPaginator(_Paginator):
-    """Counts exactly where that is cheap; a long list in PostgreSQL has as many rows as its planner expects.
+    """Counts short lists, and estimates long lists on PostgreSQL.
 
-    The estimate is that of the last ANALYZE, so that the last page may turn out empty or may not be the last.
+    The estimate is as old as the last ANALYZE, so the last page can be empty, or rows can follow it.
     """
 
     object_list: QuerySet[Any]
 
     @cached_property
     def count(self) -> int:
-        """How many rows there are, or about how many."""
+        """The number of rows, counted or estimated."""
         estimate = self.estimate
         return int(super().count) if estimate is None else estimate
 
     @cached_property
     def estimate(self) -> int | None:
-        """About how many rows a long list has; None where they are counted."""
+        """The estimated number of rows of a long list, or None."""
         rows = self.object_list
         if connections[rows.db].vendor != "postgresql" or rows.query.is_sliced:
             return None
@@ -46,7 +46,7 @@ class EstimatingPaginator(_Paginator):
 
 
 def _rows_of_table(rows: QuerySet[Any]) -> int:
-    """Return PostgreSQL's count of a table as of its last VACUUM or ANALYZE; -1 where there was none."""
+    """Return the row count of a table as of its last VACUUM or ANALYZE; -1 if there was none."""
     with connections[rows.db].cursor() as cursor:
         cursor.execute(
             "SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass(%s)",
@@ -57,7 +57,7 @@ def _rows_of_table(rows: QuerySet[Any]) -> int:
 
 
 def _expected_rows(rows: QuerySet[Any]) -> int:
-    """Return how many rows PostgreSQL's planner expects of a filtered list, without reading any."""
+    """Return how many rows PostgreSQL's planner expects in a filtered list."""
     plan = rows.order_by().values("pk").explain(format="json")
-    # A filter that nothing can match is not even planned.
+    # Django makes no query for a filter that cannot match.
     return int(json.loads(plan)[0]["Plan"]["Plan Rows"]) if plan else 0

@@ -1,4 +1,4 @@
-"""Orders and payouts as CSV, for a spreadsheet: amounts in major units, no cell a formula."""
+"""Exports orders and payouts as CSV: with amounts in major units and without formulas."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 
-from django_checkout import figures, money
+from django_checkout import money
 from django_checkout.models import Order, Payout
-from django_checkout.spreadsheets import without_formulas
+from django_checkout.operations import balances
+from django_checkout.operations.spreadsheets import without_formulas
 
 COLUMNS = (
     "reference",
@@ -41,12 +42,12 @@ class _Echo:
 
 
 def orders_as_csv(orders: QuerySet[Order]) -> StreamingHttpResponse:
-    """Return the orders as a download, with the time zone on every instant."""
+    """Return the orders as a download; times include their UTC offset."""
     return _download(_orders(orders.select_related("kept_payment").iterator(chunk_size=1000)), "orders.csv")
 
 
 def payouts_as_csv(payouts: QuerySet[Payout], filename: str) -> StreamingHttpResponse:
-    """Return every line of some payouts as a download; what leaves the balance is negative."""
+    """Return the transactions of payouts as a download; amounts that leave the balance are negative."""
     return _download(_payout_lines(payouts), filename)
 
 
@@ -74,10 +75,10 @@ def _cell(order: Order, column: str) -> str:
 
 
 def _payout_lines(payouts: QuerySet[Payout]) -> Iterator[Iterable[str]]:
-    columns = figures.PAYOUT_COLUMNS
+    columns = balances.PAYOUT_COLUMNS
     currency = columns.index("currency")
     yield [column.removesuffix(_MINOR) for column in columns]
-    for row in figures.payout_rows(payouts):
+    for row in balances.payout_rows(payouts):
         yield [
             _amount(int(value), row[currency]) if column.endswith(_MINOR) else without_formulas(value)
             for column, value in zip(columns, row, strict=True)
@@ -85,5 +86,5 @@ def _payout_lines(payouts: QuerySet[Payout]) -> Iterator[Iterable[str]]:
 
 
 def _amount(minor: int, currency: str) -> str:
-    """Return an amount in major units: a number of ours, which stays one when it is negative."""
+    """Return an amount in major units, without the protection that would make a negative number a text."""
     return str(money.to_decimal(minor, currency))

@@ -1,103 +1,50 @@
-"""Filters with fixed choices on plain columns: none reads the table to find out what there is to choose from."""
+"""List filters with fixed choices, which need no query."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from django_checkout import inbox
-from django_checkout.admin import display, kinds
-from django_checkout.models.events import EventState
-from django_checkout.models.news import AnnouncementState, DiscrepancyState
-from django_checkout.models.payouts import RunState
-from django_checkout.states import Attention, IntentStatus, OrderStatus, PaymentStatus, RefundStatus, SessionStatus
+from django_checkout.admin import kinds
+from django_checkout.models.reconciliation import DiscrepancyState
+from django_checkout.states import Labeled
+from django_checkout.webhooks import registry
 
 
 class ValueFilter(admin.SimpleListFilter):
-    """Rows whose column equals one of the known values; ``parameter_name`` is the column."""
+    """Filters by the column ``parameter_name``."""
 
-    values: ClassVar[Iterable[str]] = ()
+    values: ClassVar[type[Labeled]]
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(value), self.label(str(value))) for value in self.values]
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return self.values.choices
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
         return queryset if value is None else queryset.filter(**{str(self.parameter_name): value})
 
-    def label(self, value: str) -> str:
-        """Return what a choice is called."""
-        return display.label(value)
+
+def by(values: type[Labeled], name: str = "status", title: Promise | None = None) -> type[ValueFilter]:
+    """Return a filter by a column that holds one of ``values``."""
+    attributes = {"values": values, "parameter_name": name, "title": title or _("status")}
+    return type(f"{values.__name__}Filter", (ValueFilter,), attributes)
 
 
-class StatusFilter(ValueFilter):
-    title = _("status")
-    parameter_name = "status"
+class DiscrepancyStateFilter(ValueFilter):
+    """Shows open differences unless another state is chosen."""
 
-
-class OrderStatusFilter(StatusFilter):
-    values = OrderStatus
-
-
-class SessionStatusFilter(StatusFilter):
-    values = SessionStatus
-
-
-class RefundStatusFilter(StatusFilter):
-    values = RefundStatus
-
-
-class DisputeStatusFilter(StatusFilter):
-    values = (
-        "needs_response",
-        "under_review",
-        "won",
-        "lost",
-        "warning_needs_response",
-        "warning_under_review",
-        "warning_closed",
-        "prevented",
-    )
-
-
-class SubscriptionStatusFilter(StatusFilter):
-    values = ("incomplete", "trialing", "active", "past_due", "unpaid", "paused", "canceled", "incomplete_expired")
-
-
-class PaymentStatusFilter(ValueFilter):
-    title = _("payment status")
-    parameter_name = "payment_status"
-    values = PaymentStatus
-
-
-class IntentStatusFilter(ValueFilter):
-    title = _("status")
-    parameter_name = "intent_status"
-    values = IntentStatus
-
-
-class StateFilter(ValueFilter):
     title = _("state")
     parameter_name = "state"
+    values = DiscrepancyState
 
-
-class EventStateFilter(StateFilter):
-    values = EventState.values
-
-
-class AnnouncementStateFilter(StateFilter):
-    values = AnnouncementState.values
-
-
-class DiscrepancyStateFilter(StateFilter):
-    """A work list: what is open, unless something else is asked for."""
-
-    values = (*DiscrepancyState.values, "all")
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [*super().lookups(request, model_admin), ("all", _("All"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value() or DiscrepancyState.OPEN
@@ -109,52 +56,33 @@ class DiscrepancyStateFilter(StateFilter):
             query = changelist.get_query_string({self.parameter_name: value})
             yield {"selected": chosen == value, "query_string": query, "display": label}
 
-    def label(self, value: str) -> str:
-        return str(_("All")) if value == "all" else display.label(value)
-
 
 class DiscrepancyKindFilter(ValueFilter):
     title = _("difference")
     parameter_name = "kind"
-    values = kinds.KINDS
 
-    def label(self, value: str) -> str:
-        return kinds.kind_label(value)
-
-
-class PayoutStatusFilter(StatusFilter):
-    values = ("pending", "in_transit", "paid", "failed", "canceled")
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(kind, kinds.label_of(kind)) for kind in kinds.KINDS]
 
 
 class RunScopeFilter(ValueFilter):
     title = _("scope")
     parameter_name = "scope"
-    values = ("orders", "payouts")
 
-
-class RunStateFilter(StateFilter):
-    values = RunState.values
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("orders", _("orders")), ("payouts", _("payouts"))]
 
 
 class EventTypeFilter(ValueFilter):
     title = _("type")
     parameter_name = "type"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name) for name in inbox.handled_types()]
-
-
-class AttentionFilter(ValueFilter):
-    title = _("reason")
-    parameter_name = "code"
-    values = Attention
-
-    def label(self, value: str) -> str:
-        return display.attention_label(value)
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(name, name) for name in registry.handled_types()]
 
 
 class OpenFilter(admin.SimpleListFilter):
-    """Attention items that nobody has resolved, or those that somebody has."""
+    """Filters attention items by whether they are resolved."""
 
     title = _("resolved")
     parameter_name = "resolved"

@@ -1,4 +1,4 @@
-"""What staff type before money moves: an amount in major units, a reason, a note."""
+"""The forms of the operations on orders."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from django.utils.translation import gettext_lazy
 
 from django_checkout import money
 from django_checkout.admin import display
-from django_checkout.admin.rows import OrderRows
+from django_checkout.admin.order_rows import OrderRows
 from django_checkout.exceptions import MoneyError
-from django_checkout.services.money_back import REASONS
+from django_checkout.services.refunds import REASONS
+from django_checkout.states import RefundReason
 
 Data = Mapping[str, Any] | None
 
 
 class ConfirmForm(forms.Form):
-    """Nothing to type: only to be sure."""
+    """Asks for confirmation only."""
 
-    def __init__(self, rows: OrderRows, data: Data = None) -> None:
-        self.rows = rows
+    def __init__(self, subject: Any, data: Data = None) -> None:
         super().__init__(data, auto_id=f"id_{type(self).__name__.lower()}_%s")
 
 
 class AmountForm(ConfirmForm):
-    """An amount in the order's currency, all of it unless less is typed; ``cleaned_data`` holds minor units."""
+    """Asks for an amount in major units, by default the largest; ``cleaned_data`` has minor units."""
 
-    #: Returns the largest amount, in minor units; each form has its own.
+    #: Returns the largest amount, in minor units; set by each form.
     find_most: Callable[[OrderRows], int]
 
     amount = forms.DecimalField(label=gettext_lazy("Amount"), max_digits=15)
 
     def __init__(self, rows: OrderRows, data: Data = None) -> None:
         super().__init__(rows, data)
+        self.rows = rows
         self.currency = rows.order.currency
         step = money.to_decimal(money.step_minor(self.currency), self.currency)
         most = money.to_decimal(self.most_minor, self.currency)
@@ -55,7 +56,7 @@ class AmountForm(ConfirmForm):
         return self.find_most(self.rows)
 
     def clean_amount(self) -> int:
-        """Turn major units into minor units, exactly."""
+        """Return the amount in minor units."""
         amount: Decimal = self.cleaned_data["amount"]
         try:
             minor = money.to_minor(amount, self.currency)
@@ -63,22 +64,22 @@ class AmountForm(ConfirmForm):
             raise forms.ValidationError(str(error)) from error
         if not 0 < minor <= self.most_minor:
             raise forms.ValidationError(
-                _("Enter an amount above zero and of at most %(amount)s.")
+                _("Enter an amount greater than zero and at most %(amount)s.")
                 % {"amount": display.amount(self.most_minor, self.currency)}
             )
         return minor
 
 
 class CaptureForm(AmountForm):
-    """How much of an authorisation to take."""
+    """Asks how much of the authorized amount to capture."""
 
     find_most = attrgetter("authorized_minor")
 
 
 class RefundForm(AmountForm):
-    """How much to give back, and why.
+    """Asks how much to refund, and why.
 
-    ``seen`` says which refunds the page had shown, so that a form sent twice gives money back once.
+    ``seen`` holds the refunds that the page showed, so that a form submitted twice refunds once.
     """
 
     reason = forms.ChoiceField(label=gettext_lazy("Reason"), required=False)
@@ -86,28 +87,28 @@ class RefundForm(AmountForm):
 
     def __init__(self, rows: OrderRows, data: Data = None) -> None:
         super().__init__(rows, data)
-        choices = [("", _("none given"))] + [(reason, display.label(reason)) for reason in REASONS]
+        choices = [("", _("no reason"))] + [(reason, RefundReason.label_of(reason)) for reason in REASONS]
         self.fields["reason"] = forms.ChoiceField(label=_("Reason"), choices=choices, required=False)
         self.fields["seen"].initial = rows.refunds_seen
 
     find_most = attrgetter("refundable_minor")
 
     def clean(self) -> None:
-        """Refuse a form that was filled in before another refund."""
+        """Refuse a form that was loaded before another refund."""
         if self.cleaned_data.get("seen") != self.rows.refunds_seen:
-            # The form that is shown again carries what is true now.
+            # The form that is shown again has the current refunds.
             self.data = {**self.data, "amount": "", "seen": self.rows.refunds_seen}
             raise forms.ValidationError(
-                _("The refunds of this order have changed since the page was shown. See what is left, then try again.")
+                _("The refunds of this order have changed. Check the remaining amount, then submit the form again.")
             )
 
 
 class NoteForm(ConfirmForm):
-    """Why staff accept what does not match."""
+    """Asks for a note."""
 
     note = forms.CharField(
         label=gettext_lazy("Note"),
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=gettext_lazy("Kept with the order and shown in its timeline."),
+        help_text=gettext_lazy("The note is shown in the timeline of the order."),
     )

@@ -1,7 +1,7 @@
-"""Buttons: each is a POST to an address of its own that calls one service, is logged, and leads back with 303.
+"""Operations on a row: each is a POST to its own URL that calls one service, is logged, and redirects to the row.
 
-The addresses are outside Django's atomic change form and outside ATOMIC_REQUESTS, because services that call Stripe
-refuse to run inside a transaction.
+The URLs are outside Django's atomic change form and ATOMIC_REQUESTS, because services that call Stripe refuse to run
+inside a transaction.
 """
 
 from __future__ import annotations
@@ -21,42 +21,42 @@ from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from django_checkout import database
-from django_checkout.admin import dashboard
+from django_checkout.admin import statistics_cache
 from django_checkout.admin.base import FactsAdmin
 from django_checkout.exceptions import CheckoutError, StripeError
-from django_checkout.responses import SeeOther
+from django_checkout.models import database
+from django_checkout.pages.responses import SeeOther
 
 M = TypeVar("M", bound=models.Model)
 Subject = TypeVar("Subject")
 
-#: What a service may raise that staff can read and act on.
+#: The errors of services that staff can act on; their messages are shown.
 EXPECTED_ERRORS = (CheckoutError, ImproperlyConfigured)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation(Generic[Subject]):
-    """One thing that staff can do to a row; ``Subject`` is what its functions look at."""
+    """One thing that staff can do to a row; ``Subject`` is what its functions receive."""
 
-    #: Part of its address.
+    #: Part of the URL.
     name: str
     label: Promise | str
-    #: What it does, in a sentence, for those about to do it.
+    #: What it does, in a sentence, shown with the button.
     hint: Promise | str
-    #: Does it and returns what was done, for the log. ``values`` is the form's cleaned data.
+    #: Runs it and returns the message for the user and the log. ``values`` is the form's cleaned data.
     run: Callable[[HttpRequest, Subject, Mapping[str, Any]], str]
     is_offered: Callable[[Subject], bool]
     #: ``operate`` or ``refund``.
     permission: str = "operate"
-    #: What must be typed or confirmed first.
+    #: The form to submit first.
     form: Callable[[Subject, Mapping[str, Any] | None], forms.Form] | None = None
-    #: It cannot be taken back.
+    #: It cannot be undone.
     is_final: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Button:
-    """An operation as a page shows it."""
+    """An operation on a page."""
 
     operation: Operation[Any]
     url: str
@@ -64,13 +64,13 @@ class Button:
 
 
 class OperableAdmin(FactsAdmin[M]):
-    """A page of facts with buttons."""
+    """A read-only page with buttons for its operations."""
 
     operations: ClassVar[tuple[Operation[Any], ...]] = ()
     change_form_template = "admin/django_checkout/change_form.html"
 
     def get_subject(self, row: M) -> Any:
-        """Return what the operations of this model look at."""
+        """Return what the operations of this model receive."""
         return row
 
     def get_urls(self) -> list[URLPattern]:
@@ -83,7 +83,7 @@ class OperableAdmin(FactsAdmin[M]):
         return f"{self.opts.app_label}_{self.opts.model_name}_operate"
 
     def buttons(self, request: HttpRequest, row: M, subject: Any) -> list[Button]:
-        """Return the operations that this user can do to this row now."""
+        """Return the operations that this user can run on this row now."""
         return [
             Button(
                 operation=operation,
@@ -95,31 +95,19 @@ class OperableAdmin(FactsAdmin[M]):
                 form=operation.form(subject, None) if operation.form else None,
             )
             for operation in self.operations
-            if self._may(request, operation) and operation.is_offered(subject)
+            if self._has_permission(request, operation) and operation.is_offered(subject)
         ]
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: M | None = None,
-    ) -> HttpResponse:
-        """Add the buttons to the page."""
-        if obj is not None and "checkout_buttons" not in context:
-            context["checkout_buttons"] = self.buttons(request, obj, self.get_subject(obj))
-        response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
-        return response
+    def page_context(self, request: HttpRequest, row: M) -> dict[str, Any]:
+        return {"checkout_buttons": self.buttons(request, row, self.get_subject(row))}
 
     @database.non_atomic
     def operate_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        """Show an operation's form, or do it: see one, do one, say how it went."""
+        """Show the form of an operation, or run it and show the result."""
         operation = next((known for known in self.operations if known.name == name), None)
         if operation is None:
             raise Http404
-        if not self.has_view_permission(request) or not self._may(request, operation):
+        if not self.has_view_permission(request) or not self._has_permission(request, operation):
             raise PermissionDenied
         row = self.get_object(request, unquote(object_id))
         if row is None:
@@ -133,7 +121,10 @@ class OperableAdmin(FactsAdmin[M]):
             if form is None:
                 return HttpResponseNotAllowed(["POST"])
             if not operation.is_offered(subject):
-                messages.warning(request, _("There is nothing to do: %(label)s.") % {"label": operation.label})
+                messages.warning(
+                    request,
+                    _("“%(label)s” is no longer possible: the status has changed.") % {"label": operation.label},
+                )
                 return SeeOther(self.url_of(row))
             return self._form_page(request, row, operation, form)
         if form is not None and not form.is_valid():
@@ -153,11 +144,7 @@ class OperableAdmin(FactsAdmin[M]):
         else:
             self.log_change(request, row, done)
             messages.success(request, done)
-        self.forget_figures()
-
-    def forget_figures(self) -> None:
-        """Let the dashboard count again."""
-        dashboard.forget_figures()
+        statistics_cache.clear()
 
     def _form_page(self, request: HttpRequest, row: M, operation: Operation[Any], form: forms.Form) -> HttpResponse:
         context = {
@@ -173,15 +160,15 @@ class OperableAdmin(FactsAdmin[M]):
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/django_checkout/operate.html", context)
 
-    def _may(self, request: HttpRequest, operation: Operation[Any]) -> bool:
+    def _has_permission(self, request: HttpRequest, operation: Operation[Any]) -> bool:
         if operation.permission == "refund":
             return self.has_refund_permission(request)
         return self.has_operate_permission(request)
 
 
 def describe_error(error: Exception) -> str:
-    """Return what staff may read of an error, with Stripe's request id where there is one."""
-    said = str(error)
-    if isinstance(error, StripeError) and error.request_id and error.request_id not in said:
-        return f"{said} ({error.request_id})"
-    return said
+    """Return the message of an error, with the ID of the request to Stripe if there is one."""
+    message = str(error)
+    if isinstance(error, StripeError) and error.request_id and error.request_id not in message:
+        return f"{message} ({error.request_id})"
+    return message

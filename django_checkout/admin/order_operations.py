@@ -1,4 +1,4 @@
-"""What staff can do to an order: each calls one service and says what came of it."""
+"""The operations on an order: each calls one service and returns what was done."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django_checkout import services
 from django_checkout.admin import display
 from django_checkout.admin.forms import CaptureForm, ConfirmForm, NoteForm, RefundForm
 from django_checkout.admin.operations import Operation
-from django_checkout.admin.rows import OrderRows
+from django_checkout.admin.order_rows import OrderRows
 from django_checkout.exceptions import RefundError, SessionNotFoundError
 from django_checkout.states import Attention, OrderStatus, RefundStatus, SessionStatus
 
@@ -22,15 +22,15 @@ Values = Mapping[str, Any]
 
 def _sync(request: HttpRequest, rows: OrderRows, values: Values) -> str:
     order = services.sync(rows.order)
-    return _("Synced with Stripe: the order is %(status)s.") % {"status": display.label(order.status)}
+    return _("Synced with Stripe: the order is %(status)s.") % {"status": OrderStatus.label_of(order.status)}
 
 
 def _expire(request: HttpRequest, rows: OrderRows, values: Values) -> str:
     if rows.open_session is None:
-        raise SessionNotFoundError("This order has no open session.")
+        raise SessionNotFoundError(_("This order has no open session."))
     session = services.expire(rows.open_session)
     if session.status == SessionStatus.COMPLETE:
-        return _("The session had just been completed by the customer, so it was not expired.")
+        return _("The customer has just completed the session, so it was not expired.")
     return _("Expired the session %(session)s.") % {"session": session}
 
 
@@ -42,31 +42,33 @@ def _capture(request: HttpRequest, rows: OrderRows, values: Values) -> str:
 
 def _refund(request: HttpRequest, rows: OrderRows, values: Values) -> str:
     refund = services.refund(rows.order, values["amount"], values["reason"] or None, by=request.user)
-    said = {
+    done = {
         "amount": display.amount(refund.amount_minor, refund.currency),
         "refund": refund,
-        "status": display.label(refund.status),
+        "status": RefundStatus.label_of(refund.status),
     }
     if refund.status == RefundStatus.SUCCEEDED:
-        return _("Refunded %(amount)s (%(refund)s).") % said
-    return _("Asked Stripe to refund %(amount)s: %(status)s (%(refund)s).") % said
+        return _("Refunded %(amount)s (%(refund)s).") % done
+    return _("Requested a refund of %(amount)s: %(status)s (%(refund)s).") % done
 
 
-def _return_surplus(request: HttpRequest, rows: OrderRows, values: Values) -> str:
+def _refund_surplus(request: HttpRequest, rows: OrderRows, values: Values) -> str:
     returned = services.return_surplus(rows.order)
     if not returned:
         raise RefundError(
-            "nothing was given back, because Stripe shows a refund, a dispute or no payment that is surely kept. "
-            "Look at both payments in Stripe's dashboard."
+            _(
+                "nothing was refunded, because one of the payments was refunded or disputed, or did not succeed. "
+                "Compare the payments in Stripe's dashboard."
+            )
         )
-    said = ngettext("Gave back %(count)d surplus payment.", "Gave back %(count)d surplus payments.", returned)
-    return said % {"count": returned}
+    message = ngettext("Refunded %(count)d surplus payment.", "Refunded %(count)d surplus payments.", returned)
+    return message % {"count": returned}
 
 
-def _finish(request: HttpRequest, rows: OrderRows, values: Values) -> str:
-    finished = [services.resume_refund(refund) for refund in rows.unanswered_refunds]
-    said = ", ".join(f"{refund} {display.label(refund.status)}" for refund in finished)
-    return _("Finished refunds that Stripe had not answered for: %(refunds)s.") % {"refunds": said}
+def _resume_refunds(request: HttpRequest, rows: OrderRows, values: Values) -> str:
+    resumed = [services.resume_refund(refund) for refund in rows.unconfirmed_refunds]
+    statuses = ", ".join(f"{refund} {RefundStatus.label_of(refund.status)}" for refund in resumed)
+    return _("Resumed the refunds that Stripe had not confirmed: %(refunds)s.") % {"refunds": statuses}
 
 
 def _cancel(request: HttpRequest, rows: OrderRows, values: Values) -> str:
@@ -80,7 +82,7 @@ def _accept(request: HttpRequest, rows: OrderRows, values: Values) -> str:
 
 
 def _deliver(request: HttpRequest, rows: OrderRows, values: Values) -> str:
-    numbers = {"delivered": services.deliver_pending(rows.order), "pending": len(rows.pending)}
+    numbers = {"delivered": services.deliver_pending(rows.order).delivered, "pending": len(rows.pending)}
     return _("%(delivered)d of %(pending)d pending notifications delivered.") % numbers
 
 
@@ -88,28 +90,30 @@ ORDER_OPERATIONS: tuple[Operation[OrderRows], ...] = (
     Operation(
         name="sync",
         label=gettext_lazy("Sync with Stripe"),
-        hint=gettext_lazy("Reads this order's sessions, refunds and disputes from Stripe and records what it says."),
+        hint=gettext_lazy("Reads the order's sessions, refunds and disputes from Stripe, and updates the order."),
         run=_sync,
         is_offered=lambda rows: any(session.stripe_id for session in rows.sessions),
     ),
     Operation(
         name="deliver",
         label=gettext_lazy("Deliver notifications"),
-        hint=gettext_lazy("Runs the shop's receivers for what is not delivered yet."),
+        hint=gettext_lazy("Delivers the pending notifications to the shop's receivers."),
         run=_deliver,
         is_offered=lambda rows: bool(rows.pending),
     ),
     Operation(
         name="expire",
         label=gettext_lazy("Expire open session"),
-        hint=gettext_lazy("Ends the payment page that is open; the customer can start a new one."),
+        hint=gettext_lazy("Closes the open payment page. The customer can start a new one."),
         run=_expire,
         is_offered=lambda rows: rows.open_session is not None,
     ),
     Operation(
         name="accept",
         label=gettext_lazy("Accept"),
-        hint=gettext_lazy("Resolves what needs attention; if the shop was not told of the payment, it is told now."),
+        hint=gettext_lazy(
+            "Resolves every reason for attention, and notifies the shop of the payment if it has not been notified yet."
+        ),
         run=_accept,
         is_offered=lambda rows: bool(rows.open_attention),
         form=NoteForm,
@@ -117,7 +121,9 @@ ORDER_OPERATIONS: tuple[Operation[OrderRows], ...] = (
     Operation(
         name="capture",
         label=gettext_lazy("Capture"),
-        hint=gettext_lazy("Takes the authorized money. What is not captured is released and cannot be taken later."),
+        hint=gettext_lazy(
+            "Captures the authorized payment. An amount that you do not capture is released to the customer."
+        ),
         run=_capture,
         is_offered=lambda rows: rows.order.status == OrderStatus.AUTHORIZED and rows.authorized_minor > 0,
         form=CaptureForm,
@@ -125,7 +131,7 @@ ORDER_OPERATIONS: tuple[Operation[OrderRows], ...] = (
     Operation(
         name="refund",
         label=gettext_lazy("Refund"),
-        hint=gettext_lazy("Gives money back to the customer."),
+        hint=gettext_lazy("Refunds the customer in full or in part."),
         run=_refund,
         is_offered=lambda rows: rows.refundable_minor > 0,
         permission="refund",
@@ -134,11 +140,11 @@ ORDER_OPERATIONS: tuple[Operation[OrderRows], ...] = (
     ),
     Operation(
         name="surplus",
-        label=gettext_lazy("Give back the surplus"),
+        label=gettext_lazy("Refund surplus payments"),
         hint=gettext_lazy(
-            "Reads both payments from Stripe, then refunds, or releases, what was paid besides the kept payment."
+            "Reads the payments from Stripe, then refunds or releases those that the order does not keep."
         ),
-        run=_return_surplus,
+        run=_refund_surplus,
         is_offered=lambda rows: any(item.code == Attention.DOUBLE_PAYMENT for item in rows.open_attention),
         permission="refund",
         form=ConfirmForm,
@@ -146,16 +152,18 @@ ORDER_OPERATIONS: tuple[Operation[OrderRows], ...] = (
     ),
     Operation(
         name="finish",
-        label=gettext_lazy("Finish refund"),
-        hint=gettext_lazy("Looks for the refund that Stripe has not answered for, and asks again if it is not there."),
-        run=_finish,
-        is_offered=lambda rows: bool(rows.unanswered_refunds),
+        label=gettext_lazy("Resume refund"),
+        hint=gettext_lazy(
+            "Looks up the unconfirmed refund at Stripe, and requests it again if Stripe does not have it."
+        ),
+        run=_resume_refunds,
+        is_offered=lambda rows: bool(rows.unconfirmed_refunds),
         permission="refund",
     ),
     Operation(
         name="cancel",
         label=gettext_lazy("Cancel order"),
-        hint=gettext_lazy("Ends the open payment page, releases what is only authorized, and closes the order."),
+        hint=gettext_lazy("Closes the open payment page, releases an authorized payment and cancels the order."),
         run=_cancel,
         is_offered=lambda rows: rows.order.status in (OrderStatus.UNPAID, OrderStatus.AUTHORIZED),
         form=ConfirmForm,

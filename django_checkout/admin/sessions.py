@@ -1,4 +1,4 @@
-"""Checkout Sessions in the admin: each attempt to pay."""
+"""Checkout Sessions in the admin."""
 
 from __future__ import annotations
 
@@ -12,52 +12,57 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_checkout import services
-from django_checkout.admin import display
-from django_checkout.admin.filters import PaymentStatusFilter, SessionStatusFilter
+from django_checkout.admin import columns, display
+from django_checkout.admin.filters import by
 from django_checkout.admin.operations import OperableAdmin, Operation
 from django_checkout.models import CheckoutSession
-from django_checkout.states import SessionStatus
+from django_checkout.states import PaymentStatus, SessionPayment, SessionStatus, UIMode
 
 
 def _sync(request: HttpRequest, session: CheckoutSession, values: Mapping[str, Any]) -> str:
     services.sync(session)
     session.refresh_from_db()
-    return _("Synced with Stripe: the session is %(status)s.") % {"status": display.label(session.status)}
+    return _("Synced with Stripe: the session is %(status)s.") % {"status": SessionStatus.label_of(session.status)}
 
 
 def _expire(request: HttpRequest, session: CheckoutSession, values: Mapping[str, Any]) -> str:
-    now = services.expire(session)
-    return _("The session is %(status)s.") % {"status": display.label(now.status)}
+    expired = services.expire(session)
+    return _("The session is %(status)s.") % {"status": SessionStatus.label_of(expired.status)}
 
 
 @admin.register(CheckoutSession)
 class CheckoutSessionAdmin(OperableAdmin[CheckoutSession]):
-    """One attempt to pay an order each."""
+    """The Checkout Sessions and their operations."""
 
     operations = (
         Operation(
             name="sync",
             label=gettext_lazy("Sync with Stripe"),
-            hint=gettext_lazy("Reads this session from Stripe and records what it says."),
+            hint=gettext_lazy("Reads the session from Stripe, and updates the session and its order."),
             run=_sync,
             is_offered=lambda session: bool(session.stripe_id),
         ),
         Operation(
             name="expire",
             label=gettext_lazy("Expire"),
-            hint=gettext_lazy("Ends the payment page; the customer can start a new one."),
+            hint=gettext_lazy("Closes the payment page. The customer can start a new one."),
             run=_expire,
             is_offered=lambda session: session.status == SessionStatus.OPEN,
         ),
     )
     list_display = ("name", "order_link", "status_badge", "payment_badge", "total", "ui_mode_label", "created")
-    list_filter = (SessionStatusFilter, PaymentStatusFilter, "livemode", "created_at")
+    list_filter = (
+        by(SessionStatus),
+        by(PaymentStatus, "payment_status", gettext_lazy("payment status")),
+        "livemode",
+        "created_at",
+    )
     list_select_related = ("order",)
     sortable_by = ("created",)
     ordering = ("-id",)
     search_prefix = ("stripe_id",)
     search_order_column = "order_id"
-    search_help_text = gettext_lazy("Stripe id of a session, payment, charge, refund or dispute")
+    search_help_text = gettext_lazy("Stripe ID of a session, payment, charge, refund or dispute")
     fieldsets = (
         (
             None,
@@ -83,60 +88,29 @@ class CheckoutSessionAdmin(OperableAdmin[CheckoutSession]):
             gettext_lazy("History"),
             {"fields": ("created_at", "expires_at", "completed_at", "synced_at", "recovered_from", "error")},
         ),
-        (gettext_lazy("As sent"), {"fields": ("uuid", "revision", "request_json"), "classes": ("collapse",)}),
+        (gettext_lazy("Request"), {"fields": ("uuid", "revision", "request_json"), "classes": ("collapse",)}),
     )
 
     @admin.display(description=gettext_lazy("session"))
     def name(self, session: CheckoutSession) -> SafeString:
         return display.short_id(str(session))
 
-    @admin.display(description=gettext_lazy("order"))
-    def order_link(self, session: CheckoutSession) -> SafeString:
-        return self.link(session.order)
-
-    @admin.display(description=gettext_lazy("payment"))
-    def payment_link(self, session: CheckoutSession) -> SafeString:
-        return self.link(session.payment)
-
-    @admin.display(description=gettext_lazy("status"))
-    def status_badge(self, session: CheckoutSession) -> SafeString:
-        return display.badge(session.status)
+    payment_link = columns.link(gettext_lazy("payment"), "payment")
+    status_badge = columns.status(SessionStatus)
 
     @admin.display(description=gettext_lazy("payment status"))
     def payment_badge(self, session: CheckoutSession) -> SafeString:
-        return display.badge(display.payment_status(session))
-
-    @admin.display(description=gettext_lazy("test or live"))
-    def mode_badge(self, session: CheckoutSession) -> SafeString:
-        return display.mode_badge(session.livemode)
+        return display.status_badge(SessionPayment, display.session_payment(session))
 
     @admin.display(description=gettext_lazy("page"))
     def ui_mode_label(self, session: CheckoutSession) -> str:
-        return display.label(session.ui_mode)
+        return UIMode.label_of(session.ui_mode)
 
-    @admin.display(description=gettext_lazy("created"), ordering="created_at")
-    def created(self, session: CheckoutSession) -> SafeString:
-        return display.instant_cell(session.created_at)
-
-    @admin.display(description=gettext_lazy("asked for"))
-    def asked(self, session: CheckoutSession) -> str:
-        return display.amount(session.asked_subtotal_minor, session.asked_currency)
-
-    @admin.display(description=gettext_lazy("subtotal"))
-    def subtotal(self, session: CheckoutSession) -> str:
-        return display.amount(session.amount_subtotal_minor, session.currency)
-
-    @admin.display(description=gettext_lazy("discount"))
-    def discount(self, session: CheckoutSession) -> str:
-        return display.amount(session.amount_discount_minor, session.currency)
-
-    @admin.display(description=gettext_lazy("shipping"))
-    def shipping(self, session: CheckoutSession) -> str:
-        return display.amount(session.amount_shipping_minor, session.currency)
-
-    @admin.display(description=gettext_lazy("tax"))
-    def tax(self, session: CheckoutSession) -> str:
-        return display.amount(session.amount_tax_minor, session.currency)
+    asked = columns.amount(gettext_lazy("requested"), "asked_subtotal_minor", currency="asked_currency")
+    subtotal = columns.amount(gettext_lazy("subtotal"), "amount_subtotal_minor")
+    discount = columns.amount(gettext_lazy("discount"), "amount_discount_minor")
+    shipping = columns.amount(gettext_lazy("shipping"), "amount_shipping_minor")
+    tax = columns.amount(gettext_lazy("tax"), "amount_tax_minor")
 
     @admin.display(description=gettext_lazy("total"))
     def total(self, session: CheckoutSession) -> SafeString:
@@ -144,29 +118,14 @@ class CheckoutSessionAdmin(OperableAdmin[CheckoutSession]):
             return display.amount_cell(session.asked_subtotal_minor, session.asked_currency)
         return display.amount_cell(session.amount_total_minor, session.currency)
 
-    @admin.display(description=gettext_lazy("shown to the customer"))
-    def presentment(self, session: CheckoutSession) -> str:
-        return display.amount(session.presentment_amount_minor, session.presentment_currency)
-
-    @admin.display(description=gettext_lazy("customer"))
-    def customer(self, session: CheckoutSession) -> SafeString:
-        return self.stripe_link(session.customer_id, livemode=session.livemode)
-
-    @admin.display(description=gettext_lazy("subscription"))
-    def subscription(self, session: CheckoutSession) -> SafeString:
-        return self.stripe_link(session.subscription_id, livemode=session.livemode)
-
-    @admin.display(description=gettext_lazy("invoice"))
-    def invoice(self, session: CheckoutSession) -> SafeString:
-        return self.stripe_link(session.invoice_id, livemode=session.livemode)
-
-    @admin.display(description=gettext_lazy("created by request"))
-    def created_by_request(self, session: CheckoutSession) -> SafeString:
-        return self.stripe_link(session.request_id, livemode=session.livemode)
-
-    @admin.display(description=gettext_lazy("error"))
-    def error(self, session: CheckoutSession) -> str:
-        return " ".join(filter(None, (session.error_code, session.error_message))) or display.DASH
+    presentment = columns.amount(
+        gettext_lazy("shown to the customer"), "presentment_amount_minor", currency="presentment_currency"
+    )
+    customer = columns.stripe_id(gettext_lazy("customer"), "customer_id")
+    subscription = columns.stripe_id(gettext_lazy("subscription"), "subscription_id")
+    invoice = columns.stripe_id(gettext_lazy("invoice"), "invoice_id")
+    created_by_request = columns.stripe_id(gettext_lazy("request"), "request_id")
+    error = columns.error()
 
     @admin.display(description=gettext_lazy("request"))
     def request_json(self, session: CheckoutSession) -> SafeString:

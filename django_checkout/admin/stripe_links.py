@@ -1,4 +1,4 @@
-"""Where Stripe's dashboard shows an object."""
+"""Links to Stripe's dashboard."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 DASHBOARD = "https://dashboard.stripe.com"
 
-#: Id prefix -> page. Stripe promises nothing about prefixes, so an id with another one simply has no link.
+#: The page of each ID prefix. An ID with another prefix has no link.
 _PAGES = {
     "pi": "payments",
     "ch": "payments",
@@ -23,7 +23,7 @@ _PAGES = {
 
 
 def find_url(stripe_id: str, *, livemode: bool | None) -> str:
-    """Return the dashboard's page of an object or of a request, or "" where there is none."""
+    """Return the URL of an object's or request's page in Stripe's dashboard, or ""."""
     page = _PAGES.get(stripe_id.partition("_")[0]) if "_" in stripe_id else None
     if page is None:
         return ""

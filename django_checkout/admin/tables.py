@@ -1,252 +1,27 @@
-"""The tables of the order page: what was sold, and each payment, refund, dispute, attempt and announcement."""
+"""Tables to render with ``includes/table.html``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-
-from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
-
-from django_checkout.admin import display
-from django_checkout.admin.base import FactsAdmin
-from django_checkout.admin.rows import OrderRows
-from django_checkout.models import BalanceTransaction, Order
-
-
-def movement(kind: str) -> str:
-    """Return what a movement of the balance is called."""
-    known = {
-        "charge": pgettext("movement of the balance", "Charge"),
-        "payment": _("Payment"),
-        "refund": _("Refund"),
-        "payment_refund": _("Refund"),
-        "adjustment": _("Dispute or adjustment"),
-        "stripe_fee": _("Stripe's fees"),
-        "payout": _("Payout"),
-        "payout_failure": _("Payout that failed"),
-        "refund_failure": _("Refund that failed"),
-    }
-    return known.get(kind) or kind.replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table to render: each row has a cell per heading, the first of which names the row."""
+    """A table; each row has a cell per heading, and the first cell is its header."""
 
     name: str
     title: str
     headings: tuple[str, ...]
     rows: list[tuple[object, ...]]
-    #: The headings over amounts and numbers, which are aligned at their end.
+    #: The headings of the columns of amounts and numbers, which are aligned at the end.
     amounts: tuple[str, ...] = ()
 
     @property
     def columns(self) -> list[tuple[str, bool]]:
-        """Each heading, and whether its column holds amounts."""
+        """The headings, each with whether its column holds amounts."""
         return [(heading, heading in self.amounts) for heading in self.headings]
 
     @property
     def labelled_rows(self) -> list[list[tuple[str, object]]]:
-        """Each row as heading and cell, for narrow screens that show a row as a list."""
+        """The rows, each cell with its heading; narrow screens show a row as a list."""
         return [list(zip(self.headings, row, strict=True)) for row in self.rows]
-
-
-class OrderTables:
-    """Builds the tables of one order, with links as this admin site makes them; a table without rows is left out."""
-
-    def __init__(self, admin: FactsAdmin[Order], rows: OrderRows) -> None:
-        self.admin = admin
-        self.rows = rows
-        self.currency = rows.order.currency
-
-    def money(self) -> list[Table]:
-        """Return what was sold and what money moved."""
-        moved = [self._payments(), self._refunds(), self._disputes(), self._balance()]
-        return _filled([self._lines(), *moved, self._subscriptions()])
-
-    def attempts(self) -> list[Table]:
-        """Return how it was paid and what the shop was told."""
-        return _filled([self._sessions(), self._announcements()])
-
-    def _lines(self) -> Table:
-        return Table(
-            name="lines",
-            title=_("Lines"),
-            headings=(_("Article"), _("Quantity"), _("Unit price"), _("Amount")),
-            amounts=(_("Quantity"), _("Unit price"), _("Amount")),
-            rows=[
-                (
-                    f"{line.name} ({line.sku})" if line.sku else line.name,
-                    display.number_cell(line.quantity),
-                    display.amount_cell(line.unit_amount_minor, self.currency),
-                    display.amount_cell(line.amount_minor, self.currency),
-                )
-                for line in self.rows.lines
-            ],
-        )
-
-    def _payments(self) -> Table:
-        kept = self.rows.order.kept_payment_id
-        return Table(
-            name="payments",
-            title=_("Payments"),
-            headings=(_("Payment"), _("Status"), _("Amount"), _("Captured"), _("Charge"), _("At Stripe")),
-            amounts=(_("Amount"), _("Captured")),
-            rows=[
-                (
-                    self.admin.link(row),
-                    display.join(
-                        [display.badge(row.intent_status)]
-                        + ([display.badge("", _("surplus"), of="bad")] if self._is_surplus(row.pk, kept) else [])
-                    ),
-                    display.amount_cell(row.amount_minor, row.currency),
-                    display.amount_cell(row.captured_minor, row.currency),
-                    display.code(row.charge_id),
-                    self.admin.dashboard_link(row.stripe_id, livemode=row.livemode),
-                )
-                for row in self.rows.payments
-            ],
-        )
-
-    def _is_surplus(self, pk: int, kept: int | None) -> bool:
-        return kept is not None and pk != kept and any(p.pk == pk and p.captured_minor for p in self.rows.payments)
-
-    def _refunds(self) -> Table:
-        return Table(
-            name="refunds",
-            title=_("Refunds"),
-            headings=(_("Refund"), _("Status"), _("Amount"), _("Reason"), _("Asked by"), _("When")),
-            amounts=(_("Amount"),),
-            rows=[
-                (
-                    self.admin.link(row),
-                    display.badge(row.status),
-                    display.amount_cell(row.amount_minor, row.currency),
-                    row.failure_reason or display.label(row.reason) or display.NOTHING,
-                    row.asked_by or (_("this site") if row.is_ours else _("Stripe's dashboard")),
-                    display.instant_cell(row.created_at),
-                )
-                for row in self.rows.refunds
-            ],
-        )
-
-    def _disputes(self) -> Table:
-        livemode = self.rows.order.livemode
-        return Table(
-            name="disputes",
-            title=_("Disputes"),
-            headings=(_("Dispute"), _("Status"), _("Amount"), _("Reason"), _("Evidence due by"), _("At Stripe")),
-            amounts=(_("Amount"),),
-            rows=[
-                (
-                    self.admin.link(row),
-                    display.badge(row.status),
-                    display.amount_cell(row.amount_minor, row.currency),
-                    display.label(row.reason) or display.NOTHING,
-                    display.instant_cell(row.due_by) if row.is_open else display.NOTHING,
-                    self.admin.dashboard_link(row.stripe_id, livemode=livemode),
-                )
-                for row in self.rows.disputes
-            ],
-        )
-
-    def _balance(self) -> Table:
-        """Return what Stripe kept of each payment, and the payout that brought the rest to the bank."""
-        names = {payment.pk: payment for payment in self.rows.payments}
-        rows: list[tuple[object, ...]] = [
-            (
-                movement(row.type),
-                self.admin.link(names.get(row.payment_id or 0)),
-                display.amount_cell(row.amount_minor, row.currency),
-                display.amount_cell(-row.fee_minor, row.currency),
-                display.amount_cell(row.net_minor, row.currency),
-                self._payout(row),
-            )
-            for row in self.rows.balance
-        ]
-        if len(rows) > 1:
-            rows += [self._balance_sum(currency) for currency in sorted({row.currency for row in self.rows.balance})]
-        return Table(
-            name="balance",
-            title=_("Fees and payouts"),
-            headings=(_("Movement"), _("Payment"), _("Gross"), _("Fee"), _("Net"), _("Payout")),
-            amounts=(_("Gross"), _("Fee"), _("Net")),
-            rows=rows,
-        )
-
-    def _balance_sum(self, currency: str) -> tuple[object, ...]:
-        moved = [row for row in self.rows.balance if row.currency == currency]
-        sums = (
-            sum(row.amount_minor for row in moved),
-            -sum(row.fee_minor for row in moved),
-            sum(row.net_minor for row in moved),
-        )
-        cells = (display.sum_cell(minor, currency) for minor in sums)
-        return (display.strong(_("Together")), "", *cells, "")
-
-    def _payout(self, row: BalanceTransaction) -> object:
-        if row.payout is None:
-            return display.lines(_("not paid out yet"), _("available %(at)s") % {"at": display.day(row.available_on)})
-        return display.lines(
-            self.admin.link(row.payout, display.short_id(row.payout.stripe_id)),
-            _("at the bank %(at)s") % {"at": row.payout.arrival_date.isoformat()},
-        )
-
-    def _subscriptions(self) -> Table:
-        return Table(
-            name="subscriptions",
-            title=_("Subscriptions"),
-            headings=(_("Subscription"), _("Status"), _("Current period ends"), _("Ended"), _("At Stripe")),
-            rows=[
-                (
-                    self.admin.link(row),
-                    display.badge(row.status),
-                    display.instant_cell(row.current_period_end),
-                    display.instant_cell(row.ended_at),
-                    self.admin.dashboard_link(row.stripe_id, livemode=row.livemode),
-                )
-                for row in self.rows.subscriptions
-            ],
-        )
-
-    def _sessions(self) -> Table:
-        return Table(
-            name="sessions",
-            title=_("Checkout sessions"),
-            headings=(_("Session"), _("Status"), _("Payment"), _("Page"), _("Total"), _("Created")),
-            amounts=(_("Total"),),
-            rows=[
-                (
-                    self.admin.link(row, display.short_id(str(row))),
-                    display.badge(row.status),
-                    display.badge(display.payment_status(row)),
-                    display.label(row.ui_mode),
-                    display.amount_cell(row.amount_total_minor, row.currency),
-                    display.instant_cell(row.created_at),
-                )
-                for row in self.rows.sessions
-            ],
-        )
-
-    def _announcements(self) -> Table:
-        return Table(
-            name="announcements",
-            title=_("What the shop was told"),
-            headings=(_("Signal"), _("State"), _("Tries"), _("Last error"), _("Next try"), _("When")),
-            rows=[
-                (
-                    self.admin.link(row, row.signal),
-                    display.badge(row.state),
-                    row.attempts,
-                    row.last_error or display.NOTHING,
-                    display.instant_cell(row.next_attempt_at),
-                    display.instant_cell(row.announced_at or row.created_at),
-                )
-                for row in self.rows.announcements
-            ],
-        )
-
-
-def _filled(tables: Iterable[Table]) -> list[Table]:
-    return [table for table in tables if table.rows]

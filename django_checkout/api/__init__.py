@@ -1,5 +1,5 @@
-"""The JSON API: thin faces over the services for single-page shops, apps and back offices.
+"""The JSON API for single-page shops, apps and back offices; needs ``pip install "django-checkout[api]"``.
 
-``path("api/", include("django_checkout.api.urls"))``, with ``pip install "django-checkout[api]"``. Nothing else of the
-app imports this package.
+The host includes its URLs: ``path("api/", include("django_checkout.api.urls"))``. Nothing else of the app imports this
+package, and it contains no rule about payments: its views call services, statistics and reconciliation.
 """

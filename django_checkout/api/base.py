@@ -1,4 +1,4 @@
-"""What every view of the API has in common: JSON in and out, problems, throttles, the request's language, no cache."""
+"""The base view of the API: JSON in and out, problem documents, throttles, the request's language, no caching."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from django_checkout import forms
 from django_checkout.api import problems
 from django_checkout.api.idempotency import principal
 from django_checkout.api.schema import CheckoutSchema
 from django_checkout.api.throttling import CheckoutThrottle
-from django_checkout.exceptions import ParameterError
-from django_checkout.responses import endpoint
+from django_checkout.exceptions import OrderNotFoundError, ParameterError
+from django_checkout.models import Order
+from django_checkout.pages.responses import endpoint
+from django_checkout.services.inputs import read_json
 
-#: The largest body that is read: a hundred lines with all that can be said of them.
+#: The largest body that is read: enough for a hundred order lines with every field.
 MAXIMUM_BYTES = 1024 * 1024
-#: How a guest shows the signed token of an order.
+#: The header with the signed token of an order, for guests.
 TOKEN_HEADER = "Checkout-Token"  # noqa: S105  # a header's name
 
 
 class AlwaysJson(BaseContentNegotiation):
-    """There is one representation, so ``Accept`` decides nothing."""
+    """Ignores ``Accept``: JSON is the only representation."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         return next((parser for parser in parsers if _is_json(request.content_type or "")), None)
@@ -44,19 +45,19 @@ class AlwaysJson(BaseContentNegotiation):
 
 
 class StrictJsonParser(JSONParser):
-    """Reads JSON as ``forms.read_json`` does, no larger than ``MAXIMUM_BYTES``."""
+    """Parses JSON with ``read_json``, up to ``MAXIMUM_BYTES``."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         try:
-            return forms.read_json(stream.read(MAXIMUM_BYTES + 1), maximum_bytes=MAXIMUM_BYTES)
+            return read_json(stream.read(MAXIMUM_BYTES + 1), maximum_bytes=MAXIMUM_BYTES)
         except ParameterError as error:
             raise ParseError(f"JSON parse error - {error}") from error
 
 
 class CheckoutView(APIView):
-    """A view of the API. Who is asking is for the host's own DRF settings to say; everything else is ours.
+    """A view of the API. The host's DRF settings authenticate; every other setting of DRF is ours.
 
-    In no transaction, because services that call Stripe must not be.
+    A view runs outside transactions, because services that call Stripe must.
     """
 
     parser_classes = [StrictJsonParser]
@@ -65,10 +66,10 @@ class CheckoutView(APIView):
     throttle_classes = [CheckoutThrottle]
     permission_classes: Any = []
     schema = CheckoutSchema()
-    #: The throttle's scope of GET and of everything else.
+    #: Throttle scopes: of GET, and of every other method.
     read_scope: ClassVar[str] = "checkout_read"
     write_scope: ClassVar[str] = "checkout_write"
-    #: Whether refusals are worded for staff.
+    #: Whether problem documents have the details that only staff may read.
     is_for_staff: ClassVar[bool] = False
     #: For Cache-Control.
     caching: ClassVar[str] = "no-store"
@@ -80,11 +81,11 @@ class CheckoutView(APIView):
 
     @property
     def throttle_scope(self) -> str:
-        """What DRF's throttle reads."""
+        """The scope that DRF's throttle reads."""
         return self.read_scope if self.request.method in ("GET", "HEAD", "OPTIONS") else self.write_scope
 
     def get_authenticators(self) -> list[Any]:
-        # Read here rather than at import, so that a test's settings count.
+        # Read per request, so that a test can change the setting.
         classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
         return [authenticator() for authenticator in classes]
 
@@ -103,33 +104,33 @@ class CheckoutView(APIView):
 
     @property
     def order_token(self) -> str:
-        """The signed token that the request shows, or ""."""
+        """The signed token of the request, or ""."""
         return self.request.headers.get(TOKEN_HEADER, "")
 
-    #: Whether this request repeats one that was interrupted, under its ``Idempotency-Key``.
+    #: Whether this request retries one that was interrupted, with the same ``Idempotency-Key``.
     is_repeat = False
 
-    def admit(self) -> str:
-        """Return who is asking, for ``Idempotency-Key``, if they may do this now.
+    def authorize(self) -> str:
+        """Return the principal that an ``Idempotency-Key`` belongs to, if it may make this request now.
 
         Raises:
-            CheckoutError: they may not.
+            CheckoutError: it may not.
         """
         return principal(self.request)
 
-    def without_secrets(self, body: Any) -> Any:
-        """Return what may be stored of an answer."""
+    def strip_secrets(self, body: Any) -> Any:
+        """Return the parts of a response body that may be stored."""
         return body
 
-    def restored(self, body: Any, answered_at: datetime) -> Any:
-        """Return a stored answer as it may be given again now."""
+    def restore(self, body: Any, answered_at: datetime) -> Any:
+        """Return a stored body as it is sent when the request is repeated."""
         return body
 
     def read(self, serializer_class: type[BaseSerializer[Any]]) -> dict[str, Any]:
-        """Return the checked body.
+        """Return the validated body.
 
         Raises:
-            ValidationError: 400, with a pointer to each field.
+            ValidationError: 400, with a pointer to each field that is invalid.
         """
         serializer = serializer_class(data=self.request.data, context={"request": self.request})
         serializer.is_valid(raise_exception=True)
@@ -137,7 +138,7 @@ class CheckoutView(APIView):
 
 
 class IsStaff(BasePermission):
-    """Staff with every permission that the view names for the method: ``permissions = {"POST": ("refund_order",)}``."""
+    """Staff with the permissions that the view names for the method: ``permissions = {"POST": ("refund_order",)}``."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         user = request.user
@@ -148,9 +149,21 @@ class IsStaff(BasePermission):
 
 
 def is_staff_with(request: Request, permission: str) -> bool:
-    """Whether the request is of staff with this permission of ours."""
+    """Whether the request is made by a staff user with this permission of the app."""
     user = request.user
     return bool(user and user.is_authenticated and user.is_staff and user.has_perm(f"django_checkout.{permission}"))
+
+
+def get_order(reference: str) -> Order:
+    """Return the order with this reference, for staff.
+
+    Raises:
+        OrderNotFoundError: there is none.
+    """
+    order = Order.objects.filter(reference=reference).first()
+    if order is None:
+        raise OrderNotFoundError("The order does not exist.")
+    return order
 
 
 def _is_json(content_type: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a signed-in shopper has at Stripe: subscriptions, and the Billing portal."""
+"""The subscriptions and the Billing portal of a user who is signed in."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from django_checkout.models import Subscription
 
 
 def own_subscriptions(request: Request) -> QuerySet[Subscription]:
-    """Return the subscriptions of whoever is signed in.
+    """Return the subscriptions of the user who is signed in.
 
     Raises:
-        NotAuthenticated: nobody is.
+        NotAuthenticated: the user is not signed in.
     """
     if not (request.user and request.user.is_authenticated):
         raise NotAuthenticated
@@ -30,74 +30,74 @@ def own_subscriptions(request: Request) -> QuerySet[Subscription]:
 
 
 class Subscriptions(ListView):
-    """The subscriptions of whoever is signed in."""
+    """The user's subscriptions."""
 
     serializer_class = serializers.SubscriptionSerializer
     filters = {"status": "status"}
 
     @operation(
-        "list_subscriptions", "List one's own subscriptions", answers=serializers.SubscriptionSerializer, is_list=True
+        "list_subscriptions", "List the user's subscriptions", response=serializers.SubscriptionSerializer, is_list=True
     )
     def get(self, request: Request) -> Response:
         return self.page(own_subscriptions(request))
 
 
 class CancelSubscription(CheckoutView):
-    """The end of a subscription."""
+    """Cancels a subscription of the user."""
 
     def get_subscription(self) -> Subscription:
-        """Return the subscription that the path names.
+        """Return the subscription in the path.
 
         Raises:
-            NotAuthenticated: nobody is signed in.
-            Http404: it is not theirs.
+            NotAuthenticated: the user is not signed in.
+            Http404: the user has no such subscription.
         """
         subscription = own_subscriptions(self.request).filter(stripe_id=self.kwargs["subscription_id"]).first()
         if subscription is None:
             raise Http404
         return subscription
 
-    def admit(self) -> str:
+    def authorize(self) -> str:
         self.get_subscription()
-        return super().admit()
+        return super().authorize()
 
     @operation(
         "cancel_subscription",
         "Cancel a subscription",
-        takes=inputs.CancelSubscriptionInput,
-        answers=serializers.SubscriptionSerializer,
+        request=inputs.CancelSubscriptionInput,
+        response=serializers.SubscriptionSerializer,
         calls_stripe=True,
         needs_login=True,
-        refusals=("not_found", "subscription_ended", "too_many_requests"),
+        errors=("not_found", "subscription_ended", "too_many_requests"),
     )
     @idempotent()
     def post(self, request: Request, subscription_id: str) -> Response:
         subscription = self.get_subscription()
-        wanted = self.read(inputs.CancelSubscriptionInput)
+        data = self.read(inputs.CancelSubscriptionInput)
         ledger.count_request(subscription.order_id)
-        with done_before(self, SubscriptionEndedError, lambda: not wanted["at_period_end"]):
-            services.cancel_subscription(subscription, at_period_end=wanted["at_period_end"])
+        with done_before(self, SubscriptionEndedError, lambda: not data["at_period_end"]):
+            services.cancel_subscription(subscription, at_period_end=data["at_period_end"])
         return Response(serializers.SubscriptionSerializer(subscription).data)
 
 
 class Portal(CheckoutView):
-    """The way to Stripe's Billing portal. The address is a secret of its user, so no answer is kept."""
+    """Opens Stripe's Billing portal. Its URL is a secret of the user, so no response is stored."""
 
     @operation(
         "open_portal",
         "Open the Billing portal",
-        takes=inputs.PortalInput,
-        answers=serializers.PortalSerializer,
+        request=inputs.PortalInput,
+        response=serializers.PortalSerializer,
         status=201,
         calls_stripe=True,
         needs_login=True,
-        refusals=("customer_not_found", "too_many_requests"),
+        errors=("customer_not_found", "too_many_requests"),
     )
     def post(self, request: Request) -> Response:
         if not (request.user and request.user.is_authenticated):
             raise NotAuthenticated
-        wanted = self.read(inputs.PortalInput)
-        back = request.build_absolute_uri(wanted["return_url"])
+        data = self.read(inputs.PortalInput)
+        back = request.build_absolute_uri(data["return_url"])
         ledger.count_request_of_user(request.user.pk)
-        url = services.portal_url(request.user, return_url=back, customer_id=wanted.get("customer", ""))
+        url = services.portal_url(request.user, return_url=back, customer_id=data.get("customer", ""))
         return Response({"url": url}, status=201)

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document: generated from the views by drf-spectacular, kept as a file, and served from it."""
+"""The OpenAPI 3.1 document: generated from the views with drf-spectacular, committed as a file, and served from it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
-from django_checkout.responses import endpoint
+from django_checkout.pages.responses import endpoint
 
 PATH = Path(__file__).with_name("openapi.json")
-DESCRIPTION = """Sell through Stripe Checkout Sessions from a single-page shop or an app, and run a back office.
+DESCRIPTION = """Sell with Stripe Checkout Sessions from a single-page shop or an app, and run a back office.
 
-Amounts are integers of minor units with their currency, and a text for people in the language of the request. Refusals
-are problem documents (RFC 9457) with a stable `code`. A POST may carry an `Idempotency-Key`.
+An amount is an integer in minor units, with its currency and a formatted text in the language of the request. Errors
+are problem documents (RFC 9457) with a stable `code`. A POST request may have an `Idempotency-Key`.
 """
-#: No slash, no control character, and not only dots, which clients take out of a path.
+#: No slash, no control character, and not only dots, which clients remove from a path.
 REFERENCE_PATTERN = r"^[^/\x00-\x1f\x7f]*[^/.\x00-\x1f\x7f][^/\x00-\x1f\x7f]*$"
-#: Of drf-spectacular, whatever the host's own are.
+#: Settings of drf-spectacular, in place of the host's.
 SETTINGS: dict[str, Any] = {
     "TITLE": "django_checkout",
     "DESCRIPTION": DESCRIPTION,
@@ -42,14 +42,19 @@ SETTINGS: dict[str, Any] = {
                 "type": "apiKey",
                 "in": "header",
                 "name": "Checkout-Token",
-                "description": "The signed token of one order, as placing it answers: the bearer may see and pay it.",
+                "description": "The signed token that placing an order returns. Its bearer can see and pay the order.",
             },
-            "session": {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "Django's session."},
+            "session": {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": "sessionid",
+                "description": "Django's session cookie.",
+            },
             "token": {
                 "type": "apiKey",
                 "in": "header",
                 "name": "Authorization",
-                "description": "`Token <key>`, or whatever else the site authenticates API requests with.",
+                "description": "`Token <key>`, or another scheme with which the site authenticates API requests.",
             },
         }
     },
@@ -59,20 +64,19 @@ SETTINGS: dict[str, Any] = {
 @endpoint
 @require_safe
 def openapi(request: HttpRequest) -> JsonResponse:
-    """Serve the document, with this site's own address of the API."""
+    """Serve the document with the URL of this site's API."""
     server = request.path.removesuffix("/openapi.json") or "/"
     return JsonResponse({**_read(), "servers": [{"url": server}]})
 
 
 def generate() -> dict[str, Any]:
-    """Return the document that the views amount to now."""
+    """Return the document that the views describe now."""
     from drf_spectacular.generators import SchemaGenerator
     from drf_spectacular.settings import patched_settings
 
-    from django_checkout.api.urls import urlpatterns
-
     with patched_settings(SETTINGS):
-        document = SchemaGenerator(patterns=[*urlpatterns]).get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # untyped there
+        generator = SchemaGenerator(urlconf="django_checkout.api.urls")  # type: ignore[no-untyped-call]  # untyped there
+        document = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return dict(json.loads(json.dumps(document)))
 
 
@@ -82,7 +86,7 @@ def write() -> None:
 
 
 def close_inputs(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Say that inputs take no other fields: a hook of drf-spectacular's."""
+    """Declare that inputs have no other fields; a postprocessing hook of drf-spectacular."""
     for name, schema in result["components"]["schemas"].items():
         if name.endswith("Input"):
             schema["additionalProperties"] = False

@@ -1,8 +1,10 @@
-"""One example of everything that the API takes and answers, for the OpenAPI document; tests check them."""
+"""An example of every request and response of the API, for the OpenAPI document. Tests validate them."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from django_checkout.conf import STRIPE_JS_URL
 
 _AT = "2026-11-24T12:00:00Z"
 
@@ -108,13 +110,9 @@ _HEALTH = {
     "announcements_pending": 0,
 }
 
-#: By the name of the serializer.
+#: By the serializer's class name.
 EXAMPLES: dict[str, Any] = {
-    "OrderInput": {
-        "lines": [{"sku": "teapot", "quantity": 2}],
-        "currency": "eur",
-        "email": "shopper@example.com",
-    },
+    "OrderInput": {"lines": [{"sku": "teapot", "quantity": 2}], "currency": "eur", "email": "shopper@example.com"},
     "StartInput": {"ui_mode": "elements"},
     "ShippingInput": {
         "name": "Shopper",
@@ -126,7 +124,7 @@ EXAMPLES: dict[str, Any] = {
     "EmptyInput": {},
     "CaptureInput": {"amount_minor": 4800},
     "RefundInput": {"amount_minor": 1000, "reason": "requested_by_customer"},
-    "NoteInput": {"note": "The customer called: the discount was promised."},
+    "NoteInput": {"note": "The customer called: they were promised a discount."},
     "DecisionInput": {"note": "Refunded by hand.", "outcome": "resolved"},
     "ReconcileInput": {"fix": False, "since": "2026-11-01T00:00:00Z"},
     "OrderSerializer": _ORDER,
@@ -146,7 +144,7 @@ EXAMPLES: dict[str, Any] = {
     "SecretSerializer": {
         "client_secret": "cs_test_1_secret_...",
         "publishable_key": "pk_test_...",
-        "stripe_js_url": "https://js.stripe.com/dahlia/stripe.js",
+        "stripe_js_url": STRIPE_JS_URL,
     },
     "SubscriptionSerializer": {
         "id": "sub_1",
@@ -167,7 +165,17 @@ EXAMPLES: dict[str, Any] = {
         "lines": [_LINE],
         "sessions": [_STAFF_SESSION],
         "payments": [_PAYMENT],
-        "attention": [],
+        "attention": [
+            {
+                "code": "amount_mismatch",
+                "fact": "cs_test_1",
+                "detail": "€47.00 instead of €48.00",
+                "details": {"paid_minor": 4700, "expected_minor": 4800, "currency": "eur"},
+                "raised_at": _AT,
+                "resolved_at": _AT,
+                "note": "A coupon that the support gave.",
+            }
+        ],
     },
     "StaffSessionSerializer": _STAFF_SESSION,
     "PaymentSerializer": _PAYMENT,
@@ -216,7 +224,7 @@ EXAMPLES: dict[str, Any] = {
         "order": None,
         "here": {},
         "at_stripe": {"status": "complete"},
-        "suggestion": "If it is of another installation on this Stripe account, ignore it with a note.",
+        "suggestion": "If the session belongs to another installation, ignore the difference with a note.",
         "state": "open",
         "note": "",
         "first_seen_at": _AT,
@@ -242,21 +250,21 @@ EXAMPLES: dict[str, Any] = {
     "HealthSerializer": _HEALTH,
 }
 
-#: What staff read of a refusal, by its code: what happened, where a shopper reads what to do.
+#: The details that staff read, by error code: they say what happened, where a shopper's say what to do.
 STAFF_DETAILS: dict[str, str] = {
-    "discrepancy_settled": "It is not in the state that this decision is about.",
+    "discrepancy_settled": "The discrepancy is not in a state that allows this decision.",
     "event_busy": "Another worker is processing this event.",
-    "idempotency_key_reused": "The key was used for another request.",
+    "idempotency_key_reused": "The Idempotency-Key was used for another request.",
     "invalid_amount": "An amount must not be negative.",
-    "invalid_idempotency_key": "An Idempotency-Key has 16 to 255 ASCII characters.",
+    "invalid_idempotency_key": "An Idempotency-Key must have 16 to 255 ASCII characters.",
     "not_capturable": "The order is paid; there is nothing to capture.",
     "not_refundable": "The order is unpaid; there is nothing to refund.",
     "nothing_to_accept": "Nothing on this order needs attention.",
-    "order_not_found": "There is no such order.",
+    "order_not_found": "The order does not exist.",
     "order_not_payable": "The order is paid.",
-    "payment_in_flight": "This refund is being asked for right now.",
-    "run_busy": "Another run is at work.",
-    "session_not_found": "There is no such session.",
-    "stripe_refused": "Stripe answered 400 charge_already_refunded (request_id=req_1, param=).",
-    "stripe_unavailable": "Stripe did not answer.",
+    "payment_in_flight": "This refund is being sent to Stripe right now.",
+    "run_busy": "Another run is in progress.",
+    "session_not_found": "The session does not exist.",
+    "stripe_refused": "Stripe responded with 400 charge_already_refunded (request_id=req_1, param=).",
+    "stripe_unavailable": "Stripe did not respond.",
 }

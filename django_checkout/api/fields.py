@@ -1,4 +1,4 @@
-"""JSON types taken literally, and money as the API writes it: minor units, currency, and text for people."""
+"""Strict JSON fields, and money as the API writes it: minor units, currency, and a formatted text."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from rest_framework import serializers
 
 from django_checkout import money
 
-#: A JSON pointer's step for what is not known.
 _UNKNOWN = "Unknown field."
 
 
 class Text(serializers.CharField):
-    """A JSON string without control characters that a database refuses; nothing else is turned into one."""
+    """A JSON string, without the characters that a database refuses; other types are not converted."""
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("max_length", 500)
@@ -27,7 +26,7 @@ class Text(serializers.CharField):
         try:
             data.encode()
         except UnicodeEncodeError:
-            # JSON can spell half of a surrogate pair.
+            # JSON can contain half of a surrogate pair.
             self.fail("invalid")
         return str(super().to_internal_value(data))
 
@@ -60,7 +59,7 @@ class Choice(serializers.ChoiceField):
 
 
 class Instant(serializers.DateTimeField):
-    """An instant as RFC 3339 writes it."""
+    """An instant in the format of RFC 3339."""
 
     def to_internal_value(self, value: Any) -> Any:
         if not isinstance(value, str):
@@ -72,7 +71,7 @@ class Instant(serializers.DateTimeField):
 
 
 class Input(serializers.Serializer[Any]):
-    """A JSON object with these fields and no others."""
+    """A JSON object without unknown fields."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -87,9 +86,9 @@ class Input(serializers.Serializer[Any]):
 MONEY_SCHEMA = {
     "type": "object",
     "properties": {
-        "amount_minor": {"type": "integer", "description": "In minor units of the currency, as Stripe counts them."},
+        "amount_minor": {"type": "integer", "description": "In minor units of the currency, as at Stripe."},
         "currency": {"type": "string", "pattern": "^[a-z]{3}$"},
-        "formatted": {"type": "string", "description": "For people, in the language of the request."},
+        "formatted": {"type": "string", "description": "For display, in the language of the request."},
     },
     "required": ["amount_minor", "currency", "formatted"],
     "additionalProperties": False,
@@ -99,14 +98,10 @@ OPTIONAL_MONEY_SCHEMA = {"oneOf": [MONEY_SCHEMA, {"type": "null"}]}
 
 
 def price(amount_minor: int | None, currency: str) -> dict[str, Any] | None:
-    """Return money as the API writes it; None where there is no amount (yet)."""
+    """Return an amount as the API writes it, or None if there is none yet."""
     if amount_minor is None or not currency:
         return None
-    return {
-        "amount_minor": amount_minor,
-        "currency": currency,
-        "formatted": money.format_minor(amount_minor, currency),
-    }
+    return {"amount_minor": amount_minor, "currency": currency, "formatted": money.format_minor(amount_minor, currency)}
 
 
 class _Money(serializers.Field[Any, Any, Any, Any]):
@@ -123,9 +118,9 @@ class _Money(serializers.Field[Any, Any, Any, Any]):
 
 @extend_schema_field(MONEY_SCHEMA)
 class Money(_Money):
-    """An amount that there always is: ``Money("paid_minor")``."""
+    """An amount that is always present: ``Money("paid_minor")``."""
 
 
 @extend_schema_field(OPTIONAL_MONEY_SCHEMA)
 class OptionalMoney(_Money):
-    """An amount that there may not be (yet)."""
+    """An amount that may be missing."""

@@ -1,4 +1,4 @@
-"""Filters and orders lists by whitelists, and pages through them by cursor."""
+"""Filters, sorts and paginates lists. Each view declares the parameters that it allows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAGING = ("cursor", "limit", "ordering")
 
 
 class Cursor(CursorPagination):
-    """Pages of up to 100 rows; a fixed number of queries at any page."""
+    """Pages of up to 100 rows, with the same number of queries for each page."""
 
     page_size = 25
     page_size_query_param = "limit"
@@ -34,12 +34,20 @@ class Cursor(CursorPagination):
         try:
             return super().paginate_queryset(queryset, request, view)
         except (ValueError, TypeError, OverflowError, DjangoValidationError) as error:
-            # A cursor that was made up, or is of another ordering.
+            # The cursor is forged or belongs to another ordering.
             raise NotFound(self.invalid_cursor_message) from error
 
+    def get_paginated_response_schema(self, schema: Any) -> dict[str, Any]:
+        described = super().get_paginated_response_schema(schema)
+        for name in ("next", "previous"):
+            # OpenAPI 3.1 has no ``nullable``.
+            described["properties"][name] |= {"type": ["string", "null"]}
+            del described["properties"][name]["nullable"]
+        return {**described, "required": ["next", "previous", "results"]}
 
-class Whitelist(BaseFilterBackend):
-    """``filters = {"status": "status", "created_after": "created_at__gte"}``; what is not named is a 400."""
+
+class DeclaredFilters(BaseFilterBackend):
+    """Filters by the view's ``filters``, e.g. ``{"created_after": "created_at__gte"}``; refuses other parameters."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
         for name in request.query_params:
@@ -57,17 +65,23 @@ class Whitelist(BaseFilterBackend):
         return queryset.order_by(*ordering)
 
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> Sequence[str]:
-        """Return the order of the rows, which the cursor needs as well."""
-        wanted = request.query_params.get("ordering", view.orderings[0])
-        if wanted not in view.orderings:
-            raise _refused("ordering", "invalid_choice", f"One of: {', '.join(view.orderings)}.")
-        return (wanted,)
+        """Return the columns that the rows are sorted by; the cursor needs them too."""
+        ordering = request.query_params.get("ordering", view.orderings[0])
+        if ordering not in view.orderings:
+            raise _refused("ordering", "invalid_choice", f"Must be one of: {', '.join(view.orderings)}.")
+        return (ordering,)
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        """Describe the parameters for the document."""
-        found = [_parameter("ordering", {"type": "string", "enum": list(view.orderings)}, "Of the rows.")]
+        """Describe the parameters for the OpenAPI document."""
+        found = [_parameter("ordering", {"type": "string", "enum": list(view.orderings)}, "The sort order.")]
         if view.search:
-            found.append(_parameter("q", {"type": "string", "maxLength": MAXIMUM_VALUE}, "Part of a name or an id."))
+            found.append(
+                _parameter(
+                    "q",
+                    {"type": "string", "maxLength": MAXIMUM_VALUE},
+                    "The start of a reference or an email address, or an ID.",
+                )
+            )
         for name, lookup in view.filters.items():
             schema = _schema(lookup)
             found.append(_parameter(name, {**schema, **view.choices.get(name, {})}, ""))
@@ -75,25 +89,27 @@ class Whitelist(BaseFilterBackend):
 
 
 class ListView(CheckoutView):
-    """A list: filtered, ordered, a page of it."""
+    """A list that is filtered, sorted and paginated."""
 
     serializer_class: type[BaseSerializer[Any]]
     filters: dict[str, str] = {}
     choices: dict[str, dict[str, Any]] = {}
     search: tuple[str, ...] = ()
     orderings: tuple[str, ...] = ("-id", "id")
-    filter_backends = [Whitelist]
+    filter_backends = [DeclaredFilters]
     pagination_class = Cursor
 
     @property
     def paginator(self) -> Cursor:
-        """What the document's generator looks for."""
+        """The paginator, where drf-spectacular looks for it."""
         return self.pagination_class()
 
     def page(self, rows: QuerySet[Any]) -> Response:
-        """Return a page of rows as an answer."""
+        """Return the response with a page of rows."""
         paginator = self.paginator
-        found = paginator.paginate_queryset(Whitelist().filter_queryset(self.request, rows, self), self.request, self)
+        found = paginator.paginate_queryset(
+            DeclaredFilters().filter_queryset(self.request, rows, self), self.request, self
+        )
         shown = self.serializer_class(found, many=True, context={"request": self.request}).data
         return paginator.get_paginated_response(shown)
 
@@ -102,7 +118,7 @@ def _value(name: str, lookup: str, value: str) -> Any:
     value = _text(name, value)
     if _schema(lookup).get("type") == "boolean":
         if value not in ("true", "false"):
-            raise _refused(name, "invalid", "true or false.")
+            raise _refused(name, "invalid", "Must be true or false.")
         return value == "true"
     if _schema(lookup).get("format") == "date-time":
         try:
@@ -110,14 +126,14 @@ def _value(name: str, lookup: str, value: str) -> Any:
         except ValueError:
             instant = None
         if instant is None or instant.tzinfo is None:
-            raise _refused(name, "invalid", "An instant as RFC 3339 writes it, with its offset.")
+            raise _refused(name, "invalid", "Must be an RFC 3339 timestamp with an offset.")
         return instant
     return value
 
 
 def _text(name: str, value: str) -> str:
     if len(value) > MAXIMUM_VALUE or not value.isprintable():
-        raise _refused(name, "invalid", f"Up to {MAXIMUM_VALUE} printable characters.")
+        raise _refused(name, "invalid", f"Must be at most {MAXIMUM_VALUE} printable characters.")
     return value
 
 

@@ -1,10 +1,10 @@
-"""``Idempotency-Key``: a POST that is repeated under its key is handled once and answered as the first was.
+"""``Idempotency-Key``: a POST that is repeated with its key is executed once and gets the same response again.
 
-The key is reserved with a hash of the body before the view runs, and the answer is stored afterwards. Only successes
-are stored. A refusal changed nothing, so the request that reserved the key frees it; after a failure the key stays
-reserved, because the work may be done. Who may do this is asked again before anything is repeated. A request that was
-interrupted is handled again at once, so what it does must converge: views that call Stripe rely on the services, which
-find what the first attempt made; the others commit together with the answer.
+The key is reserved with a hash of the body before the view runs, and the response is stored afterwards. Only successes
+are stored. A refusal changes nothing, so the request that reserved the key releases it; after a failure the key stays
+reserved, because the work may be done. The right to make the request is checked again before a response is repeated.
+A request that was interrupted is executed again at once, so its effects must converge: views that call Stripe rely on
+the services, which find what the first attempt created; the others commit together with the response.
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
 
@@ -26,27 +26,26 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from django_checkout import database
 from django_checkout.exceptions import CheckoutError, IdempotencyKeyError, IdempotencyKeyReusedError
-from django_checkout.models import IdempotentAnswer
+from django_checkout.models import IdempotentAnswer, database
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
-#: A key must not be met by chance. A guest's is the only right to its answer, so it must not be guessed either.
+#: Keys must not collide. A guest's key alone gives access to its response, so it must not be guessable either.
 MINIMUM_LENGTH, MAXIMUM_LENGTH = 16, 255
 GUEST = "guest"
-#: How many expired answers one request deletes at most.
+#: The most expired responses that one request deletes.
 _PRUNED_AT_ONCE = 20
-#: How often a key is reserved again after the request that held it has failed.
+#: How often a request tries to reserve a key that other requests hold and then release.
 _ATTEMPTS = 5
 
 View = Callable[..., Response]
 
 
 def idempotent(*, in_transaction: bool = False) -> Callable[[View], View]:
-    """Let a view's method be repeated under a key.
+    """Make a view's method repeatable with a key.
 
-    ``in_transaction`` commits what it does together with its answer, for views that do not call Stripe.
+    With ``in_transaction`` its effects and its response commit together, for views that do not call Stripe.
     """
 
     def decorate(method: View) -> View:
@@ -57,18 +56,18 @@ def idempotent(*, in_transaction: bool = False) -> Callable[[View], View]:
             if key is None:
                 with _transaction() if in_transaction else nullcontext():
                     return work()
-            who = view.admit()
-            _forget_expired(who, _checked(key, who))
+            who = view.authorize()
+            _forget_expired(who, _check(key, who))
             with _transaction() if in_transaction else nullcontext():
                 row = _reserve(view, who, key, _hash(request))
                 try:
-                    return _answer(view, row, work)
+                    return _respond(view, row, work)
                 except Exception as error:
                     if not (in_transaction or view.is_repeat) and _is_refusal(error):
-                        _free(row)
+                        _release(row)
                     raise
 
-        wrapped.takes_idempotency_key = True  # type: ignore[attr-defined]  # read by the schema
+        wrapped.takes_idempotency_key = True  # type: ignore[attr-defined]  # for api/schema.py
         return wrapped
 
     return decorate
@@ -76,14 +75,14 @@ def idempotent(*, in_transaction: bool = False) -> Callable[[View], View]:
 
 @contextmanager
 def _transaction() -> Iterator[None]:
-    """Open a transaction in which views ask the site's adapter: services alone write what the app derives."""
+    """Open a transaction in which a view may call the host's adapter: only services write derived columns."""
     with database.atomic(), database.host_code():
         yield
 
 
 @contextmanager
 def done_before(view: Any, error: type[CheckoutError], is_done: Callable[[], bool]) -> Iterator[None]:
-    """Take a refusal for success where an interrupted request under the same key has done the work."""
+    """Ignore an error if an interrupted request with the same key has done the work."""
     try:
         yield
     except error:
@@ -92,23 +91,25 @@ def done_before(view: Any, error: type[CheckoutError], is_done: Callable[[], boo
 
 
 def principal(request: Request) -> str:
-    """Return who is asking: the user, or a guest."""
+    """Return who makes the request: a user, or a guest."""
     return f"user:{request.user.pk}" if request.user and request.user.is_authenticated else GUEST
 
 
 def service_key(request: Request) -> str:
-    """Return a signed-in user's key as a service takes it: of this user alone; "" where there is none."""
+    """Return the key for a service, unique to the user who is signed in, or "" without a key."""
     key = request.headers.get(HEADER)
     if key is None:
         return ""
     return f"api-{hashlib.sha256(f'{principal(request)} {key}'.encode()).hexdigest()}"
 
 
-def _checked(key: str, who: str) -> str:
+def _check(key: str, who: str) -> str:
     if who == GUEST and not _is_random_uuid(key):
         raise IdempotencyKeyError("A guest's Idempotency-Key must be a version 4 UUID.")
     if not (MINIMUM_LENGTH <= len(key) <= MAXIMUM_LENGTH and key.isascii() and key.isprintable()):
-        raise IdempotencyKeyError(f"An Idempotency-Key has {MINIMUM_LENGTH} to {MAXIMUM_LENGTH} ASCII characters.")
+        raise IdempotencyKeyError(
+            f"An Idempotency-Key must have {MINIMUM_LENGTH} to {MAXIMUM_LENGTH} ASCII characters."
+        )
     return key
 
 
@@ -121,7 +122,7 @@ def _is_random_uuid(key: str) -> bool:
 
 
 def _hash(request: Request) -> str:
-    # DRF has parsed the body: the same object in another spelling is the same request.
+    # The parsed body: the same object with other white space or key order is the same request.
     body = json.dumps(request.data, sort_keys=True)
     return hashlib.sha256(f"{request.method} {request.path}\n{body}".encode()).hexdigest()
 
@@ -134,15 +135,15 @@ def _forget_expired(who: str, key: str) -> None:
 
 
 def _reserve(view: Any, who: str, key: str, request_hash: str) -> IdempotentAnswer:
-    """Return the key's row, which is to be answered or holds the answer; waits for a transaction that holds the key."""
+    """Return the key's row, with or without a response; wait for a transaction that holds the key."""
     for _attempt in range(_ATTEMPTS):
         row, is_new = _get_or_create(who, key, request_hash)
         if row is not None:
             break
     else:
-        raise IdempotencyKeyReusedError("The key is being used by other requests that fail.")
+        raise IdempotencyKeyReusedError("Other requests keep using the key and failing.")
     if row.request_hash != request_hash:
-        raise IdempotencyKeyReusedError("The key was used for another request.")
+        raise IdempotencyKeyReusedError("The Idempotency-Key was used for another request.")
     view.is_repeat = not is_new
     return row
 
@@ -155,19 +156,19 @@ def _get_or_create(who: str, key: str, request_hash: str) -> tuple[IdempotentAns
         return IdempotentAnswer.objects.filter(principal=who, key=key).first(), False
 
 
-def _answer(view: Any, row: IdempotentAnswer, work: Callable[[], Response]) -> Response:
-    """Repeat the answer that the row holds, or do the work and store its answer."""
+def _respond(view: Any, row: IdempotentAnswer, work: Callable[[], Response]) -> Response:
+    """Repeat the response in the row, or do the work and store the response."""
     if row.status is not None:
-        response = Response(view.restored(row.body, row.created_at), status=row.status)
+        response = Response(view.restore(row.body, row.created_at), status=row.status)
         response[REPLAYED_HEADER] = "true"
         if row.location:
             response["Location"] = row.location
         return response
     response = work()
-    body = json.loads(view.renderer_classes[0]().render(view.without_secrets(response.data)) or b"null")
+    body = json.loads(view.renderer_classes[0]().render(view.strip_secrets(response.data)) or b"null")
     answer = {"status": response.status_code, "body": body, "location": response.headers.get("Location", "")}
-    # The row is gone where the request that reserved the key was refused meanwhile. Where another request has reserved
-    # the key since, its row stays.
+    # The request that reserved the key may have been refused meanwhile, and its row deleted. If another request has
+    # reserved the key since, its row stays.
     with suppress(IntegrityError), database.atomic():
         IdempotentAnswer.objects.update_or_create(
             defaults=answer, principal=row.principal, key=row.key, request_hash=row.request_hash
@@ -176,7 +177,7 @@ def _answer(view: Any, row: IdempotentAnswer, work: Callable[[], Response]) -> R
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Return whether a view refused the request before it changed anything, rather than failed at it."""
+    """Whether the view refused the request before it changed anything, rather than failed."""
     if isinstance(error, (Http404, PermissionDenied)):
         return True
     if isinstance(error, CheckoutError):
@@ -184,6 +185,6 @@ def _is_refusal(error: Exception) -> bool:
     return isinstance(error, APIException) and error.status_code < 500
 
 
-def _free(row: IdempotentAnswer) -> None:
-    """Let the key be used again: nothing has been answered."""
+def _release(row: IdempotentAnswer) -> None:
+    """Make the key usable again, if no response has been stored."""
     IdempotentAnswer.objects.filter(pk=row.pk, status=None).delete()

@@ -1,4 +1,4 @@
-"""What the API takes: JSON objects with these fields and no others, types taken literally."""
+"""The bodies that the API accepts: strictly typed JSON objects without unknown fields."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rest_framework import serializers
 
 from django_checkout.api.fields import Choice, Flag, Input, Instant, Text, Whole
 from django_checkout.conf import UI_MODES
-from django_checkout.forms import MAXIMUM_QUANTITY
 from django_checkout.models.fields import ID_LENGTH
 from django_checkout.money import MAXIMUM_MINOR
-from django_checkout.services.money_back import REASONS
+from django_checkout.services.inputs import MAXIMUM_QUANTITY
+from django_checkout.services.refunds import REASONS
 from django_checkout.values import LineData, OrderData
 
 MAXIMUM_LINES = 100
-#: What CLDR calls a territory and two letters long, without its groupings.
+#: CLDR's territories with codes of two letters, except groupings and private use.
 COUNTRIES = sorted(
     code
     for code in map(str, Locale("en").territories)
@@ -29,22 +29,22 @@ REFERENCE_PATTERN = r"^[^/\x00-\x1f\x7f]+\Z"
 
 
 class LineInput(Input):
-    """One article that the shopper wants. What it is called and costs is for the host to say."""
+    """An article that the shopper wants to buy. The host's adapter decides its name and price."""
 
-    sku = Text(max_length=255, default="", help_text="The host's article number.")
+    sku = Text(max_length=255, default="", help_text="The shop's item number.")
     quantity = Whole(min_value=1, max_value=MAXIMUM_QUANTITY, default=1)
     name = Text(max_length=5000, default="")
     unit_amount_minor = Whole(min_value=0, max_value=MAXIMUM_MINOR, default=0)
 
 
 class OrderInput(Input):
-    """An order of the host's own, by its ``reference``, or lines that the host's adapter makes an order of."""
+    """The ``reference`` of an existing order, or ``lines`` from which its adapter creates an order."""
 
     reference = Text(
         max_length=200,
         required=False,
         validators=[RegexValidator(REFERENCE_PATTERN)],
-        help_text="Of an order that the shop has.",
+        help_text="The number of an existing order.",
     )
     currency = Text(min_length=3, max_length=3, default="eur")
     email = serializers.EmailField(required=False, max_length=512)
@@ -57,7 +57,7 @@ class OrderInput(Input):
 
 
 def content_of(order: dict[str, Any], user: Any) -> OrderData:
-    """Return what a request wants to buy, for ``CheckoutAdapter.take_order`` to judge."""
+    """Return the content of a requested order for ``CheckoutAdapter.take_order``."""
     return OrderData(
         reference=order.get("reference") or secrets.token_hex(12),
         currency=order["currency"],
@@ -68,13 +68,13 @@ def content_of(order: dict[str, Any], user: Any) -> OrderData:
 
 
 class StartInput(Input):
-    """How to pay."""
+    """How the shopper pays."""
 
-    ui_mode = Choice(choices=UI_MODES, required=False, help_text="CHECKOUT_UI_MODE where none is named.")
+    ui_mode = Choice(choices=UI_MODES, required=False, help_text="Defaults to the setting CHECKOUT_UI_MODE.")
 
 
 class AddressInput(Input):
-    """A shipping address, in Stripe's words."""
+    """A shipping address, with Stripe's field names."""
 
     country = Choice(choices=COUNTRIES, help_text="ISO 3166-1 alpha-2.")
     line1 = Text(default="", allow_blank=True)
@@ -85,14 +85,14 @@ class AddressInput(Input):
 
 
 class ShippingInput(Input):
-    """Where an open Elements checkout is to be sent."""
+    """The shipping address of an open Elements checkout."""
 
     name = Text()
     address = AddressInput()
 
 
 class QuantityInput(Input):
-    """How many of an article an open Elements checkout is for."""
+    """The quantity of an article in an open Elements checkout."""
 
     sku = Text(max_length=255)
     quantity = Whole(min_value=1, max_value=MAXIMUM_QUANTITY)
@@ -101,74 +101,82 @@ class QuantityInput(Input):
 class CancelSubscriptionInput(Input):
     """When a subscription ends."""
 
-    at_period_end = Flag(default=True, help_text="With what has been paid for, rather than now.")
+    at_period_end = Flag(default=True, help_text="Cancel at the end of the paid period. If false, cancel immediately.")
 
 
 class PortalInput(Input):
-    """Where the Billing portal leads back to."""
+    """How the Billing portal is opened."""
 
-    return_url = Text(max_length=2048, help_text="An address or a path of this site.")
+    return_url = Text(max_length=2048, help_text="Where the portal links back to: a URL or path of this site.")
     customer = Text(
         max_length=ID_LENGTH,
         required=False,
-        help_text="One of the user's Customers, as their subscriptions name it; the first one by default.",
+        help_text="The ID of one of the user's Customers, from a subscription. Defaults to the first one.",
     )
 
     def validate_return_url(self, value: str) -> str:
         request = self.context["request"]
         if not url_has_allowed_host_and_scheme(value, {request.get_host()}, require_https=request.is_secure()):
-            raise serializers.ValidationError("Not an address of this site.", code="foreign_url")
+            raise serializers.ValidationError("Must be a URL of this site.", code="foreign_url")
         return value
 
 
 class EmptyInput(Input):
-    """Nothing."""
+    """An empty object."""
 
 
 class CaptureInput(Input):
-    """How much of the authorised money is taken."""
+    """How much of the authorized amount is captured."""
 
-    amount_minor = Whole(min_value=1, max_value=MAXIMUM_MINOR, required=False, help_text="All of it by default.")
+    amount_minor = Whole(
+        min_value=1, max_value=MAXIMUM_MINOR, required=False, help_text="Defaults to the whole authorized amount."
+    )
 
 
 class RefundInput(Input):
-    """How much is given back, and why."""
+    """How much is refunded, and why."""
 
-    amount_minor = Whole(min_value=1, max_value=MAXIMUM_MINOR, required=False, help_text="What is left by default.")
+    amount_minor = Whole(
+        min_value=1, max_value=MAXIMUM_MINOR, required=False, help_text="Defaults to the remaining amount."
+    )
     reason = Choice(choices=REASONS, required=False)
 
 
 class NoteInput(Input):
-    """Why staff decide as they do."""
+    """The reason for a decision of staff."""
 
     note = Text(max_length=2000)
 
 
 class DecisionInput(NoteInput):
-    """What becomes of a discrepancy."""
+    """How a discrepancy is settled."""
 
     outcome = Choice(choices=("resolved", "ignored"), default="resolved")
 
 
 class ReconcileInput(Input):
-    """What a run of reconciliation looks at; everything new by default."""
+    """What a reconciliation run checks. Defaults to everything since the previous run."""
 
-    fix = Flag(default=False, help_text="Mend what is safe, and list the rest.")
+    fix = Flag(default=False, help_text="Fix what is safe to fix, and record the rest.")
     since = Instant(required=False)
     until = Instant(required=False)
-    order = Text(required=False, max_length=200, help_text="One order only, by its reference.")
+    order = Text(required=False, max_length=200, help_text="Check only the order with this reference.")
     limit = Whole(
         min_value=1,
         max_value=10_000,
         required=False,
-        help_text="Stop after so many objects; the next run with fix goes on there.",
+        help_text="Stop after this number of objects. The next run with fix continues there.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         since, until = attrs.get("since"), attrs.get("until")
         if since and until and since > until:
-            raise serializers.ValidationError({"since": [serializers.ErrorDetail("After until.", code="order")]})
+            raise serializers.ValidationError(
+                {"since": [serializers.ErrorDetail("Must not be after until.", code="order")]}
+            )
         if "order" in attrs and (since or until):
-            detail = serializers.ErrorDetail("One order is looked at whole: leave out since and until.", code="window")
+            detail = serializers.ErrorDetail(
+                "An order is always checked completely. Remove since and until.", code="window"
+            )
             raise serializers.ValidationError({"order": [detail]})
         return attrs

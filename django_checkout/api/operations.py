@@ -1,4 +1,4 @@
-"""Reconciliation, figures and health, for staff and their monitors."""
+"""Reconciliation, statistics and health, for staff."""
 
 from __future__ import annotations
 
@@ -6,59 +6,53 @@ from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from django_checkout import figures, health, reconcile
+from django_checkout import reconcile
 from django_checkout.api import inputs, staff_serializers
+from django_checkout.api.base import get_order
 from django_checkout.api.idempotency import idempotent
-from django_checkout.api.schema import operation
-from django_checkout.api.staff import StaffListView, StaffView, get_order
+from django_checkout.api.schema import staff_operation
+from django_checkout.api.staff import StaffListView, StaffView
 from django_checkout.exceptions import DiscrepancySettledError
 from django_checkout.models import Discrepancy, ReconciliationRun
-from django_checkout.models.news import DiscrepancyState
-from django_checkout.models.payouts import RunState
-from django_checkout.reconcile import decisions
+from django_checkout.models.reconciliation import DiscrepancyState, RunState
+from django_checkout.operations import health, statistics
+from django_checkout.reconcile import discrepancies
 
 
 class Runs(StaffListView):
-    """The diary of reconciliation, and the start of a run."""
+    """Lists the runs of reconciliation and starts one."""
 
     permissions = {"GET": ("view_reconciliationrun",), "POST": ("view_reconciliationrun", "operate_order")}
     serializer_class = staff_serializers.RunSerializer
     filters = {"scope": "scope", "state": "state"}
     choices = {"state": {"enum": list(RunState.values)}}
 
-    @operation(
-        "list_runs", "List runs of reconciliation", answers=staff_serializers.RunSerializer, is_list=True, is_staff=True
-    )
+    @staff_operation("list_runs", "List reconciliation runs", response=staff_serializers.RunSerializer, is_list=True)
     def get(self, request: Request) -> Response:
         return self.page(ReconciliationRun.objects.all())
 
-    @operation(
+    @staff_operation(
         "reconcile",
-        "Compare Stripe with what is recorded",
-        takes=inputs.ReconcileInput,
-        answers=staff_serializers.ReportSerializer,
+        "Start a reconciliation run",
+        request=inputs.ReconcileInput,
+        response=staff_serializers.ReportSerializer,
         calls_stripe=True,
-        refusals=("order_not_found", "run_busy"),
-        is_staff=True,
+        errors=("order_not_found", "run_busy"),
     )
     @idempotent()
     def post(self, request: Request) -> Response:
-        wanted = self.read(inputs.ReconcileInput)
-        order = get_order(wanted.pop("order")) if "order" in wanted else None
-        return Response(staff_serializers.ReportSerializer(reconcile.run(order=order, **wanted)).data)
+        data = self.read(inputs.ReconcileInput)
+        order = get_order(data.pop("order")) if "order" in data else None
+        return Response(staff_serializers.ReportSerializer(reconcile.run(order=order, **data)).data)
 
 
 class Run(StaffView):
-    """One run."""
+    """Returns a run of reconciliation."""
 
     permissions = {"GET": ("view_reconciliationrun",)}
 
-    @operation(
-        "read_run",
-        "Read a run of reconciliation",
-        answers=staff_serializers.RunSerializer,
-        refusals=("not_found",),
-        is_staff=True,
+    @staff_operation(
+        "read_run", "Get a reconciliation run", response=staff_serializers.RunSerializer, errors=("not_found",)
     )
     def get(self, request: Request, run_id: int) -> Response:
         run = ReconciliationRun.objects.filter(pk=run_id).first()
@@ -68,7 +62,7 @@ class Run(StaffView):
 
 
 class Discrepancies(StaffListView):
-    """The work list."""
+    """Lists the discrepancies that reconciliation has found."""
 
     permissions = {"GET": ("view_discrepancy",)}
     serializer_class = staff_serializers.DiscrepancySerializer
@@ -76,12 +70,8 @@ class Discrepancies(StaffListView):
     choices = {"state": {"enum": list(DiscrepancyState.values)}}
     search = ("subject", "order__reference__startswith")
 
-    @operation(
-        "list_discrepancies",
-        "List what differs from Stripe",
-        answers=staff_serializers.DiscrepancySerializer,
-        is_list=True,
-        is_staff=True,
+    @staff_operation(
+        "list_discrepancies", "List discrepancies", response=staff_serializers.DiscrepancySerializer, is_list=True
     )
     def get(self, request: Request) -> Response:
         return self.page(Discrepancy.objects.select_related("order"))
@@ -95,57 +85,57 @@ class _Decision(StaffView):
         if row is None:
             raise Http404
         if not is_changed:
-            raise DiscrepancySettledError("It is not in the state that this decision is about.")
+            raise DiscrepancySettledError("The discrepancy is not in a state that allows this decision.")
         return Response(staff_serializers.DiscrepancySerializer(row).data)
 
 
 class ResolveDiscrepancy(_Decision):
-    """A difference, taken off the work list."""
+    """Settles a discrepancy."""
 
-    @operation(
+    @staff_operation(
         "resolve_discrepancy",
-        "Take a difference off the work list",
-        takes=inputs.DecisionInput,
-        answers=staff_serializers.DiscrepancySerializer,
-        refusals=("not_found", "discrepancy_settled"),
-        is_staff=True,
+        "Resolve or ignore a discrepancy",
+        request=inputs.DecisionInput,
+        response=staff_serializers.DiscrepancySerializer,
+        errors=("not_found", "discrepancy_settled"),
     )
     @idempotent(in_transaction=True)
     def post(self, request: Request, discrepancy_id: int) -> Response:
-        wanted = self.read(inputs.DecisionInput)
-        state = DiscrepancyState(wanted["outcome"])
-        is_changed = decisions.settle(discrepancy_id, state, note=wanted["note"], by=request.user)
+        data = self.read(inputs.DecisionInput)
+        state = DiscrepancyState(data["outcome"])
+        is_changed = discrepancies.settle(discrepancy_id, state, note=data["note"], by=request.user)
         return self.show(discrepancy_id, is_changed=is_changed)
 
 
 class ReopenDiscrepancy(_Decision):
-    """A difference, put back on the work list."""
+    """Reopens a discrepancy."""
 
-    @operation(
+    @staff_operation(
         "reopen_discrepancy",
-        "Put a difference back on the work list",
-        takes=inputs.EmptyInput,
-        answers=staff_serializers.DiscrepancySerializer,
-        refusals=("not_found", "discrepancy_settled"),
-        is_staff=True,
+        "Reopen a discrepancy",
+        request=inputs.EmptyInput,
+        response=staff_serializers.DiscrepancySerializer,
+        errors=("not_found", "discrepancy_settled"),
     )
     @idempotent(in_transaction=True)
     def post(self, request: Request, discrepancy_id: int) -> Response:
         self.read(inputs.EmptyInput)
-        return self.show(discrepancy_id, is_changed=decisions.reopen(discrepancy_id))
+        return self.show(discrepancy_id, is_changed=discrepancies.reopen(discrepancy_id))
 
 
 class Figures(StaffView):
-    """The dashboard: twelve queries."""
+    """Returns the statistics of the dashboard, in twelve queries."""
 
-    @operation("read_figures", "Read the dashboard", answers=staff_serializers.FiguresSerializer, is_staff=True)
+    @staff_operation(
+        "read_figures", "Get the statistics of the dashboard", response=staff_serializers.FiguresSerializer
+    )
     def get(self, request: Request) -> Response:
-        return Response(staff_serializers.FiguresSerializer(figures.dashboard()).data)
+        return Response(staff_serializers.FiguresSerializer(statistics.dashboard()).data)
 
 
 class Health(StaffView):
-    """How much waits or fails: always 200, for people; monitors ask ``/checkout/health/``."""
+    """Returns the state of webhook processing, always with 200. Monitors use ``/checkout/health/``."""
 
-    @operation("read_health", "Read how much waits", answers=staff_serializers.HealthSerializer, is_staff=True)
+    @staff_operation("read_health", "Get the state of webhook processing", response=staff_serializers.HealthSerializer)
     def get(self, request: Request) -> Response:
         return Response(staff_serializers.HealthSerializer(health.report()).data)

@@ -1,9 +1,10 @@
-"""Shoppers' orders: place, read, follow."""
+"""Shoppers' orders: place, read, pay and follow them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -14,76 +15,90 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from django_checkout import access, database, ledger, services
+from django_checkout import ledger, services
+from django_checkout.access.orders import get_order_by_reference, has_right, is_owner
+from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.adapters import get_adapter
 from django_checkout.api import inputs, serializers
-from django_checkout.api.base import CheckoutView, is_staff_with
+from django_checkout.api.base import CheckoutView, get_order, is_staff_with
+from django_checkout.api.fields import Input
 from django_checkout.api.filters import ListView
 from django_checkout.api.idempotency import GUEST, idempotent, principal
 from django_checkout.api.schema import operation
 from django_checkout.conf import conf
 from django_checkout.exceptions import OrderNotFoundError, PlacingNotAllowedError, SessionNotFoundError
-from django_checkout.models import CheckoutSession, Order, OrderLine
-from django_checkout.tokens import Purpose, make_token
+from django_checkout.models import CheckoutSession, Order, OrderLine, database
+from django_checkout.services.outcomes import get_outcome, get_session
 from django_checkout.values import OrderData
-from django_checkout.views import get_outcome
+
+
+def session_operation(
+    name: str, summary: str, *errors: str, request: type[Input] = inputs.EmptyInput, status: int = 200
+) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+    """Describe an operation whose response is a session of the order, and make it repeatable with a key."""
+    describe = operation(
+        name,
+        summary,
+        request=request,
+        response=serializers.SessionSerializer,
+        status=status,
+        calls_stripe=True,
+        errors=("order_not_found", "too_many_requests", *errors),
+    )
+    return lambda method: describe(idempotent()(method))
 
 
 class OrderView(CheckoutView):
-    """Whatever is about one order of the shopper's."""
+    """The base view for one order of the shopper."""
 
     def get_order(self, purpose: Purpose = Purpose.PAY) -> Order:
-        """Return the order for whoever may pay it.
+        """Return the order in the path.
 
         Raises:
-            OrderNotFoundError: to everybody else.
+            OrderNotFoundError: there is none, or the request may not access it.
         """
-        return access.get_order_by_reference(
-            self.request._request,
-            self.kwargs["reference"],
-            token=self.order_token,
-            purpose=purpose,
-        )
+        reference = self.kwargs["reference"]
+        return get_order_by_reference(self.request._request, reference, token=self.order_token, purpose=purpose)
 
     def get_order_and_count(self) -> Order:
-        """Return the order for a request that may call Stripe.
+        """Return the order for a request that may call Stripe, and count the request.
 
         Raises:
-            OrderNotFoundError: to whoever may not pay it.
-            TooManyRequestsError: there were too many of these within a minute.
+            OrderNotFoundError: there is none, or the request may not pay it.
+            TooManyRequestsError: there were too many such requests within a minute.
         """
         order = self.get_order()
         ledger.count_request(order.pk)
         return order
 
-    def admit(self) -> str:
+    def authorize(self) -> str:
         order = self.get_order()
         return f"order:{order.pk}" if principal(self.request) == GUEST else principal(self.request)
 
-    def without_secrets(self, body: Any) -> Any:
-        """Return a session without the address by which it is paid."""
+    def strip_secrets(self, body: Any) -> Any:
+        """Return a session without the URL of its payment page."""
         return {**body, "url": None}
 
-    def restored(self, body: Any, answered_at: datetime) -> Any:
-        """Return a session with the address that it has now: none once it has ended."""
+    def restore(self, body: Any, answered_at: datetime) -> Any:
+        """Return a session with its current URL: "" once it has ended."""
         session = self.get_order().sessions.filter(uuid=body["id"]).first()
         return {**body, "url": serializers.SessionSerializer(session).data["url"] if session else None}
 
 
 def with_lines(orders: QuerySet[Order]) -> QuerySet[Order]:
-    """Return the same orders, with their lines in one more query."""
+    """Prefetch the lines of orders, in one query."""
     return orders.prefetch_related(Prefetch("lines", OrderLine.objects.select_related("order")))
 
 
 class Orders(ListView):
-    """The orders of whoever is signed in, and the place to make new ones."""
+    """Lists the user's orders and places new ones."""
 
     serializer_class = serializers.OrderSerializer
     filters = {"status": "status", "created_after": "created_at__gte", "created_before": "created_at__lte"}
     choices = {"status": {"enum": serializers.ORDER_STATUSES}}
     orderings = ("-id", "id")
 
-    @operation("list_orders", "List one's own orders", answers=serializers.OrderSerializer, is_list=True)
+    @operation("list_orders", "List the user's orders", response=serializers.OrderSerializer, is_list=True)
     def get(self, request: Request) -> Response:
         if not (request.user and request.user.is_authenticated):
             raise NotAuthenticated
@@ -92,88 +107,82 @@ class Orders(ListView):
     @operation(
         "place_order",
         "Place an order",
-        takes=inputs.OrderInput,
-        answers=serializers.PlacedOrderSerializer,
+        request=inputs.OrderInput,
+        response=serializers.PlacedOrderSerializer,
         status=201,
-        refusals=("invalid_order", "invalid_amount", "placing_not_allowed", "order_changed", "out_of_stock"),
+        errors=("invalid_order", "invalid_amount", "placing_not_allowed", "order_changed", "out_of_stock"),
     )
     @idempotent(in_transaction=True)
     def post(self, request: Request) -> Response:
-        wanted = self.read(inputs.OrderInput)
+        data = self.read(inputs.OrderInput)
         with database.site_atomic(None):
-            order = self._place(wanted)
+            order = self._place(data)
         order = with_lines(Order.objects.all()).get(pk=order.pk)
         body = {**serializers.OrderSerializer(order).data, "token": make_token(order, Purpose.PAY)}
         response = Response(body, status=201)
         response["Location"] = reverse("django_checkout_api:order", args=[order.reference])
         return response
 
-    def _place(self, wanted: dict[str, Any]) -> Order:
+    def _place(self, data: dict[str, Any]) -> Order:
         adapter, request = get_adapter(), self.request._request
-        if wanted.get("lines"):
+        if data.get("lines"):
             with database.host_code():
-                source = adapter.take_order(request, inputs.content_of(wanted, self.request.user))
+                source = adapter.take_order(request, inputs.content_of(data, self.request.user))
             if source is None:
                 raise PlacingNotAllowedError("The adapter's take_order() returned None.")
             return services.place(source, is_new=not self._is_own(source))
         with database.host_code():
-            source = adapter.find_own_order(request, wanted["reference"])
+            source = adapter.find_own_order(request, data["reference"])
         if source is None:
             raise OrderNotFoundError("The adapter's find_own_order() returned None.")
         return services.place(source)
 
-    def without_secrets(self, body: Any) -> Any:
+    def strip_secrets(self, body: Any) -> Any:
         return {name: value for name, value in body.items() if name != "token"}
 
-    def restored(self, body: Any, answered_at: datetime) -> Any:
-        """Return the answer with the token that it held, as old as the answer, if that is still a right."""
+    def restore(self, body: Any, answered_at: datetime) -> Any:
+        """Return the body with a token as old as the original response, if that token is still valid."""
         order = Order.objects.filter(reference=body["reference"]).first()
         if order is None or serializers.OrderSerializer(order).data["created_at"] != body["created_at"]:
-            raise OrderNotFoundError("The order is gone.")
+            raise OrderNotFoundError("The order no longer exists.")
         token = make_token(order, Purpose.PAY, signed_at=answered_at)
-        access.get_order_by_reference(self.request._request, order.reference, token=token, purpose=Purpose.PAY)
+        get_order_by_reference(self.request._request, order.reference, token=token, purpose=Purpose.PAY)
         return {**body, "token": token}
 
     def _is_own(self, source: Any) -> bool:
-        """Return whether what the adapter took has been placed before, by whoever asks now."""
+        """Whether the adapter's order has been placed before, and the request may access it."""
         by_reference = Order.objects.filter(reference=source.reference) if isinstance(source, OrderData) else None
         order = services.find_order(source) if by_reference is None else by_reference.first()
         if order is None:
             return False
-        is_bearer = access.is_bearer(order, self.order_token, Purpose.PAY)
-        return is_bearer or access.is_owner(self.request._request, order)
+        return has_right(self.request._request, order, self.order_token, Purpose.PAY)
 
 
 class OrderDetail(OrderView):
-    """One order."""
+    """Returns an order."""
 
-    @operation("get_order", "Read an order", answers=serializers.OrderSerializer, refusals=("order_not_found",))
+    @operation("get_order", "Get an order", response=serializers.OrderSerializer, errors=("order_not_found",))
     def get(self, request: Request, reference: str) -> Response:
-        if is_staff_with(request, "view_order"):
-            order = Order.objects.filter(reference=reference).first()
-            if order is None:
-                raise OrderNotFoundError("There is no such order.")
-        else:
-            order = self.get_order()
+        order = get_order(reference) if is_staff_with(request, "view_order") else self.get_order()
         return Response(serializers.OrderSerializer(with_lines(Order.objects.all()).get(pk=order.pk)).data)
 
 
 class OrderStatus(OrderView):
-    """How an order's payment stands: two queries, no call to Stripe, 304 while nothing has changed."""
+    """Returns the payment status of an order: two queries, no call to Stripe, 304 while it is unchanged."""
 
     read_scope = "checkout_status"
     caching = "private, no-cache"
 
     @operation(
         "get_status",
-        "Follow a payment",
-        answers=serializers.StatusSerializer,
-        refusals=("order_not_found",),
+        "Get the payment status",
+        response=serializers.StatusSerializer,
+        errors=("order_not_found",),
         is_conditional=True,
     )
     def get(self, request: Request, reference: str) -> Response:
         order = self.get_order(Purpose.STATUS)
-        order.outcome = get_outcome(order, order.sessions.first())  # type: ignore[attr-defined]  # for the serializer
+        order.outcome = get_outcome(order, get_session(order))  # type: ignore[attr-defined]  # for the serializer
         body = serializers.StatusSerializer(order).data
         etag = f'"{hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]}"'
         known = [tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")]
@@ -184,132 +193,99 @@ class OrderStatus(OrderView):
 
 
 class Sessions(OrderView):
-    """The attempts to pay an order."""
+    """Lists the sessions of an order and starts new ones."""
 
     @operation(
         "list_sessions",
         "List the sessions of an order",
-        answers=serializers.SessionSerializer,
+        response=serializers.SessionSerializer,
         is_array=True,
-        refusals=("order_not_found",),
+        errors=("order_not_found",),
     )
     def get(self, request: Request, reference: str) -> Response:
         rows = self.get_order().sessions.all()[:100]
         return Response(serializers.SessionSerializer(rows, many=True).data)
 
-    @operation(
+    @session_operation(
         "start_session",
-        "Start paying",
-        takes=inputs.StartInput,
-        answers=serializers.SessionSerializer,
+        "Start a payment",
+        *("order_not_payable", "order_changed", "invalid_parameter", "ui_mode_not_allowed", "session_busy"),
+        request=inputs.StartInput,
         status=201,
-        calls_stripe=True,
-        refusals=(
-            "order_not_found",
-            "too_many_requests",
-            "order_not_payable",
-            "order_changed",
-            "invalid_parameter",
-            "ui_mode_not_allowed",
-            "session_busy",
-        ),
     )
-    @idempotent()
     def post(self, request: Request, reference: str) -> Response:
-        wanted = self.read(inputs.StartInput)
+        data = self.read(inputs.StartInput)
         order = self.get_order_and_count()
-        token = "" if access.is_owner(request._request, order) else self.order_token
-        session = services.start(order, ui_mode=wanted.get("ui_mode"), request=request._request, token=token)
+        token = "" if is_owner(request._request, order) else self.order_token
+        session = services.start(order, ui_mode=data.get("ui_mode"), request=request._request, token=token)
         return Response(serializers.SessionSerializer(session).data, status=201)
 
 
 class SessionView(OrderView):
-    """Whatever is about one session of an order."""
+    """The base view for one session of an order."""
 
     def get_session(self) -> CheckoutSession:
-        """Return the session that the path names.
+        """Return the session in the path.
 
         Raises:
-            OrderNotFoundError: the order is not the request's.
-            SessionNotFoundError: the session is not the order's.
+            OrderNotFoundError: the request has no right to the order.
+            SessionNotFoundError: the order has no such session.
         """
         session = self.get_order_and_count().sessions.filter(uuid=self.kwargs["session_id"]).first()
         if session is None:
-            raise SessionNotFoundError("The session is not one of this order's.")
+            raise SessionNotFoundError("The order has no such session.")
         return session
 
 
 class ExpireSession(SessionView):
-    """The end of an attempt to pay."""
+    """Expires an open session."""
 
-    @operation(
-        "expire_session",
-        "End an attempt to pay",
-        takes=inputs.EmptyInput,
-        answers=serializers.SessionSerializer,
-        calls_stripe=True,
-        refusals=("order_not_found", "too_many_requests", "session_not_found"),
-    )
-    @idempotent()
+    @session_operation("expire_session", "Expire a session", "session_not_found")
     def post(self, request: Request, reference: str, session_id: Any) -> Response:
         self.read(inputs.EmptyInput)
         return Response(serializers.SessionSerializer(services.expire(self.get_session())).data)
 
 
 class ClientSecret(SessionView):
-    """The secret by which the order's owner acts on an embedded or Elements session: never stored, never cached."""
+    """Returns the client secret of an embedded or Elements session, which is never stored or cached."""
 
     write_scope = read_scope = "checkout_write"
 
     @operation(
         "get_client_secret",
-        "Get what Stripe.js needs",
-        answers=serializers.SecretSerializer,
+        "Get the client secret for Stripe.js",
+        response=serializers.SecretSerializer,
         calls_stripe=True,
-        refusals=("order_not_found", "too_many_requests", "session_not_found", "session_closed"),
+        errors=("order_not_found", "too_many_requests", "session_not_found", "session_closed"),
     )
     def get(self, request: Request, reference: str, session_id: Any) -> Response:
         secret = services.get_client_secret(self.get_session())
-        return Response(
-            {
-                "client_secret": secret,
-                "publishable_key": conf.STRIPE_PUBLISHABLE_KEY,
-                "stripe_js_url": conf.STRIPE_JS_URL,
-            }
-        )
+        keys = {"publishable_key": conf.STRIPE_PUBLISHABLE_KEY, "stripe_js_url": conf.STRIPE_JS_URL}
+        return Response({"client_secret": secret, **keys})
 
 
 class Shipping(OrderView):
-    """A new shipping address of an open Elements checkout; the host computes the options."""
+    """Changes the shipping address of an open Elements checkout; the host computes the shipping options."""
 
-    @operation(
-        "change_shipping",
-        "Change the shipping address",
-        takes=inputs.ShippingInput,
-        answers=serializers.SessionSerializer,
-        calls_stripe=True,
-        refusals=("order_not_found", "too_many_requests", "session_closed", "cannot_ship"),
+    @session_operation(
+        "change_shipping", "Change the shipping address", "session_closed", "cannot_ship", request=inputs.ShippingInput
     )
-    @idempotent()
     def post(self, request: Request, reference: str) -> Response:
-        wanted = self.read(inputs.ShippingInput)
-        session = services.change_shipping(self.get_order_and_count(), name=wanted["name"], address=wanted["address"])
+        data = self.read(inputs.ShippingInput)
+        session = services.change_shipping(self.get_order_and_count(), name=data["name"], address=data["address"])
         return Response(serializers.SessionSerializer(session).data)
 
 
 class Quantity(OrderView):
-    """Another quantity in an open Elements checkout; the host says whether there is that much, and at what price."""
+    """Changes a quantity in an open Elements checkout; the host checks its stock and computes the price."""
 
-    @operation(
+    @session_operation(
         "change_quantity",
         "Change a quantity",
-        takes=inputs.QuantityInput,
-        answers=serializers.SessionSerializer,
-        calls_stripe=True,
-        refusals=("order_not_found", "too_many_requests", "session_closed", "out_of_stock", "order_changed"),
+        *("session_closed", "out_of_stock", "order_changed"),
+        request=inputs.QuantityInput,
     )
-    @idempotent()
     def post(self, request: Request, reference: str) -> Response:
-        wanted = self.read(inputs.QuantityInput)
-        session = services.change_quantity(self.get_order_and_count(), sku=wanted["sku"], quantity=wanted["quantity"])
+        data = self.read(inputs.QuantityInput)
+        session = services.change_quantity(self.get_order_and_count(), sku=data["sku"], quantity=data["quantity"])
         return Response(serializers.SessionSerializer(session).data)

@@ -1,4 +1,4 @@
-"""Turns every refusal into a problem document (RFC 9457) with a stable ``code``: the API's one exception handler."""
+"""The API's exception handler: turns every error into a problem document (RFC 9457) with a stable ``code``."""
 
 from __future__ import annotations
 
@@ -14,27 +14,26 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from django_checkout.exceptions import CheckoutError
-from django_checkout.storable import storable_text
+from django_checkout.pages.responses import with_retry_after
+from django_checkout.stripe_api.storable import storable_text
 
 logger = logging.getLogger("django_checkout")
 
 MEDIA_TYPE = "application/problem+json"
-#: Where nothing says when to try again, in seconds.
+#: The default of ``Retry-After``.
 RETRY_AFTER_SECONDS = 5
-#: DRF's codes that say less than ours.
+#: Our codes for DRF's less specific ones.
 _CODES = {"invalid": "invalid_request", "parse_error": "malformed_json", "throttled": "throttled"}
 
 
 def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
-    """Answer an exception of a view with a problem document; None leaves it to Django as a fault of ours."""
+    """Return the problem document for an exception of a view, or None to let Django answer with a 500."""
     if isinstance(error, CheckoutError):
         logger.warning("api_refused code=%s", error.code)
-        # Staff read what happened at Stripe, shoppers what to do.
+        # Staff read what happened; shoppers read what to do.
         is_for_staff = getattr(context.get("view"), "is_for_staff", False)
         response = problem(error.http_status, error.code, str(error if is_for_staff else error.user_message))
-        if error.is_temporary:
-            response["Retry-After"] = str(error.retry_after_seconds)
-        return response
+        return with_retry_after(response, error)
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
@@ -53,9 +52,9 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
 
 
 def problem(status: int, code: str, detail: str, errors: list[dict[str, str]] | None = None) -> Response:
-    """Return a problem document. ``code`` is what a program reads, ``detail`` what a person does.
+    """Return a problem document: ``code`` is for programs, ``detail`` for people.
 
-    Texts may repeat what was sent, which need not be encodable.
+    Texts can quote the request, which may contain characters that cannot be encoded.
     """
     body: dict[str, Any] = {
         "type": f"urn:django-checkout:problem:{code}",
@@ -77,7 +76,7 @@ def _list_errors(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
             yield from _list_errors(inner, pointer + step)
     elif isinstance(detail, list):
         for index, inner in enumerate(detail):
-            # A list of messages is about the field itself, a list of objects about its items.
+            # A list of messages is about the field itself, a list of lists or objects about its items.
             is_item = isinstance(inner, Mapping | list)
             yield from _list_errors(inner, f"{pointer}/{index}" if is_item else pointer)
     else:
@@ -85,7 +84,7 @@ def _list_errors(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
 
 
 def _read_detail(error: exceptions.APIException) -> tuple[str, str]:
-    """Return an error's code and text; a dict as ``detail``, such as djangorestframework-simplejwt's, names both."""
+    """Return an error's code and text; djangorestframework-simplejwt has both in a dict as ``detail``."""
     detail: Any = error.detail
     if isinstance(detail, Mapping):
         return str(detail.get("code", error.default_code)), str(detail.get("detail", error.default_detail))

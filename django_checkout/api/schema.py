@@ -1,10 +1,11 @@
-"""Describes each operation for the OpenAPI document: what it takes, answers and refuses, with an example of each."""
+"""Describes each operation for the OpenAPI document: its request, responses and errors, with an example of each."""
 
 from __future__ import annotations
 
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ from django_checkout.api.examples import EXAMPLES, STAFF_DETAILS
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 PROBLEM = "application/problem+json"
-#: Refusals that are DRF's or the protocol's rather than a service's: status, and what a person reads.
+#: The errors of DRF and of HTTP, which no service raises: status and text.
 PROTOCOL = {
     "invalid_request": (400, "Invalid input."),
     "malformed_json": (400, "JSON parse error."),
@@ -32,15 +33,17 @@ PROTOCOL = {
 }
 IDEMPOTENCY = ("invalid_idempotency_key", "idempotency_key_reused")
 STRIPE = ("stripe_unavailable", "stripe_refused")
-#: How a caller shows who it is; any of them.
+#: How a request may be authenticated; any of these is sufficient.
 SHOPPER: list[dict[str, list[str]]] = [{"orderToken": []}, {"session": []}, {"token": []}]
 SIGNED_IN: list[dict[str, list[str]]] = [{"session": []}, {"token": []}]
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
-    """What is wrong with one field."""
+    """An error in one field."""
 
-    pointer = serializers.CharField(help_text="JSON pointer (RFC 6901) into the body; / and a name for a parameter.")
+    pointer = serializers.CharField(
+        help_text="JSON pointer (RFC 6901) to a field of the body, or a slash and the name of a query parameter."
+    )
     code = serializers.CharField()
     detail = serializers.CharField()
 
@@ -51,13 +54,13 @@ class ProblemSerializer(serializers.Serializer[Any]):
     type = serializers.CharField()
     title = serializers.CharField()
     status = serializers.IntegerField()
-    detail = serializers.CharField(help_text="For people, in the language of the request.")
-    code = serializers.CharField(help_text="For programs; stable.")
-    errors = ErrorSerializer(many=True, required=False)  # type: ignore[assignment]  # a field, whatever the base keeps there
+    detail = serializers.CharField(help_text="For display, in the language of the request.")
+    code = serializers.CharField(help_text="Stable, for use in code.")
+    errors = ErrorSerializer(many=True, required=False)  # type: ignore[assignment]  # a field here, a property in the base class
 
 
 class CheckoutSchema(AutoSchema):
-    """drf-spectacular's schema with our security schemes, whatever the host authenticates with."""
+    """drf-spectacular's schema with our security schemes in place of the host's."""
 
     def get_auth(self) -> list[dict[str, list[str]]]:
         method = getattr(self.view, self.method.lower())
@@ -71,10 +74,10 @@ def operation(
     name: str,
     summary: str,
     *,
-    answers: type[serializers.BaseSerializer[Any]],
-    takes: type[serializers.BaseSerializer[Any]] | None = None,
+    response: type[serializers.BaseSerializer[Any]],
+    request: type[serializers.BaseSerializer[Any]] | None = None,
     status: int = 200,
-    refusals: Iterable[str] = (),
+    errors: Iterable[str] = (),
     calls_stripe: bool = False,
     is_list: bool = False,
     is_array: bool = False,
@@ -82,39 +85,42 @@ def operation(
     needs_login: bool = False,
     is_conditional: bool = False,
 ) -> Callable[[Method], Method]:
-    """Describe a view's method."""
+    """Describe a method of a view; ``request`` and ``response`` are the serializers of the bodies."""
 
     def decorate(method: Method) -> Method:
         takes_key = getattr(method, "takes_idempotency_key", False)
-        codes = {"not_authenticated", "permission_denied", "throttled", "method_not_allowed", *refusals}
-        codes |= {"invalid_request", "malformed_json", "unsupported_media_type"} if takes else set()
+        codes = {"not_authenticated", "permission_denied", "throttled", "method_not_allowed", *errors}
+        codes |= {"invalid_request", "malformed_json", "unsupported_media_type"} if request else set()
         codes |= {"invalid_request", "not_found"} if is_list else set()
         codes |= set(IDEMPOTENCY) if takes_key else set()
         codes |= set(STRIPE) if calls_stripe else set()
-        shown = answers(many=True) if is_list or is_array else answers
+        body = response(many=True) if is_list or is_array else response
         responses: dict[Any, Any] = {
-            status: OpenApiResponse(shown, description=summary, examples=[_example(name, answers, status)])
+            status: OpenApiResponse(body, description=summary, examples=[_example(name, response, status)])
         }
         if is_conditional:
-            responses[304] = OpenApiResponse(description="Unchanged since the answer that had this ETag.")
+            responses[304] = OpenApiResponse(description="Not modified since the response with this ETag.")
         responses |= _problems(codes, is_staff=is_staff)
         method.security = SIGNED_IN if is_staff or needs_login or is_list else SHOPPER  # type: ignore[attr-defined]  # read above
         if name == "place_order":
-            method.security = [{}, *SIGNED_IN]  # type: ignore[attr-defined]  # guests may, if the host lets them
-        # As drf-spectacular marks a method whose schema has another base than the host's.
+            method.security = [{}, *SIGNED_IN]  # type: ignore[attr-defined]  # guests too, if the adapter allows it
+        # drf-spectacular reads the schema class of a method here, in place of the host's DEFAULT_SCHEMA_CLASS.
         method.kwargs = {"schema": CheckoutSchema}  # type: ignore[attr-defined]
         described: Method = extend_schema(
             operation_id=name,
             summary=summary,
             description=inspect.getdoc(method) or "",
-            request={"application/json": takes} if takes else None,
+            request={"application/json": request} if request else None,
             responses=responses,
             parameters=_parameters(takes_key=takes_key, is_conditional=is_conditional),
-            examples=[_request_example(name, takes)] if takes else [],
+            examples=[_request_example(name, request)] if request else [],
         )(method)
         return described
 
     return decorate
+
+
+staff_operation = partial(operation, is_staff=True)
 
 
 def _parameters(*, takes_key: bool, is_conditional: bool) -> list[OpenApiParameter]:
@@ -125,8 +131,8 @@ def _parameters(*, takes_key: bool, is_conditional: bool) -> list[OpenApiParamet
                 "Idempotency-Key",
                 {"type": "string", "minLength": 16, "maxLength": 255, "pattern": "^[!-~]+$"},
                 OpenApiParameter.HEADER,
-                description="A random key; the same request under the same key within 24 hours is answered alike, "
-                "and done once. A guest's key is a version 4 UUID.",
+                description="A random key. A request that is repeated with its key within 24 hours is executed once "
+                "and gets the same response. A guest's key must be a version 4 UUID.",
             )
         )
     if is_conditional:
@@ -135,7 +141,7 @@ def _parameters(*, takes_key: bool, is_conditional: bool) -> list[OpenApiParamet
                 "If-None-Match",
                 {"type": "string"},
                 OpenApiParameter.HEADER,
-                description="The ETag of the last answer.",
+                description="The ETag of the previous response.",
             )
         )
     return found
@@ -144,7 +150,7 @@ def _parameters(*, takes_key: bool, is_conditional: bool) -> list[OpenApiParamet
 def _problems(codes: Iterable[str], *, is_staff: bool) -> dict[Any, OpenApiResponse]:
     by_status: dict[int, list[str]] = defaultdict(list)
     for code in sorted(codes):
-        by_status[_refusal(code)[0]].append(code)
+        by_status[_get_error(code)[0]].append(code)
     return {
         (status, PROBLEM): OpenApiResponse(
             ProblemSerializer,
@@ -155,7 +161,7 @@ def _problems(codes: Iterable[str], *, is_staff: bool) -> dict[Any, OpenApiRespo
     }
 
 
-def _refusal(code: str) -> tuple[int, str]:
+def _get_error(code: str) -> tuple[int, str]:
     if code in PROTOCOL:
         return PROTOCOL[code]
     for _name, error in inspect.getmembers(exceptions, inspect.isclass):
@@ -166,7 +172,7 @@ def _refusal(code: str) -> tuple[int, str]:
 
 
 def _problem_example(code: str, *, is_staff: bool) -> OpenApiExample:
-    status, detail = _refusal(code)
+    status, detail = _get_error(code)
     if is_staff and code not in PROTOCOL:
         detail = STAFF_DETAILS[code]
     if code == "out_of_stock":
@@ -183,9 +189,9 @@ def _problem_example(code: str, *, is_staff: bool) -> OpenApiExample:
     return OpenApiExample(code, value=body, response_only=True, status_codes=[str(status)], media_type=PROBLEM)
 
 
-def _example(name: str, answers: type[serializers.BaseSerializer[Any]], status: int) -> OpenApiExample:
-    return OpenApiExample(name, value=EXAMPLES[answers.__name__], response_only=True, status_codes=[str(status)])
+def _example(name: str, response: type[serializers.BaseSerializer[Any]], status: int) -> OpenApiExample:
+    return OpenApiExample(name, value=EXAMPLES[response.__name__], response_only=True, status_codes=[str(status)])
 
 
-def _request_example(name: str, takes: type[serializers.BaseSerializer[Any]]) -> OpenApiExample:
-    return OpenApiExample(name, value=EXAMPLES[takes.__name__], request_only=True)
+def _request_example(name: str, request: type[serializers.BaseSerializer[Any]]) -> OpenApiExample:
+    return OpenApiExample(name, value=EXAMPLES[request.__name__], request_only=True)

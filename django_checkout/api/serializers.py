@@ -1,24 +1,34 @@
-"""What shoppers are shown: nothing that they need not see."""
+"""Serializers for shoppers, without the data that is only for staff."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db.models import Model
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from django_checkout.api.fields import Money, OptionalMoney
 from django_checkout.models import CheckoutSession, Order, OrderLine, Subscription
+from django_checkout.params.terms import get_terms
+from django_checkout.services.outcomes import Outcome
 from django_checkout.states import OrderStatus, SessionStatus
-from django_checkout.terms import get_terms
+
+Row = TypeVar("Row", bound=Model)
 
 ORDER_STATUSES = [status.value for status in OrderStatus]
 SESSION_STATUSES = [status.value for status in SessionStatus]
-#: What the shopper should read, as the return page has it.
-OUTCOMES = ["paid", "processing", "authorized", "refunded", "canceled", "expired", "failed", "open"]
+OUTCOMES = [outcome.value for outcome in Outcome]
 
 
-class LineSerializer(serializers.ModelSerializer[OrderLine]):
+class ReadOnlySerializer(serializers.ModelSerializer[Row]):
+    """A serializer for responses: every column of ``Meta.fields`` is read-only."""
+
+    def get_extra_kwargs(self) -> dict[str, dict[str, Any]]:
+        return {name: {"read_only": True} for name in self.Meta.fields}
+
+
+class LineSerializer(ReadOnlySerializer[OrderLine]):
     """One line of an order."""
 
     unit_price = Money("unit_amount_minor", "order.currency")
@@ -37,11 +47,10 @@ class LineSerializer(serializers.ModelSerializer[OrderLine]):
             "recurring_interval",
             "recurring_interval_count",
         )
-        read_only_fields = fields
 
 
 class RecurrenceSerializer(serializers.Serializer[Any]):
-    """What is charged at each interval."""
+    """An amount that is charged at an interval."""
 
     amount = Money("amount_minor")
     interval = serializers.ChoiceField(choices=["day", "week", "month", "year"], read_only=True)
@@ -49,18 +58,18 @@ class RecurrenceSerializer(serializers.Serializer[Any]):
 
 
 class TermsSerializer(serializers.Serializer[Any]):
-    """What an order charges now and later, before shipping, tax and codes that are typed at Stripe."""
+    """What an order charges now and later, before shipping, tax and promotion codes."""
 
     today = Money("today_minor")
     trial_days = serializers.IntegerField(read_only=True)
     recurring = RecurrenceSerializer(many=True, read_only=True)
     text = serializers.CharField(
-        read_only=True, help_text="To be shown beside the button that pays; empty for what is paid once."
+        read_only=True, help_text="For display next to the pay button. Empty for a one-time payment."
     )
 
 
-class OrderSerializer(serializers.ModelSerializer[Order]):
-    """An order as its buyer sees it."""
+class OrderSerializer(ReadOnlySerializer[Order]):
+    """An order, for its buyer."""
 
     status = serializers.ChoiceField(choices=ORDER_STATUSES, read_only=True)
     subtotal = Money("subtotal_minor")
@@ -92,7 +101,6 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "created_at",
             "paid_at",
         )
-        read_only_fields = fields
 
     @extend_schema_field(TermsSerializer)
     def get_terms(self, order: Order) -> Any:
@@ -100,19 +108,18 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 
 
 class PlacedOrderSerializer(OrderSerializer):
-    """An order that was just placed, with the token by which a guest goes on."""
+    """An order that has just been placed, with the token that a guest needs to pay it."""
 
     token = serializers.CharField(
-        read_only=True, help_text="For the Checkout-Token header: the right to see this order and to pay it."
+        read_only=True, help_text="For the Checkout-Token header. Its bearer can see and pay this order."
     )
 
     class Meta(OrderSerializer.Meta):
-        fields = (*OrderSerializer.Meta.fields, "token")  # type: ignore[assignment]  # one more
-        read_only_fields = fields  # type: ignore[assignment]  # one more
+        fields = (*OrderSerializer.Meta.fields, "token")  # type: ignore[assignment]  # adds a field
 
 
-class SessionSerializer(serializers.ModelSerializer[CheckoutSession]):
-    """One attempt to pay, as the buyer sees it."""
+class SessionSerializer(ReadOnlySerializer[CheckoutSession]):
+    """A Checkout Session, for the buyer of its order."""
 
     id = serializers.UUIDField(source="uuid", read_only=True)
     status = serializers.ChoiceField(choices=SESSION_STATUSES, read_only=True)
@@ -122,37 +129,38 @@ class SessionSerializer(serializers.ModelSerializer[CheckoutSession]):
     class Meta:
         model = CheckoutSession
         fields = ("id", "stripe_id", "status", "payment_status", "mode", "ui_mode", "url", "total", "expires_at")
-        read_only_fields = fields
 
-    @extend_schema_field({"type": ["string", "null"], "description": "Stripe's page, while it can be paid there."})
+    @extend_schema_field(
+        {"type": ["string", "null"], "description": "Stripe's payment page, while the session is open."}
+    )
     def get_url(self, session: CheckoutSession) -> str | None:
         return session.url if session.status == SessionStatus.OPEN and session.url else None
 
 
 class StatusSerializer(serializers.Serializer[Any]):
-    """How the payment of an order stands."""
+    """The payment status of an order."""
 
     status = serializers.ChoiceField(choices=ORDER_STATUSES, read_only=True)
-    outcome = serializers.ChoiceField(choices=OUTCOMES, read_only=True, help_text="What the shopper should read.")
+    outcome = serializers.ChoiceField(choices=OUTCOMES, read_only=True, help_text="What to show the shopper.")
     paid = Money("paid_minor")
     refunded = Money("refunded_minor")
 
 
 class SecretSerializer(serializers.Serializer[Any]):
-    """What Stripe.js needs; never stored anywhere."""
+    """What Stripe.js needs. The client secret is never stored."""
 
     client_secret = serializers.CharField(read_only=True)
     publishable_key = serializers.CharField(read_only=True)
     stripe_js_url = serializers.CharField(read_only=True)
 
 
-class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
-    """A subscription as its owner sees it."""
+class SubscriptionSerializer(ReadOnlySerializer[Subscription]):
+    """A subscription, for its owner."""
 
     id = serializers.CharField(source="stripe_id", read_only=True)
     order = serializers.CharField(source="order.reference", read_only=True)
     customer = serializers.CharField(
-        source="customer_id", read_only=True, help_text="Whose Billing portal manages this subscription."
+        source="customer_id", read_only=True, help_text="The Customer whose Billing portal manages this subscription."
     )
     is_active = serializers.BooleanField(read_only=True)
 
@@ -169,10 +177,9 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
             "ended_at",
             "created_at",
         )
-        read_only_fields = fields
 
 
 class PortalSerializer(serializers.Serializer[Any]):
-    """A short-lived address at Stripe."""
+    """The short-lived URL of the Billing portal."""
 
     url = serializers.CharField(read_only=True)

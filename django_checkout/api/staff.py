@@ -1,8 +1,8 @@
-"""Staff's view of orders, sessions, payments and events, and what they do to them."""
+"""Orders, sessions, payments and events for staff, and the operations on them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from django.db.models import Prefetch, QuerySet
@@ -10,23 +10,25 @@ from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from django_checkout import inbox, services
+from django_checkout import services
 from django_checkout.api import inputs, staff_serializers
-from django_checkout.api.base import CheckoutView, IsStaff
+from django_checkout.api.base import CheckoutView, IsStaff, get_order
+from django_checkout.api.fields import Input
 from django_checkout.api.filters import ListView
 from django_checkout.api.idempotency import done_before, idempotent, service_key
-from django_checkout.api.schema import operation
+from django_checkout.api.schema import staff_operation
 from django_checkout.api.serializers import ORDER_STATUSES, SESSION_STATUSES
-from django_checkout.exceptions import AcceptError, CaptureError, OrderNotFoundError, SessionNotFoundError
+from django_checkout.exceptions import AcceptError, CaptureError, SessionNotFoundError
 from django_checkout.models import CheckoutSession, Order, OrderLine, Payment, Refund, WebhookEvent
 from django_checkout.models.events import EventState
 from django_checkout.states import IntentStatus
+from django_checkout.webhooks import processing
 
 CREATED = {"created_after": "created_at__gte", "created_before": "created_at__lte"}
 
 
 class StaffView(CheckoutView):
-    """Staff with the permissions that the view names; nobody else is told whether there is anything."""
+    """A view for staff with the permissions that it requires."""
 
     permission_classes = [IsStaff]
     read_scope = write_scope = "checkout_staff"
@@ -38,26 +40,14 @@ class StaffListView(StaffView, ListView):
     """A list for staff."""
 
 
-def get_order(reference: str) -> Order:
-    """Return an order by its number.
-
-    Raises:
-        OrderNotFoundError: there is none.
-    """
-    order = Order.objects.filter(reference=reference).first()
-    if order is None:
-        raise OrderNotFoundError("There is no such order.")
-    return order
-
-
 def payments() -> QuerySet[Payment]:
-    """Return payments with what was given back of them: the release of an authorization is no refund."""
-    given_back = Prefetch("refunds", Refund.objects.filter(is_release=False))
-    return Payment.objects.select_related("order").prefetch_related(given_back, "disputes")
+    """Prefetch the refunds and disputes of payments. The release of an authorization is not a refund."""
+    refunds = Prefetch("refunds", Refund.objects.filter(is_release=False))
+    return Payment.objects.select_related("order").prefetch_related(refunds, "disputes")
 
 
-def show(order: Order, status: int = 200) -> Response:
-    """Answer with everything of an order, as it is now: eight queries."""
+def order_response(order: Order, status: int = 200) -> Response:
+    """Return the response with the current order and everything that belongs to it: eight queries."""
     rows = Order.objects.prefetch_related(
         Prefetch("lines", OrderLine.objects.select_related("order")),
         Prefetch("sessions", CheckoutSession.objects.select_related("order", "payment")),
@@ -68,7 +58,7 @@ def show(order: Order, status: int = 200) -> Response:
 
 
 class StaffOrders(StaffListView):
-    """All orders."""
+    """Lists all orders."""
 
     serializer_class = staff_serializers.OrderRowSerializer
     filters = {
@@ -85,138 +75,126 @@ class StaffOrders(StaffListView):
     search = ("reference__startswith", "email__startswith", "sessions__stripe_id", "payments__stripe_id")
     orderings = ("-id", "id", "-created_at", "created_at")
 
-    @operation(
-        "search_orders", "Search orders", answers=staff_serializers.OrderRowSerializer, is_list=True, is_staff=True
-    )
+    @staff_operation("search_orders", "Search orders", response=staff_serializers.OrderRowSerializer, is_list=True)
     def get(self, request: Request) -> Response:
         rows = Order.objects.all()
         return self.page(rows.distinct() if "q" in request.query_params else rows)
 
 
 class StaffOrder(StaffView):
-    """One order with everything that belongs to it."""
+    """Returns an order with everything that belongs to it."""
 
-    @operation(
+    @staff_operation(
         "read_order",
-        "Read an order",
-        answers=staff_serializers.StaffOrderSerializer,
-        refusals=("order_not_found",),
-        is_staff=True,
+        "Get an order as staff",
+        response=staff_serializers.StaffOrderSerializer,
+        errors=("order_not_found",),
     )
     def get(self, request: Request, reference: str) -> Response:
-        return show(get_order(reference))
+        return order_response(get_order(reference))
 
 
 class StaffOperation(StaffView):
-    """Something that staff do to an order."""
+    """The base view for an operation of staff on an order."""
 
     permissions = {"GET": ("view_order", "operate_order")}
 
 
-class SyncOrder(StaffOperation):
-    """Stripe's facts, read anew."""
-
-    @operation(
-        "sync_order",
-        "Read an order from Stripe",
-        takes=inputs.EmptyInput,
-        answers=staff_serializers.StaffOrderSerializer,
-        calls_stripe=True,
-        refusals=("order_not_found",),
-        is_staff=True,
+def order_operation(
+    name: str, summary: str, *errors: str, request: type[Input] = inputs.EmptyInput, calls_stripe: bool = True
+) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+    """Describe an operation on an order whose response is the order, and make it repeatable with a key."""
+    describe = staff_operation(
+        name,
+        summary,
+        request=request,
+        response=staff_serializers.StaffOrderSerializer,
+        calls_stripe=calls_stripe,
+        errors=("order_not_found", *errors),
     )
-    @idempotent()
+    return lambda method: describe(idempotent()(method))
+
+
+class SyncOrder(StaffOperation):
+    """Reads an order from Stripe."""
+
+    @order_operation("sync_order", "Read an order from Stripe")
     def post(self, request: Request, reference: str) -> Response:
         self.read(inputs.EmptyInput)
-        return show(services.sync(get_order(reference)))
+        return order_response(services.sync(get_order(reference)))
 
 
 class CancelOrder(StaffOperation):
-    """The end of an unpaid order."""
+    """Cancels an unpaid order."""
 
-    @operation(
-        "cancel_order",
-        "Cancel an unpaid order",
-        takes=inputs.EmptyInput,
-        answers=staff_serializers.StaffOrderSerializer,
-        calls_stripe=True,
-        refusals=("order_not_found", "order_not_payable", "payment_in_flight"),
-        is_staff=True,
-    )
-    @idempotent()
+    @order_operation("cancel_order", "Cancel an unpaid order", "order_not_payable", "payment_in_flight")
     def post(self, request: Request, reference: str) -> Response:
         self.read(inputs.EmptyInput)
-        return show(services.cancel(get_order(reference)))
+        return order_response(services.cancel(get_order(reference)))
 
 
 class CaptureOrder(StaffOperation):
-    """Authorised money, taken."""
+    """Captures an authorized payment."""
 
-    @operation(
+    @order_operation(
         "capture_order",
-        "Take authorised money",
-        takes=inputs.CaptureInput,
-        answers=staff_serializers.StaffOrderSerializer,
-        calls_stripe=True,
-        refusals=("order_not_found", "not_capturable", "invalid_amount"),
-        is_staff=True,
+        "Capture an authorized payment",
+        "not_capturable",
+        "invalid_amount",
+        request=inputs.CaptureInput,
     )
-    @idempotent()
     def post(self, request: Request, reference: str) -> Response:
-        wanted = self.read(inputs.CaptureInput)
+        data = self.read(inputs.CaptureInput)
         order = get_order(reference)
         with done_before(self, CaptureError, lambda: order.paid_minor > 0):
-            services.capture(order, wanted.get("amount_minor"))
-        return show(order)
+            services.capture(order, data.get("amount_minor"))
+        return order_response(order)
 
 
 class RefundOrder(StaffView):
-    """Money given back; the same ``Idempotency-Key`` is the same refund, for ever."""
+    """Refunds an order. The same ``Idempotency-Key`` never makes a second refund."""
 
     permissions = {"GET": ("view_order", "refund_order")}
 
-    @operation(
+    @staff_operation(
         "refund_order",
-        "Give money back",
-        takes=inputs.RefundInput,
-        answers=staff_serializers.RefundSerializer,
+        "Refund an order",
+        request=inputs.RefundInput,
+        response=staff_serializers.RefundSerializer,
         status=201,
         calls_stripe=True,
-        refusals=("order_not_found", "not_refundable", "invalid_amount", "payment_in_flight"),
-        is_staff=True,
+        errors=("order_not_found", "not_refundable", "invalid_amount", "payment_in_flight"),
     )
     @idempotent()
     def post(self, request: Request, reference: str) -> Response:
-        wanted = self.read(inputs.RefundInput)
+        data = self.read(inputs.RefundInput)
         order = get_order(reference)
         key = service_key(request)
-        refund = services.refund(order, wanted.get("amount_minor"), wanted.get("reason"), by=request.user, key=key)
+        refund = services.refund(order, data.get("amount_minor"), data.get("reason"), by=request.user, key=key)
         return Response(staff_serializers.RefundSerializer(refund).data, status=201)
 
 
 class AcceptOrder(StaffOperation):
-    """What needed attention, settled."""
+    """Resolves what needs attention on an order."""
 
-    @operation(
+    @order_operation(
         "accept_order",
-        "Accept what needs attention",
-        takes=inputs.NoteInput,
-        answers=staff_serializers.StaffOrderSerializer,
-        refusals=("order_not_found", "nothing_to_accept"),
-        is_staff=True,
+        "Accept an order that needs attention",
+        "nothing_to_accept",
+        request=inputs.NoteInput,
+        calls_stripe=False,
     )
-    @idempotent()
     def post(self, request: Request, reference: str) -> Response:
-        wanted = self.read(inputs.NoteInput)
+        data = self.read(inputs.NoteInput)
         order = get_order(reference)
-        accepted = order.attention.filter(note=wanted["note"], resolved_by=request.user.pk)
+        accepted = order.attention.filter(note=data["note"], resolved_by=request.user.pk)
         with done_before(self, AcceptError, accepted.exists):
-            services.accept(order, wanted["note"], by=request.user)
-        return show(order)
+            services.accept(order, data["note"], by=request.user)
+        return order_response(order)
 
 
 class StaffSessions(StaffListView):
-    """All sessions."""
+    """Lists all sessions."""
 
     permissions = {"GET": ("view_checkoutsession",)}
     serializer_class = staff_serializers.StaffSessionSerializer
@@ -225,12 +203,8 @@ class StaffSessions(StaffListView):
     search = ("stripe_id", "order__reference__startswith", "payment__stripe_id")
     orderings = ("-id", "id", "-created_at", "created_at")
 
-    @operation(
-        "search_sessions",
-        "Search sessions",
-        answers=staff_serializers.StaffSessionSerializer,
-        is_list=True,
-        is_staff=True,
+    @staff_operation(
+        "search_sessions", "Search sessions", response=staff_serializers.StaffSessionSerializer, is_list=True
     )
     def get(self, request: Request) -> Response:
         return self.page(CheckoutSession.objects.select_related("order", "payment"))
@@ -242,35 +216,33 @@ class _StaffSession(StaffView):
     def get_session(self, session_id: Any) -> CheckoutSession:
         session = CheckoutSession.objects.select_related("order", "payment").filter(uuid=session_id).first()
         if session is None:
-            raise SessionNotFoundError("There is no such session.")
+            raise SessionNotFoundError("The session does not exist.")
         return session
 
 
 class StaffSession(_StaffSession):
-    """One session."""
+    """Returns a session."""
 
-    @operation(
+    @staff_operation(
         "read_session",
-        "Read a session",
-        answers=staff_serializers.StaffSessionSerializer,
-        refusals=("session_not_found",),
-        is_staff=True,
+        "Get a session",
+        response=staff_serializers.StaffSessionSerializer,
+        errors=("session_not_found",),
     )
     def get(self, request: Request, session_id: Any) -> Response:
         return Response(staff_serializers.StaffSessionSerializer(self.get_session(session_id)).data)
 
 
 class StaffExpireSession(_StaffSession):
-    """The end of a session."""
+    """Expires a session."""
 
-    @operation(
+    @staff_operation(
         "end_session",
-        "End a session",
-        takes=inputs.EmptyInput,
-        answers=staff_serializers.StaffSessionSerializer,
+        "Expire a session as staff",
+        request=inputs.EmptyInput,
+        response=staff_serializers.StaffSessionSerializer,
         calls_stripe=True,
-        refusals=("session_not_found",),
-        is_staff=True,
+        errors=("session_not_found",),
     )
     @idempotent()
     def post(self, request: Request, session_id: Any) -> Response:
@@ -280,7 +252,7 @@ class StaffExpireSession(_StaffSession):
 
 
 class StaffPayments(StaffListView):
-    """All payments."""
+    """Lists all payments."""
 
     permissions = {"GET": ("view_payment",)}
     serializer_class = staff_serializers.PaymentSerializer
@@ -289,15 +261,13 @@ class StaffPayments(StaffListView):
     search = ("stripe_id", "charge_id", "order__reference__startswith")
     orderings = ("-id", "id", "-created_at", "created_at")
 
-    @operation(
-        "search_payments", "Search payments", answers=staff_serializers.PaymentSerializer, is_list=True, is_staff=True
-    )
+    @staff_operation("search_payments", "Search payments", response=staff_serializers.PaymentSerializer, is_list=True)
     def get(self, request: Request) -> Response:
         return self.page(payments())
 
 
 class Events(StaffListView):
-    """The inbox."""
+    """Lists the events in the inbox."""
 
     permissions = {"GET": ("view_webhookevent",)}
     serializer_class = staff_serializers.EventSerializer
@@ -305,24 +275,23 @@ class Events(StaffListView):
     choices = {"state": {"enum": list(EventState.values)}}
     search = ("stripe_id", "object_id", "payment_intent_id", "subscription_id")
 
-    @operation("search_events", "Search events", answers=staff_serializers.EventSerializer, is_list=True, is_staff=True)
+    @staff_operation("search_events", "Search events", response=staff_serializers.EventSerializer, is_list=True)
     def get(self, request: Request) -> Response:
         return self.page(WebhookEvent.objects.defer("payload"))
 
 
 class ReplayEvent(StaffView):
-    """An event processed again."""
+    """Processes an event again."""
 
     permissions = {"GET": ("view_webhookevent", "operate_order")}
 
-    @operation(
+    @staff_operation(
         "replay_event",
         "Process an event again",
-        takes=inputs.EmptyInput,
-        answers=staff_serializers.EventSerializer,
+        request=inputs.EmptyInput,
+        response=staff_serializers.EventSerializer,
         calls_stripe=True,
-        refusals=("not_found", "event_busy"),
-        is_staff=True,
+        errors=("not_found", "event_busy"),
     )
     @idempotent()
     def post(self, request: Request, event_id: str) -> Response:
@@ -330,4 +299,4 @@ class ReplayEvent(StaffView):
         event = WebhookEvent.objects.filter(stripe_id=event_id).first()
         if event is None:
             raise Http404
-        return Response(staff_serializers.EventSerializer(inbox.replay(event)).data)
+        return Response(staff_serializers.EventSerializer(processing.replay(event)).data)

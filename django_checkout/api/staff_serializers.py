@@ -1,4 +1,4 @@
-"""What staff are shown: the facts as the admin has them, without payloads and without what shoppers typed."""
+"""Serializers for staff: the same facts as the admin's, without payloads and without what shoppers typed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from django_checkout.api.fields import Money, OptionalMoney
-from django_checkout.api.serializers import ORDER_STATUSES, SESSION_STATUSES, LineSerializer, TermsSerializer
-from django_checkout.health import Reason
+from django_checkout.api.serializers import (
+    ORDER_STATUSES,
+    SESSION_STATUSES,
+    LineSerializer,
+    ReadOnlySerializer,
+    TermsSerializer,
+)
 from django_checkout.models import (
     AttentionItem,
     CheckoutSession,
@@ -21,11 +26,12 @@ from django_checkout.models import (
     Refund,
     WebhookEvent,
 )
-from django_checkout.terms import get_terms
+from django_checkout.operations.health import Reason
+from django_checkout.params.terms import get_terms
 
 
-class RefundSerializer(serializers.ModelSerializer[Refund]):
-    """Money given back."""
+class RefundSerializer(ReadOnlySerializer[Refund]):
+    """A refund."""
 
     id = serializers.UUIDField(source="uuid", read_only=True)
     amount = Money("amount_minor")
@@ -33,22 +39,20 @@ class RefundSerializer(serializers.ModelSerializer[Refund]):
     class Meta:
         model = Refund
         fields = ("id", "stripe_id", "amount", "status", "reason", "failure_reason", "is_ours", "created_at")
-        read_only_fields = fields
 
 
-class DisputeSerializer(serializers.ModelSerializer[Dispute]):
-    """A customer's objection."""
+class DisputeSerializer(ReadOnlySerializer[Dispute]):
+    """A dispute."""
 
     amount = Money("amount_minor")
 
     class Meta:
         model = Dispute
         fields = ("stripe_id", "amount", "status", "reason", "due_by", "created_at")
-        read_only_fields = fields
 
 
-class PaymentSerializer(serializers.ModelSerializer[Payment]):
-    """One PaymentIntent, or what stands for it."""
+class PaymentSerializer(ReadOnlySerializer[Payment]):
+    """A payment: a PaymentIntent, or a session that has none."""
 
     order = serializers.CharField(source="order.reference", read_only=True, allow_null=True, default=None)
     status = serializers.CharField(source="intent_status", read_only=True)
@@ -72,11 +76,10 @@ class PaymentSerializer(serializers.ModelSerializer[Payment]):
             "disputes",
             "created_at",
         )
-        read_only_fields = fields
 
 
-class StaffSessionSerializer(serializers.ModelSerializer[CheckoutSession]):
-    """One attempt to pay."""
+class StaffSessionSerializer(ReadOnlySerializer[CheckoutSession]):
+    """A Checkout Session."""
 
     id = serializers.UUIDField(source="uuid", read_only=True)
     order = serializers.CharField(source="order.reference", read_only=True)
@@ -102,19 +105,35 @@ class StaffSessionSerializer(serializers.ModelSerializer[CheckoutSession]):
             "created_at",
             "completed_at",
         )
-        read_only_fields = fields
 
 
-class AttentionSerializer(serializers.ModelSerializer[AttentionItem]):
-    """A reason to look at an order."""
+@extend_schema_field(
+    {
+        "type": "object",
+        "description": "Numbers, currencies and Stripe's codes and IDs, by name; the same in every language.",
+        "additionalProperties": {"type": ["integer", "string"]},
+    }
+)
+class Details(serializers.JSONField):
+    """The details of an attention item."""
+
+
+class AttentionSerializer(ReadOnlySerializer[AttentionItem]):
+    """A reason why an order needs attention."""
+
+    detail = serializers.CharField(
+        source="detail_text",
+        read_only=True,
+        help_text="The details as text to display, in the language of the request.",
+    )
+    details = Details(read_only=True)
 
     class Meta:
         model = AttentionItem
-        fields = ("code", "fact", "detail", "raised_at", "resolved_at", "note")
-        read_only_fields = fields
+        fields = ("code", "fact", "detail", "details", "raised_at", "resolved_at", "note")
 
 
-class OrderRowSerializer(serializers.ModelSerializer[Order]):
+class OrderRowSerializer(ReadOnlySerializer[Order]):
     """An order in a list."""
 
     status = serializers.ChoiceField(choices=ORDER_STATUSES, read_only=True)
@@ -143,7 +162,6 @@ class OrderRowSerializer(serializers.ModelSerializer[Order]):
             "paid_at",
             "canceled_at",
         )
-        read_only_fields = fields
 
 
 class StaffOrderSerializer(OrderRowSerializer):
@@ -156,16 +174,15 @@ class StaffOrderSerializer(OrderRowSerializer):
     attention = AttentionSerializer(many=True, read_only=True)
 
     class Meta(OrderRowSerializer.Meta):
-        fields = (*OrderRowSerializer.Meta.fields, "terms", "lines", "sessions", "payments", "attention")  # type: ignore[assignment]  # more
-        read_only_fields = fields  # type: ignore[assignment]  # more
+        fields = (*OrderRowSerializer.Meta.fields, "terms", "lines", "sessions", "payments", "attention")  # type: ignore[assignment]  # adds fields
 
     @extend_schema_field(TermsSerializer)
     def get_terms(self, order: Order) -> Any:
         return TermsSerializer(get_terms(order, list(order.lines.all()))).data
 
 
-class EventSerializer(serializers.ModelSerializer[WebhookEvent]):
-    """An event of Stripe's, without its payload."""
+class EventSerializer(ReadOnlySerializer[WebhookEvent]):
+    """An event from Stripe, without its payload."""
 
     class Meta:
         model = WebhookEvent
@@ -183,11 +200,10 @@ class EventSerializer(serializers.ModelSerializer[WebhookEvent]):
             "processed_at",
             "next_attempt_at",
         )
-        read_only_fields = fields
 
 
-class DiscrepancySerializer(serializers.ModelSerializer[Discrepancy]):
-    """A difference between Stripe and us."""
+class DiscrepancySerializer(ReadOnlySerializer[Discrepancy]):
+    """A difference between our database and Stripe that needs a decision."""
 
     order = serializers.CharField(source="order.reference", read_only=True, allow_null=True, default=None)
     here = serializers.DictField(read_only=True)
@@ -209,11 +225,10 @@ class DiscrepancySerializer(serializers.ModelSerializer[Discrepancy]):
             "last_seen_at",
             "resolved_at",
         )
-        read_only_fields = fields
 
 
-class RunSerializer(serializers.ModelSerializer[ReconciliationRun]):
-    """A run of reconciliation."""
+class RunSerializer(ReadOnlySerializer[ReconciliationRun]):
+    """A reconciliation run."""
 
     seen = serializers.DictField(child=serializers.IntegerField(), read_only=True)
 
@@ -232,24 +247,23 @@ class RunSerializer(serializers.ModelSerializer[ReconciliationRun]):
             "started_at",
             "finished_at",
         )
-        read_only_fields = fields
 
 
 class DriftSerializer(serializers.Serializer[Any]):
-    """One difference that a run met."""
+    """A difference that a reconciliation run has found."""
 
     kind = serializers.CharField(read_only=True)
     outcome = serializers.CharField(read_only=True)
     subject = serializers.CharField(read_only=True)
     order = serializers.CharField(source="reference", read_only=True)
-    explanation = serializers.CharField(read_only=True)
-    suggestion = serializers.CharField(read_only=True)
+    explanation = serializers.CharField(source="kind.explanation", read_only=True)
+    suggestion = serializers.CharField(source="kind.suggestion", read_only=True)
     here = serializers.DictField(read_only=True)
     at_stripe = serializers.DictField(read_only=True)
 
 
 class ReportSerializer(serializers.Serializer[Any]):
-    """What a run of reconciliation saw."""
+    """The result of a reconciliation run."""
 
     since = serializers.DateTimeField(read_only=True, allow_null=True)
     until = serializers.DateTimeField(read_only=True, allow_null=True)
@@ -258,11 +272,11 @@ class ReportSerializer(serializers.Serializer[Any]):
     is_resumed = serializers.BooleanField(read_only=True)
     seen = serializers.DictField(child=serializers.IntegerField(), read_only=True)
     gone = serializers.IntegerField(read_only=True)
-    drift = DriftSerializer(many=True, read_only=True)
+    drift = DriftSerializer(many=True, read_only=True, source="differences")
 
 
 class HealthSerializer(serializers.Serializer[Any]):
-    """How much waits or fails, and which of it needs attention."""
+    """The state of webhook processing, and the reasons why it needs attention."""
 
     ok = serializers.BooleanField(read_only=True)
     reasons = serializers.ListField(child=serializers.ChoiceField(choices=[*Reason]), read_only=True)
@@ -274,14 +288,14 @@ class HealthSerializer(serializers.Serializer[Any]):
 
 
 class TotalSerializer(serializers.Serializer[Any]):
-    """Money of one currency, and of how many orders or refunds it is."""
+    """An amount in one currency, and the number of orders or refunds that it sums."""
 
     amount = Money("amount_minor")
     count = serializers.IntegerField(read_only=True)
 
 
 class FunnelSerializer(serializers.Serializer[Any]):
-    """What became of the sessions of a period."""
+    """The sessions of a period by their outcome."""
 
     opened = serializers.IntegerField(read_only=True)
     completed = serializers.IntegerField(read_only=True)
@@ -291,7 +305,7 @@ class FunnelSerializer(serializers.Serializer[Any]):
 
 
 class PeriodSerializer(serializers.Serializer[Any]):
-    """A number of days."""
+    """The statistics of a number of days."""
 
     first_day = serializers.DateField(read_only=True)
     days = serializers.IntegerField(read_only=True)
@@ -301,7 +315,7 @@ class PeriodSerializer(serializers.Serializer[Any]):
 
 
 class DisputesDueSerializer(serializers.Serializer[Any]):
-    """Disputes that are not over."""
+    """The disputes that are open."""
 
     open = serializers.IntegerField(read_only=True)
     due = serializers.IntegerField(read_only=True)
@@ -311,13 +325,13 @@ class DisputesDueSerializer(serializers.Serializer[Any]):
 
 
 class WebhooksSerializer(HealthSerializer):
-    """How deliveries fare."""
+    """The state of webhook processing, with today's number of events."""
 
     received_today = serializers.IntegerField(read_only=True)
 
 
 class FiguresSerializer(serializers.Serializer[Any]):
-    """The dashboard."""
+    """The statistics of the dashboard."""
 
     at = serializers.DateTimeField(read_only=True)
     periods = PeriodSerializer(many=True, read_only=True)

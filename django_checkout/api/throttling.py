@@ -1,4 +1,4 @@
-"""Limits how often one principal may ask, by scope; the host's ``DEFAULT_THROTTLE_RATES`` may name other rates."""
+"""Limits the rate of requests per user or guest, by scope; the host's ``DEFAULT_THROTTLE_RATES`` can override it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import ScopedRateThrottle
 
-#: Per user, or per address of a guest. A host sets any of these in REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"].
+#: Per user, or per IP address of a guest. A host overrides them in REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"].
 DEFAULT_RATES = {
     "checkout_read": "240/min",
     #: Polling.
     "checkout_status": "240/min",
-    #: What may call Stripe or write.
+    #: Requests that write or may call Stripe.
     "checkout_write": "60/min",
     "checkout_staff": "600/min",
 }
 
 
 class CheckoutThrottle(ScopedRateThrottle):
-    """DRF's scoped throttle with rates of its own where the host names none."""
+    """DRF's scoped throttle, with default rates."""
 
     def get_rate(self) -> str | None:
         rates = {**DEFAULT_RATES, **api_settings.DEFAULT_THROTTLE_RATES}
@@ -26,9 +26,9 @@ class CheckoutThrottle(ScopedRateThrottle):
         return None if rate is None else str(rate)
 
     def get_ident(self, request: Request) -> str:
-        """Return a guest's address: what the server sees, unless ``NUM_PROXIES`` says which part of the header is true.
+        """Return a guest's IP address: ``REMOTE_ADDR``, unless ``NUM_PROXIES`` is set.
 
-        DRF's default takes all of ``X-Forwarded-For``, which a guest can write differently in each request.
+        DRF's default is the whole ``X-Forwarded-For`` header, which a guest can change in each request.
         """
         if api_settings.NUM_PROXIES is None:
             return str(request.META.get("REMOTE_ADDR", ""))

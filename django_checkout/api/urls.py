@@ -1,4 +1,4 @@
-"""The addresses of the API: ``path("api/", include("django_checkout.api.urls"))``."""
+"""The URLs of the API: ``path("api/", include("django_checkout.api.urls"))``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAXIMUM_LENGTH = 255
 
 
 class ReferenceConverter:
-    """An order's number, or an id of Stripe's; what cannot be one is "", which none has."""
+    """An order's reference or a Stripe ID. A value that cannot be one becomes "", which matches no row."""
 
     regex = "[^/]+"
 
@@ -25,7 +25,7 @@ class ReferenceConverter:
 
 
 class NumberConverter:
-    """A row's number, no larger than a database takes."""
+    """A primary key, no larger than a database accepts."""
 
     regex = "[0-9]{1,18}"
 

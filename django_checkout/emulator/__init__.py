@@ -1,7 +1,8 @@
-"""A stateful stand-in for Stripe: its HTTP API, its payment page, its webhooks, its test cards.
+"""A stateful stand-in for Stripe: HTTP API, payment pages, webhooks and test cards.
 
-It speaks to the real ``stripe`` library in process (``transport``), over a socket (``manage.py checkout_emulator``),
-or from within a Django site (``urls``). It imports no ``stripe`` and nothing of the app above ``money``::
+The real ``stripe`` library reaches it in process (``transport``), over a socket (``manage.py checkout_emulator``) or at
+a Django site (``urls``, with the settings that ``site`` reads). It imports no ``stripe`` and nothing else of
+django_checkout. Import only this package, ``server`` and ``transport``::
 
     emulator = Emulator(webhook_secret="whsec_tests")
     client = stripe.StripeClient("sk_test_x", http_client=stripe.RequestsClient(session=requests_session(emulator)))
@@ -10,16 +11,16 @@ or from within a Django site (``urls``). It imports no ``stripe`` and nothing of
     emulator.pay(session.id).status  # "paid"
     emulator.deliver_to(lambda body, headers: post_to_my_webhook(body, headers))
     emulator.clock.advance(24 * 3600)
-    emulator.chaos.drop()  # the next request acts and loses its answer
+    emulator.chaos.drop()  # performs the next request and drops its response
 """
 
 from __future__ import annotations
 
-from .deliveries import Attempt, Delivery, signature_header
-from .emulator import Emulator
-from .messages import ApiError, DroppedError, Request, Response
-from .shopper import PaymentOutcome
-from .transport import EmulatorAdapter, async_transport, requests_session
+from django_checkout.emulator.emulator import Emulator
+from django_checkout.emulator.messages import ApiError, DroppedError, Request, Response
+from django_checkout.emulator.payer.shopper import PaymentOutcome
+from django_checkout.emulator.transport import EmulatorAdapter, async_transport, requests_session
+from django_checkout.emulator.webhooks.deliveries import Attempt, Delivery, signature_header
 
 __all__ = [
     "ApiError",

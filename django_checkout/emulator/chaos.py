@@ -1,4 +1,4 @@
-"""What goes wrong on demand: requests fail or lose their answer, deliveries are lost, doubled, late, shuffled."""
+"""Chaos on demand: failing requests, dropped responses, and lost, duplicate, late or reordered deliveries."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import threading
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from .messages import ApiError, DroppedError
+from django_checkout.emulator.messages import ApiError, DroppedError
 
 When = Literal["before", "after"]
-Mishap = Literal["lose", "duplicate", "delay"]
+DeliveryFaultKind = Literal["lose", "duplicate", "delay"]
 Item = TypeVar("Item")
 
 ERRORS: dict[int, tuple[str, str | None, str]] = {
@@ -24,7 +24,7 @@ ERRORS: dict[int, tuple[str, str | None, str]] = {
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """A failure of the next ``remaining`` requests that match; ``status`` 0 means no answer at all."""
+    """A failure of the next ``remaining`` matching requests. ``status`` 0 means no response."""
 
     match: str
     when: When
@@ -35,23 +35,23 @@ class Fault:
 
 @dataclass(slots=True, kw_only=True)
 class DeliveryFault:
-    """A mishap of the next ``remaining`` deliveries of matching events."""
+    """A fault of the next ``remaining`` deliveries of matching events."""
 
-    kind: Mishap
+    kind: DeliveryFaultKind
     types: str
     remaining: int
     seconds: int = 0
 
 
 class Chaos:
-    """The switchboard; everything is off until a test or the control page turns it on, and counts down to off again."""
+    """The active faults. Each applies to a number of requests or deliveries."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.faults: list[Fault] = []
         self.delivery_faults: list[DeliveryFault] = []
         self._order: Literal["", "reverse", "shuffle"] = ""
-        self._random = random.Random(0)  # noqa: S311 - to be repeatable, not to be secret
+        self._random = random.Random(0)  # noqa: S311 - repeatable, not secret
 
     def reset(self) -> None:
         """Turn everything off."""
@@ -63,21 +63,21 @@ class Chaos:
     def fail(self, count: int = 1, *, status: int = 500, when: When = "before", match: str = "*") -> None:
         """Answer the next requests with an error; ``match`` is a pattern such as ``POST /v1/refunds*``.
 
-        ``after`` acts first. A 500 after acting is what its idempotency key is answered with from then on.
+        ``after`` performs the request first; a 500 is then replayed for its idempotency key.
         """
         if status not in ERRORS:
-            msg = f"the emulator has no {status} to answer with; it has {sorted(ERRORS)}"
+            msg = f"the emulator cannot answer {status}, only {sorted(ERRORS)}"
             raise ValueError(msg)
         with self._lock:
             self.faults.append(Fault(match=match, when=when, remaining=count, status=status))
 
     def drop(self, count: int = 1, *, when: When = "after", match: str = "*", timeout: bool = False) -> None:
-        """Cut the next requests off without an answer, by default after acting on them."""
+        """Drop the responses to the next requests, by default after performing them."""
         with self._lock:
             self.faults.append(Fault(match=match, when=when, remaining=count, status=0, timeout=timeout))
 
     def lose(self, count: int = 1, *, types: str = "*") -> None:
-        """Never deliver the next events of matching types; Stripe's API still lists them as undelivered."""
+        """Never deliver the next events of matching types. The API still lists them as undelivered."""
         self._add("lose", count, types)
 
     def duplicate(self, count: int = 1, *, types: str = "*") -> None:
@@ -85,22 +85,22 @@ class Chaos:
         self._add("duplicate", count, types)
 
     def delay(self, seconds: int, count: int = 1, *, types: str = "*") -> None:
-        """Deliver the next events of matching types only after ``seconds``; in process, by the next call."""
+        """Deliver the next events of matching types after ``seconds``, or in process at the next call."""
         self._add("delay", count, types, seconds)
 
     def reorder(self, order: Literal["", "reverse", "shuffle"] = "shuffle", *, seed: int = 0) -> None:
-        """Deliver what is due at the same time backwards or shuffled, until switched off with ``""``."""
+        """Deliver simultaneously due events in reverse or random order, until reset with ``""``."""
         with self._lock:
             self._order = order
-            self._random = random.Random(seed)  # noqa: S311 - to be repeatable, not to be secret
+            self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
 
     @property
     def order(self) -> str:
-        """How deliveries are reordered."""
+        """The order of deliveries; "" is chronological."""
         return self._order
 
-    def strike(self, method: str, path: str, when: When) -> None:
-        """Raise what is to happen to a request at this moment, if anything."""
+    def raise_fault(self, method: str, path: str, when: When) -> None:
+        """Raise the next fault of a request, if there is one."""
         with self._lock:
             fault = self._next_fault(f"{method} {path}", when)
         if fault is None:
@@ -110,11 +110,11 @@ class Chaos:
         kind, code, message = ERRORS[fault.status]
         headers = {"Stripe-Rate-Limited-Reason": "global-rate"} if fault.status == 429 else {}
         error = ApiError(message, status=fault.status, kind=kind, code=code, headers=headers)
-        error.is_remembered = when == "after" and fault.status >= 500
+        error.is_stored = when == "after" and fault.status >= 500
         raise error
 
-    def mishap(self, event_type: str) -> DeliveryFault | None:
-        """Return what is to happen to a delivery of this event, if anything, and count it."""
+    def next_delivery_fault(self, event_type: str) -> DeliveryFault | None:
+        """Return the next fault of a delivery of this event type and count it, or None."""
         with self._lock:
             for fault in self.delivery_faults:
                 if fault.remaining > 0 and fnmatch.fnmatchcase(event_type, fault.types):
@@ -122,8 +122,8 @@ class Chaos:
                     return fault
         return None
 
-    def arranged(self, items: list[Item]) -> list[Item]:
-        """Return the items in the order in which they are to be delivered."""
+    def ordered(self, items: list[Item]) -> list[Item]:
+        """Return the items in the order of delivery."""
         with self._lock:
             if self._order == "reverse":
                 return items[::-1]
@@ -131,7 +131,7 @@ class Chaos:
                 return self._random.sample(items, len(items))
         return items
 
-    def _add(self, kind: Mishap, count: int, types: str, seconds: int = 0) -> None:
+    def _add(self, kind: DeliveryFaultKind, count: int, types: str, seconds: int = 0) -> None:
         with self._lock:
             self.delivery_faults.append(DeliveryFault(kind=kind, types=types, remaining=count, seconds=seconds))
 

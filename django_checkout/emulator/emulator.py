@@ -1,54 +1,46 @@
-"""The emulator as tests, pages, views and command use it: one object, no framework."""
+"""The emulator as tests, views and the command use it: one object, without a framework."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import time
 from collections.abc import Callable
-from typing import Protocol
 
-from django_checkout.conf import EMULATOR_SECRET
+from django_checkout.emulator.api.dispatch import Api
+from django_checkout.emulator.api.resources import sessions, webhooks
+from django_checkout.emulator.control.controls import Controls
+from django_checkout.emulator.control.page import ControlPage
+from django_checkout.emulator.ids import random_text
+from django_checkout.emulator.jobs import JOBS
+from django_checkout.emulator.messages import Doc, Request, Response, without_hidden
+from django_checkout.emulator.payer import checkout, shopper_input
+from django_checkout.emulator.payer.client_api import ClientApi
+from django_checkout.emulator.payer.frames import ElementFrames
+from django_checkout.emulator.payer.pages import Pages
+from django_checkout.emulator.payer.portal_page import PortalPage
+from django_checkout.emulator.payer.rendering import asset
+from django_checkout.emulator.payer.shopper import PaymentOutcome, Shopper
+from django_checkout.emulator.payer.tokens import Tokens
+from django_checkout.emulator.reference import cards
+from django_checkout.emulator.reference.cards import BankAccount, Card, Decline
+from django_checkout.emulator.state.clock import Clock
+from django_checkout.emulator.state.state import State
+from django_checkout.emulator.state.store import Store
+from django_checkout.emulator.webhooks.deliveries import Attempt, Delivery, Post
+from django_checkout.emulator.webhooks.webhook_sender import WebhookSender
 
-from . import cards, checkout, jobs, telling
-from .api import Api
-from .cards import BankAccount, Card, Decline
-from .chaos import Chaos
-from .client_api import ClientApi
-from .clock import Clock
-from .control import ControlPage
-from .courier import Courier
-from .deliveries import Attempt, Delivery, Outbox, Post
-from .frames import ElementFrames
-from .ids import random_text
-from .levers import EmulatorClock, Levers
-from .messages import Doc, Request, Response, without_hidden
-from .pages import Pages
-from .payment_form import PaymentForm
-from .portal_page import PortalPage
-from .rendering import asset
-from .resources import sessions, webhooks
-from .shopper import PaymentOutcome, Shopper
-from .store import Store
-from .world import World
+#: The default signing secret. It is public: anyone can sign with it.
+DEFAULT_SECRET = "whsec_emulator"  # noqa: S105 - the emulator has no secrets
 
-ACKNOWLEDGED_POLL_SECONDS = 0.02
-
-
-class Desk(Protocol):
-    """Answers what is asked below one root."""
-
-    def answer(self, request: Request) -> Response:
-        """Return the answer."""
+Handler = Callable[[Request], Response]
 
 
-class Emulator(Levers):
-    """A stateful stand-in for Stripe with one test-mode account.
+class Emulator(Controls):
+    """A stateful stand-in for Stripe with one account in test mode.
 
-    ``store`` is the path of its SQLite file, or empty for memory. Events go to ``webhook_url``, signed with
-    ``webhook_secret``, and to endpoints created over the API, if these are on this machine or on the host of
-    ``webhook_url``; without a URL they wait for ``deliver_to``.
-    All methods may be called from any thread.
+    ``store`` is the path of an SQLite file, or "" for memory. Events are sent to ``webhook_url``, signed with
+    ``webhook_secret``, and to endpoints created over the API if these are on this machine or at the host of
+    ``webhook_url``. Without a URL they stay pending for ``deliver_to``.
+    All methods are thread-safe.
     """
 
     def __init__(
@@ -56,58 +48,55 @@ class Emulator(Levers):
         *,
         store: str = "",
         webhook_url: str = "",
-        webhook_secret: str = EMULATOR_SECRET,
+        webhook_secret: str = DEFAULT_SECRET,
         enabled_events: tuple[str, ...] = ("*",),
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self.store = Store(store)
-        self.world = World(self.store, Clock(self.store, wall))
-        self.chaos: Chaos = Chaos()
-        self.clock = EmulatorClock(self.world)
-        self.outbox = Outbox(self.world, self.chaos)
+        opened = Store(store)
+        super().__init__(State(opened, Clock(opened, wall), JOBS))
         self.webhook_secret = webhook_secret
-        self._api = Api(self.world, self.chaos)
-        self._pages = Pages(self)
-        self._desks: dict[str, Desk] = {
-            "control": ControlPage(self),
-            "elements": ElementFrames(self),
-            "payment_pages": ClientApi(self),
-            "portal": PortalPage(self),
-        }
-        self._courier: Courier | None = None
-        with self.store.transaction():
-            configured = webhooks.configure(self.world, webhook_url, webhook_secret, enabled_events)
+        with opened.transaction():
+            configured = webhooks.configure(self.state, webhook_url, webhook_secret, enabled_events)
             self.webhook_url: str = configured["url"]
-            self.form_secret = self.store.setting("form_secret", "") or random_text(32)
-            self.store.set_setting("form_secret", self.form_secret)
+            self.form_secret = opened.setting("form_secret", "") or random_text(32)
+            opened.set_setting("form_secret", self.form_secret)
+        tokens = Tokens(self.form_secret)
+        self._handlers: dict[str, Handler] = {
+            "v1": (api := Api(self.state, self.chaos).answer),
+            "v2": api,
+            "control": ControlPage(self, tokens).answer,
+            "elements": ElementFrames(self.state, tokens).answer,
+            "payment_pages": ClientApi(self.state, tokens).answer,
+            "portal": PortalPage(self.state, tokens).answer,
+        }
+        self._pages = Pages(self.state, tokens, self.wait_until_acknowledged)
+        self._webhook_sender: WebhookSender | None = None
 
     def close(self) -> None:
-        """Stop delivering and close the store."""
-        if self._courier:
-            self._courier.stop()
-            self._courier = None
+        """Stop sending webhooks and close the store."""
+        if self._webhook_sender:
+            self._webhook_sender.stop()
+            self._webhook_sender = None
         self.store.close()
 
-    def start_courier(self) -> None:
-        """Deliver events over HTTP from now on, in the background."""
-        if self._courier is None:
-            self._courier = Courier(self)
-            self._courier.start()
+    def start_webhook_sender(self) -> None:
+        """Send events over HTTP in the background from now on."""
+        if self._webhook_sender is None:
+            self._webhook_sender = WebhookSender(self.state, self.outbox, self.webhook_url)
+            self._webhook_sender.start()
 
     def handle(self, request: Request) -> Response:
-        """Answer an HTTP request; raises ``DroppedError`` where chaos wants the connection cut."""
+        """Answer an HTTP request. Raises ``DroppedError`` if chaos drops the response."""
         root = request.path.lstrip("/").partition("/")[0]
         if request.path.rstrip("/").endswith("/stripe.js"):
             return asset("stripe.js")
         try:
-            if root in ("v1", "v2"):
-                return self._api.answer(request)
-            return self._desks.get(root, self._pages).answer(request)
+            return self._handlers.get(root, self._pages.answer)(request)
         finally:
-            if self._courier:
-                self._courier.wake()
+            if self._webhook_sender:
+                self._webhook_sender.wake()
 
-    # What a shopper does
+    # The shopper's actions
 
     def pay(
         self,
@@ -122,148 +111,79 @@ class Emulator(Levers):
     ) -> PaymentOutcome:
         """Pay a session by test card, or with ``iban`` by delayed debit. Raises ``ApiError`` if it is not open."""
         shopper = Shopper(email=email, name=name, country=country, postal_code=postal_code)
-        method = chosen_method(card, iban)
-        with self.store.transaction():
-            return checkout.pay(self.world, self._session(session_id), method, shopper)
+        with self.state.transaction():
+            return checkout.pay(self.state, self._session(session_id), find_method(card, iban), shopper)
 
     def authenticate(self, session_id: str, *, succeed: bool = True) -> PaymentOutcome:
-        """Answer the 3-D Secure challenge of a session."""
-        with self.store.transaction():
-            return checkout.authenticate(self.world, self._session(session_id), succeed=succeed)
+        """Complete or fail the 3-D Secure challenge of a session."""
+        with self.state.transaction():
+            return checkout.authenticate(self.state, self._session(session_id), succeed=succeed)
 
     def recover(self, session_id: str) -> Doc:
-        """Open the recovery URL of an expired session: return the new session that it makes."""
-        with self.store.transaction():
-            return without_hidden(sessions.recover(self.world, self._session(session_id)))
+        """Open the recovery URL of an expired session, and return the new session."""
+        with self.state.transaction():
+            return without_hidden(sessions.recover(self.state, self._session(session_id)))
 
-    def submit(self, session_id: str, form: PaymentForm) -> PaymentOutcome:
-        """Pay with what was typed on the page."""
-        with self.store.transaction():
-            session = self._session(session_id)
-            if form.saved:
-                return telling.pay_saved(self.world, session, form.saved, form.shopper())
-            return checkout.pay(self.world, session, form.method(), form.shopper())
-
-    def tell(self, session_id: str, told: Doc) -> Doc:
-        """Take over what the shopper has told an Elements page; return the session with what the API hides."""
-        with self.store.transaction():
-            return telling.tell(self.world, self._session(session_id), told)
-
-    def confirm(self, session_id: str, told: Doc) -> PaymentOutcome:
+    def confirm(self, session_id: str, entered: Doc) -> PaymentOutcome:
         """Pay a session through an Elements page."""
-        with self.store.transaction():
-            return telling.confirm(self.world, self._session(session_id), told)
+        with self.state.transaction():
+            return shopper_input.confirm(self.state, self._session(session_id), entered)
 
-    def frame_token(self, session_id: str) -> str:
-        """Return proof that whoever opens a frame of a session has shown its client secret."""
-        return hmac.new(self.form_secret.encode(), f"frame {session_id}".encode(), hashlib.sha256).hexdigest()
-
-    def choose(self, session_id: str, told: Doc) -> Doc:
-        """Take over what was chosen on the page, without paying yet; return the session with what the API hides."""
-        return self.tell(session_id, told)
-
-    # What tests look at
+    # Stored objects and events
 
     def get(self, object_id: str) -> Doc:
-        """Return any object by its id, as the API shows it; raises KeyError."""
-        with self.store.transaction():
-            jobs.run_due(self.world)
+        """Return an object by its id, as the API returns it. Raises ``KeyError``."""
+        with self.state.transaction():
             document = self.store.find(object_id)
         if document is None:
             raise KeyError(object_id)
         return without_hidden(document)
 
     def events(self, event_type: str | None = None) -> list[Doc]:
-        """Return all events so far, or those of one type, oldest first."""
-        with self.store.transaction():
-            jobs.run_due(self.world)
+        """Return all events, or those of one type, oldest first."""
+        with self.state.transaction():
             where = {"type": event_type} if event_type else None
             return [without_hidden(event) for event in self.store.select("event", where, oldest_first=True)]
 
     def latest(self, kind: str, count: int) -> list[Doc]:
         """Return the newest objects of a type."""
-        with self.store.transaction():
-            jobs.run_due(self.world)
+        with self.state.transaction():
             return [without_hidden(document) for document in self.store.select(kind, limit=count)]
 
-    def deliveries_of(self, event_id: str) -> list[Doc]:
-        """Return where an event was sent, how often, and how that went."""
-        with self.store.transaction():
-            return self.store.select("_delivery", {"event": event_id}, oldest_first=True)
-
-    def find(self, object_id: str, kind: str) -> Doc | None:
-        """Return an object with what the API hides, or None."""
-        with self.store.transaction():
-            jobs.run_due(self.world)
-            return self.store.find(object_id, kind)
-
-    def find_session(self, session_id: str) -> Doc | None:
-        """Return a session with what the API hides, or None."""
-        return self.find(session_id, sessions.KIND)
-
-    # Webhooks over HTTP
-
-    def take_due(self) -> list[Delivery]:
-        """Return what is to be posted over HTTP now."""
-        with self.store.transaction():
-            jobs.run_due(self.world)
-            return self.outbox.take(due_only=True, in_process=False)
+    # Webhooks
 
     def wait_until_acknowledged(self, session_id: str, timeout_seconds: float = 10) -> None:
-        """Wait as the hosted page does: until every endpoint has taken the session's completion, or for 10 seconds."""
-        if self._courier is None:
-            return
-        self._courier.wake()
-        deadline = time.monotonic() + timeout_seconds
-        where = {"type": "checkout.session.completed", "data.object.id": session_id}
-        while time.monotonic() < deadline:
-            with self.store.transaction():
-                if not any(self.outbox.is_waiting(event["id"]) for event in self.store.select("event", where)):
-                    return
-            time.sleep(ACKNOWLEDGED_POLL_SECONDS)
-
-    # Webhooks in process
+        """Wait until all endpoints have acknowledged the session's completion, at most as long as Stripe does."""
+        if self._webhook_sender:
+            self._webhook_sender.wait_until_acknowledged(session_id, timeout_seconds)
 
     def pending_deliveries(self) -> list[Delivery]:
-        """Return what has not been acknowledged, oldest first, freshly signed; posting it is the caller's."""
-        with self.store.transaction():
-            jobs.run_due(self.world)
+        """Return all unacknowledged deliveries, oldest first, freshly signed, for the caller to post."""
+        with self.state.transaction():
             return self.outbox.pending()
 
     def acknowledge(self, delivery: Delivery, status: int | None = 200) -> None:
-        """Note how a delivery that the caller has posted was answered."""
+        """Record the response to a delivery that the caller has posted."""
         with self.store.transaction():
             self.outbox.record(delivery.id, status)
 
-    def repeat(self, event_id: str) -> Doc:
-        """Report a change a second time, as Stripe sometimes does: the same content under another event id."""
-        with self.store.transaction():
-            event = self.world.get("event", event_id)
-            return without_hidden(self.world.emit(event["type"], event["data"]["object"]))
-
-    def resend(self, event_id: str) -> None:
-        """Owe an event again, as the dashboard's button does."""
-        with self.store.transaction():
-            self.outbox.resend(event_id)
-
     def deliver_to(self, post: Post, *, endpoint_id: str | None = None) -> list[Attempt]:
-        """Try everything pending once, as chaos wants it; ``post(body, headers)`` returns the status, or None.
+        """Attempt every pending delivery once, with chaos applied.
 
-        What is refused stays pending and is tried by the next call, whatever its back-off.
+        ``post(body, headers)`` returns the status, or None. A refused delivery stays pending, and the next call
+        attempts it whatever its back-off.
         """
-        with self.store.transaction():
-            jobs.run_due(self.world)
+        with self.state.transaction():
             deliveries = self.outbox.take(due_only=False, in_process=True, endpoint_id=endpoint_id)
         attempts = []
         for delivery in deliveries:
             status = post(delivery.body, delivery.headers)
-            with self.store.transaction():
-                self.outbox.record(delivery.id, status)
+            self.acknowledge(delivery, status)
             attempts.append(Attempt(delivery=delivery, status=status))
         return attempts
 
 
-def chosen_method(card: str, iban: str | None) -> Card | BankAccount | Decline:
+def find_method(card: str, iban: str | None) -> Card | BankAccount | Decline:
     """Return the test card or account with this number, or why the page refuses it."""
     if iban is not None:
         return cards.find_bank_account(iban) or cards.INCOMPLETE

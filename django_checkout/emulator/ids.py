@@ -1,4 +1,4 @@
-"""Ids that look like Stripe's: a prefix that tells the type, then random characters that tell nothing."""
+"""Ids in Stripe's form: a prefix for the type and random characters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import string
 
 ALPHABET = string.ascii_letters + string.digits
 
-#: Object types to prefix and number of random characters.
+#: Prefix and number of random characters by object type.
 SHAPES = {
     "balance_transaction": ("txn_", 24),
     "billing_portal.session": ("bps_", 24),
@@ -44,11 +44,11 @@ SHAPES = {
 
 
 def new_id(kind: str) -> str:
-    """Return a fresh id for an object of this type."""
+    """Return a new id for an object of this type."""
     prefix, length = SHAPES[kind]
     return prefix + random_text(length)
 
 
 def random_text(length: int) -> str:
-    """Return ``length`` letters and digits."""
+    """Return ``length`` random letters and digits."""
     return "".join(ALPHABET[byte % len(ALPHABET)] for byte in secrets.token_bytes(length))

@@ -1,15 +1,21 @@
-"""What happens by itself once its time has come."""
+"""The jobs that the clock starts, by the name under which they are scheduled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from django_checkout.emulator.api.resources import (
+    balance,
+    coupons,
+    disputes,
+    payments,
+    recurring,
+    refunds,
+    sessions,
+    subscriptions,
+)
+from django_checkout.emulator.payer import checkout
+from django_checkout.emulator.state.state import Job
 
-from . import checkout, recurring
-from .messages import Doc
-from .resources import balance, coupons, disputes, payments, refunds, sessions, subscriptions
-from .world import World
-
-JOBS: dict[str, Callable[[World, Doc], object]] = {
+JOBS: dict[str, Job] = {
     "announce_trial_end": subscriptions.announce_trial_end,
     "end_code": coupons.end_code,
     "end_coupon": coupons.end_coupon,
@@ -22,16 +28,3 @@ JOBS: dict[str, Callable[[World, Doc], object]] = {
     "renew": recurring.renew,
     "settle": checkout.settle_due,
 }
-
-
-def run_due(world: World) -> None:
-    """Do everything whose time has come, in the order of its time, and what became due by it."""
-    while True:
-        due = world.store.select("_job", {"state": "pending"}, ranges={"due_at": {"lte": world.clock.now()}})
-        if not due:
-            return
-        for job in sorted(due, key=lambda job: job["due_at"]):
-            world.store.delete(job["id"])
-            target = world.store.find(job["target"])
-            if target is not None:
-                JOBS[job["name"]](world, target)

@@ -1,4 +1,4 @@
-"""What goes in and out of the emulator: requests, responses, and errors in the shapes of Stripe's API."""
+"""Requests and responses of the emulator, and errors in the shape of Stripe's API."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
-#: A JSON object as the API shows it. Keys that begin with an underscore are the emulator's own and never leave it.
+#: A JSON object of the API. Keys with a leading underscore are internal and never returned.
 Doc = dict[str, Any]
 
 API_VERSION = "2026-08-26.dahlia"
@@ -17,7 +17,7 @@ ROOTS = ("/v1/", "/v2/", "/pay/", "/assets/", "/recover/", "/control/", "/elemen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One HTTP request; ``base_url`` is what stands before ``path``, without a slash at its end."""
+    """An HTTP request. ``base_url`` is the URL before ``path``, without a trailing slash."""
 
     method: str
     base_url: str
@@ -28,7 +28,7 @@ class Request:
 
     @classmethod
     def from_url(cls, method: str, url: str, *, headers: Mapping[str, str], body: bytes = b"") -> Request:
-        """Split a whole URL at the first root that the emulator serves."""
+        """Return a request for a full URL, split at the first of ``ROOTS``."""
         parts = urlsplit(url)
         starts = [at for root in ROOTS if (at := f"{parts.path}/".find(root)) >= 0]
         at = min(starts, default=0)
@@ -41,10 +41,15 @@ class Request:
             body=body,
         )
 
+    @property
+    def form(self) -> dict[str, str]:
+        """The fields of the form in the body."""
+        return dict(parse_qsl(self.body.decode(errors="replace"), keep_blank_values=True))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """One HTTP response."""
+    """An HTTP response."""
 
     status: int
     headers: Mapping[str, str]
@@ -52,13 +57,13 @@ class Response:
 
     @classmethod
     def from_json(cls, status: int, document: object, headers: Mapping[str, str] | None = None) -> Response:
-        """Return ``document`` as Stripe sends it."""
+        """Return a JSON response."""
         body = json.dumps(document).encode()
         return cls(status=status, headers={"Content-Type": "application/json", **(headers or {})}, body=body)
 
 
 class ApiError(Exception):
-    """An answer of the API that is not a success."""
+    """An error response of the API."""
 
     def __init__(
         self,
@@ -77,11 +82,11 @@ class ApiError(Exception):
         self.code = code
         self.param = param
         self.headers = dict(headers or {})
-        #: Stripe remembers answers under an idempotency key only once the endpoint has begun to act.
-        self.is_remembered = False
+        #: Stripe stores a response under its idempotency key only after the endpoint has started to execute.
+        self.is_stored = False
 
     def document(self, request_id: str) -> Doc:
-        """Return the body of the answer."""
+        """Return the body of the error."""
         error: Doc = {"message": self.message, "type": self.kind}
         if self.code:
             error["code"] = self.code
@@ -93,14 +98,11 @@ class ApiError(Exception):
 
 
 class StateError(ApiError):
-    """The request is well formed, and the object is not in a state that allows it."""
-
-    def __init__(self, message: str, *, code: str | None = None, param: str | None = None) -> None:
-        super().__init__(message, code=code, param=param)
+    """The request is valid, but not in the object's current state."""
 
 
 class DroppedError(Exception):
-    """The connection is to be cut without an answer; ``timeout`` tells a silent peer from a reset."""
+    """The response is dropped. ``timeout`` simulates a timeout instead of a closed connection."""
 
     def __init__(self, *, timeout: bool) -> None:
         super().__init__("the emulator drops this answer")
@@ -108,10 +110,10 @@ class DroppedError(Exception):
 
 
 def missing_object(kind: str, object_id: object, param: str = "id") -> ApiError:
-    """Return the error for an id that names nothing."""
+    """Return the error for an unknown id."""
     return ApiError(f"No such {kind}: '{object_id}'", status=404, code="resource_missing", param=param)
 
 
 def without_hidden(document: Doc) -> Doc:
-    """Return ``document`` as the API shows it."""
+    """Return ``document`` as the API returns it."""
     return {key: value for key, value in document.items() if not key.startswith("_")}

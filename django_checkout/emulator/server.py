@@ -1,4 +1,4 @@
-"""Serves an emulator over HTTP to any client in any language: standard library only."""
+"""Serves an emulator over HTTP, with the standard library only."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Collection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from .courier import is_address, is_localhost
-from .emulator import Emulator
-from .messages import DroppedError, Request
+from django_checkout.emulator.emulator import Emulator
+from django_checkout.emulator.messages import DroppedError, Request
+from django_checkout.emulator.webhooks.webhook_sender import is_address, is_localhost
 
 logger = logging.getLogger("django_checkout.emulator")
 
@@ -18,24 +18,24 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 
 
 class EmulatorServer(ThreadingHTTPServer):
-    """An HTTP server with one thread per connection and one emulator behind them."""
+    """An HTTP server for one emulator, with one thread per connection."""
 
     daemon_threads = True
     request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], emulator: Emulator, *, allowed_hosts: Collection[str] = ()) -> None:
-        super().__init__(address, Handler)
+        super().__init__(address, HttpHandler)
         self.emulator = emulator
         self._allowed_hosts = frozenset(name.lower() for name in (*allowed_hosts, address[0]))
 
     @property
     def url(self) -> str:
-        """Where it is reached."""
+        """The base URL of the server."""
         host, port = self.server_address[:2]
         return f"http://{host if isinstance(host, str) else host.decode()}:{port}"
 
     def is_allowed(self, host: str) -> bool:
-        """Whether a ``Host`` names this server: a name of somebody else's may point here (DNS rebinding)."""
+        """Return whether a ``Host`` header is allowed. Other names are refused because of DNS rebinding."""
         try:
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
@@ -43,13 +43,13 @@ class EmulatorServer(ThreadingHTTPServer):
         return is_localhost(name) or is_address(name) or name in self._allowed_hosts
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Turns one HTTP request into one call of the emulator."""
+class HttpHandler(BaseHTTPRequestHandler):
+    """Passes HTTP requests to the emulator."""
 
     protocol_version = "HTTP/1.1"
     server: EmulatorServer
     timeout = 60
-    # An answer is several small writes: none waits until the one before is acknowledged.
+    # A response is several small writes, which must not wait for acknowledgements.
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
@@ -84,7 +84,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.send_error(403, "Host not allowed", "Start the emulator with --allowed-host and this name.")
             return
-        asked = Request(
+        request = Request(
             method="GET" if self.command == "HEAD" else self.command,
             base_url=f"http://{host}",
             path="/control/" if url.path == "/" else url.path,
@@ -93,7 +93,7 @@ class Handler(BaseHTTPRequestHandler):
             body=self.rfile.read(int(length)),
         )
         try:
-            answer = self.server.emulator.handle(asked)
+            answer = self.server.emulator.handle(request)
         except DroppedError:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Lets the real ``stripe`` library talk to an emulator in the same process, without sockets.
+"""Connects the real ``stripe`` library to an emulator in the same process, without sockets.
 
 ``stripe.StripeClient(key, http_client=stripe.RequestsClient(session=requests_session(emulator)))``
 """
@@ -14,16 +14,16 @@ import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from .messages import DroppedError, Request
+from django_checkout.emulator.messages import DroppedError, Request
 
 if TYPE_CHECKING:
     import httpx
 
-    from .emulator import Emulator
+    from django_checkout.emulator.emulator import Emulator
 
 
 class EmulatorAdapter(BaseAdapter):
-    """A transport adapter of ``requests`` that asks an emulator."""
+    """A transport adapter of ``requests`` that sends requests to an emulator."""
 
     def __init__(self, emulator: Emulator) -> None:
         super().__init__()
@@ -38,20 +38,20 @@ class EmulatorAdapter(BaseAdapter):
         cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Return the emulator's answer; a dropped one is the error that ``requests`` raises for it."""
+        """Return the emulator's response, or raise the error of ``requests`` for a dropped response."""
         body = request.body or b""
-        asked = Request.from_url(
+        sent = Request.from_url(
             request.method or "GET",
             request.url or "",
             headers={str(name): _text(value) for name, value in request.headers.items()},
             body=body.encode() if isinstance(body, str) else bytes(body),
         )
         try:
-            answer = self._emulator.handle(asked)
+            answer = self._emulator.handle(sent)
         except DroppedError as error:
             if error.timeout:
                 raise requests.exceptions.ReadTimeout("the emulator did not answer", request=request) from error
-            raise requests.exceptions.ConnectionError("the emulator hung up", request=request) from error
+            raise requests.exceptions.ConnectionError("the emulator closed the connection", request=request) from error
         response = requests.Response()
         response.status_code = answer.status
         response.reason = http.client.responses.get(answer.status, "")
@@ -63,29 +63,29 @@ class EmulatorAdapter(BaseAdapter):
         return response
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no connection is open."""
 
 
 def async_transport(emulator: Emulator) -> httpx.AsyncBaseTransport:
-    """Return a transport of ``httpx`` whose every request goes to the emulator, in a thread of its own."""
+    """Return a transport of ``httpx`` that sends every request to the emulator, in a thread."""
     import httpx
 
     async def answer(request: httpx.Request) -> httpx.Response:
-        asked = Request.from_url(
+        sent = Request.from_url(
             request.method, str(request.url), headers=dict(request.headers), body=await request.aread()
         )
         try:
-            said = await asyncio.to_thread(emulator.handle, asked)
+            received = await asyncio.to_thread(emulator.handle, sent)
         except DroppedError as error:
             failed = httpx.ReadTimeout if error.timeout else httpx.RemoteProtocolError
             raise failed("the emulator did not answer", request=request) from error
-        return httpx.Response(said.status, headers=dict(said.headers), content=said.body)
+        return httpx.Response(received.status, headers=dict(received.headers), content=received.body)
 
     return httpx.MockTransport(answer)
 
 
 def requests_session(emulator: Emulator) -> requests.Session:
-    """Return a session whose every request goes to the emulator."""
+    """Return a session that sends every request to the emulator."""
     session = requests.Session()
     session.trust_env = False
     adapter = EmulatorAdapter(emulator)

@@ -1,10 +1,10 @@
-"""``path("emulator/", include("django_checkout.emulator.urls"))``."""
+"""The URLs of the emulator: ``path("emulator/", include("django_checkout.emulator.urls"))``."""
 
 from __future__ import annotations
 
 from django.urls import path, re_path
 
-from . import views
+from django_checkout.emulator import views
 
 app_name = "django_checkout_emulator"
 urlpatterns = [

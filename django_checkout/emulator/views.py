@@ -7,27 +7,26 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
-from django_checkout.conf import conf
-
-from .messages import DroppedError, Request
-from .shared import get_emulator
+from django_checkout.emulator.messages import DroppedError, Request
+from django_checkout.emulator.site import get_emulator
 
 
 class _EveryAlias:
-    """The databases on which a view opens no transaction of ``ATOMIC_REQUESTS``: all of them."""
+    """Contains every database alias, so that the view never runs in an ``ATOMIC_REQUESTS`` transaction."""
 
     def __contains__(self, alias: object) -> bool:
         return True
 
 
-@login_not_required  # Nor does a visitor of Stripe's have an account of the shop's.
-@csrf_exempt  # The API is called with a key; the pages carry a token of their own.
+@login_not_required  # Visitors of Stripe's pages have no account at the shop either.
+@csrf_exempt  # The API is called with a key, and the pages have tokens of their own.
 def serve(request: HttpRequest, root: str, rest: str = "") -> HttpResponseBase:
-    """Hand a request to the emulator; 404 unless ``CHECKOUT_EMULATOR`` is true and no live key is set."""
-    if not conf.CHECKOUT_EMULATOR or conf.has_live_key:
+    """Pass a request to the emulator, or respond with 404 if the site does not allow it."""
+    emulator = get_emulator()
+    if emulator is None:
         raise Http404
     prefix = reverse("django_checkout_emulator:index").rstrip("/")
-    asked = Request(
+    passed = Request(
         method=request.method or "GET",
         base_url=request.build_absolute_uri(prefix or "/").rstrip("/"),
         path=f"/{root}/{rest}",
@@ -36,15 +35,15 @@ def serve(request: HttpRequest, root: str, rest: str = "") -> HttpResponseBase:
         body=request.body,
     )
     try:
-        answer = get_emulator().handle(asked)
+        answer = emulator.handle(passed)
     except DroppedError:
-        # A view cannot hang up on its client; an empty 502 is what a proxy would make of it.
+        # A view cannot close the connection. A proxy would respond with an empty 502.
         return HttpResponse(status=502)
     response = HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
-    # The emulator says itself which of its pages may be framed; the site's middleware would refuse all of them.
+    # The emulator sets the framing policy of each page; the site's middleware would refuse all frames.
     response.xframe_options_exempt = True
     return response
 
 
-# A payment waits until the site has taken its events, and an open transaction would hold locks that the site needs.
+# A payment waits until the site has received its events; an open transaction would hold locks that the site needs.
 serve._non_atomic_requests = _EveryAlias()  # type: ignore[attr-defined]  # where Django's handler looks

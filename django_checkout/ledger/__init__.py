@@ -1,7 +1,12 @@
-"""The sole writer of payment state: joins facts into rows under lock, derives the order's state, announces it."""
+"""The only writer of payment state: joins facts into rows under lock, derives the order's state, and announces it.
+
+Services, webhooks, reconcile and operations import from here, and ``announcements`` to deliver; modules of this package
+import one another. It does not know HTTP, how Stripe is called, or the host apart from its signal receivers.
+"""
 
 from __future__ import annotations
 
+from django_checkout.ledger.announcements import backoff_seconds, has_receiver
 from django_checkout.ledger.apply import apply
 from django_checkout.ledger.attention import is_withheld
 from django_checkout.ledger.budget import count_request, count_request_of_user
@@ -13,15 +18,17 @@ from django_checkout.ledger.corrections import (
     named_orders,
     restore_session,
 )
-from django_checkout.ledger.derivation import Difference, WholeOrder, examine, load, rederive
+from django_checkout.ledger.derivation import ColumnDifference, examine, rederive
 from django_checkout.ledger.erased import is_erased
 from django_checkout.ledger.intentions import (
+    NO_ANSWER,
     abandon_session,
     accept,
     cancel,
+    drop_revision,
     expect_revision,
     fail_session,
-    give_up_revision,
+    fail_unanswered_session,
     lease_session,
     mark_synced,
     note_session_request,
@@ -30,20 +37,24 @@ from django_checkout.ledger.intentions import (
     reserve_session,
     resolve,
 )
-from django_checkout.ledger.locks import LockedOrder, in_transaction, lock_order
+from django_checkout.ledger.locks import LockedOrder, in_transaction, is_retryable, lock_order
 from django_checkout.ledger.orders import derive_status
 from django_checkout.ledger.refunds import fail_refund, lease_refund, note_refund_request, reserve_refund
+from django_checkout.ledger.rows import write
 from django_checkout.ledger.subscriptions import RENEWED, forget_customer, invoice_signal
 from django_checkout.ledger.tickets import take_ticket
+from django_checkout.ledger.whole_order import WholeOrder, load
 
 __all__ = [
+    "NO_ANSWER",
     "RENEWED",
-    "Difference",
+    "ColumnDifference",
     "LockedOrder",
     "WholeOrder",
     "abandon_session",
     "accept",
     "apply",
+    "backoff_seconds",
     "cancel",
     "correct_dispute",
     "correct_refund",
@@ -52,15 +63,18 @@ __all__ = [
     "count_request",
     "count_request_of_user",
     "derive_status",
+    "drop_revision",
     "examine",
     "expect_revision",
     "fail_refund",
     "fail_session",
+    "fail_unanswered_session",
     "forget_customer",
-    "give_up_revision",
+    "has_receiver",
     "in_transaction",
     "invoice_signal",
     "is_erased",
+    "is_retryable",
     "is_withheld",
     "lease_refund",
     "lease_session",
@@ -78,4 +92,5 @@ __all__ = [
     "resolve",
     "restore_session",
     "take_ticket",
+    "write",
 ]

@@ -1,7 +1,7 @@
-"""The one way into the ledger: a fact finds its order, is joined under lock, and the order follows.
+"""Applies facts: finds their order, joins them into its rows under lock, and settles the order.
 
-Called inside a transaction of the caller's (``locks.in_transaction``). Facts are never rejected for being late,
-doubled or contradictory; what contradicts our intentions is stored and raises attention.
+Call it inside ``locks.in_transaction``. A fact is never rejected for being late, repeated or contradictory: what
+contradicts the order is stored and raises attention.
 """
 
 from __future__ import annotations
@@ -32,21 +32,20 @@ from django_checkout.values import (
 
 
 def apply(facts: Sequence[Fact]) -> Order | None:
-    """Join facts about one order, derive its state and announce what is new; return it, or None if it is not ours.
+    """Join facts about one order, derive its state, announce what is new and return the order; None if it is not ours.
 
-    A session's fact and its payment's are one read: the order follows once, when all of them are joined, and nothing
-    is announced that the same read contradicts. Locks the order and all that belongs to it. A refund, dispute,
-    fraud warning or review of a payment that names no order yet is stored with that payment and counts as soon as the
-    order turns up.
+    A session's fact and its payment's come from one read, so the order is settled once, after both. Otherwise a signal
+    could announce what the same read contradicts. Locks the order and its rows. A refund, dispute,
+    fraud warning or review of a payment without an order is stored with the payment and counts once it has one.
 
     Raises:
-        UnknownFactError: a status that states.py does not know; nothing of these facts is stored.
-        UnstorableFactError: a value that is too long or too large for its column; nothing is stored either.
+        UnknownFactError: a status that ``states`` does not know; nothing is stored.
+        UnstorableFactError: a value that is too long or too large for its column; nothing is stored.
     """
     try:
         return _apply(facts)
     except (DataError, OverflowError) as error:
-        raise UnstorableFactError("Stripe said a value that no column of the database holds.") from error
+        raise UnstorableFactError("Stripe sent a value that is too long or too large for its column.") from error
 
 
 def _apply(facts: Sequence[Fact]) -> Order | None:
@@ -76,13 +75,7 @@ def _apply_one(fact: Fact) -> LockedOrder | None:
             join_payment(with_payment, fact, is_named=False)
         return with_payment
     if isinstance(fact, (SubscriptionFact, InvoiceFact)):
-        subscription_id = fact.stripe_id if isinstance(fact, SubscriptionFact) else fact.subscription_id
-        subscribed = lock_order_of_subscription(subscription_id, fact.ownership)
-        if subscribed is not None and isinstance(fact, SubscriptionFact):
-            join_subscription(subscribed, fact)
-        elif subscribed is not None and isinstance(fact, InvoiceFact):
-            join_invoice(subscribed, fact)
-        return subscribed
+        return _apply_to_subscription(fact)
     locked_order, payment = lock_payment(fact.payment_intent_id, fact.charge_id)
     if isinstance(fact, RefundFact):
         join_refund(locked_order, payment, fact)
@@ -93,3 +86,13 @@ def _apply_one(fact: Fact) -> LockedOrder | None:
     else:
         join_fraud_warning(payment, fact)
     return locked_order
+
+
+def _apply_to_subscription(fact: SubscriptionFact | InvoiceFact) -> LockedOrder | None:
+    subscription_id = fact.stripe_id if isinstance(fact, SubscriptionFact) else fact.subscription_id
+    locked = lock_order_of_subscription(subscription_id, fact.ownership)
+    if locked is not None and isinstance(fact, SubscriptionFact):
+        join_subscription(locked, fact)
+    elif locked is not None and isinstance(fact, InvoiceFact):
+        join_invoice(locked, fact)
+    return locked

@@ -1,4 +1,4 @@
-"""The reasons for which a person should look at an order: a function of its rows and of what staff have resolved."""
+"""Finds and stores the reasons why a person should look at an order, from its rows and what staff have resolved."""
 
 from __future__ import annotations
 
@@ -11,95 +11,109 @@ from django.utils import timezone
 
 from django_checkout.ledger.lines import find_line_fault
 from django_checkout.ledger.locks import LockedOrder
-from django_checkout.ledger.news import News
-from django_checkout.models import AttentionItem, CheckoutSession, Dispute, Order, Payment, Refund
+from django_checkout.ledger.rows import write
+from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Dispute, Order, Payment, Refund
+from django_checkout.models.attention import Details
 from django_checkout.states import WITHHOLDING, Attention, IntentStatus, RefundStatus, SessionState
 
 logger = logging.getLogger("django_checkout")
 
-#: Why, the Stripe id or our own key of what it is about, and what a person may want to know.
-Reason = tuple[Attention, str, str]
+#: The code, the Stripe id (or our own key) of the object it is about, and the details to show.
+Reason = tuple[Attention, str, Details]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttentionChange:
-    """What writing the reasons changed: whether ``order_paid`` had to wait, whether it has to, what is new."""
+    """What ``write_attention`` changed: whether ``order_paid`` was and is withheld, and what to announce."""
 
     was_withheld: bool
     is_withheld: bool
-    news: tuple[News, ...]
+    announcements: tuple[Announcement, ...]
 
 
 def find_reasons(locked: LockedOrder, refunds: Iterable[Refund], disputes: Iterable[Dispute]) -> Iterator[Reason]:
-    """Yield what a person should look at, from the rows alone: the order in which they came does not matter."""
-    order, kept = locked.order, locked.kept_payment()
+    """Yield the reasons that the rows give; the order in which the facts arrived does not matter."""
+    kept = locked.kept_payment()
     if kept is not None:
-        yield from _mismatches(locked, kept)
-        if order.canceled_at is not None:
-            yield Attention.PAID_AFTER_CANCEL, kept.stripe_id, ""
-        for payment in locked.own_payments():
-            if payment.pk != kept.pk and _is_surplus(locked, payment):
-                yield Attention.DOUBLE_PAYMENT, payment.stripe_id, f"{payment.captured_minor} {payment.currency}"
-        if order.refunded_minor > order.paid_minor:
-            yield Attention.OVER_REFUNDED, kept.stripe_id, f"{order.refunded_minor} of {order.paid_minor}"
+        yield from _find_payment_reasons(locked, kept)
     for refund in refunds:
         if refund.status == RefundStatus.FAILED:
-            yield Attention.REFUND_FAILED, refund.stripe_id or str(refund.uuid), refund.failure_reason
+            details = {"failure_reason": refund.failure_reason}
+            yield Attention.REFUND_FAILED, refund.stripe_id or str(refund.uuid), details
     for dispute in disputes:
         if dispute.is_open:
-            yield Attention.DISPUTED, dispute.stripe_id, dispute.reason
+            yield Attention.DISPUTED, dispute.stripe_id, {"reason": dispute.reason}
     for payment in locked.own_payments():
         if payment.fraud_warning_id:
-            yield Attention.FRAUD_WARNING, payment.fraud_warning_id, ""
+            yield Attention.FRAUD_WARNING, payment.fraud_warning_id, {}
         for review, is_open in payment.reviews.items():
             if is_open:
-                yield Attention.REVIEW, review, ""
+                yield Attention.REVIEW, review, {}
+
+
+def _find_payment_reasons(locked: LockedOrder, kept: Payment) -> Iterator[Reason]:
+    order = locked.order
+    yield from _mismatches(locked, kept)
+    if order.canceled_at is not None:
+        yield Attention.PAID_AFTER_CANCEL, kept.stripe_id, {}
+    for payment in locked.own_payments():
+        if payment.pk != kept.pk and _is_surplus(locked, payment):
+            surplus: Details = {"captured_minor": payment.captured_minor, "currency": payment.currency}
+            yield Attention.DOUBLE_PAYMENT, payment.stripe_id, surplus
+    if order.refunded_minor > order.paid_minor:
+        sums = {"refunded_minor": order.refunded_minor, "paid_minor": order.paid_minor}
+        yield Attention.OVER_REFUNDED, kept.stripe_id, {**sums, "currency": order.currency}
 
 
 def write_attention(order: Order, reasons: Iterable[Reason]) -> AttentionChange:
-    """Raise the reasons that are new, withdraw open ones that no longer hold, and leave resolved ones alone."""
-    wanted = {(code.value, fact): detail[:500] for code, fact, detail in reasons}
-    if not wanted and not order.needs_attention:
-        return AttentionChange(was_withheld=False, is_withheld=False, news=())
+    """Store new reasons, delete open ones that no longer hold, and leave resolved ones as they are."""
+    expected = {(code.value, fact): dict(details) for code, fact, details in reasons}
+    if not expected and not order.needs_attention:
+        return AttentionChange(was_withheld=False, is_withheld=False, announcements=())
     rows = {(row.code, row.fact): row for row in order.attention.all()}
     unresolved = {key for key, row in rows.items() if row.resolved_at is None}
-    gone = {key for key in unresolved if key not in wanted and key[0] in set(Attention)}
+    # A reason with a code that this version does not know stays: a newer version raised it.
+    gone = {key for key in unresolved if key not in expected and key[0] in set(Attention)}
     if gone:
         AttentionItem.objects.filter(pk__in=[rows[key].pk for key in gone]).delete()
-    for key in unresolved - gone:
-        if wanted.get(key, rows[key].detail) != rows[key].detail:
-            rows[key].detail = wanted[key]
-            rows[key].save(update_fields=["detail"])
-    new = [key for key in wanted if key not in rows]
-    for code, fact in new:
-        AttentionItem.objects.create(order=order, code=code, fact=fact, detail=wanted[code, fact])
-        logger.warning("attention order=%s reason=%s fact=%s", order.reference, code, fact)
+    for key in unresolved & set(expected):
+        if expected[key] != rows[key].details:
+            write(rows[key], details=expected[key])
+    new = [key for key in expected if key not in rows]
+    items = [AttentionItem.objects.create(order=order, code=key[0], fact=key[1], details=expected[key]) for key in new]
+    for item in items:
+        logger.warning("attention order=%s reason=%s fact=%s", order.reference, item.code, item.fact)
     left = (unresolved - gone) | set(new)
     order.needs_attention = bool(left)
     return AttentionChange(
         was_withheld=any(code in WITHHOLDING for code, _ in unresolved),
         is_withheld=any(code in WITHHOLDING for code, _ in left),
-        news=tuple(News(signal="attention_needed", fact=f"{code}:{fact}"[:255], reason=code) for code, fact in new),
+        announcements=tuple(attention_announcement(item) for item in items),
     )
 
 
+def attention_announcement(item: AttentionItem) -> Announcement:
+    """Return the announcement that a reason was raised."""
+    return Announcement(signal="attention_needed", fact=f"{item.code}:{item.fact}"[:255], reason=item.code)
+
+
 def resolve_attention(order: Order, *, note: str, by: Any, **which: Any) -> int:
-    """Resolve the open reasons, or ``which`` of them, with a note; return how many there were."""
+    """Resolve the open reasons, or those that match ``which``, with a note; return how many."""
     unresolved = order.attention.filter(resolved_at=None)
     count = unresolved.filter(**which).update(resolved_at=timezone.now(), resolved_by=by, note=note)
-    order.needs_attention = unresolved.exists()
+    write(order, needs_attention=unresolved.exists())
     return count
 
 
 def is_withheld(order: Order) -> bool:
-    """Whether ``order_paid`` must wait until staff accept what does not match."""
+    """Return whether ``order_paid`` is withheld until staff accept a mismatch."""
     if not order.needs_attention:
         return False
     return order.attention.filter(resolved_at=None, code__in=WITHHOLDING).exists()
 
 
 def session_state(locked: LockedOrder, session: CheckoutSession) -> SessionState:
-    """Return what the order's status depends on, of one session, from the locked rows."""
+    """Return what the order's status depends on in one session, from the locked rows."""
     payment = locked.payment_of(session)
     return SessionState(
         status=session.status,
@@ -117,29 +131,31 @@ def _mismatches(locked: LockedOrder, kept: Payment) -> Iterator[Reason]:
     fact = session.stripe_id or str(session.uuid)
     if session.mode == "setup":
         if order.subtotal_minor > 0:
-            yield Attention.AMOUNT_MISMATCH, fact, f"nothing was paid for {order.subtotal_minor}"
+            yield Attention.AMOUNT_MISMATCH, fact, {"expected_minor": order.subtotal_minor, "currency": order.currency}
         return
-    faults = []
+    details: Details | None = None
     if session.currency != session.asked_currency or session.asked_currency != order.currency:
-        yield Attention.CURRENCY_MISMATCH, fact, f"{session.currency} for {order.currency}"
+        currencies = {"paid_currency": session.currency, "expected_currency": order.currency}
+        yield Attention.CURRENCY_MISMATCH, fact, currencies
     elif session.is_adjustable:
-        faults.append(_line_fault(session.request, session.lines or ()))
+        details = _line_fault(session.request, session.lines or ())
     elif session.mode == "payment" and session.amount_subtotal_minor != _expected_minor(session):
-        faults.append(f"{session.amount_subtotal_minor} for {_expected_minor(session)}")
-    if session.revision != order.revision and session.next_subtotal_minor is None:
-        faults.append(f"paid for revision {session.revision} of {order.revision}")
-    if fault := next(filter(None, faults), ""):
-        yield Attention.AMOUNT_MISMATCH, fact, fault
+        amounts = {"paid_minor": session.amount_subtotal_minor or 0, "expected_minor": _expected_minor(session)}
+        details = {**amounts, "currency": session.currency}
+    if details is None and session.revision != order.revision and session.next_subtotal_minor is None:
+        details = {"paid_revision": session.revision, "revision": order.revision}
+    if details is not None:
+        yield Attention.AMOUNT_MISMATCH, fact, details
 
 
-def _line_fault(request: Mapping[str, Any], lines: Any) -> str:
+def _line_fault(request: Mapping[str, Any], lines: Any) -> Details | None:
     optional = {item["price"] for item in request.get("optional_items", ())}
-    asked = request.get("line_items")
-    return find_line_fault(asked, lines, optional_prices=optional) if asked else ""
+    offered = request.get("line_items")
+    return find_line_fault(offered, lines, optional_prices=optional) if offered else None
 
 
 def _expected_minor(session: CheckoutSession) -> int:
-    """Return the subtotal of the order as it is: once a change is committed, paying the old amount is wrong."""
+    """Return the subtotal that must be paid: a change counts once it is committed, before Stripe confirms it."""
     return session.asked_subtotal_minor if session.next_subtotal_minor is None else session.next_subtotal_minor
 
 

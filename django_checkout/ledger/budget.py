@@ -1,4 +1,4 @@
-"""Counts the requests of visitors that may call Stripe, per order and minute, in the order's row: for all processes."""
+"""Limits visitors' requests that may call Stripe, per order and minute, across all processes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from django.utils import timezone
 from django_checkout.exceptions import TooManyRequestsError
 from django_checkout.models import Order
 
-#: Far more than a shopper makes, who changes a quantity with every second of a minute at most.
+#: Enough for a shopper who changes a quantity every other second.
 REQUESTS_PER_MINUTE = 30
 _WINDOW = timedelta(minutes=1)
 
 
 def count_request(order_pk: int, *, now: datetime | None = None) -> None:
-    """Count a request that may call Stripe; one or two statements, each atomic by itself.
+    """Count a request that may call Stripe, in one or two atomic statements.
 
     Raises:
         TooManyRequestsError: the order has had ``REQUESTS_PER_MINUTE`` since the first of them, less than a minute ago.
@@ -32,13 +32,13 @@ def count_request(order_pk: int, *, now: datetime | None = None) -> None:
         return
     since = rows.values_list("requests_since", flat=True).first() or now
     seconds = max(1, math.ceil((since + _WINDOW - now).total_seconds()))
-    raise TooManyRequestsError("The order has had its requests of this minute.", retry_after_seconds=seconds)
+    raise TooManyRequestsError("This order has had too many requests within a minute.", retry_after_seconds=seconds)
 
 
 def count_request_of_user(user_pk: Any) -> None:
-    """Count a request of a user's that may call Stripe and is about no order, in the row of their first order.
+    """Count a user's request that may call Stripe and is not about an order, in the row of their first order.
 
-    A user without an order is not counted: they have no Customer to ask Stripe about.
+    A user without an order is not counted: they have no Customer, so Stripe is not called.
 
     Raises:
         TooManyRequestsError: see ``count_request``.

@@ -1,22 +1,25 @@
-"""Sets right what no fact can: rows that hang on the wrong row, and rows that are ahead of Stripe.
+"""Corrects what joining facts cannot: rows that link to the wrong row, and rows that are ahead of Stripe.
 
-Facts are joined and never take anything back. A row that was damaged, or restored from a backup, is set to what a
-fresh read said, if nothing has been written to it since that read began. What was captured is never lowered. Whose a
-Customer is, staff decide: the host may have given an order to another user since it was paid.
+Joining never moves a row back. A row that was damaged, or restored from a backup, is set to what a new read says,
+unless it was written after that read began. A captured amount is never lowered. Staff decide which user a Customer
+belongs to: the host may have assigned a paid order to another user.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from django_checkout.ledger.announcements import announced_amount
+from django_checkout.ledger.announcements import delivered_amount
 from django_checkout.ledger.derivation import rederive
 from django_checkout.ledger.locks import lock_order
+from django_checkout.ledger.payments import find_payment
+from django_checkout.ledger.rows import write
 from django_checkout.models import Announcement, CheckoutSession, Dispute, Order, Payment, Refund, Subscription
 from django_checkout.states import (
     LIVE_SESSION_STATUSES,
@@ -28,22 +31,22 @@ from django_checkout.states import (
     SessionStatus,
     join_intent,
 )
-from django_checkout.values import RefundFact, SessionFact
+from django_checkout.values import DisputeFact, RefundFact, SessionFact
 
 
 def correct_session(session_pk: int, fact: SessionFact, *, read_at: datetime) -> None:
-    """Join a session to the order and the payment that Stripe names, and take back a status that it never had.
+    """Link a session to the order and payment that Stripe names, and undo a status that it never had at Stripe.
 
-    A session that names another order without proof stays as it is: staff decide.
+    A session that names another order without proof is not changed; staff decide.
     """
     session = CheckoutSession.objects.select_related("order").get(pk=session_pk)
     order_pk = _find_proven_order(session, fact)
     if order_pk is None:
         return
     payment_id = fact.payment_intent_id
-    named = Payment.objects.filter(Q(pk=session.payment_id) | Q(stripe_id=payment_id or ""))
-    kept_by = Order.objects.filter(kept_payment__in=named).values_list("pk", flat=True)
-    orders = {session.order_id, order_pk, *filter(None, named.values_list("order_id", flat=True)), *kept_by}
+    payments = Payment.objects.filter(Q(pk=session.payment_id) | Q(stripe_id=payment_id or ""))
+    kept_by = Order.objects.filter(kept_payment__in=payments).values_list("pk", flat=True)
+    orders = {session.order_id, order_pk, *filter(None, payments.values_list("order_id", flat=True)), *kept_by}
     _lock(orders)
     session = CheckoutSession.objects.select_for_update().get(pk=session_pk)
     if session.updated_at >= read_at or _find_proven_order(session, fact) != order_pk:
@@ -62,23 +65,23 @@ def correct_session(session_pk: int, fact: SessionFact, *, read_at: datetime) ->
         _lower_intent(session.payment, fact)
     session.customer_id = fact.customer_id or ""
     session.save()
-    # Of two orders that claim one payment, the one that has no right to it lets go first.
+    # The order that must lose the payment comes first: kept_payment is unique.
     for pk in sorted(orders, key=lambda pk: (pk == order_pk, pk)):
         rederive(pk)
 
 
 def named_orders(session: CheckoutSession, fact: SessionFact) -> set[str]:
-    """Return the references of the orders that a session names at Stripe: in its metadata, and since its creation."""
+    """Return the references of the orders that a session names at Stripe: in metadata and ``client_reference_id``."""
     marked = fact.ownership.reference if fact.ownership.session_uuid == str(session.uuid) else ""
     return {marked, fact.client_reference_id} - {""}
 
 
 def _find_proven_order(session: CheckoutSession, fact: SessionFact) -> int | None:
-    """Return the order that a session belongs to; None where it names another one that it is not proven to be for.
+    """Return the order that a session belongs to; None if it names another order without proof.
 
-    Whoever holds a key of the account can edit metadata. Proof is the ``client_reference_id``, which is no parameter
-    of https://docs.stripe.com/api/checkout/sessions/update, together with the amount that was asked for. A session
-    that another order was announced as paid by does not move.
+    Anyone with a key of the account can edit metadata. Proof is the ``client_reference_id``, which
+    https://docs.stripe.com/api/checkout/sessions/update cannot change, together with the requested amount. A session
+    for which another order was announced as paid stays there.
     """
     names = named_orders(session, fact)
     if names <= {session.order.reference}:
@@ -96,7 +99,7 @@ def _find_proven_order(session: CheckoutSession, fact: SessionFact) -> int | Non
 
 
 def _is_ahead(session: CheckoutSession, fact: SessionFact) -> bool:
-    """Whether a row has a status that Stripe never reached; that money was taken is not taken back."""
+    """Return whether a row has a status that Stripe has not reached; a paid session never counts."""
     if fact.status is None or fact.status not in SESSION_RANK or fact.payment_status not in PAYMENT_RANK:
         return False
     is_unpaid = session.payment_status in (PaymentStatus.UNPAID, fact.payment_status)
@@ -104,7 +107,7 @@ def _is_ahead(session: CheckoutSession, fact: SessionFact) -> bool:
 
 
 def _right_payment(session: CheckoutSession, payment_id: str, order_pk: int) -> Payment:
-    """Return the row of the payment that a session has at Stripe, joined to the session's order."""
+    """Return the row of the payment that a session has at Stripe, linked to the session's order."""
     right = Payment.objects.select_for_update().filter(stripe_id=payment_id).first()
     if right is None:
         wrong = session.payment
@@ -117,21 +120,20 @@ def _right_payment(session: CheckoutSession, payment_id: str, order_pk: int) -> 
 
 
 def _lower_intent(payment: Payment, fact: SessionFact) -> None:
-    said = fact.payment
-    if said is None or payment.captured_minor > (said.captured_minor or 0):
+    read = fact.payment
+    if read is None or payment.captured_minor > (read.captured_minor or 0):
         return
-    payment.intent_status = join_intent(IntentStatus.OPEN, said.status)
-    payment.amount_minor = said.amount_minor or payment.amount_minor
-    payment.save(update_fields=["intent_status", "amount_minor", "updated_at"])
+    status = join_intent(IntentStatus.OPEN, read.status)
+    write(payment, intent_status=status, amount_minor=read.amount_minor or payment.amount_minor)
 
 
 def correct_refund(refund_pk: int, fact: RefundFact, *, read_at: datetime) -> None:
-    """Join a refund to the payment that Stripe names, and take back what Stripe never said of it.
+    """Link a refund to the payment that Stripe names, and set it to what Stripe says.
 
-    Where the host was told another amount than Stripe's, the amount stays for a person to look at.
+    An amount that was announced stays if Stripe's differs, so that a person looks at it.
     """
     refund = Refund.objects.get(pk=refund_pk)
-    right = _payment_of(fact.payment_intent_id, fact.charge_id) or refund.payment
+    right = find_payment(fact.payment_intent_id, fact.charge_id) or refund.payment
     orders = {pk for pk in (refund.payment.order_id, right.order_id) if pk is not None}
     _lock(orders)
     refund = Refund.objects.select_for_update().get(pk=refund_pk)
@@ -141,7 +143,7 @@ def correct_refund(refund_pk: int, fact: RefundFact, *, read_at: datetime) -> No
     refund.payment, refund.stripe_id = right, fact.stripe_id
     if fact.status in REFUND_RANK:
         refund.status = fact.status or refund.status
-    if announced_amount("order_refunded", fact.stripe_id) in (None, fact.amount_minor):
+    if delivered_amount("order_refunded", fact.stripe_id) in (None, fact.amount_minor):
         refund.amount_minor, refund.currency = fact.amount_minor, fact.currency
     refund.balance_transaction_id = fact.balance_transaction_id
     refund.save()
@@ -149,38 +151,34 @@ def correct_refund(refund_pk: int, fact: RefundFact, *, read_at: datetime) -> No
         rederive(pk)
 
 
-def correct_dispute(
-    dispute_pk: int, *, payment_intent_id: str | None, charge_id: str | None, read_at: datetime
-) -> None:
-    """Join a dispute to the payment that Stripe names."""
+def correct_dispute(dispute_pk: int, fact: DisputeFact, *, read_at: datetime) -> None:
+    """Link a dispute to the payment that Stripe names."""
     dispute = Dispute.objects.select_related("payment").get(pk=dispute_pk)
-    right = _payment_of(payment_intent_id, charge_id)
-    if right is None:
-        return
-    orders = {pk for pk in (dispute.payment.order_id, right.order_id) if pk is not None}
-    _lock(orders)
-    if not Dispute.objects.filter(pk=dispute_pk, updated_at__lt=read_at).update(payment=right):
-        return
-    for pk in sorted(orders):
-        rederive(pk)
+    right = find_payment(fact.payment_intent_id, fact.charge_id)
+    if right is not None:
+        orders = {pk for pk in (dispute.payment.order_id, right.order_id) if pk is not None}
+        _relink(Dispute.objects.filter(pk=dispute_pk, updated_at__lt=read_at), orders, payment=right)
 
 
 def correct_subscription(subscription_pk: int, order_pk: int, *, read_at: datetime) -> None:
-    """Join a subscription to the order whose session started it."""
+    """Link a subscription to the order whose session started it."""
     orders = {order_pk, Subscription.objects.values_list("order_id", flat=True).get(pk=subscription_pk)}
+    _relink(Subscription.objects.filter(pk=subscription_pk, updated_at__lt=read_at), orders, order=order_pk)
+
+
+def _relink(rows: QuerySet[Any], orders: Collection[int], **link: Any) -> None:
     _lock(orders)
-    if not Subscription.objects.filter(pk=subscription_pk, updated_at__lt=read_at).update(order=order_pk):
-        return
-    for pk in sorted(orders):
-        rederive(pk)
+    if rows.update(**link):
+        for pk in sorted(orders):
+            rederive(pk)
 
 
 def restore_session(
     order_pk: int, fact: SessionFact, *, ui_mode: str, is_manual_capture: bool
 ) -> CheckoutSession | None:
-    """Write the lost row of a session that is proven to be an order's own; None if there is one.
+    """Insert the lost row of a session that is proven to belong to an order; None if the row exists.
 
-    What was asked for is lost too: the payment is compared with what the order asks for now.
+    The request is lost too, so the payment is compared with the current order.
     """
     locked = lock_order(pk=order_pk)
     session_uuid = uuid.UUID(fact.ownership.session_uuid)
@@ -203,12 +201,6 @@ def restore_session(
     )
 
 
-def _payment_of(payment_intent_id: str | None, charge_id: str | None) -> Payment | None:
-    if payment_intent_id:
-        return Payment.objects.filter(stripe_id=payment_intent_id).first()
-    return Payment.objects.filter(charge_id=charge_id or "-").order_by("pk").first()
-
-
-def _lock(order_pks: Iterable[int]) -> None:
-    """Lock several orders, in the one order that all locks are taken in."""
+def _lock(order_pks: Collection[int]) -> None:
+    """Lock several orders in ascending order of their primary keys, as everywhere."""
     list(Order.objects.select_for_update().filter(pk__in=list(order_pks)).order_by("pk").values_list("pk", flat=True))

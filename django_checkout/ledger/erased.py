@@ -1,4 +1,4 @@
-"""Says whether a Stripe object belongs to an order whose personal data was erased."""
+"""Finds out whether a Stripe object belongs to an order whose personal data was erased."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from django_checkout.models import CheckoutSession, Payment, Subscription
 
 
 def is_erased(stripe_ids: Collection[str], *, customer_id: str) -> bool:
-    """Whether one of the ids, or a subscription of the customer, is of an erased order; three indexed queries."""
+    """Return whether one of the ids, or a subscription of the customer, belongs to an erased order; three queries."""
     about = (
         CheckoutSession.objects.filter(stripe_id__in=stripe_ids),
         Payment.objects.filter(Q(stripe_id__in=stripe_ids) | Q(charge_id__in=stripe_ids)),
-        # A renewal's charge names no more of what is ours than its customer.
+        # A renewal's charge has no id of ours except its customer.
         Subscription.objects.filter(Q(stripe_id__in=stripe_ids) | Q(customer_id=customer_id or None)),
     )
     return any(rows.filter(order__erased_at__isnull=False).exists() for rows in about)

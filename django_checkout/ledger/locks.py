@@ -1,7 +1,8 @@
-"""Locks, in one order everywhere: event, order, session, payment, refund; and transactions that are retried.
+"""Takes locks in one order everywhere (event, order, session, payment, refund) and retries transactions.
 
-An order's row is the lock of all that belongs to it. Only a payment that names no order yet is locked alone; when its
-order turns up meanwhile, ``LockOrderChangedError`` starts the transaction over.
+The lock on an order's row protects every row that belongs to it. Only a payment without an order is locked alone; if
+it gets an order meanwhile, ``LockOrderChangedError`` starts the transaction over, because locking the order now would
+break the order of locks.
 """
 
 from __future__ import annotations
@@ -16,10 +17,8 @@ from typing import Any, TypeVar
 
 from django.db.models import Q
 
-from django_checkout import database
 from django_checkout.exceptions import OrderNotFoundError
-from django_checkout.ledger.news import News
-from django_checkout.models import CheckoutSession, Dispute, Order, Payment, Refund
+from django_checkout.models import Announcement, CheckoutSession, Dispute, Order, Payment, Refund, database
 from django_checkout.values import Ownership
 
 T = TypeVar("T")
@@ -27,7 +26,7 @@ T = TypeVar("T")
 logger = logging.getLogger("django_checkout")
 
 ATTEMPTS = 8
-#: How long a call to Stripe may hold a row that waits for its answer, in seconds; longer than the call and its repeat.
+#: How long a row is leased to the process that calls Stripe for it, in seconds; longer than the call and its retry.
 LEASE_SECONDS = 60
 #: PostgreSQL's SQLSTATEs and MariaDB's error numbers for "start the transaction over".
 _RETRYABLE_SQLSTATES = frozenset(("40001", "40P01"))
@@ -35,23 +34,23 @@ _RETRYABLE_ERRNOS = frozenset((1205, 1213, 1020))
 
 
 class LockOrderChangedError(Exception):
-    """A row locked alone turned out to belong to an order: the transaction must start over. Never leaves the ledger."""
+    """A row that was locked alone belongs to an order now: the transaction must start over. Never leaves the ledger."""
 
 
 def in_transaction(work: Callable[[], T]) -> T:
-    """Run ``work`` in a transaction of its own, again from the start after a deadlock; at most eight times.
+    """Run ``work`` in a transaction of its own and return its result; after a deadlock, run it again, up to 8 times.
 
-    What a host registered with ``transaction.on_commit`` and then fails is logged: it cannot undo or repeat the work.
+    An error in a host's ``transaction.on_commit`` hook is logged: the work is committed and must not run again.
 
     Raises:
-        RuntimeError: a transaction is open already: calls to Stripe must not wait inside one.
+        RuntimeError: a transaction is already open: no call to Stripe may wait inside one.
     """
     for attempt in range(1, ATTEMPTS + 1):
         committed: list[bool] = []
         results: list[T] = []
         try:
             with database.atomic(durable=True):
-                # The first hook to run: whatever fails after it, fails after the commit.
+                # Runs before every other hook, so an error with ``committed`` set came after the commit.
                 database.on_commit(partial(committed.append, True))
                 results.append(work())
         except Exception as error:
@@ -67,11 +66,11 @@ def in_transaction(work: Callable[[], T]) -> T:
 
 
 def is_retryable(error: Exception) -> bool:
-    """Whether the database, or we, asked to start the transaction over."""
+    """Return whether the transaction must start over: a deadlock, a failed serialization, or a changed lock order."""
     if isinstance(error, LockOrderChangedError):
         return True
     cause = error.__cause__
-    # psycopg says sqlstate, psycopg2 pgcode.
+    # psycopg has ``sqlstate``, psycopg2 ``pgcode``.
     if {getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None)} & _RETRYABLE_SQLSTATES:
         return True
     arguments: tuple[object, ...] = getattr(cause, "args", ())
@@ -80,48 +79,52 @@ def is_retryable(error: Exception) -> bool:
 
 @dataclass(slots=True, kw_only=True)
 class LockedOrder:
-    """An order and what belongs to it, locked until the transaction ends, with what changed in this transaction."""
+    """An order and its rows, locked until the transaction ends, with what changed in this transaction."""
 
     order: Order
     sessions: list[CheckoutSession]
     payments: list[Payment]
-    #: Payments inserted in this transaction, so that nothing else can refer to them yet.
+    #: Payments inserted in this transaction: no other row refers to them yet.
     new_payment_pks: set[int] = field(default_factory=set)
-    #: Payments that named no order until now: refunds and disputes may have come first.
+    #: Payments that had no order until now: refunds and disputes may be stored already.
     claimed_payments: list[Payment] = field(default_factory=list)
     changed_sessions: dict[int, set[str]] = field(default_factory=dict)
     changed_payments: dict[int, set[str]] = field(default_factory=dict)
-    #: Rows of which the host may have to hear.
-    sessions_with_news: list[CheckoutSession] = field(default_factory=list)
-    refunds_with_news: list[Refund] = field(default_factory=list)
-    disputes_with_news: list[Dispute] = field(default_factory=list)
-    #: News that needs no row of these: a subscription's.
-    news: list[News] = field(default_factory=list)
-    #: Whether the order is derived from all of its rows, as if each of them were new; see ``derivation.rederive``.
+    #: Rows that changed and may have to be announced.
+    sessions_to_announce: list[CheckoutSession] = field(default_factory=list)
+    refunds_to_announce: list[Refund] = field(default_factory=list)
+    disputes_to_announce: list[Dispute] = field(default_factory=list)
+    #: Announcements about other rows, such as subscriptions.
+    to_announce: list[Announcement] = field(default_factory=list)
+    #: Whether every row counts as new, as in ``derivation.rederive``.
     is_whole: bool = False
-    #: The order's columns as they stand in the database.
+    #: The order's columns as stored in the database.
     original: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.remember()
 
     def remember(self) -> None:
-        """Take the order's columns for what the database holds."""
+        """Store the order's columns in ``original``."""
         self.original = {field.attname: getattr(self.order, field.attname) for field in Order._meta.concrete_fields}
 
     def holds(self, payment_intent_id: str) -> bool:
-        """Return whether a payment is among the locked rows and the order's own."""
+        """Return whether a payment is locked and belongs to the order."""
         return any(row.stripe_id == payment_intent_id and row.order_id == self.order.pk for row in self.payments)
 
+    def session(self, pk: int) -> CheckoutSession:
+        """Return the locked session with this primary key."""
+        return next(row for row in self.sessions if row.pk == pk)
+
     def find_session(self, owner: Ownership) -> CheckoutSession | None:
-        """Return the session whose UUID an object carries in its metadata, if the modes agree."""
+        """Return the session whose UUID is in an object's metadata, if live or test mode agrees."""
         for session in self.sessions:
             if str(session.uuid) == owner.session_uuid and owner.livemode in (None, session.livemode):
                 return session
         return None
 
     def payment_of(self, session: CheckoutSession) -> Payment | None:
-        """Return the payment of a session from among the locked rows."""
+        """Return the locked payment of a session."""
         return next((payment for payment in self.payments if payment.pk == session.payment_id), None)
 
     def kept_payment(self) -> Payment | None:
@@ -129,22 +132,22 @@ class LockedOrder:
         return next((payment for payment in self.payments if payment.pk == self.order.kept_payment_id), None)
 
     def session_of(self, payment: Payment) -> CheckoutSession | None:
-        """Return the session that a payment came from, from among the locked rows."""
+        """Return the locked session of a payment."""
         return next((session for session in self.sessions if session.payment_id == payment.pk), None)
 
     def own_payments(self) -> list[Payment]:
-        """Return the payments that belong to the order, from among the locked rows."""
+        """Return the locked payments that belong to the order."""
         return [payment for payment in self.payments if payment.order_id == self.order.pk]
 
     def refunds_of(self, payment: Payment) -> list[Refund]:
-        """Return what of a payment's money was given back; it changes only under this lock."""
+        """Return a payment's refunds without releases; they change only under this lock."""
         if payment.pk in self.new_payment_pks:
             return []
         return list(payment.refunds.filter(is_release=False).order_by("pk"))
 
 
 def lock_order(*, pk: int | None = None, reference: str = "", payment_id: str = "") -> LockedOrder:
-    """Lock an order, its sessions and its payments; ``payment_id`` adds a payment that may not name the order yet.
+    """Lock an order, its sessions and its payments; ``payment_id`` adds a payment that may have no order yet.
 
     Raises:
         OrderNotFoundError: there is no such order.
@@ -152,7 +155,7 @@ def lock_order(*, pk: int | None = None, reference: str = "", payment_id: str = 
     which = Q(pk=pk) if pk is not None else Q(reference=reference)
     order = Order.objects.select_for_update().filter(which).first()
     if order is None:
-        raise OrderNotFoundError("There is no such order.")
+        raise OrderNotFoundError("The order does not exist.")
     sessions = list(CheckoutSession.objects.select_for_update().filter(order=order).order_by("pk"))
     belongs = Q(order=order) | Q(stripe_id=payment_id) if payment_id else Q(order=order)
     payments = list(Payment.objects.select_for_update().filter(belongs).order_by("pk"))

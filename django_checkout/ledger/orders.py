@@ -1,7 +1,7 @@
-"""What an order becomes once facts are joined: the payment it keeps, its status, what needs attention, what is news.
+"""Derives an order from its rows once facts are joined: kept payment, status, attention, and what to announce.
 
-Everything is recomputed from the rows under the order's lock, so that neither the order of arrival nor a repeat can
-change the end; what has been announced before is recognised by its row.
+Everything is recomputed under the order's lock, so neither the order in which facts arrive nor a repeated fact changes
+the result. A fact that was announced before is known by its row.
 """
 
 from __future__ import annotations
@@ -15,56 +15,35 @@ from django_checkout import states
 from django_checkout.ledger.announcements import announce
 from django_checkout.ledger.attention import find_reasons, session_state, write_attention
 from django_checkout.ledger.locks import LockedOrder
-from django_checkout.ledger.news import News
-from django_checkout.models import Dispute, Order, Payment, Refund
-from django_checkout.states import (
-    IntentStatus,
-    OrderStatus,
-    PaymentStatus,
-    RefundState,
-    RefundStatus,
-    SessionStatus,
-)
+from django_checkout.models import Announcement, CheckoutSession, Dispute, Order, Payment, Refund
+from django_checkout.states import IntentStatus, OrderStatus, PaymentStatus, RefundState, RefundStatus, SessionStatus
 
 TOTALS = ("discount_minor", "shipping_minor", "tax_minor", "total_minor")
-_DERIVED = (
-    "status",
-    "paid_minor",
-    "refunded_minor",
-    *TOTALS,
-    "kept_payment_id",
-    "livemode",
-    "paid_at",
-    "canceled_at",
-    "disputed",
-    "needs_attention",
-    "email",
-    "customer_details",
-)
+#: The columns of an order that ``settle`` writes.
+_WRITTEN = Order.derived_columns | {"livemode", "email", "customer_details"}
 
 
 def settle(locked: LockedOrder) -> Order:
-    """Derive the order from its rows, write what changed, and announce what is new: the last step under the lock."""
+    """Derive the order from its rows, write what changed and announce what is new: the last step under the lock."""
     order = locked.order
-    before = {name: locked.original[name] for name in _DERIVED}
+    before = {name: value for name, value in locked.original.items() if name.removesuffix("_id") in _WRITTEN}
     is_newly_kept, kept, refunds, disputes = derive(locked)
     _write_rows(locked)
-    _claim(locked, refunds, disputes)
+    _announce_claimed(locked, refunds, disputes)
     attention = write_attention(order, find_reasons(locked, refunds, disputes))
     changed = [name for name, value in before.items() if getattr(order, name) != value]
     if changed:
-        order.save(update_fields=[*(name.removesuffix("_id") for name in changed), "updated_at"])
+        order.save(update_fields=[*changed, "updated_at"])
         locked.remember()
     is_released = not attention.is_withheld and (is_newly_kept or attention.was_withheld)
-    for news in news_of(locked, kept, refunds, is_newly_kept=is_newly_kept, is_released=is_released):
-        announce(order, news)
-    for news in attention.news:
-        announce(order, news)
+    new = new_announcements(locked, kept, refunds, is_newly_kept=is_newly_kept, is_released=is_released)
+    for announcement in (*new, *attention.announcements):
+        announce(order, announcement)
     return order
 
 
 class Derived(NamedTuple):
-    """What an order was derived from: whether the kept payment counts as new, that payment, and what hangs on all."""
+    """What ``derive`` read: the kept payment, whether it counts as new, and every refund and dispute."""
 
     is_newly_kept: bool
     kept: Payment | None
@@ -73,7 +52,7 @@ class Derived(NamedTuple):
 
 
 def derive(locked: LockedOrder, *, writes: bool = True) -> Derived:
-    """Set the order's columns to what its rows say; ``writes`` also marks its refunds as releases or not."""
+    """Set the order's columns from its rows; with ``writes``, also store which of its refunds are releases."""
     order = locked.order
     is_newly_kept = _keep_payment(locked) or locked.is_whole
     kept = locked.kept_payment()
@@ -89,9 +68,9 @@ def derive(locked: LockedOrder, *, writes: bool = True) -> Derived:
 
 
 def derive_status(locked: LockedOrder) -> OrderStatus:
-    """Return the status that the locked rows give the order, whatever its own column says.
+    """Return the order's status from the locked rows, whatever its own column says.
 
-    For decisions that a wrong column would make dearly: whether the order may be sold, or canceled.
+    For decisions where a damaged column would cost money: whether the order can be paid, or canceled.
     """
     kept = locked.kept_payment() or next((row for row in locked.own_payments() if row.captured_minor > 0), None)
     return _status(locked, kept)
@@ -107,7 +86,7 @@ def _status(locked: LockedOrder, kept: Payment | None) -> OrderStatus:
 
 
 def _keep_payment(locked: LockedOrder) -> bool:
-    """Record, once, which payment the order keeps: the first whose session is complete and whose money has moved."""
+    """Record, once, the payment that the order keeps: the first with a complete session whose money was captured."""
     if locked.order.kept_payment_id is not None:
         return False
     for session in locked.sessions:
@@ -123,19 +102,21 @@ def _keep_payment(locked: LockedOrder) -> bool:
 
 
 def _refunds(locked: LockedOrder, *, writes: bool) -> list[Refund]:
-    """Return the refunds of the order's payments, each marked as a release of an authorization or not."""
+    """Return the refunds of the order's payments with ``is_release`` set; with ``writes``, store it."""
     payments = [payment for payment in locked.own_payments() if payment.pk not in locked.new_payment_pks]
     if not payments:
         return []
     rows = list(Refund.objects.filter(payment__in=[payment.pk for payment in payments]).order_by("pk"))
     for payment in payments:
-        given = {refund.stripe_id or str(refund.uuid): refund for refund in rows if refund.payment_id == payment.pk}
+        of_payment = {
+            refund.stripe_id or str(refund.uuid): refund for refund in rows if refund.payment_id == payment.pk
+        }
         releases = states.find_releases(
             authorized_minor=payment.amount_minor,
             captured_minor=payment.captured_minor,
-            refunds=[_refund_state(key, refund) for key, refund in given.items()],
+            refunds=[_refund_state(key, refund) for key, refund in of_payment.items()],
         )
-        for key, refund in given.items():
+        for key, refund in of_payment.items():
             if refund.is_release != (key in releases):
                 refund.is_release = key in releases
                 if writes:
@@ -179,69 +160,61 @@ def _write_rows(locked: LockedOrder) -> None:
             payment.save(update_fields=[*names, "updated_at"])
     for session in locked.sessions:
         if names := locked.changed_sessions.pop(session.pk, None):
-            session.save(
-                update_fields=[*(name.removesuffix("_id") if name in _KEYS else name for name in names), "updated_at"]
-            )
+            session.save(update_fields=[*names, "updated_at"])
 
 
-def _claim(locked: LockedOrder, refunds: list[Refund], disputes: list[Dispute]) -> None:
-    """Add what was said of a payment before it was known whose it is to what is new."""
+def _announce_claimed(locked: LockedOrder, refunds: list[Refund], disputes: list[Dispute]) -> None:
+    """Also announce refunds and disputes that were stored before their payment was known to belong to the order."""
     claimed = {payment.pk for payment in locked.claimed_payments if payment.order_id == locked.order.pk}
-    locked.refunds_with_news.extend(refund for refund in refunds if refund.payment_id in claimed)
-    locked.disputes_with_news.extend(dispute for dispute in disputes if dispute.payment_id in claimed)
+    locked.refunds_to_announce.extend(row for row in refunds if row.payment_id in claimed)
+    locked.disputes_to_announce.extend(row for row in disputes if row.payment_id in claimed)
 
 
-_KEYS = frozenset(("payment_id", "live_for_id"))
-
-
-def news_of(
+def new_announcements(
     locked: LockedOrder, kept: Payment | None, refunds: list[Refund], *, is_newly_kept: bool, is_released: bool
-) -> Iterator[News]:
-    """Yield what the host should hear, paid before refunded."""
-    order = locked.order
-    for session in locked.sessions_with_news:
-        fact = session.stripe_id or str(session.uuid)
-        if session.status == SessionStatus.EXPIRED:
-            yield News(signal="session_expired", fact=fact, session=session)
-        elif kept is None and session_state(locked, session).is_in_flight:
-            signal = "order_authorized" if session.is_manual_capture else "order_pending"
-            yield News(signal=signal, fact=fact, session=session)
-        elif kept is None and session.has_async_failed and session.payment_status == PaymentStatus.UNPAID:
-            yield News(signal="order_payment_failed", fact=fact, session=session)
-    if kept is not None and is_released:
-        yield News(signal="order_paid", fact=order.reference, session=locked.session_of(kept))
-    # Until a payment is kept, refunds wait; then all that came first are news.
+) -> Iterator[Announcement]:
+    """Yield what to announce, ``order_paid`` before its refunds."""
+    for session in locked.sessions_to_announce:
+        if signal := _session_signal(locked, session, kept):
+            yield Announcement(signal=signal, fact=session.stripe_id or str(session.uuid), session=session)
     if kept is not None:
-        changed = {refund.pk for refund in locked.refunds_with_news}
+        if is_released:
+            reference = locked.order.reference
+            yield Announcement(signal="order_paid", fact=reference, session=locked.session_of(kept))
+        changed = {refund.pk for refund in locked.refunds_to_announce}
         for refund in refunds:
-            if not is_newly_kept and refund.pk not in changed:
-                continue
-            if _gives_back(refund, kept):
-                yield refund_news("order_refunded", refund)
-            elif refund.status == RefundStatus.FAILED:
-                yield refund_news("refund_failed", refund)
-    for dispute in locked.disputes_with_news:
-        yield dispute_news(dispute)
-    yield from locked.news
+            # Refunds that were stored before a payment was kept are announced once it is.
+            if (is_newly_kept or refund.pk in changed) and (signal := _refund_signal(refund, kept)):
+                yield Announcement(
+                    signal=signal,
+                    fact=refund.stripe_id or str(refund.uuid),
+                    refund=refund,
+                    amount_minor=refund.amount_minor,
+                    reason=refund.failure_reason or refund.reason,
+                )
+    for dispute in locked.disputes_to_announce:
+        yield Announcement(
+            signal="order_disputed" if dispute.is_open else "dispute_closed",
+            fact=dispute.stripe_id,
+            dispute=dispute,
+            amount_minor=dispute.amount_minor,
+            reason=dispute.reason if dispute.is_open else dispute.status,
+        )
+    yield from locked.to_announce
 
 
-def refund_news(signal: str, refund: Refund) -> News:
-    """Return what the host should hear of a refund."""
-    return News(
-        signal=signal,
-        fact=refund.stripe_id or str(refund.uuid),
-        refund=refund,
-        amount_minor=refund.amount_minor,
-        reason=refund.failure_reason or refund.reason,
-    )
+def _session_signal(locked: LockedOrder, session: CheckoutSession, kept: Payment | None) -> str | None:
+    if session.status == SessionStatus.EXPIRED:
+        return "session_expired"
+    if kept is not None:
+        return None
+    if session_state(locked, session).is_in_flight:
+        return "order_authorized" if session.is_manual_capture else "order_pending"
+    has_failed = session.has_async_failed and session.payment_status == PaymentStatus.UNPAID
+    return "order_payment_failed" if has_failed else None
 
 
-def dispute_news(dispute: Dispute) -> News:
-    """Return what the host should hear of a dispute: that it is open, or how it ended."""
-    return News(
-        signal="order_disputed" if dispute.is_open else "dispute_closed",
-        fact=dispute.stripe_id,
-        dispute=dispute,
-        amount_minor=dispute.amount_minor,
-        reason=dispute.reason if dispute.is_open else dispute.status,
-    )
+def _refund_signal(refund: Refund, kept: Payment) -> str | None:
+    if _gives_back(refund, kept):
+        return "order_refunded"
+    return "refund_failed" if refund.status == RefundStatus.FAILED else None

@@ -1,22 +1,22 @@
-"""Joins what Stripe said of a PaymentIntent or Charge into the Payment row where everything meets."""
+"""Joins facts about a PaymentIntent or Charge into its Payment row."""
 
 from __future__ import annotations
 
 from django.db import IntegrityError
 
-from django_checkout import database
 from django_checkout.exceptions import OrderNotFoundError
 from django_checkout.ledger.locks import LockedOrder, LockOrderChangedError, lock_order
-from django_checkout.models import Dispute, Payment, Refund
+from django_checkout.ledger.rows import write
+from django_checkout.models import Dispute, Payment, Refund, database
 from django_checkout.states import join_intent
 from django_checkout.values import PaymentFact
 
 
 def lock_order_of_payment(fact: PaymentFact) -> LockedOrder | None:
-    """Lock the order that a PaymentIntent belongs to; None if none of ours is named.
+    """Lock the order that a PaymentIntent belongs to; None if it is not ours.
 
-    Proof is a Payment row that names an order. The UUID of one of the order's sessions in the metadata shows where an
-    early PaymentIntent is to be kept, and no more: see ``join_payment``.
+    Proof is a Payment row with an order. The UUID of an order's session in the metadata is no proof; it only says
+    under which lock an early PaymentIntent is stored, see ``join_payment``.
     """
     order_pk = Payment.objects.filter(stripe_id=fact.payment_intent_id).values_list("order_id", flat=True).first()
     if order_pk is not None:
@@ -33,32 +33,21 @@ def lock_order_of_payment(fact: PaymentFact) -> LockedOrder | None:
 
 
 def join_payment(locked: LockedOrder, fact: PaymentFact, *, is_named: bool = True) -> Payment:
-    """Join a fact into a payment, inserting it or, where a session of the order names it, claiming it for the order.
+    """Join a fact into a payment; insert it, or claim it for the order if a session of the order names it.
 
-    States are joined by their order, amounts by maximum. A payment that belongs to another order is left alone. One
-    that only its own metadata connects with the order (``is_named`` is false) waits without an order: metadata can be
-    copied by whoever has a key of the account, and a session names its payment itself.
+    States are joined by rank, amounts by maximum. A payment of another order is not changed. A payment that only its
+    own metadata connects with the order (``is_named`` is false) is stored without an order: anyone with a key of the
+    account can copy metadata, while a session names its payment itself.
 
     Raises:
-        UnknownFactError: a status that states.py does not know.
+        UnknownFactError: a status that ``states`` does not know.
     """
     payment = next((row for row in locked.payments if row.stripe_id == fact.payment_intent_id), None)
     if payment is None:
-        payment = Payment(stripe_id=fact.payment_intent_id, order=locked.order if is_named else None)
-        for name, value in _joined(payment, fact).items():
-            setattr(payment, name, value)
-        try:
-            with database.atomic():
-                payment.save(force_insert=True)
-        except IntegrityError:
-            # A refund or a dispute that was faster has inserted it since we looked.
-            payment = Payment.objects.select_for_update().get(stripe_id=fact.payment_intent_id)
-        else:
-            locked.new_payment_pks.add(payment.pk)
-            locked.payments.append(payment)
-            if fact.charge_id:
-                _adopt_by_charge(locked, payment, fact.charge_id)
+        payment = _insert(locked, fact, is_named=is_named)
+        if payment is not None:
             return payment
+        payment = Payment.objects.select_for_update().get(stripe_id=fact.payment_intent_id)
         locked.payments.append(payment)
     if payment.order_id is None and is_named:
         payment.order = locked.order
@@ -75,20 +64,39 @@ def join_payment(locked: LockedOrder, fact: PaymentFact, *, is_named: bool = Tru
     return payment
 
 
+def _insert(locked: LockedOrder, fact: PaymentFact, *, is_named: bool) -> Payment | None:
+    payment = Payment(stripe_id=fact.payment_intent_id, order=locked.order if is_named else None)
+    for name, value in _joined(payment, fact).items():
+        setattr(payment, name, value)
+    try:
+        with database.atomic():
+            payment.save(force_insert=True)
+    except IntegrityError:
+        # A refund or a dispute has inserted it since the order was locked.
+        return None
+    locked.new_payment_pks.add(payment.pk)
+    locked.payments.append(payment)
+    if fact.charge_id:
+        _adopt_by_charge(locked, payment, fact.charge_id)
+    return payment
+
+
 def _adopt_by_charge(locked: LockedOrder | None, payment: Payment, charge_id: str) -> None:
-    """Take over what was told of a payment when only its charge was known."""
-    stranger = (
+    """Merge the row that was inserted for the payment when only its charge was known."""
+    by_charge = (
         Payment.objects.select_for_update().filter(stripe_id=charge_id, order=None).exclude(pk=payment.pk).first()
     )
-    if stranger is None:
+    if by_charge is None:
         return
-    Refund.objects.filter(payment=stranger).update(payment=payment)
-    Dispute.objects.filter(payment=stranger).update(payment=payment)
-    payment.fraud_warning_id = max(stranger.fraud_warning_id, payment.fraud_warning_id)
-    both = [*stranger.reviews.items(), *payment.reviews.items()]
-    payment.reviews = {review: all(is_open for other, is_open in both if other == review) for review, _ in both}
-    payment.save(update_fields=["fraud_warning_id", "reviews", "updated_at"])
-    stranger.delete()
+    Refund.objects.filter(payment=by_charge).update(payment=payment)
+    Dispute.objects.filter(payment=by_charge).update(payment=payment)
+    both = [*by_charge.reviews.items(), *payment.reviews.items()]
+    write(
+        payment,
+        fraud_warning_id=max(by_charge.fraud_warning_id, payment.fraud_warning_id),
+        reviews={review: all(is_open for other, is_open in both if other == review) for review, _ in both},
+    )
+    by_charge.delete()
     if locked is not None:
         locked.new_payment_pks.discard(payment.pk)
         locked.claimed_payments.append(payment)
@@ -105,26 +113,25 @@ def _joined(payment: Payment, fact: PaymentFact) -> dict[str, object]:
         values["livemode"] = fact.ownership.livemode
     if fact.review_id and fact.review_id not in payment.reviews:
         values["reviews"] = {**payment.reviews, fact.review_id: True}
-    values |= {name: said for name in ("currency", "charge_id", "capture_before") if (said := getattr(fact, name))}
+    values |= {name: value for name in ("currency", "charge_id", "capture_before") if (value := getattr(fact, name))}
     return values
 
 
 def lock_payment(payment_intent_id: str | None, charge_id: str | None) -> tuple[LockedOrder | None, Payment]:
-    """Lock the payment that a refund or a dispute names: with its order, or alone while it names none.
+    """Lock the payment that a refund or a dispute names, with its order; alone while it has none.
 
     Raises:
-        LockOrderChangedError: its order turned up while we waited for it alone; start the transaction over.
+        LockOrderChangedError: it got an order while this transaction waited for its lock; start over.
     """
     locked, payment = _lock_payment(payment_intent_id, charge_id)
     if payment_intent_id and charge_id and payment.charge_id != charge_id:
-        payment.charge_id = charge_id
-        payment.save(update_fields=["charge_id", "updated_at"])
+        write(payment, charge_id=charge_id)
         _adopt_by_charge(locked, payment, charge_id)
     return locked, payment
 
 
 def _lock_payment(payment_intent_id: str | None, charge_id: str | None) -> tuple[LockedOrder | None, Payment]:
-    payment = _find_payment(payment_intent_id, charge_id)
+    payment = find_payment(payment_intent_id, charge_id)
     if payment is None:
         stripe_id = payment_intent_id or charge_id or ""
         try:
@@ -141,7 +148,11 @@ def _lock_payment(payment_intent_id: str | None, charge_id: str | None) -> tuple
     return locked, next(row for row in locked.payments if row.pk == payment.pk)
 
 
-def _find_payment(payment_intent_id: str | None, charge_id: str | None) -> Payment | None:
+def find_payment(payment_intent_id: str | None, charge_id: str | None) -> Payment | None:
+    """Return the payment that a refund or a dispute names.
+
+    A payment without a PaymentIntent, or whose PaymentIntent is not known yet, is stored with its charge's id.
+    """
     if payment_intent_id:
         return Payment.objects.filter(stripe_id=payment_intent_id).first()
     by_charge = Payment.objects.filter(charge_id=charge_id).order_by("pk").first()

@@ -1,29 +1,31 @@
-"""Joins what Stripe said of a refund into its row, and writes down the refunds that we ask for before asking."""
+"""Joins facts about a refund into its row, and stores the refunds that we request before Stripe is called."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from django_checkout.exceptions import RefundError, UnknownFactError
 from django_checkout.ledger import locks
 from django_checkout.ledger.locks import LockedOrder
+from django_checkout.ledger.rows import write
 from django_checkout.models import Payment, Refund
 from django_checkout.states import ACTIVE_REFUND_STATUSES, REFUND_RANK, RefundStatus, join
 from django_checkout.values import RefundFact
 
 
 def join_refund(locked: LockedOrder | None, payment: Payment, fact: RefundFact) -> None:
-    """Join a fact into a refund's row: the row that we asked with, the row with its id, or a new one.
+    """Join a fact into a refund's row: the one with its id, the one that we requested it with, or a new one.
 
     Raises:
-        UnknownFactError: a status that states.py does not know.
+        UnknownFactError: a status that ``states`` does not know.
     """
     refund = _find(payment, fact)
-    said = fact.status or RefundStatus.PENDING
+    status = fact.status or RefundStatus.PENDING
     if refund is None:
-        if said not in REFUND_RANK:
+        if status not in REFUND_RANK:
             raise UnknownFactError("Stripe reported a refund status that this version does not know.")
         refund = Refund.objects.create(
             **_lost_request(fact),
@@ -31,47 +33,53 @@ def join_refund(locked: LockedOrder | None, payment: Payment, fact: RefundFact) 
             payment=payment,
             amount_minor=fact.amount_minor,
             currency=fact.currency,
-            status=said,
+            status=status,
             reason=fact.reason,
             failure_reason=fact.failure_reason,
             balance_transaction_id=fact.balance_transaction_id,
         )
-        has_news = True
+        has_changed = True
     else:
-        status = join(REFUND_RANK, refund.status, said)
-        # A release that turns out to have moved money is a refund that nobody has heard of.
-        has_news = status != refund.status or (refund.is_release and bool(fact.balance_transaction_id))
-        values: dict[str, Any] = {"stripe_id": fact.stripe_id, "status": status, "leased_until": None}
-        values["reason"] = refund.reason or fact.reason
-        values["failure_reason"] = refund.failure_reason or fact.failure_reason
-        values["balance_transaction_id"] = refund.balance_transaction_id or fact.balance_transaction_id
-        changed = [name for name, value in values.items() if getattr(refund, name) != value]
-        if changed:
-            for name in changed:
-                setattr(refund, name, values[name])
-            refund.save(update_fields=[*changed, "updated_at"])
-    if refund.is_ours and has_news:
+        has_changed = _update(refund, fact, join(REFUND_RANK, refund.status, status))
+    if refund.is_ours and has_changed:
         _recount(payment)
-    if locked is not None and has_news:
-        locked.refunds_with_news.append(refund)
+    if locked is not None and has_changed:
+        locked.refunds_to_announce.append(refund)
+
+
+def _update(refund: Refund, fact: RefundFact, status: str) -> bool:
+    """Write a fact into a refund's row; return whether the refund may have to be announced."""
+    # A release that has moved money after all is a refund that was not announced.
+    has_changed = status != refund.status or (refund.is_release and bool(fact.balance_transaction_id))
+    values: dict[str, Any] = {
+        "stripe_id": fact.stripe_id,
+        "status": status,
+        "leased_until": None,
+        "reason": refund.reason or fact.reason,
+        "failure_reason": refund.failure_reason or fact.failure_reason,
+        "balance_transaction_id": refund.balance_transaction_id or fact.balance_transaction_id,
+    }
+    if changed := {name: value for name, value in values.items() if getattr(refund, name) != value}:
+        write(refund, **changed)
+    return has_changed
 
 
 def _lost_request(fact: RefundFact) -> dict[str, Any]:
-    """Return what a refund's metadata says of the row that asked for it, where a backup has lost that row."""
+    """Return the UUID and origin of a refund that we requested and whose row is lost, for example with a backup."""
     try:
-        asked = uuid.UUID(fact.refund_uuid)
+        request_uuid = uuid.UUID(fact.refund_uuid)
     except ValueError:
         return {}
-    return {} if Refund.objects.filter(uuid=asked).exists() else {"uuid": asked, "is_ours": True}
+    return {} if Refund.objects.filter(uuid=request_uuid).exists() else {"uuid": request_uuid, "is_ours": True}
 
 
 def reserve_refund(
     locked: LockedOrder, payment: Payment, amount_minor: int, *, reason: str, by: Any, now: datetime, key: str = ""
 ) -> Refund:
-    """Write down a refund before Stripe is asked; the database holds the sum to what was captured.
+    """Store a refund before Stripe is called; a constraint limits the sum of refunds to what was captured.
 
     Raises:
-        RefundError: less than that can still be refunded.
+        RefundError: the amount is more than can still be refunded.
     """
     active = [refund for refund in locked.refunds_of(payment) if refund.status in ACTIVE_REFUND_STATUSES]
     left = payment.captured_minor - sum(refund.amount_minor for refund in active)
@@ -87,46 +95,31 @@ def reserve_refund(
         reason=reason,
         leased_until=now + timedelta(seconds=locks.LEASE_SECONDS),
     )
-    payment.refund_asked_minor += amount_minor
-    payment.save(update_fields=["refund_asked_minor", "updated_at"])
+    write(payment, refund_asked_minor=payment.refund_asked_minor + amount_minor)
     return refund
 
 
 def lease_refund(refund_pk: int, *, now: datetime) -> Refund | None:
-    """Take a refund that Stripe has not answered for, to ask again; None if it is settled or another asks now."""
+    """Lease a refund without a response to retry it; None if it has one, or another process has leased it."""
     refund = Refund.objects.select_for_update().get(pk=refund_pk)
     if refund.status != RefundStatus.CREATING or (refund.leased_until and refund.leased_until > now):
         return None
-    refund.leased_until = now + timedelta(seconds=locks.LEASE_SECONDS)
-    refund.save(update_fields=["leased_until", "updated_at"])
+    write(refund, leased_until=now + timedelta(seconds=locks.LEASE_SECONDS))
     return refund
 
 
 def note_refund_request(refund_pk: int, **values: Any) -> None:
-    """Note how a call to Stripe ended: ``request_id``, ``leased_until``, ``error_code``, ``error_message``."""
+    """Store how a call to Stripe ended: ``request_id``, ``leased_until``, ``error_code``, ``error_message``."""
     Refund.objects.filter(pk=refund_pk).update(**values)
 
 
-def fail_refund(
-    locked: LockedOrder, refund: Refund, *, refusal_code: str, error_code: str, error_message: str, request_id: str
-) -> None:
-    """Record that Stripe refused a refund of ours: it counts no longer."""
-    refund.status = join(REFUND_RANK, refund.status, RefundStatus.REFUSED)
-    refund.error_code, refund.error_message, refund.request_id = error_code, error_message, request_id
-    refund.refusal_code, refund.leased_until = refusal_code, None
-    refund.save(
-        update_fields=[
-            "status",
-            "refusal_code",
-            "error_code",
-            "error_message",
-            "request_id",
-            "leased_until",
-            "updated_at",
-        ]
-    )
-    payment = next(row for row in locked.payments if row.pk == refund.payment_id)
-    _recount(payment)
+def fail_refund(locked: LockedOrder, refund: Refund, **refusal: str) -> None:
+    """Record that Stripe refused one of our refunds; it no longer counts against the payment.
+
+    ``refusal`` are ``refusal_code``, ``error_code``, ``error_message`` and ``request_id``.
+    """
+    write(refund, status=join(REFUND_RANK, refund.status, RefundStatus.REFUSED), leased_until=None, **refusal)
+    _recount(next(row for row in locked.payments if row.pk == refund.payment_id))
 
 
 def _find(payment: Payment, fact: RefundFact) -> Refund | None:
@@ -141,7 +134,10 @@ def _find(payment: Payment, fact: RefundFact) -> Refund | None:
 
 
 def _recount(payment: Payment) -> None:
-    """Count again what we asked for; a fact that contradicts our limit is stored and shown, not rejected."""
-    asked = payment.refunds.filter(is_ours=True, status__in=ACTIVE_REFUND_STATUSES)
-    payment.refund_asked_minor = min(sum(refund.amount_minor for refund in asked), payment.captured_minor)
-    payment.save(update_fields=["refund_asked_minor", "updated_at"])
+    write(payment, refund_asked_minor=requested_minor(payment, payment.refunds.filter(is_ours=True)))
+
+
+def requested_minor(payment: Payment, refunds: Iterable[Refund]) -> int:
+    """Return the sum that we requested, capped at the captured amount: a fact is stored even if it exceeds it."""
+    requests = (row for row in refunds if row.is_ours and row.status in ACTIVE_REFUND_STATUSES)
+    return min(sum(row.amount_minor for row in requests), payment.captured_minor)

@@ -1,4 +1,4 @@
-"""Joins what Stripe said of a Checkout Session into its row, and finds whose it is."""
+"""Joins facts about a Checkout Session into its row, and finds the order that it belongs to."""
 
 from __future__ import annotations
 
@@ -15,12 +15,7 @@ from django_checkout.ledger.locks import LockedOrder, lock_order
 from django_checkout.ledger.payments import join_payment
 from django_checkout.ledger.subscriptions import keep_customer
 from django_checkout.models import CheckoutSession, Order
-from django_checkout.states import (
-    LIVE_SESSION_STATUSES,
-    IntentStatus,
-    PaymentStatus,
-    SessionStatus,
-)
+from django_checkout.states import LIVE_SESSION_STATUSES, IntentStatus, PaymentStatus, SessionStatus
 from django_checkout.values import Ownership, PaymentFact, SessionFact
 
 _AMOUNTS = (
@@ -35,17 +30,21 @@ _AMOUNTS = (
 )
 _IDS = ("subscription_id", "invoice_id", "customer_id", "recovered_from", "expires_at")
 
+#: What a recovered session has in common with its original.
+_REQUESTED: tuple[str, ...] = ("livemode", "mode", "ui_mode", "revision", "asked_currency", "asked_subtotal_minor")
+_REQUESTED += ("is_manual_capture", "is_adjustable", "request", "request_hash")
+
 
 def lock_order_of_session(fact: SessionFact) -> tuple[LockedOrder, CheckoutSession] | None:
     """Lock the order that a session belongs to; None if it is not ours.
 
-    It is ours if its Stripe id is a row's, if its metadata hold the UUID of a row that has no Stripe id yet, or if
-    ``recovered_from`` names a row's Stripe id. Neither an order's reference nor a UUID beside another id proves
-    anything: a copy of the site may share the account. The mode (live or test) must agree as well.
+    It is ours if a row has its Stripe id, if its metadata has the UUID of a row without a Stripe id, or if a row has
+    the Stripe id in ``recovered_from``. An order's reference, or the UUID of a row with another id, proves nothing: a
+    copy of the site may share the account. Live or test mode must agree as well.
     """
     owner, payment_id = fact.ownership, fact.payment_intent_id or ""
     if owner.reference and owner.session_uuid:
-        # Where to look first: it costs no query of its own.
+        # Locking by reference first saves the query for the order's primary key.
         with suppress(OrderNotFoundError):
             locked = lock_order(reference=owner.reference, payment_id=payment_id)
             if session := _find_row(locked, fact):
@@ -63,63 +62,69 @@ def join_session(locked: LockedOrder, session: CheckoutSession, fact: SessionFac
     """Join a fact into a session's row and, where money moved, into its payment's.
 
     Raises:
-        UnknownFactError: a status that states.py does not know.
+        UnknownFactError: a status that ``states`` does not know.
         IncompleteFactError: the session is complete and the fact lacks what must be compared.
     """
-    known = (session.status, session.payment_status)
-    status, payment_status = states.join_session(known, (fact.status, fact.payment_status))
-    if (
-        fact.status == SessionStatus.COMPLETE
-        and fact.mode != "setup"
-        and (fact.currency is None or fact.amount_subtotal_minor is None or fact.amount_total_minor is None)
-    ):
-        raise IncompleteFactError("The complete Checkout Session has no currency or no amounts.")
-    if fact.status == SessionStatus.COMPLETE and session.is_adjustable and (fact.lines, session.lines) == (None, None):
-        raise IncompleteFactError("The shopper could change what is bought: its line items must be read.")
-    said: dict[str, object] = {"status": status, "payment_status": payment_status}
-    said["stripe_id"] = session.stripe_id or fact.stripe_id
-    said["has_async_failed"] = session.has_async_failed or fact.has_async_failed
-    # Amounts are provisional while the session is open and frozen once it is complete.
-    if fact.status == status:
-        said |= {name: value for name in _AMOUNTS if (value := getattr(fact, name)) is not None}
-    if fact.status == SessionStatus.COMPLETE and session.is_adjustable and fact.lines is not None:
-        said["lines"] = [asdict(line) for line in fact.lines]
-    said |= {name: value for name in _IDS if (value := getattr(fact, name)) is not None}
-    if fact.recovery_url is not None and locked.order.erased_at is None:
-        said["recovery_url"] = fact.recovery_url
-    if status == SessionStatus.OPEN:
-        said["url"] = fact.url or session.url
-    else:
-        said["url"] = ""
-    if status == SessionStatus.COMPLETE and session.completed_at is None:
-        said["completed_at"] = timezone.now()
-    if status == SessionStatus.EXPIRED and session.expired_at is None:
-        said["expired_at"] = timezone.now()
-    if status not in LIVE_SESSION_STATUSES:
-        said["live_for_id"] = None
-    if session.status == SessionStatus.CREATING and status != SessionStatus.CREATING:
-        said["leased_until"] = None
-    was = (session.status, session.payment_status, session.has_async_failed)
-    _write(locked, session, said)
-    if was != (session.status, session.payment_status, session.has_async_failed):
-        locked.sessions_with_news.append(session)
+    before = (session.status, session.payment_status, session.has_async_failed)
+    status, payment_status = states.join_session(before[:2], (fact.status, fact.payment_status))
+    _refuse_incomplete(session, fact)
+    _write(locked, session, _joined(locked, session, fact, status) | {"payment_status": payment_status})
+    if before != (session.status, session.payment_status, session.has_async_failed):
+        locked.sessions_to_announce.append(session)
     if status not in LIVE_SESSION_STATUSES and fact.customer_details and locked.order.erased_at is None:
         _write(locked, session, {"customer_details": dict(fact.customer_details)})
         if status == SessionStatus.COMPLETE:
             _copy_customer(locked.order, fact.customer_details)
-    # A later fact may come after the host gave the order to another user.
-    if status == SessionStatus.COMPLETE != was[0] and fact.customer_id and not session.is_guests:
+    # Only when it becomes complete: the host may give the order to another user before a later fact arrives.
+    if status == SessionStatus.COMPLETE != before[0] and fact.customer_id and not session.is_guests:
         keep_customer(locked.order, customer_id=fact.customer_id, livemode=session.livemode)
-    _join_money(locked, session, fact)
+    _join_payment(locked, session, fact)
 
 
-def _join_money(locked: LockedOrder, session: CheckoutSession, fact: SessionFact) -> None:
+def _refuse_incomplete(session: CheckoutSession, fact: SessionFact) -> None:
+    if fact.status != SessionStatus.COMPLETE:
+        return
+    amounts = (fact.currency, fact.amount_subtotal_minor, fact.amount_total_minor)
+    if fact.mode != "setup" and None in amounts:
+        raise IncompleteFactError("The complete Checkout Session has no currency or no amounts.")
+    if session.is_adjustable and fact.lines is None and session.lines is None:
+        raise IncompleteFactError("The shopper could change what is bought: its line items must be read.")
+
+
+def _joined(locked: LockedOrder, session: CheckoutSession, fact: SessionFact, status: str) -> dict[str, object]:
+    """Return the columns that a fact gives a session whose joined status is known."""
+    now = timezone.now()
+    values: dict[str, object] = {
+        "status": status,
+        "stripe_id": session.stripe_id or fact.stripe_id,
+        "has_async_failed": session.has_async_failed or fact.has_async_failed,
+        "url": (fact.url or session.url) if status == SessionStatus.OPEN else "",
+    }
+    # Amounts are provisional while the session is open and final once it is complete.
+    names = (*_IDS, *_AMOUNTS) if fact.status == status else _IDS
+    values |= {name: value for name in names if (value := getattr(fact, name)) is not None}
+    if fact.status == SessionStatus.COMPLETE and session.is_adjustable and fact.lines is not None:
+        values["lines"] = [asdict(line) for line in fact.lines]
+    if fact.recovery_url is not None and locked.order.erased_at is None:
+        values["recovery_url"] = fact.recovery_url
+    if status == SessionStatus.COMPLETE:
+        values["completed_at"] = session.completed_at or now
+    if status == SessionStatus.EXPIRED:
+        values["expired_at"] = session.expired_at or now
+    if status not in LIVE_SESSION_STATUSES:
+        values["live_for_id"] = None
+    if session.status == SessionStatus.CREATING != status:
+        values["leased_until"] = None
+    return values
+
+
+def _join_payment(locked: LockedOrder, session: CheckoutSession, fact: SessionFact) -> None:
     is_complete = session.status == SessionStatus.COMPLETE
     is_settled = is_complete and session.payment_status != PaymentStatus.UNPAID
     payment_id = fact.payment_intent_id or (session.stripe_id if is_settled and session.payment_id is None else None)
     if payment_id is None:
         return
-    # What is captured by hand is known from the PaymentIntent alone; what is free needs no capture.
+    # With manual capture, only the PaymentIntent says what was captured; a free session needs no capture.
     is_free = states.is_free(session.payment_status, session.amount_total_minor)
     is_final = is_settled and (is_free or not session.is_manual_capture)
     is_paid = is_final and not is_free
@@ -137,7 +142,7 @@ def _join_money(locked: LockedOrder, session: CheckoutSession, fact: SessionFact
     if fact.payment is not None:
         payment = join_payment(locked, fact.payment)
     if is_settled and not is_free and payment.captured_minor == 0 and payment.intent_status == IntentStatus.OPEN:
-        raise IncompleteFactError("The session is paid and its payment is captured by hand: the payment must be read.")
+        raise IncompleteFactError("The session is paid and uses manual capture: the payment must be read.")
     if session.payment_id is None:
         _write(locked, session, {"payment_id": payment.pk})
 
@@ -149,7 +154,11 @@ def _copy_customer(order: Order, details: Mapping[str, Any]) -> None:
 
 
 def _find_row(locked: LockedOrder, fact: SessionFact) -> CheckoutSession | None:
-    """Return the row that a fact is about, adopting a copy that Stripe made of one of ours."""
+    """Return the row that a fact is about; insert it for a session that Stripe created to recover one of ours.
+
+    The Stripe id comes first. A UUID counts only for a row without an id: a recovered session carries the metadata of
+    its original, whose row must not be taken for its own.
+    """
     rows = [session for session in locked.sessions if fact.ownership.livemode in (None, session.livemode)]
     by_id = {session.stripe_id: session for session in rows if session.stripe_id is not None}
     if fact.stripe_id in by_id:
@@ -162,25 +171,16 @@ def _find_row(locked: LockedOrder, fact: SessionFact) -> CheckoutSession | None:
 
 
 def _adopt(locked: LockedOrder, original: CheckoutSession, fact: SessionFact) -> CheckoutSession:
-    """Insert the copy; an open one takes the order's one live slot, unless another session holds it."""
+    """Insert a recovered session; an open one becomes the order's live session, unless it has another."""
     is_live = fact.status == SessionStatus.OPEN and not any(row.live_for_id for row in locked.sessions)
     copy = CheckoutSession.objects.create(
         order=locked.order,
         live_for=locked.order if is_live else None,
         stripe_id=fact.stripe_id,
-        livemode=original.livemode,
-        mode=original.mode,
-        ui_mode=original.ui_mode,
-        revision=original.revision,
-        asked_currency=original.asked_currency,
-        asked_subtotal_minor=original.asked_subtotal_minor,
-        is_manual_capture=original.is_manual_capture,
-        is_adjustable=original.is_adjustable,
-        request=original.request,
-        request_hash=original.request_hash,
         recovered_from=fact.recovered_from or "",
         status=SessionStatus.OPEN,
         expires_at=fact.expires_at or original.expires_at,
+        **{name: getattr(original, name) for name in _REQUESTED},
     )
     locked.sessions.append(copy)
     return copy

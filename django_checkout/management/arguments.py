@@ -1,4 +1,4 @@
-"""What the operations commands have in common: instants on the command line, tables, and how they end."""
+"""What the commands share: argument types, progress, CSV and JSON output, and exit codes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from django_checkout.exceptions import CheckoutError
-from django_checkout.spreadsheets import cell
+from django_checkout.operations.spreadsheets import cell
 
-#: A command that could not run ends so; 1 says that it ran and found something.
+#: The exit code of a command that could not run; 1 means that it ran and found problems.
 COULD_NOT_RUN = 2
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -30,7 +30,7 @@ logger = logging.getLogger("django_checkout")
 
 
 def instant(text: str) -> datetime:
-    """Read ``2026-11-24``, ``2026-11-24T12:30``, ``36h``, ``7d`` or ``2w``; without an offset it is local time."""
+    """Parse ``2026-11-24``, ``2026-11-24T12:30``, ``36h``, ``7d`` or ``2w``; without an offset it is local time."""
     ago = re.fullmatch(r"(\d{1,5})([hdw])", text.strip())
     try:
         if ago:
@@ -47,15 +47,15 @@ def instant(text: str) -> datetime:
 
 
 def positive(text: str) -> int:
-    """Read a whole number above zero."""
+    """Parse a positive integer."""
     if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a whole number above zero.")
+        raise ArgumentTypeError(f"{text!r} is not a positive integer.")
     return int(text)
 
 
 @contextmanager
-def ending() -> Iterator[None]:
-    """Turn what stops a command into its message and exit code 2; a bug keeps its traceback in the log."""
+def command_errors() -> Iterator[None]:
+    """Turn exceptions into ``CommandError`` with exit code 2; unexpected ones are logged with their traceback."""
     try:
         yield
     except CommandError:
@@ -64,12 +64,12 @@ def ending() -> Iterator[None]:
         raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
     except Exception as error:
         logger.exception("command_failed")
-        message = f"{type(error).__name__}: {error} (see the log, or --traceback)"
+        message = f"{type(error).__name__}: {error} (see the log, or use --traceback)"
         raise CommandError(message, returncode=COULD_NOT_RUN) from error
 
 
-class Counter:
-    """A line on a terminal's stderr that counts; silent elsewhere."""
+class Progress:
+    """Progress on one line of stderr, if that is a terminal."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -77,7 +77,7 @@ class Counter:
         self._width = 0
 
     def __call__(self, name: str, number: int) -> None:
-        """Show how many of something have been looked at."""
+        """Show a name and a number in place of the previous ones."""
         if self._is_shown:
             text = f"{name}: {number}"
             self._stream.write("\r" + text.ljust(self._width), ending="")
@@ -85,14 +85,14 @@ class Counter:
             self._width = len(text)
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Clear the line."""
         if self._width:
             self._stream.write("\r" + " " * self._width + "\r", ending="")
             self._width = 0
 
 
 def write_json(stream: Any, value: Any) -> None:
-    """Write a value as JSON, instants in ISO 8601."""
+    """Write a value as JSON, times in ISO 8601."""
     stream.write(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
@@ -103,13 +103,13 @@ def write_csv(stream: Any, columns: Sequence[str], rows: Iterable[Sequence[objec
     lines.writerows([cell(value) for value in row] for row in rows)
 
 
-def words(values: Mapping[str, Any]) -> str:
-    """Return ``key=value`` pairs for a table, without what is null."""
+def key_values(values: Mapping[str, Any]) -> str:
+    """Return ``key=value`` pairs for a table, without null values."""
     return " ".join(f"{key}={value}" for key, value in values.items() if value is not None) or "nothing"
 
 
 class _Lines:
-    """Lets ``csv`` write to a command's stdout, which ends lines by itself."""
+    """Adapts a command's stdout for ``csv``, which writes its own line endings."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -118,7 +118,7 @@ class _Lines:
         self._stream.write(text, ending="")
 
 
-def leave(code: int) -> None:
-    """End the command with an exit code that is not zero."""
+def exit_with(code: int) -> None:
+    """Exit with a code, unless it is zero."""
     if code:
         sys.exit(code)

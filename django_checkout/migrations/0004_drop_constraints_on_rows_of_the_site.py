@@ -22,7 +22,7 @@ COLUMNS = (
 def drop_constraints(apps: Any, schema_editor: Any) -> None:
     connection = schema_editor.connection
     if connection.vendor == "sqlite":
-        # The constraint is part of the table there, forbids nothing later, and is satisfied: rows let go first.
+        # The constraint is part of the table there, forbids nothing later, and is satisfied: the rows are unlinked first.
         return
     for table, column in COLUMNS:
         with connection.cursor() as cursor:

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='announcement',
             name='state',
-            field=models.CharField(choices=[('announced', 'announced'), ('pending', 'pending'), ('superseded', 'superseded')], default='pending', max_length=32, verbose_name='state'),
+            field=models.CharField(choices=[('announced', 'delivered'), ('pending', 'pending'), ('superseded', 'superseded')], default='pending', max_length=32, verbose_name='state'),
         ),
         migrations.AddIndex(
             model_name='announcement',

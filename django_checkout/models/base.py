@@ -1,4 +1,4 @@
-"""What every table of ours shares: it is read where it is written, and a host's stale row undoes nothing."""
+"""Base classes of the models: rows are read from the database that we write to; saving a stale row undoes nothing."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections.abc import Collection, Iterable
 from typing import Any, ClassVar, Self, TypeVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
-from django_checkout import database
 from django_checkout.exceptions import DerivedColumnError
+from django_checkout.models import database
 
 M = TypeVar("M", bound=models.Model)
 
 
 class Rows(models.QuerySet[M]):
-    """Rows of ours; what the ledger derives can be updated inside its own transactions only."""
+    """A queryset that updates columns that the ledger derives only inside the app's own transactions."""
 
     def update(self, **values: Any) -> int:
         """Update as Django does.
 
         Raises:
-            DerivedColumnError: a column that the ledger derives is among them, outside its transactions.
+            DerivedColumnError: outside the ledger's transactions, a column that it derives is among them.
         """
         refuse_derived(self.model, values)
         return super().update(**values)
@@ -28,7 +29,7 @@ class Rows(models.QuerySet[M]):
     update.alters_data = True  # type: ignore[attr-defined]  # Django's mark for templates
 
     def bulk_update(self, objs: Iterable[M], fields: Iterable[str], *args: Any, **options: Any) -> int:
-        """Update as Django does; ``fields`` are held to what ``update`` may write."""
+        """Update as Django does; ``fields`` are restricted as in ``update``."""
         names = list(fields)
         refuse_derived(self.model, names)
         return super().bulk_update(objs, names, *args, **options)
@@ -36,7 +37,7 @@ class Rows(models.QuerySet[M]):
     bulk_update.alters_data = True  # type: ignore[attr-defined]
 
     def bulk_create(self, objs: Iterable[M], *args: Any, **options: Any) -> list[M]:
-        """Insert as Django does; ``update_fields`` are held to what ``update`` may write."""
+        """Insert as Django does; ``update_fields`` are restricted as in ``update``."""
         refuse_derived(self.model, options.get("update_fields") or ())
         return super().bulk_create(objs, *args, **options)
 
@@ -44,10 +45,10 @@ class Rows(models.QuerySet[M]):
 
 
 class PinnedManager(models.Manager[M]):
-    """Reads from the database that we write to, whatever the site's router says of reads: a replica is stale.
+    """Reads from the database that we write to, whatever the site's router says: a replica is stale.
 
-    ``using()`` and ``db_manager()`` with an alias are obeyed. As the base manager it also serves ``refresh_from_db``
-    and access to a foreign key; related managers derive from it.
+    ``using()`` and ``db_manager()`` work as usual. As the base manager it also serves ``refresh_from_db``, foreign keys
+    and related managers.
     """
 
     def get_queryset(self) -> models.QuerySet[M]:
@@ -56,7 +57,7 @@ class PinnedManager(models.Manager[M]):
 
 
 class Row(models.Model):
-    """A row of one of our tables."""
+    """The base class of every model."""
 
     objects: ClassVar[PinnedManager[Self]] = PinnedManager()
 
@@ -64,12 +65,15 @@ class Row(models.Model):
         abstract = True
         base_manager_name = "objects"
 
+    def __str__(self) -> str:
+        """Return the Stripe id, or our own UUID until Stripe has given one."""
+        return str(getattr(self, "stripe_id", None) or getattr(self, "uuid", None) or self.pk)
+
 
 class FactRow(Row):
-    """A row that the ledger writes: from anywhere else, ``save()`` of an existing row writes ``host_columns`` alone.
+    """A row that the ledger writes; anywhere else, ``save()`` of an existing row writes ``host_columns`` only.
 
-    A host that saves a row it has read earlier would otherwise put old values back: an order that is paid would be
-    unpaid, and sold again.
+    Otherwise a host that saves a row it read earlier would restore old values: a paid order would be unpaid again.
     """
 
     #: The columns that a site's own code may change with ``save()``.
@@ -77,12 +81,15 @@ class FactRow(Row):
     #: The columns that are a function of other rows.
     derived_columns: ClassVar[frozenset[str]] = frozenset()
 
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
     class Meta:
         abstract = True
         base_manager_name = "objects"
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Insert a row, or write an existing one: outside our own transactions, ``host_columns`` alone.
+        """Insert a row, or write an existing one; outside our own transactions, ``host_columns`` only.
 
         Raises:
             DerivedColumnError: ``update_fields`` names a column that the ledger derives, outside its transactions.
@@ -90,13 +97,13 @@ class FactRow(Row):
         options.update(zip(("force_insert", "force_update", "using", "update_fields"), args, strict=False))
         if not database.is_writing() and not options.get("force_insert") and self._is_stored():
             names = self._host_columns() if options.get("update_fields") is None else options["update_fields"]
-            # update_or_create adds every date.
+            # update_or_create adds every field with auto_now.
             options["update_fields"] = [name for name in names if not self._is_derived_date(name)]
             refuse_derived(type(self), options["update_fields"])
         super().save(**options)
 
     def _host_columns(self) -> Collection[str]:
-        """Return what ``save()`` without ``update_fields`` writes of this row."""
+        """Return the columns that ``save()`` without ``update_fields`` writes."""
         return self.host_columns
 
     def _is_derived_date(self, name: str) -> bool:
@@ -120,6 +127,6 @@ def refuse_derived(model: type[models.Model], names: Collection[str]) -> None:
     refused = sorted(name for name in names if name.removesuffix("_id") in derived or name in derived)
     if refused:
         raise DerivedColumnError(
-            f"{', '.join(refused)} of {model.__name__}: django_checkout derives this from what Stripe said; call its "
-            "services instead. Code of the app itself writes it inside database.atomic()."
+            f"{', '.join(refused)} of {model.__name__} cannot be written, because it is derived from Stripe's facts. "
+            "Call a function of django_checkout.services instead."
         )

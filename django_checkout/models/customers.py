@@ -1,4 +1,4 @@
-"""Customer: a user at Stripe. Subscription: what a user pays for again and again, as the latest read said."""
+"""Customer: a user at Stripe. Subscription: recurring payments, as last read."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from django.utils.translation import gettext_lazy as _
 
 from django_checkout.conf import conf
 from django_checkout.models.base import FactRow, Row
-from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
+from django_checkout.models.fields import CaseSensitiveCharField
 from django_checkout.models.orders import Order
 from django_checkout.models.relations import SiteForeignKey
 
-#: A subscription in one of these has ended: https://docs.stripe.com/api/subscriptions/object#subscription_object-status.
+#: The statuses of a subscription that has ended:
+#: https://docs.stripe.com/api/subscriptions/object#subscription_object-status.
 ENDED_SUBSCRIPTION_STATUSES = frozenset(("canceled", "incomplete_expired"))
 
 
 class Customer(Row):
-    """One of the host's users as a Customer at Stripe: saved cards and subscriptions hang on it.
+    """A user's Customer at Stripe, which has the saved cards and subscriptions.
 
-    Two first checkouts at once make two Customers of one user. New sessions use the oldest of a mode; what hangs on
-    the others stays theirs.
+    Two first checkouts at the same time create two Customers for one user. New sessions use the oldest of a mode; the
+    other keeps its cards and subscriptions.
     """
 
     user = SiteForeignKey(conf.user_model, verbose_name=_("user"), related_name="checkout_customers")
     livemode = models.BooleanField(_("live mode"))
-    stripe_id = CaseSensitiveCharField(_("Stripe id"), max_length=ID_LENGTH, unique=True)
+    stripe_id = CaseSensitiveCharField(_("Stripe ID"), unique=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
@@ -32,23 +33,18 @@ class Customer(Row):
         verbose_name_plural = _("customers")
         ordering = ["-id"]
 
-    def __str__(self) -> str:
-        return str(self.stripe_id)
-
 
 class Subscription(FactRow):
-    """A subscription that one of our orders started. Subscriptions go back and forth, so only reads are written."""
+    """A subscription that an order started. Its status can go back, so only what was read from Stripe is stored."""
 
-    stripe_id = CaseSensitiveCharField(_("Stripe id"), max_length=ID_LENGTH, unique=True)
+    stripe_id = CaseSensitiveCharField(_("Stripe ID"), unique=True)
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="subscriptions")
-    customer_id = CaseSensitiveCharField(_("customer"), max_length=ID_LENGTH, blank=True, default="", db_index=True)
+    customer_id = CaseSensitiveCharField(_("customer"), blank=True, default="", db_index=True)
     livemode = models.BooleanField(_("live mode"))
     status = models.CharField(_("status"), max_length=64)
     is_canceled_at_period_end = models.BooleanField(_("canceled at period end"), default=False)
     current_period_end = models.DateTimeField(_("current period ends"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
     class Meta:
         verbose_name = _("subscription")
@@ -56,10 +52,7 @@ class Subscription(FactRow):
         ordering = ["-id"]
         indexes = [models.Index(fields=["status", "-id"], name="checkout_subscription_status")]
 
-    def __str__(self) -> str:
-        return str(self.stripe_id)
-
     @property
     def is_active(self) -> bool:
-        """Whether it has not ended."""
+        """Return whether it has not ended."""
         return self.status not in ENDED_SUBSCRIPTION_STATUSES

@@ -1,4 +1,4 @@
-"""WebhookEvent: the inbox. ReadTicket: which read of a Stripe object is the newest."""
+"""WebhookEvent: the inbox. ReadTicket: the number of the latest read of a Stripe object."""
 
 from __future__ import annotations
 
@@ -7,46 +7,43 @@ from django.utils.translation import gettext_lazy as _
 
 from django_checkout.models.base import Row
 from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
+from django_checkout.states import Status, Tone
 
 
-class EventState(models.TextChoices):
-    """An event's life in the inbox."""
+class EventState(Status):
+    """The states of an event in the inbox."""
 
-    #: Recorded, and waiting for the queue.
-    RECEIVED = "received", _("received")
-    #: A worker holds it until ``leased_until``.
-    PROCESSING = "processing", _("processing")
+    #: Stored, and waiting for a worker.
+    RECEIVED = "received", Tone.WAIT, _("received")
+    #: Leased by a worker until ``leased_until``.
+    PROCESSING = "processing", Tone.WAIT, _("processing")
     #: Its effects are committed.
-    PROCESSED = "processed", _("processed")
-    #: Nothing to do: an unknown type, another integration's object, the other mode.
-    IGNORED = "ignored", _("ignored")
-    #: Processing raised; Stripe's next delivery or the sweep tries again.
-    FAILED = "failed", _("failed")
+    PROCESSED = "processed", Tone.GOOD, _("processed")
+    #: Nothing to do: an unknown type, an object of another integration, the other mode.
+    IGNORED = "ignored", Tone.QUIET, _("ignored")
+    #: Processing raised; Stripe's next delivery or ``checkout_process_events`` retries it.
+    FAILED = "failed", Tone.BAD, _("failed")
 
 
 class WebhookEvent(Row):
-    """One event of Stripe's, recorded once: the unique id makes a duplicate harmless.
+    """One event from Stripe; the unique id makes a duplicate harmless.
 
-    ``object_id``, ``payment_intent_id`` and ``subscription_id`` are read from the payload so that a timeline can find
-    it; none is proof of ownership. The payload is stored without secrets, and reduced to ``envelope.KEPT`` once the
-    event is settled.
+    ``object_id``, ``payment_intent_id`` and ``subscription_id`` are copied from the payload so that an order's timeline
+    finds the event; none proves ownership. The payload is stored without secrets, and reduced to ``envelope.KEPT``
+    once the event is processed or ignored.
     """
 
-    stripe_id = CaseSensitiveCharField(_("Stripe id"), max_length=ID_LENGTH, unique=True)
+    stripe_id = CaseSensitiveCharField(_("Stripe ID"), unique=True)
     type = models.CharField(_("type"), max_length=255)
-    is_thin = models.BooleanField(_("thin"), default=False)
+    is_thin = models.BooleanField(_("thin event"), default=False)
     api_version = models.CharField(_("API version"), max_length=255, blank=True, default="")
     livemode = models.BooleanField(_("live mode"))
     account = models.CharField(_("account"), max_length=ID_LENGTH, blank=True, default="")
     payload = models.JSONField(_("payload"), default=dict)
-    object_id = CaseSensitiveCharField(_("object"), max_length=ID_LENGTH, blank=True, default="", db_index=True)
-    payment_intent_id = CaseSensitiveCharField(
-        _("payment intent"), max_length=ID_LENGTH, blank=True, default="", db_index=True
-    )
-    subscription_id = CaseSensitiveCharField(
-        _("subscription"), max_length=ID_LENGTH, blank=True, default="", db_index=True
-    )
-    request_id = models.CharField(_("Stripe request id"), max_length=255, blank=True, default="", db_index=True)
+    object_id = CaseSensitiveCharField(_("object"), blank=True, default="", db_index=True)
+    payment_intent_id = CaseSensitiveCharField(_("payment intent"), blank=True, default="", db_index=True)
+    subscription_id = CaseSensitiveCharField(_("subscription"), blank=True, default="", db_index=True)
+    request_id = models.CharField(_("Stripe request ID"), max_length=255, blank=True, default="", db_index=True)
     state = models.CharField(_("state"), max_length=32, choices=EventState, default=EventState.RECEIVED)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     leased_until = models.DateTimeField(null=True, blank=True, editable=False)
@@ -72,14 +69,14 @@ class WebhookEvent(Row):
 
 
 class ReadTicket(Row):
-    """Numbers the reads of one Stripe object that can move back, so that a slow read cannot undo a later one."""
+    """Numbers the reads of one Stripe object that can go back to an earlier state; see ``ledger.tickets``."""
 
-    stripe_id = CaseSensitiveCharField(max_length=ID_LENGTH, unique=True)
+    stripe_id = CaseSensitiveCharField(unique=True)
     issued = models.PositiveBigIntegerField(default=0)
     applied = models.PositiveBigIntegerField(default=0)
 
     class Meta:
-        """No page shows it."""
+        """Has no verbose name, because no page shows it."""
 
     def __str__(self) -> str:
         return f"{self.stripe_id} {self.applied}/{self.issued}"

@@ -1,4 +1,4 @@
-"""The column for Stripe's ids and the host's references: long enough, and case-sensitive on every database."""
+"""The field for Stripe's ids and the host's references: case-sensitive on every database."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ ID_LENGTH = 255
 
 
 class CaseSensitiveCharField(models.CharField):  # type: ignore[type-arg]  # generic in the stubs only
-    """A ``CharField`` that MariaDB and MySQL compare byte for byte, as PostgreSQL and SQLite do anyway."""
+    """A ``CharField`` that MariaDB and MySQL compare byte by byte, as PostgreSQL and SQLite always do."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"max_length": ID_LENGTH, **options})
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> Any:
-        """Add the binary collation where the default one would take ``cs_a`` and ``cs_A`` for the same."""
+        """Add a binary collation where the default one treats ``cs_a`` and ``cs_A`` as equal."""
         parameters: Any = super().db_parameters(connection)
         if connection.vendor == "mysql":
             parameters["collation"] = "utf8mb4_bin"

@@ -9,10 +9,10 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from django_checkout import database
 from django_checkout.conf import conf
+from django_checkout.models import database
 from django_checkout.models.base import FactRow, Row
-from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
+from django_checkout.models.fields import CaseSensitiveCharField
 from django_checkout.models.relations import SiteForeignKey, SourceForeignKey, find_deleted
 from django_checkout.states import OrderStatus
 
@@ -20,37 +20,24 @@ from django_checkout.states import OrderStatus
 class Order(FactRow):
     """The payment side of one of the host's orders; it outlives the host's row.
 
-    Amounts are minor units of ``currency``. ``status`` is stored so that it can be queried, and is always what
-    ``states.derive_order_status`` makes of the facts. Staff with ``refund_order`` may give money back.
+    Amounts are minor units of ``currency``. ``status`` is ``states.derive_order_status`` of the facts, stored so that
+    it can be queried.
 
-    A site's own ``save()`` writes ``host_columns`` alone; the rest is ``services.place``'s and the ledger's. It writes
-    neither user nor metadata of an erased order, and no user that was deleted: an instance that was read earlier still
-    has them.
+    A site's own ``save()`` writes ``host_columns`` only; ``services.place`` and the ledger write the rest. It writes
+    neither user nor metadata of an erased order, and no deleted user: an instance that was read earlier still has them.
     """
 
     host_columns = ("source_type", "source_id", "user", "metadata", "locale", "updated_at")
     derived_columns = frozenset(
-        (
-            "status",
-            "paid_minor",
-            "refunded_minor",
-            "discount_minor",
-            "shipping_minor",
-            "tax_minor",
-            "total_minor",
-            "kept_payment",
-            "paid_at",
-            "canceled_at",
-            "disputed",
-            "needs_attention",
-        )
+        {"status", "kept_payment", "paid_at", "canceled_at", "disputed", "needs_attention"}
+        | {"paid_minor", "refunded_minor", "discount_minor", "shipping_minor", "tax_minor", "total_minor"}
     )
 
     reference = CaseSensitiveCharField(_("reference"), max_length=200, unique=True)
     revision = models.PositiveIntegerField(_("revision"), default=1)
     content_hash = models.CharField(max_length=64, editable=False)
     source_type = SiteForeignKey(ContentType, verbose_name=_("source type"), null=True, blank=True, related_name="+")
-    source_id = CaseSensitiveCharField(_("source id"), max_length=ID_LENGTH, blank=True, default="")
+    source_id = CaseSensitiveCharField(_("source ID"), blank=True, default="")
     source = SourceForeignKey("source_type", "source_id", for_concrete_model=False)
     user = SiteForeignKey(
         conf.user_model, verbose_name=_("user"), null=True, blank=True, related_name="checkout_orders"
@@ -60,13 +47,13 @@ class Order(FactRow):
     metadata = models.JSONField(_("metadata"), default=dict, blank=True)
     locale = models.CharField(_("locale"), max_length=20, blank=True, default="")
     mode = models.CharField(_("mode"), max_length=16, default="payment")
-    #: What else Checkout does for this order: parameters of Stripe's, made from the host's ``CheckoutOptions``.
+    #: Stripe's parameters that the host's ``CheckoutOptions`` give.
     params = models.JSONField(_("options"), default=dict, blank=True)
-    asked_discount_minor = models.BigIntegerField(_("asked discount"), default=0)
+    asked_discount_minor = models.BigIntegerField(_("requested discount"), default=0)
     asked_discount_name = models.CharField(_("name of the discount"), max_length=40, blank=True, default="")
 
     subtotal_minor = models.BigIntegerField(_("subtotal"))
-    # Copied from the session of the kept payment, as Stripe counted it.
+    # Copied from the session of the kept payment.
     discount_minor = models.BigIntegerField(_("discount"), null=True, blank=True)
     shipping_minor = models.BigIntegerField(_("shipping"), null=True, blank=True)
     tax_minor = models.BigIntegerField(_("tax"), null=True, blank=True)
@@ -90,14 +77,12 @@ class Order(FactRow):
     email = models.EmailField(_("email"), max_length=512, blank=True, default="")
     customer_details = models.JSONField(_("customer details"), default=dict, blank=True)
 
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("updated"), auto_now=True)
     paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
     canceled_at = models.DateTimeField(_("canceled at"), null=True, blank=True)
-    #: The first of ``requests_count`` requests within a minute that could call Stripe.
+    #: When the first of ``requests_count`` requests within a minute was made, see ``ledger.budget``.
     requests_since = models.DateTimeField(null=True, blank=True, editable=False)
     requests_count = models.PositiveIntegerField(default=0, editable=False)
-    #: Since when nothing that the shopper typed may be kept: later facts bring none back.
+    #: When personal data was erased; later facts restore none of it.
     erased_at = models.DateTimeField(_("erased at"), null=True, blank=True)
 
     class Meta:
@@ -116,7 +101,7 @@ class Order(FactRow):
             models.Index(fields=["source_type", "source_id"], name="checkout_order_source"),
             models.Index(fields=["created_at"], name="checkout_order_created"),
             models.Index(fields=["paid_at"], name="checkout_order_paid"),
-            # Holds all that the dashboard's revenue is counted from.
+            # Contains every column that the dashboard's revenue is computed from.
             models.Index(fields=["paid_at", "livemode", "currency", "paid_minor", "id"], name="checkout_order_revenue"),
             models.Index(fields=["email"], name="checkout_order_email"),
         ]
@@ -130,7 +115,7 @@ class Order(FactRow):
         return str(self.reference)
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Save as any row of facts; locked, so that an erasure comes before it or after it."""
+        """Save like every ``FactRow``, but under a lock, so that an erasure cannot overlap with it."""
         if database.is_writing():
             super().save(*args, **options)
             return
@@ -149,14 +134,14 @@ class Order(FactRow):
 
 
 class OrderLine(Row):
-    """One line of an order as it was placed: what the payment page shows and the subtotal adds up from."""
+    """One line of an order: shown on the payment page, and summed up in the subtotal."""
 
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="lines")
     position = models.PositiveIntegerField(_("position"))
     name = models.CharField(_("name"), max_length=5000)
     description = models.TextField(_("description"), blank=True, default="")
     image_url = models.CharField(_("image"), max_length=2048, blank=True, default="")
-    sku = models.CharField(_("article number"), max_length=255, blank=True, default="")
+    sku = models.CharField(_("SKU"), max_length=255, blank=True, default="")
     quantity = models.PositiveIntegerField(_("quantity"))
     unit_amount_minor = models.BigIntegerField(_("unit price"))
     tax_code = models.CharField(_("tax code"), max_length=64, blank=True, default="")
@@ -181,5 +166,5 @@ class OrderLine(Row):
 
     @property
     def amount_minor(self) -> int:
-        """Quantity times unit price, in minor units."""
+        """Return quantity times unit price, in minor units."""
         return self.quantity * self.unit_amount_minor

@@ -1,7 +1,7 @@
-"""Links from our tables to the site's, which may live in another database: no join, no constraint, no shared router.
+"""Links from our tables to the site's, which may be in another database: without constraints and joins.
 
-Django follows a foreign key with the database of the row that holds it as a hint, and its deletion asks our tables on
-the database of what is deleted. Neither holds where our tables live apart, so both are done here.
+Django reads a foreign key's target with the database of the referring row as a hint, and on deletion looks for our
+rows in the database of the deleted row. Both are wrong if our tables are in another database, so both are done here.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from django.db import models, router, transaction
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 from django.db.models.signals import pre_delete
 
-from django_checkout import database
+from django_checkout.models import database
 
 _BATCH = 1000
 
 
 class _SiteDescriptor(ForwardManyToOneDescriptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Reads the site's row from the site's database; None if it is gone."""
+    """Reads the site's row from the site's database; None if it was deleted."""
 
     def get_queryset(self, **hints: Any) -> Any:
         model = self.field.remote_field.model
@@ -33,7 +33,7 @@ class _SiteDescriptor(ForwardManyToOneDescriptor):  # type: ignore[type-arg]  # 
         return self.get_queryset().filter(self.field.get_reverse_related_filter(instance)).first()
 
     def __set__(self, instance: Any, value: Any) -> None:
-        """Link a row; the router is not asked whether two databases may be related, because nothing joins them."""
+        """Link a row without asking the router whether the databases may be related: nothing joins them."""
         if not isinstance(value, self.field.remote_field.model):
             super().__set__(instance, value)
             return
@@ -42,9 +42,9 @@ class _SiteDescriptor(ForwardManyToOneDescriptor):  # type: ignore[type-arg]  # 
 
 
 class SiteForeignKey(models.ForeignKey):  # type: ignore[type-arg]  # generic in the stubs only
-    """A foreign key to a row of the site's, without a constraint; ``let_go`` ends it when that row is deleted.
+    """A foreign key to one of the site's rows, without a constraint.
 
-    Where it may be null it becomes null, otherwise our row is deleted with the site's.
+    When that row is deleted, ``unlink`` sets the key to null or, if it is not nullable, deletes our row.
     """
 
     forward_related_accessor_class = _SiteDescriptor
@@ -54,18 +54,18 @@ class SiteForeignKey(models.ForeignKey):  # type: ignore[type-arg]  # generic in
         super().__init__(to, **options)
 
     def get_internal_type(self) -> str:
-        """Return the type by which Django knows what an index on MariaDB is for."""
+        """Return Django's own type, by which the MariaDB backend recognizes the index of a foreign key."""
         return "ForeignKey"
 
 
 class _SourceDescriptor:
-    """Reads the host's own row of an order from the database that the host writes it to; None if it is gone."""
+    """Reads the host's row of an order from the database that the host writes to; None if it was deleted."""
 
     def __init__(self, field: GenericForeignKey) -> None:
         self.field = field
 
     def is_cached(self, instance: Any) -> bool:
-        """Whether the row was read or set before; for ``prefetch_related``."""
+        """Return whether the row was read or set before; for ``prefetch_related``."""
         return bool(self.field.is_cached(instance))
 
     def __get__(self, instance: Any, owner: type[models.Model] | None = None) -> Any:
@@ -74,7 +74,7 @@ class _SourceDescriptor:
         key = self._key(instance)
         if self.field.is_cached(instance):
             row = self.field.get_cached_value(instance)
-            if row is None or (_type_id(row), str(row.pk)) == key:
+            if row is None or _key_of(row) == key:
                 return row
         found = _read_sources([key]) if key else {}
         row = found.get(key)
@@ -82,21 +82,15 @@ class _SourceDescriptor:
         return row
 
     def __set__(self, instance: Any, value: Any) -> None:
-        setattr(instance, f"{self.field.ct_field}_id", None if value is None else _type_id(value))
-        setattr(instance, self.field.fk_field, "" if value is None else str(value.pk))
+        type_id, pk = (None, "") if value is None else _key_of(value)
+        setattr(instance, f"{self.field.ct_field}_id", type_id)
+        setattr(instance, self.field.fk_field, pk)
         self.field.set_cached_value(instance, value)
 
     def get_prefetch_querysets(self, instances: list[Any], querysets: Any = None) -> tuple[Any, ...]:
-        """Read the rows of many orders, one query for each model; for ``prefetch_related``."""
+        """Read the rows of many orders, with one query per model; for ``prefetch_related``."""
         found = _read_sources({key for instance in instances if (key := self._key(instance))})
-        return (
-            list(found.values()),
-            lambda row: (_type_id(row), str(row.pk)),
-            self._key,
-            True,
-            self.field.name,
-            False,
-        )
+        return list(found.values()), _key_of, self._key, True, self.field.name, False
 
     def _key(self, instance: Any) -> tuple[int, str] | None:
         type_id, pk = getattr(instance, f"{self.field.ct_field}_id"), getattr(instance, self.field.fk_field)
@@ -107,13 +101,13 @@ class SourceForeignKey(GenericForeignKey):
     """The generic link to the host's own row."""
 
     def contribute_to_class(self, cls: type[models.Model], name: str, **kwargs: Any) -> None:  # type: ignore[override]
-        """Put our descriptor in the place of Django's, which reads the row from the database of ours."""
+        """Replace Django's descriptor, which reads the row from the database of our tables."""
         super().contribute_to_class(cls, name, **kwargs)
         setattr(cls, name, _SourceDescriptor(self))
 
 
-def _type_id(row: models.Model) -> int:
-    return ContentType.objects.get_for_model(row, for_concrete_model=False).pk
+def _key_of(row: models.Model) -> tuple[int, str]:
+    return ContentType.objects.get_for_model(row, for_concrete_model=False).pk, str(row.pk)
 
 
 def _read_sources(keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str] | None, models.Model]:
@@ -121,42 +115,42 @@ def _read_sources(keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str] | Non
     for type_id, pk in keys:
         pks.setdefault(type_id, set()).add(pk)
     found: dict[tuple[int, str] | None, models.Model] = {}
-    for type_id, wanted in pks.items():
+    for type_id, type_pks in pks.items():
         try:
             model = ContentType.objects.get_for_id(type_id).model_class()
         except ContentType.DoesNotExist:
             continue
         if model is None:
-            # The app that had it is gone.
+            # The app with the model was removed.
             continue
-        rows = model._base_manager.using(router.db_for_write(model)).filter(pk__in=wanted)
+        rows = model._base_manager.using(router.db_for_write(model)).filter(pk__in=type_pks)
         found |= {(type_id, str(row.pk)): row for row in rows}
     return found
 
 
-def watch_deletions() -> None:
-    """Hear of every deletion of what a ``SiteForeignKey`` points to."""
+def connect_deletions() -> None:
+    """Call ``unlink`` for every deletion of a row that a ``SiteForeignKey`` can point to."""
     targets = {field.remote_field.model for field in _site_keys()}
     for model in apps.get_models():
         if model._meta.concrete_model in targets:
-            pre_delete.connect(let_go, sender=model, dispatch_uid="django_checkout_let_go")
+            pre_delete.connect(unlink, sender=model, dispatch_uid="django_checkout_unlink")
 
 
-def let_go(sender: type[models.Model], instance: models.Model, using: str, **signal: Any) -> None:
-    """Unlink our rows from a row that the site deletes, or delete those that are nothing without it.
+def unlink(sender: type[models.Model], instance: models.Model, using: str, **signal: Any) -> None:
+    """Unlink our rows from a row that the site deletes, or delete them if the link is not nullable.
 
-    In the same transaction where our tables live in the same database, else once the deletion is committed.
+    In the same transaction if our tables are in the same database, else once the deletion is committed.
     """
     if using != router.db_for_write(sender):
         return
-    work = partial(_let_go, sender._meta.concrete_model, instance.pk)
+    work = partial(_unlink, sender._meta.concrete_model, instance.pk)
     if using == database.alias():
         work()
     else:
         transaction.on_commit(work, using=using)
 
 
-def _let_go(target: type[models.Model] | None, pk: Any) -> None:
+def _unlink(target: type[models.Model] | None, pk: Any) -> None:
     for field in _site_keys():
         if field.remote_field.model is not target:
             continue
@@ -168,20 +162,20 @@ def _let_go(target: type[models.Model] | None, pk: Any) -> None:
 
 
 def find_deleted(model: type[models.Model], pks: Collection[Any]) -> set[Any]:
-    """Return those primary keys of a model of the site's that no row has."""
+    """Return those of the primary keys that no row of the site's model has."""
     rows = model._base_manager.using(router.db_for_write(model)).filter(pk__in=pks)
     return set(pks) - set(rows.values_list("pk", flat=True))
 
 
-def let_go_deleted() -> None:
-    """Do what ``let_go`` does for rows of the site's that were deleted without it, as by SQL or before a kill."""
+def unlink_missing() -> None:
+    """Unlink rows that the site deleted without a signal, for example by SQL, or just before the process was killed."""
     for field in _site_keys():
         target = field.remote_field.model
         after: dict[str, Any] = {}
         rows = field.model._base_manager.filter(**{f"{field.attname}__isnull": False}).order_by(field.attname)
         while pks := list(rows.filter(**after).values_list(field.attname, flat=True).distinct()[:_BATCH]):
             for pk in find_deleted(target, pks):
-                _let_go(target, pk)
+                _unlink(target, pk)
             after = {f"{field.attname}__gt": pks[-1]}
 
 

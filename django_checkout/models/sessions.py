@@ -9,50 +9,50 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from django_checkout.models.base import FactRow
-from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
+from django_checkout.models.fields import CaseSensitiveCharField
 from django_checkout.models.orders import Order
 from django_checkout.models.payments import Payment
 from django_checkout.states import PaymentStatus, SessionStatus
 
-#: How far the time of a row's creation and Stripe's clock may lie apart.
+#: How far our clock and Stripe's may differ.
 CLOCK_SLACK = timedelta(minutes=10)
-#: Marks the stored request of a session that was started by a link for an order that has a user; Stripe never gets it.
+#: A key of the stored request: a guest with a link started the session of a user's order. Never sent to Stripe.
 GUEST_KEY = "is_guests"
 
 
 class CheckoutSession(FactRow):
-    """One attempt to pay an order: our intention (``asked_*``, ``request``) and what Stripe said of it.
+    """One attempt to pay an order: what we requested (``asked_*``, ``request``) and what Stripe says.
 
-    ``uuid`` is the idempotency key of the create call and stands in the metadata as ``checkout_session``: the proof
-    that a Stripe session is ours. Client secrets are never stored, and links in ``request`` have placeholders in place
-    of our tokens (``tokens.without_tokens``). ``url`` lets its bearer pay and is stored while the session is open only.
+    ``uuid`` is the idempotency key of the create call. In the metadata, as ``checkout_session``, it proves that a
+    Stripe session is ours. Client secrets are never stored, and URLs in ``request`` have placeholders for our tokens
+    (``tokens.without_tokens``). ``url`` lets its bearer pay and is stored only while the session is open.
     """
 
-    #: What Stripe's answer to the create call held, in this process and for this page only: never a column.
+    #: From Stripe's response to the create call; only in memory, for the current page.
     client_secret = ""
 
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="sessions")
-    #: The order while this session can be paid: unique, so that the database allows one live session per order.
+    #: The order while this session can be paid; unique, so that the database allows one live session per order.
     live_for = models.OneToOneField(
         Order, null=True, blank=True, on_delete=models.SET_NULL, related_name="live_session", editable=False
     )
     uuid = models.UUIDField(_("UUID"), default=uuid.uuid4, unique=True, editable=False)
-    stripe_id = CaseSensitiveCharField(_("Stripe id"), max_length=ID_LENGTH, null=True, blank=True, unique=True)
+    stripe_id = CaseSensitiveCharField(_("Stripe ID"), null=True, blank=True, unique=True)
     livemode = models.BooleanField(_("live mode"))
     mode = models.CharField(_("mode"), max_length=64, default="payment")
     ui_mode = models.CharField(_("UI mode"), max_length=64, default="hosted_page")
 
     revision = models.PositiveIntegerField(_("revision"))
-    asked_currency = models.CharField(_("asked currency"), max_length=3)
-    asked_subtotal_minor = models.BigIntegerField(_("asked subtotal"))
-    #: The subtotal of a revision that Stripe is being told of; either may be right while that is in flight.
+    asked_currency = models.CharField(_("requested currency"), max_length=3)
+    asked_subtotal_minor = models.BigIntegerField(_("requested subtotal"))
+    #: The new subtotal of a change that Stripe has not confirmed; null if no change is in progress.
     next_subtotal_minor = models.BigIntegerField(null=True, blank=True, editable=False)
     is_manual_capture = models.BooleanField(_("manual capture"), default=False)
     request = models.JSONField(_("request"), default=dict)
     request_hash = models.CharField(max_length=64, editable=False)
-    #: Whether the shopper could change what is bought, so that the line items must be read and compared.
+    #: Whether the shopper can change what is bought: the line items are then read and compared.
     is_adjustable = models.BooleanField(_("adjustable"), default=False)
-    #: What was bought, as Stripe said, where it had to be read.
+    #: What was bought, if it had to be read.
     lines = models.JSONField(_("line items"), null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -70,22 +70,20 @@ class CheckoutSession(FactRow):
     amount_total_minor = models.BigIntegerField(_("total"), null=True, blank=True)
     presentment_currency = models.CharField(_("presentment currency"), max_length=3, blank=True, default="")
     presentment_amount_minor = models.BigIntegerField(_("presentment amount"), null=True, blank=True)
-    subscription_id = CaseSensitiveCharField(_("subscription"), max_length=ID_LENGTH, blank=True, default="")
-    invoice_id = CaseSensitiveCharField(_("invoice"), max_length=ID_LENGTH, blank=True, default="")
-    customer_id = CaseSensitiveCharField(_("customer"), max_length=ID_LENGTH, blank=True, default="")
-    #: Personal data, erasable: what the shopper typed and agreed to before the session expired or completed.
+    subscription_id = CaseSensitiveCharField(_("subscription"), blank=True, default="")
+    invoice_id = CaseSensitiveCharField(_("invoice"), blank=True, default="")
+    customer_id = CaseSensitiveCharField(_("customer"), blank=True, default="")
+    #: Personal data, erasable: what the shopper entered and consented to.
     customer_details = models.JSONField(_("customer details"), default=dict, blank=True, editable=False)
-    recovered_from = CaseSensitiveCharField(_("recovered from"), max_length=ID_LENGTH, blank=True, default="")
+    recovered_from = CaseSensitiveCharField(_("recovered from"), blank=True, default="")
     recovery_url = models.URLField(_("recovery URL"), max_length=2048, blank=True, default="")
     url = models.URLField(_("URL"), max_length=2048, blank=True, default="")
     expires_at = models.DateTimeField(_("expires at"))
 
-    request_id = models.CharField(_("Stripe request id"), max_length=255, blank=True, default="")
+    request_id = models.CharField(_("Stripe request ID"), max_length=255, blank=True, default="")
     error_code = models.CharField(_("error code"), max_length=255, blank=True, default="")
     error_message = models.TextField(_("error message"), blank=True, default="")
     synced_at = models.DateTimeField(_("last read from Stripe"), null=True, blank=True)
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("updated"), auto_now=True)
     expired_at = models.DateTimeField(_("expired"), null=True, blank=True)
     completed_at = models.DateTimeField(_("completed"), null=True, blank=True)
 
@@ -95,7 +93,7 @@ class CheckoutSession(FactRow):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["status", "expires_at"], name="checkout_session_status"),
-            # Holds all that the dashboard's funnel is counted from.
+            # Contains every column that the dashboard's funnel is computed from.
             models.Index(
                 fields=["created_at", "livemode", "status", "payment_status", "has_async_failed", "id"],
                 name="checkout_session_funnel",
@@ -107,16 +105,13 @@ class CheckoutSession(FactRow):
             ),
         ]
 
-    def __str__(self) -> str:
-        return self.stripe_id or str(self.uuid)
-
     @property
     def made_between(self) -> tuple[datetime, datetime]:
-        """When, by Stripe's clock, the session may have been made that this row got no answer for."""
-        last_try = min(self.updated_at, max(self.expires_at, self.created_at))
-        return self.created_at - CLOCK_SLACK, last_try + CLOCK_SLACK
+        """Return the times, by Stripe's clock, between which a session without a response may have been created."""
+        last_attempt = min(self.updated_at, max(self.expires_at, self.created_at))
+        return self.created_at - CLOCK_SLACK, last_attempt + CLOCK_SLACK
 
     @property
     def is_guests(self) -> bool:
-        """Whether somebody else than the order's user started it, so that its Customer is not theirs."""
+        """Return whether someone other than the order's user started it, so that its Customer is not the user's."""
         return bool(self.request.get(GUEST_KEY))

@@ -1,52 +1,5 @@
-"""An order and the host's options made into the SDK's parameters, and the rules that Stripe holds them to.
+"""The parameters of a Checkout Session, built from an order and its options, and Stripe's rules for them.
 
-Nothing here calls Stripe. ``build`` gives all that identifies a request; ``complete`` adds what belongs to one attempt
-(ids, expiry, links), so that an unchanged request can be recognised and reused.
+Services, faces and checks import it. It does not call Stripe. ``build`` returns the parameters that identify a request;
+``complete`` adds those of one attempt (ids, expiry, URLs), so that the session of an unchanged request can be reused.
 """
-
-from __future__ import annotations
-
-from django_checkout.params.build import (
-    LINKS,
-    build,
-    complete,
-    coupon_id,
-    fingerprint,
-    is_adjustable,
-    is_manual_capture,
-    line_items,
-    without_attempt,
-)
-from django_checkout.params.options import option_params, shipping_option
-from django_checkout.params.rules import (
-    MAXIMUM_ITEMS,
-    MODES,
-    OPTIONAL_PARAMETERS,
-    OWN_PARAMETERS,
-    RULES,
-    check_modes,
-    check_placed,
-    validate_defaults,
-)
-
-__all__ = [
-    "LINKS",
-    "MAXIMUM_ITEMS",
-    "MODES",
-    "OPTIONAL_PARAMETERS",
-    "OWN_PARAMETERS",
-    "RULES",
-    "build",
-    "check_modes",
-    "check_placed",
-    "complete",
-    "coupon_id",
-    "fingerprint",
-    "is_adjustable",
-    "is_manual_capture",
-    "line_items",
-    "option_params",
-    "shipping_option",
-    "validate_defaults",
-    "without_attempt",
-]

@@ -1,4 +1,4 @@
-"""Builds the request that creates a Checkout Session from our order, the project's defaults and the caller's wishes."""
+"""Builds the request that creates a Checkout Session from the order, the site's defaults and the caller's options."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from copy import deepcopy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django_checkout.facts import ORDER_KEY, SESSION_KEY
 from django_checkout.models import Order, OrderLine
 from django_checkout.models.sessions import GUEST_KEY
-from django_checkout.params.rules import check_combination, check_modes, checked_options, fill_in, leave_out
+from django_checkout.params.rules import (
+    ATTEMPT_PARAMETERS,
+    check_combination,
+    check_modes,
+    checked_options,
+    fill_in,
+    leave_out,
+)
 from django_checkout.params.spelling import find_email, find_image_url, find_locale
+from django_checkout.stripe_api.facts import ORDER_KEY, SESSION_KEY
 
 if TYPE_CHECKING:
     from stripe.params.checkout import SessionCreateParams
 
-
 _NESTED_DATA = {"payment": "payment_intent_data", "subscription": "subscription_data", "setup": "setup_intent_data"}
-
-#: Where Stripe sends the shopper back to.
-LINKS = frozenset(("success_url", "cancel_url", "return_url"))
-_ATTEMPT_KEYS = LINKS | {"metadata", "client_reference_id", "expires_at"}
 
 
 def build(
@@ -40,13 +42,13 @@ def build(
 ) -> dict[str, Any]:
     """Return the parameters that do not depend on the attempt.
 
-    ``options`` are merged in turn into the site's ``defaults``, later ones winning: the order's, the caller's. What
-    Stripe refuses together with another parameter is left out if only the defaults ask for it; what it needs is
-    filled in. Where a guest pays a user's order (``is_guests``), Stripe is not asked to keep the card or a Customer.
+    ``options`` (the order's, then the caller's) are merged over the site's ``defaults``. A default that Stripe refuses
+    in this combination is removed, and a parameter that the combination requires is added. If a guest pays a user's
+    order (``is_guests``), neither the card nor a Customer is saved.
 
     Raises:
-        ParameterError: naming the parameter that is ours to set or that Stripe does not allow here.
-        MetadataError: nested metadata that Stripe may not have.
+        ParameterError: a parameter is reserved, or Stripe does not allow it.
+        MetadataError: nested metadata is invalid.
     """
     check_modes(mode, ui_mode)
     params: dict[str, Any] = {"mode": mode, "ui_mode": ui_mode}
@@ -59,43 +61,42 @@ def build(
     if capture_method and mode == "payment":
         params["payment_intent_data"] = {"capture_method": capture_method}
     params = _merge(params, checked_options(defaults or {}))
-    named: set[str] = set()
+    explicit: set[str] = set()
     for option in options:
         params = _merge(params, checked_options(option))
-        named.update(option)
+        explicit.update(option)
     if customer_id:
         params.setdefault("customer", customer_id)
     _set_email(params, order)
     if order.asked_discount_minor:
         params["discounts"] = [{"coupon": coupon_id(order)}]
-        named.add("discounts")
+        explicit.add("discounts")
     if "locale" in params:
         params["locale"] = find_locale(str(params["locale"] or "")) or None
     params = _without_none(params)
     if is_guests:
-        _keep_nothing(params)
-    leave_out(params, named)
+        _save_nothing(params)
+    leave_out(params, explicit)
     fill_in(params)
     check_combination(params)
     return {**params, GUEST_KEY: True} if is_guests else params
 
 
-def _keep_nothing(params: dict[str, Any]) -> None:
-    """Leave out what makes Stripe keep a card or a Customer."""
+def _save_nothing(params: dict[str, Any]) -> None:
+    """Remove the parameters that save a card or a Customer."""
     for name in ("saved_payment_method_options", "customer_creation"):
         params.pop(name, None)
     methods = params.get("payment_method_options", {}).values()
-    for asked in (params.get("payment_intent_data"), *methods):
-        if isinstance(asked, dict):
-            asked.pop("setup_future_usage", None)
+    for options in (params.get("payment_intent_data"), *methods):
+        if isinstance(options, dict):
+            options.pop("setup_future_usage", None)
     if params.get("payment_intent_data") == {}:
         del params["payment_intent_data"]
 
 
 def _set_email(params: dict[str, Any], order: Order) -> None:
-    """Name the order's e-mail address, unless Stripe knows that of the customer."""
+    """Set the order's email address, unless Stripe uses the Customer's."""
     if params.get("customer"):
-        # There is no Customer to create.
         params.pop("customer_creation", None)
         params.pop("customer_email", None)
     elif email := find_email(str(params.get("customer_email") or order.email)):
@@ -112,22 +113,20 @@ def complete(
     expires_at: datetime,
     urls: Mapping[str, str],
 ) -> SessionCreateParams:
-    """Return the whole request of one attempt, as it is stored."""
+    """Return the complete request of one attempt."""
     result: dict[str, Any] = deepcopy(dict(params))
     metadata = {**order.metadata, ORDER_KEY: order.reference, SESSION_KEY: session_uuid}
-    result["metadata"] = metadata
-    result["client_reference_id"] = order.reference
-    key = _NESTED_DATA[result["mode"]]
-    result[key] = {**result.get(key, {}), "metadata": {**result.get(key, {}).get("metadata", {}), **metadata}}
-    result["expires_at"] = int(expires_at.timestamp())
+    result |= {"metadata": metadata, "client_reference_id": order.reference, "expires_at": int(expires_at.timestamp())}
+    nested = result.setdefault(_NESTED_DATA[result["mode"]], {})
+    nested["metadata"] = {**nested.get("metadata", {}), **metadata}
     if result.get("redirect_on_completion") != "never":
         result.update(urls)
-    return result  # type: ignore[return-value]  # a plain dict of the shape that the SDK's TypedDict describes
+    return result  # type: ignore[return-value]  # a dict with the keys of the SDK's TypedDict
 
 
 def without_attempt(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a stored request without what ``complete`` added: what ``build`` would make of the same wishes."""
-    params = {key: deepcopy(value) for key, value in request.items() if key not in _ATTEMPT_KEYS}
+    """Return a stored request without what ``complete`` added."""
+    params = {key: deepcopy(value) for key, value in request.items() if key not in ATTEMPT_PARAMETERS}
     own = set(request["metadata"])
     key = _NESTED_DATA[request["mode"]]
     nested = params.pop(key)
@@ -140,8 +139,8 @@ def without_attempt(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fingerprint(params: Mapping[str, Any], order: Order) -> str:
-    """Return a hash by which an unchanged request is recognised."""
-    # A known Customer's address is not a parameter: the Customer is updated when a session is created.
+    """Return a hash that identifies a request."""
+    # The email of an existing Customer is not a parameter: the Customer is updated when a session is created.
     content = json.dumps(
         [params, order.metadata, order.reference, order.revision, find_email(order.email)], sort_keys=True, default=str
     )
@@ -149,13 +148,13 @@ def fingerprint(params: Mapping[str, Any], order: Order) -> str:
 
 
 def coupon_id(order: Order) -> str:
-    """Return the id of the coupon that stands for an order's one-off discount: the same for the same discount."""
+    """Return the id of the coupon for an order's one-off discount."""
     content = f"{order.pk}:{order.reference}:{order.currency}:{order.asked_discount_minor}:{order.asked_discount_name}"
     return f"order-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
 
 
 def is_manual_capture(params: Mapping[str, Any]) -> bool:
-    """Whether the request asks for an authorisation that we capture later."""
+    """Whether the request authorizes a payment that is captured later."""
     if params.get("payment_intent_data", {}).get("capture_method") == "manual":
         return True
     options = params.get("payment_method_options", {}).values()
@@ -163,14 +162,14 @@ def is_manual_capture(params: Mapping[str, Any]) -> bool:
 
 
 def is_adjustable(params: Mapping[str, Any]) -> bool:
-    """Whether the shopper could change what is bought, so that line items must be read before money is trusted."""
+    """Whether the shopper can change the items, so that line items must be read to check the amount."""
     if params["mode"] == "subscription" or params.get("optional_items"):
         return True
     return any(line.get("adjustable_quantity", {}).get("enabled") for line in params.get("line_items", ()))
 
 
 def line_items(lines: Sequence[OrderLine], currency: str) -> list[dict[str, Any]]:
-    """Return the lines as Stripe takes them, with inline prices."""
+    """Return Stripe's line items with inline prices."""
     return [_line_item(line, currency) for line in lines]
 
 
@@ -194,7 +193,7 @@ def _line_item(line: OrderLine, currency: str) -> dict[str, Any]:
 
 
 def _without_none(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters without those that a later option has set to None."""
+    """Return parameters without None values, at every depth."""
     return {
         name: _without_none(value) if isinstance(value, Mapping) else value
         for name, value in params.items()

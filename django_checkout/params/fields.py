@@ -1,4 +1,4 @@
-"""Checks one value that a host gives, and returns it as a plain one: its type, its characters and its limits."""
+"""Validates the type, characters and limits of single values from the host."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from django_checkout.exceptions import MoneyError, OrderDataError
 
 
 def text(value: Any, name: str, *, maximum: int, is_required: bool = False) -> str:
-    """Return a text, also a lazy one, as a plain ``str``; None is empty.
+    """Return a text, lazy or not, as a plain ``str``; None becomes "".
 
     Raises:
-        OrderDataError: naming the field and its limit.
+        OrderDataError: the value is not a valid text.
     """
     if isinstance(value, Promise):
         value = str(value)
@@ -27,26 +27,26 @@ def text(value: Any, name: str, *, maximum: int, is_required: bool = False) -> s
     if is_required and not value.strip():
         raise OrderDataError(f"{name} must not be empty.")
     if len(value) > maximum:
-        raise OrderDataError(f"{name} must have {maximum} characters at most.")
+        raise OrderDataError(f"{name} must have at most {maximum} characters.")
     if not is_storable(value):
-        raise OrderDataError(f"{name} holds a character that no database takes: NUL, or half of a surrogate pair.")
-    # A subclass, such as a SafeString, is its plain text.
+        raise OrderDataError(f"{name} contains a character that cannot be stored: NUL or an unpaired surrogate.")
+    # Convert a subclass such as SafeString.
     return str.__str__(value)
 
 
 def is_storable(value: str) -> bool:
-    """Whether PostgreSQL takes a text, and UTF-8 has bytes for it."""
+    """Whether PostgreSQL can store a text and UTF-8 can encode it."""
     return "\x00" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def whole(value: Any, name: str, *, minimum: int, maximum: int) -> int:
-    """Return a whole number, never a bool.
+    """Return an integer that is not a bool.
 
     Raises:
-        OrderDataError: naming the field and its limits.
+        OrderDataError: the value is not an integer within the limits.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
-        raise OrderDataError(f"{name} must be a whole number from {minimum} to {maximum}.")
+        raise OrderDataError(f"{name} must be an integer from {minimum} to {maximum}.")
     return int(value)
 
 
@@ -54,7 +54,7 @@ def amount(value: Any, name: str, currency: str) -> int:
     """Return an amount in minor units.
 
     Raises:
-        MoneyError: naming the field.
+        MoneyError: the amount is not valid in the currency.
     """
     try:
         return int(money.check_minor(value, currency))
@@ -63,10 +63,10 @@ def amount(value: Any, name: str, currency: str) -> int:
 
 
 def flag(value: Any, name: str) -> bool:
-    """Return True or False; ``"false"`` is neither.
+    """Return a bool.
 
     Raises:
-        OrderDataError: naming the field.
+        OrderDataError: the value is not a bool; ``"false"`` is not.
     """
     if not isinstance(value, bool):
         raise OrderDataError(f"{name} must be True or False.")
@@ -77,7 +77,7 @@ def choice(value: Any, name: str, choices: Sequence[str]) -> str:
     """Return one of the choices, or "".
 
     Raises:
-        OrderDataError: naming the field and its choices.
+        OrderDataError: the value is none of them.
     """
     chosen = text(value, name, maximum=64)
     if chosen and chosen not in choices:
@@ -86,24 +86,24 @@ def choice(value: Any, name: str, choices: Sequence[str]) -> str:
 
 
 def several(value: Any, name: str, *, maximum: int) -> tuple[Any, ...]:
-    """Return the members of a list, a tuple or the like; a single text is none.
+    """Return the items of a list, a tuple or another iterable that is not a text or a mapping.
 
     Raises:
-        OrderDataError: naming the field and its limit.
+        OrderDataError: the value is not a list, or has too many items.
     """
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
         raise OrderDataError(f"{name} must be a list or a tuple.")
-    members = tuple(value)
-    if len(members) > maximum:
-        raise OrderDataError(f"{name} must have {maximum} members at most.")
-    return members
+    items = tuple(value)
+    if len(items) > maximum:
+        raise OrderDataError(f"{name} must have at most {maximum} items.")
+    return items
 
 
 def url(value: Any, name: str, *, maximum: int) -> str:
     """Return an absolute http(s) URL, or "".
 
     Raises:
-        OrderDataError: naming the field.
+        OrderDataError: the value is not an absolute URL.
     """
     address = text(value, name, maximum=maximum).strip()
     if not address:

@@ -1,11 +1,13 @@
-"""A host's ``CheckoutOptions`` checked and made into parameters of Stripe's."""
+"""Converts ``CheckoutOptions`` to Stripe's parameters, validates them, and merges the site's defaults."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
+from django_checkout.conf import conf
 from django_checkout.exceptions import OrderDataError, ParameterError
 from django_checkout.params.fields import amount, choice, flag, several, text, whole
 from django_checkout.params.rules import MAXIMUM_ITEMS
@@ -15,53 +17,62 @@ from django_checkout.values import CheckoutOptions, CustomField, ShippingOption
 SAVE_CARD = ("on_session", "off_session")
 SUBMIT_TYPES = ("auto", "book", "donate", "pay", "subscribe")
 TAX_BEHAVIORS = ("inclusive", "exclusive", "unspecified")
-#: Two years, as of subscriptions.
+#: Stripe's limit for subscriptions.
 MAXIMUM_TRIAL_DAYS = 730
 MAXIMUM_DISCOUNT_NAME = 40
 MAXIMUM_COUNTRIES = 250
-#: Stripe's longest id, and the length of what it shows in one line.
+#: The most characters of Stripe's ids, and of names and labels.
 MAXIMUM_ID, MAXIMUM_NAME = 255, 100
 BRANDING = ("background_color", "border_style", "button_color", "display_name", "font_family", "icon", "logo")
+#: What each flag sets.
+_FLAGS: Mapping[str, tuple[str, Any]] = {
+    "automatic_tax": ("automatic_tax", {"enabled": True}),
+    "collect_tax_ids": ("tax_id_collection", {"enabled": True}),
+    "collect_billing_address": ("billing_address_collection", "required"),
+    "collect_phone": ("phone_number_collection", {"enabled": True}),
+    "create_customer": ("customer_creation", "always"),
+    "create_invoice": ("invoice_creation", {"enabled": True}),
+    "recover_expired": ("after_expiration", {"recovery": {"enabled": True}}),
+}
+#: What each flag sets in ``consent_collection``.
+_CONSENTS = {"require_terms_of_service": ("terms_of_service", "required"), "ask_for_promotions": ("promotions", "auto")}
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
+def effective(own: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return an order's ``params`` with the site's defaults below them, and those given to ``start`` above them."""
+    return {**conf.CHECKOUT_SESSION_DEFAULTS, **own, **(given or {})}
+
+
+def needs_billing_address(parameters: Mapping[str, Any]) -> bool:
+    """Return whether the checkout needs more of the billing address than the Payment Element collects."""
+    if parameters.get("billing_address_collection") == "required":
+        return True
+    is_taxed = bool(parameters.get("automatic_tax", {}).get("enabled"))
+    return is_taxed and "shipping_address_collection" not in parameters
+
+
 def option_params(options: CheckoutOptions, *, mode: str, currency: str) -> dict[str, Any]:
-    """Return the parameters that an order's options stand for.
+    """Return the parameters for an order's options.
 
     Raises:
-        OrderDataError: a value that Stripe would refuse, naming its field.
-        ParameterError: options that exclude one another.
-        MoneyError: an amount that is none in this currency.
+        OrderDataError: Stripe would refuse a value.
+        ParameterError: options are mutually exclusive.
+        MoneyError: an amount is not valid in the currency.
     """
     if not isinstance(options, CheckoutOptions):
         raise OrderDataError("options must be a CheckoutOptions.")
-    params: dict[str, Any] = {}
-    if flag(options.automatic_tax, "automatic_tax"):
-        params["automatic_tax"] = {"enabled": True}
-    if flag(options.collect_tax_ids, "collect_tax_ids"):
-        params["tax_id_collection"] = {"enabled": True}
-    params |= _discounts(options)
-    params |= _shipping(options, currency)
+    given = [name for name in (*_FLAGS, *_CONSENTS) if flag(getattr(options, name), name)]
+    params = deepcopy(dict(_FLAGS[name] for name in given if name in _FLAGS))
+    if mode == "subscription":
+        # It always has a Customer and invoices.
+        for name in ("customer_creation", "invoice_creation"):
+            params.pop(name, None)
+    if consents := dict(_CONSENTS[name] for name in given if name in _CONSENTS):
+        params["consent_collection"] = consents
     if options.adaptive_pricing is not None:
         params["adaptive_pricing"] = {"enabled": flag(options.adaptive_pricing, "adaptive_pricing")}
-    if flag(options.collect_billing_address, "collect_billing_address"):
-        params["billing_address_collection"] = "required"
-    if flag(options.collect_phone, "collect_phone"):
-        params["phone_number_collection"] = {"enabled": True}
-    # A subscription always has a Customer and invoices.
-    if flag(options.create_customer, "create_customer") and mode != "subscription":
-        params["customer_creation"] = "always"
-    if flag(options.create_invoice, "create_invoice") and mode != "subscription":
-        params["invoice_creation"] = {"enabled": True}
-    params |= _saved_card(options, mode)
-    params |= _custom_fields(options)
-    consent = {}
-    if flag(options.require_terms_of_service, "require_terms_of_service"):
-        consent["terms_of_service"] = "required"
-    if flag(options.ask_for_promotions, "ask_for_promotions"):
-        consent["promotions"] = "auto"
-    if consent:
-        params["consent_collection"] = consent
+    params |= _discounts(options) | _shipping(options, currency) | _saved_card(options, mode) | _custom_fields(options)
     if submit_type := choice(options.submit_type, "submit_type", SUBMIT_TYPES):
         params["submit_type"] = submit_type
     if branding := _branding(options.branding):
@@ -72,19 +83,17 @@ def option_params(options: CheckoutOptions, *, mode: str, currency: str) -> dict
         params["optional_items"] = [{"price": price, "quantity": 1} for price in ids]
     if days := whole(options.trial_days, "trial_days", minimum=0, maximum=MAXIMUM_TRIAL_DAYS):
         params["subscription_data"] = {"trial_period_days": days}
-    if flag(options.recover_expired, "recover_expired"):
-        params["after_expiration"] = {"recovery": {"enabled": True}}
     return params
 
 
 def shipping_option(option: ShippingOption, currency: str) -> dict[str, Any]:
-    """Return one way to ship as Stripe takes it.
+    """Return Stripe's parameters for a shipping option.
 
     Raises:
-        OrderDataError: naming the field.
+        OrderDataError: Stripe would refuse a value.
     """
     if not isinstance(option, ShippingOption):
-        raise OrderDataError("shipping_options must be ShippingOption.")
+        raise OrderDataError("shipping_options must contain ShippingOption.")
     price = amount(option.amount_minor, "ShippingOption.amount_minor", currency)
     rate: dict[str, Any] = {
         "type": "fixed_amount",
@@ -95,7 +104,7 @@ def shipping_option(option: ShippingOption, currency: str) -> dict[str, Any]:
         days = several(option.business_days, "ShippingOption.business_days", maximum=2)
         low, high = (whole(day, "ShippingOption.business_days", minimum=1, maximum=999) for day in (days[0], days[-1]))
         if low > high:
-            raise OrderDataError("ShippingOption.business_days must name the lesser number first.")
+            raise OrderDataError("ShippingOption.business_days must be (minimum, maximum).")
         rate["delivery_estimate"] = {
             "minimum": {"unit": "business_day", "value": low},
             "maximum": {"unit": "business_day", "value": high},
@@ -111,13 +120,10 @@ def _discounts(options: CheckoutOptions) -> dict[str, Any]:
     allows = flag(options.allow_promotion_codes, "allow_promotion_codes")
     coupon = text(options.coupon, "coupon", maximum=MAXIMUM_ID)
     code = text(options.promotion_code, "promotion_code", maximum=MAXIMUM_ID)
-    named = [
-        name
-        for name in ("allow_promotion_codes", "coupon", "promotion_code", "discount_minor")
-        if getattr(options, name)
-    ]
-    if len(named) > 1:
-        raise ParameterError(f"Stripe takes only one of: {', '.join(named)}.")
+    names = ("allow_promotion_codes", "coupon", "promotion_code", "discount_minor")
+    exclusive = [name for name in names if getattr(options, name)]
+    if len(exclusive) > 1:
+        raise ParameterError(f"Stripe accepts only one of: {', '.join(exclusive)}.")
     if allows:
         return {"allow_promotion_codes": True}
     if coupon:
@@ -131,7 +137,7 @@ def _shipping(options: CheckoutOptions, currency: str) -> dict[str, Any]:
     for code in several(options.shipping_countries, "shipping_countries", maximum=MAXIMUM_COUNTRIES):
         country = find_country(text(code, "shipping_countries", maximum=64))
         if not country:
-            raise OrderDataError(f"shipping_countries: Stripe's pages do not ship to {str(code)[:20]!r}.")
+            raise OrderDataError(f"shipping_countries: Stripe does not support {str(code)[:20]!r}.")
         countries.append(country)
     if countries:
         params["shipping_address_collection"] = {"allowed_countries": list(dict.fromkeys(countries))}
@@ -155,33 +161,33 @@ def _branding(branding: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(branding, Mapping) or not set(branding) <= set(BRANDING):
         raise OrderDataError(f"branding must be a mapping of: {', '.join(BRANDING)}.")
     if "icon" in branding and "logo" in branding:
-        raise OrderDataError("branding: Stripe takes an icon or a logo.")
-    made: dict[str, Any] = {}
+        raise OrderDataError("branding: Stripe accepts only one of: icon, logo.")
+    result: dict[str, Any] = {}
     for name, value in branding.items():
         if name in ("icon", "logo"):
             if not isinstance(value, Mapping):
-                raise OrderDataError(f"branding: {name} must be a mapping, as Stripe's parameter is.")
-            made[name] = dict(value)
+                raise OrderDataError(f"branding: {name} must be a mapping.")
+            result[name] = dict(value)
             continue
-        made[name] = text(value, f"branding: {name}", maximum=MAXIMUM_ID)
-        if name.endswith("_color") and made[name] and not _COLOR.fullmatch(made[name]):
+        result[name] = text(value, f"branding: {name}", maximum=MAXIMUM_ID)
+        if name.endswith("_color") and result[name] and not _COLOR.fullmatch(result[name]):
             raise OrderDataError(f"branding: {name} must be a color such as #0074d4.")
-    return made
+    return result
 
 
 def _custom_fields(options: CheckoutOptions) -> dict[str, Any]:
     fields = several(options.custom_fields, "custom_fields", maximum=MAXIMUM_ITEMS["custom_fields"])
-    made = [_custom_field(field) for field in fields]
-    if len({field["key"] for field in made}) < len(made):
-        raise OrderDataError("custom_fields: each key must be another one.")
-    return {"custom_fields": made} if made else {}
+    result = [_custom_field(field) for field in fields]
+    if len({field["key"] for field in result}) < len(result):
+        raise OrderDataError("custom_fields: keys must be unique.")
+    return {"custom_fields": result} if result else {}
 
 
 def _custom_field(field: CustomField) -> dict[str, Any]:
     if not isinstance(field, CustomField):
-        raise OrderDataError("custom_fields must be CustomField.")
+        raise OrderDataError("custom_fields must contain CustomField.")
     if not isinstance(field.choices, Mapping) or len(field.choices) > 200:
-        raise OrderDataError("CustomField.choices must be a mapping with 200 members at most.")
+        raise OrderDataError("CustomField.choices must be a mapping with at most 200 items.")
     is_numeric = flag(field.is_numeric, "CustomField.is_numeric")
     kind = "dropdown" if field.choices else "numeric" if is_numeric else "text"
     result: dict[str, Any] = {

@@ -1,38 +1,30 @@
-"""Stripe's rules that bind one parameter of a session to another, as one table with its sources.
+"""Stripe's rules for combinations of session parameters, as a table with sources.
 
-A rule holds before any call: what it refuses is named, left out where only the site's defaults ask for it, and what it
-needs is filled in where one value is right. As of API version 2026-08-26.dahlia.
+The rules are applied before any call. A refused parameter raises an error, or is removed if only the site's defaults
+set it; a required parameter is added. As of API version 2026-08-26.dahlia.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django_checkout.conf import RENAMED_UI_MODES, UI_MODES
 from django_checkout.exceptions import ParameterError
-from django_checkout.metadata import usable_metadata
+from django_checkout.params.metadata import usable_metadata
 
 MODES = ("payment", "subscription", "setup")
 
-#: What the order, the arguments of ``start`` or the URLs decide; naming them again would contradict us.
-OWN_PARAMETERS = frozenset(
-    (
-        "mode",
-        "ui_mode",
-        "line_items",
-        "client_reference_id",
-        "expires_at",
-        "success_url",
-        "cancel_url",
-        "return_url",
-        "metadata",
-    )
-)
+#: The URLs that Stripe redirects the shopper to.
+LINKS = frozenset(("success_url", "cancel_url", "return_url"))
+#: Parameters that differ between two attempts with the same request.
+ATTEMPT_PARAMETERS = LINKS | {"metadata", "client_reference_id", "expires_at"}
+#: Parameters that the order, the arguments of ``start`` or the URLs determine.
+OWN_PARAMETERS = ATTEMPT_PARAMETERS | {"mode", "ui_mode", "line_items"}
 
-#: A parameter that is there, whatever its value, and one that is not.
+#: The conditions that a parameter is set, to any value, and that it is not set.
 SET: Final = ("set",)
 ABSENT: Final = ("absent",)
 
@@ -51,23 +43,25 @@ INVOICE_REPORT = "https://github.com/Azuriom/Plugin-Shop/pull/273"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Where all of ``when`` holds, ``refuses`` may not be there, or ``needs`` must be. Dots lead inwards."""
+    """If all of ``when`` holds, ``refuses`` must not be set, or ``needs`` must be. Names are dotted paths."""
 
     source: str
-    #: Parameter to the values that it has: ``SET``, ``ABSENT``, or the values themselves.
+    #: The values of each parameter for which the rule applies, or ``SET`` or ``ABSENT``.
     when: Mapping[str, tuple[Any, ...]]
     refuses: str = ""
-    #: Whether what is refused only changes how a page looks or what it offers, so that a site's default may be dropped.
+    #: Whether the site's default for ``refuses`` may be removed, because it only changes what the page shows or offers.
     is_dispensable: bool = True
     needs: str = ""
-    #: What the needed parameter is set to where nobody has set it.
+    #: The value that is added for ``needs``.
     value: Any = None
-    #: The values that the needed parameter may have; any, where empty.
+    #: The valid values of ``needs``; any if empty.
     accepts: tuple[Any, ...] = ()
 
 
-def _refused(name: str, *, is_dispensable: bool = True, source: str = REFERENCE, **when: tuple[Any, ...]) -> Rule:
-    return Rule(source=source, when=when, refuses=name, is_dispensable=is_dispensable)
+def _refused(
+    *names: str, is_dispensable: bool = True, source: str = REFERENCE, **when: tuple[Any, ...]
+) -> Iterator[Rule]:
+    return (Rule(source=source, when=when, refuses=name, is_dispensable=is_dispensable) for name in names)
 
 
 def _with_customer(needs: str, source: str, accepts: tuple[str, ...] = (), **when: tuple[Any, ...]) -> Rule:
@@ -81,50 +75,37 @@ _ON = (True,)
 
 RULES: Sequence[Rule] = (
     # UI modes.
-    _refused("after_expiration", ui_mode=_ELEMENTS),
-    _refused("branding_settings", ui_mode=_ELEMENTS),
-    _refused("custom_fields", ui_mode=_ELEMENTS, is_dispensable=False),
-    _refused("custom_text", ui_mode=_ELEMENTS),
-    _refused("optional_items", ui_mode=_ELEMENTS),
-    _refused("origin_context", ui_mode=_ELEMENTS),
-    _refused("payment_method_options.acss_debit", ui_mode=_ELEMENTS),
-    _refused("payment_method_options.card.restrictions", ui_mode=_ELEMENTS, is_dispensable=False),
-    _refused("submit_type", ui_mode=_ELEMENTS),
-    _refused("tax_id_collection.required", ui_mode=_ELEMENTS, is_dispensable=False),
-    _refused("permissions", ui_mode=_HOSTED, is_dispensable=False),
-    _refused("permissions.update_shipping_details", ui_mode=("hosted_page", "embedded_page"), is_dispensable=False),
-    _refused("redirect_on_completion", ui_mode=("hosted_page", "elements")),
-    _refused("success_url", ui_mode=("embedded_page", "elements"), is_dispensable=False),
-    _refused("cancel_url", ui_mode=("embedded_page", "elements"), is_dispensable=False),
-    _refused("return_url", ui_mode=_HOSTED, is_dispensable=False),
-    _refused("return_url", redirect_on_completion=("never",), is_dispensable=False, source=RETURN_GUIDE),
+    *_refused("after_expiration", "branding_settings", "custom_text", "optional_items", ui_mode=_ELEMENTS),
+    *_refused("origin_context", "payment_method_options.acss_debit", "submit_type", ui_mode=_ELEMENTS),
+    *_refused("custom_fields", "tax_id_collection.required", ui_mode=_ELEMENTS, is_dispensable=False),
+    *_refused("payment_method_options.card.restrictions", ui_mode=_ELEMENTS, is_dispensable=False),
+    *_refused("permissions", "return_url", ui_mode=_HOSTED, is_dispensable=False),
+    *_refused("permissions.update_shipping_details", ui_mode=("hosted_page", "embedded_page"), is_dispensable=False),
+    *_refused("redirect_on_completion", ui_mode=("hosted_page", "elements")),
+    *_refused("success_url", "cancel_url", ui_mode=("embedded_page", "elements"), is_dispensable=False),
+    *_refused("return_url", redirect_on_completion=("never",), is_dispensable=False, source=RETURN_GUIDE),
     # Modes.
-    _refused("line_items", mode=_SETUP, is_dispensable=False),
-    _refused("allow_promotion_codes", mode=_SETUP, source=SETUP_REPORT),
-    _refused("discounts", mode=_SETUP, source=SETUP_REPORT),
-    _refused("optional_items", mode=_SETUP),
-    _refused("shipping_options", mode=("subscription", "setup"), is_dispensable=False, source=SHIPPING_GUIDE),
+    *_refused("line_items", mode=_SETUP, is_dispensable=False),
+    *_refused("allow_promotion_codes", "discounts", mode=_SETUP, source=SETUP_REPORT),
+    *_refused("shipping_options", mode=("subscription", "setup"), is_dispensable=False, source=SHIPPING_GUIDE),
     Rule(
         source=INVOICE_REPORT,
         when={"mode": ("subscription", "setup"), "invoice_creation.enabled": _ON},
         refuses="invoice_creation",
     ),
-    _refused("customer_creation", mode=_SUBSCRIPTION),
-    _refused("payment_intent_data", mode=("subscription", "setup")),
-    _refused("subscription_data", mode=("payment", "setup")),
-    _refused("setup_intent_data", mode=("payment", "subscription")),
-    _refused("payment_method_collection", mode=("payment", "setup")),
-    _refused("phone_number_collection", mode=_SETUP),
-    _refused("saved_payment_method_options", mode=_SETUP),
-    _refused("submit_type", mode=_SETUP),
+    *_refused("customer_creation", mode=_SUBSCRIPTION),
+    *_refused("payment_intent_data", mode=("subscription", "setup")),
+    *_refused("subscription_data", "payment_method_collection", mode=("payment", "setup")),
+    *_refused("setup_intent_data", mode=("payment", "subscription")),
+    *_refused("optional_items", "phone_number_collection", "submit_type", mode=_SETUP),
+    *_refused("saved_payment_method_options", mode=_SETUP),
     Rule(source=SETUP_TAX_REPORT, when={"mode": _SETUP, "automatic_tax.enabled": _ON}, refuses="automatic_tax"),
-    # One of two; even ``allow_promotion_codes=False`` counts.
-    _refused("customer_email", customer=SET),
-    _refused("customer_creation", customer=SET),
-    _refused("allow_promotion_codes", discounts=SET),
-    _refused("discounts", allow_promotion_codes=SET),
-    # A known Customer: what Checkout collects is saved on it, or Stripe refuses to use it.
-    _refused("customer_update", customer=ABSENT),
+    # Mutually exclusive, even with ``allow_promotion_codes=False``.
+    *_refused("customer_email", "customer_creation", customer=SET),
+    *_refused("allow_promotion_codes", discounts=SET),
+    *_refused("discounts", allow_promotion_codes=SET),
+    # With an existing Customer, Checkout must save what it collects to the Customer.
+    *_refused("customer_update", customer=ABSENT),
     Rule(
         source=REFERENCE,
         when={"customer_update.shipping": ("auto",), "shipping_address_collection": ABSENT},
@@ -150,48 +131,48 @@ RULES: Sequence[Rule] = (
     ),
 )
 
-#: What Stripe may refuse at its own discretion, and a session does without: looks, or what the shopper says there.
+#: Parameters whose values Stripe may refuse for other reasons, and without which a session works.
 OPTIONAL_PARAMETERS = frozenset(("branding_settings", "customer_email", "locale"))
-#: How many Stripe takes of each.
+#: The most items that Stripe accepts.
 MAXIMUM_ITEMS: Mapping[str, int] = {"custom_fields": 3, "discounts": 1, "optional_items": 10, "shipping_options": 5}
 
 
 def check_modes(mode: str, ui_mode: str) -> None:
-    """Refuse modes that do not exist, naming what a renamed one is called now.
+    """Check a mode and a UI mode.
 
     Raises:
-        ParameterError: naming the mode.
+        ParameterError: the mode does not exist, or was renamed.
     """
     if mode not in MODES:
         raise ParameterError(f"mode={mode!r} is not one of: {', '.join(MODES)}.")
     if ui_mode in RENAMED_UI_MODES:
-        raise ParameterError(f"ui_mode={ui_mode!r} is called {RENAMED_UI_MODES[ui_mode]!r} since API 2026-03-25.")
+        raise ParameterError(f"ui_mode={ui_mode!r} was renamed to {RENAMED_UI_MODES[ui_mode]!r} in API 2026-03-25.")
     if ui_mode not in UI_MODES:
         raise ParameterError(f"ui_mode={ui_mode!r} is not one of: {', '.join(UI_MODES)}.")
 
 
 def check_placed(params: Mapping[str, Any], *, mode: str, ui_modes: Sequence[str]) -> None:
-    """Refuse an order's own parameters where no UI mode of the site takes them.
+    """Check that at least one UI mode of the site allows an order's parameters.
 
     Raises:
-        ParameterError: naming the parameter.
+        ParameterError: none does.
     """
-    refusals = []
+    errors = []
     for ui_mode in ui_modes:
         try:
             check_combination({**params, "mode": mode, "ui_mode": ui_mode}, filled_in=False)
         except ParameterError as error:
-            refusals.append(error)
-    if len(refusals) == len(ui_modes):
-        raise refusals[0]
+            errors.append(error)
+    if len(errors) == len(ui_modes):
+        raise errors[0]
 
 
 def validate_defaults(defaults: Mapping[str, Any], *, ui_mode: str) -> None:
-    """Refuse defaults of a site with which no payment could be started in a UI mode.
+    """Check that a payment can be started in a UI mode with the site's defaults.
 
     Raises:
-        ParameterError: naming the parameter.
-        MetadataError: naming the key.
+        ParameterError: a parameter is not allowed.
+        MetadataError: nested metadata is invalid.
     """
     options = {name: value for name, value in defaults.items() if name not in OWN_PARAMETERS}
     params = {"mode": "payment", "ui_mode": ui_mode, **checked_options(options)}
@@ -200,28 +181,28 @@ def validate_defaults(defaults: Mapping[str, Any], *, ui_mode: str) -> None:
 
 
 def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options without empty ones, refusing what is ours to set and metadata that Stripe may not have.
+    """Return options with usable nested metadata.
 
     Raises:
-        ParameterError: naming the parameter.
-        MetadataError: naming the key.
+        ParameterError: a parameter is reserved.
+        MetadataError: nested metadata is invalid.
     """
     for name in options:
         if name in OWN_PARAMETERS:
-            raise ParameterError(f"The parameter {name!r} is set by django_checkout from the order and its settings.")
+            raise ParameterError(f"The parameter {name!r} is set by django_checkout from the order and the settings.")
     return {name: _checked_metadata(value) for name, value in options.items()}
 
 
-def leave_out(params: dict[str, Any], named: Iterable[str]) -> None:
-    """Drop the dispensable parameters that a rule refuses and that nobody but the site's defaults has ``named``."""
-    kept = frozenset(named)
+def leave_out(params: dict[str, Any], explicit: Iterable[str]) -> None:
+    """Remove dispensable parameters that a rule refuses, except the ``explicit`` ones of the order or the caller."""
+    kept = frozenset(explicit)
     for rule in RULES:
         if rule.refuses and rule.is_dispensable and rule.refuses.split(".")[0] not in kept and _holds(rule, params):
             _drop(params, rule.refuses)
 
 
 def fill_in(params: dict[str, Any]) -> None:
-    """Set what a rule needs to the one value that is right, where nobody has set it."""
+    """Add the parameters that rules need and that are not set."""
     for rule in RULES:
         if rule.needs and _holds(rule, params) and _get(params, rule.needs) is None:
             *path, last = rule.needs.split(".")
@@ -233,10 +214,10 @@ def fill_in(params: dict[str, Any]) -> None:
 
 
 def check_combination(params: Mapping[str, Any], *, filled_in: bool = True) -> None:
-    """Refuse combinations that Stripe does not allow; what is needed is looked for where it has been ``filled_in``.
+    """Check the rules; needed parameters only after they have been ``filled_in``.
 
     Raises:
-        ParameterError: naming the parameter and what it does not go with.
+        ParameterError: Stripe does not allow the combination.
     """
     for rule in RULES:
         if not _holds(rule, params):
@@ -249,7 +230,7 @@ def check_combination(params: Mapping[str, Any], *, filled_in: bool = True) -> N
             raise ParameterError(f"The parameter {rule.needs!r} must be {rule.value!r} with {reason}.")
     for name, maximum in MAXIMUM_ITEMS.items():
         if len(params.get(name) or ()) > maximum:
-            raise ParameterError(f"{name}: Stripe takes {maximum} at most.")
+            raise ParameterError(f"{name}: Stripe accepts at most {maximum}.")
 
 
 def _holds(rule: Rule, params: Mapping[str, Any]) -> bool:
@@ -281,7 +262,7 @@ def _get(params: Mapping[str, Any], name: str) -> Any:
 
 
 def _drop(params: dict[str, Any], name: str) -> None:
-    """Remove a parameter, and those around it that are empty then; mappings shared with others stay as they are."""
+    """Remove a parameter and the mappings that become empty; shared mappings are copied, not changed."""
     first, _dot, rest = name.partition(".")
     if not rest:
         params.pop(first, None)

@@ -1,4 +1,4 @@
-"""Puts what a host says of a language, a country or an address into Stripe's spelling, or leaves it out."""
+"""Converts languages, countries and addresses to values that Stripe accepts."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
 
-#: https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-locale, besides ``auto``.
+#: https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-locale, except ``auto``.
 _TAGS = (
     "bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hr hu id it ja ko lt lv ms mt nb nl pl pt pt-BR ro ru sk sl "
     "sv th tr vi zh zh-HK zh-TW"
 )
 LOCALES = _TAGS.split()
-#: Languages that Stripe knows by another tag than Django, Babel or CLDR.
+#: Languages that have a different tag in Django, Babel or CLDR.
 _OTHER_TAGS = {
     **dict.fromkeys(("no", "nn"), "nb"),
     **dict.fromkeys(("zh-hant", "zh-hant-tw"), "zh-TW"),
@@ -37,12 +37,12 @@ _CODES = (
 COUNTRIES = frozenset(_CODES.split())
 _OTHER_COUNTRIES = {"UK": "GB", "EL": "GR"}
 
-#: Without Django's exception for ``localhost``, and with a top-level domain.
+#: Unlike Django's default validator, it does not accept ``localhost``.
 _is_email = EmailValidator(allowlist=[])
 
 
 def find_locale(language: str) -> str:
-    """Return Stripe's tag for a language in any spelling, "" for one that Stripe's pages do not speak."""
+    """Return Stripe's tag for a language in any spelling, or "" if Stripe does not support it."""
     parts = language.strip().replace("_", "-").lower().split("-")
     while parts:
         if (found := _BY_TAG.get("-".join(parts))) is not None:
@@ -52,20 +52,20 @@ def find_locale(language: str) -> str:
 
 
 def find_country(code: str) -> str:
-    """Return the ISO 3166-1 code that is meant, "" for one to which Stripe's pages do not ship."""
+    """Return the ISO 3166-1 code of a country, or "" if Stripe collects no addresses there."""
     code = code.strip().upper()
     code = _OTHER_COUNTRIES.get(code, code)
     return code if code in COUNTRIES else ""
 
 
 def find_image_url(url: str) -> str:
-    """Return the address of a picture, "" for one at a host that has no public name, such as ``localhost``."""
+    """Return an image's URL, or "" if its host has no public name, such as ``localhost``."""
     host = urlsplit(url).hostname or ""
     return url if "." in host or ":" in host else ""
 
 
 def find_email(address: str) -> str:
-    """Return an e-mail address as Stripe takes it, "" for one that it refuses: the shopper types another."""
+    """Return an email address, or "" if Stripe would refuse it; the shopper then enters another one."""
     address = address.strip()
     try:
         _is_email(address)

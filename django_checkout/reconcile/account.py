@@ -1,54 +1,52 @@
-"""Asks whose key STRIPE_SECRET_KEY is, before anything is compared by it."""
+"""Checks that STRIPE_SECRET_KEY belongs to the account that has our sessions, before anything is compared."""
 
 from __future__ import annotations
 
-from functools import partial
-
-from django_checkout import account_gateway, gateway
 from django_checkout.conf import conf
 from django_checkout.exceptions import StripeCredentialsError
 from django_checkout.models import CheckoutSession
-from django_checkout.reconcile import sessions
-from django_checkout.reconcile.pages import patiently
-from django_checkout.reconcile.strangers import is_known
+from django_checkout.reconcile import reads
+from django_checkout.reconcile.reads import fetch
+from django_checkout.reconcile.sessions import EXPAND, SESSIONS
+from django_checkout.stripe_api import gateway
 
-#: So many of our latest sessions are asked for; one that Stripe knows proves that the key is of our account.
+#: How many of our latest sessions are read; if Stripe knows one, the key belongs to our account.
 PROOFS = 5
 
 
 def check_key() -> None:
-    """Ask Stripe for our latest sessions, until it knows one: usually one call.
+    """Read our latest sessions from Stripe until it knows one, which usually takes one call.
 
     Raises:
-        StripeCredentialsError: the key is of another account, or of the other mode, than made our sessions.
+        StripeCredentialsError: the key belongs to another account or mode than our sessions.
     """
     rows = CheckoutSession.objects.exclude(stripe_id=None).order_by("-pk")
     latest = list(rows.filter(livemode=conf.livemode).values_list("stripe_id", flat=True)[:PROOFS])
-    if any(is_known(stripe_id or "") for stripe_id in latest):
+    if any(reads.exists(SESSIONS.object_type, stripe_id or "") for stripe_id in latest):
         return
     if latest:
         raise StripeCredentialsError(
-            f"STRIPE_SECRET_KEY is of {_name_of_account()}, which knows none of our latest {len(latest)} sessions: "
-            "set the key of the account that made them."
+            f"STRIPE_SECRET_KEY belongs to {_account_name()}, which has none of our latest {len(latest)} sessions. "
+            "Set the key of the account that created them."
         )
-    if rows.exists() and _has_orphans():
-        made, has = ("test", "live") if conf.livemode else ("live", "test")
+    if rows.exists() and _lists_our_sessions():
+        ours, keys = ("test", "live") if conf.livemode else ("live", "test")
         raise StripeCredentialsError(
-            f"STRIPE_SECRET_KEY is a {has} mode key of {_name_of_account()}, and all of our sessions were made in "
-            f"{made} mode: set a {made} mode key."
+            f"STRIPE_SECRET_KEY is a {keys} mode key of {_account_name()}, but all of our sessions were created in "
+            f"{ours} mode. Set a {ours} mode key."
         )
 
 
-def _has_orphans() -> bool:
-    """Return whether this mode's newest sessions hold one that carries our marks: it would be put on the work list."""
-    page, _ = patiently(partial(gateway.read_page, sessions.PATH, expand=[*sessions.EXPAND]))
-    return any(True for _ in sessions.compare(page))
+def _lists_our_sessions() -> bool:
+    """Return whether this mode's newest sessions include one with our metadata, which would be reported."""
+    page, _ = fetch(gateway.read_page, SESSIONS.path, expand=[*EXPAND])
+    return any(True for _ in SESSIONS.compare(page))
 
 
-def _name_of_account() -> str:
-    """Return the id of the key's account, where the key may read it."""
+def _account_name() -> str:
+    """Return the id of the key's account, if the key may read it."""
     try:
-        account, _ = patiently(account_gateway.retrieve_account)
+        account, _ = fetch(gateway.retrieve_account)
     except StripeCredentialsError:
         return "another account"
     return str(account.get("id") or "another account")

@@ -1,8 +1,11 @@
-"""Reads payouts and what they are made of, and proves that each adds up: to its lines, and the lines to our orders."""
+"""Stores payouts and their balance transactions, and checks that each payout adds up, and agrees with our orders.
+
+https://docs.stripe.com/api/payouts, https://docs.stripe.com/api/balance_transactions
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -10,26 +13,25 @@ from typing import Any
 from django.db.models import Q, Sum
 from django.utils import timezone
 
-from django_checkout import database, facts
 from django_checkout.conf import conf
-from django_checkout.models import BalanceTransaction, Discrepancy, Dispute, Payment, Payout, Refund
-from django_checkout.models.news import DiscrepancyState
-from django_checkout.reconcile import account, diary, worklist
-from django_checkout.reconcile.pages import pages
-from django_checkout.reconcile.report import Drift, Kind, Report, new
-
-Json = Mapping[str, Any]
+from django_checkout.models import BalanceTransaction, Discrepancy, Dispute, Payment, Payout, Refund, database
+from django_checkout.models.reconciliation import DiscrepancyState
+from django_checkout.reconcile import account, discrepancies, reads, runs
+from django_checkout.reconcile.kinds import Kind
+from django_checkout.reconcile.report import Difference, Report
+from django_checkout.reconcile.resource import Json, Page, Window
+from django_checkout.stripe_api import facts
 
 SCOPE = "payouts"
-#: A payout's status is final so many days after it began.
+#: How many days after its creation a paid payout may still fail, or one in transit may arrive.
 SETTLING_DAYS = 14
 PAYOUTS = "/v1/payouts"
 LINES = "/v1/balance_transactions"
-#: So many lines of a payout are in memory at once.
+#: How many balance transactions of a payout are in memory at once.
 LINES_AT_ONCE = 1000
-#: The line of a payout that is the payout itself.
+#: The balance transactions that are a payout itself.
 OWN_TYPES = ("payout", "payout_failure", "payout_cancel")
-#: A payout that ended so takes no money to the bank.
+#: A payout with one of these statuses takes no money to the bank.
 FAILED = ("failed", "canceled")
 
 
@@ -43,50 +45,43 @@ def run(
 ) -> Report:
     """Mirror payouts and balance transactions of a window, and report every payout that does not add up.
 
-    The mirror is written always and touches no order; with ``fix`` what does not add up goes on the work list. Must
-    run outside transactions.
+    The mirror is always written and changes no order; with ``fix`` what does not add up is recorded as a discrepancy.
+    Must run outside transactions.
 
     Raises:
-        RunBusyError: another run is going on.
-        StripeUnavailableError: Stripe stopped answering; the next run begins where this one did.
-        StripeCredentialsError: the key is wrong, or of another account.
+        RunBusyError: another run is active.
+        StripeUnavailableError: Stripe does not answer; the next run begins where this one did.
+        StripeCredentialsError: the key is wrong or belongs to another account.
     """
     now = now or timezone.now()
-    entry = diary.begin(scope=SCOPE, since=since, until=until, is_fixing=True, resumes=False, now=now)
-    report = Report(since=entry.row.since, until=entry.row.until)
-    try:
+    record = discrepancies.record if fix else discrepancies.compare
+    with runs.begin(scope=SCOPE, since=since, until=until, is_fixing=True, resumes=False, now=now) as active:
+        window = Window(active.row.since, active.row.until)
+        report = Report(since=window.since, until=window.until)
+
+        def count(name: str, number: int) -> None:
+            report.seen[name] += number
+            active.save_cursor("", "", report.seen)
+            if progress is not None:
+                progress(name, report.seen[name])
+
         account.check_key()
-        created = {"gte": int(entry.row.since.timestamp()), "lte": int(entry.row.until.timestamp())}
-        for page in pages(LINES, created=created):
+        for page in reads.pages(LINES, created=window.created):
             _write_lines(page, None)
-            _count(report, entry, "balance_transactions", len(page), progress)
-        # One that was paid may still fail, and one on its way arrive.
-        created["gte"] -= SETTLING_DAYS * 24 * 3600
-        for page in pages(PAYOUTS, created=created):
+            count("balance_transactions", len(page))
+        for page in reads.pages(PAYOUTS, created=window.extended(SETTLING_DAYS).created):
             for data in page:
-                payout = _write_payout(data, entry.renew)
-                report.drift += [worklist.write(drift) if fix else worklist.compare(drift) for drift in _check(payout)]
-                _count(report, entry, "payouts", 1, progress)
-        report.gone = _cross_out(report, fix=fix)
-        entry.row.found = len(report.drift)
-        entry.finish(is_complete=True, seen=report.seen)
-    except BaseException:
-        entry.stop()
-        raise
+                payout = _write_payout(data, active.renew)
+                report.differences += [record(difference) for difference in _check(payout)]
+                count("payouts", 1)
+        report.gone = _resolve_gone(report, fix=fix)
+        active.row.found = len(report.differences)
+        active.finish(is_complete=True, seen=report.seen)
     return report
 
 
-def _count(
-    report: Report, entry: diary.Entry, name: str, number: int, progress: Callable[[str, int], None] | None
-) -> None:
-    report.seen[name] += number
-    entry.note("", "", report.seen)
-    if progress is not None:
-        progress(name, report.seen[name])
-
-
 def _write_payout(data: Json, renew: Callable[[], None]) -> Payout:
-    """Write a payout and, where Stripe tells them, its lines and what they add up to."""
+    """Write a payout and, if Stripe lists them, its balance transactions and their sum."""
     payout, _ = Payout.objects.update_or_create(
         stripe_id=data["id"],
         defaults={
@@ -102,7 +97,7 @@ def _write_payout(data: Json, renew: Callable[[], None]) -> Payout:
         },
     )
     if payout.is_automatic and payout.reconciliation_status in ("completed", "") and payout.difference_minor != 0:
-        for page in pages(LINES, payout=payout.stripe_id):
+        for page in reads.pages(LINES, payout=payout.stripe_id):
             _write_lines(page, payout)
             renew()
         lines = payout.lines.exclude(type__in=OWN_TYPES)
@@ -111,7 +106,7 @@ def _write_payout(data: Json, renew: Callable[[], None]) -> Payout:
     return payout
 
 
-def _write_lines(page: Sequence[Json], payout: Payout | None) -> None:
+def _write_lines(page: Page, payout: Payout | None) -> None:
     payments = _payments_of(page)
     rows = [
         BalanceTransaction(
@@ -132,45 +127,43 @@ def _write_lines(page: Sequence[Json], payout: Payout | None) -> None:
         )
         for data in page
     ]
-    # A line that the general list shows does not tell its payout; what is known of it stays.
+    # The list of all balance transactions does not name their payouts, so a stored payout is kept.
     changing = ["status", "available_on", "payment", *(["payout"] if payout else [])]
-    # MariaDB looks at every unique column and takes no target.
+    # MariaDB checks every unique column and accepts no target.
     target = ["stripe_id"] if database.connection().features.supports_update_conflicts_with_target else None
     BalanceTransaction.objects.bulk_create(rows, update_conflicts=True, update_fields=changing, unique_fields=target)
 
 
-def _payments_of(page: Sequence[Json]) -> dict[str, Payment]:
-    """Return our payments by the ids of their charges, refunds and disputes that a page names as sources."""
+def _payments_of(page: Page) -> dict[str, Payment]:
+    """Return our payments by the ids of their charges, refunds and disputes that are a page's sources."""
     sources = {facts.find_id(data, "source") for data in page} - {""}
-    found = {
-        row.charge_id: row for row in Payment.objects.filter(charge_id__in=sources, livemode=conf.livemode).order_by()
-    }
+    charged = Payment.objects.filter(charge_id__in=sources, livemode=conf.livemode).order_by()
+    found = {row.charge_id: row for row in charged}
     for model in (Refund, Dispute):
         for row in model.objects.filter(stripe_id__in=sources).select_related("payment"):
             found[str(row.stripe_id)] = row.payment
     return found
 
 
-def _check(payout: Payout) -> Iterator[Drift]:
-    """Yield how a payout does not add up: to its lines, or its charges and refunds to what our orders recorded."""
-    difference = payout.difference_minor
-    if difference and payout.status not in FAILED:
+def _check(payout: Payout) -> Iterator[Difference]:
+    """Yield how a payout differs from the sum of its lines, or its charges and refunds from those of our orders."""
+    if payout.difference_minor and payout.status not in FAILED:
         here: dict[str, Any] = {"lines": payout.lines_net_minor}
         at_stripe = {"amount": payout.amount_minor, "currency": payout.currency}
-        yield new(Kind.PAYOUT_DIFFERS, payout.stripe_id, None, here, at_stripe)
+        yield Difference.of(Kind.PAYOUT_DIFFERS, payout.stripe_id, None, here, at_stripe)
     charges = payout.lines.filter(Q(type="charge") | Q(type="payment")).exclude(payment=None)
     for line in charges.select_related("payment__order").order_by("pk").iterator(chunk_size=LINES_AT_ONCE):
         payment = line.payment
-        # Converted money is compared in no currency.
+        # An amount that was converted cannot be compared.
         if payment is None or payment.currency != line.currency or line.amount_minor == payment.captured_minor:
             continue
         here = {"captured": payment.captured_minor, "currency": payment.currency}
         at_stripe = {"amount": line.amount_minor, "currency": line.currency, "payout": payout.stripe_id}
-        yield new(Kind.PAYOUT_DIFFERS, line.stripe_id, payment.order, here, at_stripe)
+        yield Difference.of(Kind.PAYOUT_DIFFERS, line.stripe_id, payment.order, here, at_stripe)
     yield from _check_refunds(payout)
 
 
-def _check_refunds(payout: Payout) -> Iterator[Drift]:
+def _check_refunds(payout: Payout) -> Iterator[Difference]:
     refunds = payout.lines.filter(Q(type="refund") | Q(type="payment_refund")).exclude(payment=None)
     lines = refunds.order_by("pk").iterator(chunk_size=LINES_AT_ONCE)
     while some := list(islice(lines, LINES_AT_ONCE)):
@@ -182,20 +175,20 @@ def _check_refunds(payout: Payout) -> Iterator[Drift]:
                 continue
             here = {"refunded": row.amount_minor, "currency": row.currency}
             at_stripe = {"amount": -line.amount_minor, "currency": line.currency, "payout": payout.stripe_id}
-            yield new(Kind.PAYOUT_DIFFERS, line.stripe_id, row.payment.order, here, at_stripe)
+            yield Difference.of(Kind.PAYOUT_DIFFERS, line.stripe_id, row.payment.order, here, at_stripe)
 
 
-def _cross_out(report: Report, *, fix: bool) -> int:
-    """Resolve the entries about payouts that add up by now; return how many there are."""
-    still = {drift.subject for drift in report.drift}
+def _resolve_gone(report: Report, *, fix: bool) -> int:
+    """Resolve the discrepancies of payouts that add up now; return how many there are."""
+    still = {difference.subject for difference in report.differences}
     gone = 0
     for row in Discrepancy.objects.filter(kind=Kind.PAYOUT_DIFFERS, state=DiscrepancyState.OPEN):
         payout = Payout.objects.filter(Q(stripe_id=row.subject) | Q(lines__stripe_id=row.subject)).first()
-        if row.subject in still or (payout and any(drift.subject == row.subject for drift in _check(payout))):
+        if row.subject in still or (payout and any(found.subject == row.subject for found in _check(payout))):
             continue
         gone += 1
         if fix:
-            worklist.cross_out(row)
+            discrepancies.resolve(row)
     return gone
 
 

@@ -1,27 +1,25 @@
-"""One run: walk what Stripe created in a window and our rows beside it, then what waits, then the work list.
+"""One run: compares a window of Stripe's lists with our rows, then what no list can contain.
 
-Lists are paged raw, a hundred objects a call, newest first, and compared a page at a time. That an object was mentioned
-is remembered until our rows of its time have been looked for among those mentioned, once a second. So, however long a
-list is, in memory is what was read within that second or made within minutes of it, and the differences, for the
-report; and wherever a run is killed, all that the diary's cursor has passed was looked at from both sides. With ``fix``
-a difference that is safe to mend is mended at once by reading the object anew and applying it through the ledger; the
-rest goes on the work list.
+A list is read a hundred objects per call, newest first, and compared page by page. Which ids it contained is remembered
+until our rows of that time have been compared, once a second. So memory is bounded however long a list is: it holds
+what was read within that second or created within minutes of it, and the report. Wherever a run is killed, everything
+before the saved cursor has been compared from both sides. With ``fix`` a difference that is safe to
+resolve is resolved at once: the object is read again and applied through the ledger. The rest is recorded as
+discrepancies.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from django_checkout import gateway
-from django_checkout.conf import conf
 from django_checkout.exceptions import (
     CheckoutError,
     RunBusyError,
@@ -29,27 +27,32 @@ from django_checkout.exceptions import (
     StripeNotFoundError,
     StripeUnavailableError,
 )
-from django_checkout.models import (
-    Dispute,
-    Order,
-    Payment,
-    ReconciliationRun,
-    Refund,
-)
+from django_checkout.models import Order, ReconciliationRun
 from django_checkout.models.sessions import CLOCK_SLACK
-from django_checkout.reconcile import account, aftermath, diary, leftovers, mending, notices, orders, sessions, worklist
-from django_checkout.reconcile.pages import pages, patiently
-from django_checkout.reconcile.report import Drift, Kind, Outcome, Report
-from django_checkout.reconcile.stages import Page, Stage, compare_sessions, first_refund_of, stages_of
+from django_checkout.reconcile import (
+    account,
+    discrepancies,
+    double_payments,
+    orders,
+    reads,
+    resources,
+    runs,
+    unanswered,
+)
+from django_checkout.reconcile.kinds import Kind
+from django_checkout.reconcile.listed_ids import ListedIds
+from django_checkout.reconcile.report import Difference, Outcome, Report
+from django_checkout.reconcile.resource import Json, Page, Resource, Window
+from django_checkout.stripe_api.storable import storable_text
 
-#: Called with the name of what is being read and how many have been looked at.
+#: Called with the name of what is compared and how many have been.
 Progress = Callable[[str, int], None]
 
 SCOPE = "orders"
 
 
-class _Limit(Exception):  # noqa: N818  # a signal within this module, not an error
-    """As many objects have been looked at as were asked for."""
+class _LimitReached(Exception):  # noqa: N818  # a signal within this module, not an error
+    """As many objects have been compared as ``limit`` allows."""
 
 
 def run(
@@ -62,266 +65,225 @@ def run(
     progress: Progress | None = None,
     now: datetime | None = None,
 ) -> Report:
-    """Compare what Stripe created from ``since`` to ``until`` (or one order) with our rows; with ``fix`` mend it.
+    """Compare what Stripe created from ``since`` to ``until``, or for one order, with our rows; ``fix`` what differs.
 
-    A run that mends goes on where the last one of this window, or of none given, was killed or stopped. What was
-    walked before that, and what has come since, is looked at by another run right after it, unless ``until`` or
-    ``limit`` say how far to go. A dry run begins anew: what it found is nowhere but in its report. Without ``since``
-    a run begins before the end of the last complete one. Must run outside transactions.
+    With ``fix`` a run resumes the last run that was killed or stopped, if both have the same window or neither has one.
+    Another
+    run follows it and compares what has changed since, unless ``until`` or ``limit`` is given. A dry run starts over:
+    what it found is only in its report. Without ``since`` a run begins before the end of the last complete one. Must
+    run outside transactions.
 
     Raises:
-        RunBusyError: another run is going on.
-        StripeUnavailableError: Stripe stopped answering; what was applied stays applied, and the next run goes on.
-        StripeCredentialsError: the key is wrong, of another account, or lacks a permission that the message names.
+        RunBusyError: another run is active.
+        StripeUnavailableError: Stripe does not answer; what was applied stays applied, and the next run resumes.
+        StripeCredentialsError: the key is wrong, belongs to another account, or lacks a permission that the message
+        names.
     """
     now = now or timezone.now()
+    new_run = partial(_Run, fix=fix, limit=limit, progress=progress, now=now)
     if order is not None:
-        run_of_order = _Run(Report(), fix=fix, limit=limit, progress=progress, now=now, order=order)
-        try:
-            run_of_order.look_at_order(order)
-        except _Limit:
-            run_of_order.report.is_complete = False
-        return run_of_order.report
-    report, is_resumed = _look_at_window(since=since, until=until, fix=fix, limit=limit, progress=progress, now=now)
-    if is_resumed and report.is_complete and report.until is not None and until is None and limit is None:
-        since = report.until - timedelta(hours=diary.OVERLAP_HOURS)
-        later, _ = _look_at_window(since=since, until=None, fix=fix, limit=None, progress=progress, now=now)
-        report.add(later)
+        return new_run(Report(), order=order).compare_order(order)
+    report = _run_window(new_run, since=since, until=until, fix=fix, now=now)
+    if report.is_resumed and report.is_complete and report.until is not None and until is None and limit is None:
+        since = report.until - timedelta(hours=runs.OVERLAP_HOURS)
+        report.add(_run_window(new_run, since=since, until=None, fix=fix, now=now))
     return report
 
 
-def _look_at_window(
-    *,
-    since: datetime | None,
-    until: datetime | None,
-    fix: bool,
-    limit: int | None,
-    progress: Progress | None,
-    now: datetime,
-) -> tuple[Report, bool]:
-    entry = diary.begin(scope=SCOPE, since=since, until=until, is_fixing=fix, resumes=fix, now=now)
-    report = Report(since=entry.row.since, until=entry.row.until, is_resumed=entry.is_resumed)
-    going = _Run(report, fix=fix, limit=limit, progress=progress, now=now, entry=entry)
-    try:
-        try:
-            going.look_at_window(entry.row)
-        except _Limit:
-            report.is_complete = False
-        entry.finish(is_complete=report.is_complete, seen=report.seen)
-    except BaseException:
-        entry.stop()
-        raise
-    return report, entry.is_resumed
+def _run_window(
+    new_run: Callable[..., _Run], *, since: datetime | None, until: datetime | None, fix: bool, now: datetime
+) -> Report:
+    with runs.begin(scope=SCOPE, since=since, until=until, is_fixing=fix, resumes=fix, now=now) as active:
+        report = Report(since=active.row.since, until=active.row.until, is_resumed=active.is_resumed)
+        new_run(report, active=active).compare_window(active.row)
+        active.finish(is_complete=report.is_complete, seen=report.seen)
+    return report
 
 
+@dataclass
 class _Run:
-    """What a run carries along."""
+    """A run and what it remembers."""
 
-    def __init__(
-        self,
-        report: Report,
-        *,
-        fix: bool,
-        limit: int | None,
-        progress: Progress | None,
-        now: datetime,
-        entry: diary.Entry | None = None,
-        order: Order | None = None,
-    ) -> None:
-        self.report = report
-        self.fix = fix
-        self.now = now
-        self._limit = limit
-        self._progress = progress
-        self._entry = entry
-        self._order = order
-        self._seen: set[tuple[str, str]] = set()
-        self._paid_orders: set[int] = set()
-        #: Rows that Stripe never answered for, as far as we know, and whose objects a list has shown.
-        self._answered: set[str] = set()
-        self._mentioned: dict[str, leftovers.Mentioned] = defaultdict(
-            partial(leftovers.Mentioned, partial(self._count, "unmentioned", 1))
-        )
+    report: Report
+    fix: bool
+    limit: int | None
+    progress: Progress | None
+    now: datetime
+    active: runs.ActiveRun | None = None
+    order: Order | None = None
+    _found: set[tuple[str, str]] = field(default_factory=set)
+    _paid_orders: set[int] = field(default_factory=set)
+    #: The UUIDs of unanswered requests whose object a list has contained.
+    _answered: set[str] = field(default_factory=set)
 
-    def look_at_window(self, row: ReconciliationRun) -> None:
-        """Walk the lists, going on at the diary's cursor, then look at what no list can tell."""
+    def __post_init__(self) -> None:
+        new = partial(ListedIds, on_unlisted=partial(self._count, "unmentioned", 1))
+        self._listed: dict[str, ListedIds] = defaultdict(new)
+
+    def compare_window(self, row: ReconciliationRun) -> Report:
+        """Compare the lists from the saved cursor on, then what no list can contain."""
         account.check_key()
-        stages = stages_of(row.since, row.until, self._mentioned)
-        names = [stage.name for stage in stages]
+        window = Window(row.since, row.until)
+        used = [resource for resource in resources.LISTED if resource.is_used()]
+        names = [resource.name for resource in used]
         start, cursor = (names.index(row.stage), row.cursor) if row.stage in names else (0, "")
-        for stage in stages[start:]:
-            self._walk(stage, cursor)
-            cursor = ""
-        older = leftovers.unsettled_sessions(row.since, self.now)
-        self._meet_all(leftovers.unmentioned_sessions(older, self._mentioned["sessions"]))
-        older_refunds = leftovers.unsettled_refunds(first_refund_of(row.since))
-        self._meet_all(leftovers.unmentioned_refunds(older_refunds, self._mentioned["refunds"]))
-        self._look_at_what_waits(Order.objects.filter(created_at__gte=row.since, created_at__lte=row.until))
-        self._derive(orders.touched(row.since, row.until))
-        self._look_at_worklist()
+        try:
+            for resource in used[start:]:
+                self._compare_list(resource, window, cursor)
+                cursor = ""
+        except _LimitReached:
+            self.report.is_complete = False
+            return self.report
+        for resource in used:
+            self._compare_rows(resource, resource.rows_before(window, self.now))
+        self._compare_the_rest(Order.objects.filter(window.rows), orders.find_affected(window))
+        return self.report
 
-    def look_at_order(self, order: Order) -> None:
+    def compare_order(self, order: Order) -> Report:
         """Read everything of one order from Stripe and compare it."""
         account.check_key()
-        for session in order.sessions.exclude(stripe_id=None):
-            try:
-                data = patiently(partial(gateway.retrieve_session_data, session.stripe_id or ""))
-            except StripeNotFoundError:
-                continue
-            self._take("sessions", [data], compare_sessions)
-        for page in leftovers.lost_sessions(order):
-            self._take("sessions", page, compare_sessions)
-        for payment in Payment.objects.filter(order=order, stripe_id__startswith="pi_"):
-            named = {"payment_intent": payment.stripe_id}
-            self._walk(Stage("refunds", "refund", aftermath.REFUNDS, aftermath.compare_refunds, named))
-            self._walk(Stage("disputes", "charge.dispute", aftermath.DISPUTES, aftermath.compare_disputes, named))
-            kind = "radar.early_fraud_warning"
-            self._walk(Stage("fraud warnings", kind, notices.WARNINGS, notices.compare_warnings, named))
-        ids = order.sessions.exclude(subscription_id="").values_list("subscription_id", flat=True)
-        for subscription_id in {*ids, *order.subscriptions.values_list("stripe_id", flat=True)}:
-            data = patiently(partial(gateway.retrieve_object, "customer.subscription", subscription_id))
-            self._take("subscriptions", [data], aftermath.compare_subscriptions)
-            of_it = {"subscription": subscription_id}
-            self._walk(Stage("invoices", "invoice", notices.INVOICES, notices.compare_invoices, of_it))
-        ours = Q(payment__order=order)
-        rows = order.sessions.filter(livemode=conf.livemode)
-        self._meet_all(leftovers.unmentioned_sessions(rows, self._mentioned["sessions"]))
-        self._meet_all(leftovers.unmentioned_refunds(Refund.objects.filter(ours), self._mentioned["refunds"]))
-        self._meet_all(leftovers.unmentioned_disputes(Dispute.objects.filter(ours), self._mentioned["disputes"]))
-        self._meet_all(notices.unmentioned_reviews((), order.pk))
-        self._look_at_what_waits(Order.objects.filter(pk=order.pk))
-        self._derive(Order.objects.filter(pk=order.pk))
-        self._look_at_worklist()
-
-    def _walk(self, stage: Stage, cursor: str = "") -> None:
-        """Compare a list from the cursor on; before the cursor moves, our rows are looked for as far as it has got."""
-        looked_down_to = self._reached(stage, cursor) if cursor else None
-        if looked_down_to is None:
-            cursor = ""
-        self._note(stage, cursor)
-        for listed in pages(stage.path, after=cursor, **stage.filters):
-            left = len(listed) if self._limit is None else max(self._limit - sum(self.report.seen.values()), 0)
-            page = listed[:left]
-            self._take(stage.name, page, stage.compare)
-            is_enough = self._limit is not None and left <= len(listed)
-            if page and (is_enough or (self._entry is not None and self._entry.is_due)):
-                down_to = _instant(page[-1]) + CLOCK_SLACK
-                self._look_for(stage, down_to, looked_down_to)
-                self._mentioned[stage.name].forget(down_to + CLOCK_SLACK)
-                looked_down_to = down_to
-                self._note(stage, str(page[-1]["id"]))
-            if is_enough:
-                raise _Limit
-        self._look_for(stage, None, looked_down_to)
-
-    def _reached(self, stage: Stage, cursor: str) -> datetime | None:
-        """Return how far down our rows were looked for when a list was left at this object; None if it is gone."""
         try:
-            return _instant(patiently(partial(gateway.retrieve_object, stage.kind, cursor))) + CLOCK_SLACK
+            for resource in resources.LISTED:
+                for page in self._limited(resource.pages_of_order(order)):
+                    self._compare_page(resource, page)
+        except _LimitReached:
+            self.report.is_complete = False
+            return self.report
+        for resource in resources.LISTED:
+            self._compare_rows(resource, resource.rows_of_order(order))
+        rows = Order.objects.filter(pk=order.pk)
+        self._compare_the_rest(rows, rows)
+        return self.report
+
+    def _compare_list(self, resource: Resource, window: Window, cursor: str) -> None:
+        """Compare a list from the cursor on. Before the cursor moves, compare our rows of the time down to it."""
+        compared_to = self._created_at(resource, cursor) if cursor else None
+        if compared_to is None:
+            cursor = ""
+        self._save_cursor(resource, cursor)
+        rows, listed = resource.rows(window), self._listed[resource.name]
+        filters = resource.filters(window) | {"is_stored": not resource.compares_raw}
+        for page in self._limited(reads.pages(resource.path, after=cursor, **filters)):
+            self._compare_page(resource, page)
+            if page and (self._is_at_limit or (self.active is not None and self.active.is_due)):
+                down_to = _created(page[-1]) + CLOCK_SLACK
+                self._compare_rows(resource, rows, above=down_to, up_to=compared_to)
+                listed.forget(down_to + CLOCK_SLACK)
+                compared_to = down_to
+                self._save_cursor(resource, storable_text(str(page[-1]["id"])))
+        self._compare_rows(resource, rows, up_to=compared_to)
+
+    def _limited(self, pages: Iterable[Page]) -> Iterator[Page]:
+        """Yield pages up to the limit, the last one cut short, then raise ``_LimitReached``."""
+        for page in pages:
+            left = len(page) + 1 if self.limit is None else max(self.limit - sum(self.report.seen.values()), 0)
+            yield page[:left]
+            if left <= len(page):
+                raise _LimitReached
+
+    @property
+    def _is_at_limit(self) -> bool:
+        return self.limit is not None and sum(self.report.seen.values()) >= self.limit
+
+    def _created_at(self, resource: Resource, cursor: str) -> datetime | None:
+        """Return the time down to which rows were compared when the cursor was saved; None if its object is gone."""
+        try:
+            return _created(resource.retrieve(cursor)) + CLOCK_SLACK
         except StripeNotFoundError:
             return None
 
-    def _look_for(self, stage: Stage, above: datetime | None, up_to: datetime | None) -> None:
-        created = Q() if above is None else Q(created_at__gt=above)
-        self._meet_all(stage.look_for(created if up_to is None else created & Q(created_at__lte=up_to)))
+    def _save_cursor(self, resource: Resource, cursor: str) -> None:
+        if self.active is not None:
+            self.active.save_cursor(resource.name, cursor, self.report.seen)
 
-    def _note(self, stage: Stage, cursor: str) -> None:
-        if self._entry is not None:
-            self._entry.note(stage.name, cursor, self.report.seen)
+    def _compare_page(self, resource: Resource, page: Page) -> None:
+        self._listed[resource.name].add(page)
+        self._record_all(resource.compare(page))
+        self._count(resource.name, len(page))
 
-    def _take(self, name: str, page: Page, compare: Callable[[Page], Iterator[Drift]]) -> None:
-        self._mentioned[name].add(page)
-        for drift in compare(page):
-            self._meet(drift)
-        self._count(name, len(page))
+    def _compare_rows(self, resource: Resource, rows: QuerySet[Any] | None, **bounds: datetime | None) -> None:
+        """Compare those of our rows that no page contained."""
+        self._record_all(resource.compare_unlisted(rows, self._listed[resource.name], **bounds))
 
-    def _look_at_what_waits(self, rows: QuerySet[Order]) -> None:
-        """Look at what no list of Stripe's can mention."""
-        self._meet_all(sessions.find_surplus(self._order.pk if self._order else None))
-        self._meet_all(leftovers.orders_without_session(rows))
-        for drift, mend in leftovers.unanswered(self._order, self.now):
-            if drift.subject not in self._answered:
-                self._meet(drift, partial(_finish, mend))
-
-    def _derive(self, rows: QuerySet[Order]) -> None:
-        """Derive orders anew from their rows, once what Stripe says has been applied to these."""
-        for drift, mend in orders.compare(rows, partial(self._count, "orders")):
-            self._meet(drift, mend)
-
-    def _meet_all(self, drifts: Iterator[Drift]) -> None:
-        for drift in drifts:
-            self._meet(drift)
-
-    def _look_at_worklist(self) -> None:
-        """Look once more at what is on the work list and was not come across; what is gone is crossed out."""
-        for row in worklist.unseen(self._seen, self._order.pk if self._order else None):
-            drift = mending.look_again(row)
-            if drift is None:
+    def _compare_the_rest(self, placed: QuerySet[Order], affected: QuerySet[Order]) -> None:
+        """Compare what no list can contain; orders last, once what Stripe says has been applied to them."""
+        order_pk = self.order.pk if self.order else None
+        self._record_all(double_payments.find(order_pk))
+        self._record_all(orders.find_without_session(placed))
+        overdue = unanswered.find(self.order, self.now)
+        self._record_all(difference for difference in overdue if difference.subject not in self._answered)
+        self._record_all(orders.compare(affected, partial(self._count, "orders")))
+        for row in discrepancies.find_open(except_for=self._found, order_pk=order_pk):
+            difference = resources.recheck(row)
+            if difference is not None:
+                self._record(difference)
+            else:
                 self.report.gone += 1
                 if self.fix:
-                    worklist.cross_out(row)
-            elif (drift.kind, drift.subject) not in self._seen:
-                self._meet(drift)
+                    discrepancies.resolve(row)
             self._count("worklist", 1)
 
-    def _meet(self, drift: Drift, mend: Callable[[], Drift | None] | None = None) -> None:
-        """Note a difference once: mend it, or put it on the work list, or in a dry run do neither."""
-        order_pk = drift.order_pk
-        if drift.kind is Kind.PAID_NOT_RECORDED and order_pk is not None:
-            # Nothing is recorded in a dry run, so the first payment of an order is only known from this run.
-            if order_pk in self._paid_orders and not self.fix:
-                payment = str(drift.at_stripe.get("payment_intent") or drift.subject)
-                drift = replace(drift, kind=Kind.DOUBLE_PAYMENT, subject=payment)
-            self._paid_orders.add(order_pk)
-        if drift.answers_for:
-            self._answered.add(drift.answers_for)
-        key = (drift.kind.value, drift.subject)
-        if key in self._seen:
+    def _record_all(self, differences: Iterable[Difference]) -> None:
+        for difference in differences:
+            self._record(difference)
+
+    def _record(self, difference: Difference) -> None:
+        """Report a difference once: fixed, or recorded as a discrepancy; in a dry run neither."""
+        if (difference.kind.value, difference.subject) in self._found:
             return
-        self._seen.add(key)
+        difference = self._as_double_payment(difference)
+        if difference.answers:
+            self._answered.add(difference.answers)
+        if not self._is_new(difference):
+            return
         if not self.fix:
-            self._tell(worklist.compare(drift))
+            self._report(discrepancies.compare(difference))
             return
-        left = self._mended(drift, mend)
-        if left is None:
-            self._tell(replace(drift, outcome=Outcome.MENDED))
-            return
-        if left.kind is not drift.kind:
-            # Its facts were applied; what is left is another matter, for a person.
-            self._tell(replace(drift, outcome=Outcome.MENDED))
-            if (left.kind.value, left.subject) in self._seen:
-                return
-            self._seen.add((left.kind.value, left.subject))
-        self._tell(worklist.write(left))
+        left = self._fix(difference)
+        if left is None or left.kind is not difference.kind:
+            # Its facts were applied; what is left, if anything, is another difference.
+            self._report(replace(difference, outcome=Outcome.FIXED))
+        if left is not None and (left.kind is difference.kind or self._is_new(left)):
+            self._report(discrepancies.record(left))
 
-    def _tell(self, drift: Drift) -> None:
-        self.report.drift.append(drift)
-        if self._entry is not None:
-            self._entry.count(drift.is_mended)
+    def _as_double_payment(self, difference: Difference) -> Difference:
+        """Return an order's second payment as such: a dry run records nothing, so only this run knows of the first."""
+        order_pk = difference.order_pk
+        if difference.kind is not Kind.PAID_NOT_RECORDED or order_pk is None:
+            return difference
+        if order_pk in self._paid_orders and not self.fix:
+            payment_id = str(difference.at_stripe.get("payment_intent") or difference.subject)
+            difference = replace(difference, kind=Kind.DOUBLE_PAYMENT, subject=payment_id)
+        self._paid_orders.add(order_pk)
+        return difference
 
-    def _mended(self, drift: Drift, mend: Callable[[], Drift | None] | None) -> Drift | None:
-        """Mend a difference if that is safe; return what is left of it, or None."""
-        way = mend or mending.find_way(drift)
-        if way is None:
-            return drift
+    def _is_new(self, difference: Difference) -> bool:
+        key = (difference.kind.value, difference.subject)
+        is_new = key not in self._found
+        self._found.add(key)
+        return is_new
+
+    def _fix(self, difference: Difference) -> Difference | None:
+        """Resolve a difference if that is safe; return what is left of it."""
         try:
-            return way()
+            return resources.fix(difference)
         except (StripeUnavailableError, StripeCredentialsError, RunBusyError):
             raise
         except CheckoutError as error:
-            return replace(drift, at_stripe={**drift.at_stripe, "problem": error.code})
+            return replace(difference, at_stripe={**difference.at_stripe, "problem": error.code})
+
+    def _report(self, difference: Difference) -> None:
+        self.report.differences.append(difference)
+        if self.active is not None:
+            self.active.count(is_fixed=difference.is_fixed)
 
     def _count(self, name: str, number: int) -> None:
         self.report.seen[name] += number
-        if self._entry is not None:
-            self._entry.renew()
-        if self._progress is not None:
-            self._progress(name, self.report.seen[name])
+        if self.active is not None:
+            self.active.renew()
+        if self.progress is not None:
+            self.progress(name, self.report.seen[name])
 
 
-def _finish(mend: Callable[[], object]) -> None:
-    patiently(mend)
-
-
-def _instant(data: Mapping[str, Any]) -> datetime:
+def _created(data: Json) -> datetime:
     return datetime.fromtimestamp(data["created"], tz=UTC)

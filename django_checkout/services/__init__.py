@@ -1,28 +1,45 @@
-"""The use cases: what views, API, admin, commands and hosts call.
+"""The use cases: faces, operations, reconcile, webhooks and hosts call them; they do not know their callers.
 
-``order`` is always ours or the host's own row. Whatever speaks to Stripe must be called outside transactions
-(``RuntimeError`` otherwise) and raises the errors of ``exceptions.py`` and nothing else that a caller must know.
+``order`` is our order or the host's own row. Functions that call Stripe must run outside transactions (``RuntimeError``
+otherwise) and raise the errors of ``exceptions.py``.
 
-What waits for Stripe has a twin for coroutines, by Django's names for such: ``astart`` and so on, and ``async_sync``
-because ``async`` is a word of Python's. They take the same arguments, hold no thread while Stripe is asked, and need
-``httpx`` (``django-checkout[async]``). Canceled, they leave things as if Stripe had not answered.
+Each function that calls Stripe has an asynchronous twin named as Django names them: ``astart`` and so on, and
+``async_sync`` because ``async`` is a keyword of Python. A twin takes the same arguments, holds no thread while it waits
+for Stripe, and needs ``httpx`` (``django-checkout[async]``). If it is canceled, the outcome is the same as if Stripe
+had not responded.
+Inside the package other functions use the generator behind both, e.g. ``yield from expire_steps(session)``.
 """
 
 from __future__ import annotations
 
-from django_checkout.services.changing import change_quantity, change_shipping, get_client_secret
-from django_checkout.services.checkout import cancel, start
+from django_checkout.services.changing import (
+    achange_quantity,
+    achange_shipping,
+    aget_client_secret,
+    change_quantity,
+    change_shipping,
+    get_client_secret,
+)
+from django_checkout.services.checkout import acancel, astart, cancel, fail_unanswered_session, start
 from django_checkout.services.customers import (
+    acancel_subscription,
+    aportal_url,
+    async_subscription,
     cancel_subscription,
     find_customer_id,
     find_customer_ids,
     portal_url,
     sync_subscription,
 )
-from django_checkout.services.money_back import refund, resume_refund
-from django_checkout.services.placing import find_order, get_order, lock, pay_url, place, start_url
-from django_checkout.services.settling import (
+from django_checkout.services.orders import find_order, get_order, lock, pay_url, place, start_url
+from django_checkout.services.refunds import arefund, aresume_refund, refund, resume_refund
+from django_checkout.services.surplus import areturn_surplus, return_surplus
+from django_checkout.services.syncing import (
+    acapture,
     accept,
+    aexpire,
+    aexpire_surplus,
+    async_sync,
     capture,
     deliver_again,
     deliver_pending,
@@ -30,24 +47,7 @@ from django_checkout.services.settling import (
     expire_surplus,
     sync,
 )
-from django_checkout.services.surplus import return_surplus
 from django_checkout.services.ui_modes import computes_shipping, default_ui_mode, ui_modes
-
-astart = start.awaited
-aexpire = expire.awaited
-aexpire_surplus = expire_surplus.awaited
-acancel = cancel.awaited
-acapture = capture.awaited
-arefund = refund.awaited
-aresume_refund = resume_refund.awaited
-areturn_surplus = return_surplus.awaited
-async_sync = sync.awaited
-async_subscription = sync_subscription.awaited
-aget_client_secret = get_client_secret.awaited
-achange_quantity = change_quantity.awaited
-achange_shipping = change_shipping.awaited
-acancel_subscription = cancel_subscription.awaited
-aportal_url = portal_url.awaited
 
 __all__ = [
     "acancel",
@@ -77,6 +77,7 @@ __all__ = [
     "deliver_pending",
     "expire",
     "expire_surplus",
+    "fail_unanswered_session",
     "find_customer_id",
     "find_customer_ids",
     "find_order",

@@ -1,7 +1,7 @@
 """Changes an open Elements checkout from the server: shipping options for an address, and quantities.
 
-Called from the browser inside Stripe.js's ``runServerUpdate``, which gives up after 20 seconds. Prices are the host's,
-recomputed here; nothing the browser says about money is believed.
+The browser requests a change inside Stripe.js's ``runServerUpdate``, which times out after 20 seconds. The host
+computes every price; no amount is taken from the browser.
 """
 
 from __future__ import annotations
@@ -11,87 +11,118 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from django.utils.translation import gettext
+from django.views.decorators.debug import sensitive_variables
 
-from django_checkout import database, gateway, ledger, params
+from django_checkout import ledger
 from django_checkout.adapters import get_adapter, get_subject
 from django_checkout.exceptions import CannotShipError, OutOfStockError, SessionClosedError, StripeRefusedError
-from django_checkout.models import CheckoutSession, Order
-from django_checkout.services.placing import get_order, place_source
-from django_checkout.services.settling import apply_facts, read_session
+from django_checkout.models import CheckoutSession, Order, database
+from django_checkout.params.build import fingerprint, line_items, without_attempt
+from django_checkout.params.fields import several
+from django_checkout.params.options import shipping_option
+from django_checkout.params.rules import MAXIMUM_ITEMS
+from django_checkout.services.orders import get_order, place_source
+from django_checkout.services.syncing import apply_facts, read_session
 from django_checkout.states import SessionStatus
-from django_checkout.steps import Steps, waits
+from django_checkout.stripe_api import gateway
+from django_checkout.stripe_api.steps import Steps, arun, run
 from django_checkout.values import SessionFact
 
 if TYPE_CHECKING:
     from stripe.params.checkout import SessionUpdateParams
 
-#: What Stripe takes of an address.
+#: The fields of an address at Stripe.
 ADDRESS_KEYS = ("line1", "line2", "city", "state", "postal_code", "country")
 
 
-@waits
-def get_client_secret(session: CheckoutSession) -> Steps[str]:
-    """Return the secret by which a browser acts on an open session: never stored or logged.
+def get_client_secret(session: CheckoutSession) -> str:
+    """Return the client secret with which a browser pays an open session; it is never stored or logged.
 
-    One call to Stripe, unless this process has just created the session.
-
-    Give it to the order's owner only. Must run outside transactions.
+    Give it to the order's owner only. One call to Stripe, unless this process has just created the session. Must run
+    outside transactions.
 
     Raises:
         SessionClosedError: the session is not open, or is a hosted page's.
     """
+    return run(_get_client_secret_steps(session))
+
+
+async def aget_client_secret(session: CheckoutSession) -> str:
+    """Do the same as ``get_client_secret`` from a coroutine."""
+    return await arun(_get_client_secret_steps(session))
+
+
+def _get_client_secret_steps(session: CheckoutSession) -> Steps[str]:
     secret = ""
     if session.status == SessionStatus.OPEN:
-        secret = session.client_secret or (yield from gateway.retrieve_client_secret.steps(session.stripe_id or ""))
+        secret = session.client_secret or (yield from gateway.retrieve_client_secret(session.stripe_id or ""))
     if not secret:
-        raise SessionClosedError("The session has no client secret (any more).")
+        raise SessionClosedError("The session has no client secret, or is no longer open.")
     return secret
 
 
-@waits
-def change_shipping(order: Any, *, name: str, address: Mapping[str, str]) -> Steps[CheckoutSession]:
-    """Offer the shipping options that the host computes for an address; return the session.
+@sensitive_variables()
+def change_shipping(order: Any, *, name: str, address: Mapping[str, str]) -> CheckoutSession:
+    """Set an address and the shipping options that the host computes for it; return the session.
 
     One call to Stripe; must run outside transactions.
 
     Raises:
-        CannotShipError: the host has no option for this address; the session keeps its former address and options.
+        CannotShipError: the host has no option for this address; the session keeps its address and options.
         SessionClosedError: there is no open session.
-        StripeRefusedError: Stripe does not take the address.
+        StripeRefusedError: Stripe refuses the address.
     """
+    return run(_change_shipping_steps(order, name=name, address=address))
+
+
+@sensitive_variables()
+async def achange_shipping(order: Any, *, name: str, address: Mapping[str, str]) -> CheckoutSession:
+    """Do the same as ``change_shipping`` from a coroutine."""
+    return await arun(_change_shipping_steps(order, name=name, address=address))
+
+
+def _change_shipping_steps(order: Any, *, name: str, address: Mapping[str, str]) -> Steps[CheckoutSession]:
     ours = get_order(order)
     session = _get_open_session(ours)
-    where = {key: str(address[key])[:500] for key in ADDRESS_KEYS if address.get(key)}
+    shipping_address = {key: str(address[key])[:500] for key in ADDRESS_KEYS if address.get(key)}
     adapter, subject = get_adapter(), get_subject(ours)
     # Stripe has no shipping rates in other modes.
     is_rated = ours.mode == "payment" and adapter.computes_shipping
-    found = adapter.shipping_options(subject, where) if is_rated and subject is not None else ()
-    options = params.fields.several(found, "shipping_options()", maximum=params.MAXIMUM_ITEMS["shipping_options"])
+    found = adapter.shipping_options(subject, shipping_address) if is_rated and subject is not None else ()
+    options = several(found, "shipping_options()", maximum=MAXIMUM_ITEMS["shipping_options"])
     if is_rated and not options:
-        # Stripe keeps address and options together: with the new address, the old price would be paid.
-        raise CannotShipError("The adapter's shipping_options() are empty for this address.")
+        # With the new address and the old options, the shopper would pay the old price.
+        raise CannotShipError("The adapter's shipping_options() returned none for this address.")
     change: SessionUpdateParams = {
-        "collected_information": {"shipping_details": {"name": name[:500], "address": where}},  # type: ignore[typeddict-item]  # Stripe judges the address
+        "collected_information": {"shipping_details": {"name": name[:500], "address": shipping_address}},  # type: ignore[typeddict-item]  # Stripe validates the address
     }
     if options:
-        change["shipping_options"] = [params.shipping_option(option, ours.currency) for option in options]  # type: ignore[misc]  # a plain dict of that shape
+        change["shipping_options"] = [shipping_option(option, ours.currency) for option in options]  # type: ignore[misc]  # a plain dict of that shape
     yield from _send(session, change)
     return session
 
 
-@waits
-def change_quantity(order: Any, *, sku: str, quantity: int) -> Steps[CheckoutSession]:
-    """Let the host change a quantity, and Stripe the session; a new revision of our order is committed in between.
+def change_quantity(order: Any, *, sku: str, quantity: int) -> CheckoutSession:
+    """Change a quantity in the host's order, commit a new revision, and update the session at Stripe.
 
-    From then on a payment of the old amount needs a person, whatever becomes of the call. One or two calls to Stripe;
-    must run outside transactions.
+    Once the revision is committed, a payment of the old amount needs attention, even if the call to Stripe fails. One
+    or two calls to Stripe; must run outside transactions.
 
     Raises:
         OutOfStockError: the host refuses; its message is for the shopper.
         OrderChangedError: the host's row has another reference now; nothing is changed.
         SessionClosedError: there is no open session.
-        SessionBusyError: another change of this session is on its way to Stripe.
+        SessionBusyError: another change of this session has not been answered by Stripe.
     """
+    return run(_change_quantity_steps(order, sku=sku, quantity=quantity))
+
+
+async def achange_quantity(order: Any, *, sku: str, quantity: int) -> CheckoutSession:
+    """Do the same as ``change_quantity`` from a coroutine."""
+    return await arun(_change_quantity_steps(order, sku=sku, quantity=quantity))
+
+
+def _change_quantity_steps(order: Any, *, sku: str, quantity: int) -> Steps[CheckoutSession]:
     ours = get_order(order)
     session = _get_open_session(ours)
 
@@ -99,7 +130,6 @@ def change_quantity(order: Any, *, sku: str, quantity: int) -> Steps[CheckoutSes
         locked = ledger.lock_order(pk=ours.pk)
         source = locked.order.source
         if source is None:
-            # There is nothing that a change could be placed from.
             raise OutOfStockError(gettext("Quantities cannot be changed here."))
         with database.host_code():
             get_adapter().change_quantity(source, sku, quantity)
@@ -108,23 +138,23 @@ def change_quantity(order: Any, *, sku: str, quantity: int) -> Steps[CheckoutSes
         return placed
 
     revised = ledger.in_transaction(revise)
-    lines = params.line_items(list(revised.lines.all()), revised.currency)
+    lines = line_items(list(revised.lines.all()), revised.currency)
     try:
         fact = yield from _send(session, {"line_items": lines})  # type: ignore[typeddict-item]  # plain dicts of that shape
     except StripeRefusedError:
-        # It may have been paid just now, at the old amount.
+        # The shopper may have just paid the old amount.
         yield from read_session(session)
-        ledger.in_transaction(lambda: ledger.give_up_revision(ledger.lock_order(pk=ours.pk), session.pk))
+        ledger.in_transaction(lambda: ledger.drop_revision(ledger.lock_order(pk=ours.pk), session.pk))
         raise
     request = {**session.request, "line_items": lines}
 
-    def reach() -> None:
+    def record() -> None:
         locked = ledger.lock_order(pk=ours.pk)
         if (locked.order.revision, fact.amount_subtotal_minor) == (revised.revision, revised.subtotal_minor):
-            digest = params.fingerprint(params.without_attempt(request), locked.order)
+            digest = fingerprint(without_attempt(request), locked.order)
             ledger.reach_revision(locked, session.pk, request=request, request_hash=digest)
 
-    ledger.in_transaction(reach)
+    ledger.in_transaction(record)
     session.refresh_from_db()
     return session
 
@@ -137,7 +167,7 @@ def _get_open_session(order: Order) -> CheckoutSession:
 
 
 def _send(session: CheckoutSession, change: SessionUpdateParams) -> Steps[SessionFact]:
-    fact = yield from gateway.update_session.steps(session.stripe_id or "", change)
+    fact = yield from gateway.update_session(session.stripe_id or "", change)
     apply_facts([fact])
     session.refresh_from_db()
     return fact

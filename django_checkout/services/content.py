@@ -1,7 +1,7 @@
-"""Checks what a host says of an order, and puts it into our columns: whatever cannot be sold is refused here.
+"""Validates the ``OrderData`` of a host and returns the columns of our order and its lines.
 
-An optional value that Stripe has no use for is left out instead: an odd e-mail address, or a language that it does not
-speak, stops no sale.
+An optional value that Stripe would refuse is left out instead, such as an invalid email address or an unknown locale:
+it must not prevent a sale.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from django_checkout import money
 from django_checkout.adapters import get_adapter
 from django_checkout.conf import conf
 from django_checkout.exceptions import OrderDataError
-from django_checkout.metadata import holds_email, usable_metadata
 from django_checkout.models import Order, OrderLine
-from django_checkout.params import MODES, check_placed, fields, option_params
-from django_checkout.params.options import MAXIMUM_DISCOUNT_NAME, TAX_BEHAVIORS
+from django_checkout.params import fields
+from django_checkout.params.metadata import holds_email, usable_metadata
+from django_checkout.params.options import MAXIMUM_DISCOUNT_NAME, TAX_BEHAVIORS, effective, option_params
+from django_checkout.params.rules import MODES, check_placed
 from django_checkout.params.spelling import find_locale
+from django_checkout.services.inputs import MAXIMUM_QUANTITY
 from django_checkout.values import LineData, OrderData
 
-#: Stripe takes up to a hundred lines in payment mode.
+#: Stripe's limit in payment mode.
 MAXIMUM_LINES = 100
-#: Stripe takes up to twenty recurring and twenty other lines in subscription mode.
+#: Stripe's limit in subscription mode, for recurring lines and for one-time lines.
 MAXIMUM_SUBSCRIPTION_LINES = 20
-#: Interval to how many of it make three years, the longest that Stripe takes.
+#: How many of each interval make three years, which is Stripe's maximum.
 INTERVALS = {"day": 1095, "week": 156, "month": 36, "year": 3}
-MAXIMUM_QUANTITY = 999_999
-#: Characters that Stripe takes where our column takes more.
+#: Stripe's limit, where our column has none.
 MAXIMUM_DESCRIPTION = 40_000
 
 Columns = dict[str, Any]
@@ -42,21 +43,23 @@ def read_content(content: OrderData, host_row: models.Model | None) -> tuple[Col
     """Return the columns of our order and of its lines.
 
     Raises:
-        OrderDataError: naming the field that cannot be sold, and its limit.
-        ParameterError: an option that Stripe does not take in this mode, or in any UI mode of the site.
+        OrderDataError: a field is not valid; the message names it and its limit.
+        ParameterError: Stripe does not allow an option in this mode, or in any UI mode of the site.
     """
     if not isinstance(content, OrderData):
         raise OrderDataError("describe() must return an OrderData.")
     reference = _reference(content.reference)
     currency = money.get_currency(content.currency)
-    given = fields.several(content.lines, "lines", maximum=MAXIMUM_LINES)
-    lines = [_line(line, f"lines[{place}]", currency) for place, line in enumerate(given)]
+    lines_data = fields.several(content.lines, "lines", maximum=MAXIMUM_LINES)
+    lines = [_line(line, f"lines[{place}]", currency) for place, line in enumerate(lines_data)]
     mode = _mode(content, lines)
     params = option_params(content.options, mode=mode, currency=currency)
     check_placed(params, mode=mode, ui_modes=conf.CHECKOUT_UI_MODES)
     discount = fields.amount(content.options.discount_minor, "discount_minor", currency)
     subtotal = sum(line["unit_amount_minor"] * line["quantity"] for line in lines)
-    _check_total(subtotal, discount, currency)
+    fields.amount(subtotal, "The subtotal", currency)
+    if discount > subtotal:
+        raise OrderDataError("The discount is more than the order.")
     if mode == "payment" and not _may_grow(params, lines):
         money.check_charge(subtotal - discount, currency)
     digest = hashlib.sha256(json.dumps([currency, lines], sort_keys=True).encode()).hexdigest()
@@ -81,12 +84,12 @@ def read_content(content: OrderData, host_row: models.Model | None) -> tuple[Col
 
 
 def _reference(value: Any) -> str:
-    """Return the order number: it goes into Stripe's metadata, into addresses and into lines of the log."""
+    """Validate the order number, which is written to Stripe's metadata, to URLs and to the log."""
     reference = fields.text(value, "reference", maximum=_limit(Order, "reference"), is_required=True)
     if reference != reference.strip() or not reference.isprintable():
         raise OrderDataError("reference must be printable, without white space around it.")
     if holds_email(reference):
-        raise OrderDataError("reference must not hold an e-mail address: Stripe's metadata is no place for it.")
+        raise OrderDataError("reference must not contain an email address, because it is stored in Stripe's metadata.")
     return reference
 
 
@@ -94,18 +97,18 @@ def _mode(content: OrderData, lines: Sequence[Columns]) -> str:
     recurring = sum(1 for line in lines if line["recurring_interval"])
     mode = fields.choice(content.mode, "mode", MODES) or ("subscription" if recurring else "payment")
     if bool(lines) == (mode == "setup"):
-        raise OrderDataError("An order must have at least one line, or none and mode='setup'.")
+        raise OrderDataError("An order must have at least one line, or no lines and mode='setup'.")
     if mode == "subscription":
         if not recurring:
-            raise OrderDataError("mode='subscription' needs a line that recurs.")
+            raise OrderDataError("mode='subscription' needs a recurring line.")
         if max(recurring, len(lines) - recurring) > MAXIMUM_SUBSCRIPTION_LINES:
             raise OrderDataError(
-                f"A subscription takes {MAXIMUM_SUBSCRIPTION_LINES} recurring and as many other lines."
+                f"A subscription takes up to {MAXIMUM_SUBSCRIPTION_LINES} recurring and as many one-time lines."
             )
     elif recurring:
-        raise OrderDataError("A line that recurs needs mode='subscription'.")
+        raise OrderDataError("A recurring line needs mode='subscription'.")
     if getattr(content.options, "trial_days", 0) and mode != "subscription":
-        raise OrderDataError("trial_days needs a line that recurs.")
+        raise OrderDataError("trial_days needs a recurring line.")
     return mode
 
 
@@ -140,23 +143,18 @@ def _text(line: LineData, field: str, name: str, *, is_required: bool = False) -
 
 
 def _limit(model: type[models.Model], field: str) -> int:
-    """Return how many characters a column takes."""
     column: Any = model._meta.get_field(field)
     return int(column.max_length)
 
 
-def _check_total(subtotal: int, discount: int, currency: str) -> None:
-    fields.amount(subtotal, "The subtotal", currency)
-    if discount > subtotal:
-        raise OrderDataError("The discount is more than the order.")
-
-
 def _may_grow(params: Mapping[str, Any], lines: Sequence[Columns]) -> bool:
-    """Whether more may be charged than the lines come to: shipping, tax, or what the shopper adds."""
-    asked = {**conf.CHECKOUT_SESSION_DEFAULTS, **params}
-    ships = "shipping_address_collection" in asked and get_adapter().computes_shipping
+    """Whether the charge may exceed the lines, by shipping, tax or what the shopper adds."""
+    parameters = effective(params)
+    ships = "shipping_address_collection" in parameters and get_adapter().computes_shipping
     adds = any(line["maximum_quantity"] is not None for line in lines)
-    return ships or adds or any(asked.get(name) for name in ("shipping_options", "automatic_tax", "optional_items"))
+    return (
+        ships or adds or any(parameters.get(name) for name in ("shipping_options", "automatic_tax", "optional_items"))
+    )
 
 
 def _user(user: Any) -> Any:
@@ -166,7 +164,7 @@ def _user(user: Any) -> Any:
 
 
 def _email(value: Any) -> str:
-    """Return what the host knows of the shopper's address, nothing where that cannot be stored."""
+    """Return the email address, or "" if it cannot be stored."""
     email = str(value).strip() if value else ""
     return email if len(email) <= _limit(Order, "email") and fields.is_storable(email) else ""
 

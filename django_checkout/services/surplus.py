@@ -1,4 +1,4 @@
-"""Gives back a second payment of one order, where CHECKOUT_DOUBLE_PAYMENT says so and there is no doubt."""
+"""Refunds a second payment of one order if CHECKOUT_DOUBLE_PAYMENT is ``refund`` and nothing is in doubt."""
 
 from __future__ import annotations
 
@@ -8,31 +8,40 @@ from typing import Any
 
 from django.utils import timezone
 
-from django_checkout import gateway, ledger
+from django_checkout import ledger
 from django_checkout.exceptions import PaymentInFlightError, StripeRefusedError
 from django_checkout.models import Order, Payment, Refund
-from django_checkout.services.money_back import resume_refund, send_refund
-from django_checkout.services.placing import get_order
-from django_checkout.services.settling import apply_facts, read_refunds_and_disputes
+from django_checkout.services.orders import get_order
+from django_checkout.services.refunds import resume_refund_steps, send_refund
+from django_checkout.services.syncing import apply_facts, read_refunds_and_disputes
 from django_checkout.states import ACTIVE_REFUND_STATUSES, Attention, IntentStatus
-from django_checkout.steps import Steps, waits
+from django_checkout.stripe_api import gateway
+from django_checkout.stripe_api.steps import Steps, arun, run
 
 logger = logging.getLogger("django_checkout")
 
 REASON = "duplicate"
 
 
-@waits
-def return_surplus(order: Any) -> Steps[int]:
-    """Refund, or release, what was paid besides the kept payment; return how many payments were given back.
+def return_surplus(order: Any) -> int:
+    """Refund, or void, every payment of an order except the kept one; return how many were refunded or voided.
 
-    Both payments are read from Stripe first. Only if the kept one has succeeded and is neither refunded, disputed,
-    suspected of fraud nor in review, and the surplus is untouched, is the surplus given back; in doubt it stays
-    flagged. Must run outside transactions.
+    Both payments are retrieved first. The surplus payment is refunded only if it is untouched, and if the kept payment
+    has succeeded and is not refunded, disputed, suspected of fraud or in review; otherwise it keeps its attention item.
+    Must run outside transactions.
 
     Raises:
-        StripeUnavailableError: try again; it cannot refund twice.
+        StripeUnavailableError: retry; it cannot refund twice.
     """
+    return run(_return_surplus_steps(order))
+
+
+async def areturn_surplus(order: Any) -> int:
+    """Do the same as ``return_surplus`` from a coroutine."""
+    return await arun(_return_surplus_steps(order))
+
+
+def _return_surplus_steps(order: Any) -> Steps[int]:
     ours = get_order(order)
     open_items = ours.attention.filter(code=Attention.DOUBLE_PAYMENT, resolved_at=None)
     returned = 0
@@ -49,42 +58,44 @@ def return_surplus(order: Any) -> Steps[int]:
 
 
 def _return_one(ours: Order, payment: Payment) -> Steps[bool]:
-    asked = payment.refunds.filter(is_ours=True, reason=REASON, amount_minor=payment.captured_minor).first()
-    if asked is not None:
-        asked = yield from resume_refund.steps(asked)
-        return asked.status in ACTIVE_REFUND_STATUSES
+    earlier = payment.refunds.filter(is_ours=True, reason=REASON, amount_minor=payment.captured_minor).first()
+    if earlier is not None:
+        earlier = yield from resume_refund_steps(earlier)
+        return earlier.status in ACTIVE_REFUND_STATUSES
     for known in (ours.kept_payment, payment):
         if known is not None:
-            apply_facts((yield from gateway.retrieve_payment_intent.steps(known.stripe_id)))
+            apply_facts((yield from gateway.retrieve_payment_intent(known.stripe_id)))
             yield from read_refunds_and_disputes(known)
-    row, is_to_void = ledger.in_transaction(lambda: _reserve(ours.pk, payment.pk))
-    if is_to_void:
-        apply_facts([(yield from gateway.cancel_payment.steps(payment.stripe_id))])
-    elif row is not None:
-        row = yield from send_refund(row)
-    return is_to_void or (row is not None and row.status in ACTIVE_REFUND_STATUSES)
+    decided = ledger.in_transaction(lambda: _decide(ours.pk, payment.pk))
+    if isinstance(decided, Payment):
+        apply_facts([(yield from gateway.cancel_payment(decided.stripe_id))])
+        return True
+    return decided is not None and (yield from send_refund(decided)).status in ACTIVE_REFUND_STATUSES
 
 
-def _reserve(order_pk: int, payment_pk: int) -> tuple[Refund | None, bool]:
-    """Decide under lock: a refund to ask for, or an authorisation to void, or neither."""
+def _decide(order_pk: int, payment_pk: int) -> Refund | Payment | None:
+    """Decide under lock: return the refund to send, the authorized payment to void, or None."""
     locked = ledger.lock_order(pk=order_pk)
     kept = locked.kept_payment()
     surplus = next((row for row in locked.payments if row.pk == payment_pk), None)
     if kept is None or surplus is None or not _is_certain(locked, kept, surplus):
-        return None, False
+        return None
     if surplus.captured_minor == 0:
-        return None, surplus.intent_status == IntentStatus.OPEN
-    amount, now = surplus.captured_minor, timezone.now()
-    return ledger.reserve_refund(locked, surplus, amount, reason=REASON, by=None, now=now), False
+        return surplus if surplus.intent_status == IntentStatus.OPEN else None
+    return ledger.reserve_refund(locked, surplus, surplus.captured_minor, reason=REASON, by=None, now=timezone.now())
 
 
 def _is_certain(locked: ledger.LockedOrder, kept: Payment, surplus: Payment) -> bool:
-    is_kept_sound = kept.intent_status == IntentStatus.SUCCEEDED and kept.captured_minor > 0
-    if ledger.is_withheld(locked.order) or kept.fraud_warning_id or any(kept.reviews.values()):
-        return False
-    is_untouched = not any(locked.refunds_of(row) or row.disputes.exists() for row in (kept, surplus))
-    return kept.pk != surplus.pk and is_kept_sound and is_untouched
+    return (
+        kept.pk != surplus.pk
+        and kept.intent_status == IntentStatus.SUCCEEDED
+        and kept.captured_minor > 0
+        and not kept.fraud_warning_id
+        and not any(kept.reviews.values())
+        and not ledger.is_withheld(locked.order)
+        and not any(locked.refunds_of(row) or row.disputes.exists() for row in (kept, surplus))
+    )
 
 
 def _resolve(order_pk: int, payment_id: str) -> None:
-    ledger.resolve(ledger.lock_order(pk=order_pk), Attention.DOUBLE_PAYMENT, payment_id, note="Given back.")
+    ledger.resolve(ledger.lock_order(pk=order_pk), Attention.DOUBLE_PAYMENT, payment_id, note="Refunded or voided.")

@@ -1,15 +1,14 @@
 """``{% load checkout %}``: the checkout of an order, and money, in the host's templates.
 
-``order`` is ours or the host's own row. A tag shows nothing for one that was never placed, such as an order older than
-the app, and no way to pay where the order or the adapter's ``can_pay`` refuses. The button alone loads no script.
-Scripts and style sheets carry the request's CSP nonce, Django's own or django-csp's, where there is one.
+``order`` is our order or the host's own row. For a row that has not been placed, such as one older than the app, a tag
+shows nothing. If the order is not unpaid or the adapter's ``can_pay`` refuses, it shows the order's status instead of a
+way to pay. Scripts and style sheets have the request's CSP nonce, from Django or django-csp, if there is one.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from django import template
@@ -18,14 +17,15 @@ from django.template.context import Context
 from django.urls import reverse
 
 from django_checkout import services
-from django_checkout.adapters import get_adapter, get_subject, is_deleted
+from django_checkout.access.orders import is_payable
+from django_checkout.access.tokens import Purpose, make_token
+from django_checkout.adapters import get_adapter
 from django_checkout.conf import conf
 from django_checkout.csp import find_nonce
 from django_checkout.models import Order, OrderLine
 from django_checkout.money import format_minor
-from django_checkout.states import OrderStatus
-from django_checkout.terms import describe_line, get_terms
-from django_checkout.tokens import Purpose, make_token
+from django_checkout.params.options import effective, needs_billing_address
+from django_checkout.params.terms import describe_line, get_terms
 
 logger = logging.getLogger("django_checkout")
 
@@ -34,7 +34,7 @@ register = template.Library()
 
 @register.filter
 def money(minor: int | None, currency: str) -> str:
-    """Return minor units as text in the active language, nothing where there is no amount.
+    """Format an amount in minor units in the active language; an empty string if there is no amount.
 
     ``{{ order.paid_minor|money:order.currency }}``
     """
@@ -43,53 +43,53 @@ def money(minor: int | None, currency: str) -> str:
 
 @register.filter
 def line_price(line: OrderLine, currency: str) -> str:
-    """Return the price of one of our order's lines, with its interval: ``{{ line|line_price:order.currency }}``."""
+    """Format the price of a line of our order, with its interval: ``{{ line|line_price:order.currency }}``."""
     return describe_line(line, currency)
 
 
 @register.inclusion_tag("django_checkout/tags/button.html", takes_context=True)
 def checkout_button(context: Context, order: Any, label: str = "", ui_mode: str = "hosted_page") -> dict[str, Any]:
-    """Show a button that leads to Stripe's page: ``{% checkout_button order %}``. No script, no call to Stripe."""
-    shown = {**_order_context(context, order), "label": label}
-    # Where the order may not be paid so, the pay page has another way.
-    return {**shown, "ui_mode": ui_mode if ui_mode in shown.get("ui_modes", ()) else ""}
+    """Show a button to Stripe's page: ``{% checkout_button order %}``. No script and no call to Stripe."""
+    values = {**_order_context(context, order), "label": label}
+    # If the order cannot be paid in this mode, the button leads to the pay page, which uses another.
+    return {**values, "ui_mode": ui_mode if ui_mode in values.get("ui_modes", ()) else ""}
 
 
 @register.inclusion_tag("django_checkout/tags/embedded.html", takes_context=True)
 def checkout_embedded(context: Context, order: Any) -> dict[str, Any]:
-    """Show Stripe's form within the page: ``{% checkout_embedded order %}``. One call to Stripe, by the browser."""
+    """Embed Stripe's form in the page: ``{% checkout_embedded order %}``. The browser makes the one call to Stripe."""
     return {**_script_context(context, order), "ui_mode": "embedded_page"}
 
 
 @register.inclusion_tag("django_checkout/tags/elements.html", takes_context=True)
 def checkout_elements(context: Context, order: Any) -> dict[str, Any]:
-    """Show a checkout page made of Stripe's Elements: ``{% checkout_elements order %}``. One call, by the browser."""
-    shown = {**_script_context(context, order), "ui_mode": "elements"}
-    if shown["has_scripts"]:
-        ours: Order = shown["order"]
+    """Show a checkout built from Stripe's Elements: ``{% checkout_elements order %}``. The browser makes one call."""
+    values = {**_script_context(context, order), "ui_mode": "elements"}
+    if values["has_scripts"]:
+        ours: Order = values["order"]
         adapter = get_adapter()
-        shown["update_url"] = reverse("django_checkout:update", args=[shown["token"]])
+        values["update_url"] = reverse("django_checkout:update", args=[values["token"]])
         is_changeable = adapter.changes_quantities and bool(ours.source_id)
-        shown["skus"] = json.dumps([line.sku for line in shown["lines"]] if is_changeable else [])
-        shown["computes_shipping"] = services.computes_shipping(ours)
-        asked = {**conf.CHECKOUT_SESSION_DEFAULTS, **ours.params}
-        shown["asks_for_shipping"] = "shipping_address_collection" in asked
-        shown["asks_for_billing"] = _needs_billing_address(asked)
-        shown["takes_promotion_codes"] = bool(asked.get("allow_promotion_codes"))
-    return shown
+        values["skus"] = json.dumps([line.sku for line in values["lines"]] if is_changeable else [])
+        values["computes_shipping"] = services.computes_shipping(ours)
+        parameters = effective(ours.params)
+        values["asks_for_shipping"] = "shipping_address_collection" in parameters
+        values["asks_for_billing"] = needs_billing_address(parameters)
+        values["takes_promotion_codes"] = bool(parameters.get("allow_promotion_codes"))
+    return values
 
 
 @register.inclusion_tag("django_checkout/tags/status.html", takes_context=True)
 def checkout_status(context: Context, order: Any) -> dict[str, Any]:
-    """Say how an order's payment stands: ``{% checkout_status order %}``. No script, no call to Stripe."""
+    """Show the payment status of an order: ``{% checkout_status order %}``. No script and no call to Stripe."""
     return {"order": services.find_order(order)}
 
 
 @register.inclusion_tag("django_checkout/tags/portal.html", takes_context=True)
 def checkout_portal(context: Context, user: Any, label: str = "") -> dict[str, Any]:
-    """Show a button to Stripe's Billing portal, if the user has anything there: ``{% checkout_portal user %}``.
+    """Show a button to Stripe's Billing portal if the user is a Customer there: ``{% checkout_portal user %}``.
 
-    A user with several Customers, from first checkouts made at once, gets a button for each.
+    A user can have several Customers, from first checkouts at the same time, and gets a button for each.
     """
     return {
         "csrf_token": context.get("csrf_token"),
@@ -101,21 +101,13 @@ def checkout_portal(context: Context, user: Any, label: str = "") -> dict[str, A
 
 @register.simple_tag(takes_context=True)
 def checkout_nonce(context: Context) -> str:
-    """Return the request's CSP nonce, "" where there is none: ``{% checkout_nonce as nonce %}``."""
+    """Return the request's CSP nonce, or "" without one: ``{% checkout_nonce as nonce %}``."""
     return find_nonce(_request_of(context), context.get("csp_nonce"))
 
 
 def _request_of(context: Context) -> HttpRequest | None:
-    """Return the request that a page answers, with or without Django's context processor for it."""
+    """Return the request that the page is rendered for, also without Django's ``request`` context processor."""
     return context.get("request") or getattr(context, "request", None)
-
-
-def _needs_billing_address(asked: Mapping[str, Any]) -> bool:
-    """Whether more of the billing address is needed than the Payment Element asks for by itself."""
-    if asked.get("billing_address_collection") == "required":
-        return True
-    is_taxed = bool(asked.get("automatic_tax", {}).get("enabled"))
-    return is_taxed and "shipping_address_collection" not in asked
 
 
 def _order_context(context: Context, order: Any) -> dict[str, Any]:
@@ -123,7 +115,8 @@ def _order_context(context: Context, order: Any) -> dict[str, Any]:
     if ours is None:
         return {"order": None, "can_pay": False, "debug": conf.debug}
     token = make_token(ours, Purpose.PAY)
-    can_pay = ours.status == OrderStatus.UNPAID and _is_admitted(context, ours, order)
+    # Show no button that a click would refuse.
+    can_pay = is_payable(_request_of(context), ours, subject=None if isinstance(order, Order) else order)
     lines = list(ours.lines.all()) if can_pay else []
     return {
         "csrf_token": context.get("csrf_token"),
@@ -137,25 +130,16 @@ def _order_context(context: Context, order: Any) -> dict[str, Any]:
     }
 
 
-def _is_admitted(context: Context, ours: Order, order: Any) -> bool:
-    """Whether the host lets this request pay, so that nothing is offered that a click would refuse."""
-    if isinstance(order, Order) and is_deleted(ours):
-        return False
-    subject = get_subject(ours) if isinstance(order, Order) else order
-    request = _request_of(context)
-    return request is None or get_adapter().can_pay(request, subject)
-
-
 def _script_context(context: Context, order: Any) -> dict[str, Any]:
-    shown = _order_context(context, order)
-    if not shown["can_pay"]:
-        return {**shown, "has_scripts": False}
+    values = _order_context(context, order)
+    if not values["can_pay"]:
+        return {**values, "has_scripts": False}
     if problem := conf.script_problem:
-        logger.error("checkout_form_replaced_by_button order=%s reason=%s", shown["order"].reference, problem)
-        return {**shown, "has_scripts": False, "script_problem": problem if conf.debug else ""}
-    status_token = make_token(shown["order"], Purpose.STATUS)
+        logger.error("checkout_form_replaced_by_button order=%s reason=%s", values["order"].reference, problem)
+        return {**values, "has_scripts": False, "script_problem": problem if conf.debug else ""}
+    status_token = make_token(values["order"], Purpose.STATUS)
     return {
-        **shown,
+        **values,
         "has_scripts": True,
         "return_url": reverse("django_checkout:return", args=[status_token]),
         "status_url": reverse("django_checkout:status", args=[status_token]),

@@ -12,8 +12,8 @@ register = template.Library()
 
 @register.inclusion_tag("admin/django_checkout/dashboard/summary.html", takes_context=True)
 def checkout_summary(context: Context) -> dict[str, Any]:
-    """Render what waits and what was sold, for those who may see orders."""
-    # Django imports every library of tags, also where the admin is not installed.
+    """Render pending work and sales, for users who may view orders."""
+    # Django imports every tag library, even if the admin is not installed.
     from django_checkout.admin import dashboard
 
     request = context["request"]

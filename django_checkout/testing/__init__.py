@@ -1,6 +1,6 @@
-"""The test kit for projects that use the app: a stateful Stripe in process, and webhooks posted as Stripe posts them.
+"""The test kit for projects that use the app: a stateful Stripe emulator and signed webhooks, in process.
 
-pytest finds the fixtures by itself (``plugin``). Elsewhere::
+pytest loads the fixtures of ``pytest_plugin`` automatically. Without pytest::
 
     with emulated_stripe() as emulator:
         session = services.start(order)

@@ -11,26 +11,26 @@ from django.http.response import HttpResponseBase
 from django.test import Client, override_settings
 from django.urls import get_script_prefix, reverse
 
-from django_checkout import transport
 from django_checkout.conf import EMULATOR_SECRET, conf
 from django_checkout.emulator import Attempt, Emulator, EmulatorAdapter, async_transport, signature_header
+from django_checkout.stripe_api import transport
 
-#: The address under which the emulator is mounted: no such host exists, so nothing can leave the process.
+#: The emulator's URL. No such host exists, so no request leaves the process.
 API_BASE = "http://stripe.emulator"
 
 
 @contextmanager
 def emulated_stripe(emulator: Emulator | None = None) -> Iterator[Emulator]:
-    """Let every call to Stripe reach an emulator in this process; yield it.
+    """Send every call to Stripe to an emulator in this process; yield the emulator.
 
-    A project that has no key or no webhook secret yet is lent the emulator's.
+    If the project sets no key or no webhook secret, the emulator's are used.
     """
-    lent: dict[str, Any] = {"STRIPE_API_BASE": API_BASE}
+    overrides: dict[str, Any] = {"STRIPE_API_BASE": API_BASE}
     if not conf.has("STRIPE_SECRET_KEY"):
-        lent["STRIPE_SECRET_KEY"] = "sk_test_emulator"  # noqa: S105 - the emulator takes any test key
+        overrides["STRIPE_SECRET_KEY"] = "sk_test_emulator"  # noqa: S105 - the emulator accepts any test key
     if not conf.STRIPE_WEBHOOK_SECRETS:
-        lent["STRIPE_WEBHOOK_SECRETS"] = [EMULATOR_SECRET]
-    with override_settings(**lent):
+        overrides["STRIPE_WEBHOOK_SECRETS"] = [EMULATOR_SECRET]
+    with override_settings(**overrides):
         emulator = emulator or Emulator(webhook_secret=conf.STRIPE_WEBHOOK_SECRETS[0])
         with _mounted(emulator):
             yield emulator
@@ -51,12 +51,12 @@ def _mounted(emulator: Emulator) -> Iterator[None]:
 
 
 def deliver_events(emulator: Emulator, *, rounds: int = 1) -> list[Attempt]:
-    """Post every pending event to the webhook view, signed, over https, with CSRF checks on; return how it went.
+    """Post every pending event to the webhook view, signed, over https, with CSRF checks; return the attempts.
 
     An event that the view refuses stays pending and is posted again in the next round.
 
     Raises:
-        RuntimeError: the site redirects webhooks, which Stripe does not follow.
+        RuntimeError: the site redirects the webhook; Stripe does not follow redirects.
     """
     attempts: list[Attempt] = []
     for _ in range(rounds):
@@ -65,13 +65,13 @@ def deliver_events(emulator: Emulator, *, rounds: int = 1) -> list[Attempt]:
 
 
 def post_event(payload: bytes | Mapping[str, Any], signature: str | None = None) -> HttpResponseBase:
-    """Post a body to the webhook view; signed with the first of STRIPE_WEBHOOK_SECRETS unless a signature is given."""
+    """Post a body to the webhook view; without a ``signature``, sign it with the first of STRIPE_WEBHOOK_SECRETS."""
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     header = sign(body) if signature is None else signature
     client = Client(enforce_csrf_checks=True, raise_request_exception=False)
-    # Under FORCE_SCRIPT_NAME an address has a prefix that the server takes off.
+    # FORCE_SCRIPT_NAME adds a prefix to URLs that the server removes from paths.
     path = f"/{reverse('django_checkout:webhook').removeprefix(get_script_prefix())}"
-    # Over https, as Stripe does: SECURE_SSL_REDIRECT would redirect anything else.
+    # Over https, as Stripe does: SECURE_SSL_REDIRECT redirects plain http.
     return client.generic(
         "POST", path, data=body, content_type="application/json", headers={"Stripe-Signature": header}, secure=True
     )
@@ -85,6 +85,6 @@ def sign(body: bytes, *, secret: str | None = None, timestamp: int | None = None
 def _post(body: bytes, headers: Mapping[str, str]) -> int:
     response = post_event(body, headers["Stripe-Signature"])
     if 300 <= response.status_code < 400:
-        # Stripe does not follow it, and a test that waits for the event's effects would not say why it fails.
+        # Raise here: the test would only notice that the event has no effect.
         raise RuntimeError(f"The site redirects webhooks to {response.headers['Location']}.")
     return response.status_code

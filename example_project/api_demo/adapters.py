@@ -1,4 +1,4 @@
-"""What the JSON API asks the shop besides: who may place which orders."""
+"""The adapter of the shop with the JSON API: who may place which orders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from example_project.shop.models import CURRENCY, Order, OrderLine, Product
 
 
 class ApiShopAdapter(ShopAdapter):
-    """The shop's adapter, which takes orders of what is on the shelf, at the shelf's prices."""
+    """Accepts orders of available products, at the shop's prices."""
 
     def find_own_order(self, request: HttpRequest, reference: str) -> Order | None:
         order = Order.objects.filter(number=reference).first()
@@ -32,7 +32,7 @@ class ApiShopAdapter(ShopAdapter):
         for line in content.lines:
             if line.quantity > products[line.sku].maximum_quantity:
                 raise OutOfStockError(
-                    gettext("There is not that much of %(name)s.") % {"name": products[line.sku].name}
+                    gettext("Not enough of “%(name)s” is in stock.") % {"name": products[line.sku].name}
                 )
         with transaction.atomic():
             order = Order.objects.create(user=content.user, email=content.email, currency=CURRENCY)

@@ -1,4 +1,4 @@
-"""The demo of the JSON API: a page of the shop that uses nothing else, and the API's own pages."""
+"""The demo of the JSON API: a page that buys through the API, and the API's document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The addresses of the API's demo."""
+"""The URLs of the API's demo."""
 
 from __future__ import annotations
 

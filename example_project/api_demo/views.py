@@ -1,4 +1,4 @@
-"""Two pages: a shop that uses only the API, and the API's document to try out."""
+"""Two pages: a shop that uses only the API, and the API's document in Swagger UI."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from example_project.shop.models import Product
 @require_GET
 @ensure_csrf_cookie
 def shop(request: HttpRequest) -> HttpResponse:
-    """Serve the page; everything that is bought on it goes through the API."""
+    """Serve the page, whose script buys through the API."""
     products = Product.objects.filter(is_available=True, interval="")
     return render(request, "api_demo/shop.html", {"products": products})
 
@@ -21,5 +21,5 @@ def shop(request: HttpRequest) -> HttpResponse:
 @require_GET
 @ensure_csrf_cookie
 def docs(request: HttpRequest) -> HttpResponse:
-    """Show the OpenAPI document as a page to try it out on."""
+    """Show the OpenAPI document in Swagger UI."""
     return render(request, "api_demo/docs.html")

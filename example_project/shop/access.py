@@ -1,4 +1,4 @@
-"""Who may see an order: its owner by login, a guest by the session or by a signed link. Everybody else gets a 404."""
+"""Who may see an order: its owner by login, a guest by the session or a signed link. Others get a 404."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LINK_MAX_AGE_SECONDS = 90 * 24 * 60 * 60
 
 
 def remember_order(request: HttpRequest, order: Order) -> None:
-    """Let this browser see the order from now on."""
+    """Allow this browser to see the order."""
     numbers: list[str] = request.session.get(SESSION_KEY, [])
     if order.number not in numbers:
         request.session[SESSION_KEY] = [*numbers, order.number][-50:]
@@ -27,7 +27,7 @@ def can_see(request: HttpRequest, order: Order) -> bool:
 
 
 def get_visible_order(request: HttpRequest, number: str) -> Order:
-    """Return the order; raise Http404 alike for one that is not there and for one of somebody else."""
+    """Return the order; raise Http404 if it does not exist or belongs to another shopper."""
     order = Order.objects.filter(number=number).prefetch_related("lines__product").first()
     if order is None or not can_see(request, order):
         raise Http404
@@ -35,12 +35,12 @@ def get_visible_order(request: HttpRequest, number: str) -> Order:
 
 
 def signed_path(order: Order) -> str:
-    """Return the path that shows the order to whoever holds it, for the order's confirmation mail."""
+    """Return the path that shows the order without a login, for its confirmation mail."""
     return reverse("shop:open-order", args=[signing.dumps(order.number, salt=SALT)])
 
 
 def get_order_by_token(token: str) -> Order:
-    """Return the order that a signed link names; raise Http404 for a link that is forged or too old."""
+    """Return the order of a signed link; raise Http404 if the link is forged or expired."""
     try:
         number = signing.loads(token, salt=SALT, max_age=LINK_MAX_AGE_SECONDS)
         return Order.objects.get(number=number)

@@ -1,4 +1,4 @@
-"""What django_checkout asks this shop. This file and receivers.py are the whole integration."""
+"""The adapter of django_checkout. This file and receivers.py are the whole integration."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from example_project.shop.shipping import COUNTRIES, Parcel, parcel_to, usual_pa
 
 
 class ShopAdapter(CheckoutAdapter):
-    """The shop's orders, in django_checkout's words."""
+    """Translates the shop's orders for django_checkout."""
 
     def describe(self, order: Order) -> OrderData:
-        """Say what is to be paid; what recurs makes it a subscription, and that has its postage in the price."""
+        """Return what is to be paid. A recurring line makes it a subscription, whose price includes shipping."""
         lines = list(order.lines.select_related("product"))
         is_recurring = any(line.interval for line in lines)
         return OrderData(
@@ -46,17 +46,17 @@ class ShopAdapter(CheckoutAdapter):
         )
 
     def can_pay(self, request: HttpRequest, order: Order) -> bool:
-        """Ask nothing more of whoever holds the signed link or owns the order: gifts may be paid by the giver."""
+        """Let anyone pay who has the signed link or owns the order: someone else may pay for a gift."""
         return True
 
     def shipping_options(self, order: Order, address: Mapping[str, str]) -> Sequence[ShippingOption]:
-        """Say what a parcel to this address costs; the Elements checkout asks, Stripe's own page cannot."""
+        """Return what a parcel to this address costs. Only the Elements checkout calls it; Stripe's page cannot."""
         if order.is_recurring:
             return ()
         return _options(order, parcel_to(address.get("country", "")))
 
     def change_quantity(self, order: Order, sku: str, quantity: int) -> None:
-        """Change a line, if there is that much of it."""
+        """Change the quantity of a line, if that much is in stock."""
         line = order.lines.select_related("product").filter(product__slug=sku).first()
         if line is None or line.product is None:
             raise OutOfStockError(gettext("This is no longer part of your order."))
@@ -85,9 +85,9 @@ def _options(order: Order, parcel: Parcel) -> tuple[ShippingOption, ...]:
 
 
 def _refusal(name: str, most: int) -> str:
-    """Return what the shopper reads who asked for more than there is."""
+    """Return the message for a shopper who wants more than is in stock."""
     if most == MAX_QUANTITY:
-        return gettext("We are a small studio: %(most)d of one thing is the most we can pack.") % {"most": most}
+        return gettext("We are a small studio: we can pack at most %(most)d of one thing.") % {"most": most}
     if most == 0:
         return gettext("The last %(name)s has just been sold. The next firing is in three weeks.") % {"name": name}
     return ngettext(

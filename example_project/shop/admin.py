@@ -1,4 +1,4 @@
-"""The shop's side of the admin: products to edit, orders to look at."""
+"""The shop's admin: products can be edited, orders only viewed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ else:
 
 @admin.register(Product)
 class ProductAdmin(ProductAdminBase):
-    """The shelf."""
+    """The products."""
 
     list_display = ["name", "kind", "price", "interval", "stock", "is_available", "position"]
     list_filter = ["kind", "is_available"]
@@ -31,7 +31,7 @@ class ProductAdmin(ProductAdminBase):
 
 
 class OrderLineInline(OrderLineInlineBase):
-    """What was ordered."""
+    """The lines of an order."""
 
     model = OrderLine
     extra = 0
@@ -58,7 +58,7 @@ class OrderAdmin(OrderAdminBase):
 
 @admin.register(Subscription)
 class SubscriptionAdmin(SubscriptionAdminBase):
-    """What is sent every month. It follows Stripe, so there is nothing to edit."""
+    """The subscriptions. Their state follows Stripe, so it cannot be edited."""
 
     list_display = ["order", "state", "renewals", "renewed_at", "ended_at"]
     list_filter = ["state"]

@@ -15,5 +15,5 @@ class ShopConfig(AppConfig):
     verbose_name = _("Thistle & Slip")
 
     def ready(self) -> None:
-        """Connect the receivers of django_checkout's news."""
+        """Connect the receivers of django_checkout's signals."""
         from example_project.shop import receivers  # noqa: F401  (importing connects them)

@@ -1,4 +1,4 @@
-"""The cart: product ids and quantities in the visitor's session, and the order it has become."""
+"""The cart: product IDs and quantities in the session, and the order that was placed from it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CartLine:
 
 
 class Cart:
-    """The visitor's cart. It outlives the walk to the payment page and back, and ends when its order is paid."""
+    """The visitor's cart. It is kept until its order is paid, so that a shopper can come back from the payment page."""
 
     def __init__(self, request: HttpRequest) -> None:
         self.session = request.session
@@ -44,20 +44,20 @@ class Cart:
         return quantities
 
     def _is_settled(self) -> bool:
-        """Whether the order made from this cart no longer waits for the shopper."""
+        """Whether the order that was placed from this cart no longer waits for payment."""
         number = self.session.get(ORDER_KEY)
         return bool(number) and not Order.objects.filter(number=number, state=Order.State.NEW).exists()
 
     def find_order(self) -> Order | None:
-        """Return the unpaid order that this cart has become before, or None."""
+        """Return the unpaid order that was placed from this cart, or None."""
         return Order.objects.filter(number=self.session.get(ORDER_KEY), state=Order.State.NEW).first()
 
     def bind(self, order: Order) -> None:
-        """Remember that this cart has become `order`, so that a second checkout changes it and makes no other."""
+        """Remember that `order` was placed from this cart, so that a second checkout updates it."""
         self.session[ORDER_KEY] = order.number
 
     def set(self, product: Product, quantity: int) -> int:
-        """Put `quantity` of the product into the cart, 0 for none, and return what is in it now."""
+        """Set the quantity of a product, limited by the stock; 0 removes it. Return the new quantity."""
         quantity = max(0, min(quantity, product.maximum_quantity))
         quantities = {**self._quantities(), str(product.pk): quantity}
         self.session[SESSION_KEY] = {key: number for key, number in quantities.items() if number}
@@ -74,7 +74,7 @@ class Cart:
 
     @property
     def lines(self) -> list[CartLine]:
-        """What can be bought of what is in the cart, in the order of the shelf."""
+        """The products in the cart that are available, in catalogue order."""
         if self._lines is None:
             quantities = self._quantities()
             products = Product.objects.filter(pk__in=quantities, is_available=True) if quantities else []
@@ -91,12 +91,12 @@ class Cart:
 
     @property
     def is_recurring(self) -> bool:
-        """Whether something in it is sent again and again, which needs an account."""
+        """Whether it contains a subscription, which needs an account."""
         return any(line.product.interval for line in self.lines)
 
     @property
     def count(self) -> int:
-        """How many things are in the cart; read from the session alone, as every page shows it."""
+        """The number of items, from the session alone, because every page shows it."""
         return sum(self._quantities().values())
 
     def __iter__(self) -> Iterator[CartLine]:

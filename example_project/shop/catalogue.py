@@ -1,4 +1,4 @@
-"""What is on the shelf: the products that `manage.py demo` puts into an empty shop."""
+"""The catalogue: the products that `manage.py demo` adds to an empty shop."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ PRODUCTS: list[dict[str, Any]] = [
             "On the first dry day of the month we close the loft, taste what has come in, and agree on one. You get "
             "enough of it for thirty pots, with a note on who grew it. Stop whenever you like."
         ),
-        "facts": "80 g loose leaf, every month\nPostage included\nEnds with the month in which you say so",
+        "facts": "80 g loose leaf, every month\nPostage included\nCancel at the end of any month",
         "price": Decimal("19.00"),
         "interval": Product.Interval.MONTH,
         "picture_text": "A cream box tied with string, tea leaves beside it, and a page of a calendar.",
@@ -131,7 +131,7 @@ PRODUCTS: list[dict[str, Any]] = [
 
 
 def seed_catalogue() -> int:
-    """Put the products on the shelf that are not there yet and return how many; one that was edited stays as it is."""
+    """Add the products that are missing and return how many; existing ones are not changed."""
     added = 0
     for position, product in enumerate(PRODUCTS):
         picture = f"shop/products/{product['slug']}.svg"

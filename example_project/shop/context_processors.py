@@ -1,4 +1,4 @@
-"""What every page of the shop shows: the cart."""
+"""Adds the cart and the shop's currency to every template."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from example_project.shop.models import CURRENCY
 
 
 def shop(request: HttpRequest) -> dict[str, Any]:
-    """Return the cart, read when a template asks for it (the admin never does), and what the footer says."""
+    """Return the cart, which is read only if a template uses it, and what the header shows."""
     return {
         "cart": SimpleLazyObject(lambda: Cart(request)),
         "shop_currency": CURRENCY,

@@ -17,13 +17,13 @@ else:
 
 
 class QuantityForm(forms.Form):
-    """How many of a product; the cart holds it to its own limits."""
+    """The quantity of a product, which the cart limits further."""
 
     quantity = forms.IntegerField(min_value=0, max_value=10 * MAX_QUANTITY)
 
 
 class CheckoutForm(OrderForm):
-    """Who is buying. Everything about the payment is asked on the payment page."""
+    """The buyer. The payment page asks for everything about the payment."""
 
     class Meta:
         model = Order

@@ -1,4 +1,4 @@
-"""Enough of HTML to use a page as a browser without a screen does: its forms, its links, its text."""
+"""A small HTML parser for headless browsing: forms, links and visible text."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ UNSEEN = frozenset(("script", "style", "template", "title"))
 
 @dataclass(slots=True)
 class Element:
-    """A tag with its attributes and what is inside it."""
+    """An element with its attributes and children."""
 
     tag: str
     attributes: dict[str, str] = field(default_factory=dict)
     children: list[Element | str] = field(default_factory=list)
 
     def find_all(self, tag: str, **attributes: str) -> list[Element]:
-        """Return the elements below with this tag and these attributes, in the order of the page."""
+        """Return the descendants with this tag and these attributes, in document order."""
         found = []
         for child in self.children:
             if isinstance(child, Element):
@@ -32,13 +32,13 @@ class Element:
         return next(iter(self.find_all(tag, **attributes)), None)
 
     def find_class(self, name: str) -> Element | None:
-        """Return the first element below with this class."""
+        """Return the first descendant with this class."""
         elements = self.find_all("*")
         return next((found for found in elements if name in found.attributes.get("class", "").split()), None)
 
     @property
     def text(self) -> str:
-        """What a reader sees, with white space as a browser shows it."""
+        """The visible text, with white space collapsed."""
         if self.tag in UNSEEN:
             return ""
         parts = [child if isinstance(child, str) else child.text for child in self.children]
@@ -46,7 +46,7 @@ class Element:
 
     @property
     def fields(self) -> dict[str, str]:
-        """A form's fields as they would be sent untouched, without its buttons."""
+        """The fields that a form submits if nothing is changed, without its buttons."""
         fields = {}
         for element in self.find_all("*"):
             name, kind = element.attributes.get("name"), element.attributes.get("type", "text")
@@ -92,7 +92,7 @@ class _Builder(HTMLParser):
 
 
 def parse(source: str) -> Element:
-    """Return the page as a tree."""
+    """Parse a page into a tree."""
     builder = _Builder()
     builder.feed(source)
     builder.close()

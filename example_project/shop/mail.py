@@ -18,7 +18,7 @@ def _link(order: Order) -> str:
 
 
 def send_confirmation(order: Order) -> None:
-    """Thank for a paid order, with the link that shows it without a login."""
+    """Confirm a paid order, with a link that shows it without a login."""
     body = render_to_string(
         "shop/mail/confirmation.txt", {"order": order, "payable": services.find_order(order), "link": _link(order)}
     )
@@ -26,7 +26,7 @@ def send_confirmation(order: Order) -> None:
 
 
 def send_refund_notice(order: Order, amount_minor: int) -> None:
-    """Say that money is on its way back."""
+    """Announce a refund."""
     amount = format_minor(amount_minor, order.currency)
     body = render_to_string("shop/mail/refund.txt", {"order": order, "amount": amount, "link": _link(order)})
     send_mail(_("A refund for your order %(number)s") % {"number": order.number}, body, None, [order.email])

@@ -1,4 +1,4 @@
-"""What the shop keeps: products and its own orders. Nothing here knows of Stripe."""
+"""The shop's own models. Nothing here knows Stripe."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from django.utils.translation import gettext_lazy as _
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
 
-#: The shop sells in one currency; every order remembers which.
+#: The shop sells in one currency; each order stores it.
 CURRENCY = "eur"
 
-#: The most of one product that goes into one order: it is a small studio.
+#: The most of one product in one order.
 MAX_QUANTITY = 12
 
-#: What an order number is made of: nothing that is misread on the telephone.
+#: The characters of an order number, without those that are confused on the telephone.
 NUMBER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def new_order_number() -> str:
-    """Return an order number like TS-2026-K7M4QX: short enough to say, and no hint at how many orders there are."""
+    """Return an order number like TS-2026-K7M4QX: short, and without a hint at the number of orders."""
     return f"TS-{timezone.now():%Y}-{''.join(secrets.choice(NUMBER_ALPHABET) for _ in range(6))}"
 
 
 class Product(models.Model):
-    """Something on the shelf."""
+    """A product in the catalogue."""
 
     class Kind(models.TextChoices):
         STONEWARE = "stoneware", _("Stoneware")
@@ -48,10 +48,10 @@ class Product(models.Model):
     description = models.TextField(_("description"))
     facts = models.TextField(_("facts"), blank=True, help_text=_("One per line."))
     price = models.DecimalField(_("price"), max_digits=8, decimal_places=2)
-    #: Stripe's word for how often it is sent and paid for; empty is bought once.
+    #: Stripe's interval of a subscription; empty for a product that is bought once.
     interval = models.CharField(_("sent every"), max_length=10, choices=Interval, blank=True, default="")
     stock = models.PositiveSmallIntegerField(
-        _("stock"), null=True, blank=True, help_text=_("How many there are; empty is made as ordered.")
+        _("stock"), null=True, blank=True, help_text=_("Leave empty if it is made to order.")
     )
     picture = models.CharField(_("picture"), max_length=120, help_text=_("A static file."))
     picture_text = models.CharField(_("what the picture shows"), max_length=200)
@@ -76,14 +76,14 @@ class Product(models.Model):
 
     @property
     def maximum_quantity(self) -> int:
-        """The most of it that goes into one order."""
+        """The most of it in one order."""
         if self.interval:
             return 1
         return MAX_QUANTITY if self.stock is None else min(self.stock, MAX_QUANTITY)
 
 
 class Order(models.Model):
-    """An order as the shop sees it, with a state of its own that follows django_checkout's signals."""
+    """An order of the shop. Its state follows django_checkout's signals."""
 
     class State(models.TextChoices):
         NEW = "new", _("Waiting for payment")
@@ -128,12 +128,12 @@ class Order(models.Model):
 
     @property
     def total(self) -> Decimal:
-        """The sum of the lines, in the order's currency; prefetch `lines` where several orders are shown."""
+        """The sum of the lines, in the order's currency."""
         return sum((line.total for line in self.lines.all()), Decimal(0))
 
     @property
     def is_recurring(self) -> bool:
-        """Whether something in it is sent again and again."""
+        """Whether it contains a subscription."""
         return any(line.interval for line in self.lines.all())
 
     @property
@@ -146,7 +146,7 @@ class Order(models.Model):
 
 
 class OrderLine(models.Model):
-    """A product as it was when it was ordered: later changes to the catalogue do not reach it."""
+    """A copy of the product at the time of the order, which later changes to the catalogue do not affect."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines", verbose_name=_("order"))
     product = models.ForeignKey(
@@ -176,7 +176,7 @@ class OrderLine(models.Model):
 
 
 class Subscription(models.Model):
-    """What the shop sends again and again, as it hears of it by django_checkout's signals; one per order at most."""
+    """A subscription, at most one per order. Its state follows django_checkout's signals."""
 
     class State(models.TextChoices):
         ACTIVE = "active", _("Active")

@@ -1,4 +1,4 @@
-"""From cart to order: the shop's own rows, and the hand-over to django_checkout."""
+"""Places an order from the cart: saves the shop's rows and places them with django_checkout."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from example_project.shop.models import CURRENCY, Order, OrderLine
 
 
 def place_order(request: HttpRequest, cart: Cart, order: Order) -> Order:
-    """Save `order` with the cart's lines, tell django_checkout what is to be paid, and let this browser see it.
+    """Save `order` with the cart's lines, place it with django_checkout, and let this browser see it.
 
-    An order that went to the payment page and came back unpaid is changed, not doubled. If its payment has begun
-    after all, it stays as it is, and what is in the cart now is another order.
+    If the shopper comes back from the payment page, the unpaid order is updated. If its payment has started meanwhile,
+    it is left unchanged and the cart becomes another order.
     """
     if request.user.is_authenticated:
         order.user = request.user
@@ -35,7 +35,7 @@ def _place(cart: Cart, order: Order) -> Order:
     with transaction.atomic():
         payable = services.find_order(order) if order.pk else None
         if payable is not None:
-            # The one lock order: django_checkout's row before the shop's, as in the receivers.
+            # Lock django_checkout's row before the shop's, in the same order as the receivers.
             Payable.objects.select_for_update().get(pk=payable.pk)
         order.save()
         order.lines.all().delete()

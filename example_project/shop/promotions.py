@@ -1,4 +1,4 @@
-"""The welcome discount: a coupon and a promotion code at Stripe, which the demo puts into its emulator."""
+"""The welcome discount: a coupon and a promotion code, which the demo creates in its emulator."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ REQUEST_SECONDS = 10
 
 
 def seed_promotions(session: requests.Session) -> bool:
-    """Make the code at the API that STRIPE_API_BASE names, unless it is there; return whether it was made.
+    """Create the code at STRIPE_API_BASE unless it exists; return whether it was created.
 
-    The same few calls by hand, or two forms of the Dashboard, make it at Stripe.
+    At Stripe, create it in the Dashboard.
 
     Raises:
-        requests.RequestException: the API does not answer, or refuses.
+        requests.RequestException: the API does not respond, or refuses.
     """
     session.headers["Authorization"] = f"Bearer {conf.STRIPE_SECRET_KEY}"
     codes = f"{conf.STRIPE_API_BASE}/v1/promotion_codes"
@@ -28,6 +28,6 @@ def seed_promotions(session: requests.Session) -> bool:
     coupons = f"{conf.STRIPE_API_BASE}/v1/coupons"
     if session.get(f"{coupons}/{COUPON['id']}", timeout=REQUEST_SECONDS).status_code != requests.codes.ok:
         session.post(coupons, COUPON, timeout=REQUEST_SECONDS).raise_for_status()
-    wish = {"promotion[type]": "coupon", "promotion[coupon]": COUPON["id"], "code": WELCOME_CODE}
-    session.post(codes, wish, timeout=REQUEST_SECONDS).raise_for_status()
+    code = {"promotion[type]": "coupon", "promotion[coupon]": COUPON["id"], "code": WELCOME_CODE}
+    session.post(codes, code, timeout=REQUEST_SECONDS).raise_for_status()
     return True

@@ -1,8 +1,7 @@
-"""How the shop hears of its payments.
+"""The receivers of django_checkout's signals.
 
-Every receiver runs in django_checkout's transaction, writes the shop's own row and nothing else, and leaves what is not
-in the database, here the mail, to `on_commit`: so row and announcement are committed together, and a receiver that
-failed may simply run again.
+Every receiver runs in django_checkout's transaction and writes only the shop's own rows. Mails are sent by `on_commit`.
+So the row and the delivery of the signal commit together, and a receiver that failed can simply run again.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ State = Order.State
 
 
 def _find_locked(source: object) -> Order | None:
-    """Return the shop's row as it is now, locked; None for what is not an order of this shop, or no longer there.
+    """Return the current row of the shop, locked, or None if it is not an order of this shop or was deleted.
 
-    django_checkout's own order, whose lock comes first, is locked already.
+    django_checkout has already locked its own order, which must be locked first.
     """
     if not isinstance(source, Order):
         return None
@@ -38,7 +37,7 @@ def _move(order: Order, state: str, *fields: str) -> None:
 
 
 def _take_from_stock(order: Order) -> None:
-    """Count down what is not made as ordered. Two buyers of the last one are both paid: the studio writes to one."""
+    """Reduce the stock, to zero at most: if two shoppers paid for the last one, the studio writes to one of them."""
     for line in order.lines.filter(product__stock__isnull=False).select_related("product").order_by("product_id"):
         if line.product is not None:
             left = Case(When(stock__gt=line.quantity, then=F("stock") - line.quantity), default=0)
@@ -47,7 +46,7 @@ def _take_from_stock(order: Order) -> None:
 
 @receiver(signals.order_pending)
 def on_order_pending(source: object, **kwargs: Any) -> None:
-    """A bank transfer or the like is on its way."""
+    """A payment with a delayed method, such as a bank transfer, has started."""
     order = _find_locked(source)
     if order and order.state == State.NEW:
         _move(order, State.PROCESSING)
@@ -55,7 +54,7 @@ def on_order_pending(source: object, **kwargs: Any) -> None:
 
 @receiver(signals.order_payment_failed)
 def on_order_payment_failed(source: object, **kwargs: Any) -> None:
-    """It did not arrive; the buyer may pay in another way."""
+    """The delayed payment failed. The shopper can pay again."""
     order = _find_locked(source)
     if order and order.state == State.PROCESSING:
         _move(order, State.NEW)
@@ -63,7 +62,7 @@ def on_order_payment_failed(source: object, **kwargs: Any) -> None:
 
 @receiver(signals.order_paid)
 def on_order_paid(source: object, **kwargs: Any) -> None:
-    """Mark the order paid and send the confirmation."""
+    """Mark the order as paid and send the confirmation."""
     order = _find_locked(source)
     if order and order.state in {State.NEW, State.PROCESSING}:
         order.paid_at = timezone.now()
@@ -76,7 +75,7 @@ def on_order_paid(source: object, **kwargs: Any) -> None:
 
 @receiver(signals.order_refunded)
 def on_order_refunded(order: Any, source: object, amount_minor: int, **kwargs: Any) -> None:
-    """Mark the order refunded, in part or whole, and say so."""
+    """Mark the order as refunded, in full or in part, and notify the shopper."""
     shop_order = _find_locked(source)
     if shop_order:
         _move(shop_order, State.REFUNDED if order.refunded_minor >= order.paid_minor else State.PARTLY_REFUNDED)
@@ -85,7 +84,7 @@ def on_order_refunded(order: Any, source: object, amount_minor: int, **kwargs: A
 
 @receiver(signals.refund_failed)
 def on_refund_failed(order: Any, source: object, **kwargs: Any) -> None:
-    """A refund came back: the order is paid again, in part or whole."""
+    """A refund failed: the order is paid again, in full or in part."""
     shop_order = _find_locked(source)
     if shop_order and shop_order.state in {State.REFUNDED, State.PARTLY_REFUNDED}:
         _move(shop_order, State.PARTLY_REFUNDED if order.refunded_minor else State.PAID)
@@ -93,7 +92,7 @@ def on_refund_failed(order: Any, source: object, **kwargs: Any) -> None:
 
 @receiver(signals.order_canceled)
 def on_order_canceled(source: object, **kwargs: Any) -> None:
-    """Take the order off the bench."""
+    """Cancel the order."""
     order = _find_locked(source)
     if order and order.state in {State.NEW, State.PROCESSING}:
         _move(order, State.CANCELED)
@@ -101,7 +100,7 @@ def on_order_canceled(source: object, **kwargs: Any) -> None:
 
 @receiver(signals.subscription_renewed)
 def on_subscription_renewed(source: object, **kwargs: Any) -> None:
-    """Another month is paid. django_checkout tells of each invoice once, so counting is safe."""
+    """Count a renewal. django_checkout sends the signal once per invoice."""
     subscription = _find_subscription(source)
     if subscription:
         subscription.renewals += 1
@@ -113,7 +112,7 @@ def on_subscription_renewed(source: object, **kwargs: Any) -> None:
 
 @receiver(signals.subscription_payment_failed)
 def on_subscription_payment_failed(source: object, **kwargs: Any) -> None:
-    """The bank said no. Stripe tries again; until then nothing is sent."""
+    """A renewal could not be charged. Stripe retries; nothing is sent until then."""
     subscription = _find_subscription(source)
     if subscription and subscription.state == Subscription.State.ACTIVE:
         subscription.state = Subscription.State.PAST_DUE
@@ -122,7 +121,7 @@ def on_subscription_payment_failed(source: object, **kwargs: Any) -> None:
 
 @receiver(signals.subscription_canceled)
 def on_subscription_canceled(source: object, **kwargs: Any) -> None:
-    """It is over: the last box has been sent."""
+    """The subscription has ended."""
     subscription = _find_subscription(source)
     if subscription and subscription.state != Subscription.State.ENDED:
         subscription.state = Subscription.State.ENDED
@@ -131,7 +130,7 @@ def on_subscription_canceled(source: object, **kwargs: Any) -> None:
 
 
 def _find_subscription(source: object) -> Subscription | None:
-    """Return the subscription of the shop's order, making it if this news overtook the payment's; None without one."""
+    """Return the subscription of an order, or None. Create it if this signal arrives before `order_paid`."""
     order = _find_locked(source)
     if order is None or not order.is_recurring:
         return None

@@ -1,4 +1,4 @@
-"""What it costs to send a parcel, and where the shop sends one."""
+"""Shipping prices, and the countries that the shop ships to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COUNTRIES = (HOME, *sorted(NEIGHBOURS), "CA", "GB", "US")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """One parcel: its name on the payment page, its price in the shop's currency, and its days on the road."""
+    """A shipping option: its name, its price in the shop's currency, and its delivery time."""
 
     name: str
     price: Decimal
@@ -22,12 +22,12 @@ class Parcel:
 
 
 def usual_parcel() -> Parcel:
-    """Return what a parcel costs as long as nobody knows where it goes."""
+    """Return the option for an address that is not known yet."""
     return Parcel(name=gettext("Parcel"), price=Decimal("4.90"), business_days=(2, 4))
 
 
 def parcel_to(country: str) -> Parcel:
-    """Return what a parcel to a country costs; "" is not known yet."""
+    """Return the option for a country; "" is not known yet."""
     if country in {"", HOME}:
         return usual_parcel()
     if country in NEIGHBOURS:

@@ -28,19 +28,19 @@ from example_project.shop.ordering import place_order
 
 logger = logging.getLogger(__name__)
 
-#: The ways to pay, as the address of the payment step names them; the first is the one that needs no script.
+#: The values of `?ui=` on the payment step. The first needs no script.
 WAYS_TO_PAY = ("hosted", "embedded", "elements")
 
 
 class SeeOther(HttpResponseRedirect):
-    """The answer to a POST that worked: look over there, with a GET."""
+    """303: redirect after a POST."""
 
     status_code = 303
 
 
 @require_GET
 def catalogue(request: HttpRequest) -> HttpResponse:
-    """Show the shelf, or one board of it."""
+    """List the products, all or of one kind."""
     kind = request.GET.get("kind", "")
     products = Product.objects.filter(is_available=True)
     if kind in Product.Kind.values:
@@ -50,7 +50,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def product(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show one product, and what else it sits well with."""
+    """Show a product, and others that go with it."""
     shown = get_object_or_404(Product, slug=slug, is_available=True)
     others = Product.objects.filter(is_available=True).exclude(pk=shown.pk)
     return render(
@@ -58,7 +58,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
         "shop/product.html",
         {
             "product": shown,
-            # Tea beside stoneware, and the other way round.
+            # Products of another kind first.
             "others": sorted(others, key=lambda other: other.kind == shown.kind)[:4],
             "quantities": range(1, shown.maximum_quantity + 1),
         },
@@ -74,7 +74,7 @@ def cart(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def add_to_cart(request: HttpRequest, slug: str) -> HttpResponse:
-    """Add a product, one if the form does not say how many."""
+    """Add a product to the cart, one by default."""
     added = get_object_or_404(Product, slug=slug, is_available=True)
     form = QuantityForm(request.POST or None)
     quantity = form.cleaned_data["quantity"] if form.is_valid() else 1
@@ -82,15 +82,15 @@ def add_to_cart(request: HttpRequest, slug: str) -> HttpResponse:
         messages.success(request, _("%(product)s is in your cart.") % {"product": added.name})
     else:
         messages.error(request, _("%(product)s is sold out until the next firing.") % {"product": added.name})
-    wanted = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
-        wanted = reverse("shop:cart")
-    return SeeOther(wanted)
+    next_url = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(next_url, {request.get_host()}, require_https=request.is_secure()):
+        next_url = reverse("shop:cart")
+    return SeeOther(next_url)
 
 
 @require_POST
 def change_cart(request: HttpRequest, slug: str) -> HttpResponse:
-    """Set how many of a product are in the cart; none takes it out."""
+    """Set the quantity of a product in the cart; zero removes it."""
     changed = get_object_or_404(Product, slug=slug)
     form = QuantityForm(request.POST)
     if form.is_valid() and not Cart(request).set(changed, form.cleaned_data["quantity"]):
@@ -101,13 +101,13 @@ def change_cart(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def checkout(request: HttpRequest) -> HttpResponse:
-    """Ask who is buying and make the order; a second time, change the order that the cart has become before."""
+    """Ask for the buyer's details and place the order, or update the order that was placed from this cart."""
     visitor_cart = Cart(request)
     if not visitor_cart:
         messages.info(request, _("Your cart is empty."))
         return SeeOther(reverse("shop:cart"))
     if visitor_cart.is_recurring and not request.user.is_authenticated:
-        messages.info(request, _("A subscription needs an account, so that you can end it whenever you like."))
+        messages.info(request, _("A subscription needs an account, so that you can cancel it at any time."))
         return redirect_to_login(request.path)
     started = visitor_cart.find_order() or Order(name=_known_name(request), email=_known_email(request))
     form = CheckoutForm(request.POST if request.method == "POST" else None, instance=started)
@@ -128,7 +128,7 @@ def _known_name(request: HttpRequest) -> str:
 @never_cache
 @require_GET
 def pay(request: HttpRequest, number: str) -> HttpResponse:
-    """Show the order once more, and the ways to pay for it."""
+    """Show the order and the ways to pay for it."""
     shown = get_visible_order(request, number)
     if not shown.is_payable:
         return HttpResponseRedirect(shown.get_absolute_url())
@@ -141,7 +141,7 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
 @never_cache
 @require_GET
 def order(request: HttpRequest, number: str) -> HttpResponse:
-    """Show an order to its buyer, with what was paid as django_checkout knows it."""
+    """Show an order to its buyer, with what django_checkout knows about its payment."""
     shown = get_visible_order(request, number)
     payable = services.find_order(shown)
     context: dict[str, Any] = {"order": shown, "payable": payable}
@@ -150,11 +150,11 @@ def order(request: HttpRequest, number: str) -> HttpResponse:
     return render(request, "shop/order.html", context)
 
 
-@transaction.non_atomic_requests  # Nothing may be locked while Stripe is asked.
+@transaction.non_atomic_requests  # Services that call Stripe run outside transactions.
 @login_required
 @require_POST
 def cancel_subscription(request: HttpRequest, number: str) -> HttpResponse:
-    """End a subscription with the month that is paid."""
+    """Cancel a subscription at the end of the month that is paid."""
     shown = get_object_or_404(Order, number=number, user=request.user.pk)
     payable = services.find_order(shown)
     subscription = payable.subscriptions.first() if payable else None
@@ -166,14 +166,14 @@ def cancel_subscription(request: HttpRequest, number: str) -> HttpResponse:
         logger.warning("cancel_failed order=%s code=%s", shown.number, error.code)
         messages.error(request, str(error.user_message))
     else:
-        messages.success(request, _("It ends with the month that you have paid for. Thank you for the company."))
+        messages.success(request, _("Your subscription ends with the month that you have paid for."))
     return SeeOther(shown.get_absolute_url())
 
 
 @never_cache
 @require_GET
 def open_order(request: HttpRequest, token: str) -> HttpResponse:
-    """Follow the link from the confirmation mail: remember the order in this browser and show it under its number."""
+    """Handle the link in the confirmation mail: remember the order in this browser and show it."""
     shown = get_order_by_token(token)
     remember_order(request, shown)
     return HttpResponseRedirect(shown.get_absolute_url())
@@ -183,7 +183,7 @@ def open_order(request: HttpRequest, token: str) -> HttpResponse:
 @login_required
 @require_GET
 def orders(request: HttpRequest) -> HttpResponse:
-    """List the visitor's orders, the newest first."""
+    """List the user's orders, newest first."""
     history = list(Order.objects.filter(user=request.user.pk).select_related("subscription").prefetch_related("lines"))
     payables = Payable.objects.filter(reference__in=[order.number for order in history]).in_bulk(field_name="reference")
     rows = [{"order": order, "payable": payables.get(order.number)} for order in history]

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.test import Client
 
-from django_checkout import transport
+from django_checkout.stripe_api import transport
 
 MODELS = (
     "announcement",
@@ -27,13 +27,13 @@ MODELS = (
 
 
 @pytest.fixture(autouse=True)
-def fresh_figures():
-    """A dashboard that has not been read yet."""
+def uncached_statistics():
+    """Clear the cached statistics."""
     cache.clear()
 
 
 def staff_client(username: str, *codenames: str) -> Client:
-    """A browser signed in as staff with these permissions, holding CSRF tokens to account only where a test asks."""
+    """Return a client logged in as a staff user with these permissions."""
     user = get_user_model().objects.create_user(username, is_staff=True)
     permissions = Permission.objects.filter(content_type__app_label="django_checkout", codename__in=codenames)
     assert permissions.count() == len(codenames)
@@ -46,31 +46,31 @@ def staff_client(username: str, *codenames: str) -> Client:
 
 @pytest.fixture
 def viewer(db):
-    """Staff who may look at everything and do nothing."""
+    """A staff user who can only view."""
     return staff_client("viewer", *(f"view_{model}" for model in MODELS))
 
 
 @pytest.fixture
 def operator(db):
-    """Staff who may look and operate, but give no money back."""
+    """A staff user who can view and operate, but not refund."""
     return staff_client("operator", *(f"view_{model}" for model in MODELS), "operate_order")
 
 
 @pytest.fixture
 def merchant(db):
-    """Staff who may do all there is to do."""
+    """A staff user with all permissions."""
     return staff_client("merchant", *(f"view_{model}" for model in MODELS), "operate_order", "refund_order")
 
 
 class RefusingAdapter(requests.adapters.BaseAdapter):
-    """Answers no request and keeps count of them: the SDK turns whatever is raised here into an error of its own."""
+    """Fails every request and records it; the SDK turns its error into one of its own."""
 
     def __init__(self):
         super().__init__()
-        self.asked = []
+        self.requested = []
 
     def send(self, request, **kwargs):
-        self.asked.append(request.url)
+        self.requested.append(request.url)
         raise requests.ConnectionError
 
     def close(self):
@@ -79,7 +79,7 @@ class RefusingAdapter(requests.adapters.BaseAdapter):
 
 @pytest.fixture
 def refusing_stripe(monkeypatch):
-    """A Stripe that answers nothing."""
+    """Make every request to Stripe fail."""
     adapter = RefusingAdapter()
     monkeypatch.setattr(transport.http_session(), "adapters", {"": adapter})
     return adapter
@@ -87,6 +87,6 @@ def refusing_stripe(monkeypatch):
 
 @pytest.fixture
 def no_stripe(refusing_stripe):
-    """A test in which nothing may be asked of Stripe."""
+    """Fail the test if it makes a request to Stripe."""
     yield
-    assert refusing_stripe.asked == []
+    assert refusing_stripe.requested == []

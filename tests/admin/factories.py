@@ -1,4 +1,4 @@
-"""The least rows of each kind that are valid, written as the ledger would leave them."""
+"""Factories of minimal valid rows, as the ledger writes them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import timedelta
 import factory
 from django.utils import timezone
 
-from django_checkout import database
 from django_checkout.models import (
     Announcement,
     AttentionItem,
@@ -24,6 +23,7 @@ from django_checkout.models import (
     Refund,
     Subscription,
     WebhookEvent,
+    database,
 )
 from tests.factories import UserFactory
 

@@ -1,4 +1,4 @@
-"""Staff who may only look are shown no link that lets its bearer pay or see what somebody bought."""
+"""Staff who can only view see no link that lets its bearer pay or view an order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LINK = f"https://pay.example/{BEARER}"
 
 @pytest.fixture
 def shown():
-    """An open session and a failed event that are full of links."""
+    """An open session and a failed event with links in all their fields."""
     order = OrderFactory()
     session = SessionFactory(order=order, status="open", url=LINK, recovery_url=LINK, live_for=order)
     about = {
@@ -33,7 +33,7 @@ def shown():
 
 
 @pytest.mark.parametrize("model", ["checkoutsession", "webhookevent", "order"])
-def test_no_page_of_the_admin_shows_one(model, viewer, shown):
+def test_no_admin_page_shows_a_bearer_link(model, viewer, shown):
     row = shown[model]
     page = viewer.get(reverse(f"admin:django_checkout_{model}_change", args=[row.pk]))
     listed = viewer.get(reverse(f"admin:django_checkout_{model}_changelist"))
@@ -45,7 +45,7 @@ def test_no_page_of_the_admin_shows_one(model, viewer, shown):
 
 @pytest.mark.urls("tests.api.urls")
 @pytest.mark.parametrize("name", ["staff-sessions", "staff-events"])
-def test_no_list_of_the_api_shows_one(name, viewer, shown):
+def test_no_api_list_shows_a_bearer_link(name, viewer, shown):
     pytest.importorskip("rest_framework")
     answer = viewer.get(reverse(f"django_checkout_api:{name}"))
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from django_checkout.admin import charts, dashboard
+from django_checkout.admin import charts, statistics_cache
 from django_checkout.admin.dashboard import age
 from tests.admin import factories
 from tests.admin.conftest import staff_client
@@ -23,7 +23,7 @@ DASHBOARD = "admin:django_checkout_order_dashboard"
 
 @pytest.fixture
 def sold():
-    """A paid order, a session that expired, and something of everything that waits."""
+    """A paid order, an expired session, and an open task of each kind."""
     factories.make_paid_order()
     factories.SessionFactory(status="expired")
     factories.OrderFactory(currency="jpy", paid_minor=500, paid_at=timezone.now(), status="paid")
@@ -38,7 +38,7 @@ def read(client, url=None):
     return response.content.decode()
 
 
-def test_it_shows_revenue_per_currency_and_what_waits(sold, viewer, no_stripe):
+def test_it_shows_revenue_by_currency_and_open_tasks(sold, viewer, no_stripe):
     page = read(viewer)
     assert money("20.00") in page
     assert f"{money('5.00')} refunded" in page
@@ -59,20 +59,20 @@ def test_the_funnel_counts_sessions(sold, viewer):
 
 def test_an_empty_shop_has_a_dashboard(viewer, no_stripe):
     page = read(viewer)
-    assert "Nothing was sold" in page
-    assert "Nobody opened a payment page." in page
+    assert "No sales in the last 30 days" in page
+    assert "No payment pages were opened." in page
 
 
-def test_charts_say_in_words_what_they_draw(sold, viewer):
+def test_charts_have_text_alternatives(sold, viewer):
     page = read(viewer)
     assert re.search(
         rf'<svg class="checkout-bars"[^>]* role="img" aria-label="Revenue in EUR day by day: {money("20.00")}', page
     )
     assert page.count('<rect class="checkout-bar') >= 60
-    assert "Day by day as a table" in page
+    assert "Show the days as a table" in page
 
 
-def test_it_holds_no_inline_script_or_style(sold, viewer):
+def test_it_contains_no_inline_script_or_style(sold, viewer):
     for url in (None, reverse("admin:app_list", args=["django_checkout"])):
         page = read(viewer, url)
         assert "<style" not in page
@@ -80,39 +80,39 @@ def test_it_holds_no_inline_script_or_style(sold, viewer):
         assert all(" src=" in tag.partition(">")[0] for tag in page.split("<script")[1:])
 
 
-def test_the_apps_page_has_the_summary_for_those_who_see_orders(sold, viewer):
+def test_the_app_index_has_the_summary_for_viewers_of_orders(sold, viewer):
     index = reverse("admin:app_list", args=["django_checkout"])
     assert reverse(DASHBOARD) in read(viewer, index)
     assert reverse(DASHBOARD) not in read(staff_client("other", "view_refund"), index)
 
 
-def test_the_order_list_leads_to_it(viewer):
+def test_the_order_list_links_to_it(viewer):
     assert reverse(DASHBOARD) in read(viewer, reverse("admin:django_checkout_order_changelist"))
 
 
-def test_it_needs_the_permission_to_see_orders():
+def test_it_requires_the_permission_to_view_orders():
     assert staff_client("other", "view_refund").get(reverse(DASHBOARD)).status_code == 403
     assert Client().get(reverse(DASHBOARD)).status_code == 302
 
 
-def test_it_links_only_to_what_the_user_may_see(sold):
+def test_it_links_only_to_pages_that_the_user_may_view(sold):
     page = read(staff_client("other", "view_order"))
     assert reverse("admin:django_checkout_discrepancy_changelist") not in page
 
 
-def test_it_costs_a_fixed_number_of_queries(sold, viewer, django_assert_max_num_queries, django_assert_num_queries):
+def test_it_takes_a_fixed_number_of_queries(sold, viewer, django_assert_max_num_queries, django_assert_num_queries):
     viewer.get(reverse(DASHBOARD))
-    dashboard.forget_figures()
+    statistics_cache.clear()
     with django_assert_max_num_queries(20) as first:
         read(viewer)
     for _ in range(3):
         factories.make_paid_order()
-    dashboard.forget_figures()
+    statistics_cache.clear()
     with django_assert_num_queries(len(first.captured_queries)):
         read(viewer)
 
 
-def test_figures_are_kept_for_a_moment_and_read_anew_after_a_decision(viewer, operator):
+def test_statistics_are_cached_until_an_operation(viewer, operator):
     row = factories.DiscrepancyFactory()
     tile = re.compile(r'<span class="checkout-number">(\d+)</span> <span class="checkout-tile-label">Differences')
     assert tile.search(read(operator)).group(1) == "1"
@@ -123,26 +123,26 @@ def test_figures_are_kept_for_a_moment_and_read_anew_after_a_decision(viewer, op
     assert tile.search(read(operator)).group(1) == "2"
 
 
-def test_a_missing_key_is_said_where_one_looks(settings, viewer):
+def test_it_shows_a_missing_key(settings, viewer):
     settings.STRIPE_SECRET_KEY = ""
     for url in (None, reverse("admin:app_list", args=["django_checkout"])):
         assert "STRIPE_SECRET_KEY" in read(viewer, url)
 
 
-def test_disputes_say_when_they_are_due(viewer):
+def test_disputes_show_when_they_are_due(viewer):
     factories.DisputeFactory(due_by=timezone.now() - timedelta(hours=1))
     factories.DisputeFactory(due_by=timezone.now() + timedelta(days=1))
     factories.DisputeFactory(status="under_review")
     page = read(viewer)
-    assert "1 overdue, 1 due within 3 days, 1 at the bank" in page
+    assert "1 overdue, 1 due within 3 days, 1 under review" in page
 
 
-def test_a_dispute_that_is_not_pressing_says_its_date(viewer):
+def test_a_dispute_that_is_not_pressing_shows_its_date(viewer):
     dispute = factories.DisputeFactory(due_by=timezone.now() + timedelta(days=9))
     assert f"next due {timezone.localtime(dispute.due_by):%Y-%m-%d %H:%M}" in read(viewer)
 
 
-def test_a_superuser_needs_no_permission_of_its_own(sold):
+def test_a_superuser_needs_no_explicit_permission(sold):
     client = Client()
     user = get_user_model().objects.create_superuser("root", password="x")
     client.force_login(user)
@@ -151,26 +151,26 @@ def test_a_superuser_needs_no_permission_of_its_own(sold):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [(None, "never"), (1, "1 second"), (59, "59 seconds"), (60, "1 minute"), (7200, "2 hours"), (200000, "2 days")],
 )
-def test_ages_are_rough(seconds, said):
-    assert age(seconds) == said
+def test_ages_are_rounded_down(seconds, text):
+    assert age(seconds) == text
 
 
-def test_bars_are_as_high_as_their_values():
+def test_the_height_of_a_bar_is_proportional():
     chart = charts.bar_chart([0, 1, 500, 1000], ["a", "b", "c", "d"])
     assert [bar.height for bar in chart.bars] == [0, 1, 50, 100]
     assert [bar.y + bar.height for bar in chart.bars] == [100] * 4
     assert [bar.is_last for bar in chart.bars] == [False, False, False, True]
 
 
-def test_a_chart_of_nothing_has_no_bars():
+def test_a_chart_of_zeros_has_no_visible_bars():
     assert [bar.height for bar in charts.bar_chart([0, 0], ["a", "b"]).bars] == [0, 0]
     assert charts.bar_chart([], []).bars == ()
 
 
-def test_a_share_can_be_seen_and_fits():
+def test_a_share_is_visible_and_fits():
     assert charts.share("paid", "Paid", 1, 100_000).length == 1
     assert charts.share("failed", "Failed", 3, 0).length == 1
     assert charts.share("failed", "Failed", 3, 2).length == 100

@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
+from django.utils import translation
 
 from django_checkout import reconcile
+from django_checkout.admin import kinds
 from django_checkout.admin.display import DASH
-from django_checkout.admin.kinds import KINDS, explanation, kind_label
 from example_project.shop.html import parse
 from tests.admin.factories import DiscrepancyFactory, OrderFactory
 from tests.admin.test_operations import do, url
@@ -28,16 +29,19 @@ def choose(client, action, rows, note="seen"):
     return response
 
 
-def test_every_kind_that_reconciliation_knows_is_explained():
-    assert {str(kind) for kind in reconcile.Kind} <= set(KINDS)
+def test_every_kind_has_a_label_and_an_explanation():
+    with translation.override("de"):
+        unnamed = [kind for kind in reconcile.Kind if kinds.label_of(kind) in ("", kind.label)]
+        unexplained = [kind for kind in reconcile.Kind if kinds.explanation_of(kind) in ("", kind.explanation)]
+    assert (unnamed, unexplained) == ([], [])
 
 
-def test_a_kind_of_a_later_version_is_shown_too():
-    assert kind_label("moon_differs") == "Moon differs"
-    assert "both sides" in explanation("moon_differs")
+def test_an_unknown_kind_is_shown():
+    assert kinds.label_of("moon_differs") == "Moon differs"
+    assert "both sides" in kinds.explanation_of("moon_differs")
 
 
-def test_the_list_shows_what_is_open_unless_asked(viewer):
+def test_the_list_shows_open_differences_by_default(viewer):
     DiscrepancyFactory(subject="a")
     DiscrepancyFactory(subject="b", state="resolved")
     DiscrepancyFactory(subject="c", state="ignored", kind="refund_differs")
@@ -47,10 +51,10 @@ def test_the_list_shows_what_is_open_unless_asked(viewer):
     assert subjects(viewer, state="all", kind="refund_differs") == {"c"}
 
 
-def test_a_page_explains_and_offers_what_can_be_done(operator):
+def test_a_page_shows_the_explanation_and_the_operations(operator):
     row = DiscrepancyFactory(suggestion="Sync it.")
     page = operator.get(url(row)).content.decode()
-    assert "Sync the order before the customer asks" in page
+    assert "the order does not show the payment" in page
     for name in ("sync", "resolve", "ignore"):
         assert url(row, name) in page
     assert url(row, "reopen") not in page
@@ -65,7 +69,7 @@ def test_a_viewer_has_no_buttons(viewer):
 
 
 @pytest.mark.parametrize("action", ["resolve_selected", "ignore_selected"])
-def test_a_viewer_settles_nothing_from_the_list(action, viewer):
+def test_a_viewer_cannot_resolve_differences_in_the_list(action, viewer):
     row = DiscrepancyFactory()
     viewer.post(reverse(LIST), {"action": action, "_selected_action": [row.pk], "note": "x"})
     row.refresh_from_db()
@@ -73,7 +77,7 @@ def test_a_viewer_settles_nothing_from_the_list(action, viewer):
 
 
 @pytest.mark.parametrize(("name", "state"), [("resolve", "resolved"), ("ignore", "ignored")])
-def test_it_is_settled_with_a_note_by_somebody(name, state, operator):
+def test_a_difference_is_resolved_or_ignored_with_a_note(name, state, operator):
     row = DiscrepancyFactory()
     do(operator, row, name, note="theirs")
     row.refresh_from_db()
@@ -90,36 +94,38 @@ def test_a_note_is_required(operator):
     assert (row.state, row.note) == ("open", "")
 
 
-def test_what_somebody_else_settled_stays_as_it_is(operator):
+def test_a_difference_that_another_user_resolved_is_unchanged(operator):
     row = DiscrepancyFactory(state="ignored", note="first")
-    assert do(operator, row, "resolve", note="second") == ["Resolve failed: somebody has settled it meanwhile."]
+    assert do(operator, row, "resolve", note="second") == [
+        "Resolve failed: another user has already resolved or ignored it."
+    ]
     row.refresh_from_db()
     assert (row.state, row.note) == ("ignored", "first")
 
 
-def test_it_is_put_back_on_the_list(operator):
+def test_a_difference_is_reopened(operator):
     row = DiscrepancyFactory(state="ignored", note="first", resolved_by=operator.user)
     do(operator, row, "reopen")
     row.refresh_from_db()
     assert (row.state, row.resolved_at, row.resolved_by) == ("open", None, None)
 
 
-def test_what_somebody_else_put_back_is_not_put_back_again(operator):
+def test_a_difference_that_another_user_reopened_is_not_reopened(operator):
     row = DiscrepancyFactory()
-    assert do(operator, row, "reopen") == ["Put back on the list failed: somebody has put it back meanwhile."]
+    assert do(operator, row, "reopen") == ["Reopen failed: another user has already reopened it."]
 
 
-def test_its_order_is_synced(order, stripe_emulator, operator):
+def test_the_order_of_a_difference_is_synced(order, stripe_emulator, operator):
     row = DiscrepancyFactory(order=order)
     assert do(operator, row, "sync") == [f"Synced order {order} with Stripe: it is unpaid."]
 
 
-def test_one_without_an_order_cannot_be_synced(operator):
+def test_a_difference_without_an_order_cannot_be_synced(operator):
     row = DiscrepancyFactory(order=None)
     assert url(row, "sync") not in operator.get(url(row)).content.decode()
 
 
-def test_it_is_in_the_timeline_of_its_order_with_who_settled_it(operator):
+def test_the_timeline_of_the_order_shows_it_and_who_resolved_it(operator):
     order = OrderFactory()
     row = DiscrepancyFactory(order=order)
     do(operator, row, "ignore", note="a test of ours")
@@ -129,7 +135,7 @@ def test_it_is_in_the_timeline_of_its_order_with_who_settled_it(operator):
     assert any("· admin · operator · Ignored the difference" in line and "a test of ours" in line for line in lines)
 
 
-def test_several_are_settled_at_once(operator):
+def test_several_differences_are_resolved_at_once(operator):
     rows = [DiscrepancyFactory(), DiscrepancyFactory()]
     done = DiscrepancyFactory(state="ignored", note="before")
     choose(operator, "resolve_selected", [*rows, done], note="all paid by transfer")
@@ -141,18 +147,18 @@ def test_several_are_settled_at_once(operator):
     assert LogEntry.objects.count() == 2
 
 
-def test_several_are_not_settled_without_a_note(operator):
+def test_several_differences_are_not_ignored_without_a_note(operator):
     row = DiscrepancyFactory()
     choose(operator, "ignore_selected", [row], note=" ")
     row.refresh_from_db()
     assert row.state == "open"
 
 
-def test_both_sides_stand_side_by_side_in_words(viewer):
+def test_both_sides_are_shown_with_labels(viewer):
     here = {"payment_status": "unpaid", "total": None, "other": [1]}
     row = DiscrepancyFactory(here=here, at_stripe={"payment_status": "paid", "total": 4200, "new": True})
     table = parse(viewer.get(url(row)).content.decode()).find_class("checkout-sides")
-    # PostgreSQL keeps the keys of a JSON object in an order of its own.
+    # PostgreSQL does not keep the order of keys in JSON.
     assert sorted([cell.text for cell in line.children] for line in table.find_all("tr")[1:]) == sorted(
         [
             ["payment status", "unpaid", "paid"],
@@ -163,7 +169,7 @@ def test_both_sides_stand_side_by_side_in_words(viewer):
     )
 
 
-def test_what_differs_is_marked_and_ids_stay_as_they_are(viewer):
+def test_different_values_are_marked_and_ids_are_unchanged(viewer):
     here = {"status": "complete", "captured": 2000, "currency": "eur"}
     there = {"status": "complete", "captured": 1500, "currency": "usd", "payment_intent": "pi_2Ab_c"}
     page = parse(viewer.get(url(DiscrepancyFactory(here=here, at_stripe=there))).content.decode())
@@ -173,14 +179,14 @@ def test_what_differs_is_marked_and_ids_stay_as_they_are(viewer):
     assert "pi_2Ab_c" in page.find_class("checkout-sides").text
 
 
-def test_what_an_order_was_paid_is_an_amount(viewer):
+def test_the_paid_amount_of_an_order_is_formatted(viewer):
     here = {"status": "paid", "paid": 2000, "currency": "usd"}
     row = DiscrepancyFactory(kind="order_without_session", here=here, at_stripe={"session": None})
     lines = parse(viewer.get(url(row)).content.decode()).find_class("checkout-sides").find_all("tr")[1:]
     assert ["paid", money("20.00", "usd"), DASH] in [[cell.text for cell in line.children] for line in lines]
 
 
-def test_what_a_dispute_withdrew_is_in_the_currency_of_the_balance(viewer):
+def test_the_withdrawn_amount_is_in_the_currency_of_the_balance(viewer):
     here = {"amount": 2000, "currency": "eur", "withdrawn": 0, "withdrawn_currency": ""}
     there = {"amount": 2000, "currency": "eur", "withdrawn": 2215, "withdrawn_currency": "usd"}
     row = DiscrepancyFactory(kind="dispute_differs", here=here, at_stripe=there)
@@ -190,7 +196,7 @@ def test_what_a_dispute_withdrew_is_in_the_currency_of_the_balance(viewer):
     ]
 
 
-def test_a_payout_s_difference_is_in_its_currency(viewer):
+def test_the_amounts_of_a_payout_are_in_its_currency(viewer):
     row = DiscrepancyFactory(
         order=None, kind="payout_differs", here={"lines": 1500}, at_stripe={"amount": 2000, "currency": "jpy"}
     )

@@ -55,15 +55,15 @@ def test_a_cell_is_never_a_formula(reference, viewer):
         ("kim+1@x;y", "kim+1@x;y"),
     ],
 )
-def test_nor_where_the_spreadsheet_splits_elsewhere(reference, exported, viewer):
-    """In many countries a spreadsheet splits at semicolons, and then quotes within a line count for nothing."""
+def test_a_part_of_a_cell_is_never_a_formula(reference, exported, viewer):
+    """In many countries spreadsheets split at semicolons and ignore the quotes in a line."""
     text = downloaded(viewer, OrderFactory(reference=reference))
 
     assert next(csv.DictReader(io.StringIO(text, newline="")))["reference"] == exported
     assert text.startswith('"reference","status"')
 
 
-def test_an_export_costs_the_same_however_long_it_is(viewer, django_assert_max_num_queries):
+def test_the_number_of_queries_does_not_depend_on_the_orders(viewer, django_assert_max_num_queries):
     orders = [make_paid_order() for _ in range(8)]
     with django_assert_max_num_queries(7):
         assert len(export(viewer, *orders)) == 8

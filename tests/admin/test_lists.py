@@ -44,18 +44,18 @@ def found(response):
     return [str(row) for row in response.context["cl"].result_list]
 
 
-def test_every_table_of_facts_is_in_the_admin():
+def test_every_model_has_an_admin():
     shown = {model._meta.model_name for model in admin.site._registry if model._meta.app_label == "django_checkout"}
     assert shown >= set(MODELS)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_list_costs_the_same_however_long_it_is(
+def test_the_number_of_queries_does_not_depend_on_the_rows(
     model, viewer, no_stripe, django_assert_max_num_queries, django_assert_num_queries
 ):
     FACTORIES[model].create_batch(2)
     viewer.get(list_url(model))
-    # Users may live in another database and are read apart; PostgreSQL is asked for its estimate of the list's length.
+    # One query for users, which can be in another database, and one for PostgreSQL's estimate.
     with django_assert_max_num_queries(8 if connection.vendor == "postgresql" else 7) as few:
         assert viewer.get(list_url(model)).status_code == 200
     FACTORIES[model].create_batch(20)
@@ -64,7 +64,7 @@ def test_a_list_costs_the_same_however_long_it_is(
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_page_shows_facts_and_nothing_to_edit(model, merchant, no_stripe):
+def test_a_page_is_read_only(model, merchant, no_stripe):
     row = FACTORIES[model]()
     response = merchant.get(page_url(row))
     page = response.content.decode()
@@ -77,7 +77,7 @@ def test_a_page_shows_facts_and_nothing_to_edit(model, merchant, no_stripe):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_pages_hold_no_inline_script_or_style(model, merchant, no_stripe):
+def test_pages_contain_no_inline_script_or_style(model, merchant, no_stripe):
     row = FACTORIES[model]()
     for url in (list_url(model), page_url(row)):
         page = merchant.get(url).content.decode()
@@ -88,26 +88,26 @@ def test_pages_hold_no_inline_script_or_style(model, merchant, no_stripe):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_staff_without_the_view_permission_see_nothing(model):
-    nobody = staff_client("nobody")
+def test_staff_without_the_view_permission_are_refused(model):
+    other = staff_client("other")
     row = FACTORIES[model]()
-    assert nobody.get(list_url(model)).status_code == 403
-    assert nobody.get(page_url(row)).status_code == 403
+    assert other.get(list_url(model)).status_code == 403
+    assert other.get(page_url(row)).status_code == 403
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_row_that_is_gone_leads_back_to_the_start(model, viewer):
+def test_the_page_of_a_deleted_row_redirects_to_the_index(model, viewer):
     response = viewer.get(reverse(f"admin:django_checkout_{model}_change", args=[987654]))
     assert (response.status_code, response["Location"]) == (302, reverse("admin:index"))
 
 
-def test_shoppers_are_sent_to_the_login():
+def test_shoppers_are_redirected_to_the_login():
     response = Client().get(list_url("order"))
     assert response.status_code == 302
     assert "login" in response["Location"]
 
 
-def test_filters_read_plain_columns_only():
+def test_filters_use_columns_only():
     for model, model_admin in admin.site._registry.items():
         if not isinstance(model_admin, FactsAdmin):
             continue
@@ -122,7 +122,7 @@ def test_filters_read_plain_columns_only():
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_every_choice_of_every_filter_answers(model, viewer):
+def test_every_choice_of_every_filter_works(model, viewer):
     FACTORIES[model]()
     page = viewer.get(list_url(model))
     for spec in page.context["cl"].filter_specs:
@@ -153,12 +153,12 @@ def known():
 
 
 @pytest.mark.parametrize("term", ["TS 1001", "TS", " TS 1001 ", "kim@example.com", "KIM@example.com"])
-def test_orders_are_found_by_reference_and_address(term, known, viewer):
+def test_orders_are_found_by_reference_and_email(term, known, viewer):
     assert found(viewer.get(list_url("order"), {"q": term})) == ["TS 1001"]
 
 
 @pytest.mark.parametrize("relation", ["sessions", "payments"])
-def test_orders_are_found_by_the_ids_of_what_belongs_to_them(relation, known, viewer):
+def test_orders_are_found_by_the_ids_of_their_rows(relation, known, viewer):
     assert found(viewer.get(list_url("order"), {"q": getattr(known, relation).get().stripe_id})) == ["TS 1001"]
 
 
@@ -168,28 +168,28 @@ def test_orders_are_found_by_charge_refund_and_dispute(known, viewer):
         assert found(viewer.get(list_url("order"), {"q": term})) == ["TS 1001"]
 
 
-def test_ids_that_differ_by_case_are_different(viewer):
+def test_the_search_is_case_sensitive_for_ids(viewer):
     factories.PaymentFactory(stripe_id="pi_aB", order=factories.OrderFactory(reference="upper"))
     factories.PaymentFactory(stripe_id="pi_ab", order=factories.OrderFactory(reference="lower"))
     assert found(viewer.get(list_url("order"), {"q": "pi_aB"})) == ["upper"]
 
 
-def test_no_search_finds_everything_and_a_blank_one_too(known, viewer):
+def test_an_empty_search_finds_everything(known, viewer):
     assert len(found(viewer.get(list_url("order"), {"q": "  "}))) == 2
 
 
 @pytest.mark.parametrize("model", ["checkoutsession", "payment", "refund", "dispute", "announcement", "attentionitem"])
-def test_what_belongs_to_an_order_is_found_by_its_payment(model, known, viewer):
+def test_rows_of_an_order_are_found_by_its_payment(model, known, viewer):
     response = viewer.get(list_url(model), {"q": known.payments.get().stripe_id})
     assert len(found(response)) == 1
 
 
-def test_events_are_found_by_what_they_are_about(known, viewer):
+def test_events_are_found_by_their_object(known, viewer):
     response = viewer.get(list_url("webhookevent"), {"q": known.sessions.get().stripe_id})
     assert [event.type for event in response.context["cl"].result_list] == ["checkout.session.completed"]
 
 
-def test_lists_show_money_as_money(viewer):
+def test_lists_show_formatted_amounts(viewer):
     factories.OrderFactory(currency="jpy", subtotal_minor=500)
     factories.OrderFactory(currency="eur", subtotal_minor=1250)
     page = viewer.get(list_url("order")).content.decode()
@@ -197,14 +197,14 @@ def test_lists_show_money_as_money(viewer):
     assert money("12.50") in page
 
 
-def test_the_list_shows_what_stripe_charged(viewer):
+def test_the_list_shows_the_total_charged(viewer):
     factories.OrderFactory(subtotal_minor=2000, total_minor=2380)
     page = viewer.get(list_url("order")).content.decode()
     assert money("23.80") in page
     assert money("20.00") not in page
 
 
-def test_what_a_dispute_withdrew_is_in_the_currency_of_the_balance(viewer):
+def test_the_withdrawn_amount_is_in_the_currency_of_the_balance(viewer):
     dispute = factories.DisputeFactory(amount_minor=2000, withdrawn_minor=2215, withdrawn_currency="usd")
     page = viewer.get(page_url(dispute)).content.decode()
     assert money("20.00") in page
@@ -212,7 +212,7 @@ def test_what_a_dispute_withdrew_is_in_the_currency_of_the_balance(viewer):
 
 
 @pytest.mark.parametrize("email", ["", "<i>kim</i>@example.com"])
-def test_what_people_typed_is_escaped(email, viewer):
+def test_customer_input_is_escaped(email, viewer):
     order = factories.OrderFactory(reference="<b>A-1</b>", email=email)
     factories.PaymentFactory(order=order)
     for model in ("order", "payment"):
@@ -231,13 +231,13 @@ def test_rows_link_to_each_other(viewer):
     assert 'rel="noopener noreferrer"' in page
 
 
-def test_news_of_a_subscription_links_to_it(viewer):
+def test_a_notification_about_a_subscription_links_to_it(viewer):
     subscription = factories.SubscriptionFactory()
-    news = factories.AnnouncementFactory(order=subscription.order, subscription=subscription)
-    assert f'<a href="{page_url(subscription)}">' in viewer.get(page_url(news)).text
+    notification = factories.AnnouncementFactory(order=subscription.order, subscription=subscription)
+    assert f'<a href="{page_url(subscription)}">' in viewer.get(page_url(notification)).text
 
 
-def test_a_payment_that_names_no_order_is_shown(viewer):
+def test_a_payment_without_an_order_is_shown(viewer):
     payment = factories.PaymentFactory(order=None, livemode=None, currency="")
     refund = factories.RefundFactory(payment=payment)
     for row in (payment, refund):
@@ -245,11 +245,11 @@ def test_a_payment_that_names_no_order_is_shown(viewer):
         assert viewer.get(list_url(row._meta.model_name)).status_code == 200
 
 
-def test_the_admin_passes_djangos_checks():
+def test_the_admin_passes_system_checks():
     call_command("check", "django_checkout", fail_level="WARNING")
 
 
-def test_the_list_is_outside_of_atomic_requests():
+def test_the_list_view_is_non_atomic():
     model_admin = admin.site._registry[Order]
     views = {pattern.name: pattern.callback for pattern in model_admin.get_urls() if pattern.name}
     assert "payments" in views["django_checkout_order_changelist"]._non_atomic_requests

@@ -9,9 +9,10 @@ from django.test import Client
 from django.urls import reverse
 
 from django_checkout import services, signals
+from django_checkout.admin import order_operations
 from django_checkout.admin.operations import describe_error
 from django_checkout.exceptions import CheckoutError, StripeRefusedError, StripeUnavailableError
-from django_checkout.models import Announcement, CheckoutSession, Order, Refund, WebhookEvent
+from django_checkout.models import Announcement, Order, Refund, WebhookEvent
 from example_project.shop.html import parse
 from tests.admin.conftest import staff_client
 from tests.admin.factories import (
@@ -26,7 +27,12 @@ from tests.amounts import money
 
 pytestmark = pytest.mark.django_db
 
+#: The operations that these tests cover: add yours with its test.
 ORDER_OPERATIONS = ("sync", "deliver", "expire", "accept", "capture", "refund", "surplus", "finish", "cancel")
+
+
+def test_every_operation_on_orders_is_covered():
+    assert [operation.name for operation in order_operations.ORDER_OPERATIONS] == list(ORDER_OPERATIONS)
 
 
 def url(row, name=""):
@@ -36,14 +42,14 @@ def url(row, name=""):
 
 
 def do(client, row, name, **values):
-    """Post an operation as its form would, and return what was said."""
+    """Post an operation and return its message."""
     response = client.post(url(row, name), values)
     assert (response.status_code, response["Location"]) == (303, url(row)), response
     return [str(message) for message in get_messages(response.wsgi_request)][-1:]
 
 
 def refund_values(client, order, **values):
-    """The refund form's fields as the order page has them, with values typed in."""
+    """Return the fields of the refund form on the order page, updated with values."""
     page = parse(client.get(url(order)).content.decode())
     form = next(form for form in page.find_all("form") if form.attributes["action"] == url(order, "refund"))
     fields = {name: value for name, value in form.fields.items() if name != "csrfmiddlewaretoken"}
@@ -54,7 +60,7 @@ def log_of(row):
     return [(entry.user.username, entry.get_change_message()) for entry in LogEntry.objects.filter(object_id=row.pk)]
 
 
-def test_sync_brings_what_no_webhook_told(order, stripe_emulator, operator):
+def test_sync_records_a_payment_without_a_webhook(order, stripe_emulator, operator):
     stripe_emulator.pay(services.start(order).stripe_id)
     assert do(operator, order, "sync") == ["Synced with Stripe: the order is paid."]
     order.refresh_from_db()
@@ -70,25 +76,23 @@ def test_an_admin_action_is_in_the_timeline(order, stripe_emulator, operator):
     assert lines[-1].endswith("· admin · operator · Synced with Stripe: the order is unpaid.")
 
 
-def test_expire_ends_the_open_session(order, stripe_emulator, operator):
+def test_expire_expires_the_open_session(order, stripe_emulator, operator):
     session = services.start(order)
     assert do(operator, order, "expire") == [f"Expired the session {session.stripe_id}."]
     session.refresh_from_db()
     assert session.status == "expired"
 
 
-def test_expire_says_so_when_the_customer_was_faster(order, stripe_emulator, operator):
+def test_expire_reports_that_the_session_was_just_completed(order, stripe_emulator, operator):
     stripe_emulator.pay(services.start(order).stripe_id)
-    assert do(operator, order, "expire") == [
-        "The session had just been completed by the customer, so it was not expired."
-    ]
+    assert do(operator, order, "expire") == ["The customer has just completed the session, so it was not expired."]
 
 
-def test_expire_without_an_open_session_says_so(order, operator):
+def test_expire_without_an_open_session_fails_with_a_message(order, operator):
     assert do(operator, order, "expire") == ["Expire open session failed: This order has no open session."]
 
 
-def test_cancel_closes_the_order(order, stripe_emulator, operator):
+def test_cancel_cancels_the_order(order, stripe_emulator, operator):
     services.start(order)
     assert do(operator, order, "cancel") == ["Canceled the order."]
     order.refresh_from_db()
@@ -96,66 +100,64 @@ def test_cancel_closes_the_order(order, stripe_emulator, operator):
 
 
 def test_cancel_of_a_paid_order_is_refused_and_logged(paid_order, operator):
-    said = do(operator, paid_order, "cancel")
-    assert said == ["Cancel order failed: The order has been paid; refund it instead."]
-    assert log_of(paid_order) == [("operator", said[0])]
+    shown = do(operator, paid_order, "cancel")
+    assert shown == ["Cancel order failed: The order has been paid; refund it instead."]
+    assert log_of(paid_order) == [("operator", shown[0])]
 
 
 @pytest.fixture
-def authorized_order(order, stripe_emulator, deliver_events, settings):
+def authorized_order(order, pay, settings):
     settings.CHECKOUT_CAPTURE_METHOD = "manual"
-    stripe_emulator.pay(services.start(order).stripe_id)
-    deliver_events()
-    order.refresh_from_db()
+    pay(order)
     assert order.status == "authorized"
     return order
 
 
 @pytest.mark.parametrize(("typed", "paid_minor"), [("20.00", 2000), ("12.5", 1250)])
-def test_capture_takes_all_or_part(typed, paid_minor, authorized_order, operator):
+def test_capture_takes_the_full_amount_or_a_part(typed, paid_minor, authorized_order, operator):
     assert do(operator, authorized_order, "capture", amount=typed)[0].startswith(f"Captured {money(typed)}")
     authorized_order.refresh_from_db()
     assert (authorized_order.status, authorized_order.paid_minor) == ("paid", paid_minor)
 
 
-def test_capture_of_more_than_authorized_is_not_sent(authorized_order, operator, no_stripe):
+def test_capture_of_more_than_authorized_is_not_requested(authorized_order, operator, no_stripe):
     response = operator.post(url(authorized_order, "capture"), {"amount": "20.01"})
     assert response.status_code == 200
     assert f"at most {money('20.00')}" in response.content.decode()
 
 
-def test_refund_gives_back_what_was_typed(paid_order, merchant):
+def test_refund_refunds_the_entered_amount(paid_order, merchant):
     values = refund_values(merchant, paid_order, amount="5.25", reason="duplicate")
-    said = do(merchant, paid_order, "refund", **values)
+    shown = do(merchant, paid_order, "refund", **values)
     refund = Refund.objects.get()
-    assert said == [f"Refunded {money('5.25')} ({refund.stripe_id})."]
+    assert shown == [f"Refunded {money('5.25')} ({refund.stripe_id})."]
     assert (refund.amount_minor, refund.reason, refund.asked_by) == (525, "duplicate", merchant.user)
     paid_order.refresh_from_db()
     assert (paid_order.status, paid_order.refunded_minor) == ("partially_refunded", 525)
 
 
-def test_the_refund_form_offers_all_that_is_left(paid_order, merchant):
+def test_the_refund_form_offers_the_remaining_amount(paid_order, merchant):
     assert refund_values(merchant, paid_order)["amount"] == "20.00"
     do(merchant, paid_order, "refund", **refund_values(merchant, paid_order, amount="5"))
     assert refund_values(merchant, paid_order)["amount"] == "15.00"
 
 
-def test_what_a_pending_refund_takes_is_not_offered_again(merchant):
+def test_the_refund_form_subtracts_pending_refunds(merchant):
     order = make_paid_order()
     RefundFactory(payment=order.payments.get(), amount_minor=1000, status="pending")
     assert refund_values(merchant, order)["amount"] == "5.00"
 
 
-def test_a_refund_form_sent_twice_refunds_once(paid_order, merchant):
+def test_a_refund_form_submitted_twice_refunds_once(paid_order, merchant):
     values = refund_values(merchant, paid_order, amount="5")
     do(merchant, paid_order, "refund", **values)
     response = merchant.post(url(paid_order, "refund"), values)
     assert response.status_code == 200
-    assert "have changed since the page was shown" in response.content.decode()
+    assert "The refunds of this order have changed" in response.content.decode()
     assert Refund.objects.count() == 1
 
 
-def test_a_refused_form_can_be_sent_again_knowingly(paid_order, merchant):
+def test_a_refused_refund_form_can_be_submitted_again(paid_order, merchant):
     values = refund_values(merchant, paid_order, amount="5")
     do(merchant, paid_order, "refund", **values)
     page = parse(merchant.post(url(paid_order, "refund"), values).content.decode())
@@ -165,31 +167,31 @@ def test_a_refused_form_can_be_sent_again_knowingly(paid_order, merchant):
 
 
 @pytest.mark.parametrize("typed", ["0", "-1", "20.01", "1.234", "NaN", "1e3", "five", ""])
-def test_an_impossible_amount_is_not_sent(typed, paid_order, merchant, no_stripe):
+def test_an_invalid_amount_is_not_requested(typed, paid_order, merchant, no_stripe):
     response = merchant.post(url(paid_order, "refund"), refund_values(merchant, paid_order, amount=typed))
     assert response.status_code == 200
     assert not Refund.objects.exists()
 
 
-def test_an_unknown_reason_is_not_sent(paid_order, merchant, no_stripe):
+def test_an_unknown_reason_is_not_requested(paid_order, merchant, no_stripe):
     response = merchant.post(url(paid_order, "refund"), refund_values(merchant, paid_order, reason="bored"))
     assert response.status_code == 200
     assert not Refund.objects.exists()
 
 
-def test_a_refund_that_stripe_refuses_says_why(paid_order, merchant, stripe_emulator):
+def test_a_refund_that_stripe_refuses_shows_the_error(paid_order, merchant, stripe_emulator):
     stripe_emulator.refund(paid_order.kept_payment.stripe_id)
-    said = do(merchant, paid_order, "refund", **refund_values(merchant, paid_order, amount="5"))
-    assert said[0].startswith("Refund failed: Stripe answered 400 charge_already_refunded (request_id=req_")
+    shown = do(merchant, paid_order, "refund", **refund_values(merchant, paid_order, amount="5"))
+    assert shown[0].startswith("Refund failed: Stripe responded with 400 charge_already_refunded (request_id=req_")
     assert Refund.objects.get().status == "refused"
 
 
-def test_a_refund_whose_answer_was_lost_is_finished_and_not_repeated(paid_order, merchant, stripe_emulator):
-    # The SDK tries twice: the first does not arrive, the answer of the second does not.
+def test_an_unconfirmed_refund_is_resumed_and_not_repeated(paid_order, merchant, stripe_emulator):
+    # The SDK makes two attempts: the first request is lost, then the response of the second.
     stripe_emulator.chaos.drop(when="before", match="POST /v1/refunds")
     stripe_emulator.chaos.drop(when="after", match="POST /v1/refunds")
-    said = do(merchant, paid_order, "refund", **refund_values(merchant, paid_order))
-    assert said == ["Refund failed: Stripe did not answer."]
+    shown = do(merchant, paid_order, "refund", **refund_values(merchant, paid_order))
+    assert shown == ["Refund failed: Stripe did not respond."]
     stripe_emulator.chaos.reset()
     assert do(merchant, paid_order, "finish")[0].endswith(" succeeded.")
     assert len(stripe_emulator.latest("refund", 10)) == 1
@@ -197,37 +199,28 @@ def test_a_refund_whose_answer_was_lost_is_finished_and_not_repeated(paid_order,
     assert paid_order.status == "refunded"
 
 
-@pytest.fixture
-def doubly_paid(order, stripe_emulator, deliver_events):
-    """An order of which two sessions were paid."""
-    for _ in range(2):
-        CheckoutSession.objects.update(live_for=None, status="expired")
-        stripe_emulator.pay(services.start(order).stripe_id)
-    deliver_events()
-    order.refresh_from_db()
-    return order
+def test_a_surplus_payment_is_refunded(doubly_paid_order, merchant):
+    assert do(merchant, doubly_paid_order, "surplus") == ["Refunded 1 surplus payment."]
+    assert Refund.objects.get().payment_id != doubly_paid_order.kept_payment_id
 
 
-def test_a_surplus_is_given_back(doubly_paid, merchant):
-    assert do(merchant, doubly_paid, "surplus") == ["Gave back 1 surplus payment."]
-    assert Refund.objects.get().payment_id != doubly_paid.kept_payment_id
-
-
-def test_a_surplus_in_doubt_is_said_to_be_kept(doubly_paid, merchant, stripe_emulator):
-    stripe_emulator.open_dispute(doubly_paid.kept_payment.stripe_id)
-    assert do(merchant, doubly_paid, "surplus")[0].startswith("Give back the surplus failed: nothing was given back")
+def test_an_uncertain_surplus_payment_is_not_refunded(doubly_paid_order, merchant, stripe_emulator):
+    stripe_emulator.open_dispute(doubly_paid_order.kept_payment.stripe_id)
+    assert do(merchant, doubly_paid_order, "surplus")[0].startswith(
+        "Refund surplus payments failed: nothing was refunded"
+    )
     assert not Refund.objects.exists()
 
 
-def test_accept_resolves_with_a_note_and_tells_the_shop(order, stripe_emulator, deliver_events, operator, heard):
+def test_accept_resolves_with_a_note_and_notifies_the_shop(order, stripe_emulator, deliver_events, operator, recorder):
     stripe_emulator.pay(services.start(order).stripe_id)
     Order.objects.filter(pk=order.pk).update(revision=2)
     deliver_events()
-    assert "order_paid" not in heard
+    assert "order_paid" not in recorder.names
     assert do(operator, order, "accept", note="Agreed by phone.") == ["Accepted: Agreed by phone."]
     item = order.attention.get()
     assert (item.resolved_by, item.note) == (operator.user, "Agreed by phone.")
-    assert heard[-1] == "order_paid"
+    assert recorder.names[-1] == "order_paid"
 
 
 def test_accept_needs_a_note(operator):
@@ -237,39 +230,38 @@ def test_accept_needs_a_note(operator):
     assert order.attention.get().resolved_at is None
 
 
-def test_what_is_pending_is_delivered(order, stripe_emulator, deliver_events, operator):
+def test_pending_notifications_are_delivered(order, pay, operator):
     def fail(sender, **kwargs):
         raise ValueError
 
     signals.order_paid.connect(fail, sender=Order)
-    stripe_emulator.pay(services.start(order).stripe_id)
-    deliver_events()
+    pay(order)
     assert do(operator, order, "deliver") == ["0 of 1 pending notifications delivered."]
     signals.order_paid.disconnect(fail, sender=Order)
     assert do(operator, order, "deliver") == ["1 of 1 pending notifications delivered."]
 
 
-def test_stripe_down_is_said_and_changes_nothing(order, stripe_emulator, operator, settings):
+def test_an_outage_of_stripe_is_shown_and_changes_nothing(order, stripe_emulator, operator, settings):
     services.start(order)
     settings.STRIPE_API_BASE = "http://127.0.0.1:9"
-    said = do(operator, order, "sync")
-    assert said == ["Sync with Stripe failed: Stripe did not answer."]
-    assert log_of(order) == [("operator", said[0])]
+    shown = do(operator, order, "sync")
+    assert shown == ["Sync with Stripe failed: Stripe did not respond."]
+    assert log_of(order) == [("operator", shown[0])]
 
 
-def test_a_missing_key_is_said(order, stripe_emulator, operator, settings):
+def test_a_missing_key_is_shown(order, stripe_emulator, operator, settings):
     services.start(order)
     settings.STRIPE_SECRET_KEY = ""
     assert "STRIPE_SECRET_KEY" in do(operator, order, "sync")[0]
 
 
-def test_these_tests_would_notice_a_request_to_stripe(operator, refusing_stripe):
+def test_no_stripe_fails_on_a_request_to_stripe(operator, refusing_stripe):
     do(operator, make_paid_order(), "sync")
-    assert refusing_stripe.asked
+    assert refusing_stripe.requested
 
 
 @pytest.mark.parametrize("name", ORDER_OPERATIONS)
-def test_who_may_only_look_is_refused(name, viewer, no_stripe):
+def test_a_viewer_cannot_run_operations(name, viewer, no_stripe):
     order = make_paid_order()
     for response in (viewer.post(url(order, name)), viewer.get(url(order, name))):
         assert response.status_code == 403
@@ -277,28 +269,28 @@ def test_who_may_only_look_is_refused(name, viewer, no_stripe):
 
 
 @pytest.mark.parametrize("name", ["refund", "surplus", "finish"])
-def test_an_operator_may_not_refund(name, operator, no_stripe):
+def test_an_operator_cannot_refund(name, operator, no_stripe):
     assert operator.post(url(make_paid_order(), name), {"amount": "1"}).status_code == 403
 
 
-def test_to_operate_is_not_to_see(no_stripe):
+def test_operating_requires_the_view_permission(no_stripe):
     blind = staff_client("blind", "operate_order", "refund_order")
     assert blind.post(url(make_paid_order(), "sync")).status_code == 403
 
 
-def test_shoppers_are_sent_to_the_login(no_stripe):
+def test_shoppers_are_redirected_to_the_login(no_stripe):
     response = Client().post(url(make_paid_order(), "sync"))
     assert response.status_code == 302
     assert "login" in response["Location"]
 
 
-def test_a_post_from_elsewhere_is_refused(merchant, no_stripe):
+def test_a_post_without_a_csrf_token_is_refused(merchant, no_stripe):
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(merchant.user)
     assert strict.post(url(make_paid_order(), "sync")).status_code == 403
 
 
-def test_the_forms_on_the_page_carry_their_csrf_token(merchant):
+def test_the_forms_on_the_page_have_csrf_tokens(merchant):
     page = parse(merchant.get(url(make_paid_order())).content.decode())
     forms = [form for form in page.find_all("form") if "/operate/" in form.attributes["action"]]
     assert forms
@@ -307,11 +299,11 @@ def test_the_forms_on_the_page_carry_their_csrf_token(merchant):
         assert form.fields["csrfmiddlewaretoken"]
 
 
-def test_a_link_does_nothing(merchant, no_stripe):
+def test_a_get_request_runs_no_operation(merchant, no_stripe):
     assert merchant.get(url(make_paid_order(), "sync")).status_code == 405
 
 
-def test_an_operation_has_a_form_page_of_its_own(merchant, no_stripe):
+def test_an_operation_has_its_own_form_page(merchant, no_stripe):
     response = merchant.get(url(make_paid_order(), "refund"))
     assert response.status_code == 200
     page = response.content.decode()
@@ -319,7 +311,7 @@ def test_an_operation_has_a_form_page_of_its_own(merchant, no_stripe):
     assert "<style" not in page
 
 
-def test_a_form_page_with_nothing_to_do_leads_back(merchant, no_stripe):
+def test_the_form_page_of_an_impossible_operation_redirects_to_the_row(merchant, no_stripe):
     order = OrderFactory()
     response = merchant.get(url(order, "refund"))
     assert (response.status_code, response["Location"]) == (303, url(order))
@@ -332,14 +324,14 @@ def test_unknown_operations_and_rows_are_not_found(merchant, no_stripe):
     assert merchant.post(url(order, "sync")).status_code == 404
 
 
-def test_the_list_syncs_several_and_names_those_that_failed(stripe_emulator, order, operator, monkeypatch):
+def test_the_list_syncs_several_orders_and_names_failures(stripe_emulator, order, operator, monkeypatch):
     stripe_emulator.pay(services.start(order).stripe_id)
     broken = make_paid_order(reference="BROKEN")
     sync = services.sync
 
     def refuse_broken(row):
         if row == broken:
-            raise StripeRefusedError("Stripe answered 404")
+            raise StripeRefusedError("Stripe responded with 404")
         return sync(row)
 
     monkeypatch.setattr(services, "sync", create_autospec(sync, side_effect=refuse_broken))
@@ -348,30 +340,30 @@ def test_the_list_syncs_several_and_names_those_that_failed(stripe_emulator, ord
         {"action": "sync_with_stripe", "_selected_action": [order.pk, broken.pk]},
     )
     assert response.status_code == 303
-    said = [str(message) for message in get_messages(response.wsgi_request)]
-    assert said[0].startswith("BROKEN: Sync with Stripe failed: Stripe answered 404")
-    assert said[1] == "Synced 1 order with Stripe."
+    shown = [str(message) for message in get_messages(response.wsgi_request)]
+    assert shown[0].startswith("BROKEN: Sync with Stripe failed: Stripe responded with 404")
+    assert shown[1] == "Synced 1 order with Stripe."
     order.refresh_from_db()
     assert order.status == "paid"
     assert log_of(order)
     assert log_of(broken)
 
 
-def test_the_list_syncs_no_more_than_a_browser_waits_for(operator, monkeypatch, no_stripe):
+def test_the_list_syncs_a_limited_number_of_orders(operator, monkeypatch, no_stripe):
     monkeypatch.setattr("django_checkout.admin.orders.MAXIMUM_SYNCS", 2)
     orders = OrderFactory.create_batch(3)
     response = operator.post(
         reverse("admin:django_checkout_order_changelist"),
         {"action": "sync_with_stripe", "_selected_action": [order.pk for order in orders]},
     )
-    said = [str(message) for message in get_messages(response.wsgi_request)]
-    assert said == [
+    shown = [str(message) for message in get_messages(response.wsgi_request)]
+    assert shown == [
         "Synced 2 orders with Stripe.",
-        "Only the first 2 were synced; checkout_reconcile reads any number.",
+        "Only the first 2 orders were synced. Run checkout_reconcile to sync more.",
     ]
 
 
-def test_the_list_offers_no_sync_to_those_who_may_only_look(viewer, no_stripe):
+def test_the_list_offers_no_sync_to_a_viewer(viewer, no_stripe):
     order = OrderFactory()
     page = viewer.get(reverse("admin:django_checkout_order_changelist")).content.decode()
     assert "sync_with_stripe" not in page
@@ -397,41 +389,41 @@ def test_an_event_can_be_processed_again(paid_order, operator):
     assert event.attempts == 2
 
 
-def test_an_event_that_is_none_of_ours_stays_ignored(operator):
+def test_an_unrelated_event_stays_ignored(operator):
     event = EventFactory(type="customer.created", state="ignored")
     assert do(operator, event, "replay") == ["Processed customer.created again: ignored unhandled_type."]
 
 
-def test_an_event_that_fails_again_is_said_and_kept(operator):
+def test_an_event_that_fails_again_stays_failed(operator):
     event = EventFactory(state="failed", payload={"data": {"object": {"id": "cs_test_1", "status": "on_the_moon"}}})
-    said = do(operator, event, "replay")
-    assert said[0].startswith("Process again failed:")
+    shown = do(operator, event, "replay")
+    assert shown[0].startswith("Process again failed:")
     event.refresh_from_db()
     assert event.state == "failed"
 
 
-def test_whatever_a_handler_of_the_hosts_raises_is_said_by_its_name_only(operator, monkeypatch):
+def test_an_error_of_the_hosts_handler_is_shown_by_its_class_only(operator, monkeypatch):
     def explode(row):
         raise LookupError("kim@example.com")
 
-    monkeypatch.setattr("django_checkout.inbox.replay", explode)
-    said = do(operator, EventFactory(), "replay")
-    assert said == ["Process again failed: a handler raised LookupError; the event is kept as failed."]
+    monkeypatch.setattr("django_checkout.webhooks.processing.replay", explode)
+    shown = do(operator, EventFactory(), "replay")
+    assert shown == ["Process again failed: a handler raised LookupError. The event stays failed and is retried."]
 
 
-def test_who_may_only_look_processes_nothing_again(viewer):
+def test_a_viewer_cannot_process_an_event_again(viewer):
     event = EventFactory()
     assert viewer.post(url(event, "replay")).status_code == 403
     assert "Process again" not in viewer.get(url(event)).content.decode()
 
 
-def test_errors_of_stripe_name_its_request_once():
+def test_an_error_of_stripe_names_its_request_once():
     assert describe_error(StripeUnavailableError("No answer.", request_id="req_1")) == "No answer. (req_1)"
     assert describe_error(StripeRefusedError("400 (request_id=req_1)", request_id="req_1")) == "400 (request_id=req_1)"
     assert describe_error(CheckoutError("Refused.")) == "Refused."
 
 
-def test_an_open_reason_and_something_pending_offer_their_buttons(operator):
+def test_open_attention_and_pending_notifications_have_buttons(operator):
     order = OrderFactory()
     AttentionFactory(order=order)
     AnnouncementFactory(order=order, state="pending")
@@ -440,15 +432,15 @@ def test_an_open_reason_and_something_pending_offer_their_buttons(operator):
     assert url(order, "deliver") in page
 
 
-def test_a_notification_is_delivered_again_on_purpose_and_logged(paid_order, operator, viewer, heard):
+def test_a_notification_is_delivered_again_and_logged(paid_order, operator, viewer, recorder):
     row = Announcement.objects.get(signal="order_paid")
     url = reverse("admin:django_checkout_announcement_operate", args=[row.pk, "deliver"])
     assert viewer.post(url).status_code == 403
-    assert heard == []
+    assert recorder.names == []
 
     page = operator.post(url, follow=True).content.decode()
 
-    assert heard == ["order_paid"]
+    assert recorder.names == ["order_paid"]
     assert "Delivered order_paid again." in page
     entry = LogEntry.objects.get(object_id=str(row.pk))
     assert (entry.user, entry.get_change_message()) == (operator.user, "Delivered order_paid again.")

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def payout():
-    """A payout of a charge, a refund and a fee of Stripe's own."""
+    """A payout with a charge, a refund and a Stripe fee."""
     payout = PayoutFactory(stripe_id="po_1", amount_minor=1640, lines_net_minor=1640)
     payment = PaymentFactory(order=OrderFactory(reference="=A1"))
     BalanceFactory(payout=payout, payment=payment)
@@ -45,7 +45,7 @@ def rows(response):
     return list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode())))
 
 
-def test_a_page_adds_up_and_leads_to_orders(payout, viewer, no_stripe):
+def test_a_page_shows_totals_and_links_to_orders(payout, viewer, no_stripe):
     response = viewer.get(url(payout))
     page = response.content.decode()
     order = payout.lines.exclude(payment=None).first().payment.order
@@ -56,7 +56,7 @@ def test_a_page_adds_up_and_leads_to_orders(payout, viewer, no_stripe):
     assert money("-0.55") in page
 
 
-def test_the_line_of_the_payout_itself_is_not_part_of_its_sum(payout, viewer):
+def test_the_transaction_of_the_payout_is_not_in_its_total(payout, viewer):
     BalanceFactory(payout=payout, payment=None, type="payout", amount_minor=-1640, fee_minor=0)
     response = viewer.get(url(payout))
     assert response.context["sum_net"] == money("16.40")
@@ -64,25 +64,25 @@ def test_the_line_of_the_payout_itself_is_not_part_of_its_sum(payout, viewer):
     assert len(response.context["lines_table"].rows) == 4
 
 
-def test_what_does_not_add_up_is_said(viewer):
+def test_a_difference_is_shown(viewer):
     page = viewer.get(url(PayoutFactory(amount_minor=2000, lines_net_minor=1945))).content.decode()
-    assert f"{money('0.55')} off" in page
+    assert f"difference of {money('0.55')}" in page
 
 
-@pytest.mark.parametrize(("is_automatic", "said"), [(True, "not told yet"), (False, "asked for by hand")])
-def test_what_nobody_can_say_is_not_called_wrong(is_automatic, said, viewer):
+@pytest.mark.parametrize(("is_automatic", "text"), [(True, "not available yet"), (False, "manual payout")])
+def test_a_payout_without_transactions_shows_no_difference(is_automatic, text, viewer):
     page = viewer.get(url(PayoutFactory(lines_net_minor=None, is_automatic=is_automatic))).content.decode()
-    assert said in page
-    assert "Stripe has not told" in page
+    assert text in page
+    assert "not available yet. Run checkout_reconcile" in page
 
 
-def test_long_payouts_have_pages(payout, viewer, monkeypatch):
+def test_the_transactions_of_a_long_payout_are_paginated(payout, viewer, monkeypatch):
     monkeypatch.setattr(payouts, "LINES_PER_PAGE", 2)
     assert "Page 1 of 2" in viewer.get(url(payout)).content.decode()
     assert len(viewer.get(url(payout), {"page": "2"}).context["lines_table"].rows) == 1
 
 
-def test_a_page_costs_the_same_however_many_lines(payout, viewer, django_assert_num_queries):
+def test_the_number_of_queries_does_not_depend_on_the_lines(payout, viewer, django_assert_num_queries):
     viewer.get(url(payout))
     with django_assert_num_queries(8):
         viewer.get(url(payout))
@@ -118,7 +118,7 @@ def test_downloads_need_the_permission(payout):
     assert staff_client("other", "view_order").get(csv_url(payout)).status_code == 403
 
 
-def test_no_payout_no_download(viewer):
+def test_an_unknown_payout_has_no_download(viewer):
     assert viewer.get(reverse("admin:django_checkout_payout_csv", args=[4711])).status_code == 404
 
 
@@ -135,21 +135,21 @@ def test_an_order_shows_fee_net_and_payout(viewer, no_stripe):
     assert "not paid out yet" in page
 
 
-def test_an_order_without_movements_has_no_such_table(viewer):
+def test_an_order_without_balance_transactions_has_no_fee_table(viewer):
     page = viewer.get(reverse("admin:django_checkout_order_change", args=[make_paid_order().pk])).content.decode()
     assert "Fees and payouts" not in page
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "text"),
     [
         ({}, "none"),
-        ({"found": 3}, "3, only looked"),
-        ({"found": 3, "mended": 2, "is_fixing": True}, "3, 2 mended"),
+        ({"found": 3}, "3, dry run"),
+        ({"found": 3, "mended": 2, "is_fixing": True}, "3, 2 fixed"),
     ],
 )
-def test_runs_say_what_came_of_them(values, said, viewer):
+def test_runs_show_their_result(values, text, viewer):
     RunFactory(**values)
     page = viewer.get(reverse("admin:django_checkout_reconciliationrun_changelist")).content.decode()
-    assert f">{said}</span>" in page
+    assert f">{text}</span>" in page
     assert "1,200 sessions" in page

@@ -19,12 +19,12 @@ from django_checkout.admin.stripe_links import find_url
         ("req_1", "logs/req_1"),
     ],
 )
-def test_each_kind_of_object_has_its_page(stripe_id, page):
+def test_each_kind_of_object_has_a_page(stripe_id, page):
     assert find_url(stripe_id, livemode=False) == f"https://dashboard.stripe.com/test/{page}"
     assert find_url(stripe_id, livemode=True) == f"https://dashboard.stripe.com/{page}"
 
 
-def test_an_unknown_mode_is_taken_for_test_mode():
+def test_an_unknown_mode_links_to_test_mode():
     assert find_url("pi_1", livemode=None).startswith("https://dashboard.stripe.com/test/")
 
 
@@ -33,5 +33,5 @@ def test_an_object_without_a_page_has_no_link(stripe_id):
     assert find_url(stripe_id, livemode=False) == ""
 
 
-def test_an_id_cannot_leave_its_page():
+def test_an_id_is_quoted():
     assert find_url("pi_1/../x?y", livemode=True).endswith("payments/pi_1%2F..%2Fx%3Fy")

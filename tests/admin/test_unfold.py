@@ -1,4 +1,4 @@
-"""The same pages in django-unfold's theme, where that is installed: see ``unfold_settings``."""
+"""The pages in the theme of django-unfold, if it is installed; see ``unfold_settings``."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ def test_the_dashboard_is_shown(merchant, no_stripe):
     make_paid_order()
     for url in (reverse("admin:django_checkout_order_dashboard"), reverse("admin:app_list", args=["django_checkout"])):
         page = merchant.get(url).content.decode()
-        assert "checkout-waiting" in page
+        assert "checkout-tiles" in page
         assert "django_checkout/admin-dashboard.css" in page
 
 
-def test_an_order_has_its_buttons_and_timeline(merchant, no_stripe):
+def test_an_order_has_buttons_and_a_timeline(merchant, no_stripe):
     order = make_paid_order()
     page = merchant.get(page_url(order)).content.decode()
     assert 'id="checkout-timeline"' in page
     assert reverse("admin:django_checkout_order_operate", args=[order.pk, "refund"]) in page
 
 
-def test_a_refund_form_has_a_page_of_its_own(merchant, no_stripe):
+def test_the_refund_form_has_its_own_page(merchant, no_stripe):
     url = reverse("admin:django_checkout_order_operate", args=[make_paid_order().pk, "refund"])
     assert 'name="amount"' in merchant.get(url).content.decode()
 
 
-def test_other_pages_have_their_buttons(merchant):
+def test_other_pages_have_buttons(merchant):
     row = FACTORIES["discrepancy"]()
     page = merchant.get(page_url(row)).content.decode()
     assert reverse("admin:django_checkout_discrepancy_operate", args=[row.pk, "resolve"]) in page
 
 
-def test_a_payout_adds_up(merchant):
+def test_a_payout_shows_its_totals(merchant):
     page = merchant.get(page_url(BalanceFactory().payout)).content.decode()
-    assert "How it adds up" in page
+    assert "Summary" in page

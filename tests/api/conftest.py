@@ -1,4 +1,4 @@
-"""The API under the tests' own settings, its URLs and an adapter that takes orders."""
+"""The API with its URLs, an adapter that accepts orders, and clients."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from django_checkout.tokens import Purpose, make_token
+from django_checkout.access.tokens import Purpose, make_token
+from tests.api.documented import assert_documented
 from tests.factories import UserFactory
 from tests.host.adapters import HostAdapter
 from tests.host.models import HostOrder
 
-#: Without the extra ``api`` there is nothing to test here; tests/test_without_api.py tests that.
+#: These tests need the extra ``api``; tests/test_without_api.py tests the app without it.
 HAS_API = all(find_spec(name) for name in ("rest_framework", "drf_spectacular"))
 collect_ignore_glob = [] if HAS_API else ["test_*.py"]
 
 
 class ApiAdapter(HostAdapter):
-    """A host that lets requests place orders: teapots at its own price, and what it has under a number."""
+    """A host that accepts orders of teapots at its own price, and orders that it has."""
 
     def find_own_order(self, request, reference):
         return HostOrder.objects.filter(number=reference, owner=request.user.pk or 0).first()
@@ -48,7 +49,7 @@ class ApiAdapter(HostAdapter):
 
 
 class Api:
-    """A client of the API: paths by name, JSON in and out, CSRF checks on."""
+    """A client of the API: paths by name, JSON in and out, CSRF checks on, responses compared with the document."""
 
     def __init__(self, user=None, token="", scheme=""):
         self.client = Client(enforce_csrf_checks=True, raise_request_exception=True)
@@ -60,11 +61,17 @@ class Api:
             self.headers["Authorization"] = f"Token {key}"
 
     def get(self, name, *args, headers=(), **query):
-        return self.client.get(url(name, *args), query, headers={**self.headers, **dict(headers)})
+        return self._send("get", url(name, *args), query, headers)
 
     def post(self, path_name, /, *args, headers=(), raw=None, content_type="application/json", **body):
         data = json.dumps(body) if raw is None else raw
-        return self.client.post(url(path_name, *args), data, content_type, headers={**self.headers, **dict(headers)})
+        return self._send("post", url(path_name, *args), data, headers, content_type=content_type)
+
+    def _send(self, method, path, content, headers, **options):
+        send = getattr(self.client, method)
+        response = send(path, content, headers={**self.headers, **dict(headers)}, **options)
+        assert_documented(method, path, response)
+        return response
 
 
 def url(name, *args):
@@ -115,12 +122,12 @@ def staff_with(*permissions):
 
 @pytest.fixture
 def staff(db):
-    """Staff that may do everything."""
+    """Staff with every permission."""
     return Api(UserFactory(is_staff=True, is_superuser=True))
 
 
 def problem_of(response, status, code):
-    """Assert that an answer is a problem document with this status and code; return it."""
+    """Assert that a response is a problem document with this status and code; return it."""
     assert (response.status_code, response.headers["Content-Type"]) == (status, "application/problem+json"), (
         response.content
     )

@@ -1,4 +1,4 @@
-"""Paying through the API: every UI mode, changes of an open checkout, and Stripe out of reach."""
+"""Payments through the API: every UI mode, updates of an open checkout, and outages of Stripe."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_purchase_from_start_to_paid(bearer, order, stripe_emulator, deliver_eve
 
 
 @pytest.mark.parametrize("ui_mode", ["embedded_page", "elements"])
-def test_owner_is_given_the_secret_of_a_checkout_within_a_page(ui_mode, bearer, order, stripe_emulator):
+def test_bearer_gets_the_client_secret_of_embedded_and_elements_sessions(ui_mode, bearer, order, stripe_emulator):
     session = bearer.post("sessions", order.reference, ui_mode=ui_mode).json()
 
     response = bearer.get("client-secret", order.reference, session["id"])
@@ -40,7 +40,7 @@ def test_owner_is_given_the_secret_of_a_checkout_within_a_page(ui_mode, bearer, 
     problem_of(Api().get("client-secret", order.reference, session["id"]), 404, "order_not_found")
 
 
-def test_hosted_session_has_no_secret(bearer, order, stripe_emulator):
+def test_hosted_session_has_no_client_secret(bearer, order, stripe_emulator):
     session = bearer.post("sessions", order.reference, ui_mode="hosted_page").json()
 
     problem_of(bearer.get("client-secret", order.reference, session["id"]), 409, "session_closed")
@@ -57,7 +57,7 @@ def test_unknown_ui_mode_is_refused(bearer, order):
     problem_of(bearer.post("sessions", order.reference, ui_mode="popup"), 400, "invalid_request")
 
 
-def test_ui_mode_that_the_site_excludes_is_refused(bearer, order, settings):
+def test_ui_mode_that_is_not_allowed_is_refused(bearer, order, settings):
     settings.CHECKOUT_UI_MODES = ["elements"]
 
     problem_of(bearer.post("sessions", order.reference, ui_mode="hosted_page"), 400, "ui_mode_not_allowed")
@@ -70,7 +70,7 @@ def test_session_is_expired(bearer, order, stripe_emulator):
     assert bearer.get("status", order.reference).json()["outcome"] == "expired"
 
 
-def test_open_elements_checkout_is_changed_from_the_server(bearer, order, stripe_emulator):
+def test_open_elements_checkout_is_updated(bearer, order, stripe_emulator):
     bearer.post("sessions", order.reference, ui_mode="elements")
 
     changed = bearer.post("quantity", order.reference, sku="teapot", quantity=3)
@@ -80,7 +80,7 @@ def test_open_elements_checkout_is_changed_from_the_server(bearer, order, stripe
     problem_of(bearer.post("quantity", order.reference, sku="teapot", quantity=4), 409, "out_of_stock")
 
 
-def test_nothing_open_can_be_changed(bearer, order, stripe_emulator):
+def test_update_without_an_open_session_is_refused(bearer, order, stripe_emulator):
     address = {"country": "DE", "postal_code": "20457"}
 
     problem_of(bearer.post("shipping", order.reference, name="A", address=address), 409, "session_closed")
@@ -88,7 +88,7 @@ def test_nothing_open_can_be_changed(bearer, order, stripe_emulator):
     problem_of(bearer.post("quantity", order.reference, sku="teapot", quantity=1.5), 400, "invalid_request")
 
 
-def test_unreachable_stripe_is_a_503_that_can_be_tried_again(bearer, order, stripe_emulator):
+def test_unreachable_stripe_is_a_503_with_retry_after(bearer, order, stripe_emulator):
     stripe_emulator.chaos.fail(2, status=503)
 
     response = bearer.post("sessions", order.reference)
@@ -109,7 +109,7 @@ def test_subscriptions_are_listed_and_canceled_by_their_owner_only(shopper, own_
     assert Api().post("cancel-subscription", "sub_1").json()["code"] == "not_authenticated"
 
 
-def test_portal_of_each_customer_of_the_user_is_reached(shopper, stripe_emulator, deliver_events):
+def test_portal_opens_for_each_customer_of_the_user(shopper, stripe_emulator, deliver_events):
     line = LineData(name="Tea club", unit_amount_minor=1900, recurring_interval="month")
     orders = [OrderData(reference=f"S-{n}", currency="eur", lines=(line,), user=shopper) for n in (1, 2)]
     for session in [services.start(services.place(order)) for order in orders]:
@@ -126,13 +126,13 @@ def test_portal_of_each_customer_of_the_user_is_reached(shopper, stripe_emulator
     problem_of(api.post("portal", return_url="/", customer="cus_others"), 404, "customer_not_found")
 
 
-def test_portal_leads_back_to_this_site_only(shopper, stripe_emulator):
+def test_portal_returns_to_this_site_only(shopper, stripe_emulator):
     problem_of(Api(shopper).post("portal", return_url="http://testserver/account/"), 404, "customer_not_found")
     problem_of(Api(shopper).post("portal", return_url="https://elsewhere.example/"), 400, "invalid_request")
     assert Api().post("portal", return_url="http://testserver/").json()["code"] == "not_authenticated"
 
 
-def test_no_secret_of_a_session_is_kept(bearer, order, stripe_emulator):
+def test_client_secret_is_not_stored(bearer, order, stripe_emulator):
     session = bearer.post("sessions", order.reference, ui_mode="elements").json()
     secret = bearer.get("client-secret", order.reference, session["id"]).json()["client_secret"]
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document: of the views as they are, valid, without warnings, with examples that are true."""
+"""The OpenAPI document: up to date, valid, without warnings, with examples that match."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ def operations(made):
     ]
 
 
-#: How a schema spells out a type differs between releases of Django REST framework and drf-spectacular.
+#: Keys that differ between releases of Django REST framework and drf-spectacular.
 SPELLING = {"format", "pattern", "minimum", "maximum", "minLength", "maxLength", "readOnly"}
 
 
 def ours(part):
-    """A part of the document without what the generator alone decides."""
+    """A part of the document without the keys that only the generator decides."""
     if isinstance(part, dict):
         kept = {name for name in part if not name.startswith("x-") and name not in SPELLING}
         return {name: ours(part[name]) for name in sorted(kept)}
     return [ours(one) for one in part] if isinstance(part, list) else part
 
 
-def test_committed_copy_is_what_the_views_amount_to(generated):
-    """After a change of the API: ``python -m tests.api.write_document``."""
+def test_committed_document_is_up_to_date(generated):
+    """If this fails, run ``python -m tests.api.write_document``."""
     committed = json.loads(document.PATH.read_text(encoding="utf-8"))
 
     assert ours(generated["paths"]) == ours(committed["paths"])
     assert ours(generated["components"]) == ours(committed["components"])
 
 
-def test_examples_of_staffs_refusals_are_worded_for_staff(generated):
-    """Except where the protocol refuses, in the same words to everybody."""
+def test_examples_of_errors_for_staff_have_the_details_for_staff(generated):
+    """HTTP errors have the same text for everyone."""
     for _method, path, operation in operations(generated):
         if not path.startswith("/staff/"):
             continue
@@ -74,7 +74,7 @@ def test_every_path_is_described(generated):
     assert len(generated["paths"]) == len(urls.urlpatterns) - 1
 
 
-def test_every_operation_has_an_example_of_what_it_takes_answers_and_refuses(generated):
+def test_every_operation_has_examples_of_its_request_response_and_errors(generated):
     bare = [
         (operation["operationId"], status)
         for _method, _path, operation in operations(generated)
@@ -86,7 +86,7 @@ def test_every_operation_has_an_example_of_what_it_takes_answers_and_refuses(gen
     assert bare == []
 
 
-def test_examples_are_true(generated):
+def test_examples_match_their_schemas(generated):
     checked = 0
     for _method, _path, operation in operations(generated):
         for answer in [*operation["responses"].values(), operation.get("requestBody", {})]:
@@ -99,7 +99,7 @@ def test_examples_are_true(generated):
 
 
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name.endswith("Input")])
-def test_example_of_an_input_is_taken(name):
+def test_example_of_an_input_is_valid(name):
     serializer = getattr(inputs, name)(data=EXAMPLES[name], context={"request": _Request()})
     serializer.is_valid(raise_exception=True)
     assert isinstance(serializer, serializers.Serializer)
@@ -115,7 +115,7 @@ class _Request:
         return True
 
 
-def test_document_is_served_with_the_sites_own_address():
+def test_document_is_served_with_the_sites_url():
     response = Api().client.get("/api/openapi.json")
 
     assert response.json()["servers"] == [{"url": "/api"}]

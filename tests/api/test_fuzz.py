@@ -13,10 +13,10 @@ from django.core.servers.basehttp import WSGIRequestHandler
 from django.db import connection
 
 from django_checkout import services
+from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.api import throttling
 from django_checkout.ledger import budget
 from django_checkout.models import Discrepancy, ReconciliationRun, WebhookEvent
-from django_checkout.tokens import Purpose, make_token
 from tests.factories import HostOrderFactory, UserFactory
 
 pytestmark = [pytest.mark.api_fuzz, pytest.mark.django_db(transaction=True)]
@@ -32,7 +32,7 @@ CHECKS = (
 )
 EXAMPLES = os.environ.get("API_FUZZ_EXAMPLES", "6")
 SECONDS = 420
-#: The systematic phase is the longest: once, as those who may do most.
+#: The systematic phase takes longest, so it runs only for staff, who may do most.
 PHASES = {"guest": "examples,fuzzing", "shopper": "examples,fuzzing", "staff": "examples,coverage,fuzzing"}
 
 
@@ -46,12 +46,12 @@ def headers_of(who, order):
 
 
 @pytest.mark.parametrize("who", ["guest", "shopper", "staff"])
-def test_no_answer_is_a_fault_or_undocumented(who, live_server, stripe_emulator, deliver_events, tmp_path, monkeypatch):
+def test_no_response_is_a_500_or_undocumented(who, live_server, stripe_emulator, deliver_events, tmp_path, monkeypatch):
     if connection.vendor != "postgresql":
         pytest.skip("needs PostgreSQL: set DATABASE_URL")
     if find_spec("schemathesis") is None:
         pytest.skip("schemathesis is not installed")
-    # An answer is several small writes: none waits until the one before is acknowledged.
+    # A response is several small writes; none waits until the previous one is acknowledged.
     monkeypatch.setattr(WSGIRequestHandler, "disable_nagle_algorithm", True)
     monkeypatch.setattr(budget, "REQUESTS_PER_MINUTE", 1_000_000)
     for scope in throttling.DEFAULT_RATES:
@@ -74,7 +74,7 @@ def test_no_answer_is_a_fault_or_undocumented(who, live_server, stripe_emulator,
     }
     config = tmp_path / "schemathesis.toml"
     parameters = "".join(f'"{name}" = {json.dumps(value)}\n' for name, value in known.items())
-    # 502 and 503 are what Stripe's refusals and silence become; a fault of ours is a 500.
+    # 502 and 503 are errors and outages of Stripe; only a 500 is an error of ours.
     expected = '["2xx", "3xx", "4xx", "502", "503"]'
     config.write_text(f"[parameters]\n{parameters}[checks.not_a_server_error]\nexpected-statuses = {expected}\n")
     command = [

@@ -1,4 +1,4 @@
-"""Idempotency-Key: done once, answered alike, refused with another body."""
+"""Idempotency-Key: executed once, the same response, refused with another body."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from django_checkout import retention, services
+from django_checkout import services
+from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.exceptions import StripeUnavailableError
 from django_checkout.ledger.budget import REQUESTS_PER_MINUTE
 from django_checkout.models import CheckoutSession, IdempotentAnswer, Order, Refund
-from django_checkout.tokens import Purpose, make_token
+from django_checkout.operations import retention
 from tests.api.conftest import Api, ApiAdapter, problem_of, staff_with, url
 from tests.factories import UserFactory
 from tests.host.models import HostOrder
@@ -28,7 +29,7 @@ TEAPOTS = {"lines": [{"sku": "teapot", "quantity": 1}]}
 
 
 @pytest.mark.django_db
-def test_repeated_request_is_done_once_and_answered_alike():
+def test_repeated_request_is_executed_once_and_gets_the_same_response():
     first = Api().post("orders", headers=KEY, **TEAPOTS)
     second = Api().post("orders", headers=KEY, **TEAPOTS)
 
@@ -42,14 +43,14 @@ def test_repeated_request_is_done_once_and_answered_alike():
 
 
 @pytest.mark.django_db
-def test_token_is_not_kept():
+def test_token_is_not_stored():
     token = Api().post("orders", headers=KEY, **TEAPOTS).json()["token"]
 
     assert token not in str(list(IdempotentAnswer.objects.values()))
 
 
 @pytest.mark.django_db
-def test_address_of_a_session_is_not_kept_and_is_answered_while_the_session_is_open(bearer, order, stripe_emulator):
+def test_session_url_is_not_stored_and_is_repeated_while_the_session_is_open(bearer, order, stripe_emulator):
     start = partial(bearer.post, "sessions", order.reference, headers=KEY)
     first = start().json()
     assert first["url"]
@@ -61,7 +62,7 @@ def test_address_of_a_session_is_not_kept_and_is_answered_while_the_session_is_o
 
 
 @pytest.mark.django_db
-def test_same_body_in_another_spelling_is_the_same_request():
+def test_same_json_with_other_formatting_is_the_same_request():
     Api().post("orders", headers=KEY, raw='{"lines": [{"sku": "teapot", "quantity": 1}], "currency": "eur"}')
     Api().post("orders", headers=KEY, raw='{"currency":"eur","lines":[{"quantity":1,"sku":"teapot"}]}')
 
@@ -69,7 +70,7 @@ def test_same_body_in_another_spelling_is_the_same_request():
 
 
 @pytest.mark.django_db
-def test_other_body_or_other_address_under_the_key_is_refused(staff, paid_order):
+def test_key_with_another_body_or_path_is_refused(staff, paid_order):
     Api().post("orders", headers=KEY, **TEAPOTS)
     problem_of(Api().post("orders", headers=KEY, lines=[{"sku": "teapot"}]), 409, "idempotency_key_reused")
 
@@ -78,7 +79,7 @@ def test_other_body_or_other_address_under_the_key_is_refused(staff, paid_order)
 
 
 @pytest.mark.django_db
-def test_keys_of_others_are_others():
+def test_users_do_not_share_keys():
     Api(UserFactory()).post("orders", headers=KEY, **TEAPOTS)
     Api(UserFactory()).post("orders", headers=KEY, **TEAPOTS)
     Api().post("orders", headers=KEY, **TEAPOTS)
@@ -87,7 +88,7 @@ def test_keys_of_others_are_others():
 
 
 @pytest.mark.django_db
-def test_refusal_is_not_kept():
+def test_refusal_is_not_stored():
     problem_of(Api().post("orders", headers=KEY, lines=[{"sku": "kettle"}]), 403, "placing_not_allowed")
 
     assert not IdempotentAnswer.objects.exists()
@@ -96,7 +97,7 @@ def test_refusal_is_not_kept():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("key", ["short", "x" * 256, "0123456789abcde\u00e9", "0123456789abc\tdef"])
-def test_key_that_is_none_is_refused(key, shopper):
+def test_malformed_key_is_refused(key, shopper):
     response = Api(shopper).post("orders", headers={"Idempotency-Key": key}, **TEAPOTS)
 
     problem_of(response, 400, "invalid_idempotency_key")
@@ -110,18 +111,18 @@ def test_key_that_is_none_is_refused(key, shopper):
         "0" * 32,
         "9b2f6f0e4c1d4a3b8f570d6c1e2a7b94",
         "{9b2f6f0e-4c1d-4a3b-8f57-0d6c1e2a7b94}",
-        # Made of the time and of a network card: https://www.rfc-editor.org/rfc/rfc9562#section-5.1
+        # Version 1, from the time and a network card: https://www.rfc-editor.org/rfc/rfc9562#section-5.1
         "c232ab00-9414-11ec-b3c8-9f6bdeced846",
         "017f22e2-79b0-7cc3-98c4-dc0c0c07398f",
     ],
 )
-def test_key_of_a_guest_that_could_be_guessed_is_refused(key):
+def test_guessable_key_of_a_guest_is_refused(key):
     problem_of(Api().post("orders", headers={"Idempotency-Key": key}, **TEAPOTS), 400, "invalid_idempotency_key")
     assert not Order.objects.exists()
 
 
 @pytest.mark.django_db
-def test_guest_repeats_from_another_address():
+def test_guest_repeats_a_request_from_another_ip_address():
     first = Api().client.post(url("orders"), TEAPOTS, "application/json", headers=KEY, REMOTE_ADDR="192.0.2.1")
     second = Api().client.post(url("orders"), TEAPOTS, "application/json", headers=KEY, REMOTE_ADDR="198.51.100.2")
 
@@ -131,7 +132,7 @@ def test_guest_repeats_from_another_address():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("reason", ["refused", "deleted", "expired", "another row"])
-def test_placed_order_is_answered_again_only_while_the_first_caller_may_see_it(reason, monkeypatch, settings):
+def test_placed_order_is_repeated_only_while_the_caller_has_a_right_to_it(reason, monkeypatch, settings):
     reference = Api().post("orders", headers=KEY, **TEAPOTS).json()["reference"]
     if reason == "refused":
         monkeypatch.setattr(ApiAdapter, "can_pay", lambda self, request, order: False)
@@ -150,7 +151,7 @@ def test_placed_order_is_answered_again_only_while_the_first_caller_may_see_it(r
 
 
 @pytest.mark.django_db
-def test_token_of_a_repeated_answer_is_as_old_as_the_answer(settings):
+def test_token_of_a_repeated_response_is_as_old_as_the_original(settings):
     Api().post("orders", headers=KEY, **TEAPOTS)
     IdempotentAnswer.objects.update(created_at=timezone.now() - timedelta(hours=23))
 
@@ -163,7 +164,7 @@ def test_token_of_a_repeated_answer_is_as_old_as_the_answer(settings):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("reason", ["refused", "deleted", "expired", "status link", "no link"])
-def test_started_session_is_answered_again_only_to_whom_may_pay_now(
+def test_started_session_is_repeated_only_to_a_request_that_may_pay_now(
     reason, bearer, order, host_order, stripe_emulator, monkeypatch
 ):
     assert bearer.post("sessions", order.reference, headers=KEY).status_code == 201
@@ -182,7 +183,7 @@ def test_started_session_is_answered_again_only_to_whom_may_pay_now(
 
 
 @pytest.mark.django_db
-def test_staff_who_lost_a_permission_are_not_answered_again(paid_order):
+def test_response_is_not_repeated_to_staff_who_lost_the_permission(paid_order):
     staff = staff_with("view_order", "refund_order")
     assert staff.post("refund-order", paid_order.reference, headers=KEY, amount_minor=500).status_code == 201
     Permission.user_set.through.objects.all().delete()
@@ -193,12 +194,12 @@ def test_staff_who_lost_a_permission_are_not_answered_again(paid_order):
 
 
 def _interrupted():
-    """What is left of a request whose process was killed."""
+    """Leave the state of a request whose process was killed."""
     IdempotentAnswer.objects.update(status=None, body=None)
 
 
 @pytest.mark.django_db
-def test_interrupted_start_is_answered_at_once_with_what_it_made(bearer, order, stripe_emulator):
+def test_interrupted_start_returns_the_session_that_it_created(bearer, order, stripe_emulator):
     first = bearer.post("sessions", order.reference, headers=KEY)
     _interrupted()
 
@@ -209,10 +210,9 @@ def test_interrupted_start_is_answered_at_once_with_what_it_made(bearer, order, 
 
 
 @pytest.mark.django_db
-def test_interrupted_capture_is_answered_at_once(staff, order, stripe_emulator, deliver_events, settings):
+def test_interrupted_capture_succeeds_at_once(staff, order, pay, settings):
     settings.CHECKOUT_CAPTURE_METHOD = "manual"
-    stripe_emulator.pay(services.start(order).stripe_id)
-    deliver_events()
+    pay(order)
     staff.post("capture-order", order.reference, headers=KEY, amount_minor=1500)
     _interrupted()
 
@@ -223,7 +223,7 @@ def test_interrupted_capture_is_answered_at_once(staff, order, stripe_emulator, 
 
 
 @pytest.mark.django_db
-def test_interrupted_acceptance_is_answered_at_once(staff, order, host_order, stripe_emulator, deliver_events):
+def test_interrupted_accept_succeeds_at_once(staff, order, host_order, stripe_emulator, deliver_events):
     session = services.start(order)
     Order.objects.update(revision=2, subtotal_minor=100)
     CheckoutSession.objects.update(asked_subtotal_minor=100)
@@ -239,7 +239,7 @@ def test_interrupted_acceptance_is_answered_at_once(staff, order, host_order, st
 
 
 @pytest.mark.django_db
-def test_interrupted_refund_is_the_same_refund(staff, paid_order):
+def test_retry_of_an_interrupted_refund_is_the_same_refund(staff, paid_order):
     first = staff.post("refund-order", paid_order.reference, headers=KEY, amount_minor=500)
     _interrupted()
 
@@ -250,7 +250,7 @@ def test_interrupted_refund_is_the_same_refund(staff, paid_order):
 
 
 @pytest.mark.django_db
-def test_refund_whose_answer_was_lost_is_not_made_twice(staff, paid_order, stripe_emulator):
+def test_refund_with_a_lost_response_is_not_made_twice(staff, paid_order, stripe_emulator):
     stripe_emulator.chaos.drop(1, when="after", match="POST /v1/refunds")
     stripe_emulator.chaos.drop(1, when="before", match="POST /v1/refunds")
     problem_of(
@@ -264,7 +264,7 @@ def test_refund_whose_answer_was_lost_is_not_made_twice(staff, paid_order, strip
 
 
 @pytest.mark.django_db
-def test_answer_is_forgotten_after_a_day():
+def test_response_expires_after_a_day():
     Api().post("orders", headers=KEY, **TEAPOTS)
     IdempotentAnswer.objects.update(created_at=timezone.now() - timedelta(hours=24))
 
@@ -275,7 +275,7 @@ def test_answer_is_forgotten_after_a_day():
 
 
 @pytest.mark.django_db
-def test_pruning_forgets_old_answers():
+def test_prune_deletes_expired_responses():
     Api().post("orders", headers=KEY, **TEAPOTS)
     retention.prune()
     assert IdempotentAnswer.objects.count() == 1
@@ -287,7 +287,7 @@ def test_pruning_forgets_old_answers():
 
 
 @pytest.mark.django_db
-def test_answer_about_an_erased_order_is_forgotten(staff, paid_order):
+def test_response_about_an_erased_order_is_deleted(staff, paid_order):
     Order.objects.filter(pk=paid_order.pk).update(email="quince@example.com")
     staff.post("sync-order", paid_order.reference, headers=KEY)
     refund_key = {"Idempotency-Key": "fedcba9876543210"}
@@ -304,7 +304,7 @@ def test_answer_about_an_erased_order_is_forgotten(staff, paid_order):
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_two_at_once_place_one_order():
+def test_concurrent_requests_place_one_order():
     if connection.vendor == "sqlite":
         pytest.skip("threads meet on PostgreSQL and MariaDB")
     answers = []
@@ -327,7 +327,7 @@ def test_two_at_once_place_one_order():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("headers", [KEY, {}], ids=["with a key", "without"])
-def test_nothing_is_left_of_an_order_whose_placing_fails(headers, monkeypatch):
+def test_order_that_fails_to_be_placed_is_rolled_back(headers, monkeypatch):
     def fail(*args, **kwargs):
         raise ZeroDivisionError
 
@@ -339,7 +339,7 @@ def test_nothing_is_left_of_an_order_whose_placing_fails(headers, monkeypatch):
 
 
 @pytest.mark.django_db
-def test_start_that_fails_is_tried_again_under_its_key(bearer, order, stripe_emulator):
+def test_failed_start_is_retried_with_its_key(bearer, order, stripe_emulator):
     stripe_emulator.chaos.fail(2, status=503)
     problem_of(bearer.post("sessions", order.reference, headers=KEY), 503, "stripe_unavailable")
 
@@ -347,17 +347,16 @@ def test_start_that_fails_is_tried_again_under_its_key(bearer, order, stripe_emu
 
 
 @pytest.mark.django_db
-def test_refused_start_leaves_its_key_to_another_request(bearer, order, stripe_emulator):
+def test_refused_start_releases_its_key(bearer, order, stripe_emulator):
     assert bearer.post("sessions", order.reference, ui_mode="popup", headers=KEY).status_code == 400
 
     assert bearer.post("sessions", order.reference, headers=KEY).status_code == 201
 
 
 @pytest.mark.django_db
-def test_capture_whose_answer_was_lost_is_answered(staff, order, stripe_emulator, deliver_events, settings):
+def test_capture_with_a_lost_response_succeeds(staff, order, pay, settings):
     settings.CHECKOUT_CAPTURE_METHOD = "manual"
-    stripe_emulator.pay(services.start(order).stripe_id)
-    deliver_events()
+    pay(order)
     capture = partial(staff.post, "capture-order", order.reference, headers=KEY)
 
     def fail():
@@ -371,7 +370,7 @@ def test_capture_whose_answer_was_lost_is_answered(staff, order, stripe_emulator
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("code", ["stripe_unavailable", "too_many_requests"])
-def test_repeat_that_fails_leaves_the_answer_of_the_first(code, bearer, order, stripe_emulator):
+def test_failed_retry_keeps_the_response_of_the_first_request(code, bearer, order, stripe_emulator):
     start = partial(bearer.post, "sessions", order.reference, headers=KEY)
 
     def repeat():
@@ -392,8 +391,8 @@ def test_repeat_that_fails_leaves_the_answer_of_the_first(code, bearer, order, s
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("is_key_taken", [False, True])
-def test_answer_is_stored_although_the_first_request_was_refused(is_key_taken, bearer, order, stripe_emulator):
-    """The first request frees the key while its repeat is at work; another request may take the key at once."""
+def test_response_is_stored_although_the_first_request_was_refused(is_key_taken, bearer, order, stripe_emulator):
+    """The first request releases the key while its retry runs, and another request may reserve it."""
     start = partial(bearer.post, "sessions", order.reference, headers=KEY)
 
     def free():

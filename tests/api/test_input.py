@@ -1,4 +1,4 @@
-"""Whatever a stranger sends to the API is answered with a problem document, and logged in one line."""
+"""Every malformed request gets a problem document and one line in the log."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from django_checkout import services
+from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.ledger import budget
-from django_checkout.tokens import Purpose, make_token
 from tests.api.conftest import Api, problem_of, url
 from tests.test_fuzz import BODIES, DEEP, FORMS, HEADERS, JSON, NESTED, fuzzed
 
@@ -23,8 +23,8 @@ PATHS = ["orders", "sessions", "shipping", "quantity"]
 
 
 @pytest.fixture
-def asked(order, stripe_emulator, caplog, monkeypatch):
-    """Ask once; assert that the answer is no fault and is a problem document where it refuses."""
+def send(order, stripe_emulator, caplog, monkeypatch):
+    """Send a request; assert that the response is no 500, and a problem document if it is an error."""
     from django_checkout.api import throttling
 
     for scope in throttling.DEFAULT_RATES:
@@ -34,7 +34,7 @@ def asked(order, stripe_emulator, caplog, monkeypatch):
     client = Client(raise_request_exception=True)
     token = make_token(order, Purpose.PAY)
 
-    def ask(method, name, body=b"", content_type="application/json", *, query="", **headers):
+    def send_request(method, name, body=b"", content_type="application/json", *, query="", **headers):
         path = url(name) if name == "orders" else url(name, order.reference)
         caplog.clear()
         with caplog.at_level(logging.INFO, logger="django_checkout"):
@@ -47,7 +47,7 @@ def asked(order, stripe_emulator, caplog, monkeypatch):
         assert [record for record in ours if record.exc_info or not record.getMessage().isprintable()] == []
         return response
 
-    return ask
+    return send_request
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def asked(order, stripe_emulator, caplog, monkeypatch):
     ids=["deep", "nested", "nested a little", *"abcdef"],
 )
 @pytest.mark.parametrize("headers", [{}, {"HTTP_IDEMPOTENCY_KEY": str(uuid.uuid4())}], ids=["", "with a key"])
-def test_body_that_nothing_can_be_made_of_is_refused(asked, body, headers):
-    problem_of(asked("POST", "orders", body, **headers), 400, "malformed_json" if body else "invalid_request")
+def test_body_that_cannot_be_parsed_is_refused(send, body, headers):
+    problem_of(send("POST", "orders", body, **headers), 400, "malformed_json" if body else "invalid_request")
 
 
 @pytest.mark.parametrize(
@@ -79,43 +79,43 @@ def test_body_that_nothing_can_be_made_of_is_refused(asked, body, headers):
         ("sessions", b'{"ui_mode": "\\ud800"}', "/ui_mode"),
     ],
 )
-def test_half_of_a_surrogate_pair_is_pointed_at(asked, name, body, pointer):
-    problem = problem_of(asked("POST", name, body), 400, "invalid_request")
+def test_error_points_at_half_of_a_surrogate_pair(send, name, body, pointer):
+    problem = problem_of(send("POST", name, body), 400, "invalid_request")
 
     assert {error["pointer"] for error in problem["errors"]} == {pointer}
 
 
-def test_body_that_is_nested_as_deeply_as_ours_is_read(asked):
-    assert asked("POST", "orders", b'{"lines": [{"sku": "teapot"}]}').status_code == 201
+def test_body_with_the_maximum_depth_is_read(send):
+    assert send("POST", "orders", b'{"lines": [{"sku": "teapot"}]}').status_code == 201
 
 
 @fuzzed
 @given(name=st.sampled_from(PATHS), body=BODIES, key=st.sampled_from(["", "uuid"]) | HEADERS)
 @example(name="quantity", body=b'{"sku": "\\u0000", "quantity": 1}', key="")
 @example(name="shipping", body=b'{"name": "\\u0000", "address": {"country": "DE"}}', key="uuid")
-def test_any_body(asked, name, body, key):
+def test_any_body(send, name, body, key):
     headers = {"HTTP_IDEMPOTENCY_KEY": str(uuid.uuid4()) if key == "uuid" else key} if key else {}
 
-    asked("POST", name, body, **headers)
+    send("POST", name, body, **headers)
 
 
 @fuzzed
 @given(name=st.sampled_from(PATHS), value=JSON, query=FORMS)
-def test_any_object(asked, name, value, query):
+def test_any_object(send, name, value, query):
     known = {"lines": value, "reference": value, "address": value, "name": value, "ui_mode": value, "sku": value}
 
-    asked("POST", name, json.dumps(known).encode())
-    asked("POST", name, json.dumps({"lines": [known]}).encode())
+    send("POST", name, json.dumps(known).encode())
+    send("POST", name, json.dumps({"lines": [known]}).encode())
 
 
 @fuzzed
 @given(token=HEADERS, language=HEADERS, content_type=HEADERS, matched=HEADERS)
 @example(token=":", language="x" * 600, content_type="application/json; charset=x", matched='"')
-def test_any_header(asked, token, language, content_type, matched):
-    asked("GET", "status", HTTP_CHECKOUT_TOKEN=token, HTTP_ACCEPT_LANGUAGE=language, HTTP_IF_NONE_MATCH=matched)
-    asked("POST", "orders", b"{}", content_type, HTTP_AUTHORIZATION=token, HTTP_X_FORWARDED_FOR=language)
+def test_any_header(send, token, language, content_type, matched):
+    send("GET", "status", HTTP_CHECKOUT_TOKEN=token, HTTP_ACCEPT_LANGUAGE=language, HTTP_IF_NONE_MATCH=matched)
+    send("POST", "orders", b"{}", content_type, HTTP_AUTHORIZATION=token, HTTP_X_FORWARDED_FOR=language)
 
 
-def test_reference_in_a_path_that_cannot_be_one():
+def test_reference_that_cannot_exist_is_not_found():
     for reference in ("%00", "%ED%A0%80", "%0A", "x" * 300):
         problem_of(Api().client.get(f"/api/orders/{reference}/"), 404, "order_not_found")

@@ -1,4 +1,4 @@
-"""Stripe's official library for Node: an independent client of the emulator, and signer and reader of webhooks."""
+"""Stripe's library for Node as an independent client of the emulator, which signs and verifies webhooks."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import json
 import os
 import shutil
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
 
 from django_checkout import services
+from django_checkout.conf import API_VERSION
 from django_checkout.emulator import Emulator
 from django_checkout.emulator.server import EmulatorServer
-from django_checkout.gateway import API_VERSION
 from django_checkout.models import WebhookEvent
 from django_checkout.testing import post_event, sign
+from tests.serving import serving
 
 SCRIPT = Path(__file__).with_name("client.mjs")
 SECRET = "whsec_tests"
@@ -24,14 +24,14 @@ SECRET = "whsec_tests"
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory):
-    """Run a step of the script; where there is no node, skip, and where it should work and does not, fail."""
+    """Run a step of the script; skip without node, fail if node does not work."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("node and npm are not installed")
     folder = tmp_path_factory.mktemp("node")
     (folder / "package.json").write_text("{}")
     command = ["npm", "install", "--no-audit", "--no-fund", "--silent", "stripe"]
     done = subprocess.run(  # noqa: S603  # a fixed command line
-        command, cwd=folder, capture_output=True, text=True, check=False, timeout=180
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=600
     )
     if done.returncode:
         reason = f"npm could not install stripe: {done.stderr[-500:]}"
@@ -39,13 +39,13 @@ def node(tmp_path_factory):
             pytest.fail(reason)
         pytest.skip(reason)
 
-    def run(step, **told):
+    def run(step, **values):
         answer = subprocess.run(  # noqa: S603  # our own script
-            ["node", str(SCRIPT), str(folder), step, json.dumps({"version": API_VERSION, **told})],  # noqa: S607
+            ["node", str(SCRIPT), str(folder), step, json.dumps({"version": API_VERSION, **values})],  # noqa: S607
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=300,
         )
         assert answer.returncode == 0, answer.stderr
         return json.loads(answer.stdout)
@@ -56,13 +56,8 @@ def node(tmp_path_factory):
 @pytest.fixture
 def server():
     emulator = Emulator(webhook_secret=SECRET)
-    made = EmulatorServer(("127.0.0.1", 0), emulator)
-    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield made
-    made.shutdown()
-    thread.join()
-    made.server_close()
+    with serving(EmulatorServer(("127.0.0.1", 0), emulator)) as made:
+        yield made
     emulator.close()
 
 
@@ -83,7 +78,7 @@ def test_node_creates_reads_lists_refunds_and_expires(node, server):
 
 
 @pytest.mark.django_db
-def test_webhook_that_node_signed_is_taken(node, order, stripe_emulator):
+def test_webhook_signed_by_node_is_accepted(node, order, stripe_emulator):
     stripe_emulator.pay(services.start(order).stripe_id)
     bodies = []
     stripe_emulator.deliver_to(lambda body, headers: bodies.append(body) or 500)
@@ -99,7 +94,7 @@ def test_webhook_that_node_signed_is_taken(node, order, stripe_emulator):
     assert WebhookEvent.objects.count() == 1
 
 
-def test_node_reads_what_we_sign(node):
+def test_node_verifies_our_signature(node):
     payload = json.dumps({"id": "evt_1", "object": "event", "type": "payout.paid", "data": {"object": {}}})
 
     read = node("verify", payload=payload, header=sign(payload.encode(), secret=SECRET), secret=SECRET)

@@ -1,4 +1,4 @@
-"""Shoppers: placing, reading and following orders, and who may."""
+"""Orders of shoppers: placing, reading and following them, and who may."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
 from django_checkout import services
+from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.api import throttling
 from django_checkout.models import Order
-from django_checkout.tokens import Purpose, make_token
 from django_checkout.values import LineData
 from tests.amounts import money
-from tests.api.conftest import Api, ApiAdapter, problem_of, staff_with
+from tests.api.conftest import Api, ApiAdapter, problem_of, staff_with, url
 from tests.damage import overwrite
 from tests.factories import HostOrderFactory, UserFactory
 from tests.host.models import HostOrder
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 TEAPOTS = {"lines": [{"sku": "teapot", "quantity": 2}], "currency": "eur", "email": "guest@example.com"}
 
 
-def test_guest_places_an_order_at_the_hosts_price_and_goes_on_with_its_token():
+def test_guest_places_an_order_at_the_hosts_price_and_pays_with_its_token():
     response = Api().post("orders", **TEAPOTS)
 
     placed = response.json()
@@ -46,11 +46,11 @@ def test_shopper_places_an_order_that_the_host_has(shopper):
     problem_of(Api().post("orders", reference="H-7"), 404, "order_not_found")
 
 
-def test_host_refuses_what_it_does_not_sell():
+def test_host_refuses_an_article_that_it_does_not_sell():
     problem_of(Api().post("orders", lines=[{"sku": "kettle"}]), 403, "placing_not_allowed")
 
 
-def test_host_that_says_nothing_takes_no_orders(settings):
+def test_adapter_without_take_order_refuses_orders(settings):
     settings.CHECKOUT_ADAPTER = "tests.host.adapters.HostAdapter"
 
     problem_of(Api().post("orders", **TEAPOTS), 403, "placing_not_allowed")
@@ -82,13 +82,13 @@ def test_unknown_currency_is_refused():
         ({"reference": "H", "a/b": 1}, "/a~1b"),
     ],
 )
-def test_body_that_is_not_understood_is_pointed_at(body, pointer):
+def test_error_points_at_the_invalid_field(body, pointer):
     problem = problem_of(Api().post("orders", **body), 400, "invalid_request")
 
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
 
 
-def test_body_that_is_no_json_object_is_refused():
+def test_body_that_is_not_a_json_object_is_refused():
     problem_of(Api().post("orders", raw="{"), 400, "malformed_json")
     problem_of(Api().post("orders", raw='{"quantity": NaN}'), 400, "malformed_json")
     problem_of(Api().post("orders", raw=b"\xff"), 400, "malformed_json")
@@ -96,7 +96,7 @@ def test_body_that_is_no_json_object_is_refused():
     problem_of(Api().post("orders", raw="a=1", content_type="text/plain"), 415, "unsupported_media_type")
 
 
-def test_owner_reads_and_lists_own_orders_only(owner, own_order, host_order):
+def test_owner_reads_and_lists_only_own_orders(owner, own_order, host_order):
     services.place(HostOrderFactory(owner=UserFactory()))
 
     assert owner.get("order", own_order.reference).json()["reference"] == own_order.reference
@@ -104,7 +104,7 @@ def test_owner_reads_and_lists_own_orders_only(owner, own_order, host_order):
     assert [row["reference"] for row in listed["results"]] == [own_order.reference]
 
 
-def test_list_is_for_whoever_is_signed_in():
+def test_list_of_orders_requires_authentication():
     assert Api().get("orders").json()["code"] == "not_authenticated"
 
 
@@ -115,12 +115,12 @@ def test_shopper_sees_no_email_or_details(owner, own_order):
 
 
 @pytest.mark.parametrize("name", ["order", "status", "sessions"])
-@pytest.mark.parametrize("who", ["guest", "stranger", "other bearer", "forged", "status bearer"])
-def test_others_orders_are_not_found(name, who, own_order):
+@pytest.mark.parametrize("who", ["guest", "other user", "other bearer", "forged", "status bearer"])
+def test_orders_of_other_users_are_not_found(name, who, own_order):
     other = services.place(HostOrderFactory())
     api = {
         "guest": lambda: Api(),
-        "stranger": lambda: Api(UserFactory()),
+        "other user": lambda: Api(UserFactory()),
         "other bearer": lambda: Api(token=make_token(other.pk, Purpose.PAY)),
         "forged": lambda: Api(token=f"{own_order.pk}:1tKabc:forged"),
         "status bearer": lambda: Api(token=make_token(own_order.pk, Purpose.STATUS)),
@@ -135,33 +135,33 @@ def test_others_orders_are_not_found(name, who, own_order):
     problem_of(api.post("sessions", own_order.reference), 404, "order_not_found")
 
 
-def test_old_token_is_no_right(order, settings):
+def test_expired_token_gives_no_access(order, settings):
     settings.CHECKOUT_TOKEN_MAX_AGE_SECONDS = 60
     old = make_token(order, Purpose.PAY, signed_at=timezone.now() - timedelta(seconds=61))
 
     problem_of(Api(token=old).get("order", order.reference), 404, "order_not_found")
 
 
-def test_sessions_are_not_listed_where_the_host_refuses_paying(bearer, order, stripe_emulator, monkeypatch):
+def test_sessions_are_not_listed_if_the_adapter_refuses_payment(bearer, order, stripe_emulator, monkeypatch):
     services.start(order)
     monkeypatch.setattr(ApiAdapter, "can_pay", lambda self, request, row: False)
 
     problem_of(bearer.get("sessions", order.reference), 404, "order_not_found")
 
 
-def test_staff_may_read_any_order_with_the_permission(own_order):
+def test_staff_with_the_permission_read_any_order(own_order):
     assert staff_with("view_order").get("order", own_order.reference).status_code == 200
     problem_of(staff_with().get("order", own_order.reference), 404, "order_not_found")
 
 
-def test_host_may_refuse_the_paying(bearer, order, settings, monkeypatch):
+def test_adapter_can_refuse_payment(bearer, order, settings, monkeypatch):
     monkeypatch.setattr(ApiAdapter, "can_pay", lambda self, request, row: False)
 
     problem_of(bearer.post("sessions", order.reference), 404, "order_not_found")
     assert bearer.get("status", order.reference).status_code == 200
 
 
-def test_status_takes_two_queries_and_304(bearer, order, django_assert_max_num_queries):
+def test_status_makes_two_queries_and_supports_etags(bearer, order, django_assert_max_num_queries):
     with django_assert_max_num_queries(2):
         first = bearer.get("status", order.reference)
 
@@ -175,7 +175,16 @@ def test_status_takes_two_queries_and_304(bearer, order, django_assert_max_num_q
     assert third.json()["outcome"] == "paid"
 
 
-def test_amounts_are_written_in_the_language_of_the_request(bearer, order):
+def test_status_of_a_newer_version_is_open(client, order):
+    overwrite(Order.objects, status="of_a_newer_version")
+
+    # Not with ``bearer``: the document of this version does not list the status.
+    answer = client.get(url("status", order.reference), headers={"Checkout-Token": make_token(order, Purpose.PAY)})
+
+    assert (answer.status_code, answer.json()["outcome"]) == (200, "open")
+
+
+def test_amounts_are_formatted_in_the_language_of_the_request(bearer, order):
     response = bearer.get("order", order.reference, headers={"Accept-Language": "de"})
 
     assert response.json()["subtotal"]["formatted"] == money("20.00", language="de")
@@ -183,11 +192,11 @@ def test_amounts_are_written_in_the_language_of_the_request(bearer, order):
     assert "Accept-Language" in response.headers["Vary"]
 
 
-def test_answers_are_not_cached(bearer, order):
+def test_responses_are_not_cached(bearer, order):
     assert bearer.get("order", order.reference).headers["Cache-Control"] == "no-store"
 
 
-def test_lists_take_the_same_queries_at_any_page(owner, shopper, own_order, django_assert_num_queries):
+def test_every_page_of_a_list_makes_the_same_number_of_queries(owner, shopper, own_order, django_assert_num_queries):
     for _ in range(7):
         services.place(HostOrderFactory(owner=shopper))
     with django_assert_num_queries(3):
@@ -218,7 +227,7 @@ def test_unknown_parameters_are_refused(owner, query):
 
 
 @pytest.mark.parametrize("cursor", ["!!", "cD1hYmM=", "cD0wJm89OTk5OTk5OTk5OTk5OTk=", "bz0tMQ==", "cD0lMDA="])
-def test_made_up_cursors_are_not_found(owner, cursor):
+def test_forged_cursor_is_not_found(owner, cursor):
     response = owner.get("orders", cursor=cursor)
 
     assert response.status_code == 200 or problem_of(response, 404, "not_found")
@@ -232,7 +241,7 @@ def test_session_login_needs_a_csrf_token(own_order, shopper):
     problem_of(api.post("sessions", own_order.reference), 403, "permission_denied")
 
 
-def test_too_many_requests_are_told_when_to_come_back(bearer, order, settings, monkeypatch):
+def test_throttled_request_gets_retry_after(bearer, order, settings, monkeypatch):
     monkeypatch.setitem(throttling.DEFAULT_RATES, "checkout_status", "2/min")
     for _ in range(2):
         assert bearer.get("status", order.reference).status_code == 200
@@ -252,7 +261,7 @@ def test_wrong_method_is_a_problem_document(bearer, order):
 
 
 class DataAdapter(ApiAdapter):
-    """A host without an order model: orders are what the request says, at the host's price."""
+    """A host without an order model: an order is what the request contains, at the host's price."""
 
     def take_order(self, request, content):
         line = LineData(name="Teapot", sku="teapot", unit_amount_minor=2000, quantity=content.lines[0].quantity)
@@ -260,7 +269,7 @@ class DataAdapter(ApiAdapter):
 
 
 class ByNumberAdapter(ApiAdapter):
-    """A host that finds its row by the number that the request gives."""
+    """A host that finds its row by the reference in the request."""
 
     def take_order(self, request, content):
         row, _ = HostOrder.objects.get_or_create(number=content.reference, defaults={"owner": content.user})
@@ -269,8 +278,8 @@ class ByNumberAdapter(ApiAdapter):
         return row
 
 
-class MeddlingAdapter(ApiAdapter):
-    """A host that writes what this app alone writes."""
+class OverwritingAdapter(ApiAdapter):
+    """A host that writes columns that only this app may write."""
 
     def find_own_order(self, request, reference):
         Order.objects.update(status="paid")
@@ -279,8 +288,8 @@ class MeddlingAdapter(ApiAdapter):
 @pytest.mark.parametrize(
     "headers", [{}, {"Idempotency-Key": "f3b6cbd5-2f6f-4f2c-8e0e-0d9f5d1c7a11"}], ids=["plain", "key"]
 )
-def test_adapter_may_not_write_what_this_app_derives(headers, order, settings):
-    settings.CHECKOUT_ADAPTER = f"{__name__}.MeddlingAdapter"
+def test_adapter_may_not_write_derived_columns(headers, order, settings):
+    settings.CHECKOUT_ADAPTER = f"{__name__}.OverwritingAdapter"
 
     answer = Api(UserFactory()).post("orders", headers=headers, reference=order.reference)
 
@@ -297,15 +306,15 @@ def _three(reference):
 
 
 @pytest.mark.usefixtures("_takes_numbers")
-@pytest.mark.parametrize("who", ["guest", "stranger", "other bearer", "status bearer"])
+@pytest.mark.parametrize("who", ["guest", "other user", "other bearer", "status bearer"])
 @pytest.mark.parametrize("quantity", [1, 3])
-def test_stranger_neither_revises_nor_is_given_an_order_whose_number_is_known(who, quantity, shopper):
+def test_other_user_neither_revises_nor_gets_an_order_with_a_known_reference(who, quantity, shopper):
     placed = Api(shopper).post("orders", reference="H-7", lines=[{"sku": "teapot", "quantity": 1}]).json()
     order = Order.objects.get(reference="H-7")
     other = services.place(HostOrderFactory())
     api = {
         "guest": Api(),
-        "stranger": Api(UserFactory()),
+        "other user": Api(UserFactory()),
         "other bearer": Api(token=make_token(other, Purpose.PAY)),
         "status bearer": Api(token=make_token(order, Purpose.STATUS)),
     }[who]
@@ -320,7 +329,7 @@ def test_stranger_neither_revises_nor_is_given_an_order_whose_number_is_known(wh
 
 @pytest.mark.usefixtures("_takes_numbers")
 @pytest.mark.parametrize("who", ["owner", "bearer"])
-def test_order_is_revised_by_its_owner_and_by_the_bearer_of_its_link(who, shopper):
+def test_order_is_revised_by_its_owner_and_by_the_bearer_of_its_token(who, shopper):
     first = Api(shopper if who == "owner" else None)
     placed = first.post("orders", reference="H-7", lines=[{"sku": "teapot", "quantity": 1}]).json()
     api = first if who == "owner" else Api(token=placed["token"])
@@ -330,7 +339,7 @@ def test_order_is_revised_by_its_owner_and_by_the_bearer_of_its_link(who, shoppe
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_of_two_strangers_who_place_one_number_at_once_one_is_refused(settings):
+def test_second_of_two_guests_who_place_the_same_reference_is_refused(settings):
     if connection.vendor == "sqlite":
         pytest.skip("threads meet on PostgreSQL and MariaDB")
     settings.CHECKOUT_ADAPTER = f"{__name__}.DataAdapter"
@@ -354,7 +363,7 @@ def test_of_two_strangers_who_place_one_number_at_once_one_is_refused(settings):
 
 
 class ExpiredToken(BaseAuthentication):
-    """Refuses as djangorestframework-simplejwt's ``JWTAuthentication`` does: with a dict that names the code."""
+    """Fails like djangorestframework-simplejwt's ``JWTAuthentication``, with the code in a dict."""
 
     def authenticate(self, request):
         raise AuthenticationFailed(
@@ -377,7 +386,7 @@ class ManyReasons(ExpiredToken):
 @pytest.mark.parametrize(
     ("authentication", "code"), [(ExpiredToken, "token_not_valid"), (ManyReasons, "authentication_failed")]
 )
-def test_refusal_of_the_hosts_authentication_has_a_code(authentication, code, settings):
+def test_error_of_the_hosts_authentication_has_a_code(authentication, code, settings):
     settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": [f"{__name__}.{authentication.__name__}"]}
 
     body = problem_of(Api().get("orders"), 401, code)
@@ -387,7 +396,7 @@ def test_refusal_of_the_hosts_authentication_has_a_code(authentication, code, se
 
 
 @pytest.mark.parametrize(("proxies", "is_counted"), [(None, True), (1, False)])
-def test_guest_has_one_rate_whatever_address_the_request_claims(proxies, is_counted, order, settings, monkeypatch):
+def test_guest_cannot_evade_the_throttle_with_a_forwarded_address(proxies, is_counted, order, settings, monkeypatch):
     settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": proxies}
     monkeypatch.setitem(throttling.DEFAULT_RATES, "checkout_status", "2/min")
     bearer = Api(token=make_token(order, Purpose.PAY))

@@ -1,4 +1,4 @@
-"""uvicorn and gunicorn serve the demo: a purchase through the API, its webhook, and nothing in the log."""
+"""The demo on uvicorn and gunicorn: a purchase through the API, its webhook, and a clean log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from example_project.shop.demo_check import ROOT, _environment, free_port
+from example_project.shop import demo_server
+from example_project.shop.demo_check import CARD, PARCEL
+from example_project.shop.demo_server import ROOT, free_port
 from example_project.shop.html import parse
 
 SERVERS = {
@@ -26,14 +28,6 @@ PREPARE = (
     "from django.core.management import call_command; call_command('migrate', verbosity=0);"
     "from example_project.shop.catalogue import seed_catalogue; seed_catalogue()"
 )
-CARD = {"card_number": "4242424242424242", "card_expiry": "12/34", "card_cvc": "123"}
-PARCEL = {
-    "shipping_name": "You",
-    "shipping_line1": "4 Quay Lane",
-    "shipping_postal_code": "20457",
-    "shipping_city": "Hamburg",
-    "shipping_country": "DE",
-}
 
 
 @pytest.fixture(params=SERVERS)
@@ -42,7 +36,7 @@ def site(request, tmp_path):
         pytest.skip(f"{request.param} is not installed")
     port = free_port()
     base_url = f"http://127.0.0.1:{port}"
-    environment = {**_environment(base_url, tmp_path), "PYTHONWARNINGS": "default"}
+    environment = {**demo_server.environment(base_url, tmp_path), "PYTHONWARNINGS": "default"}
     subprocess.run(  # noqa: S603  # our own code
         [sys.executable, "-c", PREPARE], cwd=ROOT, env=environment, check=True, timeout=120
     )
@@ -52,11 +46,11 @@ def site(request, tmp_path):
             [sys.executable, "-m", *command], cwd=ROOT, env=environment, stdout=log, stderr=log
         )
         try:
-            wait_until(lambda: is_open(base_url), seconds=60)
+            demo_server.wait_until_open(server, f"{base_url}/checkout/health/")
             yield Site(base_url, tmp_path / "shop.sqlite3", request.param)
         finally:
             server.terminate()
-            server.wait(timeout=20)
+            server.wait(timeout=60)
     assert "Traceback" not in (tmp_path / "server.log").read_text(errors="replace")
 
 
@@ -71,13 +65,6 @@ class Site:
             return connection.execute(query).fetchall()
 
 
-def is_open(base_url):
-    try:
-        return requests.get(f"{base_url}/checkout/health/", timeout=30).ok
-    except requests.ConnectionError:
-        return False
-
-
 def wait_until(done, *, seconds):
     give_up_at = time.monotonic() + seconds
     while not done():
@@ -89,30 +76,30 @@ def buy(site, card=CARD):
     """Buy a teapot through the API and pay for it on the emulator's page."""
     api = f"{site.url}/api/orders/"
     lines = [{"sku": "moon-teapot"}]
-    order = requests.post(api, json={"lines": lines, "email": "a@example.com"}, timeout=30).json()
+    order = requests.post(api, json={"lines": lines, "email": "a@example.com"}, timeout=300).json()
     own, path = {"Checkout-Token": order["token"]}, f"{api}{order['reference']}/"
-    session = requests.post(f"{path}sessions/", json={"ui_mode": "hosted_page"}, headers=own, timeout=30).json()
+    session = requests.post(f"{path}sessions/", json={"ui_mode": "hosted_page"}, headers=own, timeout=300).json()
     browser = requests.Session()
-    page = parse(browser.get(session["url"], timeout=30).text)
+    page = parse(browser.get(session["url"], timeout=300).text)
     token = next(
         field.attributes["value"] for field in page.find_all("input") if field.attributes.get("name") == "token"
     )
 
-    browser.post(session["url"], {**card, **PARCEL, "token": token}, allow_redirects=False, timeout=30)
+    browser.post(session["url"], {**card, **PARCEL, "token": token}, allow_redirects=False, timeout=300)
 
     def status():
-        return requests.get(f"{path}status/", headers=own, timeout=30).json()["outcome"]
+        return requests.get(f"{path}status/", headers=own, timeout=300).json()["outcome"]
 
-    wait_until(lambda: status() == "paid", seconds=20)
+    wait_until(lambda: status() == "paid", seconds=120)
 
 
 def test_purchase_through_the_api(site):
     buy(site)
 
 
-def test_an_event_that_is_read_from_stripe(site):
+def test_event_whose_handler_reads_from_stripe(site):
     buy(site, card={**CARD, "card_number": "4000000000000259"})
 
-    wait_until(lambda: site.read("SELECT status FROM django_checkout_dispute") == [("needs_response",)], seconds=20)
+    wait_until(lambda: site.read("SELECT status FROM django_checkout_dispute") == [("needs_response",)], seconds=120)
     read = "SELECT state FROM django_checkout_webhookevent WHERE type = 'charge.dispute.created'"
-    wait_until(lambda: site.read(read) == [("processed",)], seconds=20)
+    wait_until(lambda: site.read(read) == [("processed",)], seconds=120)

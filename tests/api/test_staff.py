@@ -1,4 +1,4 @@
-"""Staff: search, operate, reconcile; each with its permission, and nobody without."""
+"""The API for staff: search, operate, reconcile, each only with its permission."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ ARGUMENTS = {
 
 
 @pytest.mark.parametrize("pattern", STAFF_PATHS, ids=lambda pattern: pattern.name)
-def test_every_staff_path_is_closed_to_everybody_else(pattern):
+def test_every_staff_path_is_closed_to_others(pattern):
     kwargs = {name: ARGUMENTS[name] for name in pattern.pattern.converters}
     path = reverse(f"django_checkout_api:{pattern.name}", kwargs=kwargs)
     methods = {method.lower() for method in pattern.callback.view_class().allowed_methods}
     for api in (Api(), Api(UserFactory()), staff_with()):
         for method in methods & {"get", "post"}:
-            ask = getattr(api.client, method)
+            send = getattr(api.client, method)
             body = {"content_type": "application/json", "data": "{}"} if method == "post" else {}
-            response = ask(path, headers=api.headers, **body)
+            response = send(path, headers=api.headers, **body)
             assert response.status_code in (401, 403), (method, path)
             assert response.json()["code"] in ("not_authenticated", "permission_denied")
 
 
-def test_permissions_are_asked_one_by_one(paid_order):
+def test_each_permission_is_checked(paid_order):
     reference = paid_order.reference
     viewer, operator = staff_with("view_order"), staff_with("view_order", "operate_order")
 
@@ -63,13 +63,31 @@ def test_orders_are_searched(staff, paid_order):
     problem_of(staff.get("staff-orders", needs_attention="yes"), 400, "invalid_request")
 
 
-def test_order_is_shown_with_everything(staff, paid_order, django_assert_max_num_queries):
+def test_order_is_returned_with_everything_that_belongs_to_it(staff, paid_order, django_assert_max_num_queries):
     with django_assert_max_num_queries(14):
         shown = staff.get("staff-order", paid_order.reference).json()
 
     assert shown["payments"][0]["captured"]["formatted"] == money("20.00")
     assert shown["sessions"][0]["status"] == "complete"
     problem_of(staff.get("staff-order", "none"), 404, "order_not_found")
+
+
+def test_details_of_attention_do_not_depend_on_the_language(staff, order):
+    details = {"paid_minor": 1900, "expected_minor": 2000, "currency": "eur"}
+    order.attention.create(code="amount_mismatch", fact="cs_1", details=details)
+    languages = ("en", "de")
+
+    shown = [
+        staff.get("staff-order", order.reference, headers={"Accept-Language": language}).json()["attention"][0]
+        for language in languages
+    ]
+
+    assert [item["details"] for item in shown] == [details, details]
+    words = {"en": " instead of ", "de": " statt "}
+    assert [item["detail"] for item in shown] == [
+        words[language].join(money(amount, language=language) for amount in ("19.00", "20.00"))
+        for language in languages
+    ]
 
 
 def test_partial_and_full_refund(staff, paid_order):
@@ -95,17 +113,14 @@ def test_unpaid_order_is_canceled(staff, order, stripe_emulator):
     assert staff.post("cancel-order", order.reference).json()["status"] == "canceled"
 
 
-def test_authorised_money_is_captured(staff, order, stripe_emulator, deliver_events, settings):
+def test_authorized_payment_is_captured(staff, order, pay, settings):
     settings.CHECKOUT_CAPTURE_METHOD = "manual"
-    stripe_emulator.pay(services.start(order).stripe_id)
-    deliver_events()
+    pay(order)
 
     assert staff.post("capture-order", order.reference, amount_minor=1500).json()["paid"]["amount_minor"] == 1500
 
 
-def test_sessions_payments_and_events_are_searched_in_a_fixed_number_of_queries(
-    staff, paid_order, django_assert_max_num_queries
-):
+def test_searches_make_a_fixed_number_of_queries(staff, paid_order, django_assert_max_num_queries):
     session = paid_order.sessions.get()
     for name, query in [
         ("staff-sessions", {"order": paid_order.reference}),
@@ -118,7 +133,7 @@ def test_sessions_payments_and_events_are_searched_in_a_fixed_number_of_queries(
     problem_of(staff.get("staff-session", ARGUMENTS["session_id"]), 404, "session_not_found")
 
 
-def test_session_is_ended(staff, order, stripe_emulator):
+def test_session_is_expired_by_staff(staff, order, stripe_emulator):
     session = services.start(order)
 
     assert staff.post("staff-expire-session", session.uuid).json()["status"] == "expired"
@@ -132,13 +147,14 @@ def test_event_is_replayed(staff, paid_order):
     problem_of(staff.post("staff-replay-event", "evt_none"), 404, "not_found")
 
 
-def test_reconciliation_is_run_and_read(staff, order, stripe_emulator):
+def test_reconciliation_runs_and_is_reported(staff, order, stripe_emulator):
     stripe_emulator.pay(services.start(order).stripe_id)
 
     dry = staff.post("staff-runs", fix=False).json()
     fixed = staff.post("staff-runs", fix=True).json()
 
     assert [drift["outcome"] for drift in dry["drift"]] == ["found"]
+    assert all(drift["explanation"] and drift["suggestion"] for drift in dry["drift"])
     assert [drift["outcome"] for drift in fixed["drift"]] == ["mended"]
     assert Order.objects.get().status == "paid"
     listed = staff.get("staff-runs").json()["results"]
@@ -151,7 +167,7 @@ def test_reconciliation_is_run_and_read(staff, order, stripe_emulator):
     problem_of(staff.get("staff-run", 999), 404, "not_found")
 
 
-def test_discrepancy_is_resolved_once_and_put_back(staff):
+def test_discrepancy_is_resolved_once_and_reopened(staff):
     row = Discrepancy.objects.create(kind="session_without_order", subject="cs_1")
 
     assert staff.post("resolve-discrepancy", row.pk, note="Theirs.", outcome="ignored").json()["state"] == "ignored"
@@ -162,7 +178,7 @@ def test_discrepancy_is_resolved_once_and_put_back(staff):
     assert staff.get("staff-discrepancies", state="open").json()["results"][0]["subject"] == "cs_1"
 
 
-def test_figures_and_health(staff, paid_order, django_assert_max_num_queries):
+def test_statistics_and_health(staff, paid_order, django_assert_max_num_queries):
     with django_assert_max_num_queries(14):
         figures = staff.get("staff-figures").json()
 
@@ -171,7 +187,7 @@ def test_figures_and_health(staff, paid_order, django_assert_max_num_queries):
     assert url("staff-health") == "/api/staff/health/"
 
 
-def test_refused_refund_is_refused_alike_and_in_words_for_staff(staff, paid_order, stripe_emulator):
+def test_refused_refund_is_refused_again_with_details_for_staff(staff, paid_order, stripe_emulator):
     stripe_emulator.refund(paid_order.kept_payment.stripe_id)
     key = {"Idempotency-Key": "0123456789abcdef"}
 
@@ -191,7 +207,7 @@ def test_refused_refund_is_refused_alike_and_in_words_for_staff(staff, paid_orde
         ("cancel-order", "post"),
     ],
 )
-def test_permissions_without_is_staff_open_nothing(name, method, paid_order):
+def test_permissions_without_is_staff_give_no_access(name, method, paid_order):
     user = UserFactory(is_staff=False)
     user.user_permissions.set(Permission.objects.filter(content_type__app_label="django_checkout"))
     assert user.has_perm("django_checkout.refund_order")

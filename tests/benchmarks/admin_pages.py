@@ -1,7 +1,7 @@
 """Measures the admin's pages on the large shop of ``dataset``: ``python -m tests.benchmarks.admin_pages``.
 
 Prints the median, fastest and slowest time and the number of queries of each page, as Django's test client sees them,
-and exits with 1 where a page takes longer than 300 ms at the median or more than 25 queries.
+and exits with 1 if a page takes longer than 300 ms at the median or more than 25 queries.
 ``DATABASE_URL`` as for ``dataset``.
 """
 
@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from tests.benchmarks.dataset import prepare, say
 
 MAXIMUM_MILLISECONDS, MAXIMUM_QUERIES = 300, 25
-#: The dashboard keeps its figures for a moment; this reads it without.
-COLD = "dashboard, figures read anew"
+#: The dashboard without its cached statistics.
+COLD = "dashboard, uncached"
 USERNAME = "admin-pages-benchmark"
 
 
 def main() -> None:
-    """Read the command line, measure and judge."""
+    """Measure the pages and exit with 1 if one is too slow."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=15, help="how often each page is read (default: %(default)s)")
     options = parser.parse_args()
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def sign_in():
-    """Return a browser of a superuser, made where there is none."""
+    """Return a client of a superuser, which is created if needed."""
     from django.contrib.auth import get_user_model
     from django.test import Client
 
@@ -47,7 +47,7 @@ def sign_in():
 
 
 def pages() -> Iterator[tuple[str, str]]:
-    """Yield what is measured: the pages of the work list first, then filters, searches and the rest."""
+    """Yield the name and URL of each page."""
     from django.urls import reverse
 
     from django_checkout.models import Dispute, Order, Payout, WebhookEvent
@@ -83,13 +83,13 @@ def pages() -> Iterator[tuple[str, str]]:
 
 
 def measure(client, name: str, url: str, rounds: int) -> bool:
-    """Read a page many times, print how long it took, and return whether that is good enough."""
+    """Request a page repeatedly, print its times, and return whether they are within the limit."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from django_checkout.admin.dashboard import forget_figures
+    from django_checkout.admin import statistics_cache
 
-    prepare_page = forget_figures if name == COLD else bool
+    prepare_page = statistics_cache.clear if name == COLD else bool
     prepare_page()
     with CaptureQueriesContext(connection) as queries:
         response = client.get(url)

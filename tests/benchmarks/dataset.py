@@ -1,9 +1,9 @@
 """Fills a PostgreSQL database with a year of a large shop: ``python -m tests.benchmarks.dataset``.
 
-A million orders with their sessions, payments, announcements and balance transactions, three million events, and a
-few hundred of everything that waits for a person. PostgreSQL makes the rows itself (``generate_series``), so that it
-takes minutes; a database that holds as many already is left as it is. ``DATABASE_URL`` names the database, which is
-created where it does not exist; plain pytest never runs this.
+A million orders with their sessions, payments, announcements and balance transactions, three million events, and a few
+hundred rows of everything that needs staff. PostgreSQL generates the rows (``generate_series``) within minutes. A
+database that has as many rows is left unchanged. ``DATABASE_URL`` names the database, which is created if it does not
+exist. pytest never runs this.
 """
 
 from __future__ import annotations
@@ -15,23 +15,25 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
+from django_checkout.conf import API_VERSION
+
 DEFAULT_URL = "postgres://root@127.0.0.1:5432/checkout_benchmark"
 CHUNK = 100_000
-#: One in this many orders was refunded, is disputed, has something to look at.
-REFUNDED, DISPUTED, ODD = 30, 500, 2000
+#: One in this many orders is refunded, is disputed, needs attention.
+REFUNDED, DISPUTED, NEEDING_ATTENTION = 30, 500, 2000
 PAYOUTS = 365
 
-#: When row ``n`` of ``{orders}`` came about: evenly over the last year, the newest last.
+#: The time of row ``n`` of ``{orders}``: evenly over the last year, the newest last.
 AT = "(now() - interval '365 days' * ({orders} - n)::float / {orders})"
-#: What became of an order, by its number: 85 of 100 paid, 8 expired, 4 never started, 2 open, 1 failed later.
-FATE = "(n * 7919 % 100)"
-IS_PAID = f"{FATE} < 85"
+#: The outcome of an order by its number: of 100, 85 are paid, 8 expired, 4 never started, 2 open, 1 failed later.
+SHARE = "(n * 7919 % 100)"
+IS_PAID = f"{SHARE} < 85"
 CURRENCY = "(CASE WHEN n % 10 < 7 THEN 'eur' WHEN n % 10 < 9 THEN 'usd' ELSE 'jpy' END)"
 AMOUNT = "(1000 + n * 31 % 9000)"
 
 
 def main() -> None:
-    """Read the command line, build, and say how long it took."""
+    """Build the rows and print how long it took."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--orders", type=int, default=1_000_000, help="how many orders (default: %(default)s)")
     parser.add_argument("--events", type=int, default=3_000_000, help="how many events (default: %(default)s)")
@@ -41,7 +43,7 @@ def main() -> None:
 
 
 def prepare() -> None:
-    """Create the database if there is none, and set Django up on it."""
+    """Create the database if it does not exist, and set up Django."""
     url = os.environ.setdefault("DATABASE_URL", DEFAULT_URL)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     import django
@@ -88,7 +90,7 @@ def build(*, orders: int, events: int) -> None:
 
 
 def insert(cursor, model, columns: Mapping[str, str], where: str, count: int) -> None:
-    """Insert row by number, a chunk at a time; a column that is not given gets what its field would."""
+    """Insert rows by number, in chunks; a column that is left out gets the default of its field."""
     fields = list(model._meta.concrete_fields)
     unknown = set(columns) - {field.column for field in fields}
     assert not unknown, f"{model.__name__} has no column {unknown}"
@@ -105,7 +107,7 @@ def insert(cursor, model, columns: Mapping[str, str], where: str, count: int) ->
 
 
 def blank(field) -> str:
-    """Return the SQL of the least that a column takes."""
+    """Return the SQL of a column's default."""
     kind = field.get_internal_type()
     if field.primary_key:
         return "n"
@@ -121,7 +123,7 @@ def blank(field) -> str:
 
 
 def tables(orders: int):
-    """Yield model, columns and which numbers have a row, in the order in which they refer to one another."""
+    """Yield each model, its columns and the numbers that have a row; tables that others refer to come first."""
     from django_checkout import models
 
     at = AT.format(orders=orders)
@@ -139,7 +141,7 @@ def tables(orders: int):
         | {"amount_minor": AMOUNT, "captured_minor": AMOUNT, "updated_at": at},
         IS_PAID,
     )
-    yield models.CheckoutSession, session_columns(at), f"NOT {FATE} BETWEEN 93 AND 96"
+    yield models.CheckoutSession, session_columns(at), f"NOT {SHARE} BETWEEN 93 AND 96"
     yield (
         models.Refund,
         {"stripe_id": "'re_' || md5('r' || n)", "payment_id": "n", "amount_minor": f"{AMOUNT} / 2"}
@@ -162,13 +164,13 @@ def tables(orders: int):
     yield (
         models.AttentionItem,
         {"order_id": "n", "code": "'fraud_warning'", "fact": "'issfr_' || n", "raised_at": at},
-        f"n % {ODD} = 0",
+        f"n % {NEEDING_ATTENTION} = 0",
     )
     yield (
         models.Discrepancy,
         {"kind": "'refund_differs'", "subject": "'re_' || n", "order_id": "n", "state": "'open'"}
         | {"suggestion": "'Look at it.'", "first_seen_at": at, "last_seen_at": at},
-        f"n % {ODD} = 0",
+        f"n % {NEEDING_ATTENTION} = 0",
     )
     yield (
         models.Payout,
@@ -188,7 +190,7 @@ def tables(orders: int):
 
 
 def order_columns(at: str) -> dict[str, str]:
-    """Return what an order looks like, by its number."""
+    """Return the columns of an order by its number."""
     is_refunded = f"n % {REFUNDED} = 0 AND {IS_PAID}"
     status = f"CASE WHEN {is_refunded} THEN 'partially_refunded' WHEN {IS_PAID} THEN 'paid' ELSE 'unpaid' END"
     return {
@@ -202,7 +204,7 @@ def order_columns(at: str) -> dict[str, str]:
         "refunded_minor": f"CASE WHEN {is_refunded} THEN {AMOUNT} / 2 ELSE 0 END",
         "status": status,
         "disputed": f"n % {DISPUTED} = 0 AND {IS_PAID}",
-        "needs_attention": f"n % {ODD} = 0",
+        "needs_attention": f"n % {NEEDING_ATTENTION} = 0",
         "email": "'shopper' || n || '@example.com'",
         "customer_details": "jsonb_build_object('name', 'Shopper ' || n)",
         "mode": "'payment'",
@@ -214,11 +216,11 @@ def order_columns(at: str) -> dict[str, str]:
 
 
 def session_columns(at: str) -> dict[str, str]:
-    """Return what the session of an order looks like, by the order's number."""
-    status = f"CASE WHEN {FATE} < 85 OR {FATE} = 99 THEN 'complete' WHEN {FATE} < 93 THEN 'expired' ELSE 'open' END"
+    """Return the columns of an order's session by the order's number."""
+    status = f"CASE WHEN {SHARE} < 85 OR {SHARE} = 99 THEN 'complete' WHEN {SHARE} < 93 THEN 'expired' ELSE 'open' END"
     return {
         "order_id": "n",
-        "live_for_id": f"CASE WHEN {FATE} IN (97, 98) THEN n END",
+        "live_for_id": f"CASE WHEN {SHARE} IN (97, 98) THEN n END",
         "stripe_id": "'cs_test_' || md5('s' || n)",
         "livemode": "false",
         "mode": "'payment'",
@@ -228,7 +230,7 @@ def session_columns(at: str) -> dict[str, str]:
         "asked_subtotal_minor": AMOUNT,
         "status": status,
         "payment_status": f"CASE WHEN {IS_PAID} THEN 'paid' ELSE 'unpaid' END",
-        "has_async_failed": f"{FATE} = 99",
+        "has_async_failed": f"{SHARE} = 99",
         "payment_id": f"CASE WHEN {IS_PAID} THEN n END",
         "currency": CURRENCY,
         "amount_subtotal_minor": AMOUNT,
@@ -242,7 +244,7 @@ def session_columns(at: str) -> dict[str, str]:
 
 
 def event_columns(orders: int, events: int) -> dict[str, str]:
-    """Return what an event looks like; event ``n`` is about order ``n`` modulo the number of orders."""
+    """Return the columns of an event; event ``n`` is about order ``n`` modulo the number of orders."""
     order = f"(1 + n % {orders})"
     at = AT.format(orders=events)
     types = "('{checkout.session.completed,payment_intent.succeeded,charge.succeeded}'::text[])[1 + (n % 3)::int]"
@@ -252,7 +254,7 @@ def event_columns(orders: int, events: int) -> dict[str, str]:
     return {
         "stripe_id": "'evt_' || md5('e' || n)",
         "type": types,
-        "api_version": "'2026-08-26.dahlia'",
+        "api_version": f"'{API_VERSION}'",
         "livemode": "false",
         "object_id": ids,
         "payment_intent_id": f"CASE WHEN n % 3 = 1 THEN '' ELSE 'pi_' || md5('p' || {order}) END",

@@ -1,4 +1,4 @@
-"""A Stripe that answers at once, for measuring us alone: lists of sessions by the page, from one thread's memory."""
+"""A stand-in for Stripe that answers lists from memory, so that benchmarks measure only the app."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from django_checkout import transport
+from django_checkout.stripe_api import transport
 
 API_BASE = "http://stripe.instant"
 PAGE = 100
 
 
 class InstantAdapter(BaseAdapter):
-    """Answers lists of what it was given, newest first, and nothing else; ``calls`` counts the requests."""
+    """Responds with lists of its objects, newest first; ``calls`` counts the requests."""
 
     def __init__(self, lists: dict[str, Sequence[bytes]]) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class InstantAdapter(BaseAdapter):
         self._lists = lists
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        """Return a page; the cursor is the number in front of the id's last underscore."""
+        """Return a page; the cursor is the number after the last underscore of an id."""
         self.calls += 1
         parts = urlsplit(request.url or "")
         after = parse_qs(parts.query).get("starting_after", [""])[0]
@@ -44,12 +44,12 @@ class InstantAdapter(BaseAdapter):
         return response
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no connection is open."""
 
 
 @contextmanager
 def instant_stripe(lists: dict[str, Sequence[bytes]]) -> Iterator[InstantAdapter]:
-    """Let every call to ``API_BASE`` be answered at once; STRIPE_API_BASE is the caller's to set."""
+    """Answer every call to ``API_BASE`` at once; the caller sets STRIPE_API_BASE."""
     adapter = InstantAdapter(lists)
     session = transport.http_session()
     session.mount(API_BASE, adapter)

@@ -1,7 +1,7 @@
-"""How fast, at how many calls and in how much memory agreement is found: ``python -m tests.benchmarks.reconcile``.
+"""Measures the time, calls and memory of a run without differences: ``python -m tests.benchmarks.reconcile``.
 
-Ten thousand sessions, each the full object that the emulator makes with its PaymentIntent expanded, against a Stripe
-in this process that answers at once. The database is SQLite in a file unless ``DATABASE_URL`` names another.
+Ten thousand sessions, each the full object that the emulator makes with its PaymentIntent expanded, against a Stripe in
+this process that responds at once. The database is SQLite in a file unless ``DATABASE_URL`` names another.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MIN_PER_SECOND = 1500
 
 
 def main() -> None:
-    """Read the command line, measure, and fail where a promise is not kept."""
+    """Measure, and exit with 1 if a limit is exceeded."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sessions", type=int, default=10_000, help="how many (default: %(default)s)")
     parser.add_argument("--repeat", type=int, default=3, help="how often; the best counts (default: %(default)s)")
@@ -45,13 +45,13 @@ def main() -> None:
 
 
 def measure(sessions: int, repeat: int) -> int:
-    """Print the figures and return 1 if one of them is not what was promised."""
+    """Print the figures and return 1 if one of them exceeds its limit."""
     from django.utils import timezone
 
     from django_checkout import reconcile
     from tests.benchmarks.instant_stripe import instant_stripe
 
-    # Stripe's side lives in a file, so that what is measured is ours alone.
+    # Stripe's objects are in a file, so that only the app's memory is measured.
     listed = _build(sessions)
     before = _megabytes()
     began = time.process_time()
@@ -66,11 +66,11 @@ def measure(sessions: int, repeat: int) -> int:
             report = reconcile.run(since=timezone.now() - timedelta(days=2))
             rates.append(sessions / (time.perf_counter() - began))
             busy_rates.append(sessions / (time.process_time() - began_busy))
-            assert report.drift == [], report.drift[:3]
+            assert report.differences == [], report.differences[:3]
             assert report.seen["sessions"] == sessions
     peak = _megabytes()
     figures = [
-        # By the processor's time, because by the clock's a busy machine measures its neighbours.
+        # Processor time, because elapsed time depends on the other processes of a busy machine.
         ("sessions a second", max(busy_rates), max(busy_rates) >= MIN_PER_SECOND, MIN_PER_SECOND),
         ("sessions a second by the clock", max(rates), True, ""),
         ("parsing their JSON alone, a second", parsing, True, ""),
@@ -85,7 +85,7 @@ def measure(sessions: int, repeat: int) -> int:
 
 
 class _Pages:
-    """Objects of Stripe's in a file, as a list of bytes."""
+    """Stripe's objects in a file, as a list of bytes."""
 
     def __init__(self, path: str, ends: list[int]) -> None:
         self._file = open(path, "rb")  # noqa: SIM115  # open for as long as the process lives
@@ -94,9 +94,9 @@ class _Pages:
     def __len__(self) -> int:
         return len(self._ends)
 
-    def __getitem__(self, wanted: slice) -> list[bytes]:
+    def __getitem__(self, positions: slice) -> list[bytes]:
         found = []
-        for number in range(*wanted.indices(len(self._ends))):
+        for number in range(*positions.indices(len(self._ends))):
             start = self._ends[number - 1] if number else 0
             self._file.seek(start)
             found.append(self._file.read(self._ends[number] - start))
@@ -107,8 +107,7 @@ def _build(number: int) -> Any:
     """Write orders, payments and sessions that agree with the objects that are returned."""
     from django.utils import timezone
 
-    from django_checkout import database
-    from django_checkout.models import Announcement, CheckoutSession, Order, Payment
+    from django_checkout.models import Announcement, CheckoutSession, Order, Payment, database
     from tests.damage import overwrite
 
     overwrite(Order.objects, kept_payment=None)
@@ -182,7 +181,7 @@ def _build(number: int) -> Any:
 
 
 def _templates() -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a paid session and its PaymentIntent as Stripe shows them."""
+    """Return a paid session and its PaymentIntent as Stripe returns them."""
     from django_checkout.emulator import Emulator
     from django_checkout.emulator.messages import Request
 
@@ -203,7 +202,6 @@ def _templates() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _megabytes() -> float:
-    """Return the most memory that this process has held."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -1,4 +1,4 @@
-"""The three checkouts as a person meets them: one order, three forms to fill in."""
+"""Page objects for the three checkouts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ADDRESS = {"Full name": "A Guest", "Street and number": "4 Quay Lane", "Postal c
 
 
 def place_order(page: Page, slug: str = "moon-teapot", quantity: int = 2) -> str:
-    """Order something without clicking through the shop; return the address of its payment step."""
+    """Place an order without clicking through the shop; return the URL of its payment step."""
     page.goto("/account/login/")
     token = next(cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "csrftoken")
     for path, fields in (
@@ -24,7 +24,7 @@ def place_order(page: Page, slug: str = "moon-teapot", quantity: int = 2) -> str
 
 
 class Hosted:
-    """Stripe's own page."""
+    """Stripe's page."""
 
     ui = "hosted"
 
@@ -75,7 +75,7 @@ class Hosted:
 
 
 class Embedded(Hosted):
-    """Stripe's page in a frame of the shop's."""
+    """Stripe's page in a frame of the shop."""
 
     ui = "embedded"
 
@@ -89,7 +89,7 @@ class Embedded(Hosted):
 
 
 class Elements(Hosted):
-    """The tag's own page, with Stripe's fields in it."""
+    """The checkout of the tag, built from Stripe's Elements."""
 
     ui = "elements"
 

@@ -1,4 +1,4 @@
-"""What a person clicks on the way to a paid order."""
+"""Steps of a purchase in the browser."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def go_to_payment(page: Page, start: str = "/") -> None:
 
 
 def fill_address(page: Page) -> None:
-    """Say where the parcel goes, on the payment page."""
+    """Fill in the shipping address on the payment page."""
     page.get_by_label("Full name").fill("A Guest")
     page.get_by_label("Street and number").fill("4 Quay Lane")
     page.get_by_label("Postal code").first.fill("20457")

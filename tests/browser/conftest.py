@@ -1,4 +1,4 @@
-"""Headless Chromium against the demo's own server, so that what a person clicks through is what is tested.
+"""Headless Chromium against the demo's own server, so that the tests use what a person uses.
 
 The server is a child process with a database and a store of its own, as `manage.py demo` serves it: no connection is
 shared with the test, and no test needs `DJANGO_ALLOW_ASYNC_UNSAFE`.
@@ -13,16 +13,16 @@ from contextlib import contextmanager
 
 import pytest
 
-from example_project.shop.demo_check import free_port, served
+from example_project.shop.demo_server import free_port, served
 
-#: The browser of Debian and Ubuntu; CHROMIUM names another.
+#: Debian's and Ubuntu's Chromium, unless CHROMIUM has another path.
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SCREENS = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args):
-    """Launch the system's Chromium; without one, fail where CI promises it and skip elsewhere."""
+    """Launch the system's Chromium; without one, fail in CI and skip elsewhere."""
     if shutil.which(CHROMIUM) is None:
         reason = f"Chromium is not at {CHROMIUM}; install it or name one with CHROMIUM."
         if os.environ.get("CI", "").lower() in {"1", "true"}:
@@ -37,16 +37,18 @@ def browser_type_launch_args(browser_type_launch_args):
 
 @pytest.fixture(scope="session")
 def base_url():
-    """Nothing: `site` is the address. pytest-playwright's own is a method, at which pytest 9 warns."""
+    """None, because `site` is the URL. pytest 9 warns about pytest-playwright's own fixture, which is a method."""
     return ""
 
 
-# pytest-playwright keeps its event loop running to the end of the session, in which Django refuses the ORM to every
-# other test. These end with this package.
+# pytest-playwright keeps its event loop running until the end of the session, and Django refuses the ORM in a running
+# loop. These fixtures end with this package.
 @pytest.fixture(scope="package")
 def playwright():
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    # Slowness is not a failure.
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         yield playwright
 
@@ -77,7 +79,7 @@ def open_site(folder):
 
 @pytest.fixture(scope="package")
 def site(tmp_path_factory):
-    """The address of a demo shop that is open for these tests."""
+    """The URL of a demo shop that runs for these tests."""
     with open_site(tmp_path_factory.mktemp("site")) as base_url:
         yield base_url
 
@@ -94,7 +96,7 @@ def browser_context_args(screen, site):
 
 @pytest.fixture(autouse=True)
 def complaints(page):
-    """What the browser complained of; a test that expects a complaint takes it out."""
+    """The errors in the browser's console; a test removes those that it expects."""
     found: list[str] = []
     page.on("console", lambda message: message.type in {"error", "warning"} and found.append(message.text))
     page.on("pageerror", lambda error: found.append(str(error)))
@@ -104,16 +106,16 @@ def complaints(page):
 
 @pytest.fixture(autouse=True)
 def lax_pages(context):
-    """The documents, frames included, that came without a policy, or with one that lets inline code run."""
+    """The documents, including frames, without a policy or with one that allows inline code."""
     found: list[str] = []
 
-    def judge(response):
+    def check_policy(response):
         if response.request.resource_type != "document" or 300 <= response.status < 400:
             return
         policy = response.headers.get("content-security-policy", "")
         if not re.match("default-src '(none|self)'(;|$)", policy) or "unsafe-" in policy:
             found.append(f"{response.url}: {policy or 'no policy'}")
 
-    context.on("response", judge)
+    context.on("response", check_policy)
     yield found
     assert found == []

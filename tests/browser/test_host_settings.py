@@ -1,4 +1,4 @@
-"""The checkouts on a site that is strict about everything, with payment pages at a domain of its own."""
+"""The checkouts on a site with strict settings and payment pages on a custom domain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from django_checkout.emulator import Emulator
-from example_project.shop.demo_check import free_port, served
+from example_project.shop.demo_server import free_port, served
 from tests.browser.checkouts import Elements, Embedded, Hosted
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("screen", ["desktop"], indirect=True)]
@@ -19,7 +19,7 @@ GOOD = "4242 4242 4242 4242"
 
 @pytest.fixture(scope="package")
 def strict_site(tmp_path_factory):
-    """The address of the strict site; its payment pages are at localhost, which is another site than 127.0.0.1."""
+    """The URL of the strict site. Its payment pages are at localhost, which is another site than 127.0.0.1."""
     folder = tmp_path_factory.mktemp("strict")
     base_url = f"http://127.0.0.1:{free_port()}"
     with closing(Emulator(store=str(folder / "emulator.sqlite3"))) as emulator:
@@ -35,7 +35,7 @@ def site(strict_site):
 
 @pytest.fixture
 def pay_url(page: Page) -> str:
-    """The payment step of an order that a customer has placed, signed in as the site asks."""
+    """The payment step of an order of a user who is signed in, as the site requires."""
     page.goto("/account/login/")
     page.get_by_label("Username").fill("robin")
     page.get_by_label("Password").fill("tea-and-slip")
@@ -60,13 +60,13 @@ def test_an_order_is_paid_and_the_customer_is_still_signed_in(page: Page, pay_ur
     expect(checkout.pay_button).to_be_enabled()
     checkout.pay_button.click()
 
-    expect(page).to_have_url(re.compile(r"http://127\.0\.0\.1:\d+/checkout/return/"), timeout=15_000)
+    expect(page).to_have_url(re.compile(r"http://127\.0\.0\.1:\d+/checkout/return/"))
     expect(page.locator(".checkout-outcome-paid")).to_be_visible()
     page.get_by_role("link", name="Go to your order").click()
-    expect(page.get_by_role("heading", name="Thank you, it is paid.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Thank you, your order is paid.")).to_be_visible()
 
 
-def test_a_quantity_is_changed_under_another_name_of_the_token(page: Page, pay_url: str):
+def test_a_quantity_is_changed_with_a_custom_csrf_header(page: Page, pay_url: str):
     checkout = Elements(page)
     checkout.open(pay_url)
 
@@ -78,7 +78,7 @@ def test_a_quantity_is_changed_under_another_name_of_the_token(page: Page, pay_u
 
 
 def test_a_payment_link_on_another_site_does_not_sign_the_customer_out(page: Page, pay_url: str, site: str):
-    """The token of the form on our page lies in the session here, whose strict cookie the browser keeps back."""
+    """The CSRF token is in the session here, and the browser does not send its strict cookie."""
     start = page.locator("form[action*='/checkout/start/']").get_attribute("action") or ""
     page.goto(f"{site.replace('127.0.0.1', 'localhost')}/account/login/")
 

@@ -14,16 +14,16 @@ GOOD, DECLINED = "4242 4242 4242 4242", "4000 0000 0000 0002"
 
 
 def expect_paid(page: Page) -> None:
-    """See the return page say paid, and the shop's own order page too."""
+    """Assert that the return page and the shop's order page show the payment."""
     expect(page).to_have_url(re.compile("/checkout/return/"))
     expect(page.locator(".checkout-outcome-paid")).to_be_visible()
     page.get_by_role("link", name="Go to your order").click()
     expect(page).to_have_url(re.compile("/orders/TS-"))
-    expect(page.get_by_role("heading", name="Thank you, it is paid.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Thank you, your order is paid.")).to_be_visible()
 
 
 def assert_fits(page: Page) -> None:
-    """Nothing is wider than the screen."""
+    """Assert that nothing is wider than the screen."""
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
@@ -32,11 +32,11 @@ def test_a_guest_buys_from_the_catalogue_to_the_paid_order(page: Page):
     pay_with(page, GOOD)
     expect_paid(page)
 
-    expect(page.get_by_role("link", name="Cart")).not_to_contain_text("thing")
+    expect(page.get_by_role("link", name="Cart")).not_to_contain_text("item")
     assert_fits(page)
 
 
-def test_the_shop_opened_under_another_name_pays_too(page: Page, site: str):
+def test_the_shop_works_under_another_host_name(page: Page, site: str):
     page.goto(site.replace("127.0.0.1", "localhost"))
     go_to_payment(page, start=page.url)
     pay_with(page, GOOD)
@@ -45,12 +45,12 @@ def test_the_shop_opened_under_another_name_pays_too(page: Page, site: str):
     assert page.url.startswith("http://localhost:")
 
 
-def test_a_declined_card_charges_nothing_and_a_good_one_pays(page: Page, complaints: list[str]):
+def test_a_declined_card_charges_nothing_and_another_card_succeeds(page: Page, complaints: list[str]):
     go_to_payment(page)
     pay_with(page, DECLINED)
 
     expect(page.get_by_role("alert")).to_contain_text("declined")
-    # The browser notes that the page came with 402 Payment Required.
+    # The browser logs the response 402 Payment Required.
     assert all("402" in complaint for complaint in complaints)
     complaints.clear()
 
@@ -58,7 +58,7 @@ def test_a_declined_card_charges_nothing_and_a_good_one_pays(page: Page, complai
     expect_paid(page)
 
 
-def test_the_way_back_keeps_the_order_and_it_can_be_paid_later(page: Page):
+def test_an_order_can_be_paid_after_going_back(page: Page):
     go_to_payment(page)
     page.get_by_role("link", name=re.compile("back|return", re.IGNORECASE)).first.click()
 
@@ -72,7 +72,7 @@ def test_the_way_back_keeps_the_order_and_it_can_be_paid_later(page: Page):
     expect_paid(page)
 
 
-def test_a_changed_cart_is_charged_as_it_is_now(page: Page):
+def test_a_changed_cart_changes_the_amount(page: Page):
     go_to_payment(page)
     page.goto("/cart/")
     page.get_by_role("button", name="One Moon Teapot less").click()
@@ -101,7 +101,7 @@ def test_a_shopper_finds_the_order_in_the_history(page: Page):
 
 
 @pytest.mark.parametrize("path", ["/", "/?kind=tea", "/products/moon-teapot/", "/cart/", "/account/login/"])
-def test_every_page_fits_the_screen_and_its_first_tab_skips_to_the_content(page: Page, path: str):
+def test_every_page_fits_the_screen_and_starts_with_a_skip_link(page: Page, path: str):
     page.goto(path)
 
     assert_fits(page)

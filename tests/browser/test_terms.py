@@ -1,4 +1,4 @@
-"""What an Elements checkout says beside its button, while the session changes."""
+"""The terms next to the button of an Elements checkout, while the session changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.parametrize("screen", ["phone"], 
 
 @pytest.fixture
 def checkout(page: Page) -> Elements:
-    """The tea of the month, ordered by a customer with an account."""
+    """An order of the tea of the month, by a user who is signed in."""
     page.goto("/account/login/")
     page.get_by_label("Username").fill("robin")
     page.get_by_label("Password").fill("tea-and-slip")
@@ -24,7 +24,7 @@ def checkout(page: Page) -> Elements:
     return checkout
 
 
-def test_a_subscription_says_how_often_it_is_charged(page: Page, checkout: Elements):
+def test_a_subscription_shows_its_interval(page: Page, checkout: Elements):
     terms = page.locator(".checkout-submit [data-checkout-terms]")
 
     expect(terms).to_have_text(f"{money('19.00')} every month")

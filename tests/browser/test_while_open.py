@@ -1,4 +1,4 @@
-"""What may happen while a checkout stands open: a slow server, a session that ends, a payment elsewhere."""
+"""Events while a checkout is open: a slow server, an expired session, a payment in another tab."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.parametrize("sc
 
 GOOD = "4242 4242 4242 4242"
 WITHIN = pytest.mark.parametrize("ui", ["embedded", "elements"])
-#: What Stripe.js waits for a server update, and what the page waits before it asks how its session is.
+#: How long Stripe.js waits for a server update, and how long the page waits before it polls.
 SERVER_UPDATE_MS, LOOK_MS = 20_000, 60_000
-#: What it waits before it sends an address again.
+#: How long the page waits before it retries an address.
 RETRY_MS = 10_000
 
 
 @pytest.fixture
 def updates(page: Page) -> list[Route]:
-    """The page's server updates, held back: each goes on its way when it is told to."""
+    """The server updates of the page, intercepted: the test continues each one."""
     page.clock.install()
     held: list[Route] = []
     page.route("**/checkout/update/**", lambda route: held.append(route))
@@ -32,7 +32,7 @@ def updates(page: Page) -> list[Route]:
 
 
 def open_checkout(page: Page, ui: str, pay_url: str) -> tuple[Hosted, str]:
-    """Open an embedded or Elements checkout; return it, and the id of its session."""
+    """Open an embedded or Elements checkout; return it and the id of its session."""
     checkout = CHECKOUTS[ui](page)
     with page.expect_response(re.compile("/checkout/secret/")) as answer:
         checkout.open(pay_url)
@@ -40,13 +40,13 @@ def open_checkout(page: Page, ui: str, pay_url: str) -> tuple[Hosted, str]:
 
 
 def expire(page: Page, session_id: str) -> None:
-    """Let Stripe end a session, as it does by itself when a session's time is over, and its webhook arrive."""
+    """Expire a session at Stripe and deliver the webhook."""
     answer = page.request.post(
         f"/emulator/v1/checkout/sessions/{session_id}/expire", headers={"Authorization": "Bearer sk_test_emulator"}
     )
     assert answer.json()["status"] == "expired"
     url = f"{page.locator('[data-status-url]').get_attribute('data-status-url')}?session_id={session_id}&read=0"
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while page.request.get(url).json()["outcome"] != "expired":
         assert time.monotonic() < end
         time.sleep(0.1)
@@ -59,18 +59,18 @@ def change_quantity(page: Page, quantity: str) -> None:
 
 
 def expect_paid(page: Page) -> None:
-    expect(page).to_have_url(re.compile("/checkout/return/"), timeout=15_000)
+    expect(page).to_have_url(re.compile("/checkout/return/"))
     expect(page.locator(".checkout-outcome-paid")).to_be_visible()
 
 
-def test_a_server_update_that_takes_too_long_is_said_and_the_order_can_still_be_paid(page: Page, updates: list[Route]):
+def test_a_slow_server_update_shows_a_message_and_the_order_can_still_be_paid(page: Page, updates: list[Route]):
     checkout = Elements(page)
     checkout.open(place_order(page))
 
     change_quantity(page, "3")
     page.clock.fast_forward(SERVER_UPDATE_MS)
 
-    expect(page.locator("[data-checkout-error-for=items]")).to_contain_text("taking longer than it should")
+    expect(page.locator("[data-checkout-error-for=items]")).to_contain_text("taking longer than usual")
     expect(page.get_by_label("Quantity: Moon Teapot")).to_have_value("2")
     page.route("**/checkout/update/**", lambda route: route.continue_())
     checkout.fill_address()
@@ -80,7 +80,7 @@ def test_a_server_update_that_takes_too_long_is_said_and_the_order_can_still_be_
     expect_paid(page)
 
 
-def test_a_server_update_that_comes_late_is_shown_when_it_comes(page: Page, updates: list[Route]):
+def test_a_late_server_update_is_shown_when_it_arrives(page: Page, updates: list[Route]):
     checkout = Elements(page)
     checkout.open(place_order(page))
     problem = page.locator("[data-checkout-error-for=items]")
@@ -95,7 +95,7 @@ def test_a_server_update_that_comes_late_is_shown_when_it_comes(page: Page, upda
     expect(problem).to_be_hidden()
 
 
-def test_an_address_that_takes_too_long_is_said_beside_it_and_can_be_sent_again(page: Page, updates: list[Route]):
+def test_a_slow_address_update_shows_a_message_and_can_be_repeated(page: Page, updates: list[Route]):
     checkout = Elements(page)
     checkout.open(place_order(page))
     with page.expect_request(re.compile("/checkout/update/")):
@@ -103,7 +103,7 @@ def test_an_address_that_takes_too_long_is_said_beside_it_and_can_be_sent_again(
         for label, value in {"Full name": "A", "Street and number": "4", "Postal code": "1", "City": "B"}.items():
             shipping.get_by_label(label).fill(value)
     page.clock.fast_forward(SERVER_UPDATE_MS)
-    expect(page.locator("[data-checkout-error-for=shipping]")).to_contain_text("taking longer than it should")
+    expect(page.locator("[data-checkout-error-for=shipping]")).to_contain_text("taking longer than usual")
 
     page.route("**/checkout/update/**", lambda route: route.continue_())
     checkout.fill_address("France")
@@ -112,8 +112,8 @@ def test_an_address_that_takes_too_long_is_said_beside_it_and_can_be_sent_again(
     expect(page.locator("[data-checkout-error-for=shipping]")).to_be_hidden()
 
 
-def test_nothing_is_paid_while_the_address_shown_is_not_shipped_to(page: Page, complaints: list[str]):
-    """The session keeps the address before: what is paid would go there."""
+def test_payment_is_blocked_while_the_address_cannot_be_shipped_to(page: Page, complaints: list[str]):
+    """The session keeps the previous address, and the order would be shipped there."""
 
     def send_elsewhere(route: Route) -> None:
         route.continue_(post_data=(route.request.post_data or "").replace('"FR"', '"JP"'))
@@ -136,7 +136,7 @@ def test_nothing_is_paid_while_the_address_shown_is_not_shipped_to(page: Page, c
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_an_address_that_could_not_be_sent_is_sent_again_by_itself(page: Page, complaints: list[str], status):
+def test_a_failed_address_update_is_retried(page: Page, complaints: list[str], status):
     def fail(route: Route) -> None:
         route.fulfill(status=status, json={"message": "Busy"})
 
@@ -158,7 +158,7 @@ def test_an_address_that_could_not_be_sent_is_sent_again_by_itself(page: Page, c
     complaints.clear()
 
 
-def test_a_server_that_cannot_be_reached_is_said_in_the_shops_words(page: Page, complaints: list[str]):
+def test_an_unreachable_server_shows_our_message(page: Page, complaints: list[str]):
     Elements(page).open(place_order(page))
     page.route("**/checkout/update/**", lambda route: route.abort())
 
@@ -170,7 +170,7 @@ def test_a_server_that_cannot_be_reached_is_said_in_the_shops_words(page: Page, 
 
 
 @WITHIN
-def test_a_session_that_ends_meanwhile_leads_to_a_new_one(page: Page, ui: str):
+def test_an_expired_session_can_be_replaced_by_a_new_one(page: Page, ui: str):
     page.clock.install()
     pay_url = place_order(page)
     checkout, session_id = open_checkout(page, ui, pay_url)
@@ -183,58 +183,58 @@ def test_a_session_that_ends_meanwhile_leads_to_a_new_one(page: Page, ui: str):
     expect(checkout.pay_button).to_be_hidden()
     assert_accessible(page)
     with page.expect_response(re.compile("/checkout/secret/")) as answer:
-        page.get_by_role("button", name="Start again").click()
+        page.get_by_role("button", name="Start over").click()
     assert answer.value.json()["session_id"] != session_id
     expect(checkout.pay_button).to_be_visible()
-    expect(page.get_by_role("button", name="Start again")).to_be_hidden()
+    expect(page.get_by_role("button", name="Start over")).to_be_hidden()
 
 
-def test_a_session_that_ended_while_the_shopper_was_away_is_noticed_on_return(page: Page):
+def test_a_session_that_expired_in_the_background_is_noticed_on_return(page: Page):
     _, session_id = open_checkout(page, "embedded", place_order(page))
     expire(page, session_id)
 
-    # Headless, a page is always seen.
+    # A headless page is always visible.
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
-    expect(page.get_by_role("button", name="Start again")).to_be_visible()
+    expect(page.get_by_role("button", name="Start over")).to_be_visible()
 
 
 @WITHIN
-def test_a_session_that_is_known_to_have_ended_is_asked_for_no_more(page: Page, ui: str):
+def test_a_session_that_has_ended_is_not_polled(page: Page, ui: str):
     page.clock.install()
     _, session_id = open_checkout(page, ui, place_order(page))
     expire(page, session_id)
     page.clock.fast_forward(LOOK_MS)
-    expect(page.get_by_role("button", name="Start again")).to_be_visible()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    expect(page.get_by_role("button", name="Start over")).to_be_visible()
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
 
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     page.clock.fast_forward(LOOK_MS)
     page.evaluate("new Promise((resume) => fetch(location.href).then(resume))")
 
-    assert [url for url in asked if "/checkout/status/" in url] == []
+    assert [url for url in requested if "/checkout/status/" in url] == []
 
 
-def test_paying_with_a_session_that_has_ended_leads_to_a_new_one(page: Page, complaints: list[str]):
+def test_paying_with_an_expired_session_offers_a_new_one(page: Page, complaints: list[str]):
     checkout, session_id = open_checkout(page, "elements", place_order(page))
     checkout.fill_address()
     checkout.choose_card(GOOD)
     expect(checkout.pay_button).to_be_enabled()
     expire(page, session_id)
 
-    # The page hears from Stripe that something is wrong, so that our server asks Stripe what.
+    # Stripe.js reports an error, so the page lets our server read the session.
     with page.expect_request(re.compile(f"/checkout/status/.+={session_id}$")):
         checkout.pay_button.click()
 
-    expect(page.get_by_role("button", name="Start again")).to_be_focused()
-    # The browser notes that the payment was refused.
+    expect(page.get_by_role("button", name="Start over")).to_be_focused()
+    # The browser logs the response to the payment.
     assert all("status of 4" in complaint for complaint in complaints)
     complaints.clear()
 
 
 @WITHIN
-def test_an_order_that_is_paid_elsewhere_meanwhile_leads_to_its_status(page: Page, ui: str):
+def test_an_order_that_is_paid_meanwhile_redirects_to_its_status(page: Page, ui: str):
     page.clock.install()
     pay_url = place_order(page)
     open_checkout(page, ui, pay_url)

@@ -1,4 +1,4 @@
-"""Visits the routes of discounts, kept cards, subscriptions, invoices and shipping rates."""
+"""Example calls for discounts, saved cards, subscriptions, invoices and shipping rates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ URL = "https://shop.example.com/"
 
 
 def visit_billing(client: stripe.StripeClient, emulator: Emulator) -> None:
-    """Call every route of billing and read what it leaves behind."""
+    """Call every route of billing and read the objects that result."""
     _visit_discounts(client, emulator)
     _visit_shipping_rates(client)
     _visit_subscriptions(client, emulator)
@@ -25,8 +25,8 @@ def visit_billing(client: stripe.StripeClient, emulator: Emulator) -> None:
 
 
 def _new_session(client: stripe.StripeClient, **params: Any) -> stripe.checkout.Session:
-    wanted: Any = {"mode": "payment", "line_items": [{"price_data": ONCE, "quantity": 2}], "success_url": URL, **params}
-    return client.v1.checkout.sessions.create({name: value for name, value in wanted.items() if value is not None})
+    body: Any = {"mode": "payment", "line_items": [{"price_data": ONCE, "quantity": 2}], "success_url": URL, **params}
+    return client.v1.checkout.sessions.create({name: value for name, value in body.items() if value is not None})
 
 
 def _visit_discounts(client: stripe.StripeClient, emulator: Emulator) -> None:

@@ -1,4 +1,4 @@
-"""Every call and event of these tests is judged; a test fails on the first fault after it has ended."""
+"""Every call and event of these tests is validated. A test with a fault fails at its end."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import stripe
 
 from django_checkout.emulator import Emulator, requests_session
 from tests.conformance.document import VERSION
-from tests.conformance.fixtures import judge, session_judge
-from tests.conformance.judge import Judge
+from tests.conformance.fixtures import session_validator, validator
+from tests.conformance.validator import Validator
 from tests.conformance.watch import watching
 
-__all__ = ["judge", "session_judge"]
+__all__ = ["session_validator", "validator"]
 
 
 @pytest.fixture
-def watched(judge: Judge) -> Iterator[Judge]:
-    """The judge, watching; his verdict is spoken at the end."""
-    with watching(judge, refused_too=True):
-        yield judge
-    judge.verdict()
+def watched(validator: Validator) -> Iterator[Validator]:
+    """The validator of all calls and events during a test."""
+    with watching(validator, refused_too=True):
+        yield validator
+    validator.raise_faults()
 
 
 @pytest.fixture
-def emulator(watched: Judge) -> Iterator[Emulator]:
+def emulator(watched: Validator) -> Iterator[Emulator]:
     """An emulator in memory."""
     made = Emulator()
     yield made
@@ -34,7 +34,7 @@ def emulator(watched: Judge) -> Iterator[Emulator]:
 
 @pytest.fixture
 def client(emulator: Emulator) -> stripe.StripeClient:
-    """The real library, without our app."""
+    """The real library, without django_checkout."""
     return stripe.StripeClient(
         "sk_test_conformance",
         stripe_version=VERSION,

@@ -1,4 +1,4 @@
-"""Fetches Stripe's OpenAPI document for the pinned API version, once, and proves that it is the one meant.
+"""Downloads Stripe's OpenAPI document for the pinned API version once, and checks its digest.
 
 ``python -m tests.conformance.document`` puts it into the cache.
 """
@@ -25,16 +25,16 @@ DOWNLOAD_SECONDS = 180
 
 
 class UnavailableError(Exception):
-    """The document is not here and could not be fetched."""
+    """The document is not available."""
 
 
 def is_required() -> bool:
-    """Whether a missing document is a failure rather than a reason to skip."""
+    """Return whether a missing document is a failure instead of a skip."""
     return os.environ.get("CI") == "true"
 
 
 def may_fetch() -> bool:
-    """Whether the document may be fetched by a test run."""
+    """Return whether a test run may download the document."""
     return is_required() or os.environ.get("CONFORMANCE_FETCH") == "1"
 
 
@@ -53,7 +53,7 @@ def load() -> dict[str, Any]:
 
 
 def is_cached() -> bool:
-    """Whether the document lies in the cache, whole and unchanged."""
+    """Return whether the cache has the unchanged document."""
     return CACHE.is_file() and _digest(CACHE.read_bytes()) == SHA256
 
 

@@ -1,6 +1,6 @@
-"""``pytest -p tests.conformance.everywhere``: judges what any test of the suite sends and is answered.
+"""``pytest -p tests.conformance.everywhere``: validates the calls and events of every test of the suite.
 
-Requests that the emulator refuses are left out: many tests send bad ones on purpose.
+Refused requests are skipped, because many tests send invalid ones on purpose.
 """
 
 from __future__ import annotations
@@ -9,24 +9,24 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conformance.fixtures import judge, session_judge
-from tests.conformance.judge import Judge
+from tests.conformance.fixtures import session_validator, validator
+from tests.conformance.validator import Validator
 from tests.conformance.watch import watching
 
-__all__ = ["judge", "session_judge"]
+__all__ = ["session_validator", "validator"]
 
-#: What the emulator takes beyond the document: an endpoint that asks for thin twins of events, which Stripe sends to
-#: the event destinations of its second API.
+#: The emulator's extensions of the document: an endpoint can subscribe to thin events, which Stripe sends to event
+#: destinations of its second API.
 EXTENSIONS = ("POST /v1/webhook_endpoints body: enabled_events/0: 'v1.",)
 
 
 @pytest.fixture(autouse=True)
-def _judged(request: pytest.FixtureRequest) -> Iterator[None]:
+def _checked(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("conformance"):
         yield
         return
-    found: Judge = request.getfixturevalue("judge")
+    found: Validator = request.getfixturevalue("validator")
     with watching(found, refused_too=False):
         yield
     found.faults = [fault for fault in found.faults if not fault.startswith(EXTENSIONS)]
-    found.verdict()
+    found.raise_faults()

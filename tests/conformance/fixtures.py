@@ -1,18 +1,18 @@
-"""The judge, made once per test run: reading eight megabytes takes a while."""
+"""The validator, created once per test run because the document is large."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.conformance import document
-from tests.conformance.judge import Judge
+from tests.conformance.validator import Validator
 
 
 @pytest.fixture(scope="session")
-def session_judge() -> Judge:
-    """A judge with the document; skips where there is none, and fails in CI."""
+def session_validator() -> Validator:
+    """A validator with the document. Skip without the document, or fail in CI."""
     try:
-        return Judge(document.load())
+        return Validator(document.load())
     except document.UnavailableError as error:
         if document.is_required():
             pytest.fail(str(error))
@@ -20,8 +20,8 @@ def session_judge() -> Judge:
 
 
 @pytest.fixture
-def judge(session_judge: Judge) -> Judge:
-    """A judge who has seen nothing yet."""
-    session_judge.faults.clear()
-    session_judge.judged.clear()
-    return session_judge
+def validator(session_validator: Validator) -> Validator:
+    """A validator without recorded faults."""
+    session_validator.faults.clear()
+    session_validator.checked.clear()
+    return session_validator

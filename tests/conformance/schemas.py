@@ -1,4 +1,4 @@
-"""Turns Stripe's OpenAPI 3.0 schemas into strict JSON Schema: nullable is a type, and unknown keys are errors."""
+"""Converts Stripe's OpenAPI 3.0 schemas into strict JSON Schema: unknown keys are errors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def strict(schema: Mapping[str, Any]) -> Schema:
     """Return one schema of the document as strict JSON Schema.
 
     Raises:
-        LookupError: it uses a keyword that would silently be lost.
+        LookupError: it uses an unsupported keyword.
     """
     result: Schema = {}
     for keyword, value in schema.items():
@@ -48,7 +48,7 @@ def strict(schema: Mapping[str, Any]) -> Schema:
         elif keyword == "items":
             result[keyword] = strict(value)
         elif keyword in ("anyOf", "oneOf"):
-            # Stripe's branches overlap (an id is any string), so "one of" is read as "any of".
+            # Stripe's alternatives overlap (an id is any string), so "one of" means "any of".
             result["anyOf"] = [strict(branch) for branch in value]
         elif keyword == "$ref":
             result[keyword] = f"{URI}{value}"
@@ -59,7 +59,7 @@ def strict(schema: Mapping[str, Any]) -> Schema:
 
 def _nullable(schema: Schema) -> Schema:
     if "anyOf" in schema:
-        # Null first: it is met most often, and the others are costly to rule out.
+        # Null first: it is the most frequent value, and the others take longer to check.
         return {**schema, "anyOf": [{"type": "null"}, *schema["anyOf"]]}
     if "type" not in schema:
         return {"anyOf": [{"type": "null"}, schema]}
@@ -70,7 +70,7 @@ def _nullable(schema: Schema) -> Schema:
 
 
 class Schemas:
-    """All schemas of the document, by name, with validators that are made once."""
+    """All schemas of the document by name, with cached validators."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._raw = document["components"]["schemas"]
@@ -78,7 +78,7 @@ class Schemas:
 
     @cached_property
     def by_name(self) -> dict[str, Schema]:
-        """Every schema under ``components``, made strict."""
+        """The strict schemas of ``components``."""
         return {name: strict(schema) for name, schema in self._raw.items()}
 
     @cached_property
@@ -89,25 +89,25 @@ class Schemas:
         return registry
 
     def resolved(self, schema: Schema) -> Schema:
-        """Return what a schema that only refers to another one means."""
+        """Return the schema that a reference points to."""
         while "$ref" in schema:
             schema = self.by_name[schema["$ref"].rpartition("/")[2]]
         return schema
 
     def named(self, name: str) -> Schema:
-        """Return a schema that refers to the one called ``name``."""
+        """Return a reference to a schema."""
         return {"$ref": f"{URI}#/components/schemas/{name}"}
 
     def errors(self, schema: Schema, value: object) -> list[str]:
-        """Return what is wrong with a value, each as ``where: what``, deepest cause first."""
-        return sorted({text for error in self._validator(schema).iter_errors(value) for text in _told(error)})
+        """Return the errors of a value as ``path: message``."""
+        return sorted({text for error in self._validator(schema).iter_errors(value) for text in _messages(error)})
 
     def accepts(self, schema: Schema, value: object) -> bool:
-        """Return whether nothing is wrong with a value."""
+        """Return whether a value is valid."""
         return self._validator(schema).is_valid(value)
 
     def _validator(self, schema: Schema) -> Draft202012Validator:
-        # Schemas live as long as this object does, so their identity is a key.
+        # Schemas live as long as this object, so their identity is a valid key.
         key = schema.get("$ref") or f"#{id(schema)}"
         if key not in self._validators:
             validator = Draft202012Validator(schema, registry=self._registry, format_checker=formats)
@@ -115,8 +115,8 @@ class Schemas:
         return self._validators[key]
 
 
-def _told(error: ValidationError) -> Iterator[str]:
-    """Yield the messages of an error; of alternatives, those of the one that was evidently meant."""
+def _messages(error: ValidationError) -> Iterator[str]:
+    """Yield the messages of an error; of alternatives, only those of the most likely one."""
     if error.validator != "anyOf":
         where = "/".join(str(step) for step in error.absolute_path) or "."
         what = error.message if len(error.message) < 200 else f"{error.message[:80]} ... {error.message[-110:]}"
@@ -126,13 +126,13 @@ def _told(error: ValidationError) -> Iterator[str]:
     for cause in error.context or ():
         branches.setdefault(cause.schema_path[0], []).append(cause)
     depth = len(error.absolute_path)
-    meant = min(branches.values(), key=lambda causes: _strangeness(causes, depth))
-    for cause in meant:
-        yield from _told(cause)
+    likely = min(branches.values(), key=lambda causes: _unlikeliness(causes, depth))
+    for cause in likely:
+        yield from _messages(cause)
 
 
-def _strangeness(causes: list[ValidationError], depth: int) -> tuple[bool, bool, int]:
-    """Rank a failed alternative: one of another type, or of an object of another kind, was not meant."""
+def _unlikeliness(causes: list[ValidationError], depth: int) -> tuple[bool, bool, int]:
+    """Rank a failed alternative: another type, or another kind of object, is unlikely."""
     is_other_type = any(c.validator == "type" and len(c.absolute_path) == depth for c in causes)
     is_other_kind = any(c.validator == "enum" and list(c.absolute_path)[depth:] == ["object"] for c in causes)
     return is_other_type, is_other_kind, len(causes)

@@ -1,4 +1,4 @@
-"""Every text of every object that our events are about, marked: a settled event keeps ids and Stripe's words."""
+"""A settled event keeps only ids and Stripe's own terms: every text of its object is a marker here."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from django_checkout import inbox
-from django_checkout.envelope import reduced
-from tests.conformance.judge import Judge
+from django_checkout.webhooks import registry
+from django_checkout.webhooks.envelope import reduced
 from tests.conformance.schemas import Schemas
+from tests.conformance.validator import Validator
 
 pytestmark = pytest.mark.conformance
 
 MARKER = "M4rker"
 DEPTH = 7
-#: Texts that are no enumeration in the document and yet are kept: ids, and words that Stripe chooses.
+#: Kept texts that are not enumerations in the document: ids and Stripe's own terms.
 IDS = {"id", "balance_transaction", "charge", "customer", "invoice", "latest_charge", "payment", "payment_intent"}
 IDS |= {"client_reference_id", "recovered_from", "review", "setup_intent", "subscription", "account", "context"}
-STRIPES_WORDS = {
+STRIPES_TERMS = {
     "api_version",
     "currency",
     "failure_code",
@@ -29,7 +29,7 @@ STRIPES_WORDS = {
     "reason",
     "status",
 }
-STRIPES_WORDS |= {"presentment_currency", "type"}
+STRIPES_TERMS |= {"presentment_currency", "type"}
 OBJECTS = {
     "checkout.session": "checkout.session",
     "payment_intent": "payment_intent",
@@ -46,7 +46,7 @@ OBJECTS = {
 
 
 def _marked(schemas: Schemas, schema: Mapping[str, Any], depth: int = DEPTH, *, expands: bool = True) -> Any:
-    """A value of a schema in which every text that is no enumeration is the marker; an expandable one is an object."""
+    """Return a value of a schema with the marker for every text that is not an enumeration, and objects expanded."""
     schema = schemas.resolved(schema)
     if "anyOf" in schema:
         options = [schemas.resolved(option) for option in schema["anyOf"]]
@@ -82,12 +82,12 @@ def _left(value: Any, key: str = "") -> Iterator[str]:
         yield key
 
 
-@pytest.mark.parametrize("prefix", sorted({kind.rpartition(".")[0] for kind in inbox.handled_types()}))
-def test_a_settled_event_keeps_ids_and_stripe_s_words(prefix: str, judge: Judge) -> None:
-    stripe_object = _marked(judge.schemas, judge.schemas.named(OBJECTS[prefix]))
-    event = _marked(judge.schemas, judge.schemas.named("event")) | {
+@pytest.mark.parametrize("prefix", sorted({kind.rpartition(".")[0] for kind in registry.handled_types()}))
+def test_a_settled_event_keeps_ids_and_stripes_terms(prefix: str, validator: Validator) -> None:
+    stripe_object = _marked(validator.schemas, validator.schemas.named(OBJECTS[prefix]))
+    event = _marked(validator.schemas, validator.schemas.named("event")) | {
         "data": {"object": stripe_object, "previous_attributes": stripe_object}
     }
 
     assert sum(1 for _ in _left(event)) > 20
-    assert set(_left(reduced(event))) <= IDS | STRIPES_WORDS
+    assert set(_left(reduced(event))) <= IDS | STRIPES_TERMS

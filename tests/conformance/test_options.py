@@ -1,6 +1,6 @@
-"""Every option of an order, in every mode and UI mode, judged by the SDK's types and by Stripe's document.
+"""Every option of an order, in every mode and UI mode, validated by the SDK's types and Stripe's document.
 
-A field of ours without a sample here fails, and so does a parameter that Stripe does not know.
+A field without a sample here fails, and so does a parameter that Stripe does not know.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from stripe.params.checkout import SessionCreateParams
 
-from django_checkout import gateway, services
+from django_checkout import services
+from django_checkout.conf import UI_MODES
 from django_checkout.emulator import Emulator
 from django_checkout.exceptions import OrderDataError, ParameterError
-from django_checkout.params import MODES
+from django_checkout.params.rules import MODES
+from django_checkout.stripe_api.client import get_client
 from django_checkout.testing import emulated_stripe
 from django_checkout.values import CheckoutOptions, CustomField, LineData, OrderData, ShippingOption
 from tests.conformance.typed import adapter
@@ -22,13 +24,12 @@ from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.conformance, pytest.mark.django_db]
 
-UI_MODES = ("hosted_page", "embedded_page", "elements")
 RATE = ShippingOption(
     name="Parcel", amount_minor=490, business_days=(2, 4), tax_code="txcd_92010001", tax_behavior="exclusive"
 )
 GIFT = CustomField(key="gift", label="Gift?", choices={"yes": "Yes", "no": "No"}, is_optional=True)
 AGE = CustomField(key="age", label="Age", is_numeric=True)
-#: A lawful value of each option, with what it does not go without.
+#: A valid value of each option, with the options that it requires.
 OPTIONS: dict[str, dict[str, Any]] = {
     "automatic_tax": {"automatic_tax": True},
     "collect_tax_ids": {"collect_tax_ids": True},
@@ -63,7 +64,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "trial_days": {"trial_days": 14},
     "recover_expired": {"recover_expired": True},
 }
-#: Where Stripe takes an option; everywhere, if it is not named.
+#: The modes in which Stripe accepts an option. Options not listed are accepted everywhere.
 TAKEN_MODES = {
     **dict.fromkeys(
         (
@@ -77,7 +78,7 @@ TAKEN_MODES = {
         ),
         ("payment", "subscription"),
     ),
-    # A setup has nothing to take a discount off, and no invoice.
+    # A setup has no amount and no invoice.
     **dict.fromkeys(("discount_minor", "discount_name", "create_invoice"), ("payment", "subscription")),
     "shipping_options": ("payment",),
     "trial_days": ("subscription",),
@@ -100,14 +101,14 @@ LINE = {
 
 @pytest.fixture
 def stripe_emulator(watched):
-    """A judged Stripe under our app, with what the options name."""
+    """A validated emulator under django_checkout."""
     with emulated_stripe() as emulator:
         yield emulator
 
 
 def prepared(emulator: Emulator, options: dict[str, Any]) -> dict[str, Any]:
-    """Make what the options name at Stripe, and name it by its id."""
-    client = gateway.client().v1
+    """Create the objects that the options name, and return the options with their ids."""
+    client = get_client().v1
     if options.keys() & {"coupon", "promotion_code"}:
         client.coupons.create({"id": "TEN", "percent_off": 10})
     if "promotion_code" in options:
@@ -169,7 +170,7 @@ def test_option_is_one_of_stripes_parameters(name, mode, ui_mode, stripe_emulato
 
 
 @pytest.mark.parametrize(("name", "mode", "ui_mode"), [case for case in EACH if case not in TAKEN])
-def test_option_that_stripe_does_not_take_is_refused_before_any_call(name, mode, ui_mode, stripe_emulator):
+def test_option_that_stripe_does_not_accept_is_refused_before_any_call(name, mode, ui_mode, stripe_emulator):
     options = prepared(stripe_emulator, OPTIONS[name])
     with pytest.raises((ParameterError, OrderDataError)):
         services.start(services.place(order_of(mode, options)), ui_mode=ui_mode)
@@ -191,7 +192,7 @@ def test_all_options_together_are_stripes_parameters(mode, ui_mode, stripe_emula
 
 
 @pytest.mark.parametrize(("name", "ui_mode"), [(name, ui) for name, mode, ui in TAKEN if mode == "payment"])
-def test_option_is_lawful_for_a_customer_who_returns(name, ui_mode, stripe_emulator):
+def test_option_is_valid_for_a_returning_customer(name, ui_mode, stripe_emulator):
     user = UserFactory()
     first = services.start(services.place(order_of("payment", {"create_customer": True}, reference="A-0", user=user)))
     stripe_emulator.pay(first.stripe_id, email="sam@example.com")

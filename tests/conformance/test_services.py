@@ -1,4 +1,4 @@
-"""What our own app sends, and what it is answered, in every use case."""
+"""The requests of every use case of django_checkout, and their responses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.conformance, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def stripe_emulator(watched):
-    """A judged Stripe under our app."""
+    """A validated emulator under django_checkout."""
     with emulated_stripe() as emulator:
         yield emulator
 
@@ -45,7 +45,7 @@ def test_purchase_conforms(host_order, stripe_emulator, watched):
         "GET /v1/refunds 200",
         "GET /v1/disputes 200",
         "event checkout.session.completed",
-    } <= watched.judged
+    } <= watched.checked
 
 
 def test_refund_conforms(host_order, stripe_emulator):

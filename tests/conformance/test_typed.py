@@ -1,4 +1,4 @@
-"""What our app asks Stripe for, judged by the types of the SDK that is installed."""
+"""The requests of django_checkout, validated by the types of the installed SDK."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ORDER = OrderData(
     email="sam@example.com",
     lines=(LineData(name="Tea", unit_amount_minor=500, quantity=2, description="Green"),),
 )
-LAWFUL = {
+VALID = {
     "mode": "payment",
     "line_items": [
         {"quantity": 1, "price_data": {"currency": "eur", "unit_amount": 1, "product_data": {"name": "Tea"}}}
@@ -30,15 +30,15 @@ LAWFUL = {
 
 @pytest.mark.parametrize("capture_method", ["", "manual"])
 @pytest.mark.parametrize("ui_mode", ["hosted_page", "embedded_page", "elements"])
-def test_request_of_a_session_is_as_the_sdk_types_it(stripe_emulator, settings, ui_mode, capture_method):
+def test_session_request_matches_the_types_of_the_sdk(stripe_emulator, settings, ui_mode, capture_method):
     settings.CHECKOUT_CAPTURE_METHOD = capture_method
     settings.CHECKOUT_SESSION_DEFAULTS = {"automatic_tax": {"enabled": True}, "billing_address_collection": "auto"}
     session = services.start(services.place(ORDER), ui_mode=ui_mode)
     adapter(SessionCreateParams).validate_python(session.request)
 
 
-def test_lawful_request_passes():
-    adapter(SessionCreateParams).validate_python(LAWFUL)
+def test_valid_request_passes():
+    adapter(SessionCreateParams).validate_python(VALID)
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_lawful_request_passes():
 )
 def test_fault_is_found(fault):
     with pytest.raises(ValidationError):
-        adapter(SessionCreateParams).validate_python({**LAWFUL, **fault})
+        adapter(SessionCreateParams).validate_python({**VALID, **fault})

@@ -1,7 +1,7 @@
-"""A second judge: the SDK's own ``TypedDict`` of a request, taken strictly.
+"""A second validator: the SDK's own ``TypedDict`` of a request, strictly.
 
-Stripe's types admit any string beside the values of an enumeration, so that old SDKs take new values; and a
-``TypedDict`` says nothing at run time. Here unknown keys and unknown values are errors, in whatever SDK is installed.
+Stripe's types allow any string besides the values of an enumeration, so that old SDKs accept new values, and a
+``TypedDict`` checks nothing at run time. Here unknown keys and values are errors, with any installed SDK.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _strict(hint: Any, names: dict[str, Any]) -> Any:
     if origin is NotRequired:
         return NotRequired[_strict(arguments[0], names)]
     if origin in (Union, types.UnionType):
-        return Union[tuple(_strict(choice, names) for choice in _meant(arguments, names))]  # noqa: UP007  # at run time
+        return Union[tuple(_strict(choice, names) for choice in _alternatives(arguments, names))]  # noqa: UP007  # at run time
     if origin is list:
         return list[_strict(arguments[0], names)]  # type: ignore[misc]  # at run time
     if origin is dict:
@@ -59,8 +59,8 @@ def _strict(hint: Any, names: dict[str, Any]) -> Any:
     return hint
 
 
-def _meant(choices: tuple[Any, ...], names: dict[str, Any]) -> list[Any]:
-    """Return the alternatives of a parameter that a plain request can hold, without "or any other string"."""
+def _alternatives(choices: tuple[Any, ...], names: dict[str, Any]) -> list[Any]:
+    """Return the alternatives of a parameter in a plain request, without "or any other string"."""
     choices = tuple(_evaluated(choice, names) for choice in choices)
     values = [value for choice in choices if get_origin(choice) is Literal for value in get_args(choice)]
     is_enumeration = any(value != "" for value in values)

@@ -1,4 +1,4 @@
-"""Puts the judge between the stripe library and the emulator, and beside the emulator's events."""
+"""Validates the calls and events of all emulators."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ import pytest
 
 from django_checkout.emulator import Emulator, Request, Response
 from django_checkout.emulator.messages import API_VERSION
-from django_checkout.emulator.world import World
-from tests.conformance.judge import Judge
+from django_checkout.emulator.state.state import State
+from tests.conformance.validator import Validator
 
 VERSION_HEADER = "stripe-version"
 
 
 @contextmanager
-def watching(judge: Judge, *, refused_too: bool) -> Iterator[Judge]:
-    """Judge every call of the API, over whichever transport, and every event, of all emulators.
+def watching(validator: Validator, *, refused_too: bool) -> Iterator[Validator]:
+    """Check every API call, over any transport, and every event, of all emulators.
 
-    Without ``refused_too``, what the emulator refused is left out, and calls of other versions too: tests of the
-    emulator send both on purpose, and by hand.
+    Without ``refused_too``, refused calls and calls of other API versions are skipped: tests of the emulator send both
+    on purpose.
     """
-    handle, emit = Emulator.handle, World.emit
+    handle, emit = Emulator.handle, State.emit
 
-    def handle_judged(self: Emulator, request: Request) -> Response:
+    def handle_checked(self: Emulator, request: Request) -> Response:
         version = request.headers.get(VERSION_HEADER, API_VERSION)
         if not request.path.startswith("/v1/") or (version != API_VERSION and not refused_too):
             return handle(self, request)
-        # The path alone: an emulator that a site serves stands under a path of that site.
+        # Without the base URL: a site serves the emulator under a path of its own.
         method, url = request.method, f"{request.path}?{request.query}"
         if refused_too:
-            judge.judge_request(method, url, request.headers, request.body)
+            validator.check_request(method, url, request.headers, request.body)
         response = handle(self, request)
         if not refused_too and response.status == 200:
-            judge.judge_request(method, url, {VERSION_HEADER: API_VERSION, **request.headers}, request.body)
-        if refused_too or response.status == 200 or judge.knows(method, url):
-            judge.judge_response(method, url, response.status, response.body)
+            validator.check_request(method, url, {VERSION_HEADER: API_VERSION, **request.headers}, request.body)
+        if refused_too or response.status == 200 or validator.knows(method, url):
+            validator.check_response(method, url, response.status, response.body)
         return response
 
-    def emit_judged(self: World, *args: Any, **options: Any) -> Mapping[str, Any]:
+    def emit_checked(self: State, *args: Any, **options: Any) -> Mapping[str, Any]:
         event = emit(self, *args, **options)
-        judge.judge_event({name: value for name, value in event.items() if not name.startswith("_")})
+        validator.check_event({name: value for name, value in event.items() if not name.startswith("_")})
         return event
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Emulator, "handle", handle_judged)
-        patch.setattr(World, "emit", emit_judged)
-        yield judge
+        patch.setattr(Emulator, "handle", handle_checked)
+        patch.setattr(State, "emit", emit_checked)
+        yield validator

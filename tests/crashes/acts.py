@@ -1,4 +1,4 @@
-"""What a process that is about to be killed does, and the host whose rows commit together with what it was told."""
+"""What a process does before it is killed, and a host whose rows commit together with each announcement."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def _webhook(command: dict[str, Any]) -> None:
         assert post_event(body.encode()).status_code == 200
 
 
-def ask(request: dict[str, Any]) -> Any:
-    """Post a request to the API, as tests/api sets it up, from this process."""
+def post(request: dict[str, Any]) -> Any:
+    """Post a request to the API from this process, with the settings of tests/api."""
     with override_settings(ROOT_URLCONF="tests.api.urls", CHECKOUT_ADAPTER="tests.api.conftest.ApiAdapter"):
         cache.clear()
         return Client().post(request["path"], request["body"], "application/json", headers=request["headers"])
@@ -33,7 +33,7 @@ def ask(request: dict[str, Any]) -> Any:
 
 def _ask(command: dict[str, Any]) -> None:
     for body in command["bodies"]:
-        assert ask(json.loads(body)).status_code < 300
+        assert post(json.loads(body)).status_code < 300
 
 
 ACTS: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -47,7 +47,7 @@ ACTS: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
-#: What the host's row notes of each notification.
+#: What the host's row records for each signal.
 LETTERS = {
     signals.order_paid: "p",
     signals.order_refunded: "r",
@@ -56,8 +56,8 @@ LETTERS = {
 }
 
 
-def note(sender: object, order: Order, source: HostOrder, signal: object, **arguments: object) -> None:
-    """Write one letter into the host's own row for each piece of news."""
+def record(sender: object, order: Order, source: HostOrder, signal: object, **arguments: object) -> None:
+    """Append one letter to the host's own row for each signal."""
     row = HostOrder.objects.select_for_update().get(pk=source.pk)
     row.state += LETTERS[signal]  # type: ignore[index]  # connected to these only
     row.save(update_fields=["state"])
@@ -65,9 +65,9 @@ def note(sender: object, order: Order, source: HostOrder, signal: object, **argu
 
 def connect() -> None:
     for signal in LETTERS:
-        signal.connect(note, sender=Order)
+        signal.connect(record, sender=Order)
 
 
 def disconnect() -> None:
     for signal in LETTERS:
-        signal.disconnect(note, sender=Order)
+        signal.disconnect(record, sender=Order)

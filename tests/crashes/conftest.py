@@ -18,16 +18,16 @@ from tests.crashes import acts
 
 
 @dataclass
-class Nursery:
-    """Children that die on command, and the Stripe that outlives them."""
+class Killer:
+    """Child processes that are killed, and the emulator that outlives them."""
 
     process: subprocess.Popen
     emulator: Emulator
     killed: int = 0
 
     def kill_at(self, boundary, act, host_order, bodies=()):
-        """Run ``act`` in a child that is killed at this boundary; return False if it ended before."""
-        command = {"act": act, "order": host_order.pk, "die_at": boundary, "bodies": list(bodies)}
+        """Run ``act`` in a child that is killed at this boundary; return False if it finished before."""
+        command = {"act": act, "order": host_order.pk, "kill_at": boundary, "bodies": list(bodies)}
         self.process.stdin.write(json.dumps(command) + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline().strip()
@@ -37,16 +37,16 @@ class Nursery:
 
 
 @pytest.fixture
-def nursery(transactional_db):
-    """An emulator behind a socket, and a process whose children use it and this test's database."""
+def killer(transactional_db):
+    """An emulator with a socket, and a process whose children use it and the database of this test."""
     if connection.vendor != "postgresql":
-        pytest.skip("crashes are played on PostgreSQL: name it in DATABASE_URL")
+        pytest.skip("the crash tests need PostgreSQL: set DATABASE_URL")
     emulator = Emulator(webhook_secret=settings.STRIPE_WEBHOOK_SECRETS[0])
     server = EmulatorServer(("127.0.0.1", 0), emulator)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.crashes.nursery"],
+        [sys.executable, "-m", "tests.crashes.victims"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -61,9 +61,9 @@ def nursery(transactional_db):
     try:
         assert process.stdout.readline() == "ready\n"
         with override_settings(STRIPE_API_BASE=server.url):
-            nursery = Nursery(process, emulator)
-            yield nursery
-        print(f"killed at {nursery.killed} boundaries")
+            killer = Killer(process, emulator)
+            yield killer
+        print(f"killed at {killer.killed} boundaries")
     finally:
         acts.disconnect()
         process.stdin.close()

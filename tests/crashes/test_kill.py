@@ -1,4 +1,4 @@
-"""Kill -9 at every commit and every call: afterwards each order converges, and nobody pays or is refunded twice."""
+"""A process killed at any commit or call leaves orders that converge, and no second payment or refund."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from django.utils import timezone
 from django_checkout import services
 from django_checkout.exceptions import CaptureError, OrderNotPayableError
 from django_checkout.models import CheckoutSession, Order, Refund, WebhookEvent
-from django_checkout.sweep import sweep
 from django_checkout.testing import post_event
+from django_checkout.webhooks.pending_work import process_pending
 from tests.host.models import HostOrder
 
 pytestmark = [pytest.mark.crash, pytest.mark.django_db(transaction=True)]
@@ -21,21 +21,21 @@ pytestmark = [pytest.mark.crash, pytest.mark.django_db(transaction=True)]
 ENOUGH = 60
 
 
-def boundaries(nursery, act, prepare):
-    """Yield an order for each boundary of ``act``, after the process that did it was killed there."""
+def boundaries(killer, act, prepare):
+    """Yield an order for each boundary of ``act``, after its process was killed there."""
     for boundary in itertools.count(1):
         assert boundary < ENOUGH
         host_order = HostOrder.objects.create(number=f"H-{boundary}", state="")
         bodies = prepare(host_order) or ()
-        is_killed = nursery.kill_at(boundary, act, host_order, bodies)
-        time_passes()
+        is_killed = killer.kill_at(boundary, act, host_order, bodies)
+        expire_leases()
         yield host_order
         if not is_killed:
             return
 
 
-def time_passes():
-    """Let every lease run out: the process that held it is gone."""
+def expire_leases():
+    """End every lease, as if its time had passed."""
     past = timezone.now() - timedelta(seconds=1)
     for model in (CheckoutSession, Refund, WebhookEvent):
         model.objects.exclude(leased_until=None).update(leased_until=past)
@@ -52,20 +52,20 @@ def objects(emulator, kind, **where):
         return emulator.store.select(kind, where, oldest_first=True)
 
 
-def pay(nursery, host_order):
+def pay(killer, host_order):
     session = services.start(host_order)
-    nursery.emulator.pay(session.stripe_id)
+    killer.emulator.pay(session.stripe_id)
     return session
 
 
-def check(nursery, host_order, *, status, told, charges=1):
-    """Assert that the order is in Stripe's state, was told once, and was charged once."""
+def check(killer, host_order, *, status, sent, charges=1):
+    """Assert that the order is in Stripe's state, announced once and charged once."""
     order = services.get_order(host_order)
     services.sync(order)
     order.refresh_from_db()
     host_order.refresh_from_db()
-    assert (order.status, order.needs_attention, host_order.state) == (status, False, told)
-    taken = [charge for charge in objects(nursery.emulator, "charge") if _is_of(charge, order)]
+    assert (order.status, order.needs_attention, host_order.state) == (status, False, sent)
+    taken = [charge for charge in objects(killer.emulator, "charge") if _is_of(charge, order)]
     assert len([charge for charge in taken if charge["paid"]]) == charges
     assert WebhookEvent.objects.exclude(state__in=("processed", "ignored")).count() == 0
     return order
@@ -75,113 +75,113 @@ def _is_of(charge, order):
     return charge["metadata"].get("order_id") == order.reference
 
 
-def test_start(nursery):
-    for host_order in boundaries(nursery, "start", lambda host_order: None):
+def test_start(killer):
+    for host_order in boundaries(killer, "start", lambda host_order: None):
         session = services.start(host_order)
         assert session.status == "open"
-        at_stripe = objects(nursery.emulator, "checkout.session", client_reference_id=host_order.number)
+        at_stripe = objects(killer.emulator, "checkout.session", client_reference_id=host_order.number)
         assert [found["id"] for found in at_stripe] == [session.stripe_id]
-        nursery.emulator.pay(session.stripe_id)
-        deliver(nursery.emulator)
-        check(nursery, host_order, status="paid", told="p")
-    assert nursery.killed >= 8
+        killer.emulator.pay(session.stripe_id)
+        deliver(killer.emulator)
+        check(killer, host_order, status="paid", sent="p")
+    assert killer.killed >= 8
 
 
-def test_webhook(nursery):
+def test_webhook(killer):
     def prepare(host_order):
-        pay(nursery, host_order)
-        waiting = nursery.emulator.pending_deliveries()
-        wanted = ("charge.succeeded", "payment_intent.succeeded", "checkout.session.completed")
-        return [delivery.body.decode() for delivery in waiting if delivery.event_type in wanted]
+        pay(killer, host_order)
+        waiting = killer.emulator.pending_deliveries()
+        types = ("charge.succeeded", "payment_intent.succeeded", "checkout.session.completed")
+        return [delivery.body.decode() for delivery in waiting if delivery.event_type in types]
 
-    for host_order in boundaries(nursery, "webhook", prepare):
-        if nursery.killed % 2:
-            sweep()
-        deliver(nursery.emulator)
-        check(nursery, host_order, status="paid", told="p")
-    assert nursery.killed >= 6
+    for host_order in boundaries(killer, "webhook", prepare):
+        if killer.killed % 2:
+            process_pending()
+        deliver(killer.emulator)
+        check(killer, host_order, status="paid", sent="p")
+    assert killer.killed >= 6
 
 
-def test_webhook_that_rings_a_bell(nursery):
+def test_webhook_that_reads_the_object(killer):
     def prepare(host_order):
-        session = pay(nursery, host_order)
-        deliver(nursery.emulator)
-        intent = nursery.emulator.get(session.stripe_id)["payment_intent"]
-        dispute = nursery.emulator.open_dispute(intent)
-        nursery.emulator.close_dispute(dispute["id"], "won")
+        session = pay(killer, host_order)
+        deliver(killer.emulator)
+        intent = killer.emulator.get(session.stripe_id)["payment_intent"]
+        dispute = killer.emulator.open_dispute(intent)
+        killer.emulator.close_dispute(dispute["id"], "won")
         return [
-            d.body.decode() for d in nursery.emulator.pending_deliveries() if d.event_type == "charge.dispute.closed"
+            d.body.decode() for d in killer.emulator.pending_deliveries() if d.event_type == "charge.dispute.closed"
         ]
 
-    for host_order in boundaries(nursery, "webhook", prepare):
-        deliver(nursery.emulator)
-        order = check(nursery, host_order, status="paid", told="pd")
+    for host_order in boundaries(killer, "webhook", prepare):
+        deliver(killer.emulator)
+        order = check(killer, host_order, status="paid", sent="pd")
         assert not order.disputed
         assert order.announcements.filter(signal="dispute_closed", state="announced").count() == 1
-    assert nursery.killed >= 8
+    assert killer.killed >= 8
 
 
-@pytest.mark.parametrize("rescue", ["asked for again", "swept", "told by webhook"])
-def test_refund(nursery, rescue):
+@pytest.mark.parametrize("rescue", ["requested again", "processed later", "reported by webhook"])
+def test_refund(killer, rescue):
     def prepare(host_order):
-        pay(nursery, host_order)
-        deliver(nursery.emulator)
+        pay(killer, host_order)
+        deliver(killer.emulator)
 
-    for host_order in boundaries(nursery, "refund", prepare):
+    for host_order in boundaries(killer, "refund", prepare):
         order = services.get_order(host_order)
         refund = Refund.objects.filter(payment__order=order).first()
-        if rescue == "told by webhook":
-            deliver(nursery.emulator)
-        if rescue == "swept":
-            sweep()
+        if rescue == "reported by webhook":
+            deliver(killer.emulator)
+        if rescue == "processed later":
+            process_pending()
             refund = Refund.objects.filter(payment__order=order).first()
-        if refund is None or (rescue == "asked for again" and refund.status == "creating"):
+        if refund is None or (rescue == "requested again" and refund.status == "creating"):
             services.refund(host_order, 700)
-        sweep()
-        deliver(nursery.emulator)
-        check(nursery, host_order, status="partially_refunded", told="pr")
+        process_pending()
+        deliver(killer.emulator)
+        check(killer, host_order, status="partially_refunded", sent="pr")
         intent = order.payments.get().stripe_id
-        at_stripe = objects(nursery.emulator, "refund", payment_intent=intent)
+        at_stripe = objects(killer.emulator, "refund", payment_intent=intent)
         assert [found["amount"] for found in at_stripe] == [700]
         assert Refund.objects.filter(payment__order=order).count() == 1
-    assert nursery.killed >= 8
+    assert killer.killed >= 8
 
 
-def test_capture(nursery, settings):
+def test_capture(killer, settings):
     settings.CHECKOUT_CAPTURE_METHOD = "manual"
 
     def prepare(host_order):
-        pay(nursery, host_order)
-        deliver(nursery.emulator)
+        pay(killer, host_order)
+        deliver(killer.emulator)
 
-    for host_order in boundaries(nursery, "capture", prepare):
+    for host_order in boundaries(killer, "capture", prepare):
         try:
             services.capture(host_order)
         except CaptureError:
             assert services.get_order(host_order).status == "paid"
-        deliver(nursery.emulator)
-        order = check(nursery, host_order, status="paid", told="p")
+        deliver(killer.emulator)
+        order = check(killer, host_order, status="paid", sent="p")
         assert order.paid_minor == 2000
-    assert nursery.killed >= 3
+    assert killer.killed >= 3
 
 
-def test_cancel(nursery):
+def test_cancel(killer):
     def prepare(host_order):
         services.start(host_order)
 
-    for host_order in boundaries(nursery, "cancel", prepare):
+    for host_order in boundaries(killer, "cancel", prepare):
         services.cancel(host_order)
-        deliver(nursery.emulator)
-        check(nursery, host_order, status="canceled", told="c", charges=0)
+        deliver(killer.emulator)
+        check(killer, host_order, status="canceled", sent="c", charges=0)
         with pytest.raises(OrderNotPayableError):
             services.start(host_order)
-    assert nursery.killed >= 5
+    assert killer.killed >= 5
 
 
-def test_reading(nursery):
-    for host_order in boundaries(nursery, "sync", lambda host_order: pay(nursery, host_order) and ()):
-        check(nursery, host_order, status="paid", told="p")
-    deliver(nursery.emulator)
+def test_sync(killer):
+    for host_order in boundaries(killer, "sync", lambda host_order: pay(killer, host_order) and ()):
+        check(killer, host_order, status="paid", sent="p")
+    deliver(killer.emulator)
     assert set(HostOrder.objects.values_list("state", flat=True)) == {"p"}
-    assert nursery.killed >= 3
-    assert Order.objects.count() == nursery.killed + 1
+    assert killer.killed >= 3
+    assert Order.objects.count() == killer.killed + 1

@@ -1,36 +1,35 @@
-"""An emulator and the real stripe library talking to it in process."""
+"""An emulator, and the real stripe library connected to it in process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+import re
+from html import unescape
+from urllib.parse import urlencode
 
 import pytest
 import stripe
 
-from django_checkout.emulator import Emulator, requests_session
+from django_checkout.emulator import Emulator, Request, requests_session
+from django_checkout.emulator.messages import API_VERSION
 
-API_VERSION = "2026-08-26.dahlia"
 SECRET = "whsec_tests"
 BASE_URL = "http://emulator.test"
 
-MakeSession = Callable[..., stripe.checkout.Session]
-
 
 @pytest.fixture(autouse=True)
-def _no_telemetry(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_telemetry(monkeypatch):
     monkeypatch.setattr(stripe, "enable_telemetry", False)
 
 
 @pytest.fixture
-def emulator() -> Iterator[Emulator]:
+def emulator():
     """An emulator in memory."""
     made = Emulator(webhook_secret=SECRET)
     yield made
     made.close()
 
 
-def client_of(emulator: Emulator, key: str = "sk_test_tests", **options: Any) -> stripe.StripeClient:
+def client_of(emulator, key="sk_test_tests", **options):
     """Return a client whose requests go to the emulator."""
     return stripe.StripeClient(
         key,
@@ -42,13 +41,13 @@ def client_of(emulator: Emulator, key: str = "sk_test_tests", **options: Any) ->
 
 
 @pytest.fixture
-def client(emulator: Emulator) -> stripe.StripeClient:
+def client(emulator):
     """The real library."""
     return client_of(emulator)
 
 
-def session_params(amount: int = 500, quantity: int = 2, currency: str = "eur", **params: Any) -> dict[str, Any]:
-    """Return parameters of a plain session."""
+def session_params(amount=500, quantity=2, currency="eur", **params):
+    """Return the parameters of a simple session."""
     price = {"currency": currency, "unit_amount": amount, "product_data": {"name": "Tea"}}
     return {
         "mode": "payment",
@@ -60,22 +59,62 @@ def session_params(amount: int = 500, quantity: int = 2, currency: str = "eur", 
 
 
 @pytest.fixture
-def make_session(client: stripe.StripeClient) -> MakeSession:
-    """Create a session; parameters override those of a plain one."""
+def make_session(client):
+    """Create a session. Parameters override those of a simple one."""
 
-    def make(**params: Any) -> stripe.checkout.Session:
-        return client.v1.checkout.sessions.create(session_params(**params))  # type: ignore[arg-type]
+    def make(**params):
+        return client.v1.checkout.sessions.create(session_params(**params))
 
     return make
 
 
 @pytest.fixture
-def paid(emulator: Emulator, make_session: MakeSession) -> Callable[..., str]:
+def paid(emulator, make_session):
     """Pay a new session and return the id of its PaymentIntent."""
 
-    def pay(card: str = "4242424242424242", **params: Any) -> str:
+    def pay(card="4242424242424242", **params):
         outcome = emulator.pay(make_session(**params).id, card)
         assert outcome.payment_intent
         return outcome.payment_intent
 
     return pay
+
+
+def event_types(emulator):
+    """Return the types of all events, oldest first."""
+    return [event["type"] for event in emulator.events()]
+
+
+class Visitor:
+    """Opens the emulator's pages and submits their forms with the form token."""
+
+    def __init__(self, emulator):
+        self._emulator = emulator
+
+    def get(self, path, language="en"):
+        """Return a page."""
+        request = Request(method="GET", base_url=BASE_URL, path=path, headers={"accept-language": language})
+        return self._emulator.handle(request)
+
+    def post(self, path, **typed):
+        """Submit a form."""
+        return self._emulator.handle(
+            Request(method="POST", base_url=BASE_URL, path=path, body=urlencode(typed).encode())
+        )
+
+    def send(self, path, **typed):
+        """Submit a form with the token of its page."""
+        token = re.search(r'name="token" value="(\w+)"', text_of(self.get(path)))
+        assert token
+        return self.post(path, token=token[1], **typed)
+
+
+def text_of(response):
+    """Return the text of a page."""
+    return unescape(response.body.decode())
+
+
+@pytest.fixture
+def visitor(emulator):
+    """A visitor of the emulator's pages."""
+    return Visitor(emulator)

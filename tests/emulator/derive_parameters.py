@@ -1,4 +1,4 @@
-"""Derives ``emulator/parameters.txt`` from Stripe's OpenAPI document: ``python derive_parameters.py spec3.json``."""
+"""Derives ``parameters.txt`` from Stripe's OpenAPI document: ``python derive_parameters.py spec3.json``."""
 
 from __future__ import annotations
 
@@ -7,183 +7,48 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROUTES = """
-GET /v1/account
-GET /v1/balance_transactions
-POST /v1/billing_portal/sessions
-GET /v1/charges
-GET,POST /v1/checkout/sessions
-GET,POST /v1/checkout/sessions/{session}
-POST /v1/checkout/sessions/{session}/expire
-GET /v1/checkout/sessions/{session}/line_items
-GET,POST /v1/coupons
-GET,POST,DELETE /v1/coupons/{coupon}
-GET,POST /v1/customers
-GET,POST,DELETE /v1/customers/{customer}
-GET /v1/disputes
-GET,POST /v1/disputes/{dispute}
-POST /v1/disputes/{dispute}/close
-GET /v1/events
-GET /v1/events/{id}
-GET /v1/customers/{customer}/payment_methods
-GET /v1/invoice_payments
-GET /v1/invoice_payments/{invoice_payment}
-GET /v1/invoices
-GET /v1/invoices/{invoice}
-GET /v1/invoices/{invoice}/lines
-GET,POST /v1/payment_intents
-GET,POST /v1/payment_intents/{intent}
-POST /v1/payment_intents/{intent}/cancel
-POST /v1/payment_intents/{intent}/capture
-GET /v1/payouts
-GET /v1/payouts/{payout}
-GET,POST /v1/prices
-GET,POST /v1/prices/{price}
-GET,POST /v1/products
-GET,POST /v1/products/{id}
-GET /v1/radar/early_fraud_warnings
-GET /v1/radar/early_fraud_warnings/{early_fraud_warning}
-GET,POST /v1/promotion_codes
-GET,POST /v1/promotion_codes/{promotion_code}
-GET,POST /v1/refunds
-GET,POST /v1/refunds/{refund}
-POST /v1/refunds/{refund}/cancel
-GET /v1/reviews
-GET /v1/reviews/{review}
-POST /v1/reviews/{review}/approve
-GET /v1/payment_methods
-GET,POST /v1/payment_methods/{payment_method}
-POST /v1/payment_methods/{payment_method}/attach
-POST /v1/payment_methods/{payment_method}/detach
-GET /v1/setup_intents
-GET /v1/setup_intents/{intent}
-GET,POST /v1/shipping_rates
-GET,POST /v1/shipping_rates/{shipping_rate_token}
-GET /v1/subscription_items
-GET /v1/subscriptions
-GET,POST,DELETE /v1/subscriptions/{subscription_exposed_id}
-GET,POST /v1/webhook_endpoints
-GET,POST,DELETE /v1/webhook_endpoints/{webhook_endpoint}
-GET /v1/balance_transactions/{id}
-GET /v1/charges/{charge}
-"""
-#: Only these parts of a route are played; what else the document allows there is answered as unknown.
+from django_checkout.emulator.api.routes import ROUTES
+
+#: The supported parameters of a route. The others are refused as unknown.
 SUBSETS = {
-    "GET /v1/payouts": {"created", "destination", "ending_before", "expand", "limit", "starting_after", "status"},
-    "POST /v1/payment_intents": {
-        "amount",
-        "confirm",
-        "currency",
-        "customer",
-        "description",
-        "expand",
-        "metadata",
-        "off_session",
-        "payment_method",
-        "receipt_email",
-    },
-    "POST /v1/payment_intents/{intent}": {"description", "expand", "metadata", "receipt_email"},
-    "POST /v1/prices": {
-        "active",
-        "billing_scheme",
-        "currency",
-        "expand",
-        "lookup_key",
-        "metadata",
-        "nickname",
-        "product",
-        "product_data",
-        "recurring",
-        "tax_behavior",
-        "unit_amount",
-        "unit_amount_decimal",
-    },
-    "POST /v1/prices/{price}": {"active", "expand", "lookup_key", "metadata", "nickname"},
-    "POST /v1/products": {
-        "active",
-        "description",
-        "expand",
-        "id",
-        "images",
-        "metadata",
-        "name",
-        "shippable",
-        "statement_descriptor",
-        "tax_code",
-        "unit_label",
-        "url",
-    },
-    "POST /v1/products/{id}": {
-        "active",
-        "default_price",
-        "description",
-        "expand",
-        "images",
-        "metadata",
-        "name",
-        "shippable",
-        "tax_code",
-        "unit_label",
-        "url",
-    },
-    "POST /v1/customers": {
-        "address",
-        "business_name",
-        "description",
-        "email",
-        "expand",
-        "individual_name",
-        "metadata",
-        "name",
-        "phone",
-        "preferred_locales",
-        "shipping",
-        "tax_exempt",
-    },
-    "POST /v1/payment_intents/{intent}/capture": {
-        "amount_to_capture",
-        "expand",
-        "metadata",
-        "statement_descriptor",
-        "statement_descriptor_suffix",
-    },
-    "POST /v1/promotion_codes/{promotion_code}": {"active", "expand", "metadata"},
-    "POST /v1/coupons/{coupon}": {"expand", "metadata", "name"},
-    "POST /v1/shipping_rates/{shipping_rate_token}": {"active", "expand", "metadata", "tax_behavior"},
-    "POST /v1/payment_methods/{payment_method}": {"allow_redisplay", "expand", "metadata"},
-    "GET /v1/payment_methods": {
-        "allow_redisplay",
-        "customer",
-        "ending_before",
-        "expand",
-        "limit",
-        "starting_after",
-        "type",
-    },
-    "GET /v1/subscriptions": {
-        "collection_method",
-        "created",
-        "customer",
-        "ending_before",
-        "expand",
-        "limit",
-        "starting_after",
-        "status",
-    },
-    "POST /v1/subscriptions/{subscription_exposed_id}": {
-        "cancel_at_period_end",
-        "cancellation_details",
-        "default_payment_method",
-        "description",
-        "expand",
-        "metadata",
-        "proration_behavior",
-    },
-    "POST /v1/billing_portal/sessions": {"configuration", "customer", "expand", "locale", "return_url"},
-    "POST /v1/refunds": {"amount", "charge", "expand", "metadata", "payment_intent", "reason"},
+    "GET /v1/payouts": "created destination ending_before expand limit starting_after status",
+    "POST /v1/payment_intents": (
+        "amount confirm currency customer description expand metadata off_session payment_method receipt_email"
+    ),
+    "POST /v1/payment_intents/{intent}": "description expand metadata receipt_email",
+    "POST /v1/prices": (
+        "active billing_scheme currency expand lookup_key metadata nickname product product_data recurring "
+        "tax_behavior unit_amount unit_amount_decimal"
+    ),
+    "POST /v1/prices/{price}": "active expand lookup_key metadata nickname",
+    "POST /v1/products": (
+        "active description expand id images metadata name shippable statement_descriptor tax_code unit_label url"
+    ),
+    "POST /v1/products/{id}": (
+        "active default_price description expand images metadata name shippable tax_code unit_label url"
+    ),
+    "POST /v1/customers": (
+        "address business_name description email expand individual_name metadata name phone preferred_locales "
+        "shipping tax_exempt"
+    ),
+    "POST /v1/payment_intents/{intent}/capture": (
+        "amount_to_capture expand metadata statement_descriptor statement_descriptor_suffix"
+    ),
+    "POST /v1/promotion_codes/{promotion_code}": "active expand metadata",
+    "POST /v1/coupons/{coupon}": "expand metadata name",
+    "POST /v1/shipping_rates/{shipping_rate_token}": "active expand metadata tax_behavior",
+    "POST /v1/payment_methods/{payment_method}": "allow_redisplay expand metadata",
+    "GET /v1/payment_methods": "allow_redisplay customer ending_before expand limit starting_after type",
+    "GET /v1/subscriptions": "collection_method created customer ending_before expand limit starting_after status",
+    "POST /v1/subscriptions/{subscription_exposed_id}": (
+        "cancel_at_period_end cancellation_details default_payment_method description expand metadata "
+        "proration_behavior"
+    ),
+    "POST /v1/billing_portal/sessions": "configuration customer expand locale return_url",
+    "POST /v1/refunds": "amount charge expand metadata payment_intent reason",
 }
 SUBSETS["POST /v1/customers/{customer}"] = SUBSETS["POST /v1/customers"]
-#: Enumerations too long to be worth checking.
+#: Enumerations that are too long to check.
 OPEN = {"enabled_events", "api_version", "iin"}
 
 
@@ -193,19 +58,16 @@ def main(path: str) -> None:
     print("# Request parameters of the routes that the emulator plays, by name and type.")
     print(f"# Derived from Stripe's OpenAPI document {document['info']['version']}, (c) Stripe, Inc., MIT licence.")
     print('# "!" is required, "?" may be emptied with "", {} is an object, [] a list, range is {gt,gte,lt,lte} or int.')
-    for line in ROUTES.split("\n"):
-        if not line:
+    for name in ROUTES:
+        method, path = name.split()
+        operation = document["paths"].get(path, {}).get(method.lower())
+        if operation is None:
             continue
-        methods, route = line.split()
-        for method in methods.split(","):
-            operation = document["paths"].get(route, {}).get(method.lower())
-            if operation is None:
-                continue
-            print(f"{method} {route}")
-            keep = SUBSETS.get(f"{method} {route}")
-            for name, schema, required in members(operation):
-                if keep is None or name in keep:
-                    describe(name, schema, required, 1)
+        print(name)
+        keep = SUBSETS.get(name, "").split()
+        for parameter, schema, required in members(operation):
+            if not keep or parameter in keep:
+                describe(parameter, schema, required, 1)
 
 
 def members(operation: dict[str, Any]) -> list[tuple[str, dict[str, Any], bool]]:
@@ -222,7 +84,7 @@ def members(operation: dict[str, Any]) -> list[tuple[str, dict[str, Any], bool]]
 
 
 def describe(name: str, schema: dict[str, Any], required: bool, depth: int) -> None:
-    """Print one parameter and what is nested in it."""
+    """Print one parameter and its nested parameters."""
     choices = schema.get("anyOf", [schema])
     emptied = any(choice.get("enum") == [""] for choice in choices) or "" in schema.get("enum", [])
     choices = [choice for choice in choices if choice.get("enum") != [""]]

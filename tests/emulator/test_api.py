@@ -2,85 +2,79 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 import stripe
 
-from django_checkout.emulator import Emulator, Request, Response
+from django_checkout.emulator import Request
 
-from .conftest import API_VERSION, BASE_URL, MakeSession, client_of, session_params
+from .conftest import API_VERSION, BASE_URL, client_of, session_params
 
 
-def ask(emulator: Emulator, method: str = "GET", path: str = "/v1/account", **headers: str) -> Response:
+def send(emulator, method="GET", path="/v1/account", **headers):
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     return emulator.handle(Request(method=method, base_url=BASE_URL, path=path, headers=names))
 
 
-def error_of(response: Response) -> dict[str, Any]:
-    error: dict[str, Any] = json.loads(response.body)["error"]
-    return error
+def error_of(response):
+    return json.loads(response.body)["error"]
 
 
 @pytest.mark.parametrize("key", ["sk_live_abc", "rk_live_abc", "pk_live_abc"])
-def test_a_live_key_is_always_refused(emulator: Emulator, key: str) -> None:
+def test_a_live_key_is_always_refused(emulator, key):
     with pytest.raises(stripe.AuthenticationError, match="refuses live keys"):
         client_of(emulator, key).v1.checkout.sessions.list()
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer ", "Bearer nonsense", "Basic !!!"])
-def test_a_missing_or_malformed_key_is_refused(emulator: Emulator, authorization: str) -> None:
-    response = ask(emulator, authorization=authorization)
+def test_a_missing_or_malformed_key_is_refused(emulator, authorization):
+    response = send(emulator, authorization=authorization)
 
     assert response.status == 401
     assert error_of(response)["type"] == "invalid_request_error"
 
 
-def test_a_publishable_key_may_not_use_the_api(emulator: Emulator) -> None:
+def test_a_publishable_key_may_not_use_the_api(emulator):
     with pytest.raises(stripe.PermissionError):
         client_of(emulator, "pk_test_x").v1.checkout.sessions.list()
 
 
-def test_a_key_may_come_as_basic_authentication(emulator: Emulator) -> None:
-    assert ask(emulator, authorization="Basic c2tfdGVzdF94Og==").status == 200
+def test_basic_authentication_is_accepted(emulator):
+    assert send(emulator, authorization="Basic c2tfdGVzdF94Og==").status == 200
 
 
-def test_every_answer_has_a_request_id_and_the_version_asked_for(client: stripe.StripeClient) -> None:
-    headers = client.v1.checkout.sessions.list().last_response.headers  # type: ignore[attr-defined]
+def test_every_response_has_a_request_id_and_the_requested_version(client):
+    headers = client.v1.checkout.sessions.list().last_response.headers
 
     assert headers["Request-Id"].startswith("req_")
     assert headers["Stripe-Version"] == API_VERSION
 
 
-def test_errors_have_stripes_shape(client: stripe.StripeClient) -> None:
+def test_errors_have_stripes_shape(client):
     with pytest.raises(stripe.InvalidRequestError) as caught:
         client.v1.checkout.sessions.retrieve("cs_test_none")
 
     error = caught.value
     assert (error.http_status, error.code, error.param) == (404, "resource_missing", "session")
-    assert error.error
     assert error.error.doc_url == "https://stripe.com/docs/error-codes/resource-missing"
     assert error.error.request_log_url
     assert error.request_id
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/v1/nothing"), ("DELETE", "/v1/refunds/re_1")])
-def test_unknown_urls_are_404(emulator: Emulator, method: str, path: str) -> None:
-    assert ask(emulator, method, path, authorization="Bearer sk_test_x").status == 404
+def test_unknown_urls_are_404(emulator, method, path):
+    assert send(emulator, method, path, authorization="Bearer sk_test_x").status == 404
 
 
-def test_the_account_is_in_test_mode(client: stripe.StripeClient) -> None:
+def test_the_account_is_in_test_mode(client):
     account = client.v1.accounts.retrieve_current()
 
     assert account.id.startswith("acct_")
     assert account.charges_enabled
 
 
-# Idempotency
-
-
-def test_a_repeated_key_replays_the_first_answer(client: stripe.StripeClient) -> None:
-    params: Any = session_params()
+def test_a_repeated_key_replays_the_first_response(client):
+    params = session_params()
     first = client.v1.checkout.sessions.create(params, {"idempotency_key": "k1"})
     client.v1.checkout.sessions.expire(first.id)
 
@@ -88,30 +82,30 @@ def test_a_repeated_key_replays_the_first_answer(client: stripe.StripeClient) ->
 
     assert second.id == first.id
     assert second.status == "open"
-    assert second.last_response.headers["Idempotent-Replayed"] == "true"  # type: ignore[union-attr]
+    assert second.last_response.headers["Idempotent-Replayed"] == "true"
     assert len(client.v1.checkout.sessions.list().data) == 1
 
 
-def test_a_key_with_other_parameters_is_an_error(client: stripe.StripeClient) -> None:
-    first: Any = session_params()
-    other: Any = session_params(amount=999)
+def test_a_key_with_other_parameters_is_an_error(client):
+    first = session_params()
+    other = session_params(amount=999)
     client.v1.checkout.sessions.create(first, {"idempotency_key": "k1"})
 
     with pytest.raises(stripe.IdempotencyError):
         client.v1.checkout.sessions.create(other, {"idempotency_key": "k1"})
 
 
-def test_a_refused_request_does_not_use_up_its_key(client: stripe.StripeClient) -> None:
-    wrong: Any = session_params(currency="xyz")
-    right: Any = session_params()
+def test_a_refused_request_does_not_use_up_its_key(client):
+    wrong = session_params(currency="xyz")
+    right = session_params()
     with pytest.raises(stripe.InvalidRequestError):
         client.v1.checkout.sessions.create(wrong, {"idempotency_key": "k1"})
 
     assert client.v1.checkout.sessions.create(right, {"idempotency_key": "k1"}).status == "open"
 
 
-def test_a_key_is_forgotten_after_a_day(emulator: Emulator, client: stripe.StripeClient) -> None:
-    params: Any = session_params()
+def test_a_key_expires_after_a_day(emulator, client):
+    params = session_params()
     first = client.v1.checkout.sessions.create(params, {"idempotency_key": "k1"})
 
     emulator.clock.advance(24 * 3600)
@@ -119,10 +113,10 @@ def test_a_key_is_forgotten_after_a_day(emulator: Emulator, client: stripe.Strip
     assert client.v1.checkout.sessions.create(params, {"idempotency_key": "k1"}).id != first.id
 
 
-def test_twenty_threads_with_one_key_make_one_session(emulator: Emulator, client: stripe.StripeClient) -> None:
-    params: Any = session_params()
+def test_twenty_threads_with_one_key_make_one_session(emulator, client):
+    params = session_params()
 
-    def create(_: int) -> str:
+    def create(_):
         try:
             return client_of(emulator).v1.checkout.sessions.create(params, {"idempotency_key": "k1"}).id
         except stripe.APIError as error:
@@ -135,9 +129,7 @@ def test_twenty_threads_with_one_key_make_one_session(emulator: Emulator, client
     assert len(client.v1.checkout.sessions.list().data) == 1
 
 
-def test_twenty_threads_pay_twenty_sessions(
-    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession
-) -> None:
+def test_twenty_threads_pay_twenty_sessions(emulator, client, make_session):
     with ThreadPoolExecutor(20) as pool:
         outcomes = list(pool.map(lambda _: emulator.pay(make_session().id), range(20)))
 
@@ -145,12 +137,10 @@ def test_twenty_threads_pay_twenty_sessions(
     assert len(emulator.events("checkout.session.completed")) == 20
 
 
-def test_twenty_refunds_at_once_never_exceed_the_charge(
-    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession
-) -> None:
+def test_twenty_refunds_at_once_never_exceed_the_charge(emulator, client, make_session):
     intent = emulator.pay(make_session().id).payment_intent
 
-    def refund(_: int) -> bool:
+    def refund(_):
         try:
             client_of(emulator).v1.refunds.create({"payment_intent": str(intent), "amount": 300})
         except stripe.InvalidRequestError:
@@ -163,10 +153,7 @@ def test_twenty_refunds_at_once_never_exceed_the_charge(
     assert made.count(True) == 3
 
 
-# Lists
-
-
-def test_lists_are_newest_first_and_page_both_ways(client: stripe.StripeClient, make_session: MakeSession) -> None:
+def test_lists_are_newest_first_and_page_both_ways(client, make_session):
     ids = [make_session().id for _ in range(5)][::-1]
     sessions = client.v1.checkout.sessions
 
@@ -183,17 +170,17 @@ def test_lists_are_newest_first_and_page_both_ways(client: stripe.StripeClient, 
 
 
 @pytest.mark.parametrize("params", [{"limit": 0}, {"limit": 101}, {"starting_after": "cs_none"}, {"metadata": "x"}])
-def test_bad_paging_is_refused(client: stripe.StripeClient, params: Any) -> None:
+def test_bad_paging_is_refused(client, params):
     with pytest.raises(stripe.InvalidRequestError):
         client.v1.checkout.sessions.list(params)
 
 
-def test_sessions_are_filtered(emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession) -> None:
+def test_sessions_are_filtered(emulator, client, make_session):
     open_one, paid_one = make_session(), make_session()
     outcome = emulator.pay(paid_one.id, email="kim@example.com")
 
-    def found(**params: Any) -> list[str]:
-        return [session.id for session in client.v1.checkout.sessions.list(params).data]  # type: ignore[arg-type]
+    def found(**params):
+        return [session.id for session in client.v1.checkout.sessions.list(params).data]
 
     assert found(status="open") == [open_one.id]
     assert found(payment_intent=outcome.payment_intent) == [paid_one.id]
@@ -202,23 +189,17 @@ def test_sessions_are_filtered(emulator: Emulator, client: stripe.StripeClient, 
     assert found(created={"lt": open_one.created}) == []
 
 
-# Expansion
-
-
-def test_lists_expand_below_data(emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession) -> None:
+def test_lists_expand_below_data(emulator, client, make_session):
     emulator.pay(make_session().id)
 
     session = client.v1.checkout.sessions.list({"expand": ["data.payment_intent", "data.line_items"]}).data[0]
 
     assert isinstance(session.payment_intent, stripe.PaymentIntent)
-    assert session.line_items
     assert len(session.line_items.data) == 1
 
 
 @pytest.mark.parametrize("path", ["status", "nothing", "payment_intent.status", "data.line_items", "a.b.c.d.e"])
-def test_what_cannot_be_expanded_is_refused(
-    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession, path: str
-) -> None:
+def test_properties_that_cannot_be_expanded_are_refused(emulator, client, make_session, path):
     session = make_session()
     emulator.pay(session.id)
 
@@ -226,7 +207,7 @@ def test_what_cannot_be_expanded_is_refused(
         client.v1.checkout.sessions.retrieve(session.id, {"expand": [path]})
 
 
-def test_a_null_is_expanded_to_null(client: stripe.StripeClient, make_session: MakeSession) -> None:
+def test_a_null_is_expanded_to_null(client, make_session):
     session = make_session()
 
     expanded = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent.latest_charge"]})
@@ -234,10 +215,7 @@ def test_a_null_is_expanded_to_null(client: stripe.StripeClient, make_session: M
     assert expanded.payment_intent is None
 
 
-# Customers
-
-
-def test_customers_are_made_changed_listed_and_deleted(client: stripe.StripeClient) -> None:
+def test_customers_are_created_changed_listed_and_deleted(client):
     customer = client.v1.customers.create({"email": "kim@example.com", "metadata": {"user": "7"}})
     client.v1.customers.update(customer.id, {"name": "Kim"})
 
@@ -248,9 +226,7 @@ def test_customers_are_made_changed_listed_and_deleted(client: stripe.StripeClie
         client.v1.customers.update(customer.id, {"name": "Sam"})
 
 
-def test_a_session_can_create_its_customer(
-    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession
-) -> None:
+def test_a_session_can_create_its_customer(emulator, client, make_session):
     session = make_session(customer_creation="always")
     emulator.pay(session.id, email="kim@example.com")
 
@@ -268,11 +244,11 @@ def test_a_session_can_create_its_customer(
         ({"authorization": "Bearer sk_test_x", "idempotency_key": "k" * 256}, 400),
     ],
 )
-def test_malformed_headers_are_refused(emulator: Emulator, headers: dict[str, str], status: int) -> None:
-    assert ask(emulator, "POST", "/v1/customers", **headers).status == status
+def test_malformed_headers_are_refused(emulator, headers, status):
+    assert send(emulator, "POST", "/v1/customers", **headers).status == status
 
 
-def test_an_oversized_body_is_refused(emulator: Emulator) -> None:
+def test_an_oversized_body_is_refused(emulator):
     request = Request(
         method="POST",
         base_url=BASE_URL,

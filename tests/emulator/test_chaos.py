@@ -1,20 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 import stripe
 
-from django_checkout.emulator import Emulator
-
 from .conftest import client_of, session_params
 
-Paid = Callable[..., str]
-PARAMS: Any = session_params()
+PARAMS = session_params()
 
 
-def delivered(emulator: Emulator) -> list[str]:
+def delivered(emulator):
     return [attempt.delivery.event_type for attempt in emulator.deliver_to(lambda body, headers: 200)]
 
 
@@ -22,9 +16,7 @@ def delivered(emulator: Emulator) -> list[str]:
     ("status", "error"),
     [(409, stripe.APIError), (429, stripe.RateLimitError), (500, stripe.APIError), (503, stripe.APIError)],
 )
-def test_the_next_requests_fail_before_anything_happens(
-    emulator: Emulator, client: stripe.StripeClient, status: int, error: type[stripe.StripeError]
-) -> None:
+def test_the_next_requests_fail_before_anything_happens(emulator, client, status, error):
     emulator.chaos.fail(2, status=status, match="POST /v1/checkout/sessions")
 
     for _ in range(2):
@@ -36,9 +28,7 @@ def test_the_next_requests_fail_before_anything_happens(
 
 
 @pytest.mark.parametrize("timeout", [False, True])
-def test_an_answer_lost_after_acting_is_had_by_the_same_key(
-    emulator: Emulator, client: stripe.StripeClient, timeout: bool
-) -> None:
+def test_a_dropped_response_is_replayed_for_the_same_key(emulator, client, timeout):
     emulator.chaos.drop(timeout=timeout)
     with pytest.raises(stripe.APIConnectionError):
         client.v1.checkout.sessions.create(PARAMS, {"idempotency_key": "k1"})
@@ -48,7 +38,7 @@ def test_an_answer_lost_after_acting_is_had_by_the_same_key(
     assert [session.id for session in client.v1.checkout.sessions.list().data] == [again.id]
 
 
-def test_a_request_lost_on_its_way_did_nothing(emulator: Emulator, client: stripe.StripeClient) -> None:
+def test_a_request_dropped_before_execution_changes_nothing(emulator, client):
     emulator.chaos.drop(when="before")
 
     with pytest.raises(stripe.APIConnectionError):
@@ -57,7 +47,7 @@ def test_a_request_lost_on_its_way_did_nothing(emulator: Emulator, client: strip
     assert client.v1.checkout.sessions.list().data == []
 
 
-def test_the_library_recovers_a_lost_answer_by_its_own_retry(emulator: Emulator) -> None:
+def test_the_library_recovers_a_dropped_response_with_its_own_retry(emulator):
     emulator.chaos.drop()
 
     session = client_of(emulator, max_network_retries=1).v1.checkout.sessions.create(PARAMS)
@@ -65,9 +55,7 @@ def test_the_library_recovers_a_lost_answer_by_its_own_retry(emulator: Emulator)
     assert [found.id for found in client_of(emulator).v1.checkout.sessions.list().data] == [session.id]
 
 
-def test_a_500_after_acting_is_what_its_key_answers_from_then_on(
-    emulator: Emulator, client: stripe.StripeClient
-) -> None:
+def test_a_500_after_execution_is_replayed_for_its_key(emulator, client):
     emulator.chaos.fail(when="after")
 
     for _ in range(2):
@@ -77,7 +65,7 @@ def test_a_500_after_acting_is_what_its_key_answers_from_then_on(
     assert len(client.v1.checkout.sessions.list().data) == 1
 
 
-def test_a_409_after_acting_is_not_remembered(emulator: Emulator, client: stripe.StripeClient) -> None:
+def test_a_409_after_execution_is_not_stored(emulator, client):
     emulator.chaos.fail(status=409, when="after")
     with pytest.raises(stripe.APIError):
         client.v1.checkout.sessions.create(PARAMS, {"idempotency_key": "k1"})
@@ -86,14 +74,12 @@ def test_a_409_after_acting_is_not_remembered(emulator: Emulator, client: stripe
     assert len(client.v1.checkout.sessions.list().data) == 1
 
 
-def test_a_status_nobody_plays_is_refused(emulator: Emulator) -> None:
+def test_an_unsupported_status_is_refused(emulator):
     with pytest.raises(ValueError, match="418"):
         emulator.chaos.fail(status=418)
 
 
-def test_lost_events_are_never_delivered_and_listed_as_undelivered(
-    emulator: Emulator, client: stripe.StripeClient, paid: Paid
-) -> None:
+def test_lost_events_are_never_delivered_and_listed_as_undelivered(emulator, client, paid):
     paid()
     emulator.chaos.lose(types="checkout.session.*")
 
@@ -103,7 +89,7 @@ def test_lost_events_are_never_delivered_and_listed_as_undelivered(
     assert [event.type for event in missed] == ["checkout.session.completed"]
 
 
-def test_a_lost_event_can_be_sent_again(emulator: Emulator, client: stripe.StripeClient, paid: Paid) -> None:
+def test_a_lost_event_can_be_sent_again(emulator, client, paid):
     paid()
     emulator.chaos.lose(5)
     delivered(emulator)
@@ -113,14 +99,14 @@ def test_a_lost_event_can_be_sent_again(emulator: Emulator, client: stripe.Strip
     assert delivered(emulator) == ["checkout.session.completed"]
 
 
-def test_doubled_events_come_twice_with_one_id(emulator: Emulator, paid: Paid) -> None:
+def test_duplicated_events_are_delivered_twice(emulator, paid):
     paid()
     emulator.chaos.duplicate(types="checkout.session.completed")
 
     assert delivered(emulator).count("checkout.session.completed") == 2
 
 
-def test_delayed_events_come_later(emulator: Emulator, paid: Paid) -> None:
+def test_delayed_events_are_delivered_later(emulator, paid):
     paid()
     emulator.chaos.delay(60, types="checkout.session.completed")
 
@@ -128,7 +114,7 @@ def test_delayed_events_come_later(emulator: Emulator, paid: Paid) -> None:
     assert delivered(emulator) == ["checkout.session.completed"]
 
 
-def test_events_are_shuffled_repeatably(emulator: Emulator, paid: Paid) -> None:
+def test_events_are_shuffled_repeatably(emulator, paid):
     paid()
     order = [event["type"] for event in emulator.events()]
     emulator.chaos.reorder("reverse")
@@ -140,7 +126,7 @@ def test_events_are_shuffled_repeatably(emulator: Emulator, paid: Paid) -> None:
     assert sorted(delivered(emulator)) == sorted(order)
 
 
-def test_reset_turns_everything_off(emulator: Emulator, client: stripe.StripeClient, paid: Paid) -> None:
+def test_reset_turns_everything_off(emulator, client, paid):
     emulator.chaos.fail(99)
     emulator.chaos.lose(99)
     emulator.chaos.reorder("reverse")

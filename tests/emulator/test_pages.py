@@ -1,52 +1,19 @@
 from __future__ import annotations
 
 import re
-from html import unescape
-from urllib.parse import urlencode
 
 import pytest
-import stripe
 
-from django_checkout.emulator import ApiError, Emulator, Request, Response
+from django_checkout.emulator import ApiError
 from tests.amounts import money
 
-from .conftest import BASE_URL, MakeSession
+from .conftest import BASE_URL, text_of
 
 CARD = {"email": "kim@example.com", "method": "card", "card_number": "4242 4242 4242 4242"}
 TYPED = {**CARD, "card_expiry": "12 / 34", "card_cvc": "123"}
 
 
-class Visitor:
-    """Opens the emulator's pages and sends their forms with the token that stands in them."""
-
-    def __init__(self, emulator: Emulator) -> None:
-        self._emulator = emulator
-
-    def get(self, path: str, language: str = "en") -> Response:
-        request = Request(method="GET", base_url=BASE_URL, path=path, headers={"accept-language": language})
-        return self._emulator.handle(request)
-
-    def post(self, path: str, **typed: str) -> Response:
-        return self._emulator.handle(
-            Request(method="POST", base_url=BASE_URL, path=path, body=urlencode(typed).encode())
-        )
-
-    def send(self, path: str, **typed: str) -> Response:
-        token = re.search(r'name="token" value="(\w+)"', text_of(self.get(path)))
-        assert token
-        return self.post(path, token=token[1], **typed)
-
-
-def text_of(response: Response) -> str:
-    return unescape(response.body.decode())
-
-
-@pytest.fixture
-def visitor(emulator: Emulator) -> Visitor:
-    return Visitor(emulator)
-
-
-def test_the_page_shows_what_is_bought_and_how_to_go_back(visitor: Visitor, make_session: MakeSession) -> None:
+def test_the_page_shows_the_order_and_a_link_to_the_shop(visitor, make_session):
     session = make_session(amount=1250, quantity=2)
 
     page = visitor.get(f"/pay/{session.id}")
@@ -61,7 +28,7 @@ def test_the_page_shows_what_is_bought_and_how_to_go_back(visitor: Visitor, make
     assert "4000 0000 0000 9995" in text
 
 
-def test_the_page_carries_a_strict_policy_and_nothing_inline(visitor: Visitor, make_session: MakeSession) -> None:
+def test_the_page_has_a_strict_policy_and_nothing_inline(visitor, make_session):
     page = visitor.get(f"/pay/{make_session().id}")
 
     policy = page.headers["Content-Security-Policy"]
@@ -70,7 +37,7 @@ def test_the_page_carries_a_strict_policy_and_nothing_inline(visitor: Visitor, m
     assert not re.search(r"<script|<style|\sstyle=|\son\w+=", text_of(page))
 
 
-def test_every_field_has_a_label(visitor: Visitor, make_session: MakeSession) -> None:
+def test_every_field_has_a_label(visitor, make_session):
     session = make_session(shipping_address_collection={"allowed_countries": ["AT", "DE"]})
 
     text = text_of(visitor.get(f"/pay/{session.id}"))
@@ -80,9 +47,7 @@ def test_every_field_has_a_label(visitor: Visitor, make_session: MakeSession) ->
     assert all(f'<label for="{name}">' in text for name in fields)
 
 
-def test_paying_leads_back_to_the_shop(
-    visitor: Visitor, client: stripe.StripeClient, make_session: MakeSession
-) -> None:
+def test_a_payment_redirects_to_the_shop(visitor, client, make_session):
     session = make_session()
 
     answer = visitor.send(f"/pay/{session.id}", **TYPED)
@@ -93,13 +58,10 @@ def test_paying_leads_back_to_the_shop(
         f"https://shop.example.com/return/?session_id={session.id}",
     )
     assert after.payment_status == "paid"
-    assert after.customer_details
     assert after.customer_details.email == "kim@example.com"
 
 
-def test_a_form_that_was_not_sent_from_the_page_pays_nothing(
-    visitor: Visitor, emulator: Emulator, make_session: MakeSession
-) -> None:
+def test_a_form_without_its_token_pays_nothing(visitor, emulator, make_session):
     session = make_session()
 
     assert visitor.post(f"/pay/{session.id}", **TYPED).status == 403
@@ -107,7 +69,7 @@ def test_a_form_that_was_not_sent_from_the_page_pays_nothing(
     assert emulator.get(session.id)["status"] == "open"
 
 
-def test_a_decline_is_shown_and_can_be_tried_again(visitor: Visitor, make_session: MakeSession) -> None:
+def test_a_decline_is_shown_and_can_be_retried(visitor, make_session):
     path = f"/pay/{make_session().id}"
 
     declined = visitor.send(path, **{**TYPED, "card_number": "4000000000009995"})
@@ -133,9 +95,7 @@ def test_a_decline_is_shown_and_can_be_tried_again(visitor: Visitor, make_sessio
         ("card_cvc", "12"),
     ],
 )
-def test_a_field_that_is_wrong_is_marked_and_nothing_is_tried(
-    visitor: Visitor, emulator: Emulator, make_session: MakeSession, name: str, value: str
-) -> None:
+def test_an_invalid_field_is_marked_and_nothing_is_attempted(visitor, emulator, make_session, name, value):
     session = make_session()
 
     text = text_of(visitor.send(f"/pay/{session.id}", **{**TYPED, name: value}))
@@ -144,9 +104,7 @@ def test_a_field_that_is_wrong_is_marked_and_nothing_is_tried(
     assert emulator.events() == []
 
 
-def test_choosing_a_test_card_fills_in_the_form_and_keeps_what_was_typed(
-    visitor: Visitor, emulator: Emulator, make_session: MakeSession
-) -> None:
+def test_choosing_a_test_card_fills_in_the_form_and_keeps_other_fields(visitor, emulator, make_session):
     session = make_session()
 
     text = text_of(visitor.send(f"/pay/{session.id}", email="kim@example.com", use_card="4000 0000 0000 0002"))
@@ -156,9 +114,7 @@ def test_choosing_a_test_card_fills_in_the_form_and_keeps_what_was_typed(
     assert emulator.get(session.id)["status"] == "open"
 
 
-def test_an_email_that_the_shop_gave_cannot_be_changed(
-    visitor: Visitor, emulator: Emulator, make_session: MakeSession
-) -> None:
+def test_an_email_from_the_shop_cannot_be_changed(visitor, emulator, make_session):
     session = make_session(customer_email="kim@example.com")
 
     visitor.send(f"/pay/{session.id}", **{**TYPED, "email": "other@example.com"})
@@ -167,9 +123,7 @@ def test_an_email_that_the_shop_gave_cannot_be_changed(
 
 
 @pytest.mark.parametrize(("answer", "status"), [("complete", "complete"), ("fail", "open")])
-def test_3d_secure_is_a_page_of_its_own(
-    visitor: Visitor, emulator: Emulator, make_session: MakeSession, answer: str, status: str
-) -> None:
+def test_3d_secure_has_its_own_page(visitor, emulator, make_session, answer, status):
     session = make_session()
     path = f"/pay/{session.id}"
     challenge = visitor.send(path, **{**TYPED, "card_number": "4000002500003155"})
@@ -180,7 +134,7 @@ def test_3d_secure_is_a_page_of_its_own(
     assert emulator.get(session.id)["status"] == status
 
 
-def test_a_bank_debit_is_submitted(visitor: Visitor, emulator: Emulator, make_session: MakeSession) -> None:
+def test_a_bank_debit_is_submitted(visitor, emulator, make_session):
     session = make_session()
 
     answer = visitor.send(f"/pay/{session.id}", email="kim@example.com", method="bank", iban="AT611904300234573201")
@@ -189,7 +143,7 @@ def test_a_bank_debit_is_submitted(visitor: Visitor, emulator: Emulator, make_se
     assert (emulator.get(session.id)["status"], emulator.get(session.id)["payment_status"]) == ("complete", "unpaid")
 
 
-def test_a_free_order_asks_for_no_card(visitor: Visitor, emulator: Emulator, make_session: MakeSession) -> None:
+def test_a_free_order_asks_for_no_card(visitor, emulator, make_session):
     session = make_session(amount=0)
     path = f"/pay/{session.id}"
 
@@ -198,7 +152,7 @@ def test_a_free_order_asks_for_no_card(visitor: Visitor, emulator: Emulator, mak
     assert emulator.get(session.id)["payment_status"] == "no_payment_required"
 
 
-def test_shipping_is_chosen_and_typed(visitor: Visitor, emulator: Emulator, make_session: MakeSession) -> None:
+def test_shipping_rate_and_address_are_entered(visitor, emulator, make_session):
     rates = [
         {"shipping_rate_data": {"display_name": name, "fixed_amount": {"amount": amount, "currency": "eur"}}}
         for name, amount in (("Parcel", 490), ("Express", 1290))
@@ -228,9 +182,7 @@ def test_shipping_is_chosen_and_typed(visitor: Visitor, emulator: Emulator, make
 
 
 @pytest.mark.parametrize(("end", "words"), [("pay", "All done"), ("expire", "expired")])
-def test_a_session_that_is_over_says_so_and_leads_on(
-    visitor: Visitor, emulator: Emulator, make_session: MakeSession, end: str, words: str
-) -> None:
+def test_a_closed_session_says_so_and_links_to_the_shop(visitor, emulator, make_session, end, words):
     session = make_session()
     emulator.pay(session.id) if end == "pay" else emulator.expire(session.id)
 
@@ -241,13 +193,11 @@ def test_a_session_that_is_over_says_so_and_leads_on(
 
 
 @pytest.mark.parametrize("path", ["/pay/cs_test_none", "/pay/", "/recover/cs_test_none", "/assets/../emulator.py"])
-def test_unknown_addresses_are_404(visitor: Visitor, path: str) -> None:
+def test_unknown_paths_are_404(visitor, path):
     assert visitor.get(path).status == 404
 
 
-def test_a_recovery_link_leads_to_the_new_session(
-    visitor: Visitor, emulator: Emulator, make_session: MakeSession
-) -> None:
+def test_a_recovery_link_redirects_to_the_new_session(visitor, emulator, make_session):
     session = make_session(after_expiration={"recovery": {"enabled": True}})
     assert visitor.get(f"/recover/{session.id}").status == 409
     emulator.expire(session.id)
@@ -258,7 +208,7 @@ def test_a_recovery_link_leads_to_the_new_session(
     assert session.id not in answer.headers["Location"]
 
 
-def test_the_page_speaks_the_sessions_language(visitor: Visitor, make_session: MakeSession) -> None:
+def test_the_page_is_in_the_sessions_language(visitor, make_session):
     german = visitor.get(f"/pay/{make_session(locale='de').id}")
     french = visitor.get(f"/pay/{make_session().id}", language="fr-CA,en;q=0.5")
 
@@ -267,16 +217,13 @@ def test_the_page_speaks_the_sessions_language(visitor: Visitor, make_session: M
     assert '<html lang="fr' in text_of(french)
 
 
-def test_style_sheet_and_icon_are_served(visitor: Visitor) -> None:
+def test_style_sheet_and_icon_are_served(visitor):
     assert visitor.get("/assets/emulator.css").headers["Content-Type"].startswith("text/css")
     assert visitor.get("/assets/icon.svg").status == 200
     assert visitor.get("/assets/nothing.css").status == 404
 
 
-# The control page
-
-
-def test_the_control_page_shows_what_there_is(visitor: Visitor, emulator: Emulator, make_session: MakeSession) -> None:
+def test_the_control_page_shows_objects_events_and_faults(visitor, emulator, make_session):
     session = make_session(client_reference_id="A-1042")
     emulator.pay(session.id, "4000000000000259")
     emulator.chaos.fail()
@@ -286,10 +233,10 @@ def test_the_control_page_shows_what_there_is(visitor: Visitor, emulator: Emulat
     assert "A-1042" in text
     assert "needs_response" in text
     assert "checkout.session.completed" in text
-    assert "Armed" in text
+    assert "Active faults" in text
 
 
-def test_the_control_page_pulls_levers(visitor: Visitor, emulator: Emulator, make_session: MakeSession) -> None:
+def test_the_control_page_performs_actions(visitor, emulator, make_session):
     session = make_session()
     intent = str(emulator.pay(session.id).payment_intent)
 
@@ -298,14 +245,14 @@ def test_the_control_page_pulls_levers(visitor: Visitor, emulator: Emulator, mak
     visitor.send("/control/", action="fail", count="2", status="500", when="after", match="POST /v1/refunds")
     visitor.send("/control/", action="fail", count="1", status="drop")
     for kind in ("lose", "duplicate", "delay", "shuffle", "reverse"):
-        visitor.send("/control/", action="mishap", count="1", kind=kind)
+        visitor.send("/control/", action="fail_deliveries", count="1", kind=kind)
 
     assert emulator.clock.offset_seconds == 3600
     assert emulator.events("refund.created")
     assert [fault.status for fault in emulator.chaos.faults] == [500, 0]
     assert [fault.kind for fault in emulator.chaos.delivery_faults] == ["lose", "duplicate", "delay"]
     assert emulator.chaos.order == "reverse"
-    assert visitor.send("/control/", action="calm").status == 303
+    assert visitor.send("/control/", action="reset").status == 303
     assert emulator.chaos.faults == []
 
 
@@ -318,27 +265,25 @@ def test_the_control_page_pulls_levers(visitor: Visitor, emulator: Emulator, mak
         ({"action": "fail", "count": "x", "status": "500"}, 400),
     ],
 )
-def test_the_control_page_says_what_is_not_possible(visitor: Visitor, typed: dict[str, str], status: int) -> None:
+def test_the_control_page_reports_invalid_actions(visitor, typed, status):
     answer = visitor.send("/control/", **typed)
 
     assert answer.status == status
     assert 'role="alert"' in text_of(answer)
 
 
-def test_the_control_page_cannot_be_used_from_another_site(visitor: Visitor, emulator: Emulator) -> None:
+def test_the_control_page_cannot_be_used_from_another_site(visitor, emulator):
     assert visitor.post("/control/", action="advance", seconds="3600").status == 403
     assert emulator.clock.offset_seconds == 0
 
 
-def adjustable(amount: int = 500) -> dict[str, object]:
+def adjustable(amount=500):
     price = {"currency": "eur", "unit_amount": amount, "product_data": {"name": "Tea"}}
     bounds = {"enabled": True, "minimum": 1, "maximum": 5}
     return {"quantity": 2, "price_data": price, "adjustable_quantity": bounds}
 
 
-def test_an_adjustable_quantity_is_changed_on_the_page(
-    visitor: Visitor, emulator: Emulator, make_session: MakeSession
-) -> None:
+def test_an_adjustable_quantity_is_changed_on_the_page(visitor, emulator, make_session):
     session = make_session(line_items=[adjustable()])
     path = f"/pay/{session.id}"
 
@@ -351,9 +296,7 @@ def test_an_adjustable_quantity_is_changed_on_the_page(
 
 
 @pytest.mark.parametrize("typed", [{"quantity_0": "6"}, {"quantity_0": "0"}, {"quantity_7": "1"}])
-def test_a_quantity_out_of_bounds_pays_nothing(
-    visitor: Visitor, emulator: Emulator, make_session: MakeSession, typed: dict[str, str]
-) -> None:
+def test_a_quantity_out_of_bounds_pays_nothing(visitor, emulator, make_session, typed):
     session = make_session(line_items=[adjustable()])
 
     answer = visitor.send(f"/pay/{session.id}", **TYPED, **typed)
@@ -363,6 +306,6 @@ def test_a_quantity_out_of_bounds_pays_nothing(
     assert emulator.events() == []
 
 
-def test_a_fixed_quantity_cannot_be_adjusted(emulator: Emulator, make_session: MakeSession) -> None:
+def test_a_fixed_quantity_cannot_be_adjusted(emulator, make_session):
     with pytest.raises(ApiError):
         emulator.adjust(make_session().id, 3)

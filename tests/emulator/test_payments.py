@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import stripe
 
-from django_checkout.emulator import ApiError, Emulator
+from django_checkout.emulator import ApiError
 
-from .conftest import MakeSession
+from .conftest import event_types
 
 DAY = 24 * 3600
 DECLINES = {
@@ -21,13 +19,7 @@ DECLINES = {
 }
 
 
-def types(emulator: Emulator) -> list[str]:
-    return [event["type"] for event in emulator.events()]
-
-
-def test_paying_completes_the_session(
-    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession
-) -> None:
+def test_paying_completes_the_session(emulator, client, make_session):
     metadata = {"order_id": "A1"}
     session = make_session(payment_intent_data={"metadata": metadata})
 
@@ -37,7 +29,6 @@ def test_paying_completes_the_session(
     assert outcome.status == "paid"
     assert outcome.redirect_url == f"https://shop.example.com/return/?session_id={session.id}"
     assert (after.status, after.payment_status, after.url) == ("complete", "paid", None)
-    assert after.customer_details
     assert after.customer_details.email == "kim@example.com"
     assert after.customer is None
     intent = after.payment_intent
@@ -47,7 +38,7 @@ def test_paying_completes_the_session(
     assert isinstance(intent.latest_charge, stripe.Charge)
     assert intent.latest_charge.metadata.to_dict() == metadata
     assert intent.latest_charge.paid
-    assert types(emulator) == [
+    assert event_types(emulator) == [
         "payment_intent.created",
         "charge.succeeded",
         "payment_intent.succeeded",
@@ -56,20 +47,18 @@ def test_paying_completes_the_session(
     ]
 
 
-def test_a_paid_session_cannot_be_paid_again(emulator: Emulator, make_session: MakeSession) -> None:
+def test_a_paid_session_cannot_be_paid_again(emulator, make_session):
     session = make_session()
     emulator.pay(session.id)
-    before = types(emulator)
+    before = event_types(emulator)
 
     with pytest.raises(ApiError):
         emulator.pay(session.id)
-    assert types(emulator) == before
+    assert event_types(emulator) == before
 
 
 @pytest.mark.parametrize(("card", "why"), DECLINES.items())
-def test_a_declined_card_leaves_the_session_open_and_the_same_intent_is_tried_again(
-    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession, card: str, why: tuple[str, str]
-) -> None:
+def test_a_declined_card_leaves_the_session_open_and_the_intent_is_retried(emulator, client, make_session, card, why):
     session = make_session()
 
     first = emulator.pay(session.id, card)
@@ -79,9 +68,8 @@ def test_a_declined_card_leaves_the_session_open_and_the_same_intent_is_tried_ag
     assert (after.status, after.payment_status) == ("open", "unpaid")
     assert isinstance(after.payment_intent, stripe.PaymentIntent)
     assert after.payment_intent.status == "requires_payment_method"
-    assert after.payment_intent.last_payment_error
     assert after.payment_intent.last_payment_error.decline_code == why[1]
-    assert types(emulator) == ["payment_intent.created", "charge.failed", "payment_intent.payment_failed"]
+    assert event_types(emulator) == ["payment_intent.created", "charge.failed", "payment_intent.payment_failed"]
 
     second = emulator.pay(session.id)
 
@@ -91,18 +79,14 @@ def test_a_declined_card_leaves_the_session_open_and_the_same_intent_is_tried_ag
 
 
 @pytest.mark.parametrize("card", ["", "4242", "4111111111111111"])
-def test_a_card_that_is_not_a_test_card_reaches_no_bank(
-    emulator: Emulator, make_session: MakeSession, card: str
-) -> None:
+def test_an_unknown_card_is_declined_without_a_charge(emulator, make_session, card):
     outcome = emulator.pay(make_session().id, card)
 
     assert outcome.status == "declined"
-    assert types(emulator) == []
+    assert event_types(emulator) == []
 
 
-def test_a_free_order_is_complete_without_a_payment(
-    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession
-) -> None:
+def test_a_free_order_is_complete_without_a_payment(emulator, client, make_session):
     session = make_session(amount=0)
 
     outcome = emulator.pay(session.id)
@@ -110,13 +94,11 @@ def test_a_free_order_is_complete_without_a_payment(
     after = client.v1.checkout.sessions.retrieve(session.id)
     assert outcome.status == "free"
     assert (after.status, after.payment_status, after.payment_intent) == ("complete", "no_payment_required", None)
-    assert types(emulator) == ["checkout.session.completed"]
+    assert event_types(emulator) == ["checkout.session.completed"]
 
 
 @pytest.mark.parametrize(("succeed", "status"), [(True, "paid"), (False, "declined")])
-def test_a_3d_secure_card_waits_for_the_shoppers_answer(
-    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession, succeed: bool, status: str
-) -> None:
+def test_a_3d_secure_card_waits_for_authentication(emulator, client, make_session, succeed, status):
     session = make_session()
     first = emulator.pay(session.id, "4000002500003155")
     assert first.payment_intent
@@ -136,15 +118,15 @@ def test_a_3d_secure_card_waits_for_the_shoppers_answer(
         ("AT861904300235473202", "checkout.session.async_payment_failed", "unpaid", "requires_payment_method"),
     ],
 )
-def test_a_delayed_payment_is_decided_days_later(
-    emulator: Emulator,
-    client: stripe.StripeClient,
-    make_session: MakeSession,
-    iban: str,
-    event: str,
-    payment_status: str,
-    intent_status: str,
-) -> None:
+def test_a_delayed_payment_is_settled_days_later(
+    emulator,
+    client,
+    make_session,
+    iban,
+    event,
+    payment_status,
+    intent_status,
+):
     session = make_session()
     outcome = emulator.pay(session.id, iban=iban)
     assert outcome.payment_intent
@@ -152,32 +134,32 @@ def test_a_delayed_payment_is_decided_days_later(
     assert (outcome.status, submitted.status, submitted.payment_status) == ("processing", "complete", "unpaid")
 
     emulator.clock.advance(2 * DAY)
-    assert event not in types(emulator)
+    assert event not in event_types(emulator)
     emulator.clock.advance(2 * DAY)
 
     after = client.v1.checkout.sessions.retrieve(session.id)
-    assert types(emulator).count(event) == 1
+    assert event_types(emulator).count(event) == 1
     assert (after.status, after.payment_status) == ("complete", payment_status)
     assert client.v1.payment_intents.retrieve(outcome.payment_intent).status == intent_status
 
 
-def test_a_test_may_decide_a_delayed_payment_itself(emulator: Emulator, make_session: MakeSession) -> None:
+def test_a_delayed_payment_can_be_settled_by_hand(emulator, make_session):
     session = make_session()
     emulator.pay(session.id, iban="AT611904300234573201")
 
     emulator.settle(session.id, succeed=False)
     emulator.clock.advance(4 * DAY)
 
-    assert types(emulator).count("checkout.session.async_payment_failed") == 1
-    assert "checkout.session.async_payment_succeeded" not in types(emulator)
+    assert event_types(emulator).count("checkout.session.async_payment_failed") == 1
+    assert "checkout.session.async_payment_succeeded" not in event_types(emulator)
 
 
 @pytest.fixture
-def authorized(paid: Callable[..., str]) -> str:
+def authorized(paid):
     return paid(payment_intent_data={"capture_method": "manual"})
 
 
-def test_manual_capture_authorizes_first(emulator: Emulator, client: stripe.StripeClient, authorized: str) -> None:
+def test_manual_capture_authorizes_first(emulator, client, authorized):
     intent = client.v1.payment_intents.retrieve(authorized, {"expand": ["latest_charge"]})
 
     session = client.v1.checkout.sessions.list({"payment_intent": authorized}).data[0]
@@ -185,25 +167,23 @@ def test_manual_capture_authorizes_first(emulator: Emulator, client: stripe.Stri
     assert isinstance(intent.latest_charge, stripe.Charge)
     assert not intent.latest_charge.captured
     assert (session.status, session.payment_status) == ("complete", "unpaid")
-    assert "payment_intent.amount_capturable_updated" in types(emulator)
-    assert "payment_intent.succeeded" not in types(emulator)
+    assert "payment_intent.amount_capturable_updated" in event_types(emulator)
+    assert "payment_intent.succeeded" not in event_types(emulator)
 
 
 @pytest.mark.parametrize("amount", [1000, 400])
-def test_an_authorization_is_captured_in_full_or_in_part(
-    emulator: Emulator, client: stripe.StripeClient, authorized: str, amount: int
-) -> None:
+def test_an_authorization_is_captured_in_full_or_in_part(emulator, client, authorized, amount):
     intent = client.v1.payment_intents.capture(authorized, {"amount_to_capture": amount})
 
     assert (intent.status, intent.amount_received) == ("succeeded", amount)
     charge = client.v1.charges.retrieve(str(intent.latest_charge))
     assert (charge.captured, charge.amount_captured) == (True, amount)
-    assert types(emulator).count("charge.captured") == types(emulator).count("payment_intent.succeeded") == 1
+    assert (
+        event_types(emulator).count("charge.captured") == event_types(emulator).count("payment_intent.succeeded") == 1
+    )
 
 
-def test_what_is_not_captured_is_released_by_a_refund_without_a_balance_transaction(
-    client: stripe.StripeClient, authorized: str
-) -> None:
+def test_an_uncaptured_amount_is_released_by_a_refund_without_a_balance_transaction(client, authorized):
     client.v1.payment_intents.capture(authorized, {"amount_to_capture": 400})
 
     (released,) = client.v1.refunds.list({"payment_intent": authorized}).data
@@ -212,7 +192,7 @@ def test_what_is_not_captured_is_released_by_a_refund_without_a_balance_transact
     assert (charge.amount, charge.amount_refunded, charge.refunded) == (1000, 600, False)
 
 
-def test_no_more_than_was_captured_can_be_refunded(client: stripe.StripeClient, authorized: str) -> None:
+def test_no_more_than_was_captured_can_be_refunded(client, authorized):
     client.v1.payment_intents.capture(authorized, {"amount_to_capture": 400})
 
     with pytest.raises(stripe.InvalidRequestError, match="greater than unrefunded amount"):
@@ -221,24 +201,22 @@ def test_no_more_than_was_captured_can_be_refunded(client: stripe.StripeClient, 
     assert client.v1.charges.list({"payment_intent": authorized}).data[0].refunded
 
 
-def test_a_canceled_authorization_is_refunded_without_a_capture(
-    emulator: Emulator, client: stripe.StripeClient, authorized: str
-) -> None:
+def test_a_canceled_authorization_is_refunded_without_a_capture(emulator, client, authorized):
     client.v1.payment_intents.cancel(authorized)
 
     (charge,) = client.v1.charges.list({"payment_intent": authorized}).data
     assert (charge.captured, charge.amount_captured) == (False, 0)
     assert (charge.amount_refunded, charge.refunded) == (1000, True)
-    assert types(emulator)[-3:] == ["refund.created", "charge.refunded", "payment_intent.canceled"]
+    assert event_types(emulator)[-3:] == ["refund.created", "charge.refunded", "payment_intent.canceled"]
 
 
 @pytest.mark.parametrize("amount", [0, 1001])
-def test_more_than_was_authorized_cannot_be_captured(client: stripe.StripeClient, authorized: str, amount: int) -> None:
+def test_more_than_was_authorized_cannot_be_captured(client, authorized, amount):
     with pytest.raises(stripe.InvalidRequestError):
         client.v1.payment_intents.capture(authorized, {"amount_to_capture": amount})
 
 
-def test_a_captured_payment_cannot_be_captured_or_canceled(client: stripe.StripeClient, authorized: str) -> None:
+def test_a_captured_payment_cannot_be_captured_or_canceled(client, authorized):
     client.v1.payment_intents.capture(authorized)
 
     with pytest.raises(stripe.InvalidRequestError):
@@ -247,27 +225,23 @@ def test_a_captured_payment_cannot_be_captured_or_canceled(client: stripe.Stripe
         client.v1.payment_intents.cancel(authorized)
 
 
-def test_an_authorization_can_be_voided(emulator: Emulator, client: stripe.StripeClient, authorized: str) -> None:
+def test_an_authorization_can_be_voided(emulator, client, authorized):
     intent = client.v1.payment_intents.cancel(authorized, {"cancellation_reason": "requested_by_customer"})
 
     assert (intent.status, intent.cancellation_reason) == ("canceled", "requested_by_customer")
-    assert types(emulator)[-1] == "payment_intent.canceled"
+    assert event_types(emulator)[-1] == "payment_intent.canceled"
 
 
-def test_an_authorization_nobody_captures_lapses_after_seven_days(
-    emulator: Emulator, client: stripe.StripeClient, authorized: str
-) -> None:
+def test_an_uncaptured_authorization_expires_after_seven_days(emulator, client, authorized):
     emulator.clock.advance(7 * DAY)
 
     intent = client.v1.payment_intents.retrieve(authorized)
     assert (intent.status, intent.cancellation_reason) == ("canceled", "automatic")
     released = ["refund.created", "charge.refunded"]
-    assert types(emulator)[-4:] == ["charge.expired", *released, "payment_intent.canceled"]
+    assert event_types(emulator)[-4:] == ["charge.expired", *released, "payment_intent.canceled"]
 
 
-def test_the_intent_of_an_open_session_cannot_be_canceled(
-    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession
-) -> None:
+def test_the_intent_of_an_open_session_cannot_be_canceled(emulator, client, make_session):
     outcome = emulator.pay(make_session().id, "4000000000000002")
 
     with pytest.raises(stripe.InvalidRequestError):

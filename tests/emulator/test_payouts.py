@@ -1,26 +1,20 @@
-"""Payouts: what is available reaches the bank once, and its transactions tell which payout took them."""
+"""Payouts of the available balance, and their transactions."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import pytest
 import stripe
 
-from django_checkout.emulator import Emulator
-
 DAY_SECONDS = 24 * 3600
 
 
-def test_nothing_is_paid_out_before_it_is_available(emulator: Emulator, paid: Callable[..., str]) -> None:
+def test_nothing_is_paid_out_before_it_is_available(emulator, paid):
     paid()
 
     assert emulator.pay_out() == []
 
 
-def test_a_payout_adds_up_to_its_transactions(
-    emulator: Emulator, client: stripe.StripeClient, paid: Callable[..., str]
-) -> None:
+def test_a_payout_adds_up_to_its_transactions(emulator, client, paid):
     emulator.refund(paid(), 300)
     paid()
     emulator.clock.advance(3 * DAY_SECONDS)
@@ -34,7 +28,7 @@ def test_a_payout_adds_up_to_its_transactions(
     assert sum(line.net for line in listed) == 0
 
 
-def test_money_is_paid_out_once_and_per_currency(emulator: Emulator, paid: Callable[..., str]) -> None:
+def test_money_is_paid_out_once_and_per_currency(emulator, paid):
     for currency in ("eur", "usd"):
         paid(currency=currency)
     emulator.clock.advance(3 * DAY_SECONDS)
@@ -43,16 +37,14 @@ def test_money_is_paid_out_once_and_per_currency(emulator: Emulator, paid: Calla
     assert emulator.pay_out() == []
 
 
-def test_what_is_owed_to_stripe_is_not_paid_out(emulator: Emulator, paid: Callable[..., str]) -> None:
+def test_a_negative_balance_is_not_paid_out(emulator, paid):
     emulator.refund(paid())
     emulator.clock.advance(3 * DAY_SECONDS)
 
     assert emulator.pay_out() == []
 
 
-def test_payouts_are_found_by_id_and_status(
-    emulator: Emulator, client: stripe.StripeClient, paid: Callable[..., str]
-) -> None:
+def test_payouts_are_found_by_id_and_status(emulator, client, paid):
     paid()
     emulator.clock.advance(3 * DAY_SECONDS)
     (payout,) = emulator.pay_out()

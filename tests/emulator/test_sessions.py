@@ -1,17 +1,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import pytest
 import stripe
 
-from django_checkout.emulator import Emulator
-
-from .conftest import BASE_URL, MakeSession, session_params
+from .conftest import BASE_URL, session_params
 
 
-def test_a_new_session_is_open_unpaid_and_priced(make_session: MakeSession) -> None:
+def test_a_new_session_is_open_unpaid_and_priced(make_session):
     session = make_session(amount=1250, quantity=3, client_reference_id="A1", metadata={"order_id": "A1"})
 
     assert session.id.startswith("cs_test_")
@@ -26,13 +23,13 @@ def test_a_new_session_is_open_unpaid_and_priced(make_session: MakeSession) -> N
     assert "line_items" not in session
 
 
-def test_creating_a_session_emits_no_event(emulator: Emulator, make_session: MakeSession) -> None:
+def test_creating_a_session_emits_no_event(emulator, make_session):
     make_session()
 
     assert emulator.events() == []
 
 
-def test_line_items_are_expanded_and_listed(client: stripe.StripeClient, make_session: MakeSession) -> None:
+def test_line_items_are_expanded_and_listed(client, make_session):
     session = make_session()
 
     expanded = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["line_items.data.price.product"]})
@@ -47,9 +44,7 @@ def test_line_items_are_expanded_and_listed(client: stripe.StripeClient, make_se
     assert [line.id for line in listed.data] == [item.id]
 
 
-def test_expanded_line_items_hold_ten_and_the_list_pages_on(
-    client: stripe.StripeClient, make_session: MakeSession
-) -> None:
+def test_expanded_line_items_hold_ten_and_the_list_pages_on(client, make_session):
     line = session_params()["line_items"][0]
     session = make_session(line_items=[line] * 25)
 
@@ -62,7 +57,7 @@ def test_expanded_line_items_hold_ten_and_the_list_pages_on(
     assert len({line.id for line in every}) == 25
 
 
-def test_a_price_made_before_can_be_sold(client: stripe.StripeClient, make_session: MakeSession) -> None:
+def test_an_existing_price_can_be_used(client, make_session):
     product = client.v1.products.create({"name": "Jug"})
     price = client.v1.prices.create({"product": product.id, "currency": "eur", "unit_amount": 990})
 
@@ -71,9 +66,7 @@ def test_a_price_made_before_can_be_sold(client: stripe.StripeClient, make_sessi
     assert session.amount_total == 1980
 
 
-def test_expiring_closes_the_session_and_tells(
-    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession
-) -> None:
+def test_expiring_closes_the_session_and_emits_an_event(emulator, client, make_session):
     session = make_session()
 
     expired = client.v1.checkout.sessions.expire(session.id)
@@ -83,9 +76,7 @@ def test_expiring_closes_the_session_and_tells(
 
 
 @pytest.mark.parametrize("end", ["pay", "expire"])
-def test_a_session_that_is_not_open_cannot_be_expired(
-    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession, end: str
-) -> None:
+def test_a_session_that_is_not_open_cannot_be_expired(emulator, client, make_session, end):
     session = make_session()
     if end == "pay":
         emulator.pay(session.id)
@@ -96,9 +87,7 @@ def test_a_session_that_is_not_open_cannot_be_expired(
         client.v1.checkout.sessions.expire(session.id)
 
 
-def test_expiring_cancels_the_intent_of_a_declined_payment(
-    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession
-) -> None:
+def test_expiring_cancels_the_intent_of_a_declined_payment(emulator, client, make_session):
     session = make_session()
     outcome = emulator.pay(session.id, "4000000000000002")
     assert outcome.payment_intent
@@ -108,9 +97,7 @@ def test_expiring_cancels_the_intent_of_a_declined_payment(
     assert client.v1.payment_intents.retrieve(outcome.payment_intent).status == "canceled"
 
 
-def test_a_session_expires_by_itself(
-    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession
-) -> None:
+def test_a_session_expires_at_its_time(emulator, client, make_session):
     session = make_session(expires_at=int(time.time()) + 31 * 60)
 
     emulator.clock.advance(30 * 60)
@@ -122,9 +109,7 @@ def test_a_session_expires_by_itself(
     assert [event["type"] for event in emulator.events()] == ["checkout.session.expired"]
 
 
-def test_a_client_whose_clock_stood_still_can_go_on_after_the_emulators_was_moved(
-    emulator: Emulator, make_session: MakeSession
-) -> None:
+def test_a_client_with_the_system_time_can_set_expires_at(emulator, make_session):
     emulator.clock.advance(3 * 24 * 3600)
 
     session = make_session(expires_at=int(time.time()) + 3600)
@@ -134,13 +119,9 @@ def test_a_client_whose_clock_stood_still_can_go_on_after_the_emulators_was_move
     assert emulator.get(session.id)["status"] == "expired"
 
 
-def test_a_recovery_link_opens_a_copy_that_names_its_origin(
-    emulator: Emulator, client: stripe.StripeClient, make_session: MakeSession
-) -> None:
+def test_a_recovery_link_opens_a_copy_that_names_the_session(emulator, client, make_session):
     session = make_session(after_expiration={"recovery": {"enabled": True}}, metadata={"order_id": "A1"})
     expired = client.v1.checkout.sessions.expire(session.id)
-    assert expired.after_expiration
-    assert expired.after_expiration.recovery
     assert expired.after_expiration.recovery.url == f"{BASE_URL}/recover/{session.id}"
 
     copy = client.v1.checkout.sessions.retrieve(emulator.recover(session.id)["id"])
@@ -153,27 +134,26 @@ def test_a_recovery_link_opens_a_copy_that_names_its_origin(
 
 
 @pytest.mark.parametrize("ui_mode", ["embedded_page", "elements"])
-def test_sessions_for_the_sites_own_page_have_a_secret_and_no_url(client: stripe.StripeClient, ui_mode: str) -> None:
+def test_sessions_for_the_shops_own_page_have_a_secret_and_no_url(client, ui_mode):
     params = session_params(ui_mode=ui_mode, return_url="https://shop.example.com/return/")
     del params["success_url"], params["cancel_url"]
 
-    session = client.v1.checkout.sessions.create(params)  # type: ignore[arg-type]
+    session = client.v1.checkout.sessions.create(params)
 
     assert session.url is None
-    assert session.client_secret
     assert session.client_secret.startswith(f"{session.id}_secret_")
 
 
-def test_line_items_of_an_elements_session_are_replaced_as_a_whole(client: stripe.StripeClient) -> None:
+def test_line_items_of_an_elements_session_are_replaced_as_a_whole(client):
     params = session_params(ui_mode="elements", return_url="https://shop.example.com/return/")
     del params["success_url"], params["cancel_url"]
-    session = client.v1.checkout.sessions.create(params)  # type: ignore[arg-type]
+    session = client.v1.checkout.sessions.create(params)
     kept = client.v1.checkout.sessions.line_items.list(session.id).data[0].id
 
     added = {"quantity": 1, "price_data": {"currency": "eur", "unit_amount": 900, "product_data": {"name": "Jug"}}}
     updated = client.v1.checkout.sessions.update(
         session.id,
-        {"line_items": [{"id": kept, "quantity": 5}, added]},  # type: ignore[list-item, typeddict-item]
+        {"line_items": [{"id": kept, "quantity": 5}, added]},
     )
 
     lines = client.v1.checkout.sessions.line_items.list(session.id).data
@@ -182,16 +162,14 @@ def test_line_items_of_an_elements_session_are_replaced_as_a_whole(client: strip
     assert lines[0].id == kept
 
 
-def test_line_items_of_a_hosted_session_cannot_be_changed(
-    client: stripe.StripeClient, make_session: MakeSession
-) -> None:
+def test_line_items_of_a_hosted_session_cannot_be_changed(client, make_session):
     session = make_session()
 
     with pytest.raises(stripe.InvalidRequestError):
         client.v1.checkout.sessions.update(session.id, {"line_items": session_params()["line_items"]})
 
 
-def test_metadata_is_merged_and_unset_by_empty_values(client: stripe.StripeClient, make_session: MakeSession) -> None:
+def test_metadata_is_merged_and_unset_by_empty_values(client, make_session):
     session = make_session(metadata={"a": "1", "b": "2"})
 
     updated = client.v1.checkout.sessions.update(session.id, {"metadata": {"a": "", "c": "3"}})
@@ -200,24 +178,22 @@ def test_metadata_is_merged_and_unset_by_empty_values(client: stripe.StripeClien
     assert updated.metadata.to_dict() == {"b": "2", "c": "3"}
 
 
-def test_the_first_shipping_option_is_part_of_the_total(make_session: MakeSession) -> None:
+def test_the_first_shipping_option_is_part_of_the_total(make_session):
     rate = {"display_name": "Parcel", "fixed_amount": {"amount": 490, "currency": "eur"}}
 
     session = make_session(shipping_options=[{"shipping_rate_data": rate}])
 
     assert (session.amount_subtotal, session.amount_total) == (1000, 1490)
-    assert session.total_details
     assert session.total_details.amount_shipping == 490
 
 
-def test_a_customers_address_is_known_from_the_start(client: stripe.StripeClient, make_session: MakeSession) -> None:
+def test_a_session_has_its_customers_email(client, make_session):
     customer = client.v1.customers.create({"email": "kim@example.com"})
 
     session = make_session(customer=customer.id)
 
     assert session.customer == customer.id
     assert session.customer_creation is None
-    assert session.customer_details
     assert session.customer_details.email == "kim@example.com"
 
 
@@ -231,20 +207,18 @@ def test_a_customers_address_is_known_from_the_start(client: stripe.StripeClient
         ({"excluded_payment_method_types": ["sepa_debit"]}, ["card"]),
     ],
 )
-def test_the_methods_on_offer_follow_the_currency_and_the_shops_choice(
-    make_session: MakeSession, params: dict[str, Any], types: list[str]
-) -> None:
+def test_the_offered_methods_depend_on_currency_and_parameters(make_session, params, types):
     assert make_session(**params).payment_method_types == types
 
 
-def test_empty_metadata_values_are_not_kept(make_session: MakeSession) -> None:
+def test_empty_metadata_values_are_not_stored(make_session):
     session = make_session(metadata={"a": "1", "b": ""})
 
     assert session.metadata is not None
     assert session.metadata.to_dict() == {"a": "1"}
 
 
-def test_payment_page_is_at_the_custom_domain_of_the_account(emulator: Emulator, make_session: MakeSession) -> None:
+def test_payment_page_is_at_the_custom_domain_of_the_account(emulator, make_session):
     emulator.use_custom_domain("https://pay.shop.example")
 
     session = make_session()

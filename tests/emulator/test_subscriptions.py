@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 import stripe
 
-from django_checkout.emulator import ApiError, Emulator
-from django_checkout.emulator.periods import later
+from django_checkout.emulator import ApiError
+from django_checkout.emulator.reference.periods import end_of_period
+
+from .conftest import event_types
 
 DAY_SECONDS = 24 * 3600
 MONTH = {
@@ -16,35 +17,29 @@ MONTH = {
     "recurring": {"interval": "month"},
     "product_data": {"name": "Tea club"},
 }
-ONCE: Any = {name: value for name, value in MONTH.items() if name != "recurring"}
+ONCE = {name: value for name, value in MONTH.items() if name != "recurring"}
 LATER_FAILS = "4000000000000341"
 
 
 @pytest.fixture
-def subscribe(client: stripe.StripeClient, emulator: Emulator) -> Any:
+def subscribe(client, emulator):
     """Buy a subscription and return the completed session."""
 
-    def buy(card: str = "4242424242424242", **params: Any) -> stripe.checkout.Session:
-        wanted: Any = {
+    def buy(card="4242424242424242", **params):
+        parameters = {
             "mode": "subscription",
             "line_items": [{"price_data": MONTH, "quantity": 1}],
             "success_url": "https://shop.example.com/",
             **params,
         }
-        session = client.v1.checkout.sessions.create(wanted)
+        session = client.v1.checkout.sessions.create(parameters)
         emulator.pay(session.id, card)
         return client.v1.checkout.sessions.retrieve(session.id, {"expand": ["subscription", "invoice"]})
 
     return buy
 
 
-def types(emulator: Emulator) -> list[str]:
-    return [event["type"] for event in emulator.events()]
-
-
-def test_a_paid_session_leaves_a_subscription_with_a_paid_invoice(
-    emulator: Emulator, client: stripe.StripeClient, subscribe: Any
-) -> None:
+def test_a_paid_session_creates_a_subscription_with_a_paid_invoice(emulator, client, subscribe):
     session = subscribe(subscription_data={"metadata": {"order_id": "A-1"}})
 
     assert (session.payment_status, session.payment_intent) == ("paid", None)
@@ -58,14 +53,12 @@ def test_a_paid_session_leaves_a_subscription_with_a_paid_invoice(
     payments = client.v1.invoice_payments.list({"invoice": invoice.id}).data
     assert isinstance(payments[0].payment.payment_intent, str)
     assert client.v1.invoice_payments.retrieve(payments[0].id).status == "paid"
-    told = types(emulator)
-    assert {"invoice.created", "invoice.finalized", "invoice.paid", "invoice.payment_succeeded"} <= set(told)
-    assert told.index("customer.subscription.created") < told.index("checkout.session.completed")
+    emitted = event_types(emulator)
+    assert {"invoice.created", "invoice.finalized", "invoice.paid", "invoice.payment_succeeded"} <= set(emitted)
+    assert emitted.index("customer.subscription.created") < emitted.index("checkout.session.completed")
 
 
-def test_time_renews_a_subscription_period_by_period(
-    emulator: Emulator, client: stripe.StripeClient, subscribe: Any
-) -> None:
+def test_a_subscription_renews_each_period(emulator, client, subscribe):
     subscription = subscribe().subscription
     before = subscription["items"].data[0].current_period_end
 
@@ -81,9 +74,7 @@ def test_time_renews_a_subscription_period_by_period(
     assert len(emulator.events("invoice.paid")) == 3
 
 
-def test_a_card_that_fails_later_leaves_the_subscription_past_due(
-    emulator: Emulator, client: stripe.StripeClient, subscribe: Any
-) -> None:
+def test_a_card_that_fails_later_makes_the_subscription_past_due(emulator, client, subscribe):
     subscription = subscribe(LATER_FAILS).subscription
 
     emulator.clock.advance(32 * DAY_SECONDS)
@@ -100,9 +91,7 @@ def test_a_card_that_fails_later_leaves_the_subscription_past_due(
         emulator.pay_invoice(invoice.id)
 
 
-def test_a_subscription_ends_with_its_period_or_goes_on(
-    emulator: Emulator, client: stripe.StripeClient, subscribe: Any
-) -> None:
+def test_a_subscription_is_canceled_at_its_period_end_or_resumed(emulator, client, subscribe):
     subscription = subscribe().subscription
     ending = client.v1.subscriptions.update(subscription.id, {"cancel_at_period_end": True})
     assert (ending.status, ending.cancel_at) == ("active", subscription["items"].data[0].current_period_end)
@@ -121,19 +110,18 @@ def test_a_subscription_ends_with_its_period_or_goes_on(
         client.v1.subscriptions.update(subscription.id, {"cancel_at_period_end": True})
 
 
-def test_a_subscription_is_canceled_at_once(client: stripe.StripeClient, emulator: Emulator, subscribe: Any) -> None:
+def test_a_subscription_is_canceled_at_once(client, emulator, subscribe):
     subscription = subscribe().subscription
 
     ended = client.v1.subscriptions.cancel(subscription.id)
 
     assert ended.status == "canceled"
-    assert ended.cancellation_details
     assert ended.cancellation_details.reason == "cancellation_requested"
     emulator.clock.advance(40 * DAY_SECONDS)
     assert len(client.v1.invoices.list({"subscription": subscription.id}).data) == 1
 
 
-def test_a_trial_costs_nothing_until_it_ends(emulator: Emulator, client: stripe.StripeClient, subscribe: Any) -> None:
+def test_a_trial_costs_nothing_until_it_ends(emulator, client, subscribe):
     session = subscribe(subscription_data={"trial_period_days": 14})
 
     assert (session.amount_total, session.payment_status) == (0, "no_payment_required")
@@ -151,9 +139,7 @@ def test_a_trial_costs_nothing_until_it_ends(emulator: Emulator, client: stripe.
 @pytest.mark.parametrize(
     ("behavior", "status"), [("cancel", "canceled"), ("pause", "paused"), ("create_invoice", "past_due")]
 )
-def test_a_trial_without_a_card_ends_as_the_shop_says(
-    emulator: Emulator, client: stripe.StripeClient, subscribe: Any, behavior: str, status: str
-) -> None:
+def test_a_trial_without_a_card_ends_as_configured(emulator, client, subscribe, behavior, status):
     trial = {"trial_period_days": 1, "trial_settings": {"end_behavior": {"missing_payment_method": behavior}}}
     session = subscribe(subscription_data=trial, payment_method_collection="if_required")
     assert session.subscription.default_payment_method is None
@@ -163,9 +149,7 @@ def test_a_trial_without_a_card_ends_as_the_shop_says(
     assert client.v1.subscriptions.retrieve(session.subscription.id).status == status
 
 
-def test_a_lasting_discount_is_given_on_renewals_too(
-    emulator: Emulator, client: stripe.StripeClient, subscribe: Any
-) -> None:
+def test_a_repeating_discount_applies_to_renewals(emulator, client, subscribe):
     client.v1.coupons.create({"id": "month", "percent_off": 50, "duration": "repeating", "duration_in_months": 2})
     subscription = subscribe(discounts=[{"coupon": "month"}]).subscription
 
@@ -175,13 +159,13 @@ def test_a_lasting_discount_is_given_on_renewals_too(
     assert [invoice.amount_paid for invoice in reversed(invoices)] == [450, 450, 900, 900]
 
 
-def test_a_declined_card_makes_no_subscription(emulator: Emulator, subscribe: Any) -> None:
+def test_a_declined_card_creates_no_subscription(emulator, subscribe):
     session = subscribe("4000000000000002")
 
     assert (session.status, session.subscription, session.invoice) == ("open", None, None)
 
 
-def test_a_challenge_makes_the_subscription_once_it_is_answered(emulator: Emulator, subscribe: Any) -> None:
+def test_a_subscription_is_created_after_3d_secure(emulator, subscribe):
     session = subscribe("4000002500003155")
     assert session.status == "open"
 
@@ -200,17 +184,17 @@ def test_a_challenge_makes_the_subscription_once_it_is_answered(emulator: Emulat
         ("2026-01-01", "day", 3, None, "2026-01-04"),
     ],
 )
-def test_periods_follow_the_calendar(start: str, interval: str, count: int, anchor: str | None, end: str) -> None:
-    def seconds(day: str) -> int:
+def test_periods_follow_the_calendar(start, interval, count, anchor, end):
+    def seconds(day):
         return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())
 
-    reached = later(
+    reached = end_of_period(
         seconds(start), {"interval": interval, "interval_count": count}, seconds(anchor) if anchor else None
     )
     assert reached == seconds(end)
 
 
-def test_a_setup_session_keeps_a_card_of_the_customer(emulator: Emulator, client: stripe.StripeClient) -> None:
+def test_a_setup_session_saves_a_card_of_the_customer(emulator, client):
     customer = client.v1.customers.create({"email": "kim@example.com"})
     session = client.v1.checkout.sessions.create(
         {"mode": "setup", "currency": "eur", "customer": customer.id, "success_url": "https://shop.example.com/"}
@@ -227,10 +211,10 @@ def test_a_setup_session_keeps_a_card_of_the_customer(emulator: Emulator, client
     assert done.setup_intent.status == "succeeded"
     kept = client.v1.customers.payment_methods.list(customer.id).data
     assert [(method.id, method.allow_redisplay) for method in kept] == [(done.setup_intent.payment_method, "always")]
-    assert types(emulator).count("setup_intent.setup_failed") == 2
+    assert event_types(emulator).count("setup_intent.setup_failed") == 2
 
 
-def test_a_payment_may_keep_the_card_for_later(emulator: Emulator, client: stripe.StripeClient) -> None:
+def test_a_payment_can_save_the_card(emulator, client):
     session = client.v1.checkout.sessions.create(
         {
             "mode": "payment",
@@ -256,8 +240,8 @@ def test_a_payment_may_keep_the_card_for_later(emulator: Emulator, client: strip
     assert shown.allow_redisplay == "always"
 
 
-def test_an_invoice_is_made_for_a_single_payment_where_asked(emulator: Emulator, client: stripe.StripeClient) -> None:
-    params: Any = {
+def test_an_invoice_is_created_for_a_single_payment_on_request(emulator, client):
+    params = {
         "mode": "payment",
         "line_items": [{"price_data": ONCE, "quantity": 2}],
         "success_url": "https://shop.example.com/",
@@ -268,5 +252,4 @@ def test_an_invoice_is_made_for_a_single_payment_where_asked(emulator: Emulator,
 
     invoice = client.v1.invoices.retrieve(emulator.get(session.id)["invoice"], {"expand": ["payments"]})
     assert (invoice.status, invoice.amount_paid, invoice.footer, invoice.parent) == ("paid", 1800, "Thanks", None)
-    assert invoice.payments
     assert len(invoice.payments.data) == 1

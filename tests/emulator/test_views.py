@@ -1,16 +1,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from html import unescape
 from urllib.parse import urlencode
 
 import pytest
+from django.apps import apps
 from django.db import connections
 from django.test import Client
 
-from django_checkout.emulator import Emulator
-from django_checkout.emulator.shared import get_emulator, own_webhook_url, set_emulator
+from django_checkout.emulator.site import get_emulator, set_emulator
+from django_checkout.webhooks.local import own_webhook_url
 
 pytestmark = pytest.mark.urls("tests.emulator.urls")
 
@@ -25,7 +25,7 @@ FORM = {
 
 
 @pytest.fixture(autouse=True)
-def _served(settings, emulator: Emulator) -> Iterator[None]:
+def _served(settings, emulator):
     settings.CHECKOUT_EMULATOR = True
     before = set_emulator(emulator)
     yield
@@ -33,11 +33,11 @@ def _served(settings, emulator: Emulator) -> Iterator[None]:
 
 
 @pytest.fixture
-def visitor() -> Client:
+def visitor():
     return Client(enforce_csrf_checks=True)
 
 
-def create(visitor: Client) -> dict[str, str]:
+def create(visitor):
     answer = visitor.generic(
         "POST",
         "/emulator/v1/checkout/sessions",
@@ -46,11 +46,10 @@ def create(visitor: Client) -> dict[str, str]:
         headers={"Authorization": "Bearer sk_test_x"},
     )
     assert answer.status_code == 200, answer.content
-    document: dict[str, str] = answer.json()
-    return document
+    return answer.json()
 
 
-def test_a_session_is_made_and_paid_under_the_sites_own_address(visitor: Client, emulator: Emulator) -> None:
+def test_a_session_is_created_and_paid_under_the_sites_own_address(visitor, emulator):
     session = create(visitor)
     assert session["url"] == f"http://testserver/emulator/pay/{session['id']}"
 
@@ -74,14 +73,14 @@ def test_a_session_is_made_and_paid_under_the_sites_own_address(visitor: Client,
 
 
 @pytest.mark.parametrize("path", ["", "v1/checkout/sessions", "pay/cs_test_x", "assets/emulator.css", "control/"])
-def test_nothing_is_served_unless_the_setting_is_true(visitor: Client, settings, path: str) -> None:
+def test_nothing_is_served_unless_the_setting_is_true(visitor, settings, path):
     settings.CHECKOUT_EMULATOR = False
 
     assert visitor.get(f"/emulator/{path}").status_code == 404
 
 
-def test_no_transaction_is_open_under_atomic_requests(visitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a mark, opening one raises: pytest-django keeps this test off the database."""
+def test_no_transaction_is_open_under_atomic_requests(visitor, monkeypatch):
+    """Opening a transaction would raise: pytest-django blocks the database in this test."""
     for settings in connections.settings.values():
         monkeypatch.setitem(settings, "ATOMIC_REQUESTS", True)
     monkeypatch.setitem(connections.settings, "other", connections.settings["default"])
@@ -89,11 +88,11 @@ def test_no_transaction_is_open_under_atomic_requests(visitor: Client, monkeypat
     assert visitor.get("/emulator/").status_code == 200
 
 
-def test_the_control_page_is_at_the_root(visitor: Client) -> None:
+def test_the_control_page_is_at_the_root(visitor):
     assert "Emulator" in visitor.get("/emulator/").content.decode()
 
 
-def test_a_dropped_answer_is_an_empty_bad_gateway(visitor: Client, emulator: Emulator) -> None:
+def test_a_dropped_response_is_an_empty_bad_gateway(visitor, emulator):
     emulator.chaos.drop()
 
     answer = visitor.get("/emulator/v1/account", headers={"Authorization": "Bearer sk_test_x"})
@@ -101,13 +100,14 @@ def test_a_dropped_answer_is_an_empty_bad_gateway(visitor: Client, emulator: Emu
     assert (answer.status_code, answer.content) == (502, b"")
 
 
-def test_the_sites_emulator_is_made_once_from_its_settings(settings) -> None:
+def test_the_sites_emulator_is_created_once_from_its_settings(settings):
     settings.CHECKOUT_BASE_URL = "http://127.0.0.1:8000"
     settings.STRIPE_WEBHOOK_SECRETS = ["whsec_first", "whsec_second"]
     set_emulator(None)
 
     made = get_emulator()
 
+    assert made is not None
     assert get_emulator() is made
     assert made.webhook_secret == "whsec_first"
     assert own_webhook_url() == "http://127.0.0.1:8000/checkout/webhook/"
@@ -119,7 +119,7 @@ def test_the_sites_emulator_is_made_once_from_its_settings(settings) -> None:
     [("STRIPE_SECRET_KEY", "sk_live_1"), ("STRIPE_SECRET_KEY", "rk_live_1"), ("STRIPE_PUBLISHABLE_KEY", "pk_live_1")],
 )
 @pytest.mark.parametrize("path", ["control/", "v1/webhook_endpoints", "stripe.js", ""])
-def test_nothing_is_served_with_a_live_key(name: str, key: str, path: str, visitor: Client, settings) -> None:
+def test_nothing_is_served_with_a_live_key(name, key, path, visitor, settings):
     setattr(settings, name, key)
 
     answer = visitor.get(f"/emulator/{path}", headers={"Authorization": "Bearer sk_test_x"})
@@ -127,14 +127,21 @@ def test_nothing_is_served_with_a_live_key(name: str, key: str, path: str, visit
     assert answer.status_code == 404
 
 
-def test_a_site_without_a_base_url_has_no_webhook_url(settings) -> None:
+@pytest.mark.parametrize("app", [None, object()])
+def test_nothing_is_served_for_an_app_without_emulator_options(app, visitor, monkeypatch):
+    monkeypatch.setattr(apps, "get_containing_app_config", lambda name: app)
+
+    assert visitor.get("/emulator/control/").status_code == 404
+
+
+def test_a_site_without_a_base_url_has_no_webhook_url(settings):
     settings.CHECKOUT_BASE_URL = ""
 
     assert own_webhook_url() == ""
 
 
 @pytest.mark.parametrize("path", ["stripe.js", "dahlia/stripe.js"])
-def test_the_script_is_served_and_frames_are_left_to_the_emulator(visitor: Client, path: str) -> None:
+def test_the_script_is_served_and_the_emulator_sets_the_framing_policy(visitor, path):
     script = visitor.get(f"/emulator/{path}")
 
     assert script.headers["Content-Type"].startswith("text/javascript")

@@ -1,4 +1,4 @@
-"""Middleware of a host that sends a policy of its own."""
+"""Middleware of a host that sends its own policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from example_project.csp import policy
 
 
 class OwnPolicyMiddleware(CSPMiddleware):
-    """Sends HOST_CSP as it is."""
+    """Sends HOST_CSP unchanged."""
 
     def process_response(self, request, response):
         response.headers.setdefault(HEADER, settings.HOST_CSP)
@@ -19,7 +19,7 @@ class OwnPolicyMiddleware(CSPMiddleware):
 
 
 class MergedPolicyMiddleware(CSPMiddleware):
-    """Sends what the example project sends: its own policy with ours."""
+    """Sends its own policy merged with ours, like the example project."""
 
     def process_response(self, request, response):
         response.headers.setdefault(HEADER, policy())
@@ -27,21 +27,21 @@ class MergedPolicyMiddleware(CSPMiddleware):
 
 
 class PolicyOfTheUserMiddleware(OwnPolicyMiddleware):
-    """Cannot say anything about a request without a user."""
+    """Fails for a request without a user."""
 
     def process_request(self, request):
         request.policy = request.user.policy
 
 
 class PolicyOfTheTenantMiddleware(OwnPolicyMiddleware):
-    """Asks the database on every request."""
+    """Queries the database on every request."""
 
     def process_request(self, request):
         request.tenants = User.objects.count()
 
 
 class SecurityHeadersAudit:
-    """Sends nothing, whatever its name says, and remembers every request."""
+    """Sends no policy, despite its name, and records every request."""
 
     seen = []
 

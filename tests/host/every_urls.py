@@ -1,4 +1,4 @@
-"""A site that includes everything of ours, and has error pages of its own."""
+"""The URLs of a site that includes all of the app's URLs and has its own error pages."""
 
 from __future__ import annotations
 

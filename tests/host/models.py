@@ -4,7 +4,7 @@ from django.db import models
 
 
 class HostOrder(models.Model):
-    """A host's own order table: the app under test never touches it."""
+    """A host's own order model, which the app under test never writes."""
 
     number = models.CharField(max_length=200)
     owner = models.ForeignKey("auth.User", null=True, on_delete=models.SET_NULL)

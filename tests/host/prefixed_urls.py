@@ -1,4 +1,4 @@
-"""A site whose addresses begin with a language."""
+"""The URLs of a site with a language prefix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo as a site with the strictest of Django's defaults for everything."""
+"""The demo with the strictest values of Django's settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A site whose addresses begin with a language, unless it is the site's first."""
+"""The URLs of a site with a language prefix, except for its default language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Creates a session of every mode and UI at Stripe itself, with test-mode keys from the environment."""
+"""Creates a session in every mode and UI mode at Stripe, with test keys from the environment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEY = os.environ.get("STRIPE_SECRET_KEY", "")
 pytestmark = [
     pytest.mark.live,
     pytest.mark.django_db,
-    pytest.mark.skipif(not KEY, reason="STRIPE_SECRET_KEY is not set: nothing is asked of Stripe itself"),
+    pytest.mark.skipif(not KEY, reason="STRIPE_SECRET_KEY is not set"),
 ]
 
 LINES = {
@@ -27,9 +27,9 @@ LINES = {
 
 
 @pytest.fixture(autouse=True)
-def stripe_itself(settings):
+def real_stripe(settings):
     if not KEY.startswith(("sk_test_", "rk_test_")):
-        pytest.fail("STRIPE_SECRET_KEY is no test-mode key: the live tests refuse it.")
+        pytest.fail("STRIPE_SECRET_KEY is not a test key, and the live tests use no other.")
     settings.STRIPE_SECRET_KEY = KEY
     settings.STRIPE_PUBLISHABLE_KEY = os.environ.get("STRIPE_PUBLISHABLE_KEY", "")
     settings.STRIPE_API_BASE = STRIPE_API_BASE
@@ -38,7 +38,7 @@ def stripe_itself(settings):
 
 @pytest.mark.parametrize("ui_mode", ["hosted_page", "embedded_page", "elements"])
 @pytest.mark.parametrize("mode", LINES)
-def test_session_of_every_mode_and_ui_is_made_and_ended(mode, ui_mode):
+def test_session_of_every_mode_and_ui_mode_is_created_and_expired(mode, ui_mode):
     reference = f"live-{os.urandom(6).hex()}"
     content = OrderData(reference=reference, currency="eur", lines=LINES[mode], mode=mode, user=UserFactory())
 

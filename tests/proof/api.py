@@ -1,4 +1,4 @@
-"""Faults in who may read, place, pay and repeat what over the JSON API."""
+"""Faults in the JSON API's rules about who may read, place, pay and repeat requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ IDEMPOTENCY = "tests/api/test_idempotency.py"
 
 FAULTS = (
     Fault(
-        name="an order's path leads to another order's session",
+        name="the path of an order gives the session of another order",
         file="api/orders.py",
         old="session = self.get_order_and_count().sessions.filter(uuid=",
         new="session = (self.get_order_and_count() and CheckoutSession.objects).filter(uuid=",
@@ -20,20 +20,19 @@ FAULTS = (
         file="api/orders.py",
         old="Order.objects.filter(user=request.user.pk)",
         new="Order.objects.all()",
-        tests=(f"{ORDERS}::test_owner_reads_and_lists_own_orders_only",),
+        tests=(f"{ORDERS}::test_owner_reads_and_lists_only_own_orders",),
     ),
     Fault(
-        name="a stranger revises an order whose number is known",
+        name="anyone can revise an order with its number",
         file="api/orders.py",
         old="is_new=not self._is_own(source)",
         new="is_new=False",
-        tests=(f"{ORDERS}::test_stranger_neither_revises_nor_is_given_an_order_whose_number_is_known",),
+        tests=(f"{ORDERS}::test_other_user_neither_revises_nor_gets_an_order_with_a_known_reference",),
     ),
     Fault(
         name="requests that call Stripe are not counted",
         file="api/orders.py",
         old="        ledger.count_request(order.pk)\n",
-        new="",
         tests=("tests/test_budget.py::test_api_answers_with_a_problem",),
     ),
     Fault(
@@ -41,63 +40,63 @@ FAULTS = (
         file="api/base.py",
         old="return bool(user and user.is_authenticated and user.is_staff and user.has_perm(",
         new="return bool(user and user.is_authenticated and user.has_perm(",
-        tests=(f"{STAFF}::test_permissions_without_is_staff_open_nothing",),
+        tests=(f"{STAFF}::test_permissions_without_is_staff_give_no_access",),
     ),
     Fault(
-        name="staff who may only look operate over the API",
+        name="staff with view permission operate in the API",
         file="api/staff.py",
         old='permissions = {"GET": ("view_order", "operate_order")}',
         new='permissions = {"GET": ("view_order",)}',
-        tests=(f"{STAFF}::test_permissions_are_asked_one_by_one",),
+        tests=(f"{STAFF}::test_each_permission_is_checked",),
     ),
     Fault(
-        name="staff who may only look refund over the API",
+        name="staff with view permission refund in the API",
         file="api/staff.py",
         old='permissions = {"GET": ("view_order", "refund_order")}',
         new='permissions = {"GET": ("view_order",)}',
-        tests=(f"{STAFF}::test_permissions_are_asked_one_by_one",),
+        tests=(f"{STAFF}::test_each_permission_is_checked",),
     ),
     Fault(
         name="the token of an answer is stored",
         file="api/orders.py",
         old='return {name: value for name, value in body.items() if name != "token"}',
         new="return body",
-        tests=(f"{IDEMPOTENCY}::test_token_is_not_kept",),
+        tests=(f"{IDEMPOTENCY}::test_token_is_not_stored",),
     ),
     Fault(
-        name="a stored answer is given to who has lost the right to it",
+        name="a stored response is returned to a client without access",
         file="api/orders.py",
-        old="        access.get_order_by_reference(self.request._request, order.reference, token=token, "
+        old="        get_order_by_reference(self.request._request, order.reference, token=token, "
         "purpose=Purpose.PAY)\n        return",
         new="        return",
-        tests=(f"{IDEMPOTENCY}::test_placed_order_is_answered_again_only_while_the_first_caller_may_see_it",),
+        tests=(f"{IDEMPOTENCY}::test_placed_order_is_repeated_only_while_the_caller_has_a_right_to_it",),
     ),
     Fault(
         name="users share their idempotency keys",
         file="api/idempotency.py",
         old='return f"user:{request.user.pk}" if',
         new='return "user" if',
-        tests=(f"{IDEMPOTENCY}::test_keys_of_others_are_others",),
+        tests=(f"{IDEMPOTENCY}::test_users_do_not_share_keys",),
     ),
     Fault(
-        name="an idempotency key stands for any request",
+        name="an idempotency key answers any request",
         file="api/idempotency.py",
         old="    if row.request_hash != request_hash:\n",
         new="    if False:\n",
-        tests=(f"{IDEMPOTENCY}::test_other_body_or_other_address_under_the_key_is_refused",),
+        tests=(f"{IDEMPOTENCY}::test_key_with_another_body_or_path_is_refused",),
     ),
     Fault(
         name="a guest's idempotency key can be guessed",
         file="api/idempotency.py",
         old="if who == GUEST and not _is_random_uuid(key):",
         new="if False:",
-        tests=(f"{IDEMPOTENCY}::test_key_of_a_guest_that_could_be_guessed_is_refused",),
+        tests=(f"{IDEMPOTENCY}::test_guessable_key_of_a_guest_is_refused",),
     ),
     Fault(
         name="a refusal uses up the idempotency key",
         file="api/idempotency.py",
-        old="                        _free(row)\n",
+        old="                        _release(row)\n",
         new="                        pass\n",
-        tests=(f"{IDEMPOTENCY}::test_refused_start_leaves_its_key_to_another_request",),
+        tests=(f"{IDEMPOTENCY}::test_refused_start_releases_its_key",),
     ),
 )

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A change of the code that makes it wrong, and the tests of which one must fail."""
+    """A change that breaks the code, and the tests; at least one of them must fail."""
 
     name: str
     file: str
     old: str
-    new: str
     tests: tuple[str, ...]
+    new: str = ""
     needs_threads: bool = False

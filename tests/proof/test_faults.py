@@ -1,18 +1,18 @@
-"""The planted faults fit the code as it is, whether or not they are run."""
+"""The planted faults fit the code, whether or not they are run."""
 
 from __future__ import annotations
 
 from tests.proof.mutations import APP, FAULTS, ROOT
 
 
-def test_every_fault_fits_one_place_and_leaves_python():
-    misfits = []
+def test_every_fault_fits_one_place_and_compiles():
+    mismatches = []
     for fault in FAULTS:
         source = (APP / fault.file).read_text(encoding="utf-8")
         if source.count(fault.old) != 1:
-            misfits.append(fault.name)
+            mismatches.append(fault.name)
         compile(source.replace(fault.old, fault.new), fault.file, "exec")
-    assert misfits == []
+    assert mismatches == []
 
 
 def test_every_fault_names_tests_that_exist():
@@ -27,6 +27,6 @@ def test_every_fault_names_tests_that_exist():
     assert missing == []
 
 
-def test_faults_are_told_apart_by_their_names():
+def test_every_fault_has_its_own_name():
     names = [fault.name for fault in FAULTS]
     assert sorted(set(names)) == sorted(names)

@@ -1,13 +1,14 @@
-"""Named histories of one order: what shopper, shop and bank did. Each leaves Stripe with a handful of events.
+"""Named histories of one order: what the shopper, the shop and the bank did. Each has a few events.
 
-A history is played once with its events delivered as they come, because the shop's own acts (capturing, starting
-anew) need a shop that knows; then the rows are put back and the events are told again in every order.
+A history is played once with its events delivered at once, because actions of the shop (capture, another start) need
+current rows. Then the rows are reset and the events are posted again in every order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from django_checkout import services
 from tests.properties.shop import Shop
@@ -20,10 +21,10 @@ EXPIRES_AFTER_SECONDS = 40 * 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What happened, and the status in which the order must end whatever the order of arrival; "" for either."""
+    """What happened, and the status of the order afterwards in every order of arrival; "" allows several."""
 
     play: Callable[[Shop], None]
-    #: Event types whose objects name the charge only, as old ones do.
+    #: Event types whose objects name only the charge, as old ones do.
     charge_only: tuple[str, ...] = ()
     price_minor: int = 2000
     ends: str = "paid"
@@ -57,7 +58,7 @@ def delayed_success(shop: Shop) -> None:
     shop.deliver()
 
 
-def delayed_on_its_way(shop: Shop) -> None:
+def delayed_in_progress(shop: Shop) -> None:
     _pay(shop, iban=IBAN_SUCCEEDS)
 
 
@@ -168,7 +169,7 @@ def captured_in_part_and_refunded(shop: Shop) -> None:
 
 def two_sessions_paid(shop: Shop) -> None:
     first = shop.start()
-    second = shop.start_beside()
+    second = shop.start_second()
     shop.emulator.pay(first)
     shop.emulator.pay(second)
     shop.deliver()
@@ -176,7 +177,7 @@ def two_sessions_paid(shop: Shop) -> None:
 
 def card_and_delayed_both_paid(shop: Shop) -> None:
     first = shop.start()
-    second = shop.start_beside()
+    second = shop.start_second()
     shop.emulator.pay(first, iban=IBAN_SUCCEEDS)
     shop.emulator.pay(second)
     shop.emulator.settle(first)
@@ -185,7 +186,7 @@ def card_and_delayed_both_paid(shop: Shop) -> None:
 
 def surplus_refunded(shop: Shop) -> None:
     first = shop.start()
-    second = shop.start_beside()
+    second = shop.start_second()
     shop.emulator.pay(first)
     shop.emulator.pay(second)
     shop.deliver()
@@ -197,15 +198,9 @@ def dispute_open(shop: Shop) -> None:
     shop.deliver()
 
 
-def dispute_won(shop: Shop) -> None:
+def _dispute_closed(shop: Shop, outcome: str) -> None:
     dispute = shop.emulator.open_dispute(shop.intent_of(_pay(shop)))
-    shop.emulator.close_dispute(dispute["id"], "won")
-    shop.deliver()
-
-
-def dispute_lost(shop: Shop) -> None:
-    dispute = shop.emulator.open_dispute(shop.intent_of(_pay(shop)))
-    shop.emulator.close_dispute(dispute["id"], "lost")
+    shop.emulator.close_dispute(dispute["id"], outcome)
     shop.deliver()
 
 
@@ -232,7 +227,7 @@ def reviewed_and_disputed(shop: Shop) -> None:
 def surplus_voided(shop: Shop) -> None:
     with shop.manual_capture():
         second = shop.start()
-    first = shop.start_beside()
+    first = shop.start_second()
     shop.emulator.pay(second)
     shop.emulator.pay(first)
     shop.emulator.clock.advance(8 * 24 * 3600)
@@ -244,17 +239,17 @@ HISTORIES: dict[str, History] = {
     "declined, then paid": History(play=declined_then_paid),
     "free order": History(play=free_order, price_minor=0),
     "delayed payment succeeds": History(play=delayed_success),
-    "delayed payment on its way": History(play=delayed_on_its_way, ends="pending"),
+    "delayed payment in progress": History(play=delayed_in_progress, ends="pending"),
     "delayed payment fails": History(play=delayed_failure, ends="unpaid"),
     "delayed payment fails, paid in a new session": History(play=delayed_failure_then_paid),
     "session expires": History(play=expired, ends="unpaid"),
     "declined, then expired": History(play=declined_then_expired, ends="unpaid"),
     "expired, then paid in a new session": History(play=expired_then_paid),
     "expired, recovered and paid": History(play=recovered_and_paid),
-    "authorised": History(play=authorized, ends="authorized"),
-    "authorised, captured in full": History(play=captured_in_full),
-    "authorised, captured in part": History(play=captured_in_part),
-    "authorised, voided": History(play=voided, ends="unpaid"),
+    "authorized": History(play=authorized, ends="authorized"),
+    "authorized, captured in full": History(play=captured_in_full),
+    "authorized, captured in part": History(play=captured_in_part),
+    "authorized, voided": History(play=voided, ends="unpaid"),
     "captured in part, then refunded": History(play=captured_in_part_and_refunded, ends="refunded"),
     "refunded in full": History(play=refunded_in_full, ends="refunded"),
     "refunded, naming the charge only": History(
@@ -263,15 +258,15 @@ HISTORIES: dict[str, History] = {
     "refunded in two parts": History(play=refunded_in_two_parts, ends="partially_refunded"),
     "refund pending, then succeeded": History(play=refund_pending_then_succeeded, ends="refunded"),
     "refund that fails later": History(play=refund_that_fails_later),
-    "refund that fails, and another": History(play=refund_that_fails_and_another, ends="refunded"),
+    "refund that fails, then another": History(play=refund_that_fails_and_another, ends="refunded"),
     "two sessions both paid": History(play=two_sessions_paid),
     "two sessions paid, by card and delayed": History(play=card_and_delayed_both_paid),
     "two sessions paid, the surplus refunded": History(play=surplus_refunded, ends=""),
     "dispute open": History(play=dispute_open),
-    "dispute won": History(play=dispute_won),
-    "dispute lost": History(play=dispute_lost),
+    "dispute won": History(play=partial(_dispute_closed, outcome="won")),
+    "dispute lost": History(play=partial(_dispute_closed, outcome="lost")),
     "in review": History(play=review_open),
-    "review over": History(play=review_closed),
-    "in review, disputed, both over": History(play=reviewed_and_disputed),
-    "two sessions paid, one authorised and voided": History(play=surplus_voided),
+    "review closed": History(play=review_closed),
+    "in review, disputed, both closed": History(play=reviewed_and_disputed),
+    "two sessions paid, one authorized and voided": History(play=surplus_voided),
 }

@@ -1,4 +1,4 @@
-"""What the signals promise (see signals.py and "announcing" in the architecture), as one check of what was heard."""
+"""What signals.py promises, as one check of the signals that were sent."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from tests.properties.shop import Heard
+from tests.signal_recorder import SentSignal
 
-#: News of a moment -> what is final about the same session or the order.
+#: A signal about a moment -> the final signals about the same session or the order.
 SUPERSEDED_BY = {
     "order_pending": ("order_paid", "order_payment_failed"),
     "order_authorized": ("order_paid",),
@@ -20,46 +20,46 @@ _WITHHELD = frozenset(("amount_mismatch", "currency_mismatch", "livemode_mismatc
 CLOSED_DISPUTES = frozenset(("won", "lost", "warning_closed", "prevented"))
 
 
-def check(heard: Sequence[Heard], end: dict[str, Any]) -> None:
-    """Assert every promise, given the state in which the order ended."""
-    check_order(heard)
+def check(sent: Sequence[SentSignal], end: dict[str, Any]) -> None:
+    """Assert every promise for the state in which the order ended."""
+    check_order(sent)
     expected = _exactly_once(end)
-    for news in expected:
-        assert news in heard, f"{news} was not told; heard: {heard}"
-    for news in heard:
-        if news.signal in ("order_paid", "session_expired", "dispute_closed", "refund_failed"):
-            assert news in expected, f"{news} was told and is not so"
+    for signal in expected:
+        assert signal in sent, f"{signal} was not sent; sent: {sent}"
+    for signal in sent:
+        if signal.name in ("order_paid", "session_expired", "dispute_closed", "refund_failed"):
+            assert signal in expected, f"{signal} was sent and is not true"
 
 
-def check_order(heard: Sequence[Heard]) -> None:
-    """Assert what can be asserted at any moment: nothing twice, nothing after what supersedes it, paid first."""
-    for news, count in Counter(heard).items():
-        assert count == 1, f"{news} was told {count} times"
-    for position, news in enumerate(heard):
-        earlier = heard[:position]
-        if news.signal == "order_refunded":
-            assert "order_paid" in [other.signal for other in earlier], "refunded was told before paid"
+def check_order(sent: Sequence[SentSignal]) -> None:
+    """Assert what holds at any moment: nothing is sent twice or after what supersedes it, and paid is sent first."""
+    for signal, count in Counter(sent).items():
+        assert count == 1, f"{signal} was sent {count} times"
+    for position, signal in enumerate(sent):
+        earlier = sent[:position]
+        if signal.name == "order_refunded":
+            assert "order_paid" in [other.name for other in earlier], "order_refunded was sent before order_paid"
         for other in earlier:
-            is_about_same = other.about == news.about or other.signal == "order_paid"
-            superseded = is_about_same and other.signal in SUPERSEDED_BY.get(news.signal, ())
-            assert not superseded, f"{news} was told after {other}"
+            is_same_subject = other.subject == signal.subject or other.name == "order_paid"
+            superseded = is_same_subject and other.name in SUPERSEDED_BY.get(signal.name, ())
+            assert not superseded, f"{signal} was sent after {other}"
 
 
-def _exactly_once(end: dict[str, Any]) -> set[Heard]:
-    expected = {Heard("attention_needed", reason) for reason in end["reasons"]}
+def _exactly_once(end: dict[str, Any]) -> set[SentSignal]:
+    expected = {SentSignal("attention_needed", reason) for reason in end["reasons"]}
     if end["kept"] and not _WITHHELD & set(end["reasons"]):
-        expected.add(Heard("order_paid", "H-1"))
+        expected.add(SentSignal("order_paid", "H-1"))
     for stripe_id, status, *_ in end["sessions"]:
         if status == "expired":
-            expected.add(Heard("session_expired", stripe_id))
+            expected.add(SentSignal("session_expired", stripe_id))
     for stripe_id, status, _amount, is_kept in end["refunds"]:
         if status == "failed":
-            expected.add(Heard("refund_failed", stripe_id))
+            expected.add(SentSignal("refund_failed", stripe_id))
         elif status == "succeeded" and is_kept:
-            expected.add(Heard("order_refunded", stripe_id))
+            expected.add(SentSignal("order_refunded", stripe_id))
     for stripe_id, status, *_ in end["disputes"]:
         if status in CLOSED_DISPUTES:
-            expected.add(Heard("dispute_closed", stripe_id))
+            expected.add(SentSignal("dispute_closed", stripe_id))
         else:
-            expected.add(Heard("order_disputed", stripe_id))
+            expected.add(SentSignal("order_disputed", stripe_id))
     return expected

@@ -1,9 +1,9 @@
-"""A shop to play histories with: a host's order, our services, the emulator, and an ear for every signal."""
+"""A shop for histories: an order of a host, our services and the emulator."""
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection, models
 from django.test import override_settings
 
-from django_checkout import inbox, services, signals
+from django_checkout import services
 from django_checkout.emulator import Emulator
 from django_checkout.emulator.messages import DroppedError, Request, Response
 from django_checkout.models import (
@@ -28,52 +28,12 @@ from django_checkout.models import (
 )
 from django_checkout.states import CLOSED_DISPUTE_STATUSES
 from django_checkout.testing import post_event
+from django_checkout.webhooks import registry
 from tests.damage import overwrite
 from tests.host.models import HostOrder
 
-#: What a failed delivery, or a crash, may leave behind, in an order in which it can be deleted.
+#: Rows that events create, in an order in which they can be deleted.
 FACTS = (Announcement, AttentionItem, Dispute, Refund, WebhookEvent, ReadTicket)
-SIGNALS = {name: signal for name, signal in vars(signals).items() if isinstance(signal, signals.Signal)}
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """One signal as a host's receiver got it; ``about`` is the Stripe id, the reason or the order it is about."""
-
-    signal: str
-    about: str
-
-
-class Ear:
-    """A host that listens to everything and remembers the order in which it heard."""
-
-    def __init__(self) -> None:
-        self.heard: list[Heard] = []
-        self._receivers: dict[str, Callable[..., None]] = {}
-
-    @contextmanager
-    def listening(self) -> Iterator[Ear]:
-        for name, signal in SIGNALS.items():
-
-            def receive(name: str = name, **arguments: Any) -> None:
-                self.heard.append(Heard(name, _about(name, arguments)))
-
-            self._receivers[name] = receive
-            signal.connect(receive, sender=Order, weak=False)
-        try:
-            yield self
-        finally:
-            for name, receiver in self._receivers.items():
-                SIGNALS[name].disconnect(receiver, sender=Order)
-
-
-def _about(signal: str, arguments: dict[str, Any]) -> str:
-    if signal in ("order_paid", "order_canceled"):
-        return str(arguments["order"].reference)
-    if signal == "attention_needed":
-        return str(arguments["reason"])
-    row = arguments.get("refund") or arguments.get("dispute") or arguments["session"]
-    return str(row.stripe_id)
 
 
 @dataclass
@@ -89,20 +49,20 @@ class Shop:
         self.host_order = HostOrder.objects.create(number="H-1", price_minor=self.price_minor)
         self.order = services.place(self.host_order)
 
-    # What shop and shopper do
+    # Actions of the shop and the shopper
 
     def start(self, **options: Any) -> str:
         return services.start(self.host_order, **options).stripe_id or ""
 
-    def start_beside(self, **options: Any) -> str:
-        """Open a second session while the first stays payable, as after a crash or an edit in Stripe's dashboard."""
+    def start_second(self, **options: Any) -> str:
+        """Open a second session while the first can still be paid, as after a crash."""
         known = CheckoutSession.objects.filter(order=self.order, status="open")
-        besides = list(known.values_list("pk", flat=True))
+        pks = list(known.values_list("pk", flat=True))
         known.update(status="expired", live_for=None)
         try:
             return self.start(**options)
         finally:
-            CheckoutSession.objects.filter(pk__in=besides).update(status="open")
+            CheckoutSession.objects.filter(pk__in=pks).update(status="open")
 
     def intent_of(self, session_id: str) -> str:
         return str(self.emulator.get(session_id)["payment_intent"])
@@ -113,8 +73,8 @@ class Shop:
             yield
 
     @contextmanager
-    def deaf(self, path: str) -> Iterator[None]:
-        """Let Stripe act on requests, the SDK's repeats included, and lose every answer."""
+    def losing_responses(self, path: str) -> Iterator[None]:
+        """Lose every response to these requests, and to the SDK's retries, after Stripe has acted."""
         answer = self.emulator.handle
 
         def handle(request: Request) -> Response:
@@ -132,39 +92,39 @@ class Shop:
     # Deliveries
 
     def deliver(self) -> None:
-        """Post all that Stripe owes, and see that it was taken."""
+        """Post all pending deliveries and assert that they are accepted."""
         for delivery in self.emulator.pending_deliveries():
             status = post_event(delivery.body, delivery.signature).status_code
             assert status == 200, (delivery.event_type, status)
             self.emulator.acknowledge(delivery, status)
 
-    def tell(self, *events: dict[str, Any]) -> None:
+    def post(self, *events: dict[str, Any]) -> None:
         """Post these events, in this order."""
         for event in events:
             status = post_event(event).status_code
             assert status == 200, (event["type"], status)
 
     def events(self) -> list[dict[str, Any]]:
-        """Return the events so far that the app listens to."""
-        handled = set(inbox.handled_types())
+        """Return the events so far that the app handles."""
+        handled = set(registry.handled_types())
         return [event for event in self.emulator.events() if event["type"] in handled]
 
-    # Looking at it
+    # Results
 
     def sessions_at_stripe(self) -> list[str]:
-        """Return the ids of all sessions that Stripe has made, oldest first."""
+        """Return the ids of all sessions that Stripe has created, oldest first."""
         store = self.emulator.store
         with store.transaction():
             return [session["id"] for session in store.select("checkout.session", oldest_first=True)]
 
     def refunds_at_stripe(self) -> list[dict[str, Any]]:
-        """Return all refunds that Stripe has made, oldest first."""
+        """Return all refunds that Stripe has created, oldest first."""
         store = self.emulator.store
         with store.transaction():
             return store.select("refund", oldest_first=True)
 
-    def forget(self) -> None:
-        """Put our rows back to the moment when Stripe had created the sessions, and nothing had been heard since."""
+    def reset_rows(self) -> None:
+        """Reset our rows to the moment after Stripe created the sessions, before any event."""
         overwrite(
             Order.objects,
             kept_payment=None,
@@ -196,8 +156,8 @@ class Shop:
             model.objects.all().delete()
         Payment.objects.all().delete()
 
-    def end(self) -> dict[str, Any]:
-        """Return what the order, its sessions and its refunds have come to."""
+    def outcome(self) -> dict[str, Any]:
+        """Return the state of the order, its sessions, payments, refunds and disputes."""
         order = Order.objects.get(pk=self.order.pk)
         names = ("status", "paid_minor", "refunded_minor", "disputed", "needs_attention", "total_minor")
         return {
@@ -205,7 +165,7 @@ class Shop:
             "kept": order.kept_payment.stripe_id if order.kept_payment else None,
             "reasons": sorted(order.attention.filter(resolved_at=None).values_list("code", flat=True)),
             "sessions": sorted(
-                # No event tells a captured session's payment_status: the PaymentIntent does.
+                # No event has the payment_status of a session after the capture: only the PaymentIntent does.
                 (stripe_id, status, "" if is_manual else payment_status, has_failed)
                 for stripe_id, status, is_manual, payment_status, has_failed in order.sessions.exclude(
                     stripe_id=None
@@ -221,8 +181,8 @@ class Shop:
             "disputes": sorted(Dispute.objects.values_list("stripe_id", "status", "withdrawn_minor")),
         }
 
-    def judge(self, end: dict[str, Any]) -> None:
-        """Assert that an end is what Stripe's own objects say, read past all our code."""
+    def assert_matches_stripe(self, end: dict[str, Any]) -> None:
+        """Compare an outcome with Stripe's own objects, without using the code of the app."""
         for stripe_id, status, *_ in end["sessions"]:
             session = self.emulator.get(stripe_id)
             assert session["status"] == status
@@ -230,8 +190,8 @@ class Shop:
         captured = refunded = 0
         if end["kept"] and end["kept"].startswith("pi_"):
             captured = self.emulator.get(end["kept"])["amount_received"]
-            given = [refund for refund in self.refunds_at_stripe() if refund["payment_intent"] == end["kept"]]
-            moved = [refund for refund in given if refund["balance_transaction"] is not None]
+            refunds = [refund for refund in self.refunds_at_stripe() if refund["payment_intent"] == end["kept"]]
+            moved = [refund for refund in refunds if refund["balance_transaction"] is not None]
             refunded = sum(refund["amount"] for refund in moved if refund["status"] == "succeeded")
         assert (end["paid_minor"], end["refunded_minor"]) == (captured, refunded)
         opened = (event["data"]["object"]["id"] for event in self.emulator.events("charge.dispute.created"))
@@ -239,17 +199,17 @@ class Shop:
         assert end["disputed"] == any(status not in CLOSED_DISPUTE_STATUSES for status in open_disputes)
 
     def direct_read(self, first: str = "") -> dict[str, Any]:
-        """Return what reading everything from Stripe makes of forgotten rows; ``first`` is the session read first."""
-        with undone():
+        """Return the outcome of reading everything from Stripe; ``first`` is the session to read first."""
+        with rolled_back():
             if first:
                 services.sync(CheckoutSession.objects.get(stripe_id=first))
             services.sync(self.order)
-            return self.end()
+            return self.outcome()
 
 
 @contextmanager
-def undone() -> Iterator[None]:
-    """Undo in the end what is written within; unlike ``atomic``, it is no block to the durable ones within."""
+def rolled_back() -> Iterator[None]:
+    """Roll back at the end; unlike ``atomic``, it allows durable blocks within."""
     point = connection.savepoint()
     try:
         yield
@@ -258,13 +218,13 @@ def undone() -> Iterator[None]:
 
 
 _MODELS: tuple[type[models.Model], ...] = (Order, CheckoutSession, Payment, Refund, Dispute, *FACTS)
-#: Nothing depends on which of these came first.
+#: The order of these rows has no effect.
 _UNORDERED = (WebhookEvent, ReadTicket, AttentionItem)
 _VOLATILE = frozenset(("id", "uuid", "created_at", "updated_at", "received_at", "request", "payload"))
 
 
 def digest() -> tuple[Any, ...]:
-    """Return all that our tables hold, but for keys and clocks: what can decide what happens next."""
+    """Return the content of our tables without keys and times: all that can affect what happens next."""
     tables = {}
     with connection.cursor() as cursor:
         for model in _MODELS:
@@ -274,7 +234,7 @@ def digest() -> tuple[Any, ...]:
     found = []
     for model, rows in tables.items():
         shown = [_row(row, model, positions) for row in rows]
-        # What is pending is delivered in the order in which it came up.
+        # Pending announcements are delivered in the order of their rows.
         is_unordered = model in _UNORDERED or (model is Announcement and not any("'pending'" in row for row in shown))
         found.append((model.__name__, tuple(sorted(shown, key=repr) if is_unordered else shown)))
     return tuple(found)

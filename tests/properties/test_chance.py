@@ -1,4 +1,4 @@
-"""By chance: named histories told with losses and repeats, and a shop where anything may happen next."""
+"""Random: histories with lost and repeated events, and a shop where anything can happen next."""
 
 from __future__ import annotations
 
@@ -15,53 +15,54 @@ from django_checkout import services, signals
 from django_checkout.emulator.messages import ApiError
 from django_checkout.exceptions import CheckoutError
 from django_checkout.models import CheckoutSession, Order, Refund, WebhookEvent
-from django_checkout.sweep import sweep
 from django_checkout.testing import emulated_stripe, post_event
+from django_checkout.webhooks.pending_work import process_pending
 from tests.properties import promises
 from tests.properties.histories import DECLINED, HISTORIES, IBAN_FAILS, IBAN_SUCCEEDS
-from tests.properties.shop import Ear, Shop, undone
+from tests.properties.shop import Shop, rolled_back
+from tests.signal_recorder import SignalRecorder
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.slow
 @given(data=st.data(), name=st.sampled_from(sorted(HISTORIES)))
-def test_what_is_lost_is_read_and_what_is_doubled_is_told_once(db, data, name):
-    with undone(), emulated_stripe() as emulator:
+def test_lost_events_are_read_and_repeated_events_are_announced_once(db, data, name):
+    with rolled_back(), emulated_stripe() as emulator:
         history = HISTORIES[name]
         shop = Shop(emulator, price_minor=history.price_minor)
         history.play(shop)
-        shop.forget()
-        truth = truths(shop)
-        told = data.draw(st.lists(st.sampled_from(shop.events()), max_size=8))
-        with Ear().listening() as ear:
-            shop.tell(*told)
+        shop.reset_rows()
+        expected = direct_reads(shop)
+        posted = data.draw(st.lists(st.sampled_from(shop.events()), max_size=8))
+        with SignalRecorder() as recorder:
+            shop.post(*posted)
             services.sync(shop.order)
-        end = shop.end()
-        assert end == truth[end["kept"]]
-        shop.judge(end)
-        promises.check(ear.heard, end)
+        end = shop.outcome()
+        assert end == expected[end["kept"]]
+        shop.assert_matches_stripe(end)
+        promises.check(recorder.sent, end)
 
 
-def truths(shop):
-    """Return how a direct read ends, by the payment that the order keeps."""
+def direct_reads(shop):
+    """Return the outcome of a direct read for each payment that the order may keep."""
     reads = [shop.direct_read(session) for session in shop.order.sessions.values_list("stripe_id", flat=True)]
     return {end["kept"]: end for end in [*reads, shop.direct_read()]}
 
 
 class AnyShop(RuleBasedStateMachine):
-    """One order to which anything may happen: shopper, staff, banks, the network, Stripe's bad days, time."""
+    """One order, and actions of the shopper, staff, banks, the network, Stripe and the clock."""
 
     @initialize(manual=st.booleans())
     def open(self, manual):
         self.stack = ExitStack()
-        self.stack.enter_context(undone())
+        self.stack.enter_context(rolled_back())
         self.emulator = self.stack.enter_context(emulated_stripe())
         self.shop = Shop(self.emulator)
         self.is_manual = manual
         if manual:
             self.stack.enter_context(self.shop.manual_capture())
-        self.ear = self.stack.enter_context(Ear().listening())
+        self.recorder = self.stack.enter_context(SignalRecorder())
         self.is_host_broken = False
         signals.order_paid.connect(self._host, sender=Order)
         signals.order_refunded.connect(self._host, sender=Order)
@@ -70,11 +71,11 @@ class AnyShop(RuleBasedStateMachine):
 
     def _host(self, sender, **arguments):
         if self.is_host_broken:
-            self.ear.heard.pop()
+            self.recorder.sent.pop()
             raise ValueError("the host is broken")
 
     def _try(self, act, *arguments):
-        """Do what may be refused, by us or by Stripe: a refusal is an answer, anything else is a fault."""
+        """Call what the app or Stripe may refuse; any other exception is a failure."""
         try:
             return act(*arguments)
         except (CheckoutError, ApiError):
@@ -84,7 +85,7 @@ class AnyShop(RuleBasedStateMachine):
         return objects[position % len(objects)] if objects else None
 
     def _session(self, which):
-        """Return a session that somebody can pay: one whose link we got."""
+        """Return a session whose link is known."""
         known = CheckoutSession.objects.exclude(stripe_id=None).order_by("pk")
         return self._some(list(known.values_list("stripe_id", flat=True)), which)
 
@@ -95,9 +96,9 @@ class AnyShop(RuleBasedStateMachine):
         self._try(self.shop.start)
 
     @rule()
-    def start_beside(self):
+    def start_second(self):
         if Order.objects.get().status == "unpaid":
-            self._try(self.shop.start_beside)
+            self._try(self.shop.start_second)
 
     @rule()
     def cancel(self):
@@ -116,8 +117,8 @@ class AnyShop(RuleBasedStateMachine):
         self._try(services.sync, self.shop.order)
 
     @rule()
-    def sweep(self):
-        sweep(now=timezone.now() + timedelta(hours=7))
+    def process_pending(self):
+        process_pending(now=timezone.now() + timedelta(hours=7))
 
     # The shopper, the dashboard and the banks
 
@@ -165,7 +166,7 @@ class AnyShop(RuleBasedStateMachine):
         for event in self.emulator.events("charge.dispute.created")[-1:]:
             self._try(self.emulator.close_dispute, event["data"]["object"]["id"], status)
 
-    # The world
+    # The network and the clock
 
     @rule(hours=st.sampled_from([1, 25, 200]))
     def wait(self, hours):
@@ -174,7 +175,7 @@ class AnyShop(RuleBasedStateMachine):
     @rule(seed=st.integers(0, 9), share=st.integers(1, 3))
     def deliver_some(self, seed, share):
         self.emulator.chaos.reorder("shuffle", seed=seed)
-        for delivery in self.emulator.chaos.arranged(self.emulator.pending_deliveries())[::share]:
+        for delivery in self.emulator.chaos.ordered(self.emulator.pending_deliveries())[::share]:
             self.emulator.acknowledge(delivery, post_event(delivery.body, delivery.signature).status_code)
 
     @rule(position=st.integers(0, 30))
@@ -196,11 +197,11 @@ class AnyShop(RuleBasedStateMachine):
         self.emulator.chaos.drop(count, when=when)
 
     @rule()
-    def break_or_mend_host(self):
+    def break_or_fix_host(self):
         self.is_host_broken = not self.is_host_broken
 
     def teardown(self):
-        """When the network is up again and the host is mended, everything must come right."""
+        """Assert that everything is right once the network and the host work again."""
         if not hasattr(self, "stack"):
             return
         try:
@@ -217,24 +218,24 @@ class AnyShop(RuleBasedStateMachine):
         later = timezone.now() + timedelta(hours=7)
         for model in (CheckoutSession, Refund, WebhookEvent):
             model.objects.exclude(leased_until=None).update(leased_until=timezone.now())
-        sweep(now=later)
+        process_pending(now=later)
         for session in self.shop.order.sessions.exclude(stripe_id=None):
             services.sync(session)
         services.sync(self.shop.order)
-        sweep(now=later)
+        process_pending(now=later)
 
     def _check(self):
-        end = self.shop.end()
-        heard = list(self.ear.heard)
+        end = self.shop.outcome()
+        sent = list(self.recorder.sent)
         assert not WebhookEvent.objects.exclude(state__in=("processed", "ignored")).exists()
         live = [session for session, status, *_ in end["sessions"] if status == "open"]
-        with undone():
-            self.shop.forget()
-            truth = truths(self.shop)
-        assert end["kept"] in truth
-        assert end == truth[end["kept"]]
-        promises.check(heard, end)
-        self.shop.judge(end)
+        with rolled_back():
+            self.shop.reset_rows()
+            expected = direct_reads(self.shop)
+        assert end["kept"] in expected
+        assert end == expected[end["kept"]]
+        promises.check(sent, end)
+        self.shop.assert_matches_stripe(end)
         assert sum(amount for *_, amount in map(tuple, self._ours_at_stripe())) == self._ours_here()
         if end["kept"]:
             assert end["refunded_minor"] <= end["paid_minor"]
@@ -252,5 +253,5 @@ class AnyShop(RuleBasedStateMachine):
         return sum(row.amount_minor for row in rows)
 
 
-def test_anything_in_any_order_ends_in_stripes_state(db):
+def test_any_sequence_ends_in_stripes_state(db):
     run_state_machine_as_test(AnyShop)

@@ -6,6 +6,6 @@ from django.db import connection
 
 @pytest.fixture
 def real_threads(transactional_db):
-    """A database whose transactions run beside one another."""
+    """A database that runs transactions in parallel."""
     if connection.vendor == "sqlite":
-        pytest.skip("SQLite runs one writer after the other: name PostgreSQL or MariaDB in DATABASE_URL")
+        pytest.skip("SQLite has one writer at a time: set DATABASE_URL to PostgreSQL or MariaDB")

@@ -1,4 +1,4 @@
-"""Real threads on a real database: the same thing twenty times at once, and things that exclude one another."""
+"""Threads on a real database: the same call twenty times at once, and calls that exclude each other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from django.db import OperationalError, transaction
 
-from django_checkout import facts, gateway, services, signals, sweep
+from django_checkout import services, signals
 from django_checkout.emulator.messages import ApiError
 from django_checkout.exceptions import (
     OrderNotPayableError,
@@ -17,8 +17,11 @@ from django_checkout.exceptions import (
     RefundError,
 )
 from django_checkout.models import Announcement, CheckoutSession, Order, Payment, Refund, WebhookEvent
-from django_checkout.services.settling import apply_facts
+from django_checkout.services.syncing import apply_facts
+from django_checkout.stripe_api import facts, gateway
+from django_checkout.stripe_api.steps import run
 from django_checkout.testing import post_event
+from django_checkout.webhooks import pending_work
 from tests.host.models import HostOrder
 from tests.races.together import ROUNDS, errors, run_after, together
 
@@ -29,7 +32,7 @@ MANY = 20
 
 @pytest.fixture
 def counting():
-    """A host that counts how often it heard of a payment, in its own locked row."""
+    """A host that counts in its own locked row how often ``order_paid`` was sent."""
 
     def count(sender, order, source, **arguments):
         row = HostOrder.objects.select_for_update().get(pk=source.pk)
@@ -56,7 +59,7 @@ def posted(*events):
 
 
 def deliver(emulator, times=1):
-    """Deliver all that is owed, every event ``times`` times, all at the same moment."""
+    """Deliver all pending events at the same moment, each of them ``times`` times."""
     deliveries = emulator.pending_deliveries()
     outcomes = together(
         *(
@@ -89,7 +92,7 @@ def test_simultaneous_starts_make_one_session(stripe_emulator):
         assert len(sessions_at(stripe_emulator, order.reference)) == 1
 
 
-def test_simultaneous_placings_make_one_order():
+def test_simultaneous_calls_of_place_make_one_order():
     for number in range(ROUNDS):
         host_order = HostOrder.objects.create(number=f"H-{number}")
         outcomes = together(*[lambda host_order=host_order: services.place(host_order).pk] * MANY)
@@ -109,7 +112,7 @@ def test_one_event_delivered_twenty_times_has_one_effect(stripe_emulator, counti
         assert Announcement.objects.filter(order=order, signal="order_paid").count() == 1
 
 
-def test_events_webhook_return_page_and_reading_at_once(stripe_emulator, counting):
+def test_events_and_reads_at_once_pay_the_order_once(stripe_emulator, counting):
     for host_order, order in new_orders():
         session = services.start(host_order)
         stripe_emulator.pay(session.stripe_id)
@@ -130,7 +133,7 @@ def test_events_webhook_return_page_and_reading_at_once(stripe_emulator, countin
         assert host_order.paid_times == 1
 
 
-def test_two_refunds_at_once_never_give_back_more_than_was_taken(stripe_emulator):
+def test_simultaneous_refunds_never_exceed_the_payment(stripe_emulator):
     for host_order, order in new_orders():
         session = services.start(host_order)
         stripe_emulator.pay(session.stripe_id)
@@ -148,7 +151,7 @@ def test_two_refunds_at_once_never_give_back_more_than_was_taken(stripe_emulator
         assert payment.refund_asked_minor == sum(at_stripe)
 
 
-def test_the_same_refund_at_once_is_made_once(stripe_emulator):
+def test_simultaneous_full_refunds_make_one_refund(stripe_emulator):
     for host_order, _order in new_orders():
         session = services.start(host_order)
         stripe_emulator.pay(session.stripe_id)
@@ -164,7 +167,7 @@ def refunds_at(emulator, session_id):
         return emulator.store.select("refund", {"payment_intent": intent})
 
 
-def test_paying_and_canceling_exclude_one_another(stripe_emulator, counting):
+def test_an_order_is_either_paid_or_canceled(stripe_emulator, counting):
     for host_order, order in new_orders():
         session = services.start(host_order).stripe_id
 
@@ -185,7 +188,7 @@ def test_paying_and_canceling_exclude_one_another(stripe_emulator, counting):
 
 
 @pytest.mark.parametrize("types", [("refund.created", "checkout.session.completed"), ("charge.dispute.created",)])
-def test_an_event_and_the_session_it_belongs_to_in_two_transactions(stripe_emulator, counting, types):
+def test_an_event_and_the_event_of_its_session_at_once(stripe_emulator, counting, types):
     for host_order, order in new_orders():
         session = services.start(host_order).stripe_id
         stripe_emulator.pay(session)
@@ -232,7 +235,7 @@ def test_the_second_of_them_arrives_while_the_first_has_not_committed(stripe_emu
     assert (order.status, order.refunded_minor) == ("partially_refunded", 500)
 
 
-def test_a_refund_that_waited_for_its_payment_alone_finds_that_it_has_an_order_now(stripe_emulator):
+def test_a_refund_that_waited_for_the_lock_of_its_payment_finds_the_order(stripe_emulator):
     host_order, order = new_order()
     session = services.start(host_order).stripe_id
     stripe_emulator.pay(session)
@@ -257,7 +260,7 @@ def test_a_refund_that_waited_for_its_payment_alone_finds_that_it_has_an_order_n
     assert order.refunded_minor == 800
 
 
-def test_a_host_that_takes_our_order_first_never_deadlocks_with_a_receiver(stripe_emulator, counting):
+def test_a_host_that_locks_our_order_first_never_deadlocks_with_a_receiver(stripe_emulator, counting):
     for host_order, _order in new_orders():
         session = services.start(host_order).stripe_id
         stripe_emulator.pay(session)
@@ -277,7 +280,7 @@ def test_a_host_that_takes_our_order_first_never_deadlocks_with_a_receiver(strip
         assert (host_order.paid_times, host_order.email) == (1, "edited@example.com")
 
 
-def test_a_host_that_locks_the_other_way_round_costs_a_retry_and_no_event(stripe_emulator, counting):
+def test_a_host_that_locks_its_row_first_causes_a_retry_and_loses_no_event(stripe_emulator, counting):
     host_order, order = new_order()
     session = services.start(host_order).stripe_id
     stripe_emulator.pay(session)
@@ -303,7 +306,7 @@ def test_a_host_that_locks_the_other_way_round_costs_a_retry_and_no_event(stripe
     assert (order.status, host_order.paid_times) == ("paid", 1)
 
 
-def test_ids_and_references_that_differ_only_in_case_are_strangers(stripe_emulator, counting):
+def test_ids_and_references_that_differ_only_in_case_are_different(stripe_emulator, counting):
     bodies = {}
     for number, suffix in (("same", "aaaa"), ("SAME", "AAAA")):
         host_order, order = new_order(number)
@@ -325,8 +328,8 @@ def test_ids_and_references_that_differ_only_in_case_are_strangers(stripe_emulat
     assert list(HostOrder.objects.values_list("paid_times", flat=True)) == [1, 1]
 
 
-def test_a_whole_life_at_once_ends_in_stripes_state(stripe_emulator, counting):
-    """Every round is one order: started thrice, paid, told twice, read, refunded and told again, all at once."""
+def test_all_actions_at_once_end_in_stripes_state(stripe_emulator, counting):
+    """Every round is one order: started three times, paid, delivered twice, read, refunded and delivered again."""
     for host_order, order in new_orders():
         sessions = together(*[lambda host_order=host_order: services.start(host_order).stripe_id] * 3)
         assert not errors(sessions)
@@ -348,23 +351,23 @@ def test_a_whole_life_at_once_ends_in_stripes_state(stripe_emulator, counting):
 
 
 def deliver_again(emulator):
-    """What was answered 503, because another delivery of the same event was being read, comes again."""
+    """Deliver the events again that got a 503 because another delivery was being processed."""
     waiting = WebhookEvent.objects.exclude(state__in=("processed", "ignored"))
     return [post_event(event.payload).status_code for event in waiting]
 
 
-def test_a_copy_adopted_while_a_session_is_started_leaves_one_payable(stripe_emulator):
-    """The shopper recovers the cart of an expired session, and starts anew in another tab."""
+def test_a_recovered_session_and_a_new_one_at_once_leave_one_to_pay(stripe_emulator):
+    """The shopper recovers an expired session, and starts another one in a second tab."""
     for host_order, order in new_orders():
         expired = services.start(host_order, params={"after_expiration": {"recovery": {"enabled": True}}})
         services.expire(expired)
         copy = stripe_emulator.recover(expired.stripe_id)["id"]
 
         def adopt(copy=copy):
-            return apply_facts(facts.read_whole_session(gateway.retrieve_session_data(copy)))
+            return apply_facts(facts.read_whole_session(run(gateway.retrieve_session_data(copy))))
 
         outcomes = together(adopt, partial(services.start, host_order), partial(services.start, host_order), adopt)
-        sweep.sweep()
+        pending_work.process_pending()
 
         assert not errors(outcomes)
         open_there = [row["id"] for row in sessions_at(stripe_emulator, order.reference) if row["status"] == "open"]

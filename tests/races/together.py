@@ -1,7 +1,8 @@
-"""Things that happen at the same moment: real threads with a connection each, or a hook on a named function."""
+"""Calls at the same moment: threads with a connection each, or a hook on a named function."""
 
 from __future__ import annotations
 
+import inspect
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -12,17 +13,17 @@ from unittest.mock import patch
 from django.db import connection, connections
 from django.utils.module_loading import import_string
 
-from django_checkout.steps import Steps, waits
+from django_checkout.stripe_api.steps import Steps
 
-#: Races that are run again and again.
+#: How many races are repeated.
 RACES = 12
-#: How often each of them is run, so that all together make RACE_ROUNDS.
+#: How often each is repeated, so that all together make RACE_ROUNDS.
 ROUNDS = -(-int(os.environ.get("RACE_ROUNDS", "33")) // RACES)
 TIMEOUT_SECONDS = 60
 
 
 def together(*calls: Callable[[], Any]) -> list[Any]:
-    """Run every call in a thread of its own, all released at once; return what each returned or raised."""
+    """Run every call in its own thread, started at the same moment; return what each returned or raised."""
     outcomes: list[Any] = [None] * len(calls)
     barrier = threading.Barrier(len(calls))
 
@@ -58,7 +59,7 @@ def run_before(name: str, action: Callable[[], Any]) -> Iterator[None]:
 
 @contextmanager
 def run_after(name: str, action: Callable[[], Any]) -> Iterator[None]:
-    """Run ``action`` once, when the named function has returned for the first time and its caller does not know yet."""
+    """Run ``action`` once, after the named function has returned for the first time, before its caller continues."""
     with _hooked(name, before=None, after=action):
         yield
 
@@ -68,14 +69,22 @@ def _hooked(name: str, *, before: Callable[[], Any] | None, after: Callable[[], 
     real = import_string(name)
     todo = [action for action in (before or after,) if action]
 
-    def hooked(*args: Any, **kwargs: Any) -> Steps[Any]:
-        if before and todo:
+    def act(hook: Callable[[], Any] | None) -> None:
+        if hook and todo:
             todo.pop()()
-        result = (yield from real.steps(*args, **kwargs)) if hasattr(real, "steps") else real(*args, **kwargs)
-        if after and todo:
-            todo.pop()()
+
+    def hooked(*args: Any, **kwargs: Any) -> Any:
+        act(before)
+        result = real(*args, **kwargs)
+        act(after)
         return result
 
-    with patch(name, waits(hooked)):
+    def hooked_steps(*args: Any, **kwargs: Any) -> Steps[Any]:
+        act(before)
+        result = yield from real(*args, **kwargs)
+        act(after)
+        return result
+
+    with patch(name, hooked_steps if inspect.isgeneratorfunction(real) else hooked):
         yield
     assert not todo, f"{name} was never called"

@@ -1,4 +1,4 @@
-"""A site whose router keeps our tables in a database of their own, and sends reads to a replica that has nothing."""
+"""A site whose router keeps our tables in a separate database, and sends reads to an empty replica."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def _database(alias: str) -> dict:
     database = copy.deepcopy(ONE_DATABASE["default"])
     if database["ENGINE"].endswith("sqlite3"):
         database["NAME"] = database["TEST"]["NAME"] = str(FOLDER / f"{alias}.sqlite3")
-        # The commands begin from a connection that no test has used.
+        # The commands start with a connection that no test has used.
         database["OPTIONS"]["init_command"] = "PRAGMA synchronous=OFF;"
     else:
         database["NAME"] = f"{database['NAME']}_routed_{alias}"
     return database
 
 
-# ATOMIC_REQUESTS on each, so that a view of ours that is exempt on one alone is found.
+# ATOMIC_REQUESTS on each, to detect a view that is exempt on one of them only.
 DATABASES = {alias: _database(alias) | {"ATOMIC_REQUESTS": True} for alias in ("default", "payments", "replica")}
 DATABASE_ROUTERS = ["tests.routed.settings.Router"]
 
 
 class Router:
-    """Has an opinion on our tables alone; allows no relation, and no table where it does not belong."""
+    """Routes our tables only; allows no relations, and no table in another database."""
 
     def db_for_read(self, model, **hints):
         return "replica" if model._meta.app_label == "django_checkout" else None

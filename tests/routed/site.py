@@ -1,4 +1,4 @@
-"""Everything that a site does with orders, in three databases; tests/test_database.py runs it in its own process."""
+"""Everything that a site does with orders, with three databases; tests/test_database.py runs it in its own process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.test.utils import setup_databases, setup_test_environment, teardown_
 
 
 class Host:
-    """A site whose receivers write to their own row, and fail as often as ``failures`` says."""
+    """A site whose receivers write to their own rows, and fail ``failures`` times."""
 
     def __init__(self):
         self.failures = 0
@@ -39,15 +39,16 @@ def tables_are_where_they_belong():
 
 
 def buy(host, emulator):
-    """A purchase whose first announcement fails: nothing of the receiver's stays, and the next attempt delivers it."""
+    """A purchase whose first notification fails: the receiver's changes are rolled back, and the retry delivers it."""
     from django.test import Client
     from django.urls import reverse
     from django.utils import timezone
 
-    from django_checkout import services, sweep
+    from django_checkout import services
+    from django_checkout.access.tokens import Purpose, make_token
     from django_checkout.models import Announcement, Order
     from django_checkout.testing import deliver_events
-    from django_checkout.tokens import Purpose, make_token
+    from django_checkout.webhooks import pending_work
     from tests.factories import HostOrderFactory, UserFactory
     from tests.host.models import HostOrder
 
@@ -70,7 +71,7 @@ def buy(host, emulator):
     assert Announcement.objects.get(signal="order_paid").state == "pending"
     row.refresh_from_db()
     assert (row.paid_times, host.committed) == (0, []), "the receiver's writes were rolled back"
-    sweep.sweep(now=timezone.now() + timedelta(hours=1))
+    pending_work.process_pending(now=timezone.now() + timedelta(hours=1))
     row.refresh_from_db()
     assert (row.paid_times, host.committed) == (1, [order.reference])
     fetched = Order.objects.prefetch_related("source", "user").get()
@@ -81,7 +82,7 @@ def buy(host, emulator):
 
 
 def refuse_an_order_of_the_api():
-    """What the adapter writes for an order that is refused is rolled back with it, with and without a key."""
+    """The adapter's changes for a refused order are rolled back with it, with and without a key."""
     from django.test import Client, override_settings
 
     from django_checkout.models import Order
@@ -100,7 +101,7 @@ def refuse_an_order_of_the_api():
 
 
 def refuse_open_transactions(row):
-    """Calls to Stripe wait in no transaction, on whichever database it is open."""
+    """Services that call Stripe refuse an open transaction on any database."""
     from django_checkout import services
 
     for alias in ("default", "payments"):
@@ -109,7 +110,7 @@ def refuse_open_transactions(row):
 
 
 def operate(order, emulator):
-    """Staff look at every page and use what writes a user's name: refund, accept, settle."""
+    """Staff view every page and use the operations that store a user: refund, accept, settle."""
     from django.contrib import admin
     from django.contrib.auth import get_user_model
     from django.test import Client
@@ -129,18 +130,18 @@ def operate(order, emulator):
         Subscription,
     )
 
-    boss = get_user_model().objects.create_superuser("boss")
+    superuser = get_user_model().objects.create_superuser("superuser")
     client = Client()
-    client.force_login(boss)
-    services.refund(order, 500, by=boss)
+    client.force_login(superuser)
+    services.refund(order, 500, by=superuser)
     AttentionItem.objects.create(order=order, code="disputed", fact="dp_1")
-    services.accept(order, "Agreed.", by=boss)
+    services.accept(order, "Agreed.", by=superuser)
     Customer.objects.get_or_create(user=order.user, livemode=False, defaults={"stripe_id": "cus_1"})
     Subscription.objects.create(stripe_id="sub_1", order=order, livemode=False, status="active")
     Dispute.objects.create(
         payment=Payment.objects.get(), stripe_id="dp_1", amount_minor=1, currency="eur", status="won"
     )
-    Discrepancy.objects.create(kind="x", subject="y", order=order, resolved_by=boss, state="resolved")
+    Discrepancy.objects.create(kind="x", subject="y", order=order, resolved_by=superuser, state="resolved")
     Payout.objects.create(
         stripe_id="po_1",
         livemode=False,
@@ -150,7 +151,7 @@ def operate(order, emulator):
         arrival_date=order.created_at.date(),
         created_at=order.created_at,
     )
-    assert Refund.objects.get().asked_by == AttentionItem.objects.get().resolved_by == boss
+    assert Refund.objects.get().asked_by == AttentionItem.objects.get().resolved_by == superuser
     assert client.get(reverse("admin:index")).status_code == 200
     for model in [model for model in admin.site._registry if model._meta.app_label == "django_checkout"]:
         name = f"admin:django_checkout_{model._meta.model_name}"
@@ -174,20 +175,20 @@ def operate(order, emulator):
         ):
             answer = client.get(f"/api/{path}/")
             assert answer.status_code == 200, (path, answer.content)
-    assert Order.objects.filter(user=boss).count() == 0
+    assert Order.objects.filter(user=superuser).count() == 0
     return client
 
 
 def command(*arguments, **options):
-    """Run a command; what it finds out of order is no fault of the databases'."""
-    said = io.StringIO()
+    """Run a command and return its output; ignore its exit code."""
+    output = io.StringIO()
     with suppress(SystemExit):
-        call_command(*arguments, stdout=said, stderr=said, **options)
-    return said.getvalue()
+        call_command(*arguments, stdout=output, stderr=output, **options)
+    return output.getvalue()
 
 
 def run_commands():
-    """Run every command of ours, and Django's that look at models."""
+    """Run every command of the app, and Django's commands that read models."""
     for arguments in (
         ("checkout_reconcile", "--fix"),
         ("checkout_reconcile", "--payouts", "--fix"),
@@ -205,8 +206,8 @@ def run_commands():
     call_command("dumpdata", "django_checkout", database="payments", stdout=io.StringIO())
 
 
-def let_go(row, order, client):
-    """A user and a content type that the site deletes are let go of, once their deletion is committed."""
+def delete_relations(row, order, client):
+    """Rows are detached from a user and a content type that the site deletes, once the deletion is committed."""
     from django.contrib.auth import get_user_model
     from django.contrib.contenttypes.models import ContentType
     from django.urls import reverse
@@ -228,7 +229,7 @@ def let_go(row, order, client):
     assert (order.user_id, order.user, Customer.objects.count()) == (None, None, 0)
     get_user_model().objects.all().delete()
     assert AttentionItem.objects.get().resolved_by is None
-    # As where the process died between the two commits.
+    # As if the process was killed between the two commits.
     Order.objects.update(user=987654)
     assert Order.objects.get().user is None
     row.delete()
@@ -262,7 +263,7 @@ def main():
             client = operate(order, emulator)
             run_commands()
             erase(order)
-            let_go(row, order, client)
+            delete_relations(row, order, client)
         print("everything works")
     finally:
         connections.close_all()

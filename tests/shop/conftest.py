@@ -10,7 +10,7 @@ from tests.shop.site import shop_settings
 
 @pytest.fixture(autouse=True)
 def shop(settings):
-    """The example project, as far as settings make it."""
+    """The settings of the example project."""
     for name, value in shop_settings().items():
         setattr(settings, name, value)
 
@@ -31,7 +31,7 @@ def robin(django_user_model):
 
 @pytest.fixture
 def visitor():
-    """A browser: it has cookies, and its forms need a CSRF token."""
+    """A browser with cookies."""
     return Client()
 
 

@@ -8,7 +8,7 @@ from example_project import settings as example
 
 
 def shop_settings(base_url: str = "http://testserver") -> dict[str, Any]:
-    """Return what makes the test project the shop at `base_url`, with the emulator whatever the environment says."""
+    """Return the settings for the shop at `base_url`, with the emulator."""
     return {
         "ROOT_URLCONF": "example_project.urls",
         "MIDDLEWARE": example.MIDDLEWARE,

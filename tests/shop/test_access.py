@@ -13,7 +13,7 @@ def test_an_order_is_shown_to_its_owner(visitor, make_order, robin):
     assert order.number in visitor.get(order.get_absolute_url()).content.decode()
 
 
-def test_an_order_is_nobody_elses(visitor, make_order, robin, django_user_model):
+def test_an_order_is_hidden_from_other_users(visitor, make_order, robin, django_user_model):
     order = make_order(user=robin)
     assert visitor.get(order.get_absolute_url()).status_code == 404
 
@@ -22,7 +22,7 @@ def test_an_order_is_nobody_elses(visitor, make_order, robin, django_user_model)
     assert visitor.get(f"{order.get_absolute_url()}pay/").status_code == 404
 
 
-def test_a_guests_order_is_not_every_guests(visitor, make_order):
+def test_a_guests_order_is_hidden_from_other_guests(visitor, make_order):
     assert visitor.get(make_order().get_absolute_url()).status_code == 404
 
 
@@ -36,7 +36,7 @@ def test_the_link_in_the_mail_shows_the_order_under_its_number(visitor, make_ord
 
 
 @pytest.mark.parametrize("token", ["nonsense", signing.dumps("TS-2026-000000", salt=SALT)], ids=["forged", "no order"])
-def test_a_forged_link_and_one_to_no_order_are_not_found(visitor, make_order, token):
+def test_a_forged_link_and_a_link_without_an_order_are_not_found(visitor, make_order, token):
     make_order()
 
     assert visitor.get(f"/orders/open/{token}/").status_code == 404
@@ -48,7 +48,7 @@ def test_a_link_of_another_purpose_is_not_found(visitor, make_order):
     assert visitor.get(f"/orders/open/{token}/").status_code == 404
 
 
-def test_history_shows_only_ones_own_orders_and_asks_to_sign_in(visitor, make_order, robin):
+def test_history_shows_own_orders_and_requires_login(visitor, make_order, robin):
     assert visitor.get("/orders/").url == "/account/login/?next=/orders/"
     mine, other = make_order(user=robin), make_order()
     visitor.force_login(robin)
@@ -59,7 +59,7 @@ def test_history_shows_only_ones_own_orders_and_asks_to_sign_in(visitor, make_or
     assert other.number not in page
 
 
-def test_history_counts_its_queries(visitor, make_order, robin, django_assert_max_num_queries):
+def test_history_makes_a_fixed_number_of_queries(visitor, make_order, robin, django_assert_max_num_queries):
     for _ in range(6):
         make_order(user=robin)
     visitor.force_login(robin)

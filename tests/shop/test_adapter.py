@@ -43,7 +43,7 @@ def test_an_order_is_described_in_minor_units(adapter, make_order, robin):
     )
 
 
-def test_shoppers_may_type_a_code_and_choose_between_two_ways_to_ship(adapter, make_order):
+def test_shoppers_can_enter_a_promotion_code_and_choose_from_two_shipping_options(adapter, make_order):
     options = adapter.describe(make_order()).options
 
     assert options.allow_promotion_codes
@@ -54,7 +54,7 @@ def test_shoppers_may_type_a_code_and_choose_between_two_ways_to_ship(adapter, m
     ]
 
 
-def test_a_subscription_recurs_and_has_its_postage_in_the_price(adapter, make_order, shelf):
+def test_a_subscription_recurs_and_includes_shipping(adapter, make_order, shelf):
     order = make_order()
     tea = shelf["tea-of-the-month"]
     order.lines.create(product=tea, name=tea.name, unit_price=tea.price, quantity=1, interval=tea.interval)
@@ -70,13 +70,13 @@ def test_a_subscription_recurs_and_has_its_postage_in_the_price(adapter, make_or
     ("address", "price_minor"),
     [({}, 490), ({"country": "DE"}, 490), ({"country": "FR"}, 990), ({"country": "US"}, 1690)],
 )
-def test_a_parcel_costs_more_the_further_it_goes(adapter, make_order, address, price_minor):
+def test_shipping_costs_more_over_a_longer_distance(adapter, make_order, address, price_minor):
     pick_up, parcel = adapter.shipping_options(make_order(), address)
 
     assert (pick_up.amount_minor, parcel.amount_minor) == (0, price_minor)
 
 
-def test_a_quantity_is_changed_at_the_price_that_was_ordered(adapter, make_order, shelf):
+def test_a_changed_quantity_keeps_the_price_of_the_order(adapter, make_order, shelf):
     order = make_order()
     Product.objects.update(price=1)
 
@@ -95,7 +95,7 @@ def test_a_quantity_is_changed_at_the_price_that_was_ordered(adapter, make_order
         (None, 13, "12 of one thing"),
     ],
 )
-def test_a_quantity_that_there_is_not_is_refused_with_a_word(adapter, make_order, stock, quantity, message):
+def test_a_quantity_that_is_not_in_stock_is_refused_with_a_message(adapter, make_order, stock, quantity, message):
     order = make_order()
     Product.objects.update(stock=stock)
 
@@ -106,12 +106,12 @@ def test_a_quantity_that_there_is_not_is_refused_with_a_word(adapter, make_order
     assert order.lines.get().quantity == 2
 
 
-def test_what_is_not_in_the_order_cannot_be_changed(adapter, make_order):
+def test_an_article_that_is_not_in_the_order_cannot_be_changed(adapter, make_order):
     with pytest.raises(OutOfStockError):
         adapter.change_quantity(make_order(), "ripple-bowl", 1)
 
 
-def test_the_pages_lead_on_to_the_shops_own(adapter, make_order):
+def test_the_return_and_cancel_urls_are_pages_of_the_shop(adapter, make_order):
     order = make_order()
 
     assert adapter.return_url(order) == f"/orders/{order.number}/"

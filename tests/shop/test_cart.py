@@ -21,39 +21,39 @@ def test_an_added_product_is_in_the_cart(visitor, shelf):
     assert money("136.00") in page
 
 
-def test_adding_again_adds_up(visitor, shelf):
+def test_adding_a_product_again_increases_its_quantity(visitor, shelf):
     visitor.post("/cart/add/moon-teapot/")
     visitor.post("/cart/add/moon-teapot/")
 
     assert quantities(visitor) == {str(shelf["moon-teapot"].pk): 2}
 
 
-def test_a_cart_holds_no_more_than_the_studio_makes(visitor, shelf):
+def test_a_cart_has_a_maximum_quantity(visitor, shelf):
     visitor.post("/cart/add/moon-teapot/", {"quantity": MAX_QUANTITY})
     visitor.post("/cart/add/moon-teapot/", {"quantity": MAX_QUANTITY})
 
     assert quantities(visitor) == {str(shelf["moon-teapot"].pk): MAX_QUANTITY}
 
 
-def test_a_quantity_can_be_changed_and_taken_out(visitor, shelf):
+def test_a_quantity_can_be_changed_and_removed(visitor, shelf):
     visitor.post("/cart/add/moon-teapot/")
     visitor.post("/cart/change/moon-teapot/", {"quantity": 5})
     assert quantities(visitor) == {str(shelf["moon-teapot"].pk): 5}
 
     visitor.post("/cart/change/moon-teapot/", {"quantity": 0})
     assert quantities(visitor) == {}
-    assert "Nothing in your cart yet" in visitor.get("/cart/").content.decode()
+    assert "Your cart is empty" in visitor.get("/cart/").content.decode()
 
 
 @pytest.mark.parametrize("quantity", ["-1", "1.5", "many", "", "1000000000000"])
-def test_a_quantity_that_is_none_changes_nothing(visitor, shelf, quantity):
+def test_an_invalid_quantity_changes_nothing(visitor, shelf, quantity):
     visitor.post("/cart/add/moon-teapot/", {"quantity": 3})
     visitor.post("/cart/change/moon-teapot/", {"quantity": quantity})
 
     assert quantities(visitor) == {str(shelf["moon-teapot"].pk): 3}
 
 
-def test_what_is_no_longer_sold_is_not_in_the_total(visitor, shelf):
+def test_a_product_that_is_no_longer_available_is_not_in_the_total(visitor, shelf):
     visitor.post("/cart/add/moon-teapot/")
     visitor.post("/cart/add/ripple-bowl/")
     visitor.get("/cart/")
@@ -64,7 +64,7 @@ def test_what_is_no_longer_sold_is_not_in_the_total(visitor, shelf):
     assert money("29.00") in page
 
 
-def test_adding_returns_to_the_page_it_came_from_but_to_no_other_site(visitor, shelf):
+def test_adding_redirects_to_the_previous_page_but_not_to_another_site(visitor, shelf):
     assert visitor.post("/cart/add/moon-teapot/", {"next": "/?kind=tea#shelf"}).url == "/?kind=tea#shelf"
     assert visitor.post("/cart/add/moon-teapot/", {"next": "https://evil.example/"}).url == "/cart/"
     assert visitor.post("/cart/add/moon-teapot/", {"next": "//evil.example/"}).url == "/cart/"
@@ -89,7 +89,7 @@ def test_the_cart_is_kept_until_its_order_is_paid(visitor, shelf, make_order, st
     assert bool(quantities(visitor)) is is_kept
 
 
-def test_no_more_than_there_are_go_into_the_cart(visitor, shelf):
+def test_the_cart_is_limited_by_the_stock(visitor, shelf):
     visitor.post("/cart/add/thistle-vase/", {"quantity": 9})
     assert list(quantities(visitor).values()) == [3]
 
@@ -97,10 +97,10 @@ def test_no_more_than_there_are_go_into_the_cart(visitor, shelf):
     assert money("42.00") in visitor.get("/cart/").content.decode()
 
 
-def test_what_is_sold_out_is_said_and_leaves_the_cart(visitor, shelf):
+def test_a_product_that_is_sold_out_is_removed_from_the_cart(visitor, shelf):
     visitor.post("/cart/add/thistle-vase/")
     Product.objects.update(stock=0)
 
-    assert "Nothing in your cart yet" in visitor.get("/cart/").content.decode()
+    assert "Your cart is empty" in visitor.get("/cart/").content.decode()
     assert "sold out" in visitor.post("/cart/add/thistle-vase/", follow=True).content.decode()
     assert "Sold out" in visitor.get("/products/thistle-vase/").content.decode()

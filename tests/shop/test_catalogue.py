@@ -22,7 +22,7 @@ def test_every_product_is_on_the_shelf_with_its_price(visitor, shelf):
     assert all(product["name"] in page and money(str(product["price"])) in page for product in PRODUCTS)
 
 
-def test_the_shelf_can_be_narrowed_to_one_kind(visitor, shelf):
+def test_the_shelf_can_be_filtered_by_kind(visitor, shelf):
     page = visitor.get("/?kind=tea").content.decode()
 
     assert "Smoked Oolong" in page
@@ -37,7 +37,7 @@ def test_an_empty_shelf_says_how_to_fill_it(visitor, db):
     assert "manage.py demo" in visitor.get("/").content.decode()
 
 
-def test_a_product_shows_its_description_and_what_it_sits_well_beside(visitor, shelf):
+def test_a_product_page_shows_its_description_and_other_products(visitor, shelf):
     page = visitor.get("/products/moon-teapot/").content.decode()
 
     assert shelf["moon-teapot"].description in page
@@ -51,7 +51,7 @@ def test_a_product_that_is_not_available_is_not_found(visitor, shelf):
     assert "Moon Teapot" not in visitor.get("/").content.decode()
 
 
-def test_seeding_again_adds_nothing_and_keeps_what_was_edited(shelf):
+def test_seeding_again_adds_nothing_and_keeps_edits(shelf):
     Product.objects.filter(slug="moon-teapot").update(price=Decimal("70.00"))
 
     assert seed_catalogue() == 0
@@ -59,7 +59,7 @@ def test_seeding_again_adds_nothing_and_keeps_what_was_edited(shelf):
 
 
 @pytest.mark.parametrize("slug", [product["slug"] for product in PRODUCTS])
-def test_every_picture_is_there_and_passes_a_strict_policy(slug):
+def test_every_picture_exists_and_complies_with_a_strict_policy(slug):
     path = finders.find(f"shop/products/{slug}.svg")
 
     assert path is not None

@@ -16,7 +16,7 @@ def full_cart(visitor, shelf):
     return visitor
 
 
-def test_a_guest_makes_an_order_and_may_see_it(full_cart):
+def test_a_guest_places_an_order_and_can_see_it(full_cart):
     response = full_cart.post("/cart/checkout/", DETAILS)
 
     order = Order.objects.get()
@@ -25,7 +25,7 @@ def test_a_guest_makes_an_order_and_may_see_it(full_cart):
     assert full_cart.get(order.get_absolute_url()).status_code == 200
 
 
-def test_what_is_to_be_paid_is_handed_over(full_cart):
+def test_the_order_is_placed_for_payment(full_cart):
     full_cart.post("/cart/checkout/", DETAILS)
 
     order, payable = Order.objects.get(), Payable.objects.get()
@@ -34,7 +34,7 @@ def test_what_is_to_be_paid_is_handed_over(full_cart):
     assert payable.status == "unpaid"
 
 
-def test_checking_out_again_changes_the_order_and_makes_no_other(full_cart):
+def test_checking_out_again_updates_the_order(full_cart):
     full_cart.post("/cart/checkout/", DETAILS)
     full_cart.post("/cart/change/moon-teapot/", {"quantity": 1})
     full_cart.post("/cart/checkout/", {**DETAILS, "name": "Another Name"})
@@ -45,13 +45,13 @@ def test_checking_out_again_changes_the_order_and_makes_no_other(full_cart):
     assert Payable.objects.count() == 1
 
 
-def test_the_second_time_the_details_are_there(full_cart):
+def test_checking_out_again_prefills_the_details(full_cart):
     full_cart.post("/cart/checkout/", DETAILS)
 
     assert "guest@example.com" in full_cart.get("/cart/checkout/").content.decode()
 
 
-def test_a_signed_in_shopper_owns_the_order_and_need_not_type(full_cart, robin):
+def test_a_signed_in_shopper_owns_the_order_and_gets_prefilled_details(full_cart, robin):
     full_cart.force_login(robin)
 
     assert "Robin Vale" in full_cart.get("/cart/checkout/").content.decode()
@@ -60,7 +60,7 @@ def test_a_signed_in_shopper_owns_the_order_and_need_not_type(full_cart, robin):
 
 
 @pytest.mark.parametrize("details", [{}, {**DETAILS, "email": "nowhere"}, {**DETAILS, "name": " "}])
-def test_details_that_are_missing_are_asked_for_again(full_cart, details):
+def test_missing_details_are_requested_again(full_cart, details):
     page = full_cart.post("/cart/checkout/", details)
 
     assert page.status_code == 200
@@ -74,7 +74,7 @@ def test_an_empty_cart_cannot_be_checked_out(visitor, shelf):
     assert not Order.objects.exists()
 
 
-def test_the_pay_page_offers_the_way_to_the_payment(full_cart):
+def test_the_pay_page_has_a_button_to_the_payment_page(full_cart):
     pay = full_cart.post("/cart/checkout/", DETAILS).url
 
     page = full_cart.get(pay).content.decode()
@@ -88,7 +88,7 @@ def test_the_pay_page_offers_the_way_to_the_payment(full_cart):
 @pytest.mark.parametrize(
     ("way", "marker"), [("embedded", "data-checkout-embedded"), ("elements", "data-checkout-elem")]
 )
-def test_the_pay_page_offers_to_pay_within_it(full_cart, way, marker):
+def test_the_pay_page_can_embed_the_payment(full_cart, way, marker):
     pay = full_cart.post("/cart/checkout/", DETAILS).url
 
     page = full_cart.get(f"{pay}?ui={way}").content.decode()
@@ -98,13 +98,13 @@ def test_the_pay_page_offers_to_pay_within_it(full_cart, way, marker):
     assert f'href="?ui={way}" aria-current="true"' in page
 
 
-def test_a_way_to_pay_that_there_is_not_is_not_found(full_cart):
+def test_an_unknown_way_to_pay_is_not_found(full_cart):
     pay = full_cart.post("/cart/checkout/", DETAILS).url
 
     assert full_cart.get(f"{pay}?ui=custom").status_code == 404
 
 
-def test_coming_back_says_that_nothing_was_charged(full_cart):
+def test_returning_unpaid_shows_that_nothing_was_charged(full_cart):
     pay = full_cart.post("/cart/checkout/", DETAILS).url
 
     assert "have not been charged" in full_cart.get(f"{pay}?back").content.decode()

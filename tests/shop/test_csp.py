@@ -15,7 +15,7 @@ def test_every_page_has_the_strict_policy(visitor, shelf, path):
     assert "unsafe" not in policy
 
 
-def test_what_payments_need_is_added_to_what_the_shop_says(visitor, shelf, settings):
+def test_the_directives_for_payments_are_added_to_the_shops_policy(visitor, shelf, settings):
     settings.STRIPE_JS_URL = "https://js.stripe.com/dahlia/stripe.js"
 
     policy = dict(part.split(" ", 1) for part in visitor.get("/")["Content-Security-Policy"].split("; "))
@@ -26,7 +26,7 @@ def test_what_payments_need_is_added_to_what_the_shop_says(visitor, shelf, setti
     assert policy["frame-ancestors"] == "'none'"
 
 
-def test_a_page_with_a_policy_of_its_own_keeps_it():
+def test_a_page_with_its_own_policy_keeps_it():
     own = HttpResponse(headers={"Content-Security-Policy": "default-src 'none'"})
 
     response = ContentSecurityPolicyMiddleware(lambda request: own)(RequestFactory().get("/"))
@@ -35,7 +35,7 @@ def test_a_page_with_a_policy_of_its_own_keeps_it():
 
 
 @pytest.mark.parametrize("status", [404, 500])
-def test_djangos_debug_pages_are_left_alone(settings, status):
+def test_djangos_debug_pages_get_no_policy(settings, status):
     settings.DEBUG = True
 
     response = ContentSecurityPolicyMiddleware(lambda request: HttpResponse(status=status))(RequestFactory().get("/"))

@@ -13,13 +13,14 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from django_checkout.emulator import Emulator
+from example_project.shop.demo_accounts import make_accounts
 from example_project.shop.demo_check import Visitor
 from example_project.shop.management.commands import demo
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_a_busy_port_is_named_with_the_way_out(settings):
+def test_a_busy_port_is_named_with_an_alternative(settings):
     settings.DEBUG = True
     with socket.socket() as busy:
         busy.bind((demo.HOST, 0))
@@ -37,7 +38,7 @@ def test_an_impossible_port_is_refused(settings):
         call_command("demo", port=70000)
 
 
-def test_without_debug_there_is_no_demo():
+def test_the_demo_requires_debug():
     with pytest.raises(CommandError, match="DEBUG"):
         call_command("demo")
 
@@ -63,17 +64,17 @@ def test_the_demo_fills_the_shop_and_serves_it(settings, monkeypatch, db, django
 
 
 def test_a_password_that_was_changed_is_neither_reset_nor_printed(db, django_user_model):
-    demo._make_accounts()
+    make_accounts()
     admin = django_user_model.objects.get(username="admin")
     admin.set_password("my own")
     admin.save()
 
-    accounts = demo._make_accounts()
+    accounts = make_accounts()
 
-    assert accounts[0] == ("Merchant", "admin", "the password you gave it")
+    assert accounts[0] == ("Merchant", "admin", "the password you set")
 
 
-def test_another_port_starts_over_with_its_own_address(settings, monkeypatch):
+def test_another_port_restarts_with_its_base_url(settings, monkeypatch):
     started = []
     monkeypatch.setattr(os, "execv", lambda path, arguments: started.append(arguments))
     monkeypatch.setenv("CHECKOUT_BASE_URL", "http://127.0.0.1:8000")
@@ -86,7 +87,7 @@ def test_another_port_starts_over_with_its_own_address(settings, monkeypatch):
     assert os.environ["STRIPE_API_BASE"] == "http://127.0.0.1:9000/emulator"
 
 
-def test_an_address_of_ones_own_is_kept_when_stripe_is_real(settings, monkeypatch):
+def test_a_configured_base_url_is_kept_without_the_emulator(settings, monkeypatch):
     settings.CHECKOUT_EMULATOR = False
     settings.CHECKOUT_BASE_URL = "https://tunnel.example"
     monkeypatch.setenv("CHECKOUT_BASE_URL", "https://tunnel.example")
@@ -96,12 +97,12 @@ def test_an_address_of_ones_own_is_kept_when_stripe_is_real(settings, monkeypatc
 
 
 @pytest.mark.slow
-def test_the_check_buys_something_and_leaves_nothing_behind(tmp_path):
+def test_the_check_makes_a_purchase_and_deletes_its_data(tmp_path):
     result = subprocess.run(  # noqa: S603 (our own command)
         [sys.executable, ROOT / "manage.py", "demo", "--check"],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
         env={**os.environ, "TMPDIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "example_project.settings"},
     )
@@ -118,13 +119,13 @@ def test_a_check_that_fails_names_the_step(monkeypatch, tmp_path):
     monkeypatch.setattr("example_project.shop.demo_check.WAIT_SECONDS", 2)
     output = io.StringIO()
 
-    with pytest.raises(CommandError, match="at the step: read the timeline in the admin"):
+    with pytest.raises(CommandError, match="at this step: read the timeline in the admin"):
         call_command("demo", check=True, stdout=output)
 
-    assert "The server's last words" in output.getvalue()
+    assert "The end of the server's log" in output.getvalue()
 
 
-def test_a_page_without_the_form_is_said_by_its_address(live_server):
+def test_an_error_names_the_url_of_the_page(live_server):
     visitor = Visitor(live_server.url)
 
     with pytest.raises(Exception, match="answered 404"):

@@ -26,13 +26,13 @@ def test_a_form_gives_the_fields_a_browser_would_send():
     }
 
 
-def test_text_is_what_a_reader_sees():
+def test_text_is_the_visible_text():
     assert parse("<ul><li>One <b>bold</b>\n thing</li><li>Two<script>no()</script></li></ul>").text == (
         "One bold thing Two"
     )
 
 
-def test_what_is_not_there_is_not_found():
+def test_find_returns_none_without_a_match():
     page = parse(PAGE)
 
     assert page.find("table") is None

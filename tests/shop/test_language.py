@@ -16,7 +16,7 @@ def languages(settings):
     settings.LANGUAGES = example.LANGUAGES
 
 
-def test_shops_own_pages_are_english_throughout(visitor):
+def test_shop_pages_are_english(visitor):
     page = visitor.get(reverse("shop:catalogue"), headers=GERMAN)
 
     assert page["Content-Language"] == "en"
@@ -24,7 +24,7 @@ def test_shops_own_pages_are_english_throughout(visitor):
     assert "Bestellungen" not in page.text
 
 
-def test_checkouts_pages_follow_the_browser_within_an_english_shop(visitor, make_order):
+def test_checkout_pages_are_in_the_browsers_language_in_an_english_shop(visitor, make_order):
     page = visitor.get(services.pay_url(services.place(make_order())), headers=GERMAN)
 
     assert page["Content-Language"] == "de"
@@ -36,7 +36,7 @@ def test_checkouts_pages_follow_the_browser_within_an_english_shop(visitor, make
     assert "Zahlung</strong>" not in page.text
 
 
-def test_language_of_one_page_does_not_stick_to_the_next(visitor, make_order):
+def test_language_of_a_page_does_not_affect_the_next(visitor, make_order):
     pay = services.pay_url(services.place(make_order()))
     visitor.get(reverse("shop:catalogue"), headers=GERMAN)
 
@@ -44,7 +44,7 @@ def test_language_of_one_page_does_not_stick_to_the_next(visitor, make_order):
     assert '<html lang="en">' in visitor.get(pay, headers={"Accept-Language": "en"}).text
 
 
-def test_page_that_is_not_there_is_english(visitor):
+def test_404_page_is_english(visitor):
     page = visitor.get("/nowhere/", headers=GERMAN)
 
     assert "Back to the shop" in page.text

@@ -18,12 +18,12 @@ def session(stripe_emulator):
     return requests_session(stripe_emulator)
 
 
-def test_the_welcome_code_is_made_once(session):
+def test_the_welcome_code_is_created_once(session):
     assert seed_promotions(session) is True
     assert seed_promotions(session) is False
 
 
-def test_a_coupon_without_its_code_gets_it(session, stripe_emulator):
+def test_a_promotion_code_is_created_for_an_existing_coupon(session, stripe_emulator):
     seed_promotions(session)
     [code] = stripe_emulator.latest("promotion_code", 1)
     session.post(f"http://stripe.emulator/v1/promotion_codes/{code['id']}", {"active": "false"}).raise_for_status()
@@ -31,7 +31,7 @@ def test_a_coupon_without_its_code_gets_it(session, stripe_emulator):
     assert seed_promotions(session) is True
 
 
-def test_an_api_that_refuses_is_not_passed_over(session, settings):
+def test_an_error_of_the_api_is_raised(session, settings):
     settings.STRIPE_SECRET_KEY = "pk_test_publishable"
 
     with pytest.raises(requests.HTTPError):

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def bought(visitor, shelf, stripe_emulator, deliver_events):
-    """An order as a guest bought it: started by the pay page's own form, paid, its events delivered."""
+    """An order that a guest has paid: started with the form of the pay page, its events delivered."""
     visitor.post("/cart/add/moon-teapot/", {"quantity": 2})
     pay = visitor.post("/cart/checkout/", {"email": "guest@example.com", "name": "A Guest"}).url
     [form] = parse(visitor.get(pay).content.decode()).find_all("form")
@@ -25,13 +25,13 @@ def bought(visitor, shelf, stripe_emulator, deliver_events):
     return order
 
 
-def test_a_purchase_ends_paid_confirmed_and_with_an_empty_cart(visitor, bought):
+def test_a_purchase_ends_with_a_paid_order_a_confirmation_and_an_empty_cart(visitor, bought):
     assert bought.state == Order.State.PAID
     assert [message.to for message in mail.outbox] == [["guest@example.com"]]
-    assert "Nothing in your cart yet" in visitor.get("/cart/").content.decode()
+    assert "Your cart is empty" in visitor.get("/cart/").content.decode()
 
 
-def test_the_order_number_is_what_stripe_knows(bought, stripe_emulator):
+def test_stripes_objects_have_the_order_number(bought, stripe_emulator):
     payable = services.get_order(bought)
     session = stripe_emulator.get(payable.sessions.get().stripe_id)
 
@@ -49,15 +49,15 @@ def test_a_refund_reaches_the_shop(bought, deliver_events, amount_minor, state):
     assert len(mail.outbox) == 2
 
 
-def test_a_cart_that_changes_after_payment_makes_another_order(visitor, bought):
+def test_a_cart_that_changes_after_payment_becomes_another_order(visitor, bought):
     visitor.post("/cart/add/ripple-bowl/")
     visitor.post("/cart/checkout/", {"email": "guest@example.com", "name": "A Guest"})
 
     assert Order.objects.count() == 2
 
 
-def test_a_payment_that_the_shop_has_not_heard_of_is_not_overwritten(visitor, bought):
-    """The shop still thinks that its order waits, and the same browser checks out a cart that has changed."""
+def test_an_order_with_an_unreported_payment_is_not_overwritten(visitor, bought):
+    """The shop's order is still unpaid when the same browser checks out a cart that has changed."""
     visitor.post("/cart/add/ripple-bowl/")
     session = visitor.session
     session["cart_order"] = bought.number

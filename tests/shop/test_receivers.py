@@ -38,7 +38,7 @@ def test_a_paid_order_is_marked_and_confirmed_by_mail(make_order, django_capture
     assert "http://testserver/orders/open/" in message.body
 
 
-def test_what_is_sold_is_taken_from_the_stock_which_does_not_go_below_none(make_order, shelf):
+def test_a_sale_reduces_the_stock_to_zero_at_most(make_order, shelf):
     Product.objects.filter(slug="moon-teapot").update(stock=3)
 
     for left in (1, 0):
@@ -47,7 +47,7 @@ def test_what_is_sold_is_taken_from_the_stock_which_does_not_go_below_none(make_
         assert shelf["moon-teapot"].stock == left
 
 
-def test_the_same_news_again_changes_nothing_and_sends_nothing(make_order, django_capture_on_commit_callbacks):
+def test_a_repeated_signal_changes_nothing_and_sends_nothing(make_order, django_capture_on_commit_callbacks):
     order = make_order()
     with django_capture_on_commit_callbacks(execute=True):
         send(signals.order_paid, order)
@@ -58,7 +58,7 @@ def test_the_same_news_again_changes_nothing_and_sends_nothing(make_order, djang
     assert len(mail.outbox) == 1
 
 
-def test_no_mail_leaves_before_the_payment_is_committed(make_order, django_capture_on_commit_callbacks):
+def test_no_mail_is_sent_before_the_payment_is_committed(make_order, django_capture_on_commit_callbacks):
     order = make_order()
 
     with django_capture_on_commit_callbacks(execute=False):
@@ -67,7 +67,7 @@ def test_no_mail_leaves_before_the_payment_is_committed(make_order, django_captu
     assert mail.outbox == []
 
 
-def test_a_payment_on_its_way_is_shown_and_may_fail(make_order):
+def test_a_pending_payment_is_shown_and_can_fail(make_order):
     order = make_order()
 
     send(signals.order_pending, order)
@@ -79,7 +79,7 @@ def test_a_payment_on_its_way_is_shown_and_may_fail(make_order):
 
 @pytest.mark.parametrize("state", [State.PAID, State.REFUNDED, State.CANCELED])
 @pytest.mark.parametrize("signal", [signals.order_pending, signals.order_payment_failed, signals.order_canceled])
-def test_news_of_the_way_does_not_move_an_order_that_has_arrived(make_order, signal, state):
+def test_an_earlier_signal_does_not_change_a_paid_order(make_order, signal, state):
     order = make_order(state=state)
 
     send(signal, order)
@@ -88,7 +88,9 @@ def test_news_of_the_way_does_not_move_an_order_that_has_arrived(make_order, sig
 
 
 @pytest.mark.parametrize(("refunded_minor", "state"), [(1000, State.PARTLY_REFUNDED), (13600, State.REFUNDED)])
-def test_a_refund_is_marked_and_told(make_order, django_capture_on_commit_callbacks, refunded_minor, state):
+def test_a_refund_changes_the_state_and_sends_a_mail(
+    make_order, django_capture_on_commit_callbacks, refunded_minor, state
+):
     order = make_order(state=State.PAID)
 
     with django_capture_on_commit_callbacks(execute=True):
@@ -107,7 +109,7 @@ def test_a_canceled_order_is_marked(make_order):
 
 
 @pytest.mark.parametrize(("refunded_minor", "state"), [(1000, State.PARTLY_REFUNDED), (0, State.PAID)])
-def test_a_refund_that_failed_is_taken_back(make_order, refunded_minor, state):
+def test_a_failed_refund_is_reverted(make_order, refunded_minor, state):
     order = make_order(state=State.REFUNDED)
 
     send(signals.refund_failed, order, order=SimpleNamespace(paid_minor=13600, refunded_minor=refunded_minor))
@@ -116,11 +118,11 @@ def test_a_refund_that_failed_is_taken_back(make_order, refunded_minor, state):
 
 
 @pytest.mark.parametrize("signal", [signals.order_paid, signals.order_refunded, signals.order_canceled])
-def test_news_of_what_is_not_the_shops_is_left_alone(make_order, django_user_model, signal):
+def test_a_signal_for_another_model_is_ignored(make_order, django_user_model, signal):
     order = make_order()
-    stranger = django_user_model(pk=order.pk)
+    other_user = django_user_model(pk=order.pk)
 
-    for source in (stranger, None):
+    for source in (other_user, None):
         signal.send(sender=Payable, source=source, order=None, amount_minor=0)
 
     order.refresh_from_db()

@@ -31,7 +31,7 @@ KEYS = {
 
 @pytest.fixture
 def load(monkeypatch):
-    """Run the settings file anew in an environment of its own, without the machine's .env."""
+    """Load the settings file with an environment, without the machine's .env."""
     monkeypatch.setattr("environ.Env.read_env", lambda *args, **kwargs: None)
 
     def load(**environment):
@@ -44,7 +44,7 @@ def load(monkeypatch):
     return load
 
 
-def test_with_nothing_set_the_shop_runs_against_the_emulator(load):
+def test_without_settings_the_shop_uses_the_emulator(load):
     settings = load()
 
     assert settings["CHECKOUT_EMULATOR"] is True
@@ -53,7 +53,7 @@ def test_with_nothing_set_the_shop_runs_against_the_emulator(load):
     assert settings["STRIPE_JS_URL"] == "http://127.0.0.1:8000/emulator/stripe.js"
 
 
-def test_with_keys_the_shop_talks_to_stripe(load):
+def test_with_keys_the_shop_uses_stripe(load):
     settings = load(**KEYS, CHECKOUT_EMULATOR="False")
 
     assert settings["STRIPE_API_BASE"] == "https://api.stripe.com"
@@ -65,7 +65,7 @@ def test_a_key_alone_turns_the_emulator_off(load):
     assert load(**KEYS)["CHECKOUT_EMULATOR"] is False
 
 
-def test_stripe_without_keys_is_refused_by_name(load):
+def test_missing_keys_are_named_in_the_error(load):
     with pytest.raises(ImproperlyConfigured, match="STRIPE_SECRET_KEY"):
         load(CHECKOUT_EMULATOR="False")
 
@@ -86,7 +86,7 @@ def test_sqlite_writers_wait_for_each_other(load):
     assert load()["DATABASES"]["default"]["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
 
 
-def test_mariadb_reads_committed(load):
+def test_mariadb_uses_read_committed(load):
     database = load(DATABASE_URL="mysql://shop:secret@127.0.0.1:3306/shop")["DATABASES"]["default"]
 
     assert database["OPTIONS"]["isolation_level"] == "read committed"

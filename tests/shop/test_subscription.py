@@ -18,7 +18,7 @@ State = Subscription.State
 
 @pytest.fixture
 def subscriber(visitor, shelf, robin):
-    """A browser in which Robin is signed in, with the tea of the month in the cart."""
+    """A client in which Robin is signed in, with the tea of the month in the cart."""
     visitor.force_login(robin)
     visitor.post("/cart/add/tea-of-the-month/")
     return visitor
@@ -26,7 +26,7 @@ def subscriber(visitor, shelf, robin):
 
 @pytest.fixture
 def subscribe(subscriber, stripe_emulator, deliver_events):
-    """Pay for what is in the cart, and return the shop's order."""
+    """Pay for the cart and return the shop's order."""
 
     def subscribe():
         pay = subscriber.post("/cart/checkout/", DETAILS).url
@@ -54,14 +54,14 @@ def make_subscription(make_order, shelf, robin):
     return make
 
 
-def tell(signal, source, **arguments):
-    """Send a signal as it is always sent: inside a transaction."""
+def send_signal(signal, source, **arguments):
+    """Send a signal inside a transaction, like django_checkout."""
     with transaction.atomic():
         signal.send(sender=Payable, source=source, order=None, **arguments)
 
 
 def send(signal, subscription):
-    tell(signal, subscription.order, amount_minor=1900)
+    send_signal(signal, subscription.order, amount_minor=1900)
     subscription.refresh_from_db()
 
 
@@ -75,7 +75,7 @@ def test_a_subscription_asks_to_sign_in_first(visitor, shelf):
     assert not Order.objects.exists()
 
 
-def test_one_of_it_is_enough(subscriber):
+def test_the_quantity_of_a_subscription_is_one(subscriber):
     subscriber.post("/cart/add/tea-of-the-month/", {"quantity": 3})
 
     assert money("19.00") in subscriber.get("/cart/").content.decode()
@@ -83,7 +83,7 @@ def test_one_of_it_is_enough(subscriber):
 
 
 @pytest.mark.parametrize("goods", [(), ("moon-teapot",)])
-def test_it_is_sold_as_a_subscription_alone_or_with_goods(subscriber, subscribe, stripe_emulator, goods):
+def test_a_subscription_is_sold_alone_or_with_other_products(subscriber, subscribe, stripe_emulator, goods):
     for slug in goods:
         subscriber.post(f"/cart/add/{slug}/")
 
@@ -106,17 +106,17 @@ def test_a_renewal_is_counted_and_shown(subscriber, subscribe, stripe_emulator, 
     assert "renewed once" in subscriber.get("/orders/").content.decode()
 
 
-def test_it_ends_with_the_month_that_is_paid(subscriber, subscribe, stripe_emulator, deliver_events):
+def test_a_subscription_ends_with_the_month_that_is_paid(subscriber, subscribe, stripe_emulator, deliver_events):
     order = subscribe()
     path = order.get_absolute_url()
-    assert "End with this month" in subscriber.get(path).content.decode()
+    assert "Cancel at the end of the month" in subscriber.get(path).content.decode()
 
     response = subscriber.post(f"{path}cancel-subscription/")
 
     assert (response.status_code, response.url) == (303, path)
     page = subscriber.get(path).content.decode()
     assert "Ends soon" in page
-    assert "End with this month" not in page
+    assert "Cancel at the end of the month" not in page
     stripe_emulator.clock.advance(A_MONTH)
     deliver_events()
     order.subscription.refresh_from_db()
@@ -124,17 +124,17 @@ def test_it_ends_with_the_month_that_is_paid(subscriber, subscribe, stripe_emula
     assert "Ended" in subscriber.get(path).content.decode()
 
 
-def test_only_its_owner_may_end_it(subscribe, client, django_user_model):
+def test_only_the_owner_can_cancel_a_subscription(subscribe, client, django_user_model):
     order = subscribe()
     path = f"{order.get_absolute_url()}cancel-subscription/"
 
     assert client.post(path).url.startswith("/account/login/")
-    client.force_login(django_user_model.objects.create_user("stranger"))
+    client.force_login(django_user_model.objects.create_user("other"))
     assert client.post(path).status_code == 404
     assert not services.get_order(order).subscriptions.get().is_canceled_at_period_end
 
 
-def test_a_cancellation_that_stripe_does_not_take_is_said(subscriber, subscribe, stripe_emulator, deliver_events):
+def test_a_cancellation_that_fails_at_stripe_shows_a_message(subscriber, subscribe, stripe_emulator, deliver_events):
     order = subscribe()
     subscriber.post(f"{order.get_absolute_url()}cancel-subscription/")
     stripe_emulator.clock.advance(A_MONTH)
@@ -158,7 +158,7 @@ def test_an_order_without_a_subscription_has_nothing_to_cancel(visitor, make_ord
     assert visitor.post(f"{order.get_absolute_url()}cancel-subscription/").status_code == 404
 
 
-def test_a_payment_that_failed_is_shown_until_the_next_one_arrives(make_subscription):
+def test_a_failed_payment_is_shown_until_the_next_one_succeeds(make_subscription):
     subscription = make_subscription()
 
     send(signals.subscription_payment_failed, subscription)
@@ -169,7 +169,7 @@ def test_a_payment_that_failed_is_shown_until_the_next_one_arrives(make_subscrip
 
 
 @pytest.mark.parametrize("signal", [signals.subscription_payment_failed, signals.subscription_renewed])
-def test_news_of_a_payment_does_not_revive_what_has_ended(make_subscription, signal):
+def test_a_payment_does_not_reactivate_a_subscription_that_has_ended(make_subscription, signal):
     subscription = make_subscription(state=State.ENDED)
 
     send(signal, subscription)
@@ -178,20 +178,20 @@ def test_news_of_a_payment_does_not_revive_what_has_ended(make_subscription, sig
 
 
 @pytest.mark.parametrize("signal", [signals.subscription_payment_failed, signals.subscription_canceled])
-def test_news_of_what_is_no_subscription_of_the_shops_is_left_alone(make_order, signal):
+def test_a_subscription_signal_for_another_order_is_ignored(make_order, signal):
     order = make_order()
 
     for source in (order, None):
-        tell(signal, source, amount_minor=0)
+        send_signal(signal, source, amount_minor=0)
 
     assert not Subscription.objects.exists()
 
 
-def test_news_that_overtakes_the_payment_is_kept(make_subscription):
+def test_a_subscription_signal_before_order_paid_is_recorded(make_subscription):
     subscription = make_subscription()
     order = subscription.order
     subscription.delete()
 
-    tell(signals.subscription_canceled, order)
+    send_signal(signals.subscription_canceled, order)
 
     assert Subscription.objects.get().state == State.ENDED

@@ -1,4 +1,4 @@
-"""``checkout_doctor``: examine the installation, and say what mends what is wrong."""
+"""``checkout_doctor``: check the installation and report how to fix each problem."""
 
 from __future__ import annotations
 
@@ -8,29 +8,33 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from django_checkout import doctor
-from django_checkout.doctor import Severity
-from django_checkout.management.arguments import ending, leave, write_json
+from django_checkout.management.arguments import command_errors, exit_with, write_json
+from django_checkout.operations import doctor
+from django_checkout.operations.doctor import Severity
 
 
 class Command(BaseCommand):
-    """Examine key, clock, endpoint, delivery, backlog and database; exit 1 if something is broken."""
+    """Check the installation; exit 1 if there are errors."""
 
     help = (
-        "Examine this installation: keys and their permissions, clock, webhook endpoint at Stripe, a signed delivery "
-        "to our own webhook, backlog, database, upkeep. Each finding comes with the command that mends it. Exit code: "
-        "0 no errors, 1 errors, 2 it could not run. Changes nothing."
+        "Checks this installation: keys and their permissions, clock, webhook endpoint at Stripe, webhook delivery, "
+        "backlog, database and maintenance. Each finding names the command or setting that fixes it. Changes nothing. "
+        "Exit codes: 0 no errors, 1 errors, 2 the command could not run."
     )
-    # It examines what system checks find, instead of being stopped by it.
-    requires_system_checks: list[str] = []  # Django's own class attribute
+    # The command reports the errors of system checks as findings.
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--url", default="", help="where Stripe delivers (default: CHECKOUT_BASE_URL and our path)")
-        parser.add_argument("--no-delivery", action="store_true", help="post no signed event to our own webhook")
-        parser.add_argument("--format", choices=("table", "json"), default="table", help="(default: %(default)s)")
+        parser.add_argument("--url", default="", help="The webhook's URL. Defaults to its URL under CHECKOUT_BASE_URL.")
+        parser.add_argument(
+            "--no-delivery", action="store_true", help="Do not post a signed test event to the site's webhook."
+        )
+        parser.add_argument(
+            "--format", choices=("table", "json"), default="table", help="Output format. Defaults to %(default)s."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with ending():
+        with command_errors():
             found = doctor.examine(url=options["url"], delivers=not options["no_delivery"])
         errors = sum(finding.severity is Severity.ERROR for finding in found)
         if options["format"] == "json":
@@ -39,5 +43,5 @@ class Command(BaseCommand):
             for finding in found:
                 self.stdout.write(f"{finding.severity:8} {finding.id}  {finding.message}")
                 self.stdout.write(f"         {finding.command}")
-            self.stdout.write(f"{len(found)} findings, {errors} of them errors." if found else "All is well.")
-        leave(1 if errors else 0)
+            self.stdout.write(f"{len(found)} findings, {errors} errors." if found else "No problems found.")
+        exit_with(1 if errors else 0)

@@ -1,31 +1,31 @@
-"""``checkout_reconcile``: find what was missed between Stripe and us, and mend it."""
+"""``checkout_reconcile``: compare Stripe with the database, and resolve the differences."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from django_checkout import figures, reconcile
+from django_checkout import reconcile
 from django_checkout.management.arguments import (
     COULD_NOT_RUN,
-    Counter,
-    ending,
+    Progress,
+    command_errors,
+    exit_with,
     instant,
-    leave,
+    key_values,
     positive,
-    words,
     write_csv,
     write_json,
 )
 from django_checkout.models import Order, Payout
-from django_checkout.reconcile import Drift, Outcome, Report, missed, payouts
+from django_checkout.operations import balances
+from django_checkout.reconcile import Difference, Outcome, Report, missed_events, payouts
 
-#: Options of which one would say nothing beside the other.
-NOT_TOGETHER = (
+#: Options that cannot be combined.
+EXCLUSIVE = (
     ("order", "since"),
     ("order", "until"),
     ("order", "payouts"),
@@ -36,98 +36,95 @@ COLUMNS = ("kind", "outcome", "order", "subject", "here", "at_stripe", "suggesti
 
 
 class Command(BaseCommand):
-    """Compare what Stripe has with what we recorded; exit 0 if nothing is left, 1 on drift, 2 if it could not run."""
+    """Compare Stripe with the database; exit 0 if no difference is left, 1 on differences, 2 if it cannot run."""
 
     help = (
-        "Walk Stripe's sessions, refunds, disputes and subscriptions and compare them with what is recorded here. "
-        "Changes nothing without --fix; with it, what is safe is mended by applying what Stripe says, and the rest is "
-        "put on the work list (Discrepancies in the admin) with a suggestion. Exit code: 0 nothing is left to do, 1 "
-        "there are differences that are neither mended nor on the work list already, 2 it could not run. Safe to "
-        "repeat and to kill: the next run with --fix goes on where this one stopped, and then looks at what has come "
-        "or moved since."
+        "Compares Stripe's sessions, refunds, disputes, subscriptions, invoices, fraud warnings and reviews with what "
+        "is recorded here. Changes nothing without --fix. With --fix, differences that are safe to fix are fixed, and "
+        "the rest are recorded under Differences in the admin, with a suggestion. Exit codes: 0 no new differences, "
+        "or all were fixed, 1 there are new differences, 2 the command could not run. Safe to repeat and to "
+        "interrupt: the next run with --fix resumes where this one stopped, and then compares what has changed since."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--fix", action="store_true", help="mend what is safe, and list the rest")
+        parser.add_argument("--fix", action="store_true", help="Fix what is safe to fix, and record the rest.")
         parser.add_argument(
             "--since",
             type=instant,
-            help="look at what was created since: 2026-11-24, 2026-11-24T12:30, 36h, 7d (default: two days before the "
-            "end of the last complete run, or 30 days)",
+            help="Compare what was created since this time: 2026-11-24, 2026-11-24T12:30, 36h or 7d. Defaults to two "
+            "days before the end of the last complete run, or to 30 days ago.",
         )
-        parser.add_argument("--until", type=instant, help="and until (default: now)")
-        parser.add_argument("--order", help="look at one order only, by its reference")
+        parser.add_argument("--until", type=instant, help="Compare what was created until this time. Defaults to now.")
+        parser.add_argument("--order", help="Compare only the order with this reference.")
         parser.add_argument(
             "--limit",
             type=positive,
-            help="stop after so many objects; the next run with --fix goes on there (default: no limit)",
+            help="Stop after this number of objects; the next run with --fix resumes there. Defaults to no limit.",
         )
         parser.add_argument(
-            "--format", choices=("table", "json", "csv"), default="table", help="of the report (default: %(default)s)"
+            "--format",
+            choices=("table", "json", "csv"),
+            default="table",
+            help="Format of the report. Defaults to %(default)s.",
         )
         which = parser.add_mutually_exclusive_group()
         which.add_argument(
             "--missed-events",
             action="store_true",
-            help="instead, fetch the events of the last 30 days that Stripe could not deliver and process them, oldest "
-            "first, as the webhook would",
+            help="Instead, fetch the events of the last 30 days that Stripe could not deliver, and process them as the "
+            "webhook would, oldest first.",
         )
         which.add_argument(
             "--payouts",
             action="store_true",
-            help="instead, read payouts and balance transactions into the admin and prove that they add up; with "
-            "--format csv, their lines",
+            help="Instead, store payouts and balance transactions for the admin, and check that they add up. With "
+            "--format csv, write the balance transactions.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         since, until = options["since"], options["until"]
         if since and since > (until or timezone.now()):
-            raise CommandError("--since lies after --until, or in the future.", returncode=COULD_NOT_RUN)
-        _refuse_what_does_not_go_together(options)
-        counter = Counter(self.stderr)
-        with ending():
+            raise CommandError("--since is after --until, or in the future.", returncode=COULD_NOT_RUN)
+        _refuse_exclusive(options)
+        progress = Progress(self.stderr)
+        with command_errors():
             try:
                 if options["missed_events"]:
-                    code = self._feed(options, counter)
+                    code = self._process_missed_events(options, progress)
                 elif options["payouts"]:
-                    code = self._pay_out(options, counter)
+                    code = self._compare_payouts(options, progress)
                 else:
-                    code = self._reconcile(options, counter)
+                    code = self._reconcile(options, progress)
             finally:
-                counter.clear()
-        leave(code)
+                progress.clear()
+        exit_with(code)
 
-    def _reconcile(self, options: dict[str, Any], counter: Counter) -> int:
+    def _reconcile(self, options: dict[str, Any], progress: Progress) -> int:
         order = None
         if options["order"] is not None:
             order = Order.objects.filter(reference=options["order"]).first()
             if order is None:
                 raise CommandError(f"There is no order {options['order']}.", returncode=COULD_NOT_RUN)
-        report = reconcile.run(
-            since=options["since"],
-            until=options["until"],
-            fix=options["fix"],
-            order=order,
-            limit=options["limit"],
-            progress=counter,
-        )
-        counter.clear()
+        chosen = {name: options[name] for name in ("since", "until", "fix", "limit")}
+        report = reconcile.run(order=order, progress=progress, **chosen)
+        progress.clear()
         self._print(report, options)
         return 0 if report.is_clean else 1
 
-    def _pay_out(self, options: dict[str, Any], counter: Counter) -> int:
-        report = payouts.run(since=options["since"], until=options["until"], fix=options["fix"], progress=counter)
-        counter.clear()
+    def _compare_payouts(self, options: dict[str, Any], progress: Progress) -> int:
+        report = payouts.run(since=options["since"], until=options["until"], fix=options["fix"], progress=progress)
+        progress.clear()
         if options["format"] == "csv":
             rows = Payout.objects.filter(created_at__gte=report.since, created_at__lte=report.until)
-            write_csv(self.stdout, figures.PAYOUT_COLUMNS, figures.payout_rows(rows))
+            write_csv(self.stdout, balances.PAYOUT_COLUMNS, balances.payout_rows(rows))
         else:
             self._print(report, options)
         return 0 if report.is_clean else 1
 
-    def _feed(self, options: dict[str, Any], counter: Counter) -> int:
-        report = missed.feed(since=options["since"], until=options["until"], limit=options["limit"], progress=counter)
-        counter.clear()
+    def _process_missed_events(self, options: dict[str, Any], progress: Progress) -> int:
+        chosen = {name: options[name] for name in ("since", "until", "limit")}
+        report = missed_events.process(progress=progress, **chosen)
+        progress.clear()
         if options["format"] == "json":
             write_json(self.stdout, dict(report))
         else:
@@ -135,76 +132,69 @@ class Command(BaseCommand):
         return 1 if report["failed"] or report["busy"] else 0
 
     def _print(self, report: Report, options: dict[str, Any]) -> None:
-        shown = [drift for drift in report.drift if drift.outcome is not Outcome.IGNORED]
+        shown = [difference for difference in report.differences if difference.outcome is not Outcome.IGNORED]
         if options["format"] == "json":
-            write_json(self.stdout, _as_json(report, shown))
+            write_json(self.stdout, _report_as_json(report, shown))
         elif options["format"] == "csv":
-            write_csv(self.stdout, COLUMNS, (tuple(row.values()) for row in _rows(shown)))
+            write_csv(self.stdout, COLUMNS, map(_as_cells, shown))
         else:
             self._print_table(report, shown, fix=options["fix"])
 
-    def _print_table(self, report: Report, shown: list[Drift], *, fix: bool) -> None:
-        for drift in shown:
-            self.stdout.write(f"{drift.kind}  {drift.outcome}  order={drift.reference or '-'}  {drift.subject}")
-            self.stdout.write(f"    {drift.explanation}")
-            self.stdout.write(f"    here: {words(drift.here)}")
-            self.stdout.write(f"    at Stripe: {words(drift.at_stripe)}")
-            if drift.outcome in (Outcome.LISTED, Outcome.KNOWN) or (drift.outcome is Outcome.FOUND and not fix):
-                self.stdout.write(f"    {drift.suggestion}")
+    def _print_table(self, report: Report, shown: list[Difference], *, fix: bool) -> None:
+        for difference in shown:
+            outcome, order = difference.outcome, difference.reference or "-"
+            self.stdout.write(f"{difference.kind}  {outcome.label}  order={order}  {difference.subject}")
+            self.stdout.write(f"    {difference.kind.explanation}")
+            self.stdout.write(f"    here: {key_values(difference.here)}")
+            self.stdout.write(f"    at Stripe: {key_values(difference.at_stripe)}")
+            if outcome in (Outcome.LISTED, Outcome.KNOWN) or (outcome is Outcome.FOUND and not fix):
+                self.stdout.write(f"    {difference.kind.suggestion}")
         if report.is_resumed:
-            self.stdout.write("Went on where the last run had stopped; what that one saw is not repeated here.")
+            self.stdout.write(
+                "Resumed where the last run stopped. The differences that it reported are not repeated here."
+            )
         seen = ", ".join(f"{number} {name}" for name, number in report.seen.items() if number) or "nothing"
         window = f" from {report.since:%Y-%m-%d %H:%M} to {report.until:%Y-%m-%d %H:%M} UTC" if report.since else ""
-        self.stdout.write(f"Looked at {seen}{window}.")
-        counts = ", ".join(f"{report.count(outcome)} {outcome}" for outcome in Outcome if report.count(outcome))
+        self.stdout.write(f"Compared {seen}{window}.")
+        counts = ", ".join(f"{report.count(outcome)} {outcome.label}" for outcome in Outcome if report.count(outcome))
         self.stdout.write(f"Differences: {counts or 'none'}.")
         if report.gone:
-            what = "were crossed out" if fix else "are gone (--fix crosses them out)"
-            self.stdout.write(f"{report.gone} entries of the work list {what}.")
+            what = "were resolved" if fix else "no longer exist (--fix resolves them)"
+            self.stdout.write(f"{report.gone} recorded differences {what}.")
         if not report.is_complete:
-            self.stdout.write("Stopped by --limit" + ("; run it again to go on." if fix else "."))
+            self.stdout.write("Stopped by --limit" + ("; run the command again to resume." if fix else "."))
 
 
-def _refuse_what_does_not_go_together(options: dict[str, Any]) -> None:
-    for one, other in NOT_TOGETHER:
+def _refuse_exclusive(options: dict[str, Any]) -> None:
+    for one, other in EXCLUSIVE:
         if options[one] not in (None, False) and options[other] not in (None, False):
             names = (f"--{name.replace('_', '-')}" for name in (one, other))
-            raise CommandError("{} does not go with {}.".format(*names), returncode=COULD_NOT_RUN)
+            raise CommandError("{} cannot be combined with {}.".format(*names), returncode=COULD_NOT_RUN)
 
 
-def _rows(drifts: list[Drift]) -> Iterator[dict[str, str]]:
-    for drift in drifts:
-        yield {
-            "kind": str(drift.kind),
-            "outcome": str(drift.outcome),
-            "order": drift.reference,
-            "subject": drift.subject,
-            "here": words(drift.here),
-            "at_stripe": words(drift.at_stripe),
-            "suggestion": drift.suggestion,
-        }
-
-
-def _as_json(report: Report, shown: list[Drift]) -> dict[str, Any]:
+def _as_json(difference: Difference) -> dict[str, Any]:
     return {
-        "since": report.since,
-        "until": report.until,
-        "is_clean": report.is_clean,
-        "is_complete": report.is_complete,
-        "is_resumed": report.is_resumed,
+        "kind": difference.kind,
+        "outcome": difference.outcome,
+        "order": difference.reference or None,
+        "subject": difference.subject,
+        "explanation": difference.kind.explanation,
+        "here": difference.here,
+        "at_stripe": difference.at_stripe,
+        "suggestion": difference.kind.suggestion,
+    }
+
+
+def _as_cells(difference: Difference) -> list[str]:
+    values = _as_json(difference) | {"here": key_values(difference.here), "at_stripe": key_values(difference.at_stripe)}
+    return [str(values[name] or "") for name in COLUMNS]
+
+
+def _report_as_json(report: Report, shown: list[Difference]) -> dict[str, Any]:
+    names = ("since", "until", "is_clean", "is_complete", "is_resumed")
+    return {
+        **{name: getattr(report, name) for name in names},
         "seen": dict(report.seen),
         "gone": report.gone,
-        "drift": [
-            {
-                "kind": drift.kind,
-                "outcome": drift.outcome,
-                "order": drift.reference or None,
-                "subject": drift.subject,
-                "explanation": drift.explanation,
-                "here": drift.here,
-                "at_stripe": drift.at_stripe,
-                "suggestion": drift.suggestion,
-            }
-            for drift in shown
-        ],
+        "drift": [_as_json(difference) for difference in shown],
     }

@@ -1,25 +1,25 @@
-// What both checkouts within a page share. Not imported by its name: a storage may keep files under hashed names only.
+// Shared by both checkouts. Not imported, because a storage may serve files under hashed names only.
 
 const STRIPE_JS_WAIT_MS = 10000;
-const LOOK_MS = 60000;
+const POLL_MS = 60000;
 
-/** Ask our server; resolves to its JSON, rejects with a message for the shopper. */
-async function ask(box, url, body) {
+/** Post to our server; returns its JSON, throws a message for the shopper. */
+async function post(box, url, body) {
   const headers = { [box.dataset.csrfHeader]: box.querySelector("input[name=csrfmiddlewaretoken]").value };
-  const answer = await fetch(url, { method: "POST", headers, body }).catch(() => new Response("", { status: 503 }));
-  const data = await answer.json().catch(() => ({}));
-  if (answer.ok) return data;
+  const response = await fetch(url, { method: "POST", headers, body }).catch(() => new Response("", { status: 503 }));
+  const data = await response.json().catch(() => ({}));
+  if (response.ok) return data;
   if (data.code === "order_not_payable") window.location.assign(data.status_url);
   const error = new Error(data.message || box.dataset.unreachable);
-  throw Object.assign(error, { isTemporary: answer.status === 429 || answer.status >= 500 });
+  throw Object.assign(error, { isTemporary: response.status === 429 || response.status >= 500 });
 }
 
-/** The order's session in this UI mode: its client secret, fetched for this page and kept nowhere, and its id. */
+/** Fetch the id and the client secret of a session in this UI mode. */
 function fetchSession(box, uiMode) {
-  return ask(box, box.dataset.secretUrl, new URLSearchParams({ ui_mode: uiMode }));
+  return post(box, box.dataset.secretUrl, new URLSearchParams({ ui_mode: uiMode }));
 }
 
-/** Stripe.js, once it is there; rejects when it was blocked or does not load. */
+/** Wait for Stripe.js; rejects if it was blocked or does not load. */
 async function loadStripe(box) {
   const end = Date.now() + STRIPE_JS_WAIT_MS;
   while (!window.Stripe && Date.now() < end) await new Promise((resume) => window.setTimeout(resume, 50));
@@ -31,73 +31,73 @@ function show(element, isShown = true) {
   if (element) element.hidden = !isShown;
 }
 
-/** Say what went wrong, and leave the hosted page as the way out. */
+/** Show an error in place of the form, and offer the hosted page. */
 function fail(box, error) {
   const alert = box.querySelector("[data-checkout-error]");
   alert.textContent = error.message;
   show(alert, Boolean(error.message));
   show(box.querySelector("[data-checkout-form]"), false);
-  show(box.querySelector("[data-checkout-way-out]"));
+  show(box.querySelector("[data-checkout-fallback]"));
 }
 
-/** Say that the session has expired, and offer to start again with a new one. */
-function offerAnew(box) {
-  const at = document.activeElement;
+/** Show that the session has expired, and offer to start a new one. */
+function offerRestart(box) {
+  const focused = document.activeElement;
   fail(box, new Error(box.dataset.expired));
-  show(box.querySelector("[data-checkout-way-out]"), false);
+  show(box.querySelector("[data-checkout-fallback]"), false);
   const button = box.querySelector("[data-checkout-restart]");
   button.onclick = () => window.location.replace(window.location.href.split("#")[0]);
   show(button);
-  if (at === document.body || box.contains(at)) button.focus();
+  if (focused === document.body || box.contains(focused)) button.focus();
 }
 
 function leave(box, sessionId) {
   window.location.assign(`${box.dataset.returnUrl}?session_id=${encodeURIComponent(sessionId)}`);
 }
 
-/** Ask our rows each minute, while the page is seen, if the session is over, and lead on; returns how to ask Stripe. */
+/** Check our database each minute for the end of the session; returns a check that asks Stripe. */
 function watch(box, sessionId) {
   const url = `${box.dataset.statusUrl}?session_id=${encodeURIComponent(sessionId)}`;
   const stop = () => {
     window.clearInterval(timer);
-    document.removeEventListener("visibilitychange", glance);
+    document.removeEventListener("visibilitychange", poll);
   };
-  const look = async (how = "") => {
+  const check = async (query = "") => {
     if (!box.isConnected) stop();
     if (document.hidden || !box.isConnected) return;
-    // Where our server cannot be reached, the checkout may still work.
-    const { outcome = "open" } = await fetch(url + how).then((answer) => answer.json()).catch(() => ({}));
+    // The checkout may work even if our server cannot be reached.
+    const { outcome = "open" } = await fetch(url + query).then((response) => response.json()).catch(() => ({}));
     if (outcome === "open") return;
     stop();
-    if (outcome === "expired") offerAnew(box);
+    if (outcome === "expired") offerRestart(box);
     else leave(box, sessionId);
   };
-  const glance = () => look("&read=0");
-  const timer = window.setInterval(glance, LOOK_MS);
-  document.addEventListener("visibilitychange", glance);
-  return look;
+  const poll = () => check("&read=0");
+  const timer = window.setInterval(poll, POLL_MS);
+  document.addEventListener("visibilitychange", poll);
+  return check;
 }
 
-/** Run each checkout on the page once, and those that Turbo or htmx brings later: they load no script twice. */
+/** Start each checkout once, also one that Turbo or htmx adds later without loading the script again. */
 function runAll(selector, run) {
-  const begun = new WeakSet();
-  const begin = (box) => {
-    begun.add(box);
+  const started = new WeakSet();
+  const start = (box) => {
+    started.add(box);
     const { innerHTML } = box;
     document.addEventListener("turbo:before-cache", () => box.isConnected && (box.innerHTML = innerHTML), { once: true });
     const loading = box.querySelector("[data-checkout-loading]");
-    show(box.querySelector("[data-checkout-way-out]"), false);
+    show(box.querySelector("[data-checkout-fallback]"), false);
     show(loading);
     run(box)
       .catch((error) => fail(box, error))
       .finally(() => show(loading, false));
   };
-  const look = () => {
+  const startAll = () => {
     if (document.documentElement.hasAttribute("data-turbo-preview")) return;
-    for (const box of document.querySelectorAll(selector)) if (!begun.has(box)) begin(box);
+    for (const box of document.querySelectorAll(selector)) if (!started.has(box)) start(box);
   };
-  look();
-  new MutationObserver(look).observe(document, { childList: true, subtree: true });
+  startAll();
+  new MutationObserver(startAll).observe(document, { childList: true, subtree: true });
 }
 
-window.djangoCheckout = { ask, fetchSession, leave, loadStripe, offerAnew, runAll, show, watch };
+window.djangoCheckout = { fetchSession, leave, loadStripe, offerRestart, post, runAll, show, watch };

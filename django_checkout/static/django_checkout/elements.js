@@ -1,6 +1,6 @@
-// Builds a checkout from Stripe's Elements where {% checkout_elements %} stands, and follows its session.
+// Builds the checkout of {% checkout_elements %} from Stripe's Elements, and shows its session.
 
-const { ask, fetchSession, leave, loadStripe, offerAnew, runAll, show, watch } = window.djangoCheckout;
+const { fetchSession, leave, loadStripe, offerRestart, post, runAll, show, watch } = window.djangoCheckout;
 
 const DARK = window.matchMedia("(prefers-color-scheme: dark)");
 const VARIABLES = {
@@ -18,7 +18,7 @@ class Checkout {
   constructor(box) {
     this.box = box;
     this.skus = JSON.parse(box.dataset.skus || "[]");
-    this.words = this.find("totals").dataset;
+    this.labels = this.find("totals").dataset;
   }
 
   find(name) {
@@ -40,10 +40,10 @@ class Checkout {
     this.mount("payment", "Payment");
     this.mount("billing", "BillingAddress");
     const shipping = this.mount("shipping", "ShippingAddress");
-    if (shipping && "serverShipping" in this.box.dataset) shipping.on("change", (event) => this.ship(event));
+    if (shipping && "serverShipping" in this.box.dataset) shipping.on("change", (event) => this.updateShipping(event));
     this.find("pay").addEventListener("submit", (event) => this.pay(event));
     this.find("code")?.addEventListener("submit", (event) => this.applyCode(event));
-    this.look = watch(this.box, session.session_id);
+    this.check = watch(this.box, session.session_id);
     this.render(this.actions.getSession());
   }
 
@@ -54,49 +54,49 @@ class Checkout {
     return element;
   }
 
-  /** Run an action; show its error next to the field it belongs to. */
+  /** Run an action and show its error next to the field. */
   async act(field, action) {
-    this.say(field, "");
+    this.showError(field, "");
     this.setBusy(true);
     const result = await action().catch((error) => ({ type: "error", error }));
     this.setBusy(false);
     if (result.type === "error") {
-      this.say(field, result.error.message);
-      // An error with a code is about what was typed; any other may mean that the session is over.
-      if (!result.error.code) this.look();
+      this.showError(field, result.error.message);
+      // An error without a code may mean that the session has ended.
+      if (!result.error.code) this.check();
     }
     return result;
   }
 
-  /** Let our server change the session; an answer that Stripe.js does not wait for is shown when it comes. */
-  change(field, wish) {
-    const body = new Blob([JSON.stringify(wish)], { type: "application/json" });
-    return this.follow(field, () => ask(this.box, this.box.dataset.updateUrl, body));
+  /** Let our server update the session; a late response is shown when it arrives. */
+  update(field, change) {
+    const body = new Blob([JSON.stringify(change)], { type: "application/json" });
+    return this.runUpdate(field, () => post(this.box, this.box.dataset.updateUrl, body));
   }
 
-  async follow(field, work) {
-    let answer, isLate, isOpen = true;
+  async runUpdate(field, send) {
+    let response, isLate, isPending = true;
     const result = await this.act(field, async () => {
-      const run = () => (answer = work().finally(() => (isOpen = false)));
+      const run = () => (response = send().finally(() => (isPending = false)));
       const result = await this.actions.runServerUpdate(run).catch((error) => ({ error }));
       if (result.type === "success") return result;
-      // Stripe.js waits 20 seconds, and says so to developers.
-      isLate = isOpen;
-      throw isLate ? new Error(this.box.dataset.slow) : await answer.then(() => result.error, (error) => error);
+      // Stripe.js waits 20 seconds; its message is for developers.
+      isLate = isPending;
+      throw isLate ? new Error(this.box.dataset.slow) : await response.then(() => result.error, (error) => error);
     });
-    const show = () => this.follow(field, () => answer);
-    if (isLate) answer.then(show, show);
-    if (field === "shipping") this.forbid(result.type === "error");
+    const showLate = () => this.runUpdate(field, () => response);
+    if (isLate) response.then(showLate, showLate);
+    if (field === "shipping") this.setBlocked(result.type === "error");
     return result;
   }
 
-  /** Let nobody pay while the address shown is not the session's: it could not be shipped to. */
-  forbid(isForbidden) {
-    this.isForbidden = isForbidden;
+  /** Block payment while the address on the page is not the session's. */
+  setBlocked(isBlocked) {
+    this.isBlocked = isBlocked;
     this.setBusy(Boolean(this.isBusy));
   }
 
-  say(field, message) {
+  showError(field, message) {
     const place = this.box.querySelector(`[data-checkout-error-for=${field}]`) || this.find("error");
     place.textContent = message;
     show(place, Boolean(message));
@@ -104,36 +104,36 @@ class Checkout {
 
   setBusy(isBusy) {
     this.isBusy = isBusy;
-    this.find("submit").disabled = isBusy || this.isForbidden || !this.session?.canConfirm;
+    this.find("submit").disabled = isBusy || this.isBlocked || !this.session?.canConfirm;
     this.box.ariaBusy = isBusy;
   }
 
   async pay(event) {
     event.preventDefault();
-    if (this.isBusy || this.isForbidden) return;
+    if (this.isBusy || this.isBlocked) return;
     const { type, session } = await this.act("payment", () => this.actions.confirm());
     if (type === "success" && session.status.type !== "open") leave(this.box, session.id);
-    // The button lost the focus while it was busy.
+    // The button lost the focus while it was disabled.
     if (document.activeElement === document.body) this.find("submit").focus();
   }
 
-  async ship(event) {
+  async updateShipping(event) {
     if (!event.complete || !this.box.isConnected) return;
     window.clearTimeout(this.retry);
-    this.shipped = event;
+    this.lastShipping = event;
     const { name, address } = event.value;
-    const { type, error } = await this.change("shipping", { shipping: { name, address } });
-    const isDue = error?.isTemporary && this.shipped === event;
-    if (isDue) this.retry = window.setTimeout(() => this.ship(event), RETRY_MS);
+    const { type, error } = await this.update("shipping", { shipping: { name, address } });
+    const shouldRetry = error?.isTemporary && this.lastShipping === event;
+    if (shouldRetry) this.retry = window.setTimeout(() => this.updateShipping(event), RETRY_MS);
     if (type === "error") return;
-    // The new options come with the first one chosen: choose what the shopper had, by its place.
+    // Stripe selects the first new option: select the one that the shopper chose.
     const { shippingOptions, shipping } = this.actions.getSession();
-    const option = shippingOptions?.[this.shippingPlace];
-    if (option && option.id !== shipping?.shippingOption?.id) await this.chooseShipping(option, this.shippingPlace);
+    const option = shippingOptions?.[this.shippingIndex];
+    if (option && option.id !== shipping?.shippingOption?.id) await this.chooseShipping(option, this.shippingIndex);
   }
 
-  chooseShipping(option, place) {
-    this.shippingPlace = place;
+  chooseShipping(option, index) {
+    this.shippingIndex = index;
     return this.act("shipping", () => this.actions.updateShippingOption(option.id));
   }
 
@@ -146,10 +146,10 @@ class Checkout {
   }
 
   async setQuantity({ id }, sku, quantity) {
-    // One at a time: Stripe must see changes in the order in which they were made.
+    // One at a time, so that Stripe gets the changes in order.
     await (this.changes = Promise.resolve(this.changes).then(() =>
       sku
-        ? this.change("items", { quantity: { sku, quantity } })
+        ? this.update("items", { quantity: { sku, quantity } })
         : this.act("items", () => this.actions.updateLineItemQuantity({ lineItem: id, quantity })),
     ));
     this.render(this.actions.getSession());
@@ -157,7 +157,7 @@ class Checkout {
 
   render(session) {
     this.session = session;
-    if (session.status.type === "expired") offerAnew(this.box);
+    if (session.status.type === "expired") offerRestart(this.box);
     this.setBusy(Boolean(this.isBusy));
     this.renderPrice(session);
     replace(this.find("items"), session.lineItems.map((item, index) => this.item(item, index)));
@@ -168,7 +168,7 @@ class Checkout {
     this.renderTotals(session);
   }
 
-  /** Say what is charged now and later, beside the button and on it, with the amounts of the session. */
+  /** Show what is charged now and later, on the button and next to it, with the amounts of the session. */
   renderPrice({ total: { total }, recurring }) {
     const submit = this.find("submit");
     const { pay, free, plain, today } = submit.dataset;
@@ -185,7 +185,7 @@ class Checkout {
     let quantity;
     if (sku || item.adjustableQuantity) {
       quantity = make("input", "checkout-item-quantity");
-      const ariaLabel = `${this.words.quantity}: ${item.name}`;
+      const ariaLabel = `${this.labels.quantity}: ${item.name}`;
       const max = item.adjustableQuantity?.maximum || 999;
       Object.assign(quantity, { type: "number", min: 1, max, value: item.quantity, ariaLabel });
       quantity.addEventListener("change", () => this.setQuantity(item, sku, Math.max(1, quantity.valueAsNumber || 1)));
@@ -209,27 +209,27 @@ class Checkout {
   }
 
   price({ minorUnitsAmount, amount }) {
-    return minorUnitsAmount ? amount : this.words.free;
+    return minorUnitsAmount ? amount : this.labels.free;
   }
 
   renderTotals({ total, discountAmounts, shipping }) {
-    const { words } = this;
-    const rows = [[words.subtotal, total.subtotal.amount]];
+    const { labels } = this;
+    const rows = [[labels.subtotal, total.subtotal.amount]];
     for (const { promotionCode, displayName, amount } of discountAmounts || []) {
-      const remove = make("button", "checkout-remove", words.remove);
+      const remove = make("button", "checkout-remove", labels.remove);
       remove.type = "button";
       remove.addEventListener("click", () => this.act("code", () => this.actions.removePromotionCode()));
-      rows.push([`${words.discount} ${promotionCode || displayName || ""} `, `−${amount}`, promotionCode ? remove : ""]);
+      rows.push([`${labels.discount} ${promotionCode || displayName || ""} `, `−${amount}`, promotionCode ? remove : ""]);
     }
-    if (shipping) rows.push([words.shipping, this.price(total.shippingRate)]);
-    if (total.taxExclusive?.minorUnitsAmount) rows.push([words.tax, total.taxExclusive.amount]);
-    rows.push([words.total, total.total.amount]);
+    if (shipping) rows.push([labels.shipping, this.price(total.shippingRate)]);
+    if (total.taxExclusive?.minorUnitsAmount) rows.push([labels.tax, total.taxExclusive.amount]);
+    rows.push([labels.total, total.total.amount]);
     const made = rows.flatMap(([name, amount, button = ""]) => [make("dt", "", [name, button]), make("dd", "", amount)]);
     this.find("totals").replaceChildren(...made);
   }
 }
 
-/** The page's colours, for frames that cannot see them: https://docs.stripe.com/elements/appearance-api. */
+/** The page's colours, which Stripe's frames do not inherit: https://docs.stripe.com/elements/appearance-api. */
 function appearance(box) {
   const style = getComputedStyle(box);
   const variables = { fontFamily: style.fontFamily };
@@ -243,11 +243,11 @@ function fill(text, amounts) {
   return text.replace(/\{(\w+)\}/g, (_, name) => amounts[name]);
 }
 
-/** Replace what is in a place, and keep the focus where it was. */
+/** Replace the children of a place and restore the focus. */
 function replace(place, children) {
-  const at = [...place.querySelectorAll("input")].indexOf(document.activeElement);
+  const focused = [...place.querySelectorAll("input")].indexOf(document.activeElement);
   place.replaceChildren(...children);
-  if (at >= 0) place.querySelectorAll("input")[at]?.focus();
+  if (focused >= 0) place.querySelectorAll("input")[focused]?.focus();
 }
 
 function make(tag, className, content = []) {

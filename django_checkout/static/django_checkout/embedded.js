@@ -1,4 +1,4 @@
-// Mounts Stripe's embedded checkout page where {% checkout_embedded %} stands.
+// Mounts Stripe's embedded checkout page in {% checkout_embedded %}.
 
 const { fetchSession, loadStripe, runAll, watch } = window.djangoCheckout;
 
@@ -7,7 +7,7 @@ let last;
 runAll("[data-checkout-embedded]", async (box) => {
   const session = await fetchSession(box, "embedded_page");
   const stripe = await loadStripe(box);
-  // Stripe.js has one at a time, also after the page's content was exchanged.
+  // Stripe.js allows one at a time, even after Turbo or htmx replace the page's content.
   if (last && !last.box.isConnected) last.page.destroy();
   const page = await stripe.createEmbeddedCheckoutPage({ fetchClientSecret: async () => session.client_secret });
   last = { box, page };

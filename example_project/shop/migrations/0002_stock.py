@@ -1,4 +1,4 @@
-"""How many of a product there are."""
+"""The stock of each product."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
             name="stock",
             field=models.PositiveSmallIntegerField(
                 blank=True,
-                help_text="How many there are; empty is made as ordered.",
+                help_text="Leave empty if it is made to order.",
                 null=True,
                 verbose_name="stock",
             ),

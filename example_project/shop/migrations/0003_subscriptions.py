@@ -1,4 +1,4 @@
-"""What is sent again and again."""
+"""Products that are sold as subscriptions."""
 
 from __future__ import annotations
 

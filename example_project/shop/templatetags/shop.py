@@ -1,4 +1,4 @@
-"""How the shop writes prices."""
+"""``{% load shop %}``: formats prices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ register = template.Library()
 
 @register.filter
 def price(amount: Decimal, currency: str) -> str:
-    """Write an amount in the visitor's language: {{ product.price|price:"eur" }} is €68.00 or 68,00 €."""
+    """Format an amount in the visitor's language: {{ product.price|price:"eur" }} is €68.00 or 68,00 €."""
     try:
         return format_currency(amount, currency.upper(), locale=to_locale(get_language() or "en"))
     except UnknownLocaleError:

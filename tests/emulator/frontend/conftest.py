@@ -1,19 +1,15 @@
-"""A shop's page on one origin and the emulator on another, in headless Chromium, under a strict policy."""
+"""A shop's page and the emulator on different origins, in headless Chromium, with a strict policy."""
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 import stripe
-from playwright.sync_api import Frame, Page
 
-from django_checkout.emulator import Emulator
+from django_checkout.emulator.messages import API_VERSION
 from django_checkout.emulator.server import EmulatorServer
 from tests.browser.conftest import (
     SCREENS,
@@ -26,7 +22,8 @@ from tests.browser.conftest import (
     playwright,
     screen,
 )
-from tests.emulator.conftest import client_of
+from tests.emulator.conftest import client_of, session_params
+from tests.serving import serving
 
 __all__ = [
     "base_url",
@@ -39,7 +36,7 @@ __all__ = [
     "screen",
 ]
 
-UNTIL_SECONDS = 10
+UNTIL_SECONDS = 60
 PAGES = Path(__file__).parent / "pages"
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 POLICY = (
@@ -48,21 +45,21 @@ POLICY = (
 )
 
 
-def until(page: Page | Frame, expression: str) -> None:
-    """Wait until an expression is true; Playwright's own waiting is refused by the policy of the page."""
+def until(page, expression):
+    """Wait until an expression is true. The policy of the page refuses Playwright's own waiting."""
     deadline = time.monotonic() + UNTIL_SECONDS
     while not page.evaluate(expression):
-        assert time.monotonic() < deadline, f"{expression} did not come true"
+        assert time.monotonic() < deadline, f"{expression} did not become true"
         page.wait_for_timeout(50)
 
 
 class ShopHandler(BaseHTTPRequestHandler):
-    """Serves the files of ``pages/``; the address after the last slash may be anything."""
+    """Serves the files of ``pages/``, and ``shop.html`` for all other names."""
 
     server: ShopServer
 
-    def do_GET(self) -> None:
-        """Answer."""
+    def do_GET(self):
+        """Send a file."""
         path = self.path.partition("?")[0]
         name = path.rpartition("/")[2]
         file = PAGES / name if (PAGES / name).is_file() else PAGES / "shop.html"
@@ -74,8 +71,8 @@ class ShopHandler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Say nothing."""
+    def log_message(self, format, *args):  # noqa: A002 - the base class's name
+        """Log nothing."""
 
 
 class ShopServer(ThreadingHTTPServer):
@@ -83,57 +80,57 @@ class ShopServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, emulator_url: str) -> None:
+    def __init__(self, emulator_url):
         super().__init__(("127.0.0.1", 0), ShopHandler)
         self.emulator_url = emulator_url
         self.url = f"http://localhost:{self.server_address[1]}"
 
 
-def serving(server: ThreadingHTTPServer) -> Iterator[Any]:
-    """Serve until the test ends."""
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
 @pytest.fixture
-def emulator_server(emulator: Emulator) -> Iterator[EmulatorServer]:
+def emulator_server(emulator):
     """The emulator on a port."""
-    yield from serving(EmulatorServer(("127.0.0.1", 0), emulator))
+    with serving(EmulatorServer(("127.0.0.1", 0), emulator)) as server:
+        yield server
 
 
 @pytest.fixture
-def shop(emulator_server: EmulatorServer) -> Iterator[ShopServer]:
+def shop(emulator_server):
     """The shop on another origin."""
-    yield from serving(ShopServer(emulator_server.url))
+    with serving(ShopServer(emulator_server.url)) as server:
+        yield server
 
 
 @pytest.fixture
-def client(emulator: Emulator, emulator_server: EmulatorServer) -> stripe.StripeClient:
-    """The real library; the emulator's addresses are those that the browser reaches."""
+def client(emulator, emulator_server):
+    """The real library, with URLs that the browser can open."""
     client = client_of(emulator)
     return stripe.StripeClient(
         "sk_test_tests",
-        stripe_version="2026-08-26.dahlia",
+        stripe_version=API_VERSION,
         http_client=client._requestor._get_http_client(),
         base_addresses={"api": emulator_server.url},
     )
 
 
+def create_session(client, shop, ui_mode, /, **params):
+    """Create a session for the shop's page. A parameter that is None is left out."""
+    parameters = session_params(ui_mode=ui_mode, return_url=f"{shop.url}/return/?id={{CHECKOUT_SESSION_ID}}")
+    del parameters["success_url"], parameters["cancel_url"]
+    parameters |= params
+    return client.v1.checkout.sessions.create({k: v for k, v in parameters.items() if v is not None})
+
+
 @pytest.fixture
-def browser_context_args(screen: str) -> dict[str, Any]:
-    """Every test is a desktop's and a phone's."""
+def browser_context_args(screen):
+    """Run every test with the screens of a desktop and a phone."""
     return {"viewport": SCREENS[screen], "locale": "en-GB"}
 
 
 @pytest.fixture
-def open_shop(page: Page, shop: ShopServer) -> Callable[[str], Page]:
-    """Open the shop's checkout with a client secret in its address; the script waits for tests to use it."""
+def open_shop(page, shop):
+    """Open the shop's checkout with a client secret in its URL. Tests call the script of the page."""
 
-    def opened(client_secret: str) -> Page:
+    def opened(client_secret):
         page.goto(f"{shop.url}/checkout/?client_secret={client_secret}")
         return page
 

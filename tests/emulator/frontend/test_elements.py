@@ -1,24 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import pytest
-import stripe
-from playwright.sync_api import FrameLocator, Page, expect
+from playwright.sync_api import expect
 
-from django_checkout.emulator import Emulator
 from tests.amounts import money
-from tests.emulator.conftest import session_params
 
-from .conftest import ShopServer, until
+from .conftest import create_session, until
 
 pytestmark = pytest.mark.browser
-#: What does not depend on the width.
+#: Tests that do not depend on the screen.
 on_desktop = pytest.mark.parametrize("screen", ["desktop"], indirect=True)
 
-Open = Callable[[str], Page]
-NewSession = Callable[..., stripe.checkout.Session]
 ADDRESS = {"name": "Kim Buyer", "address": {"country": "DE", "line1": "Weg 1", "city": "Ulm", "postal_code": "89073"}}
 RATES = [
     {
@@ -34,36 +28,30 @@ TEA = {"currency": "eur", "unit_amount": 500, "product_data": {"name": "Tea"}}
 
 
 @pytest.fixture
-def new_session(client: stripe.StripeClient, shop: ShopServer) -> NewSession:
-    def make(**params: Any) -> stripe.checkout.Session:
-        wanted = session_params(ui_mode="elements", return_url=f"{shop.url}/return/?id={{CHECKOUT_SESSION_ID}}")
-        del wanted["success_url"], wanted["cancel_url"]
-        wanted |= params
-        return client.v1.checkout.sessions.create({k: v for k, v in wanted.items() if v is not None})  # type: ignore[arg-type]
-
-    return make
+def new_session(client, shop):
+    return partial(create_session, client, shop, "elements")
 
 
 @pytest.fixture
-def composed(open_shop: Open, new_session: NewSession) -> Callable[..., Page]:
-    """Open a session's page with some elements on it."""
+def composed(open_shop, new_session):
+    """Open a session's page with some Elements."""
 
-    def compose(*parts: str, options: Any = None, **params: Any) -> Page:
+    def compose(*parts, options=None, **params):
         session = new_session(**params)
         page = open_shop(session.client_secret or "")
-        wanted = list(parts or ("contact", "payment"))
-        error = page.evaluate("([parts, options]) => shop.compose(parts, options)", [wanted, options or {}])
+        names = list(parts or ("contact", "payment"))
+        error = page.evaluate("([parts, options]) => shop.compose(parts, options)", [names, options or {}])
         assert error is None
         return page
 
     return compose
 
 
-def part(page: Page, name: str) -> FrameLocator:
+def part(page, name):
     return page.frame_locator(f"#{name} iframe")
 
 
-def type_card(page: Page, number: str = "4242424242424242") -> None:
+def type_card(page, number="4242424242424242"):
     payment = part(page, "payment")
     payment.get_by_label("Card number").fill("")
     payment.get_by_label("Card number").press_sequentially(number)
@@ -72,26 +60,26 @@ def type_card(page: Page, number: str = "4242424242424242") -> None:
     payment.get_by_label("Security code").fill("123")
 
 
-def type_email(page: Page, email: str = "kim@example.com") -> None:
+def type_email(page, email="kim@example.com"):
     part(page, "contact").get_by_label("E-mail").fill(email)
 
 
-def press_pay(page: Page) -> None:
-    """Click, once the browser has noticed what scrolling has put where: frames of another origin lag behind."""
+def press_pay(page):
+    """Click after scrolling is complete; frames of another origin are updated late."""
     page.locator("#pay").scroll_into_view_if_needed()
     page.wait_for_timeout(150)
     page.locator("#pay").click()
 
 
-def act(page: Page, call: str, argument: Any = None) -> Any:
+def act(page, call, argument=None):
     return page.evaluate(f"argument => shop.actions.{call}", argument)
 
 
-def session_id(page: Page) -> str:
+def session_id(page):
     return str(page.evaluate("shop.actions.getSession().id"))
 
 
-def test_a_card_is_paid_and_the_button_follows_can_confirm(emulator: Emulator, composed: Any) -> None:
+def test_a_card_payment_succeeds_and_the_button_follows_can_confirm(emulator, composed):
     page = composed()
     expect(page.locator("#pay")).to_be_disabled()
     type_email(page)
@@ -111,7 +99,7 @@ def test_a_card_is_paid_and_the_button_follows_can_confirm(emulator: Emulator, c
 
 
 @on_desktop
-def test_confirming_returns_to_the_shop_unless_told_otherwise(composed: Any, shop: ShopServer) -> None:
+def test_confirming_redirects_to_the_shop_by_default(composed, shop):
     page = composed()
     type_email(page)
     type_card(page)
@@ -122,7 +110,7 @@ def test_confirming_returns_to_the_shop_unless_told_otherwise(composed: Any, sho
     page.wait_for_url(expected)
 
 
-def test_a_declined_card_says_why_and_another_one_is_taken(composed: Any) -> None:
+def test_a_declined_card_shows_the_reason_and_can_be_replaced(composed):
     page = composed()
     type_email(page)
     type_card(page, "4000000000009995")
@@ -139,7 +127,7 @@ def test_a_declined_card_says_why_and_another_one_is_taken(composed: Any) -> Non
 
 
 @pytest.mark.parametrize("succeeds", [True, False])
-def test_the_bank_asks_in_a_dialog(emulator: Emulator, composed: Any, succeeds: bool) -> None:
+def test_3d_secure_is_a_dialog(emulator, composed, succeeds):
     page = composed()
     type_email(page)
     type_card(page, "4000002500003155")
@@ -158,7 +146,7 @@ def test_the_bank_asks_in_a_dialog(emulator: Emulator, composed: Any, succeeds: 
 
 
 @on_desktop
-def test_a_bank_debit_is_on_its_way(emulator: Emulator, composed: Any) -> None:
+def test_a_bank_debit_is_unpaid_at_first(emulator, composed):
     page = composed()
     type_email(page)
     part(page, "payment").get_by_label("Bank debit").check()
@@ -170,7 +158,7 @@ def test_a_bank_debit_is_on_its_way(emulator: Emulator, composed: Any) -> None:
     assert page.evaluate("shop.result.session.status.paymentStatus") == "unpaid"
 
 
-def test_errors_stand_next_to_their_fields(composed: Any) -> None:
+def test_errors_are_shown_next_to_their_fields(composed):
     page = composed()
     type_email(page, "kim@")
     type_card(page, "4242424242424241")
@@ -188,7 +176,7 @@ def test_errors_stand_next_to_their_fields(composed: Any) -> None:
     expect(part(page, "payment").locator("#error_number")).to_be_hidden()
 
 
-def test_addresses_shipping_and_tax_follow_what_is_typed(emulator: Emulator, composed: Any) -> None:
+def test_shipping_and_tax_depend_on_the_address(emulator, composed):
     page = composed(
         "contact",
         "shipping",
@@ -224,26 +212,26 @@ def test_addresses_shipping_and_tax_follow_what_is_typed(emulator: Emulator, com
 
 
 @on_desktop
-def test_promotion_codes(client: stripe.StripeClient, composed: Any) -> None:
+def test_promotion_codes(client, composed):
     client.v1.coupons.create({"id": "ten", "percent_off": 10, "name": "Welcome"})
     client.v1.promotion_codes.create({"promotion": {"type": "coupon", "coupon": "ten"}, "code": "WELCOME10"})
-    minimum: Any = {"minimum_amount": 5000, "minimum_amount_currency": "eur"}
-    promotion: Any = {"type": "coupon", "coupon": "ten"}
+    minimum = {"minimum_amount": 5000, "minimum_amount_currency": "eur"}
+    promotion = {"type": "coupon", "coupon": "ten"}
     client.v1.promotion_codes.create({"promotion": promotion, "code": "BIG", "restrictions": minimum})
     page = composed(allow_promotion_codes=True)
 
     refused = act(page, "applyPromotionCode('NONE')")
     assert refused == {"type": "error", "error": {"message": "This code is invalid.", "code": "invalidCode"}}
     assert act(page, "applyPromotionCode('BIG')")["error"]["code"] == "promotionCodeAmountInsufficient"
-    given = act(page, "applyPromotionCode('welcome10')")["session"]
-    assert given["total"]["total"] == {"minorUnitsAmount": 900, "amount": money("9.00")}
-    discount = given["discountAmounts"][0]
+    discounted = act(page, "applyPromotionCode('welcome10')")["session"]
+    assert discounted["total"]["total"] == {"minorUnitsAmount": 900, "amount": money("9.00")}
+    discount = discounted["discountAmounts"][0]
     assert (discount["promotionCode"], discount["percentOff"], discount["displayName"]) == ("WELCOME10", 10, "Welcome")
     assert act(page, "removePromotionCode()")["session"]["total"]["total"]["minorUnitsAmount"] == 1000
 
 
 @on_desktop
-def test_quantities(composed: Any) -> None:
+def test_quantities(composed):
     line = {"quantity": 1, "price_data": TEA, "adjustable_quantity": {"enabled": True, "maximum": 3}}
     page = composed(line_items=[line])
     item = page.evaluate("shop.actions.getSession().lineItems[0]")
@@ -257,7 +245,7 @@ def test_quantities(composed: Any) -> None:
 
 
 @on_desktop
-def test_what_the_shop_tells_in_code(composed: Any) -> None:
+def test_details_can_be_updated_by_script(composed):
     page = composed("payment", tax_id_collection={"enabled": True}, phone_number_collection={"enabled": True})
 
     assert act(page, "updateEmail('kim')")["error"]["code"] == "incompleteEmail"
@@ -275,7 +263,7 @@ def test_what_the_shop_tells_in_code(composed: Any) -> None:
 
 
 @on_desktop
-def test_a_server_update_refreshes_the_session(client: stripe.StripeClient, composed: Any) -> None:
+def test_a_server_update_refreshes_the_session(client, composed):
     page = composed()
     line = client.v1.checkout.sessions.line_items.list(session_id(page)).data[0]
     client.v1.checkout.sessions.update(session_id(page), {"line_items": [{"id": line.id, "quantity": 5}]})
@@ -288,7 +276,7 @@ def test_a_server_update_refreshes_the_session(client: stripe.StripeClient, comp
 
 
 @on_desktop
-def test_a_server_update_may_take_twenty_seconds(page: Page, composed: Any) -> None:
+def test_a_server_update_times_out_after_twenty_seconds(page, composed):
     page.clock.install()
     composed()
     page.evaluate("void shop.actions.runServerUpdate(() => new Promise(() => {})).then((it) => { shop.late = it; })")
@@ -298,7 +286,7 @@ def test_a_server_update_may_take_twenty_seconds(page: Page, composed: Any) -> N
     assert "20 seconds" in page.evaluate("shop.late.error.message")
 
 
-def test_another_currency_is_offered_and_paid_in(emulator: Emulator, composed: Any) -> None:
+def test_the_local_currency_is_offered_and_paid(emulator, composed):
     page = composed("contact", "currency", "payment", adaptive_pricing={"enabled": True})
     assert page.evaluate("shop.actions.getSession().currencyOptions") is None
     act(page, "updateBillingAddress(argument)", {"address": {"country": "GB"}})
@@ -316,7 +304,7 @@ def test_another_currency_is_offered_and_paid_in(emulator: Emulator, composed: A
 
 
 @on_desktop
-def test_a_wallet_pays_at_once(emulator: Emulator, composed: Any) -> None:
+def test_a_wallet_pays_immediately(emulator, composed):
     page = composed("express", "payment")
     page.evaluate(
         "shop.elements.express.on('confirm', async (event) => {"
@@ -329,9 +317,9 @@ def test_a_wallet_pays_at_once(emulator: Emulator, composed: Any) -> None:
     assert emulator.get(session_id(page))["payment_status"] == "paid"
 
 
-def test_a_saved_card_pays_and_another_is_saved(emulator: Emulator, client: stripe.StripeClient, composed: Any) -> None:
+def test_a_saved_card_pays_and_another_is_saved(emulator, client, composed):
     customer = client.v1.customers.create({"email": "kim@example.com"})
-    saving: Any = {"customer": customer.id, "saved_payment_method_options": {"payment_method_save": "enabled"}}
+    saving = {"customer": customer.id, "saved_payment_method_options": {"payment_method_save": "enabled"}}
     page = composed("payment", **saving)
     part(page, "payment").get_by_label("Save this card").check()
     type_card(page)
@@ -348,7 +336,7 @@ def test_a_saved_card_pays_and_another_is_saved(emulator: Emulator, client: stri
     assert len({intent.payment_method for intent in intents}) == 1
 
 
-def test_default_values_and_a_free_order(client: stripe.StripeClient, composed: Any) -> None:
+def test_default_values_and_a_free_order(client, composed):
     client.v1.coupons.create({"id": "all", "percent_off": 100})
     defaults = {"defaultValues": {"email": "kim@example.com", "billingAddress": ADDRESS}}
     page = composed(options=defaults, discounts=[{"coupon": "all"}])
@@ -363,7 +351,7 @@ def test_default_values_and_a_free_order(client: stripe.StripeClient, composed: 
 
 
 @on_desktop
-def test_a_subscription_is_bought(emulator: Emulator, composed: Any) -> None:
+def test_a_subscription_is_bought(emulator, composed):
     month = {**TEA, "recurring": {"interval": "month"}}
     page = composed(mode="subscription", line_items=[{"quantity": 1, "price_data": month}])
     assert page.evaluate("shop.actions.getSession().recurring.dueNext.total.minorUnitsAmount") == 500
@@ -376,7 +364,7 @@ def test_a_subscription_is_bought(emulator: Emulator, composed: Any) -> None:
 
 
 @on_desktop
-def test_a_session_that_is_over_says_so(emulator: Emulator, open_shop: Open, new_session: NewSession) -> None:
+def test_a_closed_session_says_so(emulator, open_shop, new_session):
     session = new_session()
     emulator.expire(session.id)
     page = open_shop(session.client_secret or "")
@@ -387,9 +375,7 @@ def test_a_session_that_is_over_says_so(emulator: Emulator, open_shop: Open, new
 
 
 @on_desktop
-def test_a_wrong_secret_is_an_error_of_load_actions(
-    open_shop: Open, new_session: NewSession, complaints: list[str]
-) -> None:
+def test_a_wrong_secret_is_an_error_of_load_actions(open_shop, new_session, complaints):
     page = open_shop(f"{new_session().id}_secret_wrong")
 
     error = page.evaluate("shop.compose([])")
@@ -400,7 +386,7 @@ def test_a_wrong_secret_is_an_error_of_load_actions(
 
 
 @on_desktop
-def test_misuse_is_an_integration_error(composed: Any) -> None:
+def test_misuse_is_an_integration_error(composed):
     page = composed()
     tried = "call => { try { call(); return '' } catch (error) { return error.name } }"
 
@@ -413,14 +399,14 @@ def test_misuse_is_an_integration_error(composed: Any) -> None:
     assert page.locator("#payment iframe").count() == 0
 
 
-def test_the_fields_are_reached_by_keyboard_and_dressed(composed: Any) -> None:
+def test_the_fields_support_keyboard_and_appearance(composed):
     look = {"theme": "night", "variables": {"colorPrimary": "#aa3366"}}
     page = composed(options={"elementsOptions": {"appearance": look}})
     number = part(page, "payment").get_by_label("Card number")
     expect(number).to_be_visible()
     part(page, "contact").get_by_label("E-mail").focus()
     page.keyboard.press("Tab")
-    # A frame of another origin gets the focus a little later.
+    # A frame of another origin receives the focus with a delay.
     expect(part(page, "payment").get_by_role("radio", name="Card")).to_be_focused()
     page.keyboard.press("Tab")
 
@@ -436,7 +422,7 @@ def test_the_fields_are_reached_by_keyboard_and_dressed(composed: Any) -> None:
 
 
 @on_desktop
-def test_setup_mode_takes_a_card_though_nothing_is_due(composed: Any) -> None:
+def test_setup_mode_accepts_a_card_although_nothing_is_due(composed):
     page = composed(mode="setup", line_items=None, currency="eur")
 
     type_email(page)

@@ -1,56 +1,42 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import pytest
-import stripe
-from playwright.sync_api import FrameLocator, Page, expect
+from playwright.sync_api import expect
 
-from django_checkout.emulator import Emulator
 from tests.amounts import money
-from tests.emulator.conftest import session_params
 
-from .conftest import ShopServer, until
+from .conftest import create_session, until
 
 pytestmark = pytest.mark.browser
-#: What does not depend on the width.
+#: Tests that do not depend on the screen.
 on_desktop = pytest.mark.parametrize("screen", ["desktop"], indirect=True)
-
-Open = Callable[[str], Page]
 
 
 @pytest.fixture
-def new_session(client: stripe.StripeClient, shop: ShopServer) -> Callable[..., stripe.checkout.Session]:
-    def make(**params: Any) -> stripe.checkout.Session:
-        wanted = session_params(ui_mode="embedded_page", return_url=f"{shop.url}/return/?id={{CHECKOUT_SESSION_ID}}")
-        del wanted["success_url"], wanted["cancel_url"]
-        wanted |= params
-        return client.v1.checkout.sessions.create({k: v for k, v in wanted.items() if v is not None})  # type: ignore[arg-type]
-
-    return make
+def new_session(client, shop):
+    return partial(create_session, client, shop, "embedded_page")
 
 
-def embedded(page: Page) -> FrameLocator:
+def embedded(page):
     return page.frame_locator("#embedded iframe")
 
 
-def fill(frame: FrameLocator, card: str = "4242 4242 4242 4242") -> None:
+def fill(frame, card="4242 4242 4242 4242"):
     frame.get_by_label("E-mail").fill("kim@example.com")
     frame.get_by_label("Card number").fill(card)
     frame.get_by_label("Expiry").fill("12 / 34")
     frame.get_by_label("CVC").fill("123")
 
 
-def pay(page: Page, card: str = "4242 4242 4242 4242") -> None:
+def pay(page, card="4242 4242 4242 4242"):
     frame = embedded(page)
     fill(frame, card)
     frame.get_by_role("button", name=f"Pay {money('10.00')}").click()
 
 
-def test_a_paid_page_returns_to_the_shop(
-    emulator: Emulator, open_shop: Open, new_session: Any, shop: ShopServer
-) -> None:
+def test_a_paid_page_redirects_to_the_shop(emulator, open_shop, new_session, shop):
     session = new_session()
     page = open_shop(session.client_secret)
     page.evaluate("shop.embed()")
@@ -62,7 +48,7 @@ def test_a_paid_page_returns_to_the_shop(
 
 
 @on_desktop
-def test_a_page_that_stays_calls_back(emulator: Emulator, open_shop: Open, new_session: Any) -> None:
+def test_a_page_without_redirect_calls_back(emulator, open_shop, new_session):
     session = new_session(redirect_on_completion="never", return_url=None)
     page = open_shop(session.client_secret)
     page.evaluate("shop.embed()")
@@ -74,7 +60,7 @@ def test_a_page_that_stays_calls_back(emulator: Emulator, open_shop: Open, new_s
     assert page.evaluate("shop.events") == ["checkoutRendered", "checkoutSubmitted"]
 
 
-def test_a_declined_card_may_be_followed_by_another(open_shop: Open, new_session: Any) -> None:
+def test_a_declined_card_can_be_replaced(open_shop, new_session):
     session = new_session(redirect_on_completion="if_required")
     page = open_shop(session.client_secret)
     page.evaluate("shop.embed()")
@@ -87,7 +73,7 @@ def test_a_declined_card_may_be_followed_by_another(open_shop: Open, new_session
 
 
 @pytest.mark.parametrize("answer", ["Complete authentication", "Fail authentication"])
-def test_the_bank_asks_within_the_frame(emulator: Emulator, open_shop: Open, new_session: Any, answer: str) -> None:
+def test_3d_secure_is_in_the_frame(emulator, open_shop, new_session, answer):
     session = new_session(redirect_on_completion="if_required")
     page = open_shop(session.client_secret)
     page.evaluate("shop.embed()")
@@ -102,7 +88,7 @@ def test_the_bank_asks_within_the_frame(emulator: Emulator, open_shop: Open, new
         assert emulator.get(session.id)["status"] == "open"
 
 
-def test_the_frame_is_as_high_as_its_content(open_shop: Open, new_session: Any) -> None:
+def test_the_frame_is_as_high_as_its_content(open_shop, new_session):
     page = open_shop(new_session().client_secret)
     page.evaluate("shop.embed()")
     embedded(page).get_by_label("E-mail").wait_for()
@@ -116,7 +102,7 @@ def test_the_frame_is_as_high_as_its_content(open_shop: Open, new_session: Any) 
 
 
 @on_desktop
-def test_one_page_at_a_time_and_none_after_it_was_destroyed(open_shop: Open, new_session: Any) -> None:
+def test_only_one_page_exists_at_a_time(open_shop, new_session):
     page = open_shop(new_session().client_secret)
     page.evaluate("shop.embed()")
 
@@ -131,9 +117,7 @@ def test_one_page_at_a_time_and_none_after_it_was_destroyed(open_shop: Open, new
 
 @on_desktop
 @pytest.mark.parametrize("fault", ["wrong", "elements", "garbled"])
-def test_a_secret_that_does_not_fit_is_refused(
-    client: stripe.StripeClient, open_shop: Open, new_session: Any, complaints: list[str], fault: str
-) -> None:
+def test_a_wrong_secret_is_refused(client, open_shop, new_session, complaints, fault):
     session = new_session()
     secrets = {
         "wrong": f"{session.id}_secret_wrong",
@@ -150,19 +134,19 @@ def test_a_secret_that_does_not_fit_is_refused(
 
 @on_desktop
 @pytest.mark.parametrize("name", ["initEmbeddedCheckout", "initCheckout", "redirectToCheckout"])
-def test_old_names_say_the_new_ones(open_shop: Open, new_session: Any, name: str) -> None:
+def test_removed_functions_name_their_replacement(open_shop, new_session, name):
     page = open_shop(new_session().client_secret)
 
     message = page.evaluate(
         "name => { try { shop.stripe[name]({}) } catch (error) { return `${error.name} ${error.message}` } }", name
     )
 
-    assert message.startswith(f"IntegrationError stripe.{name} is no longer there. Use ")
+    assert message.startswith(f"IntegrationError stripe.{name} has been removed. Use ")
 
 
 @on_desktop
 @pytest.mark.parametrize("key", ["", "sk_test_1", "pk_live_1"])
-def test_keys_that_do_not_belong_in_a_page_are_refused(open_shop: Open, new_session: Any, key: str) -> None:
+def test_keys_that_are_not_publishable_test_keys_are_refused(open_shop, new_session, key):
     page = open_shop(new_session().client_secret)
 
     tried = "key => { try { Stripe(key); return '' } catch (error) { return error.name } }"

@@ -1,14 +1,13 @@
-/* In the frame of an Element: fields, their errors, and what the shop's page is told of them. */
+/* In the frame of an Element: its fields, their errors, and the messages to the shop's page. */
 (() => {
   "use strict";
 
   const MARK = "checkout-emulator";
   const form = document.querySelector("form");
-  const { kind, base } = form.dataset;
-  const texts = form.dataset;
+  const { kind, base, ...texts } = form.dataset;
   let state = { session: null, hasBilling: false };
 
-  const say = (message) => window.parent.postMessage({ mark: MARK, ...message }, "*");
+  const post = (message) => window.parent.postMessage({ mark: MARK, ...message }, "*");
   const field = (name) => form.elements[name];
   const text = (name) => field(name)?.value.trim() ?? "";
   const group = (name) => form.querySelector(`[data-group="${name}"]`);
@@ -40,7 +39,7 @@
     return sum % 10 === 0;
   }
 
-  function expiryFault(value) {
+  function expiryError(value) {
     const match = value.match(/^(\d{1,2})\s*\/?\s*(\d{2})$/);
     if (!match || Number(match[1]) < 1 || Number(match[1]) > 12) return texts.expiryIncomplete;
     const end = new Date(2000 + Number(match[2]), Number(match[1]), 1);
@@ -52,7 +51,7 @@
       if (digits(value).length < 13) return texts.numberIncomplete;
       return isLuhn(digits(value)) ? "" : texts.numberInvalid;
     },
-    expiry: expiryFault,
+    expiry: expiryError,
     cvc: (value) => (/^\d{3,4}$/.test(value) ? "" : texts.cvcIncomplete),
     email(value) {
       if (!/^[^@\s]+@[^@\s]+$/.test(value)) return texts.emailIncomplete;
@@ -60,24 +59,24 @@
     },
   };
 
-  const fault = (input) => {
+  const errorOf = (input) => {
     const value = input.value.trim();
     if (!isShown(input)) return "";
     if (CHECKS[input.name]) return CHECKS[input.name](value);
-    return input.required && !value ? texts.needed : "";
+    return input.required && !value ? texts.required : "";
   };
   const inputs = () => [...form.elements].filter((input) => input.name && "value" in input && isShown(input));
   const checked = () => inputs().filter((input) => input.closest(".field") && input.type !== "radio");
-  const isComplete = () => checked().every((input) => !fault(input));
+  const isComplete = () => checked().every((input) => !errorOf(input));
   const isEmpty = () => checked().every((input) => input.tagName === "SELECT" || !input.value.trim());
 
   function validate() {
-    const wrong = checked().filter((input) => fault(input));
-    for (const input of checked()) setError(input, fault(input));
-    return wrong.map((input) => fault(input));
+    const wrong = checked().filter(errorOf);
+    for (const input of checked()) setError(input, errorOf(input));
+    return wrong.map(errorOf);
   }
 
-  // What is typed, per kind
+  // Values, by kind of Element
 
   const VALUES = {
     payment: () => ({ type: method() }),
@@ -99,17 +98,17 @@
 
   let timer;
   function changed(wasTyped) {
-    const tell = () => say({ type: "change", complete: isComplete(), empty: isEmpty(), value: VALUES[kind](), wasTyped });
+    const report = () => post({ type: "change", complete: isComplete(), empty: isEmpty(), value: VALUES[kind](), wasTyped });
     clearTimeout(timer);
-    if (wasTyped && kind !== "payment" && kind !== "currencySelector") timer = setTimeout(tell, 350);
-    else tell();
+    if (wasTyped && kind !== "payment" && kind !== "currencySelector") timer = setTimeout(report, 350);
+    else report();
   }
 
   // Paying
 
   const method = () => form.elements.method?.value ?? "card";
 
-  function means() {
+  function paymentMethod() {
     const chosen = method();
     if (chosen.startsWith("pm_")) return { saved: chosen };
     if (chosen === "bank") return { method: { type: "bank", iban: form.elements.iban.value } };
@@ -118,10 +117,10 @@
     return { method: { type: "card", number: digits(number), cvc, ...own }, save: field("save")?.checked };
   }
 
-  async function pay({ credentials, told }) {
+  async function pay({ credentials, entered }) {
     const { key, secret } = credentials;
-    const payload = { ...told, ...means() };
-    payload.save ||= told.save;
+    const payload = { ...entered, ...paymentMethod() };
+    payload.save ||= entered.save;
     const body = new URLSearchParams({ key, client_secret: secret, payload: JSON.stringify(payload) });
     try {
       const id = secret.split("_secret_")[0];
@@ -191,12 +190,12 @@
     showState();
   }
 
-  function follow(message) {
+  function applySession(message) {
     const isFirst = !state.session;
     state = message;
     const { session } = message;
     if (kind === "payment") {
-      // A session in setup mode, which has no lines, takes payment details for later.
+      // A session in setup mode has no lines; it saves payment details for later.
       const isFree = session.total.total.minorUnitsAmount === 0 && !session.recurring && session.lineItems.length > 0;
       group("free").hidden = !isFree;
       group("all").hidden = isFree;
@@ -210,7 +209,7 @@
     }
   }
 
-  // Looks
+  // Appearance
 
   const VARIABLES = {
     colorPrimary: "--action",
@@ -230,7 +229,7 @@
     colorDanger: "#ff9a94",
   };
 
-  function dress({ theme, variables = {} } = {}) {
+  function applyAppearance({ theme, variables = {} } = {}) {
     document.documentElement.classList.toggle("night", theme === "night");
     const wanted = { ...(theme === "night" ? NIGHT : {}), ...variables };
     for (const [name, property] of Object.entries(VARIABLES)) {
@@ -239,17 +238,17 @@
     }
   }
 
-  // Listening
+  // Messages and events
 
   const ACTIONS = {
-    appearance: ({ appearance }) => dress(appearance),
-    session: follow,
+    appearance: ({ appearance }) => applyAppearance(appearance),
+    session: applySession,
     focus: () => inputs()[0]?.focus(),
-    "focus-fault": () => form.querySelector('[aria-invalid="true"]')?.focus(),
+    "focus-error": () => form.querySelector('[aria-invalid="true"]')?.focus(),
     blur: () => document.activeElement?.blur(),
     clear: () => (form.reset(), changed(false)),
-    validate: ({ number }) => say({ type: "answer", number, answer: { errors: validate(), value: VALUES[kind]() } }),
-    pay: async (message) => say({ type: "answer", number: message.number, answer: await pay(message) }),
+    validate: ({ number }) => post({ type: "answer", number, answer: { errors: validate(), value: VALUES[kind]() } }),
+    pay: async (message) => post({ type: "answer", number: message.number, answer: await pay(message) }),
   };
 
   window.addEventListener("message", (event) => {
@@ -271,22 +270,22 @@
   form.addEventListener("input", (event) => {
     if (event.target.name === "number") groupDigits(event.target);
     if (event.target.name === "expiry") formatExpiry(event.target, event);
-    if (event.target.getAttribute("aria-invalid") && !fault(event.target)) setError(event.target, "");
+    if (event.target.getAttribute("aria-invalid") && !errorOf(event.target)) setError(event.target, "");
     if (event.target.name === "method") showMethod();
     if (event.target.name === "country") showState();
     changed(true);
   });
-  form.addEventListener("focusin", () => say({ type: "focus" }));
+  form.addEventListener("focusin", () => post({ type: "focus" }));
   form.addEventListener("focusout", (event) => {
-    say({ type: "blur" });
-    if (event.target.closest(".field") && event.target.value?.trim()) setError(event.target, fault(event.target));
+    post({ type: "blur" });
+    if (event.target.closest(".field") && event.target.value?.trim()) setError(event.target, errorOf(event.target));
   });
-  form.addEventListener("keydown", (event) => event.key === "Escape" && say({ type: "escape" }));
+  form.addEventListener("keydown", (event) => event.key === "Escape" && post({ type: "escape" }));
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    if (button.dataset.wallet) say({ type: "confirm" });
+    if (button.dataset.wallet) post({ type: "confirm" });
     if (button.dataset.card) {
       for (const [name, value] of Object.entries({ number: button.dataset.card, expiry: "12 / 34", cvc: "123" })) {
         field(name).value = value;
@@ -300,9 +299,9 @@
     if (group("state")) group("state").hidden = !texts.withState.split(" ").includes(text("country"));
   }
 
-  const measure = () => say({ type: "height", height: Math.ceil(document.body.getBoundingClientRect().height) });
+  const measure = () => post({ type: "height", height: Math.ceil(document.body.getBoundingClientRect().height) });
   new ResizeObserver(measure).observe(document.body);
   if (kind === "payment") showMethod();
   showState();
-  say({ type: "ready" });
+  post({ type: "ready" });
 })();

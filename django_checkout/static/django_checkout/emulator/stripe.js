@@ -1,8 +1,8 @@
-/* The emulator's own Stripe.js: Checkout on a page of the shop, embedded or made of Elements.
+/* The emulator's own Stripe.js: embedded Checkout and Checkout with Elements.
  *
  * It has the names, results and error codes of Stripe's script and none of its code. Card numbers are typed into frames
- * of the emulator and sent by them; this script never sees one. It needs no inline script or style:
- * script-src, frame-src and connect-src of the page must allow the emulator's origin.
+ * of the emulator, which send them; this script never sees one. It uses no inline script or style: script-src, frame-src
+ * and connect-src of the page must allow the emulator's origin.
  */
 (() => {
   "use strict";
@@ -22,7 +22,7 @@
     }
   }
 
-  // Asking the emulator
+  // Requests to the emulator
 
   const sessionId = (secret) => secret.split("_secret_")[0];
 
@@ -58,13 +58,13 @@
     return node;
   }
 
-  /** A frame of the emulator; `hear(message)` gets what it says, `tell(message)` speaks to it once it is there. */
+  /** A frame of the emulator. `onMessage` receives its messages; `post` sends one once the frame is ready. */
   class Frame {
-    constructor(url, title, hear) {
+    constructor(url, title, onMessage) {
       this.node = document.createElement("iframe");
       Object.assign(this.node, { src: url, title, allow: "payment" });
       Object.assign(this.node.style, { border: "0", display: "block", width: "100%", height: "0" });
-      this.hear = hear;
+      this.onMessage = onMessage;
       this.waiting = [];
       this.isReady = false;
       this.listener = (event) => this.receive(event);
@@ -77,12 +77,12 @@
       if (event.data.type === "height") this.node.style.height = `${event.data.height}px`;
       if (event.data.type === "ready") {
         this.isReady = true;
-        this.waiting.splice(0).forEach((message) => this.tell(message));
+        this.waiting.splice(0).forEach((message) => this.post(message));
       }
-      this.hear(event.data);
+      this.onMessage(event.data);
     }
 
-    tell(message) {
+    post(message) {
       if (this.isReady) this.node.contentWindow.postMessage({ mark: MARK, ...message }, ORIGIN);
       else this.waiting.push(message);
     }
@@ -132,16 +132,16 @@
       if (this.isDestroyed) throw new IntegrationError("This Embedded Checkout object has been destroyed.");
       if (this.frame) throw new IntegrationError("Embedded Checkout is already mounted.");
       const place = found(target);
-      this.frame = new Frame(this.page.url, "Checkout", (message) => this.hear(message));
+      this.frame = new Frame(this.page.url, "Checkout", (message) => this.receive(message));
       place.replaceChildren(this.frame.node);
     }
 
-    hear({ type }) {
+    receive({ type }) {
       if (type === "ready" && !this.isRendered) {
         this.isRendered = true;
         this.report("checkoutRendered");
       } else if (type === "ready" || type === "complete") {
-        // Another page in the frame, such as the form again with its errors, is read from its top.
+        // Show another page, such as the form with its errors, from its top.
         this.frame.node.scrollIntoView({ block: "start" });
       }
       if (type !== "complete") return;
@@ -185,8 +185,8 @@
     taxId: ["TaxIdElement", "Tax ID"],
   };
   const ADDRESS_KINDS = { billingAddress: "billing", shippingAddress: "shipping" };
-  /** Whose content goes into the session as soon as it is complete. */
-  const TOLD = {
+  /** Fields of the session that are updated as soon as their Element is complete. */
+  const SESSION_FIELDS = {
     contactDetails: ({ email }) => ({ email }),
     billingAddress: (billing) => ({ billing }),
     shippingAddress: (shipping) => ({ shipping }),
@@ -223,7 +223,7 @@
       this.isDestroyed = false;
     }
 
-    /** What the page gets. */
+    /** The object that the page receives. */
     get face() {
       const face = {
         mount: (target) => this.mount(target),
@@ -233,9 +233,9 @@
         once: (name, handler) => (this.listeners.add(name, handler, true), face),
         off: (name, handler) => (this.listeners.remove(name, handler), face),
         update: (options) => void Object.assign(this.options, options),
-        focus: () => this.frame?.tell({ type: "focus" }),
-        blur: () => this.frame?.tell({ type: "blur" }),
-        clear: () => this.frame?.tell({ type: "clear" }),
+        focus: () => this.frame?.post({ type: "focus" }),
+        blur: () => this.frame?.post({ type: "blur" }),
+        clear: () => this.frame?.post({ type: "clear" }),
         collapse: () => {},
       };
       if (this.kind in ADDRESS_KINDS) {
@@ -251,22 +251,22 @@
       const place = found(target);
       place.classList.add("StripeElement");
       this.place = place;
-      const hold = (this.hold = {});
+      const mounting = (this.mounting = {});
       this.checkout.loading.then(() => {
-        if (this.hold === hold && this.checkout.page) this.show();
-        else if (this.hold === hold) this.fail();
+        if (this.mounting === mounting && this.checkout.page) this.show();
+        else if (this.mounting === mounting) this.fail();
       });
     }
 
     show() {
       const { page, session } = this.checkout;
       const url = `${BASE}/elements/${this.kind}/${session.id}?frame=${page.token}`;
-      this.frame = new Frame(url, KINDS[this.kind][1], (message) => this.hear(message));
-      // The frame leaves room for the rings around its fields, which are in line with the page all the same.
+      this.frame = new Frame(url, KINDS[this.kind][1], (message) => this.receive(message));
+      // The frame has room for the focus rings of its fields, and the fields stay aligned with the page.
       Object.assign(this.frame.node.style, { margin: "-4px", width: "calc(100% + 8px)" });
       this.place.replaceChildren(this.frame.node);
-      this.frame.tell({ type: "appearance", appearance: this.checkout.appearance });
-      this.follow();
+      this.frame.post({ type: "appearance", appearance: this.checkout.appearance });
+      this.sendSession();
     }
 
     fail() {
@@ -277,13 +277,13 @@
       return this.kind in ADDRESS_KINDS ? "address" : this.kind;
     }
 
-    /** Let the frame know of the session as it is now. */
-    follow() {
+    /** Send the current session to the frame. */
+    sendSession() {
       const { session, elements } = this.checkout;
-      this.frame?.tell({ type: "session", session, hasBilling: Boolean(elements.billingAddress?.frame) });
+      this.frame?.post({ type: "session", session, hasBilling: Boolean(elements.billingAddress?.frame) });
     }
 
-    hear(message) {
+    receive(message) {
       const { type } = message;
       if (type === "ready") this.listeners.call("ready", this.readyEvent());
       if (type === "answer") this.answers.get(message.number)?.(message.answer);
@@ -313,22 +313,22 @@
       if (this.kind in ADDRESS_KINDS) event.elementMode = ADDRESS_KINDS[this.kind];
       if (this.kind === "payment") event.collapsed = false;
       this.listeners.call("change", event);
-      if (complete && wasTyped && TOLD[this.kind]) this.checkout.update(TOLD[this.kind](value));
-      else this.checkout.announce();
+      if (complete && wasTyped && SESSION_FIELDS[this.kind]) this.checkout.update(SESSION_FIELDS[this.kind](value));
+      else this.checkout.notify();
     }
 
-    /** Ask the frame something and wait for its answer. */
+    /** Send a question to the frame and wait for its answer. */
     question(type, content = {}) {
       if (!this.frame) return Promise.resolve({});
       const number = this.answers.size + 1;
       return new Promise((resolve) => {
         this.answers.set(number, resolve);
-        this.frame.tell({ type, number, ...content });
+        this.frame.post({ type, number, ...content });
       });
     }
 
     unmount() {
-      this.hold = null;
+      this.mounting = null;
       this.frame?.remove();
       this.frame = null;
       this.place?.classList.remove("StripeElement");
@@ -366,10 +366,10 @@
         if (answer.page.ui_mode !== "elements") {
           throw new IntegrationError("This Checkout Session was not created with `ui_mode: elements`.");
         }
-        this.take(answer);
+        this.apply(answer);
         const wanted = this.defaults();
         if (Object.keys(wanted).length && this.session.status.type === "open") {
-          this.take(await ask(this.credentials, "update", wanted));
+          this.apply(await ask(this.credentials, "update", wanted));
         }
       } catch (error) {
         this.failure = { message: error.message, code: null };
@@ -383,7 +383,7 @@
       return Object.fromEntries(Object.entries(wanted).filter(([, value]) => value));
     }
 
-    take(answer) {
+    apply(answer) {
       if (answer.error) return;
       this.page = answer.page;
       this.missing = answer.missing;
@@ -391,7 +391,7 @@
       if (this.options.adaptivePricing?.allowed === false) this.raw.currencyOptions = null;
     }
 
-    /** The snapshot that the page sees: frozen in time, its own to keep. */
+    /** A copy of the session for the page. */
     get session() {
       return { ...structuredClone(this.raw), canConfirm: this.canConfirm() };
     }
@@ -402,7 +402,7 @@
         billingAddress: this.elements.billingAddress?.complete,
         shippingAddress: this.elements.shippingAddress?.complete,
       };
-      // Since endive a session cannot be confirmed while an update is under way.
+      // Since endive a session cannot be confirmed while an update is in progress.
       const isWaiting = this.isConfirming || (RELEASE === "endive" && this.pending > 0);
       const payment = this.elements.payment;
       const { total, recurring, lineItems } = this.raw;
@@ -412,20 +412,20 @@
       return this.raw.status.type === "open" && !isWaiting && isPaid && isComplete;
     }
 
-    announce() {
+    notify() {
       if (!this.raw) return;
-      for (const element of Object.values(this.elements)) element.follow();
+      for (const element of Object.values(this.elements)) element.sendSession();
       this.listeners.call("change", this.session);
     }
 
-    /** Do one thing after the other; `work` returns what `take` takes. */
+    /** Run updates one after another; `work` returns an answer for `apply`. */
     queued(work) {
       this.pending += 1;
-      if (RELEASE === "endive") this.announce();
+      if (RELEASE === "endive") this.notify();
       const run = async () => {
         try {
           const answer = await work();
-          this.take(answer);
+          this.apply(answer);
           return answer.error ? failed(answer.error.message, answer.error.code ?? null) : null;
         } catch (error) {
           return failed(error?.message ?? String(error));
@@ -434,15 +434,15 @@
         }
       };
       const result = this.tail.then(run).then((failure) => {
-        this.announce();
+        this.notify();
         return failure ?? { type: "success", session: this.session };
       });
       this.tail = result.catch(() => {});
       return result;
     }
 
-    update(told) {
-      return this.queued(() => ask(this.credentials, "update", told));
+    update(entered) {
+      return this.queued(() => ask(this.credentials, "update", entered));
     }
 
     runServerUpdate(work) {
@@ -470,26 +470,26 @@
         (answer.errors ?? []).map((message) => ({ message, element: filled[at].kind })),
       );
       if (!wrong.length) return { type: "success", session: this.session };
-      filled.find((element) => element.kind === wrong[0].element).frame.tell({ type: "focus-fault" });
+      filled.find((element) => element.kind === wrong[0].element).frame.post({ type: "focus-error" });
       return failed(wrong[0].message, "validation_error", { validation_errors: wrong });
     }
 
     async confirm(options = {}) {
-      if (this.isConfirming) return failed("This Checkout Session is being confirmed already.");
+      if (this.isConfirming) return failed("This Checkout Session is already being confirmed.");
       const { redirect = "always", returnUrl } = options;
       const target = returnUrl?.replace("{CHECKOUT_SESSION_ID}", this.raw.id) || this.page.return_url;
       if (redirect === "always" && !target) {
         return failed("A `returnUrl` is needed: the Checkout Session has no `return_url`.");
       }
       this.isConfirming = true;
-      this.announce();
+      this.notify();
       let result;
       try {
         await this.tail;
         result = await this.attempt(options);
       } finally {
         this.isConfirming = false;
-        this.announce();
+        this.notify();
       }
       if (result) return result;
       if (redirect !== "always") return { type: "success", session: this.session };
@@ -497,10 +497,10 @@
       return new Promise(() => {});
     }
 
-    /** Try to pay; return what went wrong, or null. */
+    /** Attempt the payment. Return the error, or null. */
     async attempt(options) {
       const { paymentMethod, expressCheckoutConfirmEvent, savePaymentMethod } = options;
-      const told = {
+      const entered = {
         email: options.email,
         phone: options.phoneNumber,
         billing: options.billingAddress,
@@ -508,36 +508,36 @@
         save: savePaymentMethod,
       };
       if (expressCheckoutConfirmEvent) {
-        told.email ??= this.raw.email ?? "shopper@example.com";
-        return this.judged(await ask(this.credentials, "confirm", { ...told, method: { type: "wallet" } }));
+        entered.email ??= this.raw.email ?? "shopper@example.com";
+        return this.resultOf(await ask(this.credentials, "confirm", { ...entered, method: { type: "wallet" } }));
       }
       if (Object.values(this.elements).some((element) => element.frame && element.kind !== "expressCheckout")) {
         const checked = await this.validateElements();
         if (checked.type === "error") return failed(checked.error.message);
         await this.tail;
-        this.addTyped(told);
+        this.addTyped(entered);
       }
-      if (paymentMethod) return this.judged(await ask(this.credentials, "confirm", { ...told, saved: paymentMethod }));
+      if (paymentMethod) return this.resultOf(await ask(this.credentials, "confirm", { ...entered, saved: paymentMethod }));
       const payment = this.elements.payment;
-      if (payment?.frame) return this.judged(await payment.question("pay", { credentials: this.credentials, told }));
+      if (payment?.frame) return this.resultOf(await payment.question("pay", { credentials: this.credentials, entered }));
       if (this.raw.total.total.minorUnitsAmount) return failed("There is no Payment Element to pay with.");
-      return this.judged(await ask(this.credentials, "confirm", told));
+      return this.resultOf(await ask(this.credentials, "confirm", entered));
     }
 
-    /** Add what stands in Elements and may not have been told yet. */
-    addTyped(told) {
+    /** Add the values of Elements that the session may not have yet. */
+    addTyped(entered) {
       const { contactDetails, billingAddress, shippingAddress } = this.elements;
-      if (contactDetails?.frame) told.email ??= contactDetails.value.email;
-      if (billingAddress?.frame) told.billing ??= billingAddress.value;
-      if (shippingAddress?.frame) told.shipping ??= shippingAddress.value;
+      if (contactDetails?.frame) entered.email ??= contactDetails.value.email;
+      if (billingAddress?.frame) entered.billing ??= billingAddress.value;
+      if (shippingAddress?.frame) entered.shipping ??= shippingAddress.value;
     }
 
-    async judged(answer) {
-      this.take(answer);
+    async resultOf(answer) {
+      this.apply(answer);
       if (answer.error) return failed(answer.error.message, answer.error.code ?? null);
       if (answer.challenge) {
-        await challenge(answer.challenge);
-        this.take(await ask(this.credentials, "retrieve"));
+        await authenticate(answer.challenge);
+        this.apply(await ask(this.credentials, "retrieve"));
         if (this.raw.status.type === "complete") return null;
         const message = this.raw.lastPaymentError?.message ?? "The payment was not authenticated.";
         return failed(message, "paymentFailed", { paymentFailed: { declineCode: null } });
@@ -575,7 +575,7 @@
       };
     }
 
-    /** What the page gets. */
+    /** The object that the page receives. */
     get face() {
       const face = {
         on: (name, handler) => {
@@ -585,7 +585,7 @@
         loadActions: () => this.loadActions(),
         changeAppearance: (appearance) => {
           this.appearance = appearance;
-          for (const element of Object.values(this.elements)) element.frame?.tell({ type: "appearance", appearance });
+          for (const element of Object.values(this.elements)) element.frame?.post({ type: "appearance", appearance });
         },
         loadFonts: () => {},
       };
@@ -601,7 +601,7 @@
     }
   }
 
-  // The bank's question
+  // 3-D Secure
 
   const DIALOG_STYLE = `
     dialog { box-sizing: border-box; width: min(28rem, calc(100vw - 2rem)); padding: 0; border: 0; border-radius: 12px;
@@ -609,8 +609,8 @@
     dialog::backdrop { background: rgb(16 24 40 / 0.55); }
   `;
 
-  /** Show the bank's page over the shop's until it has been answered. */
-  function challenge(url) {
+  /** Show the 3-D Secure page in a dialog until the shopper has answered. */
+  function authenticate(url) {
     const host = document.createElement("div");
     const root = host.attachShadow({ mode: "open" });
     const sheet = new CSSStyleSheet();
@@ -633,14 +633,14 @@
     });
   }
 
-  // Stripe itself
+  // The Stripe object
 
   const RENAMED = {
     initEmbeddedCheckout: "createEmbeddedCheckoutPage",
     initCheckout: "initCheckoutElementsSdk",
     redirectToCheckout: "the `url` of a Checkout Session with `ui_mode: hosted_page`",
   };
-  const UNPLAYED = [
+  const UNSUPPORTED = [
     ..."elements confirmPayment confirmSetup confirmCardPayment confirmCardSetup createToken createSource".split(" "),
     ..."createPaymentMethod createConfirmationToken handleNextAction paymentRequest initCheckoutFormSdk".split(" "),
   ];
@@ -665,12 +665,12 @@
     };
     for (const [name, successor] of Object.entries(RENAMED)) {
       stripe[name] = () => {
-        throw new IntegrationError(`stripe.${name} is no longer there. Use ${successor} instead.`);
+        throw new IntegrationError(`stripe.${name} has been removed. Use ${successor} instead.`);
       };
     }
-    for (const name of UNPLAYED) {
+    for (const name of UNSUPPORTED) {
       stripe[name] = () => {
-        throw new IntegrationError(`The emulator plays Checkout; it has no stripe.${name}.`);
+        throw new IntegrationError(`The emulator does not support stripe.${name}.`);
       };
     }
     return stripe;

@@ -1,8 +1,8 @@
-// The API as a module: JSON in and out, problems as errors, a key for every POST, ETags for polling.
+// A client of the API: JSON in and out, problem documents as errors, a key for each POST, ETags for polling.
 
 export class Problem extends Error {
   constructor(body) {
-    super(body.detail || "The shop does not answer.");
+    super(body.detail || "The shop does not respond.");
     this.code = body.code || "";
   }
 }
@@ -20,16 +20,16 @@ export class Api {
     if (method === "POST") {
       headers["Content-Type"] = "application/json";
       headers["X-CSRFToken"] = document.cookie.match(/(?:^|; )csrftoken=([^;]*)/)?.[1] || "";
-      // Sent again by nobody here but the browser itself: a lost answer is then not a second order.
+      // If the browser repeats the request after a lost response, it does not place a second order.
       headers["Idempotency-Key"] = crypto.randomUUID();
     }
     const known = method === "GET" ? this.etags.get(path) : undefined;
     if (known) headers["If-None-Match"] = known.etag;
-    const answer = await fetch(this.root + path, { method, headers, body: body && JSON.stringify(body) });
-    if (answer.status === 304) return known.body;
-    const data = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Problem(data);
-    const etag = answer.headers.get("ETag");
+    const response = await fetch(this.root + path, { method, headers, body: body && JSON.stringify(body) });
+    if (response.status === 304) return known.body;
+    const data = await response.json().catch(() => ({}));
+    if (!response.ok) throw new Problem(data);
+    const etag = response.headers.get("ETag");
     if (etag) this.etags.set(path, { etag, body: data });
     return data;
   }

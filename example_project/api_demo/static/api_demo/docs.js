@@ -1,4 +1,4 @@
-// Opens Swagger UI on the API's document; requests that are tried out carry the CSRF token.
+// Opens Swagger UI with the API's document, and adds the CSRF token to its requests.
 "use strict";
 
 const place = document.getElementById("docs");

@@ -1,4 +1,4 @@
-// A checkout made of Stripe's Elements, or the way to Stripe's page: all through the API.
+// Pays with Stripe's Elements or on Stripe's page, through the API only.
 
 import { Api } from "./api.js";
 
@@ -16,7 +16,7 @@ function say(message) {
 function load(url) {
   return new Promise((resolve, reject) => {
     const script = Object.assign(document.createElement("script"), { src: url, onload: resolve });
-    script.onerror = () => reject(new Error("Stripe.js does not load."));
+    script.onerror = () => reject(new Error("Stripe.js could not be loaded."));
     document.head.append(script);
   });
 }
@@ -97,7 +97,7 @@ async function follow(order) {
     if (status.outcome !== "open") {
       find("pay").hidden = true;
       find("done").hidden = false;
-      find("outcome").textContent = status.outcome === "paid" ? "Thank you, it is paid." : `Payment: ${status.outcome}`;
+      find("outcome").textContent = status.outcome === "paid" ? "Thank you, your order is paid." : `Payment: ${status.outcome}`;
       find("paid").textContent = status.paid.formatted;
       return;
     }

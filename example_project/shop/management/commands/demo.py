@@ -1,4 +1,4 @@
-"""`manage.py demo`: the shop, filled and open, with one command; `--check` buys something in it."""
+"""`manage.py demo`: fills the shop and serves it; `--check` makes a purchase in it."""
 
 from __future__ import annotations
 
@@ -13,27 +13,23 @@ from contextlib import closing
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.core.management import BaseCommand, CommandError, CommandParser, call_command
 from django.core.servers.basehttp import WSGIRequestHandler
 
 from django_checkout.conf import conf
 from django_checkout.emulator import Emulator
 from django_checkout.emulator.transport import requests_session
+from example_project.shop import demo_check
 from example_project.shop.catalogue import seed_catalogue
+from example_project.shop.demo_accounts import make_accounts
+from example_project.shop.demo_server import HOST
 from example_project.shop.promotions import WELCOME_CODE, seed_promotions
-
-HOST = "127.0.0.1"
-#: For accounts that exist on this machine, in the demo's own database, and are printed when it starts.
-PASSWORD = "tea-and-slip"  # noqa: S105
-ADMIN = {"username": "admin", "email": "admin@example.com", "is_staff": True, "is_superuser": True}
-SHOPPER = {"username": "robin", "email": "robin@example.com", "first_name": "Robin", "last_name": "Vale"}
 
 
 class Command(BaseCommand):
-    """Migrates, fills the shelf, makes the accounts and serves; what is there already stays."""
+    """Migrates, adds the products and accounts that are missing, and serves."""
 
-    help = "Open the demo shop on this machine, or with --check make one whole purchase in it and exit."
+    help = "Serve the demo shop on this machine. With --check, make a complete purchase in it and exit."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -41,16 +37,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--check",
             action="store_true",
-            help="serve on a free port with a temporary database, buy something over HTTP, print its timeline, exit",
+            help="serve on a free port with a temporary database, make a purchase, print its timeline and exit",
         )
-        # Set by --check, so that a server never outlives the check that started it, however that ended.
+        # Set by --check, so that the server always ends with the check that started it.
         parser.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
 
     def handle(self, *, port: int, check: bool, until_stdin_closes: bool, **options: Any) -> None:
         if check:
-            from example_project.shop.demo_check import run
-
-            run(self.stdout)
+            demo_check.run(self.stdout)
             return
         if not settings.DEBUG:
             raise CommandError("The demo serves with Django's development server, which needs DEBUG=True.")
@@ -61,18 +55,18 @@ class Command(BaseCommand):
         try:
             self._open(port)
         except KeyboardInterrupt:
-            self.stdout.write("The shop is closed.")
+            self.stdout.write("The demo has stopped.")
 
     def _open(self, port: int) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         seed_catalogue()
         if conf.CHECKOUT_EMULATOR:
-            # An emulator that delivers nothing, on the same store: nobody takes webhooks before the server is open.
+            # The same store, in an emulator that sends no webhooks: the server is not open yet.
             emulator = Emulator(store=conf.CHECKOUT_EMULATOR_STORE)
             with closing(emulator), requests_session(emulator) as session:
                 seed_promotions(session)
-        self._print_welcome(port, _make_accounts() if conf.CHECKOUT_EMULATOR else [])
-        # An answer is several small writes: none waits until the one before is acknowledged.
+        self._print_welcome(port, make_accounts() if conf.CHECKOUT_EMULATOR else [])
+        # A response is several small writes; none waits until the previous one is acknowledged.
         WSGIRequestHandler.disable_nagle_algorithm = True
         call_command("runserver", f"{HOST}:{port}", use_reloader=False, skip_checks=False, stdout=io.StringIO())
 
@@ -86,15 +80,15 @@ class Command(BaseCommand):
             lines.append("")
             lines.extend(f"  {title:<8} {username} / {password}" for title, username, password in accounts)
             lines.append("")
-            lines.append("  Payments are emulated on this machine. Cards, with any date to come and any CVC:")
-            lines.append("    4242 4242 4242 4242   is paid")
+            lines.append("  Payments are emulated on this machine. Test cards, with any future date and any CVC:")
+            lines.append("    4242 4242 4242 4242   succeeds")
             lines.append("    4000 0000 0000 0002   is declined")
             lines.append("    4000 0027 6000 3184   asks for 3-D Secure")
-            lines.append(f"  Promotion code {WELCOME_CODE} takes off a tenth.")
+            lines.append(f"  Promotion code {WELCOME_CODE} takes 10% off.")
         else:
             lines.append("")
-            lines.append(f"  Payments go to {conf.STRIPE_API_BASE}. For the admin: manage.py createsuperuser")
-        lines.extend(["", "  Everything is kept in var/; delete it to start afresh. Stop with Ctrl-C.", ""])
+            lines.append(f"  Payments go to {conf.STRIPE_API_BASE}. For the admin, run manage.py createsuperuser.")
+        lines.extend(["", "  All data is in var/; delete it to start from scratch. Stop with Ctrl-C.", ""])
         self.stdout.write("\n".join(lines))
         self.stdout.flush()
 
@@ -112,7 +106,7 @@ def _require_free(port: int) -> None:
 
 
 def _require_base_url(port: int) -> None:
-    """Start over with CHECKOUT_BASE_URL naming this port where the settings, which are read once, name another."""
+    """Restart with CHECKOUT_BASE_URL for this port, if the settings, which are read once, have another one."""
     base_url = f"http://{HOST}:{port}"
     if base_url == conf.CHECKOUT_BASE_URL or (not conf.CHECKOUT_EMULATOR and "CHECKOUT_BASE_URL" in os.environ):
         return
@@ -121,21 +115,7 @@ def _require_base_url(port: int) -> None:
         os.environ["STRIPE_API_BASE"] = f"{base_url}/emulator"
         os.environ["STRIPE_JS_URL"] = f"{base_url}/emulator/stripe.js"
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 (the same command, with one variable more)
-
-
-def _make_accounts() -> list[tuple[str, str, str]]:
-    """Make the demo's accounts where they are missing and return title, name and password of each."""
-    users = get_user_model()._default_manager
-    accounts = []
-    for title, account in (("Merchant", ADMIN), ("Shopper", SHOPPER)):
-        user, created = users.get_or_create(username=account["username"], defaults=account)
-        if created:
-            user.set_password(PASSWORD)
-            user.save(update_fields=["password"])
-        known = user.check_password(PASSWORD)
-        accounts.append((title, str(account["username"]), PASSWORD if known else "the password you gave it"))
-    return accounts
+    os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 (the same command with other variables)
 
 
 def _exit_with_stdin() -> None:

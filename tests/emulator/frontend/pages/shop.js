@@ -1,4 +1,4 @@
-// What a shop writes. Tests choose what to mount and drive the rest through `window.shop`.
+// The code of a shop. Tests call `window.shop`.
 const secret = new URLSearchParams(location.search).get("client_secret");
 const node = (id) => document.getElementById(id);
 const stripe = window.Stripe && Stripe("pk_test_tests");
@@ -24,7 +24,7 @@ window.shop = {
     const checkout = stripe.initCheckoutElementsSdk({ clientSecret: Promise.resolve(secret), ...options });
     shop.checkout = checkout;
     checkout.on("change", (session) => { shop.changes.push(session); shop.show(session); });
-    const made = {
+    const factories = {
       contact: () => checkout.createContactDetailsElement(),
       shipping: () => checkout.createShippingAddressElement(),
       billing: () => checkout.createBillingAddressElement(),
@@ -34,7 +34,7 @@ window.shop = {
     };
     shop.elements = {};
     for (const part of parts) {
-      shop.elements[part] = made[part]();
+      shop.elements[part] = factories[part]();
       shop.elements[part].on("ready", () => shop.events.push(`${part} ready`));
       shop.elements[part].on("change", ({ complete }) => shop.events.push(`${part} ${complete}`));
       shop.elements[part].mount(`#${part}`);

@@ -1,0 +1,1 @@
+"""One module per type of object, with its creation, changes and endpoints."""

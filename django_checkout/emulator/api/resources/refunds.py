@@ -1,0 +1,198 @@
+"""Refunds, which may stay pending or fail later."""
+
+from __future__ import annotations
+
+from django_checkout.emulator.api.calls import Call, merged_metadata
+from django_checkout.emulator.api.resources.balance import new_balance_transaction
+from django_checkout.emulator.api.resources.catalog import missing
+from django_checkout.emulator.messages import ApiError, Doc, StateError
+from django_checkout.emulator.state.state import State
+
+KIND = "refund"
+PENDING_SECONDS = 2 * 24 * 3600
+ANSWER_SECONDS = 45 * 24 * 3600
+WAITING = ("pending", "requires_action")
+#: Paid in cash: Stripe asks the shopper by email for a bank account.
+VOUCHERS = ("boleto", "konbini", "oxxo")
+FAILING_SECONDS = 5 * 24 * 3600
+#: Fields of a new object that are null.
+NULLS = "balance_transaction customer_account receipt_number source_transfer_reversal transfer_reversal"
+
+
+def create(call: Call) -> Doc:
+    """POST /v1/refunds."""
+    state, params = call.state, call.params
+    charge = _charge_to_refund(state, params)
+    left = charge["amount"] - charge["amount_refunded"] if charge["captured"] else 0
+    if charge["disputed"] and any(
+        not dispute["is_charge_refundable"] and dispute["status"] != "won"
+        for dispute in state.store.select("dispute", {"charge": charge["id"]})
+    ):
+        message = f"Charge {charge['id']} has been charged back; cannot issue a refund."
+        raise StateError(message, code="charge_disputed", param="charge")
+    if left <= 0:
+        message = f"Charge {charge['id']} has already been refunded."
+        raise StateError(message, code="charge_already_refunded", param="charge")
+    amount = params.get("amount", left)
+    if amount < 1:
+        raise ApiError("Invalid positive integer", code="parameter_invalid_integer", param="amount")
+    if amount > left:
+        raise ApiError(
+            f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})",
+            code="refund_amount_too_large",
+            param="amount",
+        )
+    return new_refund(state, charge, amount, params.get("reason"), merged_metadata({}, params.get("metadata", {})))
+
+
+def new_refund(state: State, charge: Doc, amount: int, reason: str | None, metadata: Doc) -> Doc:
+    """Create a refund and emit the events."""
+    effect = charge.get("_effect", "")
+    needs_shopper = charge["payment_method_details"]["type"] in VOUCHERS
+    is_pending = effect == "refund_pending" or needs_shopper
+    refund = _new(state, charge, amount, reason, metadata)
+    refund["status"] = "requires_action" if needs_shopper else "pending" if is_pending else "succeeded"
+    if needs_shopper:
+        refund["next_action"] = _next_action(state, charge)
+    elif is_pending:
+        refund["pending_reason"] = "processing"
+    if is_pending:
+        state.schedule("finish_refund", refund["id"], state.clock.now() + PENDING_SECONDS)
+    if effect == "refund_fails":
+        state.schedule("fail_refund", refund["id"], state.clock.now() + FAILING_SECONDS)
+    refund["balance_transaction"] = new_balance_transaction(state, refund, "refund", -amount)["id"]
+    return _book(state, charge, refund)
+
+
+def release(state: State, charge: Doc, amount: int) -> Doc:
+    """Release an authorized amount that is not captured: at Stripe a refund that moves no money.
+
+    It has no balance transaction and counts towards the charge's ``amount_refunded``:
+    https://github.com/solidusio/solidus_stripe/pull/268,
+    https://github.com/woocommerce/woocommerce-gateway-stripe/issues/1073.
+    """
+    refund = _new(state, charge, amount, None, {})
+    if "card" in refund["destination_details"]:
+        refund["destination_details"]["card"] = {"type": "reversal"}
+    return _book(state, charge, refund)
+
+
+def _new(state: State, charge: Doc, amount: int, reason: str | None, metadata: Doc) -> Doc:
+    refund = state.new(
+        KIND,
+        NULLS,
+        amount=amount,
+        charge=charge["id"],
+        currency=charge["currency"],
+        customer=charge["customer"],
+        destination_details=_destination(charge),
+        metadata=metadata,
+        payment_intent=charge["payment_intent"],
+        payment_method=charge["payment_method"],
+        reason=reason,
+        status="succeeded",
+    )
+    del refund["livemode"]
+    if charge["id"].startswith("py_"):
+        refund["id"] = refund["id"].replace("re_", "pyr_")
+    return refund
+
+
+def _book(state: State, charge: Doc, refund: Doc) -> Doc:
+    state.store.insert(refund)
+    total = charge["amount_refunded"] + refund["amount"]
+    state.emit("refund.created", refund)
+    state.update(charge, "charge.refunded", amount_refunded=total, refunded=total == charge["amount"])
+    return refund
+
+
+def finish_refund(state: State, refund: Doc) -> Doc:
+    """Complete a refund that waits for the bank or the shopper."""
+    if refund["status"] not in WAITING:
+        raise StateError(f"This refund has a status of {refund['status']}.")
+    _clear_wait(refund)
+    return state.update(refund, "refund.updated", status="succeeded")
+
+
+def finish_due(state: State, refund: Doc) -> None:
+    """Complete a refund if it is still waiting."""
+    if refund["status"] in WAITING:
+        finish_refund(state, refund)
+
+
+def fail_refund(state: State, refund: Doc, failure_reason: str = "expired_or_canceled_card") -> Doc:
+    """Fail a refund, pending or succeeded. The money returns to the account."""
+    before = refund["status"]
+    if before not in (*WAITING, "succeeded") or refund["balance_transaction"] is None:
+        raise StateError(f"This refund has a status of {before}.")
+    _clear_wait(refund)
+    returned = new_balance_transaction(state, refund, "refund_failure", refund["amount"])
+    refund["failure_balance_transaction"] = returned["id"]
+    refund["failure_reason"] = failure_reason
+    state.update(refund, status="failed")
+    _reduce_refunded(state, refund)
+    state.emit("refund.updated", refund, {"status": before})
+    state.emit("refund.failed", refund)
+    return refund
+
+
+def fail_due(state: State, refund: Doc) -> None:
+    """Fail a refund unless it has failed or been canceled."""
+    if refund["status"] in (*WAITING, "succeeded"):
+        fail_refund(state, refund)
+
+
+def _clear_wait(refund: Doc) -> None:
+    refund.pop("pending_reason", None)
+    refund.pop("next_action", None)
+
+
+def _next_action(state: State, charge: Doc) -> Doc:
+    now = state.clock.now()
+    sent = {"email_sent_at": now, "email_sent_to": charge["billing_details"]["email"]}
+    return {"type": "display_details", "display_details": {"email_sent": sent, "expires_at": now + ANSWER_SECONDS}}
+
+
+def _reduce_refunded(state: State, refund: Doc) -> None:
+    charge = state.get("charge", refund["charge"])
+    state.update(charge, amount_refunded=charge["amount_refunded"] - refund["amount"], refunded=False)
+
+
+def _charge_to_refund(state: State, params: Doc) -> Doc:
+    if "charge" in params:
+        return state.get("charge", params["charge"], "charge")
+    if "payment_intent" not in params:
+        raise missing("payment_intent")
+    intent = state.get("payment_intent", params["payment_intent"], "payment_intent")
+    if intent["status"] != "succeeded":
+        raise StateError(
+            f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.",
+            code="payment_intent_unexpected_state" if intent["latest_charge"] else "missing",
+            param="payment_intent",
+        )
+    return state.get("charge", intent["latest_charge"])
+
+
+def _destination(charge: Doc) -> Doc:
+    if charge["payment_method_details"]["type"] != "card":
+        return {"type": charge["payment_method_details"]["type"]}
+    return {
+        "type": "card",
+        "card": {"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"},
+    }
+
+
+def update(call: Call) -> Doc:
+    """POST /v1/refunds/:refund."""
+    refund = call.target(KIND)
+    return call.state.update(refund, "refund.updated", **call.changes(refund))
+
+
+def cancel(call: Call) -> Doc:
+    """POST /v1/refunds/:refund/cancel, for refunds that wait for the shopper only."""
+    refund = call.target(KIND)
+    if refund["status"] != "requires_action":
+        raise StateError(f"You cannot cancel a refund with a status of {refund['status']}.", param="refund")
+    _clear_wait(refund)
+    _reduce_refunded(call.state, refund)
+    return call.state.update(refund, "refund.updated", status="canceled")

@@ -1,0 +1,93 @@
+"""Webhook endpoints."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from django_checkout.emulator.api.calls import Call
+from django_checkout.emulator.ids import random_text
+from django_checkout.emulator.messages import API_VERSION, ApiError, Doc
+from django_checkout.emulator.state.state import TARGET, State
+
+KIND = "webhook_endpoint"
+MAX_ENDPOINTS = 16
+CONFIGURED_ID = "we_configured"
+
+
+def configure(state: State, url: str, secret: str, enabled_events: tuple[str, ...] = ("*",)) -> Doc:
+    """Store the configured endpoint, which the API does not list. Without a URL an existing one is kept."""
+    known = state.store.find(CONFIGURED_ID)
+    if known and not url:
+        return known
+    target = {
+        "id": CONFIGURED_ID,
+        "object": TARGET,
+        "api_version": None,
+        "enabled_events": list(enabled_events),
+        "secret": secret,
+        "status": "enabled",
+        "url": url,
+    }
+    return state.store.save(target) if known else state.store.insert(target)
+
+
+def create(call: Call) -> Doc:
+    """POST /v1/webhook_endpoints. Only this response contains the secret."""
+    state, params = call.state, call.params
+    _check(params)
+    if len(state.store.select(KIND)) >= MAX_ENDPOINTS:
+        raise ApiError(f"You have reached the maximum of {MAX_ENDPOINTS} test webhook endpoints.")
+    endpoint = state.new(
+        KIND,
+        api_version=params.get("api_version"),
+        application=None,
+        description=params.get("description") or None,
+        enabled_events=params["enabled_events"],
+        metadata=params.get("metadata") or {},
+        status="enabled",
+        url=params["url"],
+    )
+    endpoint["_secret"] = f"whsec_{random_text(32)}"
+    state.store.insert(endpoint)
+    return {**endpoint, "secret": endpoint["_secret"]}
+
+
+def update(call: Call) -> Doc:
+    """POST /v1/webhook_endpoints/:webhook_endpoint."""
+    endpoint, params = call.target(KIND), call.params
+    _check(params)
+    changes = call.changes(endpoint, "enabled_events", "url", "description")
+    if "disabled" in params:
+        changes["status"] = "disabled" if params["disabled"] else "enabled"
+    return call.state.update(endpoint, **changes)
+
+
+def delete(call: Call) -> Doc:
+    """DELETE /v1/webhook_endpoints/:webhook_endpoint."""
+    endpoint = call.target(KIND)
+    call.state.store.delete(endpoint["id"])
+    return {"id": endpoint["id"], "object": KIND, "deleted": True}
+
+
+def _check(params: Doc) -> None:
+    if "url" in params and not params["url"].startswith(("http://", "https://")):
+        raise ApiError(
+            "Invalid URL: An explicit scheme (such as https) must be provided.", code="url_invalid", param="url"
+        )
+    if "url" in params and not _is_plain(params["url"]):
+        raise ApiError("Not a valid URL", code="url_invalid", param="url")
+    for name in params.get("enabled_events", ()):
+        if not re.fullmatch(r"\*|[a-z0-9_]+(\.[a-z0-9_*]+)+", name):
+            raise ApiError(f"Invalid enabled_events: unknown event {name}", param="enabled_events")
+    if "api_version" in params and not re.fullmatch(r"\d{4}-\d\d-\d\d(\.[a-z]+)?", params["api_version"]):
+        raise ApiError(f"Invalid api_version; the latest is {API_VERSION}", param="api_version")
+
+
+def _is_plain(url: str) -> bool:
+    """Return whether every parser reads the same host: no user, backslash, white space or control characters."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return bool(parts.hostname) and "@" not in parts.netloc and not re.search(r"[\\\s\x00-\x1f\x7f]", url)

@@ -1,0 +1,174 @@
+"""What tests and the control page do by hand: move the clock, act for the bank, the dashboard and the shopper."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django_checkout.emulator.api.resources import (
+    amounts,
+    disputes,
+    payouts,
+    recurring,
+    refunds,
+    reviews,
+    sessions,
+    tax,
+)
+from django_checkout.emulator.api.resources.session_rules import check_open
+from django_checkout.emulator.chaos import Chaos
+from django_checkout.emulator.messages import Doc, without_hidden
+from django_checkout.emulator.payer import checkout
+from django_checkout.emulator.payer.shopper import PaymentOutcome
+from django_checkout.emulator.reference import cards
+from django_checkout.emulator.state.state import State
+from django_checkout.emulator.webhooks.deliveries import Outbox
+
+
+class EmulatorClock:
+    """The emulator's clock. Tests move it forward."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def now(self) -> int:
+        """Return the emulator's time in whole seconds."""
+        return self._state.clock.now()
+
+    @property
+    def offset_seconds(self) -> int:
+        """How far the emulator is ahead of the system clock."""
+        return self._state.clock.offset_seconds
+
+    def advance(self, seconds: int) -> None:
+        """Move the clock forward and run the jobs that become due: expiry, settlement, failing refunds."""
+        with self._state.store.transaction():
+            self._state.clock.move(seconds)
+            self._state.run_due()
+
+
+class Controls:
+    """Actions without an API request. Each is one transaction."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.store = state.store
+        self.clock = EmulatorClock(state)
+        self.chaos: Chaos = Chaos()
+        self.outbox = Outbox(state, self.chaos)
+
+    def use_custom_domain(self, origin: str) -> None:
+        """Serve payment pages at a domain such as ``https://pay.shop.example``; "" resets it."""
+        with self.store.transaction():
+            self.store.set_setting(sessions.CUSTOM_DOMAIN, origin)
+
+    def settle(self, session_id: str, *, succeed: bool = True) -> PaymentOutcome:
+        """Settle the delayed payment of a session."""
+        with self.state.transaction():
+            return checkout.settle(self.state, self._session(session_id), succeed=succeed)
+
+    def adjust(self, session_id: str, quantity: int, *, line: int = 0) -> Doc:
+        """Change an adjustable quantity on the payment page."""
+        with self.state.transaction():
+            return without_hidden(amounts.adjust(self.state, self._session(session_id), line, quantity))
+
+    def apply_promotion_code(self, session_id: str, code: str) -> Doc:
+        """Apply a promotion code on the payment page. Raises ``ApiError`` if the code is refused."""
+        with self.state.transaction():
+            return without_hidden(amounts.apply_code(self.state, self._session(session_id), code))
+
+    def remove_promotion_code(self, session_id: str) -> Doc:
+        """Remove the promotion code on the payment page."""
+        with self.state.transaction():
+            return without_hidden(amounts.remove_code(self.state, self._session(session_id)))
+
+    def choose_shipping(self, session_id: str, shipping_rate: str) -> Doc:
+        """Choose one of the session's shipping rates on the payment page."""
+        with self.state.transaction():
+            return without_hidden(amounts.choose_shipping(self.state, self._session(session_id), shipping_rate))
+
+    def set_tax(self, percent: Decimal | int | str) -> None:
+        """Set the rate of ``automatic_tax``, which is 20 % by default."""
+        with self.store.transaction():
+            tax.set_percent(self.state, percent)
+
+    def pay_invoice(self, invoice_id: str, card: str | None = None) -> Doc:
+        """Retry an open invoice of a subscription, with its saved card or another one."""
+        with self.state.transaction():
+            invoice = self.state.get("invoice", invoice_id)
+            other = cards.find_card(card) if card else None
+            return without_hidden(recurring.collect(self.state, invoice, card=other))
+
+    def expire(self, session_id: str) -> Doc:
+        """Expire an open session in the dashboard."""
+        with self.state.transaction():
+            session = self._session(session_id)
+            check_open(session)
+            return without_hidden(sessions.expire_session(self.state, session))
+
+    def refund(self, payment_intent: str, amount: int | None = None) -> Doc:
+        """Refund a payment in the dashboard, so without metadata."""
+        with self.state.transaction():
+            charge = self._charge(payment_intent)
+            left = charge["amount"] - charge["amount_refunded"]
+            return without_hidden(refunds.new_refund(self.state, charge, amount or left, None, {}))
+
+    def finish_refund(self, refund_id: str) -> Doc:
+        """Complete a pending refund."""
+        with self.store.transaction():
+            return without_hidden(refunds.finish_refund(self.state, self.state.get("refund", refund_id)))
+
+    def fail_refund(self, refund_id: str) -> Doc:
+        """Fail a refund, pending or succeeded."""
+        with self.store.transaction():
+            return without_hidden(refunds.fail_refund(self.state, self.state.get("refund", refund_id)))
+
+    def open_dispute(
+        self, payment_intent: str, *, reason: str = "fraudulent", amount: int | None = None, inquiry: bool = False
+    ) -> Doc:
+        """Dispute a payment."""
+        with self.state.transaction():
+            charge = self._charge(payment_intent)
+            return without_hidden(disputes.open_dispute(self.state, charge, reason, amount, inquiry=inquiry))
+
+    def close_dispute(self, dispute_id: str, status: str = "won") -> Doc:
+        """Close a dispute as ``won``, ``lost``, ``prevented`` or ``warning_closed``."""
+        with self.store.transaction():
+            return without_hidden(disputes.close_dispute(self.state, self.state.get("dispute", dispute_id), status))
+
+    def pay_out(self) -> list[Doc]:
+        """Pay out the available balance, one payout per currency. Payments are available after two days."""
+        with self.state.transaction():
+            return [without_hidden(payout) for payout in payouts.pay_out(self.state)]
+
+    def warn_of_fraud(self, payment_intent: str) -> Doc:
+        """Send an early fraud warning for a payment."""
+        with self.state.transaction():
+            return without_hidden(disputes.warn(self.state, self._charge(payment_intent)))
+
+    def open_review(self, payment_intent: str) -> Doc:
+        """Place a payment in review."""
+        with self.state.transaction():
+            return without_hidden(reviews.open_review(self.state, self._charge(payment_intent)))
+
+    def close_review(self, review_id: str, closed_reason: str = "approved") -> Doc:
+        """Close a review in the dashboard, with one of Stripe's reasons."""
+        with self.store.transaction():
+            review = self.state.get(reviews.KIND, review_id)
+            return without_hidden(reviews.close_review(self.state, review, closed_reason))
+
+    def repeat(self, event_id: str) -> Doc:
+        """Report a change a second time, as Stripe sometimes does: the same content under another event id."""
+        with self.store.transaction():
+            event = self.state.get("event", event_id)
+            return without_hidden(self.state.emit(event["type"], event["data"]["object"]))
+
+    def resend(self, event_id: str) -> None:
+        """Send an event again to all its endpoints, as the dashboard does."""
+        with self.store.transaction():
+            self.outbox.resend(event_id)
+
+    def _session(self, session_id: str) -> Doc:
+        return self.state.get(sessions.KIND, session_id, "session")
+
+    def _charge(self, payment_intent: str) -> Doc:
+        return self.state.get("charge", self.state.get("payment_intent", payment_intent)["latest_charge"])

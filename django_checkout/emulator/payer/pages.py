@@ -1,0 +1,201 @@
+"""The payment page, the 3-D Secure page, and the recovery URL of an expired session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from django_checkout.emulator.api.resources import sessions
+from django_checkout.emulator.api.resources.session_rules import ELEMENTS, EMBEDDED, HOSTED
+from django_checkout.emulator.messages import ApiError, Doc, Request, Response
+from django_checkout.emulator.payer import checkout, shopper_input
+from django_checkout.emulator.payer.page_view import PageView
+from django_checkout.emulator.payer.payment_form import PaymentForm
+from django_checkout.emulator.payer.rendering import (
+    asset,
+    frame_headers,
+    language_of,
+    redirect,
+    render,
+    security_headers,
+)
+from django_checkout.emulator.payer.shopper import PaymentOutcome
+from django_checkout.emulator.payer.tokens import Tokens
+from django_checkout.emulator.state.state import State
+
+#: Parameters of an error to the fields of the page that show it.
+FIELDS_OF = {
+    "promotion_code": "promotion_code",
+    "discounts": "promotion_code",
+    "tax_id": "tax_id",
+    "shipping_address": "shipping_country",
+}
+
+
+class Pages:
+    """Answers ``/pay/``, ``/recover/`` and ``/assets/``.
+
+    ``wait_until_acknowledged`` takes a session's id and waits for the shop's webhook, as Stripe's page does.
+    """
+
+    def __init__(self, state: State, tokens: Tokens, wait_until_acknowledged: Callable[[str], None]) -> None:
+        self._state = state
+        self._tokens = tokens
+        self._wait_until_acknowledged = wait_until_acknowledged
+
+    def answer(self, request: Request) -> Response:
+        """Return a page, or redirect."""
+        root, _, rest = request.path.lstrip("/").partition("/")
+        if root == "assets":
+            return asset(rest)
+        session_id, _, step = rest.strip("/").partition("/")
+        session = self._find(session_id)
+        with translation.override(language_of(request, session)):
+            if session is None or step not in ("", "authenticate") or not self._may_open(request, session, step):
+                return self._message(request, None, "missing", status=404)
+            try:
+                if root == "recover":
+                    with self._state.transaction():
+                        return redirect(sessions.recover(self._state, session)["url"])
+                return self._pay(request, session, step)
+            except ApiError:
+                session = self._find(session_id)
+                if session and root == "pay" and session["status"] != "open":
+                    return self._message(request, session, session["status"], status=200)
+                return self._message(request, session, "closed", status=409)
+
+    def _find(self, session_id: str) -> Doc | None:
+        with self._state.transaction():
+            return self._state.store.find(session_id, sessions.KIND)
+
+    def _get(self, session: Doc) -> Doc:
+        return self._state.get(sessions.KIND, session["id"], "session")
+
+    def _may_open(self, request: Request, session: Doc, step: str) -> bool:
+        """Return whether the page may be opened: 3-D Secure in every UI mode, the payment page not for Elements."""
+        if session["ui_mode"] == HOSTED:
+            return True
+        is_wanted = step == "authenticate" or session["ui_mode"] == EMBEDDED or session["status"] != "open"
+        return is_wanted and self._tokens.is_frame_valid(request, session)
+
+    def _pay(self, request: Request, session: Doc, step: str) -> Response:
+        if session["status"] != "open":
+            return self._message(request, session, session["status"], status=200)
+        if request.method == "POST" and not self._tokens.is_form_valid(request, session["id"]):
+            return self._message(request, session, "forged", status=403)
+        if step == "authenticate":
+            return self._authenticate(request, session)
+        if request.method != "POST":
+            return self._form(request, session, PaymentForm.of(session))
+        return self._submit(request, session, request.form)
+
+    def _submit(self, request: Request, session: Doc, typed: dict[str, str]) -> Response:
+        form = PaymentForm.of(session, typed)
+        if "use_card" in typed:
+            form.values.update(method="card", card_number=typed["use_card"], card_expiry="12 / 34", card_cvc="123")
+            return self._form(request, session, form)
+        try:
+            with self._state.transaction():
+                entered = {**form.entered(session), **_code(typed)}
+                session = shopper_input.enter(self._state, self._get(session), entered)
+        except ApiError as error:
+            field = FIELDS_OF.get(error.param or "")
+            if field:
+                form.errors[field] = error.message
+            return self._form(request, session, form, decline="" if field else error.message)
+        if typed.keys() & {"update", "apply_code", "remove_code", "currency"}:
+            form.values["promotion_code"] = ""
+            return self._form(request, session, form)
+        if not form.check(session, self._state.clock.now()):
+            return self._form(request, session, form)
+        if typed.get("shown_total", str(session["amount_total"])) != str(session["amount_total"]):
+            return self._form(request, session, form, notice=_("The total has changed. Please check it and pay again."))
+        outcome = self._submit_payment(session, form)
+        if outcome.is_complete:
+            return self._leave(request, session, outcome)
+        if outcome.status == "requires_action":
+            return redirect(f"{self._url(request, session)[0]}/authenticate{self._url(request, session)[1]}")
+        return self._form(request, session, form, decline=outcome.message)
+
+    def _submit_payment(self, session: Doc, form: PaymentForm) -> PaymentOutcome:
+        with self._state.transaction():
+            session = self._get(session)
+            if form.saved:
+                return shopper_input.pay_saved(self._state, session, form.saved, form.shopper())
+            return checkout.pay(self._state, session, form.method(), form.shopper())
+
+    def _authenticate(self, request: Request, session: Doc) -> Response:
+        if request.method != "POST":
+            return self._render(request, session, "authenticate.html", {})
+        succeed = request.form.get("answer") == "complete"
+        with self._state.transaction():
+            outcome = checkout.authenticate(self._state, self._get(session), succeed=succeed)
+        if outcome.is_complete:
+            return self._leave(request, session, outcome)
+        if session["ui_mode"] == ELEMENTS:
+            return self._message(request, session, "answered", status=200)
+        return self._form(request, session, PaymentForm.of(session), decline=outcome.message)
+
+    def _leave(self, request: Request, session: Doc, outcome: PaymentOutcome) -> Response:
+        """Redirect to the shop, or in a frame to a page that reports completion to the shop's page."""
+        address, query = self._url(request, session)
+        if session["ui_mode"] != HOSTED:
+            return redirect(f"{address}{query}&outcome=complete")
+        self._wait_until_acknowledged(session["id"])
+        return redirect(outcome.redirect_url or address)
+
+    def _form(
+        self, request: Request, session: Doc, form: PaymentForm, *, decline: str = "", notice: str = ""
+    ) -> Response:
+        return self._render(
+            request,
+            session,
+            "pay.html",
+            {"form": form, "decline": decline, "notice": notice, "custom_fields": form.custom_fields(session)},
+        )
+
+    def _message(self, request: Request, session: Doc | None, kind: str, *, status: int) -> Response:
+        return self._render(request, session, "message.html", {"kind": kind}, status=status)
+
+    def _render(
+        self, request: Request, session: Doc | None, template: str, context: dict[str, Any], *, status: int = 200
+    ) -> Response:
+        shown = self._shown(session) if session else {}
+        is_framed = session is not None and session["ui_mode"] != HOSTED
+        extra = {
+            "is_framed": is_framed,
+            "query": self._url(request, session)[1] if session else "",
+            "outcome": frame_outcome(request, context),
+        }
+        targets = [shown.get("success_url"), shown.get("cancel_url")]
+        headers = frame_headers() if is_framed else security_headers(targets)
+        return render(template, request, {**extra, **shown, **context}, headers, status=status)
+
+    def _shown(self, session: Doc) -> Doc:
+        with self._state.store.transaction():
+            view = PageView(self._state, session)
+            return {**view.summary(), **view.choices(), "token": self._tokens.form(session["id"])}
+
+    def _url(self, request: Request, session: Doc) -> tuple[str, str]:
+        """Return the page's address and the query that opens it."""
+        query = f"?frame={self._tokens.frame(session['id'])}" if session["ui_mode"] != HOSTED else ""
+        return f"{request.base_url}/pay/{session['id']}", query
+
+
+def _code(typed: dict[str, str]) -> Doc:
+    """Return the promotion code that the buttons apply; None removes it."""
+    if "remove_code" in typed:
+        return {"promotion_code": None}
+    code = typed.get("promotion_code", "").strip()
+    return {"promotion_code": code} if code or "apply_code" in typed else {}
+
+
+def frame_outcome(request: Request, context: dict[str, Any]) -> str:
+    """Return the message that a frame sends to the page around it: ``answered``, ``complete`` or none."""
+    if context.get("kind") == "answered":
+        return "answered"
+    return "complete" if parse_qs(request.query).get("outcome") == ["complete"] else ""

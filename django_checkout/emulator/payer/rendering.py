@@ -1,0 +1,135 @@
+"""Renders the emulator's pages: templates, headers, language, amounts, redirects, static files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from functools import cache
+from importlib.resources import files
+from urllib.parse import urlsplit
+
+from babel.core import Locale, UnknownLocaleError
+from babel.numbers import format_currency
+from django.template import Context, Engine
+from django.utils import translation
+
+from django_checkout.emulator.messages import Doc, Request, Response
+from django_checkout.emulator.reference import currencies
+
+ASSETS = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_CODES = "AT AU BE BR CA CH DE DK ES FI FR GB IE IN IT JP MX NL NO NZ PL PT SE SG US"
+COUNTRIES = tuple(_CODES.split())
+SAFE_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
+
+
+@cache
+def engine() -> Engine:
+    """Return the template engine of these pages. It does not depend on the site's ``TEMPLATES``."""
+    return Engine(
+        dirs=[str(files("django_checkout").joinpath("templates"))],
+        libraries={"i18n": "django.templatetags.i18n"},
+        builtins=["django.templatetags.i18n"],
+    )
+
+
+def render(template: str, request: Request, context: Doc, headers: Mapping[str, str], *, status: int = 200) -> Response:
+    """Return a page in the active language."""
+    shared = {
+        "base_url": urlsplit(request.base_url).path,
+        "language": translation.get_language() or "en",
+        "direction": "rtl" if translation.get_language_bidi() else "ltr",
+    }
+    page = engine().get_template(f"django_checkout/emulator/{template}")
+    body = page.render(Context({**shared, **context}, use_l10n=False)).encode()
+    return Response(status=status, headers={"Content-Type": "text/html; charset=utf-8", **headers}, body=body)
+
+
+def redirect(url: str) -> Response:
+    """Return a redirect that turns a POST into a GET."""
+    return Response(status=303, headers={"Location": url, "Content-Type": "text/plain"}, body=b"")
+
+
+def asset(name: str) -> Response:
+    """Return a static file of these pages."""
+    suffix = name[name.rfind(".") :]
+    path = files("django_checkout").joinpath("static/django_checkout/emulator", name)
+    if "/" in name or ".." in name or suffix not in ASSETS or not path.is_file():
+        return Response(status=404, headers={"Content-Type": "text/plain"}, body=b"Not found")
+    headers = {"Content-Type": ASSETS[suffix], "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    if suffix == ".js":
+        # A page with a strict embedder policy loads stripe.js only if it is meant for other origins.
+        headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return Response(status=200, headers=headers, body=path.read_bytes())
+
+
+def security_headers(targets: Iterable[str | None]) -> dict[str, str]:
+    """Return headers that allow a page its style sheet, its own form and the redirect to ``targets``.
+
+    Browsers apply ``form-action`` to the redirects after a form as well.
+    """
+    origins = {f"{parts.scheme}://{parts.netloc}" for url in targets if url and (parts := urlsplit(url)).netloc}
+    allowed = " ".join(["'self'", *sorted(origins)])
+    policy = (
+        "default-src 'none'",
+        "style-src 'self'",
+        "img-src 'self'",
+        f"form-action {allowed}",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+    return {"Content-Security-Policy": "; ".join(policy), "X-Frame-Options": "DENY", **SAFE_HEADERS}
+
+
+def frame_headers() -> dict[str, str]:
+    """Return headers for a page in a frame of the shop's page: only the emulator's own scripts and requests."""
+    policy = (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors http: https:",
+    )
+    return {"Content-Security-Policy": "; ".join(policy), **SAFE_HEADERS}
+
+
+def language_of(request: Request, session: Doc | None) -> str:
+    """Return the session's language, else the browser's, if Django supports it, else English."""
+    asked = (session or {}).get("locale")
+    accepted = [part.partition(";")[0].strip() for part in request.headers.get("accept-language", "").split(",")]
+    for tag in ([asked] if asked and asked != "auto" else []) + accepted:
+        try:
+            return translation.get_supported_language_variant(tag.lower())
+        except LookupError:
+            continue
+    return "en"
+
+
+def country_names(codes: Sequence[str]) -> list[tuple[str, str]]:
+    """Return pairs of code and name in the active language, sorted by name."""
+    names = _locale().territories
+    return sorted(((code, names.get(code, code)) for code in codes), key=lambda pair: pair[1])
+
+
+def format_minor(minor: int, currency: str) -> str:
+    """Return an amount in minor units as text in the active language, with Stripe's decimals."""
+    is_whole = currency in currencies.WHOLE_UNITS_IN_HUNDREDTHS and minor % currencies.step_minor(currency) == 0
+    digits = 0 if is_whole else currencies.exponent(currency)
+    locale = _locale()
+    pattern = copy(locale.currency_formats["standard"])
+    pattern.frac_prec = (digits, digits)
+    amount = currencies.to_decimal(minor, currency)
+    return format_currency(amount, currency.upper(), format=pattern, locale=locale, currency_digits=False)
+
+
+def _locale() -> Locale:
+    try:
+        return Locale.parse(translation.to_locale(translation.get_language() or "en"))
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")

@@ -1,0 +1,169 @@
+"""The queue of webhook deliveries: signing, due times, results."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from django_checkout.emulator.api.resources.events import thin
+from django_checkout.emulator.api.versions import rendered
+from django_checkout.emulator.chaos import Chaos
+from django_checkout.emulator.messages import Doc, without_hidden
+from django_checkout.emulator.state.state import State
+
+#: Delays before the second and later attempts, in seconds of the emulator's clock.
+BACK_OFF_SECONDS = (2, 10, 60, 600, 3600, 6 * 3600, 24 * 3600)
+#: An attempt without a recorded result is repeated after this time.
+UNRECORDED_SECONDS = 90
+USER_AGENT = "Stripe/1.0 (+https://stripe.com/docs/webhooks)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One POST to one endpoint, with a fresh signature."""
+
+    id: str
+    event_id: str
+    event_type: str
+    endpoint_id: str
+    url: str
+    body: bytes
+    signature: str
+    attempts: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of the request."""
+        return {
+            "Content-Type": "application/json; charset=utf-8",
+            "Stripe-Signature": self.signature,
+            "User-Agent": USER_AGENT,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A delivery and the status of its response; None without a response."""
+
+    delivery: Delivery
+    status: int | None
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether the endpoint has acknowledged the event."""
+        return is_acknowledged(self.status)
+
+
+Post = Callable[[bytes, Mapping[str, str]], int | None]
+
+
+def signature_header(payload: bytes, secret: str, timestamp: int | None = None) -> str:
+    """Return the ``Stripe-Signature`` for a body, https://docs.stripe.com/webhooks#verify-manually."""
+    at = int(time.time()) if timestamp is None else timestamp
+    digest = hmac.new(secret.encode(), f"{at}.".encode() + payload, hashlib.sha256).hexdigest()
+    return f"t={at},v1={digest}"
+
+
+def is_acknowledged(status: int | None) -> bool:
+    """Return whether a status acknowledges the event: any 2xx."""
+    return status is not None and 200 <= status < 300
+
+
+class Outbox:
+    """The queue of deliveries. Call every method inside ``store.transaction()``."""
+
+    def __init__(self, state: State, chaos: Chaos) -> None:
+        self._state = state
+        self._chaos = chaos
+
+    def pending(self) -> list[Delivery]:
+        """Return all unacknowledged deliveries, oldest first, due or not, without chaos."""
+        return [self._signed(document) for document in self._unacknowledged()]
+
+    def take(self, *, due_only: bool, in_process: bool, endpoint_id: str | None = None) -> list[Delivery]:
+        """Return the deliveries to post now, with chaos applied, and mark them as being sent."""
+        now = self._state.clock.now()
+        chosen: list[Doc] = []
+        for document in self._unacknowledged():
+            if due_only and document["due_at"] > now:
+                continue
+            if endpoint_id is not None and document["endpoint"] != endpoint_id:
+                continue
+            endpoint = self._state.store.find(document["endpoint"])
+            if endpoint is None or (not in_process and not endpoint["url"]):
+                continue
+            chosen += self._with_fault(document, now)
+        for document in {document["id"]: document for document in chosen}.values():
+            self._state.update(document, state="sending", due_at=now + UNRECORDED_SECONDS)
+        return [self._signed(document) for document in self._chaos.ordered(chosen)]
+
+    def record(self, delivery_id: str, status: int | None) -> None:
+        """Record the result of an attempt, and schedule the next one if it failed."""
+        document = self._state.store.find(delivery_id, "_delivery")
+        if document is None or document["state"] == "delivered":
+            return
+        attempts = document["attempts"] + 1
+        if is_acknowledged(status):
+            self._state.update(document, state="delivered", attempts=attempts, last_status=status)
+            self._settle_event(document["event"])
+        elif attempts > len(BACK_OFF_SECONDS):
+            self._state.update(document, state="failed", attempts=attempts, last_status=status)
+        else:
+            due_at = self._state.clock.now() + BACK_OFF_SECONDS[attempts - 1]
+            self._state.update(document, state="pending", attempts=attempts, last_status=status, due_at=due_at)
+
+    def resend(self, event_id: str) -> None:
+        """Queue an event again for all its endpoints."""
+        for document in self._state.store.select("_delivery", {"event": event_id}):
+            self._state.update(document, state="pending", attempts=0, due_at=self._state.clock.now())
+
+    def is_pending(self, event_id: str) -> bool:
+        """Return whether the event has a pending delivery over HTTP."""
+        return any(
+            (endpoint := self._state.store.find(document["endpoint"])) is not None and endpoint["url"]
+            for document in self._state.store.select("_delivery", {"event": event_id})
+            if document["state"] in ("pending", "sending")
+        )
+
+    def _unacknowledged(self) -> list[Doc]:
+        return self._state.store.select("_delivery", {"state": ["pending", "sending"]}, oldest_first=True)
+
+    def _with_fault(self, document: Doc, now: int) -> list[Doc]:
+        fault = self._chaos.next_delivery_fault(document["type"]) if document["attempts"] == 0 else None
+        if fault is None:
+            return [document]
+        if fault.kind == "duplicate":
+            return [document, document]
+        if fault.kind == "lose":
+            self._state.update(document, state="lost")
+        else:
+            self._state.update(document, due_at=now + fault.seconds)
+        return []
+
+    def _settle_event(self, event_id: str) -> None:
+        event = self._state.store.find(event_id)
+        if event is not None:
+            left = max(event["pending_webhooks"] - 1, 0)
+            self._state.update(event, pending_webhooks=left, _is_delivered=left == 0)
+
+    def _signed(self, document: Doc) -> Delivery:
+        store = self._state.store
+        endpoint = store.find(document["endpoint"]) or {"url": "", "secret": "", "enabled_events": []}
+        event = without_hidden(store.find(document["event"]) or {})
+        is_thin = any(name.startswith("v1.") for name in endpoint["enabled_events"])
+        shown = thin(event) if is_thin else rendered(event, endpoint.get("api_version"), store)
+        body = json.dumps(shown).encode()
+        return Delivery(
+            id=document["id"],
+            event_id=document["event"],
+            event_type=document["type"],
+            endpoint_id=document["endpoint"],
+            url=endpoint["url"],
+            body=body,
+            signature=signature_header(body, endpoint.get("secret") or endpoint.get("_secret") or ""),
+            attempts=document["attempts"],
+        )

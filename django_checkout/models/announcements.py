@@ -1,0 +1,61 @@
+"""Announcement: a notification for the host's receivers."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from django_checkout.models.base import Row
+from django_checkout.models.customers import Subscription
+from django_checkout.models.fields import CaseSensitiveCharField
+from django_checkout.models.orders import Order
+from django_checkout.models.payments import Dispute, Refund
+from django_checkout.models.sessions import CheckoutSession
+from django_checkout.states import Status, Tone
+
+
+class AnnouncementState(Status):
+    """Whether a notification is delivered."""
+
+    #: Every receiver has run; their writes committed with this state.
+    ANNOUNCED = "announced", Tone.GOOD, _("delivered")
+    #: No receiver is connected, or one raised; ``checkout_process_events`` retries it from ``next_attempt_at`` on.
+    PENDING = "pending", Tone.WAIT, _("pending")
+    #: It became untrue before it was delivered, or too old without a receiver; it is never delivered.
+    SUPERSEDED = "superseded", Tone.QUIET, _("superseded")
+
+
+class Announcement(Row):
+    """A notification for the host's receivers, delivered through a signal; unique per order, signal and fact.
+
+    Labels, the README and the admin call it a notification.
+    """
+
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="announcements")
+    signal = models.CharField(_("signal"), max_length=64)
+    #: The Stripe id, or our own key, of the object that it is about.
+    fact = CaseSensitiveCharField(_("object ID"))
+    state = models.CharField(_("state"), max_length=32, choices=AnnouncementState, default=AnnouncementState.PENDING)
+    session = models.ForeignKey(CheckoutSession, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    refund = models.ForeignKey(Refund, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    dispute = models.ForeignKey(Dispute, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    subscription = models.ForeignKey(Subscription, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    amount_minor = models.BigIntegerField(_("amount"), null=True, blank=True)
+    reason = models.CharField(_("reason"), max_length=255, blank=True, default="")
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    next_attempt_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
+    last_error = models.TextField(_("last error"), blank=True, default="")
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    announced_at = models.DateTimeField(_("delivered"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("notification")
+        verbose_name_plural = _("notifications")
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["state", "signal", "next_attempt_at"], name="checkout_announcement_pending")]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "signal", "fact"], name="checkout_announcement_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.signal} {self.fact}"

@@ -1,0 +1,122 @@
+"""The database with this app's tables: only this module consults routers and opens transactions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, TypeVar
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.db import connections, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
+
+logger = logging.getLogger("django_checkout")
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+#: Whether the running code is this app's own, inside a transaction of its own.
+_is_writing: ContextVar[bool] = ContextVar("django_checkout_is_writing", default=False)
+
+
+class EveryAlias:
+    """Contains every alias: a view with this set runs without ``ATOMIC_REQUESTS``."""
+
+    def __contains__(self, alias: object) -> bool:
+        return True
+
+    def add(self, alias: str) -> None:
+        """Ignore what ``transaction.non_atomic_requests`` adds; it is contained already."""
+
+
+def alias() -> str:
+    """Return the alias of the database that this app writes to; its tables all live in one."""
+    return str(router.db_for_write(apps.get_model("django_checkout", "Order")))
+
+
+@contextmanager
+def atomic(*, durable: bool = False) -> Iterator[None]:
+    """Open a transaction, or a savepoint, on this app's database; in it, derived columns can be written.
+
+    Raises:
+        RuntimeError: ``durable`` is set and a transaction is open already, on any database.
+    """
+    if durable:
+        _refuse_open_transactions()
+    with transaction.atomic(using=alias(), durable=durable), _writing(allowed=True):
+        yield
+
+
+@contextmanager
+def site_atomic(row: Model | None) -> Iterator[None]:
+    """Open a transaction also on the database of one of the site's rows, or of its users if the row is None.
+
+    It commits before ours does. An error in an ``on_commit`` hook of the site is logged: its writes are committed.
+    """
+    model = get_user_model() if row is None else type(row)
+    using = router.db_for_write(model)
+    if using == alias():
+        yield
+        return
+    committed: list[bool] = []
+    try:
+        with transaction.atomic(using=using):
+            transaction.on_commit(partial(committed.append, True), using=using)
+            yield
+    except Exception:
+        if not committed:
+            raise
+        logger.exception("on_commit_failed")
+
+
+def host_code() -> AbstractContextManager[None]:
+    """Run the site's code inside a transaction of ours, in which it cannot write derived columns."""
+    return _writing(allowed=False)
+
+
+def is_writing() -> bool:
+    """Return whether this app's own code runs inside one of its transactions."""
+    return _is_writing.get()
+
+
+def on_commit(work: Callable[[], Any]) -> None:
+    """Call ``work`` once the open transaction on this app's database commits."""
+    transaction.on_commit(work, using=alias())
+
+
+def connection() -> BaseDatabaseWrapper:
+    """Return the connection to this app's database."""
+    return connections[alias()]
+
+
+def non_atomic(view: View) -> View:
+    """Exempt a view from ``ATOMIC_REQUESTS`` on every database: it calls Stripe, which must not hold a lock."""
+    view._non_atomic_requests = EveryAlias()  # type: ignore[attr-defined]  # where Django's handler looks
+    return view
+
+
+@contextmanager
+def _writing(*, allowed: bool) -> Iterator[None]:
+    token = _is_writing.set(allowed)
+    try:
+        yield
+    finally:
+        _is_writing.reset(token)
+
+
+def _refuse_open_transactions() -> None:
+    """Refuse to run in a transaction on any database: its locks would be held while Stripe is called.
+
+    The transactions that a ``TestCase`` opens around a test do not count, as for Django's own ``durable``.
+    """
+    for open_connection in connections.all(initialized_only=True):
+        blocks = open_connection.atomic_blocks
+        if blocks and not getattr(blocks[-1], "_from_testcase", False):
+            raise RuntimeError(
+                f"A transaction is open on the database {open_connection.alias!r}. Call this outside of transactions: "
+                "no lock may be held while Stripe is called."
+            )

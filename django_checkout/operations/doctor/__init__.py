@@ -1,0 +1,55 @@
+"""Checks an installation: key, clock, webhook endpoint at Stripe, webhook delivery, backlog and database.
+
+The command ``checkout_doctor`` imports it. It changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+
+from django_checkout.operations.doctor import account, site
+from django_checkout.operations.doctor.findings import IDS, Finding, Severity
+
+__all__ = ["IDS", "Finding", "Severity", "examine"]
+
+
+def examine(*, url: str = "", delivers: bool = True, now: datetime | None = None) -> list[Finding]:
+    """Return the findings, the most severe first.
+
+    With ``delivers`` a signed event is posted to this site's webhook. ``url`` is the address that Stripe delivers to,
+    by default the webhook under CHECKOUT_BASE_URL. Must run outside transactions.
+    """
+    found = list(_findings(url, delivers=delivers, now=now or timezone.now()))
+    order = list(Severity)
+    return sorted(found, key=lambda finding: order.index(finding.severity))
+
+
+def _findings(url: str, *, delivers: bool, now: datetime) -> Iterator[Finding]:
+    broken = list(site.examine_settings())
+    yield from broken
+    # Without a usable key every other check fails for the same reason.
+    if any(finding.is_key for finding in broken):
+        return
+    try:
+        yield from _examine_installation(url, delivers=delivers, now=now)
+    except ImproperlyConfigured:
+        # The malformed setting is among the findings already.
+        if not any(finding.severity is Severity.ERROR for finding in broken):
+            raise
+
+
+def _examine_installation(url: str, *, delivers: bool, now: datetime) -> Iterator[Finding]:
+    schema = list(site.examine_schema())
+    yield from schema
+    yield from account.examine_account(now)
+    yield from account.examine_endpoints(url, now)
+    if any(finding.id == IDS["migrations"] for finding in schema):
+        return
+    if delivers:
+        yield from site.examine_delivery(url, now)
+    yield from site.examine_backlog(now)
+    yield from site.examine_upkeep(now)

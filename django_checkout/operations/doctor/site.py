@@ -1,0 +1,226 @@
+"""Checks the site itself: settings, database, webhook delivery, backlog and routine maintenance."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from django.apps import apps
+from django.core import checks
+from django.db import DatabaseError, models
+from django.db.migrations.executor import MigrationExecutor
+from django.views.decorators.debug import sensitive_variables
+
+from django_checkout.conf import API_VERSION, conf
+from django_checkout.exceptions import EndpointError
+from django_checkout.ledger import announcements
+from django_checkout.models import (
+    Announcement,
+    AttentionItem,
+    CheckoutSession,
+    Discrepancy,
+    ReconciliationRun,
+    WebhookEvent,
+    database,
+)
+from django_checkout.models.announcements import AnnouncementState
+from django_checkout.models.reconciliation import DiscrepancyState, RunState
+from django_checkout.operations import health
+from django_checkout.operations.doctor.findings import Finding, Severity, new
+from django_checkout.operations.health import Reason
+from django_checkout.stripe_api import webhook_endpoints
+from django_checkout.webhooks import endpoints
+from django_checkout.webhooks.inbox import SETTLED
+
+LABEL = "django_checkout"
+SELF_DELIVERY = "django_checkout.self_delivery"
+#: The hosted page waits up to 10 seconds for the webhook's response: https://docs.stripe.com/checkout/fulfillment.
+SLOW_SECONDS = 5
+RECONCILED_WITHIN_DAYS = 7
+#: Pruning is late when events are this much older than CHECKOUT_EVENT_RETENTION_DAYS.
+PRUNED_WITHIN_DAYS = 7
+_PROCESS = "Run manage.py checkout_process_events every minute"
+_LEVELS = {checks.ERROR: Severity.ERROR, checks.CRITICAL: Severity.ERROR, checks.WARNING: Severity.WARNING}
+
+
+def examine_settings() -> Iterator[Finding]:
+    """Run this app's system checks, those for deployment included; a warning that is also an error is left out."""
+    all_messages = checks.run_checks(include_deployment_checks=True)
+    found = [message for message in all_messages if str(message.id).startswith(f"{LABEL}.")]
+    errors = {message.msg for message in found if message.level >= checks.ERROR}
+    for message in found:
+        if message.level >= checks.ERROR or message.msg not in errors:
+            yield Finding(
+                id=str(message.id).removeprefix(f"{LABEL}."),
+                severity=_LEVELS.get(message.level, Severity.INFO),
+                message=str(message.msg),
+                command=str(message.hint or "manage.py check --deploy"),
+            )
+    if conf.CHECKOUT_EMULATOR and not conf.debug and conf.is_stripe_api:
+        text = "CHECKOUT_EMULATOR is on in production."
+        yield new("emulator", Severity.ERROR, text, "Set CHECKOUT_EMULATOR to False")
+
+
+def examine_schema() -> Iterator[Finding]:
+    """Compare the database with the models: unapplied migrations and missing constraints."""
+    try:
+        executor = MigrationExecutor(database.connection())
+        targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] == LABEL]
+        unapplied = [migration.name for migration, _ in executor.migration_plan(targets)]
+        if unapplied:
+            message = f"Unapplied migrations: {', '.join(unapplied)}."
+            yield new("migrations", Severity.ERROR, message, f"manage.py migrate {LABEL}")
+            return
+        for model in apps.get_app_config(LABEL).get_models():
+            for name in _missing_constraints(model):
+                message = f"The table {model._meta.db_table} lacks the constraint {name}."
+                command = f"Create it with the statement that manage.py sqlmigrate {LABEL} shows"
+                yield new("constraint", Severity.ERROR, message, command)
+    except DatabaseError as error:
+        message = f"The database does not respond: {type(error).__name__}."
+        yield new("database", Severity.ERROR, message, "manage.py dbshell")
+
+
+def _missing_constraints(model: type[models.Model]) -> Iterator[str]:
+    """Yield the unique and check constraints of a model that its table lacks."""
+    connection = database.connection()
+    with connection.cursor() as cursor:
+        existing = connection.introspection.get_constraints(cursor, model._meta.db_table)
+    unique = [set(found["columns"]) for found in existing.values() if found["unique"]]
+    for constraint in model._meta.constraints:
+        if isinstance(constraint, models.UniqueConstraint):
+            columns = {field.column for field in model._meta.concrete_fields if field.name in constraint.fields}
+            if columns not in unique:
+                yield constraint.name
+        elif constraint.name not in existing and connection.features.supports_table_check_constraints:
+            yield constraint.name
+    for field in model._meta.concrete_fields:
+        if field.unique and not field.primary_key and {field.column} not in unique:
+            yield f"unique {field.column}"
+
+
+@sensitive_variables()
+def examine_delivery(url: str, now: datetime) -> Iterator[Finding]:
+    """Post an event to this site's webhook, signed with each secret, and check that it is recorded in our database."""
+    try:
+        url = endpoints.webhook_url(url)
+    except EndpointError:
+        return
+    for number, secret in enumerate(conf.STRIPE_WEBHOOK_SECRETS):
+        name = f"STRIPE_WEBHOOK_SECRETS[{number}]"
+        event_id = f"evt_doctor_{uuid4().hex}"
+        body = _event(event_id, now)
+        began = time.monotonic()
+        try:
+            status = webhook_endpoints.deliver(url, body, _signature(body, secret, now))
+        except EndpointError as error:
+            yield new("unreachable", Severity.WARNING, str(error), "manage.py checkout_doctor --url URL")
+            return
+        took = time.monotonic() - began
+        recorded, _ = WebhookEvent.objects.filter(stripe_id=event_id).delete()
+        yield from _check_response(url, name, status, took, is_recorded=bool(recorded))
+
+
+def _check_response(url: str, secret_name: str, status: int, took: float, *, is_recorded: bool) -> Iterator[Finding]:
+    if status == 400:
+        message = f"{url} refuses an event signed with {secret_name}: its secrets differ, or a proxy changes the body."
+        yield new("delivery_refused", Severity.ERROR, message, "Deploy the same STRIPE_WEBHOOK_SECRETS to every server")
+    elif status != 200:
+        message = f"{url} responds to a signed event with {status} instead of 200."
+        hint = "Exempt the path from redirects, login and CSRF checks; see the server's log"
+        yield new("delivery_refused", Severity.ERROR, message, hint)
+    elif not is_recorded:
+        message = f"{url} accepted a signed event that is not in this database: another site responds there."
+        yield new("other_site", Severity.ERROR, message, "Compare DATABASES and CHECKOUT_BASE_URL of both sites")
+    elif took > SLOW_SECONDS:
+        message = f"{url} took {took:.1f} seconds to respond."
+        yield new("slow", Severity.WARNING, message, 'Set CHECKOUT_PROCESS_EVENTS to "task"')
+
+
+def _event(event_id: str, now: datetime) -> bytes:
+    event = {
+        "id": event_id,
+        "object": "event",
+        "api_version": API_VERSION,
+        "created": int(now.timestamp()),
+        "data": {"object": {}},
+        "livemode": conf.livemode,
+        "type": SELF_DELIVERY,
+    }
+    return json.dumps(event).encode()
+
+
+def _signature(body: bytes, secret: str, now: datetime) -> str:
+    """Sign as Stripe does: https://docs.stripe.com/webhooks/signature."""
+    at = int(now.timestamp())
+    digest = hmac.new(secret.encode(), b"%d." % at + body, hashlib.sha256).hexdigest()
+    return f"t={at},v1={digest}"
+
+
+def examine_backlog(now: datetime) -> Iterator[Finding]:
+    """Check for failed and unprocessed events and for undelivered notifications."""
+    found = health.read(now=now)
+    if Reason.FAILED in found.reasons:
+        message = f"{found.events_failed} events have failed; the admin shows the errors."
+        yield new("failed_events", Severity.ERROR, message, _PROCESS)
+    if Reason.STUCK in found.reasons:
+        message = (
+            f"{found.events_waiting} events are unprocessed, the oldest for {found.oldest_waiting_seconds} seconds."
+        )
+        yield new("stuck_events", Severity.ERROR, message, f"{_PROCESS}; check that the task worker runs")
+    if Reason.PENDING in found.reasons:
+        yield from _examine_pending(now)
+    yield from _examine_receivers()
+    if Reason.SILENT in found.reasons:
+        message = "A session was completed, and no event has arrived since."
+        yield new("no_events", Severity.ERROR, message, "manage.py checkout_reconcile --missed-events")
+
+
+def _examine_pending(now: datetime) -> Iterator[Finding]:
+    pending = announcements.stuck(now)
+    if failing := pending.exclude(attempts=0).count():
+        message = f"{failing} notifications are pending because a receiver raises an exception; the admin shows it."
+        yield new("failing_receiver", Severity.ERROR, message, f"Correct the receiver. {_PROCESS}")
+    if overdue := pending.filter(attempts=0, signal__in=announcements.connected_signals()).count():
+        yield new("overdue_notifications", Severity.ERROR, f"{overdue} notifications are overdue.", _PROCESS)
+    if undelivered := 0 if announcements.has_receiver("order_paid") else pending.filter(signal="order_paid").count():
+        message = f"{undelivered} paid orders have a pending notification because order_paid has no receiver."
+        yield new("no_payment_receiver", Severity.ERROR, message, "Import your receivers in ready() of your AppConfig")
+
+
+def _examine_receivers() -> Iterator[Finding]:
+    pending = Announcement.objects.filter(state=AnnouncementState.PENDING)
+    undelivered = pending.exclude(signal__in=["order_paid", *announcements.connected_signals()]).order_by()
+    counted = undelivered.values_list("signal").annotate(number=models.Count("pk"))
+    if counts := ", ".join(f"{signal} {number}" for signal, number in sorted(counted)):
+        message = f"Notifications are pending because their signal has no receiver: {counts}."
+        yield new(
+            "no_receiver", Severity.INFO, message, "Connect a receiver, or let manage.py checkout_prune delete them"
+        )
+
+
+def examine_upkeep(now: datetime) -> Iterator[Finding]:
+    """Check that reconciliation and pruning run, and that open differences and orders are looked at."""
+    recent = now - timedelta(days=RECONCILED_WITHIN_DAYS)
+    runs = ReconciliationRun.objects.filter(state=RunState.COMPLETE, scope__startswith="orders", until__gte=recent)
+    if CheckoutSession.objects.exists() and not runs.exists():
+        message = f"Reconciliation has not run for {RECONCILED_WITHIN_DAYS} days."
+        yield new("not_reconciled", Severity.WARNING, message, "Run manage.py checkout_reconcile --fix every night")
+    number = Discrepancy.objects.filter(state=DiscrepancyState.OPEN).count()
+    if number:
+        message = f"{number} differences from Stripe are open."
+        hint = "manage.py checkout_reconcile --fix, then resolve the rest in the admin"
+        yield new("discrepancies", Severity.WARNING, message, hint)
+    number = AttentionItem.objects.filter(resolved_at=None).count()
+    if number:
+        message = f"{number} reasons for attention are unresolved."
+        yield new("attention", Severity.INFO, message, "Accept or refund the orders in the admin")
+    cutoff = now - timedelta(days=conf.CHECKOUT_EVENT_RETENTION_DAYS + PRUNED_WITHIN_DAYS)
+    if WebhookEvent.objects.filter(received_at__lt=cutoff, state__in=SETTLED).exists():
+        message = "There are processed events older than CHECKOUT_EVENT_RETENTION_DAYS."
+        yield new("retention", Severity.WARNING, message, "Run manage.py checkout_prune every night")

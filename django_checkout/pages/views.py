@@ -1,0 +1,265 @@
+"""The pages and endpoints for browsers and for Stripe: each parses the request, calls one service and renders."""
+
+from __future__ import annotations
+
+import logging
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_POST, require_safe
+
+from django_checkout import ledger, services
+from django_checkout.access.orders import find_link, get_order_of_link, is_owner, is_payable, remember_link
+from django_checkout.access.tokens import Purpose, make_status_token, make_token
+from django_checkout.adapters import get_adapter, get_subject
+from django_checkout.conf import conf
+from django_checkout.exceptions import (
+    CheckoutError,
+    EventBusyError,
+    HandlerError,
+    OrderNotFoundError,
+    OrderNotPayableError,
+    SignatureError,
+    TermsChangedError,
+)
+from django_checkout.models import CheckoutSession, Order
+from django_checkout.operations import health as webhook_health
+from django_checkout.pages.responses import SeeOther, endpoint, page, redirect_to_stripe, with_retry_after
+from django_checkout.params.terms import get_terms
+from django_checkout.services import inputs, outcomes
+from django_checkout.states import OrderStatus
+from django_checkout.telemetry import logs
+from django_checkout.telemetry.tracebacks import forgetting_variables
+from django_checkout.webhooks.accept import aaccept, accept, read_body
+
+logger = logging.getLogger("django_checkout")
+
+
+@page
+@require_safe
+def pay(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the order and a button to pay it; payment links in e-mails lead here."""
+    order = get_order_of_link(request, token, Purpose.PAY)
+    return _render_pay(request, order, token)
+
+
+@page
+@require_POST
+def start(request: HttpRequest, token: str) -> HttpResponse:
+    """Start a payment: 303 to Stripe's page, or to the status page if the order cannot be paid."""
+    order = get_order_of_link(request, token, Purpose.PAY)
+    ui_mode = request.POST.get("ui_mode") or None
+    try:
+        ledger.count_request(order.pk)
+        session = services.start(order, ui_mode=ui_mode, request=request, token=token)
+    except OrderNotPayableError:
+        return SeeOther(_status_page(token))
+    except CheckoutError as error:
+        logger.warning("start_failed order=%s code=%s", order.reference, error.code)
+        order.refresh_from_db()
+        return _render_pay(request, order, token, error=error)
+    order.refresh_from_db()
+    if request.POST.get("terms") not in (None, get_terms(order).fingerprint):
+        changed = TermsChangedError("The order has been placed again with terms that the page did not show.")
+        return _render_pay(request, order, token, error=changed)
+    page_url = reverse("django_checkout:pay", args=[token])
+    response = redirect_to_stripe(request, session.url) if session.url else SeeOther(page_url)
+    remember_link(request, response, order, token)
+    return response
+
+
+@page
+@require_POST
+def secret(request: HttpRequest, token: str) -> HttpResponse:
+    """Return the client secret of a session in the ``ui_mode`` that was posted; start one if none is open."""
+    order = get_order_of_link(request, token, Purpose.PAY)
+    try:
+        ledger.count_request(order.pk)
+        session = services.start(order, ui_mode=request.POST.get("ui_mode"), request=request, token=token)
+        client_secret = services.get_client_secret(session)
+    except CheckoutError as error:
+        return _problem(order, token, error)
+    response = JsonResponse({"client_secret": client_secret, "session_id": session.stripe_id})
+    remember_link(request, response, order, token)
+    return response
+
+
+@page
+@require_POST
+def update(request: HttpRequest, token: str) -> HttpResponse:
+    """Update the shipping address or a quantity of the open Elements session; see ``inputs.read_update``."""
+    order = get_order_of_link(request, token, Purpose.PAY)
+    try:
+        posted = inputs.read_update(request.body)
+        ledger.count_request(order.pk)
+        if isinstance(posted, inputs.ShippingUpdate):
+            services.change_shipping(order, name=posted.name, address=posted.address)
+        else:
+            services.change_quantity(order, sku=posted.sku, quantity=posted.quantity)
+    except CheckoutError as error:
+        return _problem(order, token, error)
+    return JsonResponse({"ok": True})
+
+
+@page
+@require_safe
+def return_(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the outcome of the payment, read from Stripe if the webhook has not arrived; no personal data."""
+    order = get_order_of_link(request, token, Purpose.STATUS)
+    session = outcomes.get_session(order, request.GET.get("session_id"))
+    if request.method != "HEAD":
+        order = outcomes.sync_if_due(order, session)
+    return _render_status(request, order, session, token)
+
+
+@page
+@require_POST
+def portal(request: HttpRequest) -> HttpResponse:
+    """Redirect a signed-in user to their Billing portal."""
+    if not request.user.is_authenticated:
+        raise OrderNotFoundError("The user is not signed in.")
+    back = request.META.get("HTTP_REFERER", "")
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
+        back = request.build_absolute_uri("/")
+    try:
+        ledger.count_request_of_user(request.user.pk)
+        customer_id = request.POST.get("customer", "")
+        return redirect_to_stripe(request, services.portal_url(request.user, return_url=back, customer_id=customer_id))
+    except CheckoutError as error:
+        logger.warning("portal_failed code=%s", error.code)
+        context = {"error_message": error.user_message, "host_url": back}
+        response = render(request, "django_checkout/message.html", context, status=error.http_status)
+        return with_retry_after(response, error)
+
+
+@page
+@require_safe
+def status(request: HttpRequest, token: str) -> HttpResponse:
+    """Return the order's status and outcome as JSON, for pages that poll.
+
+    With ``read=0`` Stripe is called only once the session should have expired: pages poll for as long as they are open,
+    and webhooks report the rest.
+    """
+    order = get_order_of_link(request, token, Purpose.STATUS)
+    session = outcomes.get_session(order, request.GET.get("session_id"))
+    is_due = request.GET.get("read") != "0" or (session is not None and session.expires_at <= timezone.now())
+    if is_due and request.method != "HEAD":
+        order = outcomes.sync_if_due(order, session)
+    return JsonResponse({"status": order.status, "outcome": outcomes.get_outcome(order, session)})
+
+
+@endpoint
+@csrf_exempt
+@require_POST
+@sensitive_variables()
+def webhook(request: HttpRequest) -> HttpResponse:
+    """Accept an event from Stripe: 200 once its effects are committed, 400 for a bad signature, otherwise 5xx.
+
+    At most CHECKOUT_WEBHOOK_MAX_BYTES of the body are read. Stripe retries the delivery after any response but 2xx.
+    """
+    try:
+        with forgetting_variables():
+            accept(read_body(request), request.headers.get("Stripe-Signature", ""))
+    except Exception as error:
+        return _refuse(error)
+    return HttpResponse(status=200)
+
+
+@endpoint
+@csrf_exempt
+@require_POST
+@sensitive_variables()
+async def awebhook(request: HttpRequest) -> HttpResponse:
+    """Accept an event without holding a thread during calls to Stripe: CHECKOUT_ASYNC_WEBHOOK, for sites under ASGI."""
+    try:
+        with forgetting_variables():
+            await aaccept(read_body(request), request.headers.get("Stripe-Signature", ""))
+    except Exception as error:
+        return _refuse(error)
+    return HttpResponse(status=200)
+
+
+def _refuse(error: Exception) -> HttpResponse:
+    """Return the response to a delivery that failed; log why, unless the inbox has."""
+    if isinstance(error, SignatureError):
+        logger.warning("webhook_refused reason=%s", error)
+        return HttpResponse(status=error.http_status)
+    if not isinstance(error, (EventBusyError, HandlerError)):
+        logs.error_once(error, "webhook_failed error=%s", type(error).__name__)
+    return HttpResponse(status=max(error.http_status, 500) if isinstance(error, CheckoutError) else 500)
+
+
+@endpoint
+@never_cache
+@require_safe
+def health(request: HttpRequest) -> HttpResponse:
+    """Report the state of webhook processing to monitors, without ids: 503 with the reasons if it needs attention."""
+    report = webhook_health.report()
+    return JsonResponse(report, status=200 if report["ok"] else 503)
+
+
+def _problem(order: Order, token: str, error: CheckoutError) -> HttpResponse:
+    """Return an error to a script: a code, and a message for the shopper."""
+    logger.warning("checkout_failed order=%s code=%s", order.reference, error.code)
+    body = {"code": error.code, "message": str(error.user_message), "status_url": _status_page(token)}
+    return with_retry_after(JsonResponse(body, status=error.http_status), error)
+
+
+def _status_page(token: str) -> str:
+    return reverse("django_checkout:return", args=[make_status_token(token)])
+
+
+def _host_url(order: Order) -> str:
+    subject = get_subject(order)
+    return get_adapter().return_url(subject) if subject is not None else ""
+
+
+def _render_pay(request: HttpRequest, order: Order, token: str, error: CheckoutError | None = None) -> HttpResponse:
+    modes, can_pay = services.ui_modes(order), order.status == OrderStatus.UNPAID
+    ui_mode = "hosted_page" if error and "hosted_page" in modes else services.default_ui_mode(order)
+    lines = list(order.lines.all())
+    context = {
+        "order": order,
+        "lines": lines,
+        "terms": get_terms(order, lines),
+        "can_pay": can_pay,
+        "ui_mode": ui_mode,
+        "is_listed_by_script": can_pay and ui_mode == "elements" and not conf.script_problem,
+        "start_url": reverse("django_checkout:start", args=[token]),
+        "status_url": _status_page(token),
+        "host_url": _host_url(order),
+        "error_message": error.user_message if error else "",
+    }
+    response = render(request, "django_checkout/pay.html", context, status=error.http_status if error else 200)
+    return with_retry_after(response, error) if error else response
+
+
+def _find_pay_token(request: HttpRequest, order: Order) -> str:
+    """Return the token with which this browser may pay the order, or "". A status link gives no right to pay."""
+    if not is_payable(request, order):
+        return ""
+    return make_token(order, Purpose.PAY) if is_owner(request, order) else find_link(request, order)
+
+
+def _render_status(request: HttpRequest, order: Order, session: CheckoutSession | None, token: str) -> HttpResponse:
+    outcome = outcomes.get_outcome(order, session)
+    query = f"?session_id={session.stripe_id}" if session is not None and session.stripe_id else ""
+    pay_token = _find_pay_token(request, order)
+    context = {
+        "order": order,
+        "outcome": outcome,
+        "is_waiting": outcome in ("processing", "open"),
+        "can_retry": bool(pay_token),
+        "poll_url": reverse("django_checkout:status", args=[token]) + query,
+        "pay_url": reverse("django_checkout:pay", args=[pay_token]) if pay_token else "",
+        "host_url": _host_url(order),
+        "title": _("Your payment"),
+    }
+    return render(request, "django_checkout/return.html", context)

@@ -1,0 +1,76 @@
+"""Fetches the events that Stripe could not deliver, and passes them to the inbox, oldest first."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from django_checkout.exceptions import EventBusyError
+from django_checkout.models.events import EventState
+from django_checkout.reconcile import account, reads
+from django_checkout.webhooks import processing, registry
+from django_checkout.webhooks.envelope import without_secrets
+
+PATH = "/v1/events"
+#: Stripe keeps events for this long: https://docs.stripe.com/api/events.
+RETENTION_DAYS = 30
+#: How many types Stripe's list can be filtered by.
+MAX_TYPES = 20
+
+
+def process(
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int | None = None,
+    progress: Callable[[str, int], None] | None = None,
+    now: datetime | None = None,
+) -> Counter[str]:
+    """Process every undelivered event of the types that we handle, as the webhook would, and count the results.
+
+    The counts are ``missed`` and then ``processed``, ``ignored``, ``failed`` or ``busy``. An event that fails is
+    stored,
+    and ``checkout_process_events`` retries it. Must run outside transactions.
+
+    Raises:
+        StripeUnavailableError: Stripe does not answer; nothing was processed.
+        StripeCredentialsError: the key is wrong or belongs to another account.
+    """
+    now = now or timezone.now()
+    account.check_key()
+    start = max(since or now - timedelta(days=RETENTION_DAYS), now - timedelta(days=RETENTION_DAYS))
+    created = {"gte": int(start.timestamp())} | ({"lte": int(until.timestamp())} if until else {})
+    report: Counter[str] = Counter()
+    # Stripe lists the newest first; they are processed oldest first, and compressed until then.
+    missed: list[tuple[int, int, bytes]] = []
+    types = registry.handled_types()
+    for first in range(0, len(types), MAX_TYPES):
+        some = types[first : first + MAX_TYPES]
+        for page in reads.pages(PATH, created=created, types=some, delivery_success="false"):
+            for event in page:
+                compressed = zlib.compress(json.dumps(without_secrets(event)).encode())
+                missed.append((int(event["created"]), -len(missed), compressed))
+            report["missed"] = len(missed)
+            if progress is not None:
+                progress("events", len(missed))
+    for _, _, compressed in sorted(missed)[:limit]:
+        report[_process_one(compressed)] += 1
+    return report
+
+
+def _process_one(compressed: bytes) -> str:
+    try:
+        row = processing.receive(json.loads(zlib.decompress(compressed)))
+        if row.state == EventState.RECEIVED:
+            row = processing.process(row)
+    except EventBusyError:
+        return "busy"
+    except Exception:
+        # The inbox has recorded and logged it.
+        return "failed"
+    return str(row.state)

@@ -1,0 +1,119 @@
+"""Compares sessions whose ids no row has: lost responses, recovered copies, lost rows and lost orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from urllib.parse import unquote, urlsplit
+
+from django.db.models import Q
+
+from django_checkout import ledger
+from django_checkout.access import tokens
+from django_checkout.conf import conf
+from django_checkout.models import CheckoutSession, Order
+from django_checkout.reconcile import reads
+from django_checkout.reconcile.kinds import Kind
+from django_checkout.reconcile.reads import with_retries
+from django_checkout.reconcile.report import Difference
+from django_checkout.reconcile.resource import Json, is_uuid
+from django_checkout.reconcile.session_differences import at_stripe, session_rows
+from django_checkout.services.syncing import apply_facts
+from django_checkout.states import PaymentStatus, SessionStatus
+from django_checkout.stripe_api import facts
+
+
+def compare(unlinked: Mapping[str, Json]) -> Iterator[Difference]:
+    """Yield which of these sessions, by id, are ours.
+
+    A session is a row's if that row has its UUID and no id, or the id that it was recovered from, as
+    ``ledger.sessions.lock_order_of_session`` decides; or if the row's own id is one that Stripe does not know, and so
+    was damaged here.
+    """
+    owners = {stripe_id: facts.read_ownership(data) for stripe_id, data in unlinked.items()}
+    by_uuid = {owner.session_uuid: stripe_id for stripe_id, owner in owners.items() if is_uuid(owner.session_uuid)}
+    copies: dict[str, list[str]] = {}
+    for stripe_id, data in unlinked.items():
+        if parent := facts.find_id(data, "recovered_from"):
+            copies.setdefault(parent, []).append(stripe_id)
+    found: set[str] = set()
+    if by_uuid or copies:
+        for row in session_rows(Q(uuid__in=list(by_uuid)) | Q(stripe_id__in=list(copies))):
+            for stripe_id in (*copies.get(row.stripe_id or "", ()), by_uuid.get(str(row.uuid))):
+                if stripe_id is None or stripe_id in found or row.livemode != owners[stripe_id].livemode:
+                    continue
+                difference = _compare_with_row(row, stripe_id, unlinked[stripe_id])
+                if difference is not None:
+                    found.add(stripe_id)
+                    yield difference
+    for stripe_id in by_uuid.values():
+        if stripe_id not in found and _should_have_an_order(unlinked[stripe_id]):
+            reference = owners[stripe_id].reference
+            order = Order.objects.filter(reference=reference).first() if reference else None
+            here = {"order": order.reference if order else None, "session": None}
+            there = {**at_stripe(unlinked[stripe_id]), "order_id": reference}
+            yield Difference.of(Kind.SESSION_WITHOUT_ORDER, stripe_id, order, here, there)
+
+
+def _compare_with_row(row: CheckoutSession, stripe_id: str, data: Json) -> Difference | None:
+    """Return the difference of a session that has a row's UUID or is a copy of it; None if it is another site's."""
+    kind = Kind.PAID_NOT_RECORDED if _is_paid(data) else Kind.SESSION_BEHIND
+    difference = Difference.of(kind, stripe_id, row.order, {"session": None}, at_stripe(data))
+    if row.stripe_id is None:
+        return replace(difference, answers=str(row.uuid))
+    if facts.find_id(data, "recovered_from") == row.stripe_id:
+        return difference
+    if not data.get("recovered_from") and not reads.exists("checkout.session", row.stripe_id):
+        here, there = {"session": row.stripe_id}, {"session": stripe_id, **at_stripe(data)}
+        return Difference.of(Kind.RELATION_DIFFERS, stripe_id, row.order, here, there)
+    return None
+
+
+def restore(stripe_id: str) -> Difference | None:
+    """Create the lost row of a session again and apply what Stripe says; return what a person has to decide.
+
+    Proof is a link to CHECKOUT_BASE_URL in the session itself, signed by this site for this order: a copy of the site
+    may share the key, but not the address. Without that setting nothing is restored.
+    """
+    data = reads.retrieve("checkout.session", stripe_id)
+    left = next(compare({stripe_id: data}), None)
+    order = Order.objects.filter(pk=left.order_pk or 0).first() if left else None
+    if left is None or left.kind is not Kind.SESSION_WITHOUT_ORDER or order is None or not _leads_back(data, order):
+        return left
+    fact = facts.read_session(data)
+    intent = data.get("payment_intent")
+    is_manual = isinstance(intent, Mapping) and intent.get("capture_method") == "manual"
+    ui_mode = str(data.get("ui_mode") or "hosted_page")
+    create = partial(ledger.restore_session, order.pk, fact, ui_mode=ui_mode, is_manual_capture=is_manual)
+    ledger.in_transaction(create)
+    with_retries(partial(apply_facts, facts.read_whole_session(data)))
+    return None
+
+
+def _leads_back(data: Json, order: Order) -> bool:
+    """Return whether a session has a link to this site that is signed for this order."""
+    links = (str(data.get(name) or "") for name in ("success_url", "return_url", "cancel_url"))
+    signed = (unquote(link) for link in links if _is_to_this_site(link))
+    return any(tokens.without_tokens(link, order) != link for link in signed)
+
+
+def _should_have_an_order(data: Json) -> bool:
+    """Return whether a session with our metadata is open or complete, of our mode, and of this site.
+
+    Another installation may share the account: its sessions return shoppers to its own address.
+    """
+    if data.get("status") == SessionStatus.EXPIRED or data.get("livemode") != conf.livemode:
+        return False
+    link = data.get("success_url") or data.get("return_url") or data.get("cancel_url")
+    return not (link and conf.CHECKOUT_BASE_URL) or _is_to_this_site(link)
+
+
+def _is_to_this_site(link: str) -> bool:
+    return bool(conf.CHECKOUT_BASE_URL) and urlsplit(link).netloc == urlsplit(conf.CHECKOUT_BASE_URL).netloc
+
+
+def _is_paid(data: Json) -> bool:
+    intent = data.get("payment_intent")
+    received = intent.get("amount_received") if isinstance(intent, Mapping) else 0
+    return data.get("payment_status") == PaymentStatus.PAID or bool(received)

@@ -1,0 +1,95 @@
+"""The outcome of a payment for the shopper: one for the return page, the script that polls it, and the API."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from enum import StrEnum
+
+from django.utils import timezone
+
+from django_checkout import ledger
+from django_checkout.exceptions import CheckoutError, SessionNotFoundError
+from django_checkout.models import CheckoutSession, Order
+from django_checkout.services.syncing import sync
+from django_checkout.states import OrderStatus, SessionStatus
+
+logger = logging.getLogger("django_checkout")
+
+#: A session is read from Stripe for a shopper at most this often, in seconds.
+READ_INTERVAL_SECONDS = 5
+
+
+class Outcome(StrEnum):
+    """What to show the shopper."""
+
+    #: Also after a partial refund.
+    PAID = "paid"
+    #: A delayed payment method is in flight.
+    PROCESSING = "processing"
+    AUTHORIZED = "authorized"
+    REFUNDED = "refunded"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    #: The checkout was completed, but the money did not arrive.
+    FAILED = "failed"
+    #: The shopper has not paid yet.
+    OPEN = "open"
+
+
+#: The keys are texts: after a rollback, a row may have a status that only the newer version knows.
+_BY_ORDER_STATUS: Mapping[str, Outcome] = {
+    OrderStatus.PAID: Outcome.PAID,
+    OrderStatus.PARTIALLY_REFUNDED: Outcome.PAID,
+    OrderStatus.PENDING: Outcome.PROCESSING,
+    OrderStatus.AUTHORIZED: Outcome.AUTHORIZED,
+    OrderStatus.REFUNDED: Outcome.REFUNDED,
+    OrderStatus.CANCELED: Outcome.CANCELED,
+}
+#: For an unpaid order.
+_BY_SESSION_STATUS: Mapping[str, Outcome] = {
+    SessionStatus.EXPIRED: Outcome.EXPIRED,
+    SessionStatus.COMPLETE: Outcome.FAILED,
+}
+
+
+def get_outcome(order: Order, session: CheckoutSession | None) -> Outcome:
+    """Return the outcome of an order and one of its sessions, if it has any."""
+    if outcome := _BY_ORDER_STATUS.get(order.status):
+        return outcome
+    return _BY_SESSION_STATUS.get(session.status, Outcome.OPEN) if session else Outcome.OPEN
+
+
+def get_session(order: Order, stripe_id: str | None = None) -> CheckoutSession | None:
+    """Return the order's session with this Stripe id; without an id its latest session, or None.
+
+    Raises:
+        SessionNotFoundError: the order has no session with this id.
+    """
+    if not stripe_id:
+        return order.sessions.first()
+    # PostgreSQL raises ValueError if a text contains NUL.
+    session = order.sessions.filter(stripe_id=stripe_id).first() if stripe_id.isprintable() else None
+    if session is None:
+        raise SessionNotFoundError("The order has no such session.")
+    return session
+
+
+def sync_if_due(order: Order, session: CheckoutSession | None) -> Order:
+    """Read a session from Stripe if its payment may have moved, at most every READ_INTERVAL_SECONDS; return our order.
+
+    It is read in case the webhook is late, so an error of Stripe's is logged and not raised. Must run outside
+    transactions.
+    """
+    may_move = order.status in (OrderStatus.UNPAID, OrderStatus.PENDING)
+    if session is None or not session.stripe_id or not may_move or session.status == SessionStatus.EXPIRED:
+        return order
+    if not ledger.mark_synced(session.pk, now=timezone.now(), min_age_seconds=READ_INTERVAL_SECONDS):
+        return order
+    try:
+        order = sync(session)
+    except CheckoutError as error:
+        logger.warning("return_read_failed order=%s code=%s", order.reference, error.code)
+        return order
+    session.refresh_from_db()
+    return order

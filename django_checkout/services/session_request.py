@@ -1,0 +1,108 @@
+"""Builds the request that creates a Checkout Session, and restores a stored one.
+
+A stored request contains none of our tokens: they are removed from its URLs and restored each time it is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from django_checkout.access.orders import is_owner
+from django_checkout.access.tokens import Purpose, make_token, with_tokens
+from django_checkout.adapters import get_adapter, get_subject
+from django_checkout.conf import conf
+from django_checkout.exceptions import ParameterError
+from django_checkout.models import CheckoutSession, Order
+from django_checkout.models.sessions import GUEST_KEY
+from django_checkout.params.build import build, fingerprint
+from django_checkout.params.rules import LINKS, check_modes
+from django_checkout.services.customers import find_customer_id
+from django_checkout.services.orders import absolute_url
+from django_checkout.services.ui_modes import check_ui_mode, computes_shipping, default_ui_mode
+
+
+@dataclass(frozen=True, slots=True)
+class StartOptions:
+    """The keyword arguments of ``start``."""
+
+    ui_mode: str | None
+    mode: str | None
+    params: Mapping[str, Any] | None
+    request: HttpRequest | None
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRequest:
+    """The request of any attempt: parameters without an attempt's ids, their hash, and the URLs to return to."""
+
+    params: Mapping[str, Any]
+    request_hash: str
+    urls: Mapping[str, str]
+
+
+def build_request(order: Order, options: StartOptions) -> SessionRequest:
+    """Build the request for an order.
+
+    Raises:
+        ParameterError: a parameter or mode is not allowed.
+        UiModeError: the UI mode is not allowed for this order.
+    """
+    requested = options.params or {}
+    ui_mode, mode = options.ui_mode or default_ui_mode(order, requested), options.mode or order.mode
+    check_modes(mode, ui_mode)
+    if mode != order.mode:
+        raise ParameterError(f"mode={mode!r}: the order was placed for {order.mode!r}; place it with OrderData(mode=).")
+    check_ui_mode(order, ui_mode, requested)
+    # A link alone must not show the saved cards of the order's user.
+    is_for_owner = options.request is None or is_owner(options.request, order)
+    layers: list[Mapping[str, Any]] = [order.params, requested]
+    if ui_mode == "elements" and computes_shipping(order, requested):
+        layers.insert(-1, {"permissions": {"update_shipping_details": "server_only"}})
+    built = build(
+        order,
+        list(order.lines.all()),
+        mode=mode,
+        ui_mode=ui_mode,
+        capture_method=conf.CHECKOUT_CAPTURE_METHOD,
+        options=layers,
+        defaults=conf.CHECKOUT_SESSION_DEFAULTS,
+        customer_id=find_customer_id(order.user) if is_for_owner else "",
+        is_guests=order.user_id is not None and not is_for_owner,
+    )
+    urls = _return_urls(order, ui_mode, options)
+    return SessionRequest(params=built, request_hash=fingerprint(built, order), urls=urls)
+
+
+def _return_urls(order: Order, ui_mode: str, options: StartOptions) -> dict[str, str]:
+    path = reverse("django_checkout:return", args=[make_token(order, Purpose.STATUS)])
+    # Stripe replaces the placeholder, so its braces must not be encoded.
+    return_url = f"{absolute_url(path, options.request)}?session_id={{CHECKOUT_SESSION_ID}}"
+    if ui_mode != "hosted_page":
+        return {"return_url": return_url}
+    subject = get_subject(order)
+    cancel_url = get_adapter().cancel_url(subject) if subject is not None else ""
+    if not cancel_url:
+        cancel_url = reverse("django_checkout:pay", args=[options.token or make_token(order, Purpose.PAY)])
+    if cancel_url.startswith("/"):
+        cancel_url = absolute_url(cancel_url, options.request)
+    return {"success_url": return_url, "cancel_url": cancel_url}
+
+
+def restore_request(session: CheckoutSession) -> Any:
+    """Return the stored request as it is sent: each time with the same bytes."""
+    links = {name: with_tokens(url, session.order) for name, url in session.request.items() if name in LINKS}
+    request = {name: value for name, value in session.request.items() if name != GUEST_KEY}
+    return _sorted({**request, **links})
+
+
+def _sorted(request: Any) -> Any:
+    """Sort the keys at every level: a database's JSON may return them in another order."""
+    if isinstance(request, Mapping):
+        return {key: _sorted(request[key]) for key in sorted(request)}
+    return [_sorted(item) for item in request] if isinstance(request, list) else request

@@ -1,0 +1,71 @@
+"""Verifies the signature of a webhook: https://docs.stripe.com/webhooks/signature."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from django_checkout.conf import EMULATOR_SECRET, conf, is_placeholder
+from django_checkout.exceptions import SignatureError
+from django_checkout.stripe_api.storable import read_json
+
+
+@sensitive_variables()
+def verify_webhook(payload: bytes, header: str, *, now: datetime | None = None) -> dict[str, Any]:
+    """Return the JSON object that Stripe signed. Unlike the SDK, refuse a timestamp in the future as well.
+
+    Raises:
+        SignatureError: not signed with any of STRIPE_WEBHOOK_SECRETS, too old, too new, or not a JSON object.
+    """
+    tolerance = conf.CHECKOUT_WEBHOOK_TOLERANCE_SECONDS
+    now = now or timezone.now()
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError as error:
+        raise SignatureError("The webhook body is not UTF-8.") from error
+    if not header.isascii():
+        # Python compares signatures in ASCII only, and raises TypeError otherwise.
+        raise SignatureError("The Stripe-Signature header is not ASCII.")
+    secrets = _accepted_secrets()
+    if not secrets:
+        raise SignatureError("STRIPE_WEBHOOK_SECRETS is empty or a placeholder; run manage.py checkout_setup_webhook.")
+    if not any(_is_signed(text, header, secret, tolerance) for secret in secrets):
+        raise SignatureError("The webhook is not signed with any of STRIPE_WEBHOOK_SECRETS, or is too old.")
+    if _signed_at(header) > now.timestamp() + tolerance:
+        raise SignatureError("The webhook's timestamp is in the future; compare this machine's clock.")
+    try:
+        data = read_json(text)
+    except ValueError as error:
+        raise SignatureError("The webhook body is not JSON.") from error
+    if not isinstance(data, dict):
+        raise SignatureError("The webhook body is not a JSON object.")
+    return data
+
+
+@sensitive_variables()
+def _is_signed(text: str, header: str, secret: str, tolerance: int) -> bool:
+    import stripe
+
+    try:
+        stripe.WebhookSignature.verify_header(text, header, secret, tolerance)
+    except stripe.SignatureVerificationError:
+        return False
+    return True
+
+
+def _signed_at(header: str) -> int:
+    """Return the first timestamp of a verified header, which is the one that the SDK reads."""
+    items = (item.split("=", 2) for item in header.split(","))
+    return next(int(item[1]) for item in items if item[0] == "t")
+
+
+def _accepted_secrets() -> list[str]:
+    """Return the signing secrets to accept; a live key excludes placeholders and the emulator's, which are public."""
+    return [
+        secret
+        for secret in conf.STRIPE_WEBHOOK_SECRETS
+        if conf.find("has_live_key") is False or not (secret == EMULATOR_SECRET or is_placeholder(secret))
+    ]

@@ -1,0 +1,112 @@
+"""The built-in event handlers: each reads a fact from the event's object and applies it to the ledger.
+
+Event types: https://docs.stripe.com/api/events/types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django_checkout import ledger
+from django_checkout.stripe_api import facts, gateway
+from django_checkout.stripe_api.steps import Steps
+from django_checkout.values import EventData
+from django_checkout.webhooks.registry import handles
+
+
+@handles(
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+)
+def on_session(event: EventData) -> bool:
+    """Record that a session was completed or expired, or that its delayed payment succeeded or failed."""
+    return ledger.apply([facts.read_session(event.object, event_type=event.type)]) is not None
+
+
+@handles(
+    "payment_intent.succeeded",
+    "payment_intent.canceled",
+    "payment_intent.amount_capturable_updated",
+)
+def on_payment_intent(event: EventData) -> bool:
+    """Record a payment, an authorization or a cancellation. Declined attempts are not facts about the order."""
+    return ledger.apply([facts.read_payment_intent(event.object)]) is not None
+
+
+@handles("charge.succeeded", "charge.captured", "charge.updated")
+def on_charge(event: EventData) -> bool:
+    """Record a charge's id and captured amount."""
+    return ledger.apply([facts.read_charge(event.object)]) is not None
+
+
+def _read_refunds(event: EventData) -> Steps[Mapping[str, Any]]:
+    charge_id = facts.find_id(event.object, "id")
+    listed = yield from gateway.list_refunds(charge_id=charge_id)
+    return {**event.object, "refunds": {"data": listed}}
+
+
+@handles("charge.refunded", reads=_read_refunds)
+def on_charge_refunded(event: EventData) -> bool:
+    """Record all refunds of a charge, listed from Stripe because the charge's totals can decrease."""
+    refunds = [facts.read_refund(refund) for refund in event.object["refunds"]["data"]]
+    return ledger.apply(refunds) is not None
+
+
+@handles("refund.created", "refund.updated", "refund.failed", "charge.refund.updated")
+def on_refund(event: EventData) -> bool:
+    """Record a refund, created here or in the Stripe Dashboard."""
+    return ledger.apply([facts.read_refund(event.object)]) is not None
+
+
+@handles(
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    reads=True,
+)
+def on_dispute(event: EventData) -> bool:
+    """Record a dispute, retrieved from Stripe because a closed dispute can be reopened."""
+    return ledger.apply([facts.read_dispute(event.object, ticket=event.ticket)]) is not None
+
+
+@handles("radar.early_fraud_warning.created", "radar.early_fraud_warning.updated")
+def on_fraud_warning(event: EventData) -> bool:
+    """Record that the card's issuer suspects fraud; a refund may prevent a dispute."""
+    return ledger.apply([facts.read_fraud_warning(event.object)]) is not None
+
+
+@handles("review.opened", "review.closed")
+def on_review(event: EventData) -> bool:
+    """Record that a Radar review was opened or closed; a closed review is not reopened."""
+    return ledger.apply([facts.read_review(event.object)]) is not None
+
+
+@handles(
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.resumed",
+    reads=True,
+)
+def on_subscription(event: EventData) -> bool:
+    """Record a subscription, retrieved from Stripe because its status can change back."""
+    return ledger.apply([facts.read_subscription(event.object, ticket=event.ticket)]) is not None
+
+
+@handles("customer.deleted")
+def on_customer_deleted(event: EventData) -> bool:
+    """Delete the row of a deleted Customer; the user's next order creates another one."""
+    return ledger.forget_customer(facts.find_id(event.object, "id"))
+
+
+@handles("invoice.paid", "invoice.payment_failed")
+def on_invoice(event: EventData) -> bool:
+    """Record a paid or failed renewal."""
+    fact = facts.read_invoice(event.object, event_type=event.type)
+    return fact is not None and ledger.apply([fact]) is not None

@@ -1,0 +1,189 @@
+"""Processes events: each is applied once, and one that fails is retried.
+
+An event whose payload is sufficient is stored and applied in one transaction. If that fails, the failure is stored in a
+transaction of its own, and Stripe's next delivery or ``checkout_process_events`` retries the event. Otherwise the event
+is leased, its object is read from Stripe outside transactions, and then applied.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from django_checkout import ledger
+from django_checkout.conf import conf
+from django_checkout.exceptions import EventBusyError, HandlerError, IncompleteFactError
+from django_checkout.models import WebhookEvent, database
+from django_checkout.states import IgnoreReason
+from django_checkout.stripe_api import facts
+from django_checkout.stripe_api.steps import Steps, run
+from django_checkout.telemetry import spans
+from django_checkout.values import EventData
+from django_checkout.webhooks import inbox
+from django_checkout.webhooks.envelope import event_data, plain_type, read_envelope, reduced, without_content
+from django_checkout.webhooks.registry import HANDLERS, handlers_of, needs_read, reader_of
+
+logger = logging.getLogger("django_checkout")
+
+#: Reasons to ignore an event without keeping its object.
+_NO_HANDLER = (IgnoreReason.UNHANDLED_TYPE, IgnoreReason.OTHER_ACCOUNT)
+
+
+def receive(body: Mapping[str, Any]) -> WebhookEvent:
+    """Store a verified event and process it, unless a task does that; a duplicate of a settled one changes nothing.
+
+    Raises:
+        SignatureError: the body is signed but is not an event.
+        EventBusyError: another worker is processing the event.
+        Exception: processing failed; the event is stored as failed.
+    """
+    return run(receive_steps(body))
+
+
+def receive_steps(body: Mapping[str, Any]) -> Steps[WebhookEvent]:
+    """Do the same as ``receive`` as a generator."""
+    row = read_envelope(body)
+    if reason := _ignore_reason(row):
+        keep = without_content if reason in _NO_HANDLER else reduced
+        return inbox.insert_ignored(row, reason, keep(row.payload))
+    if conf.CHECKOUT_PROCESS_EVENTS == "task":
+        return inbox.insert(row)
+    if needs_read(row):
+        known = inbox.insert(row)
+        return known if inbox.is_settled(known) else (yield from process_steps(known))
+    try:
+        with spans.span("django_checkout.event", _attributes(row)):
+            known = _insert_and_apply(row)
+    except IncompleteFactError:
+        return (yield from process_steps(inbox.insert(row), reads=True))
+    except HandlerError:
+        raise
+    except Exception as error:
+        inbox.record_failure(inbox.insert(row), error)
+        raise
+    return known if inbox.is_settled(known) else (yield from process_steps(known))
+
+
+def process(row: WebhookEvent) -> WebhookEvent:
+    """Process a stored event once; a settled one is returned unchanged.
+
+    Raises:
+        EventBusyError: another worker is processing the event.
+        Exception: processing failed; the event is stored as failed.
+    """
+    return run(process_steps(row))
+
+
+def process_steps(row: WebhookEvent, *, reads: bool = False) -> Steps[WebhookEvent]:
+    """Do the same as ``process`` as a generator; with ``reads`` the event's object is read from Stripe."""
+    reads = reads or needs_read(row)
+    try:
+        return (yield from _process(row, reads=reads))
+    except (EventBusyError, HandlerError):
+        raise
+    except IncompleteFactError as error:
+        if not reads:
+            return (yield from process_steps(row, reads=True))
+        inbox.record_failure(row, error)
+        raise
+    except Exception as error:
+        inbox.record_failure(row, error)
+        raise
+
+
+def replay(row: WebhookEvent) -> WebhookEvent:
+    """Process a settled event again, for example after the cause of a failure is fixed; this does no harm."""
+    reason = _ignore_reason(row)
+    inbox.reopen(row, ignore_reason=reason)
+    return row if reason else process(row)
+
+
+def _ignore_reason(row: WebhookEvent) -> str:
+    """Return why an event is not processed, or ""."""
+    if not handlers_of(row):
+        return IgnoreReason.OTHER_ACCOUNT if plain_type(row.type) in HANDLERS else IgnoreReason.UNHANDLED_TYPE
+    return IgnoreReason.LIVEMODE_MISMATCH if row.livemode != conf.livemode else ""
+
+
+def _insert_and_apply(row: WebhookEvent) -> WebhookEvent:
+    """Insert an event as processed and apply it, in one transaction; return the stored row of a duplicate."""
+
+    def work() -> tuple[WebhookEvent, Exception | None] | None:
+        fresh = inbox.insert_processed(row)
+        if fresh is None:
+            return None
+        is_ours, failure = _run_handlers(fresh, event_data(row))
+        if failure is not None:
+            fresh.payload = inbox.payload_to_retry(row)
+        if failure is not None or not is_ours:
+            inbox.settle(fresh, is_ours=is_ours, failure=failure)
+        return fresh, failure
+
+    done = ledger.in_transaction(work)
+    if done is None:
+        return WebhookEvent.objects.get(stripe_id=row.stripe_id)
+    return _raise_failure(*done)
+
+
+def _process(row: WebhookEvent, *, reads: bool) -> Steps[WebhookEvent]:
+    event = event_data(row)
+    if reads:
+        if not inbox.lease(row.pk):
+            return WebhookEvent.objects.get(pk=row.pk)
+        # The ticket is the number of this read: a slow read must not undo a later one.
+        object_id = facts.find_id(event.object, "id")
+        ticket = ledger.in_transaction(lambda: ledger.take_ticket(object_id))
+        try:
+            latest = yield from reader_of(row)(event)
+        except Exception:
+            with spans.span("django_checkout.event", _attributes(row)):
+                raise
+        event = replace(event, object=latest, ticket=ticket)
+
+    def work() -> tuple[WebhookEvent, Exception | None]:
+        fresh = inbox.lock(row.pk, is_leased=reads)
+        if inbox.is_settled(fresh):
+            return fresh, None
+        is_ours, failure = _run_handlers(fresh, event)
+        fresh.attempts += 1
+        inbox.settle(fresh, is_ours=is_ours, failure=failure)
+        return fresh, failure
+
+    with spans.span("django_checkout.event", _attributes(row)):
+        return _raise_failure(*ledger.in_transaction(work))
+
+
+def _run_handlers(row: WebhookEvent, event: EventData) -> tuple[bool, Exception | None]:
+    """Run the handlers of an event; return whether it is the site's, and the exception of one of the host's handlers.
+
+    An exception of a built-in handler rolls the transaction back. A handler of the host runs in a savepoint: its
+    exception makes the event fail and be retried, but does not undo the facts.
+    """
+    is_ours = False
+    failure: Exception | None = None
+    for entry in handlers_of(row):
+        if entry.is_built_in:
+            is_ours |= entry.handler(event) is not False
+            continue
+        try:
+            with database.atomic(), database.site_atomic(None), database.host_code():
+                is_ours |= entry.handler(event) is not False
+        except Exception as error:
+            if ledger.is_retryable(error):
+                raise
+            failure = error
+    return is_ours, failure
+
+
+def _raise_failure(row: WebhookEvent, failure: Exception | None) -> WebhookEvent:
+    """Return the event, or raise that a handler of the host failed, after the facts are committed."""
+    if failure is None:
+        return row
+    logger.error("handler_failed event=%s type=%s", row.stripe_id, row.type, exc_info=failure)
+    raise HandlerError(f"A handler of the site failed on {row.type}; the event will be retried.") from failure
+
+
+def _attributes(row: WebhookEvent) -> dict[str, str | int]:
+    return {"stripe.event_id": row.stripe_id, "stripe.event_type": row.type, "stripe.object_id": row.object_id}

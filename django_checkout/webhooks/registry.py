@@ -1,0 +1,81 @@
+"""The registry of event handlers: ``@handles`` adds to it, and webhook endpoints subscribe to its event types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django_checkout.models import WebhookEvent
+from django_checkout.stripe_api import facts, gateway
+from django_checkout.stripe_api.steps import Steps
+from django_checkout.values import EventData
+from django_checkout.webhooks.envelope import plain_type
+
+#: Handles an event; returns False if the event's object is not the site's.
+Handler = Callable[[EventData], bool | None]
+#: Reads an event's object from Stripe, outside transactions.
+Reader = Callable[[EventData], Steps[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A handler, and the function that reads the event's object before the handler is called."""
+
+    handler: Handler
+    reads: Reader | None = None
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether the handler is one of the app's own."""
+        return self.handler.__module__ == "django_checkout.webhooks.handlers"
+
+
+#: The handlers of each event type.
+HANDLERS: dict[str, list[Registered]] = {}
+
+
+def handles(*types: str, reads: bool | Reader = False) -> Callable[[Handler], Handler]:
+    """Register a handler for event types; the app's own handlers run before the host's.
+
+    The handler is called with an ``EventData`` in the transaction that marks the event as processed, and is called
+    again if that is rolled back. With ``reads`` the event's object is retrieved from Stripe first, because the payload
+    may be stale; a function returns the generator that reads it. Events of connected accounts (``account``) reach only
+    the host's handlers, and their objects are not read.
+    """
+    reader = read_object if reads is True else reads or None
+
+    def register(handler: Handler) -> Handler:
+        for event_type in types:
+            HANDLERS.setdefault(event_type, []).append(Registered(handler, reader))
+        return handler
+
+    return register
+
+
+def handled_types() -> list[str]:
+    """Return the event types that a webhook endpoint should be subscribed to."""
+    return sorted(HANDLERS)
+
+
+def handlers_of(row: WebhookEvent) -> list[Registered]:
+    """Return the handlers of an event, the app's own first; those do not get events of connected accounts."""
+    registered = HANDLERS.get(plain_type(row.type), ())
+    allowed = [entry for entry in registered if not (row.account and entry.is_built_in)]
+    return sorted(allowed, key=lambda entry: not entry.is_built_in)
+
+
+def needs_read(row: WebhookEvent) -> bool:
+    """Whether the event's object is read from Stripe before the event is processed."""
+    return not row.account and (row.is_thin or any(entry.reads for entry in handlers_of(row)))
+
+
+def reader_of(row: WebhookEvent) -> Reader:
+    """Return the function that reads the event's object."""
+    readers = (entry.reads for entry in HANDLERS.get(plain_type(row.type), ()))
+    return next(filter(None, readers), read_object)
+
+
+def read_object(event: EventData) -> Steps[Mapping[str, Any]]:
+    """Retrieve the event's object from Stripe."""
+    return gateway.retrieve_object(event.type.rpartition(".")[0], facts.find_id(event.object, "id"))
