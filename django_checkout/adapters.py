@@ -85,7 +85,8 @@ class CheckoutAdapter:
 
         ``content`` is untrusted: look up the prices by ``sku``. Its reference is random unless the request has one; an
         existing order with that reference is changed if the request is its user's or has its link, and refused
-        otherwise. Called in the transaction that places the order, so do not call other services over the network.
+        otherwise. Called in the transaction that places the order, which starts over after a deadlock: do not call
+        other services over the network, and send mail in ``on_commit``.
         """
         return None
 

@@ -14,7 +14,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import partial, wraps
 from typing import Any
 
@@ -53,19 +53,12 @@ def idempotent(*, in_transaction: bool = False) -> Callable[[View], View]:
         def wrapped(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
             work = partial(method, view, request, *args, **kwargs)
             key = request.headers.get(HEADER)
-            if key is None:
-                with _transaction() if in_transaction else nullcontext():
-                    return work()
-            who = view.authorize()
-            _forget_expired(who, _check(key, who))
-            with _transaction() if in_transaction else nullcontext():
-                row = _reserve(view, who, key, _hash(request))
-                try:
-                    return _respond(view, row, work)
-                except Exception as error:
-                    if not (in_transaction or view.is_repeat) and _is_refusal(error):
-                        _release(row)
-                    raise
+            if key is not None:
+                who = view.authorize()
+                _forget_expired(who, _check(key, who))
+                reserve = partial(_reserve, view, who, key, _hash(request))
+                work = partial(_work_once, view, reserve, work, in_transaction=in_transaction)
+            return database.in_transaction(partial(_as_host, work)) if in_transaction else work()
 
         wrapped.takes_idempotency_key = True  # type: ignore[attr-defined]  # for api/schema.py
         return wrapped
@@ -73,11 +66,22 @@ def idempotent(*, in_transaction: bool = False) -> Callable[[View], View]:
     return decorate
 
 
-@contextmanager
-def _transaction() -> Iterator[None]:
-    """Open a transaction in which a view may call the host's adapter: only services write derived columns."""
-    with database.atomic(), database.host_code():
-        yield
+def _as_host(work: Callable[[], Response]) -> Response:
+    """Do the work of a view that may call the host's adapter: only services write derived columns."""
+    with database.host_code():
+        return work()
+
+
+def _work_once(
+    view: Any, reserve: Callable[[], IdempotentAnswer], work: Callable[[], Response], *, in_transaction: bool
+) -> Response:
+    row = reserve()
+    try:
+        return _respond(view, row, work)
+    except Exception as error:
+        if not (in_transaction or view.is_repeat) and _is_refusal(error):
+            _release(row)
+        raise
 
 
 @contextmanager
@@ -128,10 +132,14 @@ def _hash(request: Request) -> str:
 
 
 def _forget_expired(who: str, key: str) -> None:
-    now = timezone.now()
-    stale = IdempotentAnswer.expired(now).order_by("created_at").values_list("pk", flat=True)[:_PRUNED_AT_ONCE]
-    IdempotentAnswer.objects.filter(pk__in=list(stale)).delete()
-    IdempotentAnswer.expired(now).filter(principal=who, key=key).delete()
+    expired = IdempotentAnswer.expired(timezone.now())
+
+    def delete() -> None:
+        stale = expired.order_by("created_at").values_list("pk", flat=True)[:_PRUNED_AT_ONCE]
+        IdempotentAnswer.objects.filter(pk__in=list(stale)).delete()
+        expired.filter(principal=who, key=key).delete()
+
+    database.in_transaction(delete)
 
 
 def _reserve(view: Any, who: str, key: str, request_hash: str) -> IdempotentAnswer:

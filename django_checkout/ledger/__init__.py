@@ -37,7 +37,7 @@ from django_checkout.ledger.intentions import (
     reserve_session,
     resolve,
 )
-from django_checkout.ledger.locks import LockedOrder, in_transaction, is_retryable, lock_order
+from django_checkout.ledger.locks import LockedOrder, in_transaction, lock_order
 from django_checkout.ledger.orders import derive_status
 from django_checkout.ledger.refunds import fail_refund, lease_refund, note_refund_request, reserve_refund
 from django_checkout.ledger.rows import write
@@ -74,7 +74,6 @@ __all__ = [
     "in_transaction",
     "invoice_signal",
     "is_erased",
-    "is_retryable",
     "is_withheld",
     "lease_refund",
     "lease_session",

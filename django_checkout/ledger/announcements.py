@@ -19,7 +19,6 @@ from django.utils import timezone
 
 from django_checkout import signals
 from django_checkout.exceptions import NotDeliverableError
-from django_checkout.ledger.locks import is_retryable
 from django_checkout.ledger.rows import write
 from django_checkout.models import Announcement, Order, database
 from django_checkout.models.announcements import AnnouncementState
@@ -229,7 +228,7 @@ def _send(announcement: Announcement) -> Exception | None:
             signal.send(sender=Order, order=order, source=order.source, **arguments)
     except Exception as error:
         # MariaDB rolls the whole transaction back on a deadlock, so it must start over.
-        if is_retryable(error):
+        if database.is_retryable(error):
             raise
         logger.exception("receiver_failed signal=%s order=%s", announcement.signal, order.reference)
         return error

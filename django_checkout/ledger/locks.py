@@ -1,4 +1,4 @@
-"""Takes locks in one order everywhere (event, order, session, payment, refund) and retries transactions.
+"""Takes locks in one order everywhere (event, order, session, payment, refund).
 
 The lock on an order's row protects every row that belongs to it. Only a payment without an order is locked alone; if
 it gets an order meanwhile, ``LockOrderChangedError`` starts the transaction over, because locking the order now would
@@ -7,12 +7,8 @@ break the order of locks.
 
 from __future__ import annotations
 
-import logging
-import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, TypeVar
 
 from django.db.models import Q
@@ -23,58 +19,21 @@ from django_checkout.values import Ownership
 
 T = TypeVar("T")
 
-logger = logging.getLogger("django_checkout")
-
-ATTEMPTS = 8
 #: How long a row is leased to the process that calls Stripe for it, in seconds; longer than the call and its retry.
 LEASE_SECONDS = 60
-#: PostgreSQL's SQLSTATEs and MariaDB's error numbers for "start the transaction over".
-_RETRYABLE_SQLSTATES = frozenset(("40001", "40P01"))
-_RETRYABLE_ERRNOS = frozenset((1205, 1213, 1020))
 
 
-class LockOrderChangedError(Exception):
+class LockOrderChangedError(database.TransactionRestartError):
     """A row that was locked alone belongs to an order now: the transaction must start over. Never leaves the ledger."""
 
 
 def in_transaction(work: Callable[[], T]) -> T:
-    """Run ``work`` in a transaction of its own and return its result; after a deadlock, run it again, up to 8 times.
-
-    An error in a host's ``transaction.on_commit`` hook is logged: the work is committed and must not run again.
+    """Run ``work`` in a transaction of its own, as ``database.in_transaction`` does.
 
     Raises:
         RuntimeError: a transaction is already open: no call to Stripe may wait inside one.
     """
-    for attempt in range(1, ATTEMPTS + 1):
-        committed: list[bool] = []
-        results: list[T] = []
-        try:
-            with database.atomic(durable=True):
-                # Runs before every other hook, so an error with ``committed`` set came after the commit.
-                database.on_commit(partial(committed.append, True))
-                results.append(work())
-        except Exception as error:
-            if committed:
-                logger.exception("on_commit_failed")
-                break
-            if attempt == ATTEMPTS or not is_retryable(error):
-                raise
-            time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311  # jitter, not a secret
-        else:
-            break
-    return results[0]
-
-
-def is_retryable(error: Exception) -> bool:
-    """Return whether the transaction must start over: a deadlock, a failed serialization, or a changed lock order."""
-    if isinstance(error, LockOrderChangedError):
-        return True
-    cause = error.__cause__
-    # psycopg has ``sqlstate``, psycopg2 ``pgcode``.
-    if {getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None)} & _RETRYABLE_SQLSTATES:
-        return True
-    arguments: tuple[object, ...] = getattr(cause, "args", ())
-    return bool(arguments) and arguments[0] in _RETRYABLE_ERRNOS
+    return database.in_transaction(work, durable=True)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,8 +1,10 @@
-"""The database with this app's tables: only this module consults routers and opens transactions."""
+"""The database with this app's tables: only this module consults routers, and opens and retries transactions."""
 
 from __future__ import annotations
 
 import logging
+import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -17,7 +19,14 @@ from django.db.models import Model
 
 logger = logging.getLogger("django_checkout")
 
+T = TypeVar("T")
 View = TypeVar("View", bound=Callable[..., Any])
+
+#: How often a transaction is tried before its deadlock is an error.
+ATTEMPTS = 8
+#: PostgreSQL's SQLSTATEs and MariaDB's error numbers for "start the transaction over".
+_RETRYABLE_SQLSTATES = frozenset(("40001", "40P01"))
+_RETRYABLE_ERRNOS = frozenset((1205, 1213, 1020))
 
 #: Whether the running code is this app's own, inside a transaction of its own.
 _is_writing: ContextVar[bool] = ContextVar("django_checkout_is_writing", default=False)
@@ -49,6 +58,54 @@ def atomic(*, durable: bool = False) -> Iterator[None]:
         _refuse_open_transactions()
     with transaction.atomic(using=alias(), durable=durable), _writing(allowed=True):
         yield
+
+
+class TransactionRestartError(Exception):
+    """Raised inside ``in_transaction`` to start the transaction over."""
+
+
+def in_transaction(work: Callable[[], T], *, durable: bool = False) -> T:
+    """Run ``work`` in a transaction and return its result; after a deadlock, run it again, up to 8 times.
+
+    In an open transaction it runs once, in a savepoint: only whoever opened the transaction can start it over. An
+    error in an ``on_commit`` hook is logged: the work is committed and must not run again.
+
+    Raises:
+        RuntimeError: ``durable`` is set and a transaction is open already, on any database.
+    """
+    if not durable and connection().in_atomic_block:
+        with atomic():
+            return work()
+    for attempt in range(1, ATTEMPTS + 1):
+        committed: list[bool] = []
+        results: list[T] = []
+        try:
+            with atomic(durable=durable):
+                # Runs before every other hook, so an error with ``committed`` set came after the commit.
+                on_commit(partial(committed.append, True))
+                results.append(work())
+        except Exception as error:
+            if committed:
+                logger.exception("on_commit_failed")
+                break
+            if attempt == ATTEMPTS or not is_retryable(error):
+                raise
+            time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311  # jitter, not a secret
+        else:
+            break
+    return results[0]
+
+
+def is_retryable(error: Exception) -> bool:
+    """Return whether the transaction must start over: a deadlock, a failed serialization, or ``in_transaction``'s."""
+    if isinstance(error, TransactionRestartError):
+        return True
+    cause = error.__cause__
+    # psycopg has ``sqlstate``, psycopg2 ``pgcode``.
+    if {getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None)} & _RETRYABLE_SQLSTATES:
+        return True
+    arguments: tuple[object, ...] = getattr(cause, "args", ())
+    return bool(arguments) and arguments[0] in _RETRYABLE_ERRNOS
 
 
 @contextmanager

@@ -93,9 +93,12 @@ def _delete_batch(cutoff: datetime, after: datetime | None, size: int) -> tuple[
     if after is not None:
         # Start the index scan here: earlier events are deleted or kept.
         rows = rows.filter(received_at__gte=after)
-    with database.atomic():
+
+    def delete() -> tuple[datetime | None, int]:
         found = list(rows.order_by("received_at").values_list("pk", "received_at")[:size])
         if not found:
             return None, 0
         number, _ = WebhookEvent.objects.filter(pk__in=[pk for pk, _ in found], state__in=SETTLED).delete()
-    return found[-1][1], number
+        return found[-1][1], number
+
+    return database.in_transaction(delete)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
@@ -33,7 +34,8 @@ def place(source: Any, *, is_new: bool = False) -> Order:
     """Mirror the host's order (or an ``OrderData``) and return ours; the same content returns the same order.
 
     While the order is unpaid, changed content makes a new revision; ``is_new`` refuses that. Locks our order. Does not
-    call Stripe, so it may run inside a transaction of the host.
+    call Stripe, so it may run inside a transaction of the host, who then starts that over after a deadlock; outside of
+    one, ``place`` does.
 
     Raises:
         OrderDataError: the content is not valid; the message names the field and its limit.
@@ -156,15 +158,14 @@ def _place(source: Any, *, is_new: bool = False, only: Order | None = None) -> O
             content = get_adapter().describe(source)
     host_row = source if isinstance(source, models.Model) else None
     values, lines = read_content(content, host_row)
+    write = partial(_create_or_revise, values, lines, is_new=is_new, only=only)
     try:
-        with database.atomic():
-            return _create_or_revise(values, lines, is_new=is_new, only=only)
+        return database.in_transaction(write)
     except IntegrityError:
         # Another transaction placed the same reference at the same time, and has committed.
-        with database.atomic():
-            if _lock(values["reference"]) is None:
-                raise
-            return _create_or_revise(values, lines, is_new=is_new, only=only)
+        if not Order.objects.filter(reference=values["reference"]).exists():
+            raise
+        return database.in_transaction(write)
 
 
 def _create_or_revise(

@@ -171,7 +171,7 @@ def _run_handlers(row: WebhookEvent, event: EventData) -> tuple[bool, Exception 
             with database.atomic(), database.site_atomic(None), database.host_code():
                 is_ours |= entry.handler(event) is not False
         except Exception as error:
-            if ledger.is_retryable(error):
+            if database.is_retryable(error):
                 raise
             failure = error
     return is_ours, failure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from functools import partial
 from io import StringIO
@@ -22,7 +21,7 @@ from django_checkout.operations import retention
 from tests.api.conftest import Api, ApiAdapter, problem_of, staff_with, url
 from tests.factories import UserFactory
 from tests.host.models import HostOrder
-from tests.races.together import run_after, run_before
+from tests.races.together import run_after, run_before, together
 
 KEY = {"Idempotency-Key": "9b2f6f0e-4c1d-4a3b-8f57-0d6c1e2a7b94"}
 TEAPOTS = {"lines": [{"sku": "teapot", "quantity": 1}]}
@@ -307,19 +306,8 @@ def test_response_about_an_erased_order_is_deleted(staff, paid_order):
 def test_concurrent_requests_place_one_order():
     if connection.vendor == "sqlite":
         pytest.skip("threads meet on PostgreSQL and MariaDB")
-    answers = []
 
-    def place():
-        try:
-            answers.append(Api().post("orders", headers=KEY, **TEAPOTS).status_code)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=place) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    answers = together(*[lambda: Api().post("orders", headers=KEY, **TEAPOTS).status_code] * 6)
 
     assert Order.objects.count() == 1
     assert set(answers) <= {201, 409}

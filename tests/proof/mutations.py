@@ -383,7 +383,7 @@ FAULTS = (
     ),
     Fault(
         name="deadlocks are not retried",
-        file="ledger/locks.py",
+        file="models/database.py",
         old="if attempt == ATTEMPTS or not is_retryable(error):",
         new="if True:",
         tests=(THREADS,),
