@@ -60,7 +60,7 @@ EMULATOR_LAYERS = (
     ("webhooks",),
     ("payer",),
     ("api",),
-    ("state", "chaos"),
+    ("state", "chaos", "incidents"),
     ("reference",),
     ("messages", "ids"),
 )
