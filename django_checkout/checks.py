@@ -6,7 +6,7 @@ hint names. No check imports ``stripe``, queries the database, or calls middlewa
 CSP middleware and their subclasses. Messages name the setting and contain no key or secret.
 
 The id of a retired check is not used again.
-In use: E001-E053, W001-W026. Retired: E022, W022.
+In use: E001-E054, W001-W026. Retired: E022, W022.
 """
 
 from __future__ import annotations
@@ -64,6 +64,10 @@ MALFORMED: Mapping[str, tuple[str, str]] = {
     "CHECKOUT_CAPTURE_METHOD": ("E038", 'Set it to "automatic", "automatic_async" or "manual", or remove it.'),
     "CHECKOUT_TOKEN_MAX_AGE_SECONDS": ("E039", _SECONDS),
     "CHECKOUT_CSP": ("E040", 'Set CHECKOUT_CSP to a dict such as {"script-src": ["\'self\'"]}, or remove it.'),
+    "CHECKOUT_ALERTS": (
+        "E054",
+        'Set it to a dict, such as {"events_stuck": 1800}, or remove it. See README, "Alerts".',
+    ),
     "CHECKOUT_EMULATOR": ("E041", "Set it to True or False: convert the string of an environment variable."),
     "CHECKOUT_EMULATOR_STORE": ("E044", "Set CHECKOUT_EMULATOR_STORE to a string, or remove it."),
 }

@@ -15,6 +15,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import HttpHeaders
 
+from django_checkout import thresholds
+
 #: The version of Stripe's API that every call names; tests/test_api_version.py finds every repetition.
 API_VERSION = "2026-08-26.dahlia"
 STRIPE_API_BASE = "https://api.stripe.com"
@@ -173,6 +175,11 @@ class Settings:
             if isinstance(sources, str) or not isinstance(sources, Sequence):
                 raise ImproperlyConfigured("CHECKOUT_CSP must have a list of sources for each directive.")
         return value
+
+    @property
+    def CHECKOUT_ALERTS(self) -> Mapping[str, int | None]:
+        """The thresholds of the alerts by reason, e.g. ``{"events_stuck": 1800}``; None turns one off."""
+        return thresholds.read("CHECKOUT_ALERTS", getattr(settings, "CHECKOUT_ALERTS", None))
 
     @property
     def CHECKOUT_EMULATOR(self) -> bool:

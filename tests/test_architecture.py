@@ -36,7 +36,7 @@ LAYERS = (
     ("models",),
     ("csp", "money", "states", "values", "signals", "telemetry"),
     ("conf",),
-    ("exceptions",),
+    ("exceptions", "thresholds"),
     ("__init__",),
 )
 #: Imports allowed within a layer.

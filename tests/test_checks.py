@@ -158,6 +158,7 @@ ALWAYS = [
     ({"CHECKOUT_UI_MODE": "embedded"}, {"E026"}),
     ({"CHECKOUT_UI_MODE": "custom"}, {"E026"}),
     ({"CHECKOUT_UI_MODES": "hosted_page"}, {"E050"}),
+    ({"CHECKOUT_ALERTS": {"events_lost": 1}}, {"E054"}),
     ({"CHECKOUT_UI_MODES": []}, {"E050"}),
     ({"CHECKOUT_UI_MODES": ["hosted_page", "popup"]}, {"E050"}),
     ({"CHECKOUT_UI_MODES": ["elements"]}, set()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from django_checkout import thresholds
 from django_checkout.conf import NAMES, Settings, conf
 
 pytestmark = pytest.mark.core
@@ -31,6 +32,7 @@ DEFAULTS = {
     "CHECKOUT_CAPTURE_METHOD": "",
     "CHECKOUT_TOKEN_MAX_AGE_SECONDS": 30 * 24 * 3600,
     "CHECKOUT_CSP": None,
+    "CHECKOUT_ALERTS": thresholds.DEFAULTS,
     "CHECKOUT_EMULATOR": False,
     "CHECKOUT_EMULATOR_STORE": "",
 }
@@ -57,6 +59,7 @@ READ = [
     ("CHECKOUT_DOUBLE_PAYMENT", "refund", "refund"),
     ("CHECKOUT_CAPTURE_METHOD", "manual", "manual"),
     ("CHECKOUT_CSP", {"default-src": ["'self'"]}, {"default-src": ["'self'"]}),
+    ("CHECKOUT_ALERTS", {"events_stuck": None}, {**thresholds.DEFAULTS, "events_stuck": None}),
     ("CHECKOUT_EMULATOR", True, True),
 ]
 
@@ -87,6 +90,10 @@ REFUSED = [
     ("CHECKOUT_CSP", ["default-src"], "must be a dict"),
     ("CHECKOUT_CSP", {"default-src": "'self'"}, "list of sources"),
     ("CHECKOUT_CSP", {"default-src": None}, "list of sources"),
+    ("CHECKOUT_ALERTS", ["events_stuck"], "must be a dict"),
+    ("CHECKOUT_ALERTS", {"events_lost": 1}, "'events_lost', which is not one of: events_failed"),
+    ("CHECKOUT_ALERTS", {"events_stuck": 0}, "'events_stuck'.* must be a positive integer"),
+    ("CHECKOUT_ALERTS", {"events_stuck": True}, "'events_stuck'.* must be a positive integer"),
     ("CHECKOUT_EMULATOR", "False", "must be True or False"),
     ("CHECKOUT_EMULATOR", 0, "must be True or False"),
 ]

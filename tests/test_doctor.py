@@ -358,7 +358,7 @@ def test_endpoint_without_the_trailing_slash_is_reported_and_corrected(site, own
 def test_completed_session_without_events(site, order):
     site.pay(services.start(order).stripe_id)
     reconcile.run(fix=True)
-    CheckoutSession.objects.update(completed_at=timezone.now() - timedelta(minutes=2))
+    CheckoutSession.objects.update(completed_at=timezone.now() - timedelta(minutes=6))
 
     assert _names() == ["no_events"]
 

@@ -103,6 +103,7 @@ _ROW = {
 _HEALTH = {
     "ok": True,
     "reasons": [],
+    "alerts": {},
     "last_event_seconds": 12,
     "oldest_waiting_seconds": None,
     "events_waiting": 0,

@@ -61,6 +61,7 @@ class WebhookEvent(Row):
         indexes = [
             models.Index(fields=["state", "next_attempt_at"], name="checkout_event_backlog"),
             models.Index(fields=["received_at"], name="checkout_event_received"),
+            models.Index(fields=["state", "received_at"], name="checkout_event_waiting"),
             models.Index(fields=["type", "-id"], name="checkout_event_type"),
         ]
 

@@ -93,6 +93,8 @@ class CheckoutSession(FactRow):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["status", "expires_at"], name="checkout_session_status"),
+            models.Index(fields=["completed_at"], name="checkout_session_completed"),
+            models.Index(fields=["expired_at"], name="checkout_session_expired"),
             # Contains every column that the dashboard's funnel is computed from.
             models.Index(
                 fields=["created_at", "livemode", "status", "payment_status", "has_async_failed", "id"],

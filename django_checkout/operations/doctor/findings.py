@@ -46,6 +46,8 @@ IDS: Mapping[str, str] = {
     "no_payment_receiver": "D034",
     "no_receiver": "D035",
     "overdue_notifications": "D036",
+    "stopped_queue": "D037",
+    "overdue_attention": "D038",
     "migrations": "D040",
     "constraint": "D041",
     "database": "D042",

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -31,8 +31,8 @@ from django_checkout.models import (
 from django_checkout.models.announcements import AnnouncementState
 from django_checkout.models.reconciliation import DiscrepancyState, RunState
 from django_checkout.operations import health
+from django_checkout.operations.alerts import Reason
 from django_checkout.operations.doctor.findings import Finding, Severity, new
-from django_checkout.operations.health import Reason
 from django_checkout.stripe_api import webhook_endpoints
 from django_checkout.webhooks import endpoints
 from django_checkout.webhooks.inbox import SETTLED
@@ -162,23 +162,24 @@ def _signature(body: bytes, secret: str, now: datetime) -> str:
     return f"t={at},v1={digest}"
 
 
+#: The finding of each alert.
+FINDINGS: Mapping[Reason, str] = {
+    Reason.FAILED: "failed_events",
+    Reason.STUCK: "stuck_events",
+    Reason.QUEUE: "stopped_queue",
+    Reason.SILENT: "no_events",
+    Reason.ATTENTION: "overdue_attention",
+}
+
+
 def examine_backlog(now: datetime) -> Iterator[Finding]:
-    """Check for failed and unprocessed events and for undelivered notifications."""
-    found = health.read(now=now)
-    if Reason.FAILED in found.reasons:
-        message = f"{found.events_failed} events have failed; the admin shows the errors."
-        yield new("failed_events", Severity.ERROR, message, _PROCESS)
-    if Reason.STUCK in found.reasons:
-        message = (
-            f"{found.events_waiting} events are unprocessed, the oldest for {found.oldest_waiting_seconds} seconds."
-        )
-        yield new("stuck_events", Severity.ERROR, message, f"{_PROCESS}; check that the task worker runs")
-    if Reason.PENDING in found.reasons:
-        yield from _examine_pending(now)
+    """Report each alert, and the notifications without a receiver."""
+    for alert in health.read(now=now).alerts:
+        if alert.reason is Reason.PENDING:
+            yield from _examine_pending(now)
+        else:
+            yield new(FINDINGS[alert.reason], Severity.ERROR, alert.text, alert.hint)
     yield from _examine_receivers()
-    if Reason.SILENT in found.reasons:
-        message = "A session was completed, and no event has arrived since."
-        yield new("no_events", Severity.ERROR, message, "manage.py checkout_reconcile --missed-events")
 
 
 def _examine_pending(now: datetime) -> Iterator[Finding]:

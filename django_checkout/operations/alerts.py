@@ -1,0 +1,139 @@
+"""The alerts: one rule per reason, with its text and what to do; pure.
+
+Health, the doctor, the dashboard and the log use these rules on what ``health`` reads. Thresholds are in
+``CHECKOUT_ALERTS``. An alert has a number, and neither ids nor secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from django_checkout.states import Labeled
+
+#: Rows are counted up to this number; more are shown as "1000+".
+MAX_COUNT = 1000
+
+
+class Reason(Labeled):
+    """Why an operator must act."""
+
+    FAILED = "events_failed", _("events failed")
+    STUCK = "events_stuck", _("events have waited for too long")
+    QUEUE = "queue_stopped", _("no worker takes events from the queue")
+    PENDING = "notifications_pending", _("a receiver of the shop raised an error, or no receiver is connected")
+    SILENT = "webhooks_silent", _("sessions ended, and their events have not arrived")
+    ATTENTION = "attention_overdue", _("orders have needed attention for too long")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """How many problems of one kind were seen, and from when to when; ``until`` defaults to now."""
+
+    number: int = 0
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule; its texts are translatable.
+
+    ``is_age`` says that the threshold is an age in seconds, of at least ``minimum`` problems; otherwise it is a number.
+    ``page`` is a list of the admin, and its query.
+    """
+
+    text: str | Promise
+    hint: str | Promise
+    is_age: bool = False
+    minimum: int = 1
+    page: tuple[str, str] | None = None
+
+
+#: Each hint works when it is followed literally.
+RULES: Mapping[Reason, Rule] = {
+    Reason.FAILED: Rule(
+        text=_("Events that failed: %(number)s."),
+        hint=_("Correct the error that the admin shows, then run manage.py checkout_process_events"),
+        page=("webhookevent", "state=failed"),
+    ),
+    Reason.STUCK: Rule(
+        text=_("Events that are not processed: %(number)s."),
+        hint=_("Run manage.py checkout_process_events every minute"),
+        is_age=True,
+        page=("webhookevent", "state=received"),
+    ),
+    Reason.QUEUE: Rule(
+        text=_("Events that no worker takes from the queue: %(number)s."),
+        hint=_("Start the worker of the task backend. Until it runs, run manage.py checkout_process_events"),
+        is_age=True,
+        page=("webhookevent", "state=received"),
+    ),
+    Reason.PENDING: Rule(
+        text=_("Notifications that are not delivered: %(number)s."),
+        hint=_("Correct the receiver whose error the admin shows, then run manage.py checkout_process_events"),
+        page=("announcement", "state=pending"),
+    ),
+    Reason.SILENT: Rule(
+        text=_("Sessions that ended and whose events have not arrived: %(number)s."),
+        hint=_("Run manage.py checkout_doctor to find the cause, then manage.py checkout_reconcile --fix"),
+        is_age=True,
+    ),
+    Reason.ATTENTION: Rule(
+        text=_("Reasons for attention that nobody has resolved: %(number)s."),
+        hint=_("Accept or refund the orders in the admin"),
+        is_age=True,
+        page=("attentionitem", "resolved=no"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A rule that holds, and the number of problems."""
+
+    reason: Reason
+    number: int
+
+    @property
+    def rule(self) -> Rule:
+        """The rule."""
+        return RULES[self.reason]
+
+    @property
+    def text(self) -> str:
+        """What is wrong, in the active language."""
+        return str(self.rule.text) % {"number": display_number(self.number)}
+
+    @property
+    def hint(self) -> str:
+        """What to do, in the active language."""
+        return str(self.rule.hint)
+
+
+def find_alerts(
+    seen: Mapping[Reason, Seen], thresholds: Mapping[str, int | None], *, now: datetime
+) -> tuple[Alert, ...]:
+    """Return the alerts that what was seen gives, in the order of ``Reason``."""
+    return tuple(
+        Alert(reason=reason, number=seen[reason].number)
+        for reason in Reason
+        if reason in seen and _holds(RULES[reason], seen[reason], thresholds[reason], now)
+    )
+
+
+def display_number(number: int) -> str:
+    """Return a number of rows as text; "1000+" where counting stopped."""
+    return f"{MAX_COUNT}+" if number >= MAX_COUNT else str(number)
+
+
+def _holds(rule: Rule, seen: Seen, threshold: int | None, now: datetime) -> bool:
+    if threshold is None or seen.number < rule.minimum:
+        return False
+    if not rule.is_age:
+        return seen.number >= threshold
+    return seen.since is not None and (seen.until or now) - seen.since >= timedelta(seconds=threshold)
