@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from copy import deepcopy
 from datetime import timedelta
 from io import StringIO
 
@@ -11,6 +13,8 @@ from django_checkout import services, signals
 from django_checkout.exceptions import EventBusyError, StripeUnavailableError
 from django_checkout.models import CheckoutSession, Order, Refund, WebhookEvent
 from django_checkout.webhooks import inbox, pending_work
+from tests.factories import HostOrderFactory
+from tests.races.together import run_before
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -95,7 +99,7 @@ def test_command_reports_what_it_did(order, stripe_emulator):
     call_command("checkout_process_events", stdout=out)
     call_command("checkout_process_events", stdout=out)
 
-    assert out.getvalue() == "1 of 1 unconfirmed sessions marked as failed.\nNothing is pending.\n"
+    assert out.getvalue() == ("1 of 1 unconfirmed sessions marked as failed.\nNothing is left.\nNothing is pending.\n")
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "many"])
@@ -124,25 +128,198 @@ def test_a_delayed_payment_whose_event_was_lost_is_read(order, stripe_emulator, 
     assert (order.status, recorder.names) == ("paid", ["order_pending", "order_paid"])
 
 
-def test_command_counts_what_was_delivered_and_what_failed(order, host_order, recorder):
-    def fail(**arguments):
-        raise RuntimeError
+@pytest.fixture
+def failing_receiver():
+    """A receiver of ``order_paid`` that raises until it is fixed."""
 
+    class Receiver:
+        is_fixed = False
+        calls = 0
+
+        def __call__(self, **arguments):
+            self.calls += 1
+            if not self.is_fixed:
+                raise LookupError("shopper@example.com")
+
+    receiver = Receiver()
+    signals.order_paid.connect(receiver, sender=Order)
+    yield receiver
+    signals.order_paid.disconnect(receiver, sender=Order)
+
+
+def _run_command(*options):
+    """Run the command and return its exit code and its output."""
+    out, code = StringIO(), 0
+    try:
+        call_command("checkout_process_events", *options, stdout=out)
+    except SystemExit as exited:
+        code = exited.code
+    return code, out.getvalue()
+
+
+def test_command_counts_what_was_delivered_and_what_failed(order, host_order, recorder, failing_receiver):
     now = timezone.now()
     due, later = now - timedelta(minutes=1), now + timedelta(hours=1)
     # The last two are superseded, because the order is unpaid.
     attempts = {"order_paid": due, "order_canceled": later, "order_pending": due, "order_authorized": due}
     for signal, next_attempt_at in attempts.items():
         order.announcements.create(signal=signal, fact="1", next_attempt_at=next_attempt_at)
-    out = StringIO()
 
-    signals.order_paid.connect(fail, sender=Order)
-    call_command("checkout_process_events", stdout=out)
-    signals.order_paid.disconnect(fail, sender=Order)
+    code, text = _run_command()
 
-    assert out.getvalue() == "1 of 2 pending notifications delivered.\n"
+    assert (code, text.splitlines()[0]) == (1, "1 of 2 pending notifications delivered.")
     states = ["pending", "announced", "superseded", "superseded"]
     assert list(order.announcements.order_by("pk").values_list("state", flat=True)) == states
+
+
+def _pay_all(number, emulator, deliver_events):
+    orders = [services.place(HostOrderFactory()) for _ in range(number)]
+    for order in orders:
+        emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+    return orders
+
+
+def test_once_the_receiver_is_fixed_now_delivers_everything_that_backs_off(
+    stripe_emulator, deliver_events, failing_receiver
+):
+    orders = _pay_all(3, stripe_emulator, deliver_events)
+    services.refund(orders[0])
+    deliver_events()
+    for _ in range(4):
+        pending_work.process_pending(ignores_backoff=True)
+    failing_receiver.is_fixed, failing_receiver.calls = True, 0
+
+    code, text = _run_command()
+    assert (code, failing_receiver.calls) == (1, 0)
+    assert "3 notifications, order_paid: a receiver raised LookupError; next attempt at 20" in text
+    assert "Nothing" not in text
+    assert "shopper@example.com" not in text
+
+    code, text = _run_command("--now")
+    assert (code, failing_receiver.calls) == (0, 3)
+    assert text.endswith("Nothing is left.\n")
+    assert _run_command("--now") == (0, "Nothing is pending.\n")
+    assert failing_receiver.calls == 3
+
+
+def test_now_also_retries_failed_events_once(order, pay, queue):
+    pay(order)
+    bad = WebhookEvent.objects.get(type="payment_intent.succeeded")
+    good = deepcopy(bad.payload)
+    bad.payload["data"]["object"]["status"] = "levitating"
+    bad.save()
+
+    code, text = _run_command()
+    assert (code, "1 events, failed: unknown_fact; next attempt at 20" in text) == (1, True)
+    bad.refresh_from_db()
+    assert bad.attempts == 1
+    assert _run_command()[0] == 1
+    assert _run_command("--now")[0] == 1
+    bad.refresh_from_db()
+    assert (bad.state, bad.attempts) == ("failed", 2)
+
+    WebhookEvent.objects.filter(pk=bad.pk).update(payload=good)
+    code, text = _run_command("--now")
+    assert (code, text) == (0, "1 of 1 pending events processed.\nNothing is left.\n")
+
+
+def test_what_is_left_is_reported_as_json(paid_order, stripe_emulator, order):
+    stripe_emulator.chaos.drop(2, when="before", match=REFUND)
+    with pytest.raises(StripeUnavailableError):
+        services.refund(paid_order)
+    paid_order.attention.create(code="disputed", fact="dp_1")
+    stripe_emulator.chaos.fail(9)
+
+    code, text = _run_command("--format", "json")
+
+    report = json.loads(text)
+    assert (code, report["has_failed"]) == (1, True)
+    assert report["processed"]["unanswered_refunds"] == {"attempted": 1, "failed": 1}
+    left = {(group["kind"], group["has_failed"]): group["reason"] for group in report["left"]}
+    assert left[("orders", False)] == "needs attention: disputed"
+    assert left[("refunds", True)].startswith("unconfirmed: ")
+
+
+def test_order_that_needs_attention_is_listed_and_does_not_change_the_exit_code(order):
+    order.attention.create(code="disputed", fact="dp_1")
+
+    assert _run_command() == (0, "Left:\n  1 orders, needs attention: disputed\n")
+
+
+def test_notification_that_fails_again_and_again_does_not_hold_up_the_others(
+    stripe_emulator, deliver_events, failing_receiver
+):
+    first, second = _pay_all(2, stripe_emulator, deliver_events)
+    now = timezone.now()
+    for order, due in ((first, now - timedelta(minutes=1)), (second, now - timedelta(minutes=2))):
+        order.announcements.filter(signal="order_paid").update(next_attempt_at=due)
+
+    pending_work.process_pending(limit=1)
+    pending_work.process_pending(limit=1)
+
+    attempts = [row.announcements.get(signal="order_paid").attempts for row in (first, second)]
+    assert attempts == [2, 2]
+
+
+def test_event_that_fails_again_and_again_does_not_hold_up_the_others(order, pay, queue):
+    pay(order)
+    bad = WebhookEvent.objects.order_by("pk").first()
+    WebhookEvent.objects.filter(pk=bad.pk).update(
+        state="failed", attempts=9, next_attempt_at=timezone.now() - timedelta(seconds=1)
+    )
+
+    pending_work.process_pending(limit=1)
+
+    bad.refresh_from_db()
+    assert (bad.attempts, WebhookEvent.objects.exclude(state__in=("received", "failed")).count()) == (9, 1)
+
+
+def _stale_sessions(number):
+    sessions = [services.start(services.place(HostOrderFactory())) for _ in range(number)]
+    past = timezone.now() - timedelta(seconds=pending_work.STALE_OPEN_SECONDS + 1)
+    CheckoutSession.objects.update(expires_at=past)
+    return sessions
+
+
+def test_while_stripe_does_not_answer_the_rest_is_left_to_the_next_run(stripe_emulator, stripe_requests, db):
+    _stale_sessions(8)
+    stripe_requests.clear()
+    stripe_emulator.chaos.fail(99)
+
+    report = pending_work.process_pending()
+
+    number = pending_work.UNANSWERED_CALLS
+    assert (report["stale_sessions"], report["stale_sessions_failed"]) == (number, number)
+    assert CheckoutSession.objects.filter(synced_at=None).count() == 8 - number
+
+
+def test_session_that_another_worker_reads_is_not_read_twice(stripe_emulator, stripe_requests, db):
+    _stale_sessions(1)
+    stripe_requests.clear()
+
+    with run_before("django_checkout.ledger.mark_synced", pending_work.process_pending):
+        pending_work.process_pending()
+
+    assert len([request for request in stripe_requests if request.method == "GET"]) == 1
+
+
+def test_events_that_arrive_during_a_run_are_processed_in_it(order, stripe_emulator, deliver_events, queue):
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+    late = WebhookEvent.objects.last()
+    late_pk = late.pk
+    late.delete()
+
+    def arrive():
+        late.pk = late_pk
+        late.save(force_insert=True)
+
+    with run_before("django_checkout.webhooks.processing.process", arrive):
+        report = pending_work.process_pending()
+
+    assert report["events_failed"] == 0
+    assert not WebhookEvent.objects.filter(state="received").exists()
 
 
 def test_event_that_another_worker_processes_is_not_counted_as_processed(

@@ -151,14 +151,18 @@ def stuck(now: datetime) -> QuerySet[Announcement]:
     return Announcement.objects.filter(which, state=AnnouncementState.PENDING)
 
 
+def deliverable() -> QuerySet[Announcement]:
+    """Return the pending notifications that have a receiver, whether they are due or not."""
+    return Announcement.objects.filter(state=AnnouncementState.PENDING, signal__in=connected_signals())
+
+
 def due(now: datetime) -> QuerySet[Announcement]:
     """Return the pending notifications that have a receiver and are due."""
-    connected = connected_signals()
     which = _is_due(now)
-    if "order_paid" not in connected:
+    if not has_receiver("order_paid"):
         # Notifications that wait for order_paid would wait forever.
         which |= Q(next_attempt_at=None)
-    return Announcement.objects.filter(which, state=AnnouncementState.PENDING, signal__in=connected)
+    return deliverable().filter(which)
 
 
 def _is_due(now: datetime) -> Q:

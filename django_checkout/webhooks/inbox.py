@@ -6,10 +6,12 @@ handlers; if the object's order has been erased, it is reduced at once.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError
+from django.db.models import F
 from django.utils import timezone
 
 from django_checkout import ledger
@@ -24,6 +26,8 @@ from django_checkout.webhooks.envelope import event_data, reduced
 
 #: How long a worker may hold an event while it reads from Stripe.
 LEASE_SECONDS = 120
+#: How many events are in memory at a time.
+LOADED_TOGETHER = 200
 #: The final states of an event.
 SETTLED = (EventState.PROCESSED, EventState.IGNORED)
 
@@ -33,14 +37,28 @@ def is_settled(row: WebhookEvent) -> bool:
     return row.state in SETTLED
 
 
-def due(*, now: datetime | None = None, limit: int) -> list[WebhookEvent]:
-    """Return the events to process, oldest first: received, failed and due, or abandoned by a dead worker."""
-    now = now or timezone.now()
+def due(*, now: datetime, limit: int, ignores_backoff: bool = False) -> list[int]:
+    """Return the primary keys of the events to process: received, failed and due, or abandoned by a dead worker.
+
+    Those that were due first come first, so an event that fails again and again does not hold up the others. With
+    ``ignores_backoff``, failed events count as due before their next attempt.
+    """
     rows = WebhookEvent.objects
-    received = rows.filter(state=EventState.RECEIVED)
-    failed = rows.filter(state=EventState.FAILED, next_attempt_at__lte=now)
+    failed = rows.filter(state=EventState.FAILED)
+    if not ignores_backoff:
+        failed = failed.filter(next_attempt_at__lte=now)
     abandoned = rows.filter(state=EventState.PROCESSING, leased_until__lte=now)
-    return list((received | failed | abandoned).order_by("pk")[:limit])
+    found = rows.filter(state=EventState.RECEIVED) | failed | abandoned
+    first_due = found.order_by(F("next_attempt_at").asc(nulls_first=True), "pk")
+    return list(first_due.values_list("pk", flat=True)[:limit])
+
+
+def load(pks: Sequence[int]) -> Iterator[WebhookEvent]:
+    """Read events in this order, some at a time; deleted ones are left out."""
+    for first in range(0, len(pks), LOADED_TOGETHER):
+        some = pks[first : first + LOADED_TOGETHER]
+        rows = WebhookEvent.objects.in_bulk(some)
+        yield from (rows[pk] for pk in some if pk in rows)
 
 
 def insert(row: WebhookEvent) -> WebhookEvent:
