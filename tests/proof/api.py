@@ -95,8 +95,8 @@ FAULTS = (
     Fault(
         name="a refusal uses up the idempotency key",
         file="api/idempotency.py",
-        old="                        _release(row)\n",
-        new="                        pass\n",
+        old="            _release(row)\n",
+        new="            pass\n",
         tests=(f"{IDEMPOTENCY}::test_refused_start_releases_its_key",),
     ),
 )
