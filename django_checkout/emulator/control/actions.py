@@ -96,7 +96,8 @@ def status_of(controls: Controls) -> dict[str, Any]:
     """Return the clocks, incidents, endpoints and numbers of deliveries, without secrets."""
     incidents, clock, store = controls.incidents, controls.clock, controls.store
     with controls.state.transaction():
-        deliveries = store.select("_delivery")
+        urls = {endpoint["id"] for endpoint in endpoints_of(controls)}
+        deliveries = [one for one in store.select("_delivery") if one["endpoint"] in urls]
         waiting = [one for one in deliveries if one["state"] == "pending"]
         return {
             "now": clock.now(),
