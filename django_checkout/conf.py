@@ -152,7 +152,7 @@ class Settings:
 
     @property
     def CHECKOUT_STRIPE_TIMEOUT_SECONDS(self) -> int:
-        """The timeout of a call to Stripe, in seconds."""
+        """How long all calls to Stripe of a web request may take together, in seconds; elsewhere, each attempt."""
         return self._integer("CHECKOUT_STRIPE_TIMEOUT_SECONDS", 10, minimum=1)
 
     @property

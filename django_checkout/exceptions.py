@@ -218,6 +218,8 @@ class StripeUnavailableError(StripeError):
 
     code = "stripe_unavailable"
     http_status = 503
+    #: The HTTP status of the response; 0 if there was none.
+    answered_status = 0
     #: Stripe replayed the stored error of this idempotency key, and will never act on the request.
     is_replayed = False
     user_message = _("The payment service cannot be reached right now. You have not been charged. Please try again.")

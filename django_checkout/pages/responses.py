@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
+from asgiref.sync import iscoroutinefunction
 from django.contrib.auth.decorators import login_not_required
 from django.core.handlers.exception import response_for_exception
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -18,6 +19,7 @@ from django_checkout.conf import conf
 from django_checkout.csp import csp_directives, set_page_policy
 from django_checkout.exceptions import CheckoutError, OrderNotFoundError, SessionNotFoundError
 from django_checkout.models import database
+from django_checkout.stripe_api.time_limit import time_limit
 
 View = Callable[..., HttpResponse]
 AnyView = TypeVar("AnyView", bound=Callable[..., Any])
@@ -31,11 +33,25 @@ class SeeOther(HttpResponseRedirect):
 
 
 def endpoint(view: AnyView) -> AnyView:
-    """Exempt a view from site-wide login and from ATOMIC_REQUESTS of every database.
+    """Exempt a view from site-wide login and from ATOMIC_REQUESTS of every database, and limit its waits for Stripe.
 
     A signed link, a signature or the view itself decides who may see what; services open their own transactions.
     """
-    return login_not_required(database.non_atomic(view))
+    wrapped: Any
+    if iscoroutinefunction(view):
+
+        @wraps(view)
+        async def wrapped(*args: Any, **kwargs: Any) -> HttpResponse:
+            with time_limit():
+                return await view(*args, **kwargs)  # type: ignore[no-any-return]
+    else:
+
+        @wraps(view)
+        def wrapped(*args: Any, **kwargs: Any) -> HttpResponse:
+            with time_limit():
+                return view(*args, **kwargs)  # type: ignore[no-any-return]
+
+    return cast("AnyView", login_not_required(database.non_atomic(wrapped)))
 
 
 def page(view: View) -> View:

@@ -35,6 +35,7 @@ from django_checkout.services.syncing import apply_facts, expire_steps
 from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
 from django_checkout.stripe_api import billing, gateway
 from django_checkout.stripe_api.steps import Pause, Steps, arun, run
+from django_checkout.stripe_api.time_limit import seconds_left
 
 #: An open session that expires sooner is replaced, not reused.
 REUSE_MARGIN_SECONDS = 300
@@ -101,7 +102,7 @@ async def astart(
 def _start_steps(order: Any, options: StartOptions) -> Steps[CheckoutSession]:
     ours = place_again(order)
     request = build_request(ours, options)
-    give_up_at = time.monotonic() + BUSY_WAIT_SECONDS
+    give_up_at = time.monotonic() + min(BUSY_WAIT_SECONDS, seconds_left())
     rounds = 0
     while rounds < _ROUNDS:
         decision = ledger.in_transaction(partial(_decide, ours.pk, request, timezone.now()))

@@ -13,11 +13,14 @@ from django_checkout.exceptions import CheckoutError, SessionNotFoundError
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.services.syncing import sync
 from django_checkout.states import OrderStatus, SessionStatus
+from django_checkout.stripe_api.time_limit import time_limit
 
 logger = logging.getLogger("django_checkout")
 
 #: A session is read from Stripe for a shopper at most this often, in seconds.
 READ_INTERVAL_SECONDS = 5
+#: A page that only shows the order waits for Stripe at most this long.
+READ_SECONDS = 3
 
 
 class Outcome(StrEnum):
@@ -87,7 +90,8 @@ def sync_if_due(order: Order, session: CheckoutSession | None) -> Order:
     if not ledger.mark_synced(session.pk, now=timezone.now(), min_age_seconds=READ_INTERVAL_SECONDS):
         return order
     try:
-        order = sync(session)
+        with time_limit(READ_SECONDS):
+            order = sync(session)
     except CheckoutError as error:
         logger.warning("return_read_failed order=%s code=%s", order.reference, error.code)
         return order

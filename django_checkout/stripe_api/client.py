@@ -22,7 +22,7 @@ from django_checkout.exceptions import (
     StripeRefusedError,
     StripeUnavailableError,
 )
-from django_checkout.stripe_api import transport
+from django_checkout.stripe_api.circuit import Circuit
 from django_checkout.stripe_api.steps import Steps
 from django_checkout.stripe_api.storable import storable
 from django_checkout.stripe_api.transport import without_bodies
@@ -59,11 +59,11 @@ class _Call(Generic[T]):
     awaited: Callable[[], Awaitable[T]] = field(repr=False)
 
     def block(self) -> T:
-        with forgetting_variables(), without_bodies(), translated():
+        with forgetting_variables(), without_bodies(), _circuit().guard(), translated():
             return self.blocking()
 
     async def wait(self) -> T:
-        with forgetting_variables(), without_bodies(), translated():
+        with forgetting_variables(), without_bodies(), _circuit().guard(), translated():
             return await self.awaited()
 
 
@@ -82,21 +82,34 @@ def get_client() -> stripe.StripeClient:
     return _build_client(conf.STRIPE_SECRET_KEY, conf.STRIPE_API_BASE, conf.CHECKOUT_STRIPE_TIMEOUT_SECONDS)
 
 
+def forget_clients() -> None:
+    """Forget the clients of this process, and whether Stripe responded to them; the test kit calls this."""
+    _build_client.cache_clear()
+    _build_circuit.cache_clear()
+
+
 @lru_cache(maxsize=4)
 def _build_client(key: str, api_base: str, timeout_seconds: int) -> stripe.StripeClient:
     import stripe
+
+    from django_checkout.stripe_api.http_client import Client
 
     return stripe.StripeClient(
         key,
         stripe_version=API_VERSION,
         max_network_retries=MAX_NETWORK_RETRIES,
-        http_client=transport.traced(stripe.RequestsClient)(
-            timeout=timeout_seconds,
-            session=transport.http_session(),
-            async_fallback_client=transport.AsyncClient(timeout=timeout_seconds, failed=stripe.APIConnectionError),  # type: ignore[arg-type]  # the part that is used
-        ),
+        http_client=Client(timeout_seconds=timeout_seconds),
         base_addresses={"api": api_base},
     )
+
+
+def _circuit() -> Circuit:
+    return _build_circuit(conf.STRIPE_SECRET_KEY, conf.STRIPE_API_BASE)
+
+
+@lru_cache(maxsize=4)
+def _build_circuit(key: str, api_base: str) -> Circuit:
+    return Circuit()
 
 
 @contextmanager
@@ -125,6 +138,7 @@ def _translate(error: stripe.StripeError) -> StripeError:
     definite = (stripe.InvalidRequestError, stripe.CardError, stripe.AuthenticationError, stripe.PermissionError)
     if not isinstance(error, definite) or status in (409, 429) or status >= 500:
         unavailable = StripeUnavailableError(f"{note}.", **details)
+        unavailable.answered_status = status
         is_reused = isinstance(error, stripe.IdempotencyError) and status == 400
         unavailable.is_replayed = is_reused or (error.headers or {}).get("Idempotent-Replayed") == "true"
         return unavailable

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from django_checkout.operations.doctor import account, site
 from django_checkout.operations.doctor.findings import IDS, Finding, Severity
+from django_checkout.stripe_api.time_limit import time_limit
 
 __all__ = ["IDS", "Finding", "Severity", "examine"]
 
@@ -21,9 +22,11 @@ def examine(*, url: str = "", delivers: bool = True, now: datetime | None = None
     """Return the findings, the most severe first.
 
     With ``delivers`` a signed event is posted to this site's webhook. ``url`` is the address that Stripe delivers to,
-    by default the webhook under CHECKOUT_BASE_URL. Must run outside transactions.
+    by default the webhook under CHECKOUT_BASE_URL. All calls to Stripe together take CHECKOUT_STRIPE_TIMEOUT_SECONDS at
+    most. Must run outside transactions.
     """
-    found = list(_findings(url, delivers=delivers, now=now or timezone.now()))
+    with time_limit():
+        found = list(_findings(url, delivers=delivers, now=now or timezone.now()))
     order = list(Severity)
     return sorted(found, key=lambda finding: order.index(finding.severity))
 
