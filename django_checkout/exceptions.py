@@ -145,6 +145,12 @@ class RefundError(CheckoutError):
     http_status = 409
 
 
+class RefundRepeatedError(RefundError):
+    """A refund of this amount is unanswered or recent: ``in_addition_to`` must name it to make another one."""
+
+    code = "refund_repeated"
+
+
 class AcceptError(CheckoutError):
     """The order has no mismatch to accept."""
 
@@ -225,6 +231,14 @@ class StripeUnavailableError(StripeError):
     user_message = _("The payment service cannot be reached right now. You have not been charged. Please try again.")
 
 
+class StripeUnansweredError(StripeUnavailableError):
+    """Stripe has not answered a request that changes something; ``next_step`` says to staff what happens next."""
+
+    code = "stripe_unanswered"
+    cause = ""
+    next_step: Promise | str = ""
+
+
 class StripeRefusedError(StripeError):
     """4xx: Stripe rejected the request and did not act on it."""
 
@@ -244,6 +258,13 @@ class StripeNotFoundError(StripeRefusedError):
     """404: the object does not exist in this account and mode."""
 
     code = "stripe_not_found"
+
+
+class RefundedElsewhereError(StripeRefusedError):
+    """A refund of the same amount was made at Stripe while this one was unanswered, so it was not sent again."""
+
+    code = "refunded_elsewhere"
+    http_status = 409
 
 
 class SignatureError(CheckoutError, SuspiciousOperation):

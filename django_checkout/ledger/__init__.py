@@ -39,7 +39,13 @@ from django_checkout.ledger.intentions import (
 )
 from django_checkout.ledger.locks import LockedOrder, in_transaction, lock_order
 from django_checkout.ledger.orders import derive_status
-from django_checkout.ledger.refunds import fail_refund, lease_refund, note_refund_request, reserve_refund
+from django_checkout.ledger.refunds import (
+    fail_refund,
+    lease_refund,
+    note_refund_request,
+    release_refund,
+    reserve_refund,
+)
 from django_checkout.ledger.rows import write
 from django_checkout.ledger.subscriptions import RENEWED, forget_customer, invoice_signal
 from django_checkout.ledger.tickets import take_ticket
@@ -85,6 +91,7 @@ __all__ = [
     "note_session_request",
     "reach_revision",
     "rederive",
+    "release_refund",
     "release_session",
     "reserve_refund",
     "reserve_session",

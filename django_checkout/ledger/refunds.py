@@ -108,9 +108,14 @@ def lease_refund(refund_pk: int, *, now: datetime) -> Refund | None:
     return refund
 
 
-def note_refund_request(refund_pk: int, **values: Any) -> None:
-    """Store how a call to Stripe ended: ``request_id``, ``leased_until``, ``error_code``, ``error_message``."""
-    Refund.objects.filter(pk=refund_pk).update(**values)
+def release_refund(refund_pk: int, **recorded: str) -> None:
+    """End the lease of a refund that Stripe has not answered; one that an event has confirmed is not changed."""
+    Refund.objects.filter(pk=refund_pk, status=RefundStatus.CREATING).update(leased_until=None, **recorded)
+
+
+def note_refund_request(refund_pk: int, *, request_id: str) -> None:
+    """Store Stripe's id of the request that made a refund."""
+    Refund.objects.filter(pk=refund_pk).update(request_id=request_id)
 
 
 def fail_refund(locked: LockedOrder, refund: Refund, **refusal: str) -> None:

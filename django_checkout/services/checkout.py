@@ -28,6 +28,7 @@ from django_checkout.exceptions import (
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.params.build import complete, coupon_id, is_adjustable, is_manual_capture
 from django_checkout.params.rules import OPTIONAL_PARAMETERS
+from django_checkout.services import unanswered
 from django_checkout.services.customers import forget_customer, update_email
 from django_checkout.services.orders import get_order, place_again
 from django_checkout.services.session_request import SessionRequest, StartOptions, build_request, restore_request
@@ -79,7 +80,7 @@ def start(
         ParameterError: a parameter is not allowed, by Stripe or because the app sets it.
         UiModeError: the site or the order does not allow this UI mode.
         SessionBusyError: another call has been creating the session for eight seconds.
-        StripeUnavailableError: retry; it cannot charge twice.
+        StripeUnansweredError: retry; it cannot charge twice.
         StripeRefusedError: Stripe refuses this request.
     """
     return run(_start_steps(order, StartOptions(ui_mode, mode, params, request, token)))
@@ -99,6 +100,7 @@ async def astart(
     return await arun(_start_steps(order, StartOptions(ui_mode, mode, params, request, token)))
 
 
+@unanswered.says(unanswered.START)
 def _start_steps(order: Any, options: StartOptions) -> Steps[CheckoutSession]:
     ours = place_again(order)
     request = build_request(ours, options)
@@ -255,7 +257,7 @@ def cancel(order: Any) -> Order:
     Raises:
         PaymentInFlightError: a payment is in flight, or was just made.
         OrderNotPayableError: the order is paid; refund it instead.
-        StripeUnavailableError: retry.
+        StripeUnansweredError: retry.
     """
     return run(_cancel_steps(order))
 
@@ -265,6 +267,7 @@ async def acancel(order: Any) -> Order:
     return await arun(_cancel_steps(order))
 
 
+@unanswered.says(unanswered.CANCEL, user_message=unanswered.CANCEL_UNKNOWN)
 def _cancel_steps(order: Any) -> Steps[Order]:
     ours = get_order(order)
     for session in ours.sessions.filter(status__in=(SessionStatus.CREATING, SessionStatus.OPEN)):

@@ -14,6 +14,7 @@ from django_checkout.conf import conf
 from django_checkout.exceptions import CaptureError, StripeError, StripeNotFoundError, StripeRefusedError
 from django_checkout.ledger import announcements
 from django_checkout.models import Announcement, CheckoutSession, Order, Payment
+from django_checkout.services import unanswered
 from django_checkout.services.orders import get_order
 from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
 from django_checkout.stripe_api import facts, gateway
@@ -72,7 +73,7 @@ def expire(session: CheckoutSession) -> CheckoutSession:
     Must run outside transactions.
 
     Raises:
-        StripeUnavailableError: retry.
+        StripeUnansweredError: retry.
     """
     return run(expire_steps(session))
 
@@ -82,6 +83,7 @@ async def aexpire(session: CheckoutSession) -> CheckoutSession:
     return await arun(expire_steps(session))
 
 
+@unanswered.says(unanswered.EXPIRE, user_message=unanswered.CANCEL_UNKNOWN)
 def expire_steps(session: CheckoutSession) -> Steps[CheckoutSession]:
     if session.stripe_id and session.status == SessionStatus.OPEN:
         if session.livemode != conf.livemode:
@@ -104,7 +106,7 @@ def expire_surplus(order: Any) -> int:
     Must run outside transactions.
 
     Raises:
-        StripeUnavailableError: retry.
+        StripeUnansweredError: retry.
     """
     return run(_expire_surplus_steps(order))
 
@@ -178,7 +180,7 @@ def capture(order: Any, amount_minor: int | None = None) -> Order:
     Raises:
         CaptureError: nothing is authorized, or less than that.
         MoneyError: not an amount in this currency.
-        StripeUnavailableError: retry; it cannot capture twice.
+        StripeUnansweredError: retry; it cannot capture twice.
     """
     return run(_capture_steps(order, amount_minor))
 
@@ -188,6 +190,7 @@ async def acapture(order: Any, amount_minor: int | None = None) -> Order:
     return await arun(_capture_steps(order, amount_minor))
 
 
+@unanswered.says(unanswered.CAPTURE)
 def _capture_steps(order: Any, amount_minor: int | None = None) -> Steps[Order]:
     ours = Order.objects.get(pk=get_order(order).pk)
     sessions = ours.sessions.filter(

@@ -15,6 +15,7 @@ from django_checkout.exceptions import (
     OrderNotPayableError,
     PaymentInFlightError,
     RefundError,
+    RefundRepeatedError,
 )
 from django_checkout.models import Announcement, CheckoutSession, Order, Payment, Refund, WebhookEvent
 from django_checkout.services.syncing import apply_facts
@@ -159,6 +160,24 @@ def test_simultaneous_full_refunds_make_one_refund(stripe_emulator):
         outcomes = together(*[lambda host_order=host_order: services.refund(host_order)] * 8)
         assert {type(error) for error in errors(outcomes)} <= {RefundError, PaymentInFlightError}
         assert [refund["amount"] for refund in refunds_at(stripe_emulator, session.stripe_id)] == [2000]
+
+
+def test_simultaneous_refunds_of_one_amount_under_different_keys_make_one_refund(stripe_emulator):
+    for host_order, _order in new_orders():
+        session = services.start(host_order)
+        stripe_emulator.pay(session.stripe_id)
+        deliver(stripe_emulator)
+        outcomes = together(
+            *(partial(services.refund, host_order, 500, key=f"{host_order.number}-{number}") for number in range(4))
+        )
+        assert {type(error) for error in errors(outcomes)} == {RefundRepeatedError}
+        assert [refund["amount"] for refund in refunds_at(stripe_emulator, session.stripe_id)] == [500]
+        (first,) = (outcome for outcome in outcomes if not isinstance(outcome, Exception))
+
+        repeated = together(*[partial(services.refund, host_order, 500, in_addition_to=first.uuid)] * 3)
+
+        assert {type(error) for error in errors(repeated)} == {RefundRepeatedError}
+        assert [refund["amount"] for refund in refunds_at(stripe_emulator, session.stripe_id)] == [500, 500]
 
 
 def refunds_at(emulator, session_id):
