@@ -272,6 +272,8 @@ class SignatureError(CheckoutError, SuspiciousOperation):
 
     code = "invalid_signature"
     http_status = 400
+    #: It is signed with one of STRIPE_WEBHOOK_SECRETS, but too old or dated in the future.
+    is_time_wrong = False
 
 
 class EventBusyError(CheckoutError):

@@ -14,6 +14,13 @@ DEFAULTS: Mapping[str, int] = {
     "queue_stopped": 300,
     "notifications_pending": 1,
     "webhooks_silent": 300,
+    "deliveries_refused": 300,
+    "deliveries_late": 300,
+    "deliveries_other_mode": 300,
+    "endpoint_disabled": 1,
+    "key_refused": 1,
+    "permission_missing": 1,
+    "stripe_silent": 300,
     "attention_overdue": 3 * 24 * 3600,
 }
 

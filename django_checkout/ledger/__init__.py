@@ -19,7 +19,7 @@ from django_checkout.ledger.corrections import (
     restore_session,
 )
 from django_checkout.ledger.derivation import ColumnDifference, examine, rederive
-from django_checkout.ledger.erased import is_erased
+from django_checkout.ledger.erased import is_erased, is_known
 from django_checkout.ledger.intentions import (
     NO_ANSWER,
     abandon_session,
@@ -80,6 +80,7 @@ __all__ = [
     "in_transaction",
     "invoice_signal",
     "is_erased",
+    "is_known",
     "is_withheld",
     "lease_refund",
     "lease_session",

@@ -145,6 +145,11 @@ def on_commit(work: Callable[[], Any]) -> None:
     transaction.on_commit(work, using=alias())
 
 
+def is_in_transaction() -> bool:
+    """Return whether a transaction is open on this app's database."""
+    return _is_open(connection())
+
+
 def connection() -> BaseDatabaseWrapper:
     """Return the connection to this app's database."""
     return connections[alias()]
@@ -166,14 +171,15 @@ def _writing(*, allowed: bool) -> Iterator[None]:
 
 
 def _refuse_open_transactions() -> None:
-    """Refuse to run in a transaction on any database: its locks would be held while Stripe is called.
-
-    The transactions that a ``TestCase`` opens around a test do not count, as for Django's own ``durable``.
-    """
+    """Refuse to run in a transaction on any database: its locks would be held while Stripe is called."""
     for open_connection in connections.all(initialized_only=True):
-        blocks = open_connection.atomic_blocks
-        if blocks and not getattr(blocks[-1], "_from_testcase", False):
+        if _is_open(open_connection):
             raise RuntimeError(
                 f"A transaction is open on the database {open_connection.alias!r}. Call this outside of transactions: "
                 "no lock may be held while Stripe is called."
             )
+
+
+def _is_open(of: BaseDatabaseWrapper) -> bool:
+    """Whether a transaction is open; one that a ``TestCase`` opens around a test does not count, as for ``durable``."""
+    return bool(of.atomic_blocks) and not getattr(of.atomic_blocks[-1], "_from_testcase", False)

@@ -27,6 +27,13 @@ class Reason(Labeled):
     QUEUE = "queue_stopped", _("no worker takes events from the queue")
     PENDING = "notifications_pending", _("a receiver of the shop raised an error, or no receiver is connected")
     SILENT = "webhooks_silent", _("sessions ended, and their events have not arrived")
+    REFUSED = "deliveries_refused", _("deliveries from Stripe are refused")
+    LATE = "deliveries_late", _("deliveries from Stripe are refused because of their time")
+    OTHER_MODE = "deliveries_other_mode", _("events of the other mode arrive")
+    DISABLED = "endpoint_disabled", _("the webhook endpoint is disabled at Stripe")
+    KEY_REFUSED = "key_refused", _("Stripe refuses the secret key")
+    FORBIDDEN = "permission_missing", _("the secret key lacks a permission")
+    STRIPE_SILENT = "stripe_silent", _("Stripe does not respond")
     ATTENTION = "attention_overdue", _("orders have needed attention for too long")
 
 
@@ -82,6 +89,49 @@ RULES: Mapping[Reason, Rule] = {
         text=_("Sessions that ended and whose events have not arrived: %(number)s."),
         hint=_("Run manage.py checkout_doctor to find the cause, then manage.py checkout_reconcile --fix"),
         is_age=True,
+    ),
+    Reason.REFUSED: Rule(
+        text=_("Deliveries from Stripe that were refused, because their signature is of another secret: %(number)s."),
+        hint=_(
+            "Copy the signing secret from https://dashboard.stripe.com/webhooks into STRIPE_WEBHOOK_SECRETS, and "
+            "deploy. Then run manage.py checkout_reconcile --fix"
+        ),
+        is_age=True,
+        minimum=3,
+    ),
+    Reason.LATE: Rule(
+        text=_("Deliveries from Stripe that were refused, because their time differs from this machine's: %(number)s."),
+        hint=_("Set the clock: timedatectl set-ntp true. Then run manage.py checkout_reconcile --fix"),
+        is_age=True,
+    ),
+    Reason.OTHER_MODE: Rule(
+        text=_("Events of the other mode, test or live, that were ignored: %(number)s."),
+        hint=_(
+            "Set STRIPE_SECRET_KEY to a key of the mode of the endpoint, or remove the endpoint's secret from "
+            "STRIPE_WEBHOOK_SECRETS. Then run manage.py checkout_reconcile --fix"
+        ),
+        is_age=True,
+    ),
+    Reason.DISABLED: Rule(
+        text=_("The webhook endpoint is disabled at Stripe."),
+        hint=_("Run manage.py checkout_setup_webhook, then manage.py checkout_reconcile --fix"),
+    ),
+    Reason.KEY_REFUSED: Rule(
+        text=_("Calls to Stripe that were refused, because the secret key is not valid: %(number)s."),
+        hint=_("Copy a key from https://dashboard.stripe.com/apikeys into STRIPE_SECRET_KEY and deploy"),
+    ),
+    Reason.FORBIDDEN: Rule(
+        text=_("Permissions that the secret key lacks: %(number)s."),
+        hint=_(
+            "Run manage.py checkout_doctor, which names them, and add them to the key at "
+            "https://dashboard.stripe.com/apikeys"
+        ),
+    ),
+    Reason.STRIPE_SILENT: Rule(
+        text=_("Calls that Stripe did not respond to: %(number)s."),
+        hint=_("See https://status.stripe.com, and run manage.py checkout_doctor"),
+        is_age=True,
+        minimum=3,
     ),
     Reason.ATTENTION: Rule(
         text=_("Reasons for attention that nobody has resolved: %(number)s."),

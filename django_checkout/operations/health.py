@@ -6,7 +6,7 @@ the answer down.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,11 +17,23 @@ from django.utils import timezone
 from django_checkout import thresholds
 from django_checkout.conf import conf
 from django_checkout.ledger import announcements
-from django_checkout.models import AttentionItem, CheckoutSession, WebhookEvent
+from django_checkout.models import AttentionItem, CheckoutSession, Observation, WebhookEvent
 from django_checkout.models.events import EventState
+from django_checkout.operations import alert_log
 from django_checkout.operations.alerts import MAX_COUNT, Alert, Reason, Seen, find_alerts
 from django_checkout.states import SessionStatus
+from django_checkout.stripe_api.observations import Kind
 
+#: The reasons that only what was seen of deliveries and calls gives.
+OBSERVED: Mapping[Kind, Reason] = {
+    kind: Reason(kind.value)
+    for kind in (
+        *(Kind.REFUSED, Kind.LATE, Kind.OTHER_MODE, Kind.DISABLED),
+        *(Kind.KEY_REFUSED, Kind.FORBIDDEN, Kind.SILENT),
+    )
+}
+#: Refused deliveries are forgotten this long after the last one.
+FORGOTTEN = timedelta(days=7)
 #: How many of the sessions that ended last are examined.
 SESSIONS = 20
 #: A session's event may have been pruned this long before the session leaves the window.
@@ -74,6 +86,7 @@ def read(*, now: datetime | None = None) -> Health:
         Reason.PENDING: Seen(number=pending),
         Reason.SILENT: _silent_sessions(now),
         Reason.ATTENTION: _attention(),
+        **_observed(now),
     }
     return Health(
         alerts=find_alerts(seen, conf.find("CHECKOUT_ALERTS") or thresholds.DEFAULTS, now=now),
@@ -86,8 +99,9 @@ def read(*, now: datetime | None = None) -> Health:
 
 
 def report(*, now: datetime | None = None) -> dict[str, Any]:
-    """Return the alerts and the state of webhooks as plain values, for monitoring."""
+    """Return the alerts and the state of webhooks as plain values, for monitoring; log alerts that begin or end."""
     found = read(now=now)
+    alert_log.update(found.alerts)
     return {"ok": found.ok, "reasons": found.reasons, **asdict(found), "alerts": found.numbers}
 
 
@@ -102,6 +116,25 @@ def count(rows: QuerySet[Any], *order: str) -> int:
 def _oldest(rows: QuerySet[Any], column: str) -> datetime | None:
     found: datetime | None = rows.order_by(column).values_list(column, flat=True).first()
     return found
+
+
+def _observed(now: datetime) -> dict[Reason, Seen]:
+    """Return what was seen of deliveries and calls; of several subjects, such as permissions, their number."""
+    rows = {kind: list[Observation]() for kind in OBSERVED}
+    for row in Observation.objects.filter(kind__in=OBSERVED):
+        rows[Kind(row.kind)].append(row)
+    # Whoever knows the id of a session can post deliveries that are refused, but not raise an alert for ever.
+    recent = [row for row in rows[Kind.REFUSED] if now - row.last_at < FORGOTTEN]
+    return {
+        reason: Seen(
+            number=sum(row.count for row in found) if kind not in (Kind.FORBIDDEN, Kind.DISABLED) else len(found),
+            since=min((row.first_at for row in found), default=None),
+            # No call since is no proof that Stripe still does not respond.
+            until=max((row.last_at for row in found), default=None) if kind is Kind.SILENT else None,
+        )
+        for kind, reason in OBSERVED.items()
+        for found in [recent if kind is Kind.REFUSED else rows[kind]]
+    }
 
 
 def _attention() -> Seen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -200,8 +201,12 @@ def _refuse(error: Exception) -> HttpResponse:
 @never_cache
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """Report the state of webhook processing to monitors, without ids: 503 with the reasons if it needs attention."""
-    report = webhook_health.report()
+    """Report the alerts and the state of webhooks to monitors, without ids: 503 with the reasons if there are any."""
+    try:
+        report = webhook_health.report()
+    except DatabaseError as error:
+        logger.error("health_failed error=%s", type(error).__name__)
+        report = {"ok": False, "reasons": ["database_unavailable"]}
     return JsonResponse(report, status=200 if report["ok"] else 503)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -22,6 +22,7 @@ from django_checkout.exceptions import (
     StripeRefusedError,
     StripeUnavailableError,
 )
+from django_checkout.stripe_api import observations
 from django_checkout.stripe_api.circuit import Circuit
 from django_checkout.stripe_api.steps import Steps
 from django_checkout.stripe_api.storable import storable
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 
 #: How often the SDK retries a call, with the same idempotency key, after no response, 409 or 5xx.
 MAX_NETWORK_RETRIES = 1
+
+#: The parts of paths that contain resources.
+_NAMESPACES = ("checkout", "billing_portal", "radar")
+#: How the names of the SDK's methods that only read begin.
+_READS = ("retrieve", "list", "search")
 
 logger = logging.getLogger("django_checkout")
 
@@ -47,8 +53,25 @@ def ask(blocking: Callable[P, T], awaited: Callable[P, Awaitable[T]], /, *args: 
         StripeUnavailableError: no response, 409, 429 or 5xx; retry.
         StripeRefusedError: Stripe refused the call, and a retry changes nothing.
     """
-    answer: T = yield _Call(partial(blocking, *args, **kwargs), partial(awaited, *args, **kwargs))
+    permission = permission_for(blocking, args)
+    try:
+        answer: T = yield _Call(partial(blocking, *args, **kwargs), partial(awaited, *args, **kwargs))
+    except StripeError as error:
+        observations.record_error(error, permission)
+        raise
+    observations.record_answer(permission)
     return answer
+
+
+def permission_for(method: Callable[..., Any], args: Sequence[Any]) -> str:
+    """Return what a restricted key needs for a call: the resource, and "read" or "write"."""
+    if method.__name__ == "raw_request":
+        verb, path = args[:2]
+        names = [part for part in path.split("/")[2:] if re.fullmatch(r"[a-z_]+", part)]
+        resource = ".".join(name.removesuffix("s") for name in names[: 2 if names[0] in _NAMESPACES else 1])
+        return f"{resource} {'read' if verb == 'get' else 'write'}"
+    resource = method.__module__.removeprefix("stripe.").replace("._", ".").removeprefix("_").removesuffix("_service")
+    return f"{resource} {'read' if method.__name__.startswith(_READS) else 'write'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +142,8 @@ def translated() -> Iterator[None]:
 
     try:
         yield
-    except stripe.APIConnectionError as error:
+    except (stripe.APIConnectionError, UnicodeDecodeError) as error:
+        # The SDK decodes a body before it looks at it.
         raise StripeUnavailableError("Stripe did not respond.") from error
     except stripe.StripeError as error:
         raise _translate(error) from error

@@ -48,11 +48,11 @@ def _findings(url: str, *, delivers: bool, now: datetime) -> Iterator[Finding]:
 def _examine_installation(url: str, *, delivers: bool, now: datetime) -> Iterator[Finding]:
     schema = list(site.examine_schema())
     yield from schema
-    yield from account.examine_account(now)
-    yield from account.examine_endpoints(url, now)
+    at_stripe = [*account.examine_account(now), *account.examine_endpoints(url, now)]
+    yield from at_stripe
     if any(finding.id == IDS["migrations"] for finding in schema):
         return
     if delivers:
         yield from site.examine_delivery(url, now)
-    yield from site.examine_backlog(now)
+    yield from site.examine_backlog(now, reported={finding.id for finding in at_stripe})
     yield from site.examine_upkeep(now)

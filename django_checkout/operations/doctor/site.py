@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -32,13 +32,13 @@ from django_checkout.models.announcements import AnnouncementState
 from django_checkout.models.reconciliation import DiscrepancyState, RunState
 from django_checkout.operations import health
 from django_checkout.operations.alerts import Reason
-from django_checkout.operations.doctor.findings import Finding, Severity, new
+from django_checkout.operations.doctor.findings import IDS, Finding, Severity, new
 from django_checkout.stripe_api import webhook_endpoints
 from django_checkout.webhooks import endpoints
+from django_checkout.webhooks.deliveries import SELF_DELIVERY
 from django_checkout.webhooks.inbox import SETTLED
 
 LABEL = "django_checkout"
-SELF_DELIVERY = "django_checkout.self_delivery"
 #: The hosted page waits up to 10 seconds for the webhook's response: https://docs.stripe.com/checkout/fulfillment.
 SLOW_SECONDS = 5
 RECONCILED_WITHIN_DAYS = 7
@@ -168,16 +168,23 @@ FINDINGS: Mapping[Reason, str] = {
     Reason.STUCK: "stuck_events",
     Reason.QUEUE: "stopped_queue",
     Reason.SILENT: "no_events",
+    Reason.REFUSED: "refused_deliveries",
+    Reason.LATE: "late_deliveries",
+    Reason.OTHER_MODE: "other_mode",
+    Reason.DISABLED: "disabled",
+    Reason.KEY_REFUSED: "key_refused",
+    Reason.FORBIDDEN: "permission",
+    Reason.STRIPE_SILENT: "stripe_unavailable",
     Reason.ATTENTION: "overdue_attention",
 }
 
 
-def examine_backlog(now: datetime) -> Iterator[Finding]:
-    """Report each alert, and the notifications without a receiver."""
+def examine_backlog(now: datetime, *, reported: Container[str] = ()) -> Iterator[Finding]:
+    """Report each alert whose finding is not ``reported``, and the notifications without a receiver."""
     for alert in health.read(now=now).alerts:
         if alert.reason is Reason.PENDING:
             yield from _examine_pending(now)
-        else:
+        elif IDS[FINDINGS[alert.reason]] not in reported:
             yield new(FINDINGS[alert.reason], Severity.ERROR, alert.text, alert.hint)
     yield from _examine_receivers()
 
