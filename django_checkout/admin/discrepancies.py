@@ -7,9 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
@@ -20,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_checkout import services
 from django_checkout.admin import columns, display, kinds, statistics_cache
 from django_checkout.admin.filters import DiscrepancyKindFilter, DiscrepancyStateFilter
-from django_checkout.admin.forms import NoteForm
+from django_checkout.admin.forms import NoteActionForm, NoteForm
 from django_checkout.admin.operations import OperableAdmin, Operation
 from django_checkout.exceptions import CheckoutError
 from django_checkout.models import Discrepancy
@@ -87,14 +85,6 @@ class ResolveForm(NoteForm):
 
 class IgnoreForm(NoteForm):
     """Asks why the difference is ignored."""
-
-
-class NoteActionForm(ActionForm):
-    """Adds a note to the actions on several differences."""
-
-    note = forms.CharField(
-        label=gettext_lazy("Note:"), required=False, max_length=2000, widget=forms.TextInput(attrs={"size": 24})
-    )
 
 
 def _settle(request: HttpRequest, row: Discrepancy, state: DiscrepancyState, note: str) -> None:

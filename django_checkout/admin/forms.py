@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from django import forms
+from django.contrib.admin.helpers import ActionForm
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -121,6 +122,14 @@ class RefundForm(AmountForm):
                 )
             )
         self.cleaned_data["in_addition_to"] = repeated and repeated.uuid
+
+
+class NoteActionForm(ActionForm):
+    """Adds a note to the actions on several rows."""
+
+    note = forms.CharField(
+        label=gettext_lazy("Note:"), required=False, max_length=2000, widget=forms.TextInput(attrs={"size": 24})
+    )
 
 
 class NoteForm(ConfirmForm):

@@ -22,6 +22,7 @@ from django_checkout.ledger.derivation import ColumnDifference, examine, rederiv
 from django_checkout.ledger.erased import is_erased, is_known
 from django_checkout.ledger.intentions import (
     NO_ANSWER,
+    UNREAD,
     abandon_session,
     accept,
     cancel,
@@ -30,7 +31,9 @@ from django_checkout.ledger.intentions import (
     fail_session,
     fail_unanswered_session,
     lease_session,
+    mark_source_deleted,
     mark_synced,
+    note_read,
     note_session_request,
     reach_revision,
     release_session,
@@ -54,6 +57,7 @@ from django_checkout.ledger.whole_order import WholeOrder, load
 __all__ = [
     "NO_ANSWER",
     "RENEWED",
+    "UNREAD",
     "ColumnDifference",
     "LockedOrder",
     "WholeOrder",
@@ -86,8 +90,10 @@ __all__ = [
     "lease_session",
     "load",
     "lock_order",
+    "mark_source_deleted",
     "mark_synced",
     "named_orders",
+    "note_read",
     "note_refund_request",
     "note_session_request",
     "reach_revision",

@@ -11,6 +11,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -139,6 +140,21 @@ def deliver_again(order: Order, announcement_pk: int) -> bool:
     return _deliver(announcement)
 
 
+def waive(order: Order, announcement_pk: int, *, note: str, by: Any) -> bool:
+    """Settle a pending notification without delivering it, under the order's lock; return whether it was pending.
+
+    What waits for ``order_paid`` is due once that is waived.
+    """
+    pending = order.announcements.filter(state=AnnouncementState.PENDING)
+    waived = pending.filter(pk=announcement_pk)
+    if not waived.update(state=AnnouncementState.WAIVED, next_attempt_at=None, note=note, waived_by=by):
+        return False
+    logger.info("notification_waived order=%s pk=%s", order.reference, announcement_pk)
+    if not pending.filter(signal="order_paid").exists():
+        pending.filter(next_attempt_at=None).update(next_attempt_at=timezone.now())
+    return True
+
+
 def stuck(now: datetime) -> QuerySet[Announcement]:
     """Return the pending notifications that stay pending until someone acts.
 
@@ -185,7 +201,7 @@ def _must_wait(order: Order, signal: str) -> bool:
     if signal not in _AFTER_PAID:
         return False
     paid = order.announcements.filter(signal="order_paid").values_list("state", flat=True).first()
-    return paid is None or (paid != AnnouncementState.ANNOUNCED and has_receiver("order_paid"))
+    return paid is None or (paid == AnnouncementState.PENDING and has_receiver("order_paid"))
 
 
 def _deliver(announcement: Announcement) -> bool:

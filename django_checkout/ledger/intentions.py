@@ -32,6 +32,8 @@ from django_checkout.states import (
 
 #: The error code of a session that Stripe never confirmed.
 NO_ANSWER = "no_answer"
+#: The error code of an open session that could not be read from Stripe for its shopper.
+UNREAD = "unread"
 
 
 def reserve_session(
@@ -139,6 +141,18 @@ def mark_synced(session_pk: int, *, now: datetime, min_age_seconds: int) -> bool
     rows = CheckoutSession.objects.filter(pk=session_pk)
     stale = rows.filter(synced_at=None) | rows.filter(synced_at__lt=now - timedelta(seconds=min_age_seconds))
     return bool(stale.update(synced_at=now))
+
+
+def mark_source_deleted(locked: LockedOrder, *, now: datetime) -> None:
+    """Record that the host deleted its row before the order was paid: a payment then needs attention."""
+    if locked.kept_payment() is None and locked.order.source_deleted_at is None:
+        write(locked.order, source_deleted_at=now)
+
+
+def note_read(session: CheckoutSession, *, is_read: bool) -> None:
+    """Record whether the latest read of a session for its shopper succeeded."""
+    if is_read == (session.error_code == UNREAD):
+        write(session, error_code="" if is_read else UNREAD)
 
 
 def cancel(locked: LockedOrder) -> Order:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from django_checkout import states
+from django_checkout.adapters import is_deleted
 from django_checkout.ledger.announcements import announce
 from django_checkout.ledger.attention import find_reasons, session_state, write_attention
 from django_checkout.ledger.locks import LockedOrder
@@ -97,6 +98,8 @@ def _keep_payment(locked: LockedOrder) -> bool:
         if payment.captured_minor > 0 or (is_free and payment.intent_status == IntentStatus.SUCCEEDED):
             locked.order.kept_payment = payment
             locked.order.paid_at = locked.order.paid_at or timezone.now()
+            if is_deleted(locked.order):
+                locked.order.source_deleted_at = locked.order.source_deleted_at or locked.order.paid_at
             return True
     return False
 

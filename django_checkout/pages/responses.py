@@ -64,8 +64,10 @@ def page(view: View) -> View:
         try:
             response = view(request, *args, **kwargs)
         except (OrderNotFoundError, SessionNotFoundError):
-            # The site's own 404 page, without our policy. It must not be cached either.
-            return response_for_exception(request, Http404())
+            # It must not be cached either. A script gets the site's own 404.
+            if request.method not in ("GET", "HEAD"):
+                return response_for_exception(request, Http404())
+            response = render(request, "django_checkout/not_found.html", status=404)
         return _add_headers(_for_htmx(request, response))
 
     return endpoint(never_cache(wrapped))

@@ -260,8 +260,8 @@ def _render_status(request: HttpRequest, order: Order, session: CheckoutSession 
     context = {
         "order": order,
         "outcome": outcome,
-        "is_waiting": outcome in ("processing", "open"),
-        "can_retry": bool(pay_token),
+        "is_waiting": outcome in ("processing", "open", "unknown"),
+        "can_retry": bool(pay_token) and outcome not in ("processing", "unknown"),
         "poll_url": reverse("django_checkout:status", args=[token]) + query,
         "pay_url": reverse("django_checkout:pay", args=[pay_token]) if pay_token else "",
         "host_url": _host_url(order),

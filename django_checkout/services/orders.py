@@ -158,6 +158,8 @@ def _place(source: Any, *, is_new: bool = False, only: Order | None = None) -> O
             content = get_adapter().describe(source)
     host_row = source if isinstance(source, models.Model) else None
     values, lines = read_content(content, host_row)
+    # A row that was deleted is back.
+    values["source_deleted_at"] = None
     write = partial(_create_or_revise, values, lines, is_new=is_new, only=only)
     try:
         return database.in_transaction(write)

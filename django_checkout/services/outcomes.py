@@ -36,6 +36,8 @@ class Outcome(StrEnum):
     EXPIRED = "expired"
     #: The checkout was completed, but the money did not arrive.
     FAILED = "failed"
+    #: The session could not be read from Stripe, so the shopper may have paid.
+    UNKNOWN = "unknown"
     #: The shopper has not paid yet.
     OPEN = "open"
 
@@ -60,7 +62,11 @@ def get_outcome(order: Order, session: CheckoutSession | None) -> Outcome:
     """Return the outcome of an order and one of its sessions, if it has any."""
     if outcome := _BY_ORDER_STATUS.get(order.status):
         return outcome
-    return _BY_SESSION_STATUS.get(session.status, Outcome.OPEN) if session else Outcome.OPEN
+    if session is None:
+        return Outcome.OPEN
+    if session.status == SessionStatus.OPEN and session.error_code == ledger.UNREAD:
+        return Outcome.UNKNOWN
+    return _BY_SESSION_STATUS.get(session.status, Outcome.OPEN)
 
 
 def get_session(order: Order, stripe_id: str | None = None) -> CheckoutSession | None:
@@ -81,8 +87,8 @@ def get_session(order: Order, stripe_id: str | None = None) -> CheckoutSession |
 def sync_if_due(order: Order, session: CheckoutSession | None) -> Order:
     """Read a session from Stripe if its payment may have moved, at most every READ_INTERVAL_SECONDS; return our order.
 
-    It is read in case the webhook is late, so an error of Stripe's is logged and not raised. Must run outside
-    transactions.
+    It is read in case the webhook is late, so an error of Stripe's is logged and not raised: until a later read
+    succeeds, the outcome of an open session is unknown. Must run outside transactions.
     """
     may_move = order.status in (OrderStatus.UNPAID, OrderStatus.PENDING)
     if session is None or not session.stripe_id or not may_move or session.status == SessionStatus.EXPIRED:
@@ -94,6 +100,8 @@ def sync_if_due(order: Order, session: CheckoutSession | None) -> Order:
             order = sync(session)
     except CheckoutError as error:
         logger.warning("return_read_failed order=%s code=%s", order.reference, error.code)
+        ledger.note_read(session, is_read=False)
         return order
     session.refresh_from_db()
+    ledger.note_read(session, is_read=True)
     return order

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from django_checkout import ledger, money
 from django_checkout.conf import conf
-from django_checkout.exceptions import CaptureError, StripeError, StripeNotFoundError, StripeRefusedError
+from django_checkout.exceptions import (
+    CaptureError,
+    NotPendingError,
+    StripeError,
+    StripeNotFoundError,
+    StripeRefusedError,
+)
 from django_checkout.ledger import announcements
 from django_checkout.models import Announcement, CheckoutSession, Order, Payment
+from django_checkout.models.relations import find_missing_sources
 from django_checkout.services import unanswered
 from django_checkout.services.orders import get_order
 from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
@@ -22,6 +31,9 @@ from django_checkout.stripe_api.steps import Steps, arun, run
 from django_checkout.values import Fact
 
 logger = logging.getLogger("django_checkout")
+
+#: How many rows of the host are looked up at once.
+_BATCH = 500
 
 
 def sync(order: Any) -> Order:
@@ -131,6 +143,34 @@ def surplus_sessions() -> QuerySet[CheckoutSession]:
     return rows.exclude(stripe_id=None).select_related("order")
 
 
+def expire_deleted(session: CheckoutSession) -> CheckoutSession:
+    """Expire an open session whose order the host has deleted; a payment that still arrives raises attention.
+
+    Must run outside transactions.
+
+    Raises:
+        StripeUnansweredError: retry.
+    """
+
+    def mark() -> None:
+        ledger.mark_source_deleted(ledger.lock_order(pk=session.order_id), now=timezone.now())
+
+    ledger.in_transaction(mark)
+    return run(expire_steps(session))
+
+
+def deleted_sessions() -> Iterator[int]:
+    """Yield the primary keys of the open sessions whose order the host has deleted."""
+    rows = CheckoutSession.objects.filter(status=SessionStatus.OPEN, livemode=conf.livemode).exclude(
+        order__source_id=""
+    )
+    columns = rows.order_by("pk").values_list("pk", "order__source_type_id", "order__source_id")
+    found = columns.iterator(chunk_size=_BATCH)
+    while some := list(islice(found, _BATCH)):
+        missing = find_missing_sources((type_id, pk) for _, type_id, pk in some)
+        yield from (session_pk for session_pk, type_id, pk in some if (type_id, pk) in missing)
+
+
 def _expire_surplus(order: Order) -> Steps[None]:
     """Expire them now; pending work retries what fails."""
     try:
@@ -230,6 +270,21 @@ def accept(order: Any, note: str, *, by: Any = None) -> Order:
 def deliver_pending(order: Order) -> announcements.Deliveries:
     """Deliver an order's pending announcements; return the results."""
     return ledger.in_transaction(lambda: announcements.deliver_pending(ledger.lock_order(pk=order.pk).order))
+
+
+def waive(announcement: Announcement, note: str, *, by: Any = None) -> None:
+    """Settle a pending notification without delivering it, with a note; it can still be delivered by hand.
+
+    Raises:
+        NotPendingError: it is not pending.
+    """
+
+    def work() -> bool:
+        order = ledger.lock_order(pk=announcement.order_id).order
+        return announcements.waive(order, announcement.pk, note=note, by=by)
+
+    if not ledger.in_transaction(work):
+        raise NotPendingError("It is no longer pending.")
 
 
 def deliver_again(announcement: Announcement) -> bool:

@@ -87,6 +87,11 @@ class Attention(Explained):
         _("The order was paid after it was canceled. Refund the payment, or accept it to notify the shop."),
         _("Paid after cancellation"),
     )
+    PAID_AFTER_DELETE = (
+        "paid_after_delete",
+        _("The order was paid after the shop had deleted it. Refund the payment, or deliver by hand and accept it."),
+        _("Paid after deletion"),
+    )
     REFUND_FAILED = (
         "refund_failed",
         _("A refund failed, and the money was returned to your balance. Refund the customer in another way."),

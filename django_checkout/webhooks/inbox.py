@@ -6,6 +6,7 @@ handlers; if the object's order has been erased, it is reduced at once.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from django_checkout import ledger
-from django_checkout.exceptions import CheckoutError, EventBusyError
+from django_checkout.exceptions import CheckoutError, EventBusyError, NotPendingError
 from django_checkout.models import WebhookEvent, database
 from django_checkout.models.events import EventState
 from django_checkout.states import IgnoreReason
@@ -24,16 +25,18 @@ from django_checkout.stripe_api.storable import storable_text
 from django_checkout.telemetry import logs
 from django_checkout.webhooks.envelope import event_data, reduced
 
+logger = logging.getLogger("django_checkout")
+
 #: How long a worker may hold an event while it reads from Stripe.
 LEASE_SECONDS = 120
 #: How many events are in memory at a time.
 LOADED_TOGETHER = 200
 #: The final states of an event.
-SETTLED = (EventState.PROCESSED, EventState.IGNORED)
+SETTLED = (EventState.PROCESSED, EventState.IGNORED, EventState.WAIVED)
 
 
 def is_settled(row: WebhookEvent) -> bool:
-    """Whether an event is processed or ignored."""
+    """Whether an event is processed, ignored or waived."""
     return row.state in SETTLED
 
 
@@ -184,3 +187,23 @@ def reopen(row: WebhookEvent, *, ignore_reason: str = "") -> None:
         values |= {"state": EventState.IGNORED, "error_code": ignore_reason}
     ledger.in_transaction(lambda: WebhookEvent.objects.filter(pk=row.pk).update(**values))
     row.refresh_from_db()
+
+
+def waive(row: WebhookEvent, note: str, *, by: Any = None) -> None:
+    """Settle a failed event without processing it, with a note; it can still be replayed.
+
+    Raises:
+        NotPendingError: it is not failed.
+    """
+
+    def work() -> bool:
+        fresh = lock(row.pk)
+        if fresh.state != EventState.FAILED:
+            return False
+        ended = {"next_attempt_at": None, "processed_at": timezone.now(), "payload": reduced(fresh.payload)}
+        ledger.write(fresh, state=EventState.WAIVED, note=note, waived_by=by, **ended)
+        return True
+
+    if not ledger.in_transaction(work):
+        raise NotPendingError("It is no longer failed.")
+    logger.info("event_waived event=%s", row.stripe_id)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
@@ -20,7 +21,7 @@ from django_checkout.conf import conf
 from django_checkout.exceptions import CheckoutError, StripeUnavailableError
 from django_checkout.ledger import announcements
 from django_checkout.models import AttentionItem, CheckoutSession, Order, Refund
-from django_checkout.services.syncing import surplus_sessions
+from django_checkout.services.syncing import deleted_sessions, surplus_sessions
 from django_checkout.states import Attention, IntentStatus, PaymentStatus, RefundStatus, SessionStatus
 from django_checkout.webhooks import inbox, processing
 
@@ -75,6 +76,7 @@ def process_pending(
     for work in (_deliver_notifications, _fail_unanswered_sessions, _resume_refunds, _read_stale_sessions):
         work(run)
     _expire_surplus_sessions(run)
+    _expire_deleted_orders(run)
     if conf.CHECKOUT_DOUBLE_PAYMENT == "refund":
         _return_surplus(run)
     return run.report
@@ -169,6 +171,15 @@ def _expire_surplus_sessions(run: _Run) -> None:
     pks = dict.fromkeys(surplus_sessions().order_by("order_id").values_list("order_id", flat=True)[: run.limit])
     work = [partial(lambda pk: services.expire_surplus(Order.objects.get(pk=pk)), pk) for pk in pks]
     _call_for_each(run, "surplus_sessions", work)
+
+
+def _expire_deleted_orders(run: _Run) -> None:
+    """Expire the sessions of orders that the host has deleted: nobody may pay them any more."""
+
+    def expire(pk: int) -> object:
+        return services.expire_deleted(CheckoutSession.objects.select_related("order").get(pk=pk))
+
+    _call_for_each(run, "deleted_orders", [partial(expire, pk) for pk in islice(deleted_sessions(), run.limit)])
 
 
 def _return_surplus(run: _Run) -> None:
