@@ -1,4 +1,4 @@
-"""Signals, languages and stored fields are complete: each test names what is left out when one is added."""
+"""Signals, languages, UI modes and stored fields are complete: each test names what is left out when one is added."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from django.utils.translation import get_language_info
 
 import django_checkout
 from django_checkout import signals, values
+from django_checkout.conf import UI_MODES
+from django_checkout.models import CheckoutSession, Dispute, Order, Payment, Refund, Subscription
 from django_checkout.states import SignalName
+from django_checkout.webhooks import envelope
 from example_project import settings as example_settings
 from tests.test_signals import CONTRACT
 
@@ -22,6 +25,39 @@ pytestmark = pytest.mark.core
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(django_checkout.__file__).parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+#: Columns that the admin does not show: leases, hashes, counters and what only requests to Stripe contain.
+NOT_SHOWN = {
+    Order: "asked_discount_minor asked_discount_name content_hash erased_at locale metadata params requests_count "
+    "requests_since source_type",
+    CheckoutSession: "expired_at is_adjustable leased_until live_for next_subtotal_minor recovery_url request_hash url",
+    Payment: "reviews",
+    Refund: "balance_transaction_id key leased_until refusal_code",
+    Dispute: "",
+    Subscription: "",
+}
+#: Keys of Stripe's objects that ``facts`` reads and a processed event does not keep: personal data and links.
+NOT_KEPT = (
+    "address after_expiration collected_information consent custom_fields customer_details key name recovery "
+    "shipping_cost shipping_details shipping_rate url value"
+)
+#: Fields of facts that reconciliation does not compare: links, personal data, what only informs the reader, and what
+#: is compared as a group or through another field.
+NOT_COMPARED = {
+    values.SessionFact: "mode amount_subtotal_minor amount_discount_minor amount_shipping_minor amount_tax_minor "
+    "presentment_currency presentment_amount_minor invoice_id expires_at recovered_from recovery_url url "
+    "customer_details",
+    values.PaymentFact: "capture_before review_id",
+    values.RefundFact: "payment_intent_id charge_id reason failure_reason",
+    values.DisputeFact: "payment_intent_id charge_id reason due_by",
+    values.SubscriptionFact: "ownership",
+}
+COMPARED_IN = {
+    values.SessionFact: "session_differences",
+    values.PaymentFact: "session_differences",
+    values.RefundFact: "refunds",
+    values.DisputeFact: "disputes",
+    values.SubscriptionFact: "subscriptions",
+}
 
 
 def section(heading: str) -> str:
@@ -33,6 +69,18 @@ def cells(text: str, column: int) -> set[str]:
     """Return the code in one column of the tables in a text."""
     rows = [line.split("|") for line in text.splitlines() if line.startswith("|")]
     return {name for row in rows for name in re.findall(r"`(\w+)`", row[column])}
+
+
+def words_of(*paths: Path) -> set[str]:
+    """Return the attributes, and the words of the strings, in some modules."""
+    found: set[str] = set()
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute):
+                found.add(node.attr)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.update(re.findall(r"\w+", node.value.replace("__", " ")))
+    return found
 
 
 def assert_complete(places: dict[str, set[str]]) -> None:
@@ -92,3 +140,38 @@ def test_every_field_of_a_fact_is_read_and_used(fact):
             "a use": used & names,
         }
     )
+
+
+def test_every_key_that_facts_read_is_kept_or_left_out_on_purpose():
+    reader = ast.parse((PACKAGE / "stripe_api/facts.py").read_text(encoding="utf-8"))
+    read = {
+        argument.value
+        for call in ast.walk(reader)
+        if isinstance(call, ast.Call)
+        for argument in call.args[1:] + call.args[:1] * (ast.unparse(call.func).endswith(".get"))
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    }
+    assert read - envelope.KEPT == set(NOT_KEPT.split())
+
+
+@pytest.mark.parametrize("model", NOT_SHOWN, ids=lambda model: model.__name__)
+def test_every_column_is_shown_in_the_admin_or_left_out_on_purpose(model):
+    shown = words_of(*(PACKAGE / "admin").glob("*.py"))
+    assert {field.name for field in model._meta.concrete_fields} - shown == set(NOT_SHOWN[model].split())
+
+
+@pytest.mark.parametrize("fact", COMPARED_IN, ids=lambda fact: fact.__name__)
+def test_every_field_of_a_fact_is_compared_or_left_out_on_purpose(fact):
+    compared = words_of(PACKAGE / "reconcile" / f"{COMPARED_IN[fact]}.py")
+    assert {field.name for field in fields(fact)} - compared == set(NOT_COMPARED[fact].split())
+
+
+def test_tests_of_every_ui_mode_take_the_list_from_the_code():
+    modes = [re.escape(f'"{mode}"') for mode in UI_MODES]
+    literal = re.compile(r"\[" + r",\s*".join(modes) + r"\]")
+    copies = [
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "tests").rglob("*.py")
+        if literal.search(path.read_text(encoding="utf-8"))
+    ]
+    assert copies == []

@@ -17,6 +17,7 @@ from django.urls import get_resolver, get_script_prefix, reverse, set_script_pre
 
 from django_checkout import services
 from django_checkout.access.tokens import Purpose, make_token
+from django_checkout.conf import UI_MODES
 from django_checkout.emulator.messages import Request
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.testing import deliver_events
@@ -309,7 +310,7 @@ def test_htmx_loads_a_payment_page_at_a_custom_domain(client, order, stripe_emul
     assert (url.startswith("https://pay.shop.example/"), started.get("HX-Redirect")) == (True, url)
 
 
-@pytest.mark.parametrize("ui_mode", ["hosted_page", "embedded_page", "elements"])
+@pytest.mark.parametrize("ui_mode", UI_MODES)
 def test_no_form_is_submitted_by_a_script_of_the_host(client, order, settings, ui_mode):
     settings.CHECKOUT_UI_MODE = ui_mode
 

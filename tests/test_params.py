@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from django_checkout.conf import UI_MODES
 from django_checkout.exceptions import MetadataError, ParameterError
 from django_checkout.models import Order, OrderLine
 from django_checkout.params.build import build, complete, fingerprint, is_adjustable, is_manual_capture
@@ -182,7 +183,7 @@ def test_nested_metadata_of_the_host_is_merged_with_ours():
 
 
 @pytest.mark.parametrize("mode", ["payment", "subscription", "setup"])
-@pytest.mark.parametrize("ui_mode", ["hosted_page", "embedded_page", "elements"])
+@pytest.mark.parametrize("ui_mode", UI_MODES)
 def test_current_modes_are_accepted(mode, ui_mode):
     check_modes(mode, ui_mode)
 

@@ -10,6 +10,7 @@ from django.test import RequestFactory
 from django.utils import translation
 
 from django_checkout import services
+from django_checkout.conf import UI_MODES
 from django_checkout.params.terms import compute, describe_line, get_terms
 from django_checkout.values import CheckoutOptions, LineData, OrderData
 from tests.amounts import money
@@ -126,7 +127,7 @@ SAVED = "Nothing is charged now. Your payment details are saved for later."
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("ui_mode", ["hosted_page", "embedded_page", "elements"])
+@pytest.mark.parametrize("ui_mode", UI_MODES)
 @pytest.mark.parametrize(
     ("values", "text"), [({}, TEXT), ({"mode": "setup", "lines": (), "options": CheckoutOptions()}, SAVED)]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from django_checkout import services
+from django_checkout.conf import UI_MODES
 from django_checkout.exceptions import StripeRefusedError
 from django_checkout.testing import deliver_events, emulated_stripe
 from tests.factories import HostOrderFactory
@@ -92,7 +93,7 @@ def test_other_currencies_conform(stripe_emulator, currency):
     assert order.status == "paid"
 
 
-@pytest.mark.parametrize("ui_mode", ["hosted_page", "embedded_page", "elements"])
+@pytest.mark.parametrize("ui_mode", UI_MODES)
 def test_options_of_the_host_conform(host_order, stripe_emulator, settings, ui_mode):
     settings.CHECKOUT_SESSION_DEFAULTS = {
         "automatic_tax": {"enabled": True},

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from stripe.params.checkout import SessionCreateParams
 
 from django_checkout import services
+from django_checkout.conf import UI_MODES
 from django_checkout.values import LineData, OrderData
 from tests.conformance.typed import adapter
 
@@ -29,7 +30,7 @@ VALID = {
 
 
 @pytest.mark.parametrize("capture_method", ["", "manual"])
-@pytest.mark.parametrize("ui_mode", ["hosted_page", "embedded_page", "elements"])
+@pytest.mark.parametrize("ui_mode", UI_MODES)
 def test_session_request_matches_the_types_of_the_sdk(stripe_emulator, settings, ui_mode, capture_method):
     settings.CHECKOUT_CAPTURE_METHOD = capture_method
     settings.CHECKOUT_SESSION_DEFAULTS = {"automatic_tax": {"enabled": True}, "billing_address_collection": "auto"}

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from django_checkout import services
-from django_checkout.conf import STRIPE_API_BASE
+from django_checkout.conf import STRIPE_API_BASE, UI_MODES
 from django_checkout.values import LineData, OrderData
 from tests.factories import UserFactory
 
@@ -36,7 +36,7 @@ def real_stripe(settings):
     settings.CHECKOUT_BASE_URL = "https://shop.example"
 
 
-@pytest.mark.parametrize("ui_mode", ["hosted_page", "embedded_page", "elements"])
+@pytest.mark.parametrize("ui_mode", UI_MODES)
 @pytest.mark.parametrize("mode", LINES)
 def test_session_of_every_mode_and_ui_mode_is_created_and_expired(mode, ui_mode):
     reference = f"live-{os.urandom(6).hex()}"
