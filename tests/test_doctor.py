@@ -14,6 +14,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from django_checkout import reconcile, services
+from django_checkout.conf import API_VERSION
 from django_checkout.emulator.messages import ApiError
 from django_checkout.models import (
     Announcement,
@@ -22,9 +23,10 @@ from django_checkout.models import (
     Discrepancy,
     WebhookEvent,
 )
-from django_checkout.operations import doctor
+from django_checkout.operations import doctor, health
 from django_checkout.operations.doctor import IDS, Severity
 from django_checkout.operations.doctor import site as site_examination
+from django_checkout.reconcile import missed_events
 from django_checkout.stripe_api import gateway, webhook_endpoints
 from django_checkout.stripe_api.steps import run
 from django_checkout.testing import post_event
@@ -52,9 +54,11 @@ def own_webhook(monkeypatch):
 
 
 @pytest.fixture
-def site(stripe_emulator, own_webhook):
-    """A site whose webhook endpoint is set up."""
-    endpoints.set_up()
+def site(stripe_emulator, own_webhook, settings):
+    """A site whose webhook endpoint is set up, and has delivered an event."""
+    settings.STRIPE_WEBHOOK_SECRETS = [endpoints.set_up().secret]
+    assert post_event({"id": "evt_1", "object": "event", "type": "x.y", "livemode": False}).status_code == 200
+    WebhookEvent.objects.all().delete()
     return stripe_emulator
 
 
@@ -131,6 +135,36 @@ def test_two_endpoints_with_one_url(site):
     assert _names() == ["duplicates"]
 
 
+def test_upgrade_is_not_advised_to_be_finished_before_a_delivery_of_the_new_endpoint(stripe_emulator, settings):
+    old = run(webhook_endpoints.create_endpoint(URL, registry.handled_types(), description=""))
+    _edit_endpoint(stripe_emulator, api_version="2024-06-20")
+    secret = endpoints.set_up(upgrade=True).secret
+    settings.STRIPE_WEBHOOK_SECRETS = [old["secret"]]
+
+    def advice():
+        found = doctor.examine(delivers=False)
+        return next(finding.command for finding in found if finding.id == IDS["duplicates"])
+
+    assert advice().startswith("No delivery of we_")
+    assert "Add its signing secret to STRIPE_WEBHOOK_SECRETS, deploy" in advice()
+
+    settings.STRIPE_WEBHOOK_SECRETS = [secret, old["secret"]]
+    event = {"id": "evt_1", "object": "event", "type": "x.y", "livemode": False, "api_version": API_VERSION}
+    assert post_event(event).status_code == 200
+
+    assert advice() == "manage.py checkout_setup_webhook --finish-upgrade"
+
+
+def test_disabled_endpoint_stays_an_alert_until_it_is_seen_enabled(site):
+    _edit_endpoint(site, status="disabled")
+    assert _names() == ["disabled"]
+    assert [alert.reason for alert in health.read().alerts] == ["endpoint_disabled"]
+
+    endpoints.set_up()
+
+    assert health.read().alerts == ()
+
+
 def test_events_that_stripe_could_not_deliver(site, order):
     site.chaos.lose(1000)
     site.pay(services.start(order).stripe_id)
@@ -141,6 +175,20 @@ def test_events_that_stripe_could_not_deliver(site, order):
 
     (finding,) = [found for found in doctor.examine(now=later, delivers=False) if found.id == IDS["undelivered"]]
     assert finding.command == "manage.py checkout_reconcile --missed-events"
+
+    missed_events.process()
+    assert "undelivered" not in _names(now=later, delivers=False)
+
+
+def test_events_that_only_another_endpoint_refuses_are_not_reported(site, order, pay, settings):
+    settings.STRIPE_WEBHOOK_SECRETS = [*settings.STRIPE_WEBHOOK_SECRETS, "whsec_tests"]
+    run(webhook_endpoints.create_endpoint("https://elsewhere.example/", registry.handled_types(), description=""))
+    pay(order)
+    assert WebhookEvent.objects.filter(state="processed").exists()
+    with site.store.transaction():
+        assert site.store.select("event", {"_is_delivered": False})
+
+    assert "undelivered" not in _names(now=timezone.now() + timedelta(hours=2), delivers=False)
 
 
 def test_no_address(site, settings):
@@ -306,7 +354,7 @@ def test_webhook_with_other_secrets(site, monkeypatch, settings):
 
 
 def test_every_secret_is_tried(site, own_webhook, settings):
-    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_tests", "whsec_new"]
+    settings.STRIPE_WEBHOOK_SECRETS = [*settings.STRIPE_WEBHOOK_SECRETS, "whsec_new"]
 
     assert _ids() == []
     assert own_webhook == [200, 200]
@@ -331,7 +379,28 @@ def test_unreachable_webhook(stripe_emulator, settings):
     settings.CHECKOUT_BASE_URL = "http://127.0.0.1:9"
     endpoints.set_up()
 
-    assert _names() == ["unreachable"]
+    assert _names() == ["unreachable", "unproven"]
+
+
+def test_endpoint_whose_deliveries_were_never_verified_is_not_called_right(stripe_emulator, own_webhook):
+    """The test delivery verifies, because it is signed with the site's own secret."""
+    endpoints.set_up()
+
+    (finding,) = [finding for finding in doctor.examine() if finding.id not in OF_TESTS]
+
+    assert own_webhook == [200]
+    assert (finding.id, finding.severity) == (IDS["unproven"], Severity.INFO)
+    assert "the test delivery is signed with the site's own secrets" in finding.message
+
+
+def test_age_of_the_last_verified_delivery_is_reported(site):
+    (finding,) = [
+        finding
+        for finding in doctor.examine(now=timezone.now() + timedelta(days=9), delivers=False)
+        if finding.id == IDS["unproven"]
+    ]
+
+    assert finding.message.startswith("For 9 days, no delivery of the endpoint")
 
 
 def test_failed_events_stuck_events_and_failing_receivers(site, order):

@@ -12,11 +12,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_checkout import services, thresholds
-from django_checkout.models import Announcement, AttentionItem, CheckoutSession, WebhookEvent
+from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Observation, WebhookEvent
 from django_checkout.operations import retention, statistics
 from django_checkout.operations.alerts import RULES, Reason, Seen, find_alerts
 from django_checkout.operations.doctor import IDS
 from django_checkout.operations.doctor.site import FINDINGS, examine_backlog
+from django_checkout.reconcile import missed_events
+from django_checkout.testing import deliver_events
 from tests.factories import HostOrderFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -85,6 +87,7 @@ def move_clock(**span):
     """Move the times of all rows into the past."""
     passed = timedelta(**span)
     WebhookEvent.objects.update(received_at=F("received_at") - passed)
+    Observation.objects.update(first_at=F("first_at") - passed, last_at=F("last_at") - passed)
     AttentionItem.objects.update(raised_at=F("raised_at") - passed)
     columns = ("created_at", "completed_at", "expires_at", "expired_at")
     CheckoutSession.objects.update(**{column: F(column) - passed for column in columns})
@@ -179,6 +182,42 @@ def test_silence_ends_with_the_event_of_a_later_session(paid_order, stripe_emula
     pay(services.place(HostOrderFactory()))
 
     assert Client().get(reverse("django_checkout:health")).json()["reasons"] == []
+
+
+def test_events_that_reconciliation_fetches_are_no_proof(paid_order, stripe_emulator):
+    """The endpoint still refuses every delivery."""
+    _silence(paid_order, stripe_emulator)
+    stripe_emulator.deliver_to(lambda body, headers: 500)
+
+    assert missed_events.process()["processed"]
+
+    assert Client().get(reverse("django_checkout:health")).json()["reasons"] == ["webhooks_silent"]
+
+
+def test_silence_ends_with_an_event_that_the_operator_sends_again(paid_order, stripe_emulator):
+    _silence(paid_order, stripe_emulator)
+    completed = next(
+        event
+        for event in stripe_emulator.latest("event", 100)
+        if event["type"] == "checkout.session.completed"
+        and event["data"]["object"]["id"] == paid_order.sessions.get().stripe_id
+    )
+    stripe_emulator.deliver_to(lambda body, headers: 500)
+
+    stripe_emulator.resend(completed["id"])
+    deliver_events(stripe_emulator)
+
+    assert Client().get(reverse("django_checkout:health")).json()["reasons"] == []
+
+
+def test_event_of_another_session_that_arrives_meanwhile_hides_nothing(paid_order, stripe_emulator):
+    move_clock(days=1)
+    sell(stripe_emulator)
+    stripe_emulator.deliver_to(lambda body, headers: 500)
+    Observation.objects.filter(kind="session_event").update(last_at=timezone.now() + timedelta(seconds=30))
+    move_clock(minutes=6)
+
+    assert Client().get(reverse("django_checkout:health")).json()["reasons"] == ["webhooks_silent"]
 
 
 def test_stopped_worker_is_an_alert(queue, paid_order):

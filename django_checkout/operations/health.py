@@ -6,7 +6,7 @@ the answer down.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,6 +36,10 @@ OBSERVED: Mapping[Kind, Reason] = {
 FORGOTTEN = timedelta(days=7)
 #: How many of the sessions that ended last are examined.
 SESSIONS = 20
+#: The event of a session that has ended is due after this time.
+DUE_AFTER = timedelta(minutes=5)
+#: The time of the last delivery is exact to a minute, and a session may be read a moment before its event arrives.
+DELIVERED_SLACK = timedelta(minutes=2)
 #: A session's event may have been pruned this long before the session leaves the window.
 PRUNED_SLACK = timedelta(hours=1)
 
@@ -78,15 +82,16 @@ def read(*, now: datetime | None = None) -> Health:
     events_waiting = min(sum(count(rows, "received_at") for rows in waiting) if oldest else 0, MAX_COUNT)
     failed = count(events.filter(state=EventState.FAILED), "received_at")
     pending = count(announcements.stuck(now))
+    rows = list(Observation.objects.filter(kind__in=(*OBSERVED, Kind.SESSION_EVENT)))
     is_queue = conf.find("CHECKOUT_PROCESS_EVENTS") == "task"
     seen = {
         Reason.FAILED: Seen(number=failed),
         Reason.STUCK: Seen(number=events_waiting, since=oldest),
         Reason.QUEUE: Seen(number=events_waiting if is_queue else 0, since=oldest),
         Reason.PENDING: Seen(number=pending),
-        Reason.SILENT: _silent_sessions(now),
+        Reason.SILENT: _silent_sessions(rows, now),
         Reason.ATTENTION: _attention(),
-        **_observed(now),
+        **_observed(rows, now),
     }
     return Health(
         alerts=find_alerts(seen, conf.find("CHECKOUT_ALERTS") or thresholds.DEFAULTS, now=now),
@@ -118,13 +123,10 @@ def _oldest(rows: QuerySet[Any], column: str) -> datetime | None:
     return found
 
 
-def _observed(now: datetime) -> dict[Reason, Seen]:
+def _observed(rows: Collection[Observation], now: datetime) -> dict[Reason, Seen]:
     """Return what was seen of deliveries and calls; of several subjects, such as permissions, their number."""
-    rows = {kind: list[Observation]() for kind in OBSERVED}
-    for row in Observation.objects.filter(kind__in=OBSERVED):
-        rows[Kind(row.kind)].append(row)
     # Whoever knows the id of a session can post deliveries that are refused, but not raise an alert for ever.
-    recent = [row for row in rows[Kind.REFUSED] if now - row.last_at < FORGOTTEN]
+    rows = [row for row in rows if row.kind != Kind.REFUSED or now - row.last_at < FORGOTTEN]
     return {
         reason: Seen(
             number=sum(row.count for row in found) if kind not in (Kind.FORBIDDEN, Kind.DISABLED) else len(found),
@@ -133,7 +135,7 @@ def _observed(now: datetime) -> dict[Reason, Seen]:
             until=max((row.last_at for row in found), default=None) if kind is Kind.SILENT else None,
         )
         for kind, reason in OBSERVED.items()
-        for found in [recent if kind is Kind.REFUSED else rows[kind]]
+        for found in [[row for row in rows if row.kind == kind]]
     }
 
 
@@ -143,18 +145,22 @@ def _attention() -> Seen:
     return Seen(number=count(unresolved, "raised_at") if oldest else 0, since=oldest)
 
 
-def _silent_sessions(now: datetime) -> Seen:
-    """Return the sessions that ended since the last one with an event of its own, and when the first of them ended.
+def _silent_sessions(rows: Collection[Observation], now: datetime) -> Seen:
+    """Return the sessions that ended since the last one whose event was delivered, and when the first of them ended.
 
     A session ends when it is completed or expires; Stripe reports either. What the sweep, the return page or
-    reconciliation reads is no event.
+    reconciliation reads is no delivery. A delivery about another session counts if this one's was due by then: it
+    proves that deliveries arrive again.
     """
+    delivered_at = next((row.last_at for row in rows if row.kind == Kind.SESSION_EVENT), None)
     ended = sorted(_ended_sessions(now), reverse=True)[:SESSIONS]
     ids = [session_id for _, session_id in ended]
     reported = set(WebhookEvent.objects.filter(object_id__in=ids).order_by().values_list("object_id", flat=True))
     silent: list[datetime] = []
     for at, session_id in ended:
-        if session_id in reported:
+        # Before the first delivery on record a stored event is taken for one.
+        is_own = session_id in reported and (delivered_at is None or at <= delivered_at + DELIVERED_SLACK)
+        if is_own or (delivered_at is not None and delivered_at >= at + DUE_AFTER):
             break
         silent.append(at)
     return Seen(number=len(silent), since=min(silent, default=None))

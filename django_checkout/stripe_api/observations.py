@@ -32,6 +32,8 @@ class Kind(StrEnum):
 
     #: A delivery verified; the subject is the secret's fingerprint, the detail the event's API version.
     DELIVERED = "delivered"
+    #: A delivery about one of our sessions verified.
+    SESSION_EVENT = "session_event"
     #: A delivery about one of our sessions or payments has another signature.
     REFUSED = "deliveries_refused"
     #: A delivery is signed with a secret of ours, but its time is too far from ours.

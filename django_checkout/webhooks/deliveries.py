@@ -18,6 +18,7 @@ from django_checkout.conf import conf
 from django_checkout.exceptions import SignatureError
 from django_checkout.models import Observation
 from django_checkout.stripe_api import facts, observations
+from django_checkout.stripe_api.json_fields import mapping
 from django_checkout.stripe_api.observations import Kind
 from django_checkout.stripe_api.signatures import Verified
 from django_checkout.stripe_api.storable import read_json
@@ -48,20 +49,27 @@ def record_verified(verified: Verified) -> None:
 
 
 def _store_verified(verified: Verified, *, is_other_mode: bool) -> None:
+    data = verified.data
+    seen = {(Kind.DELIVERED, verified.fingerprint): str(data.get("api_version") or "")[:255]}
+    if not is_other_mode and _is_about_session(data):
+        seen[Kind.SESSION_EVENT, ""] = ""
     over = _OVER if is_other_mode else (*_OVER, Kind.OTHER_MODE)
-    now, version = timezone.now(), str(verified.data.get("api_version") or "")[:255]
-    known: Observation | None = None
-    gone = []
-    for row in Observation.objects.filter(kind__in=(Kind.DELIVERED, *over)):
-        if row.kind != Kind.DELIVERED:
-            gone.append(row.pk)
-        elif row.subject == verified.fingerprint:
-            known = row
-    observations.delete(gone)
-    if known is None:
-        observations.insert(Kind.DELIVERED, verified.fingerprint, detail=version)
-    elif now - known.last_at >= EXACT_TO or known.detail != version:
-        Observation.objects.filter(pk=known.pk).update(last_at=now, detail=version)
+    now = timezone.now()
+    rows = list(Observation.objects.filter(kind__in=(Kind.DELIVERED, Kind.SESSION_EVENT, *over)))
+    observations.delete([row.pk for row in rows if row.kind in over])
+    known = {(row.kind, row.subject): row for row in rows}
+    for (kind, subject), detail in seen.items():
+        row = known.get((kind, subject))
+        if row is None:
+            observations.insert(kind, subject, detail=detail)
+        elif now - row.last_at >= EXACT_TO or row.detail != detail:
+            Observation.objects.filter(pk=row.pk).update(last_at=now, detail=detail)
+
+
+def _is_about_session(data: Mapping[str, Any]) -> bool:
+    """Whether an event is about a session with our metadata, which those of other integrations do not have."""
+    named = facts.read_ownership(mapping(mapping(data, "data"), "object")).session_uuid
+    return bool(named) and str(data.get("type")).startswith("checkout.session.")
 
 
 def record_refused(body: bytes, header: str, error: SignatureError) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 from django_checkout.conf import API_VERSION, conf
 from django_checkout.exceptions import EndpointError, StripeCredentialsError, StripeError
+from django_checkout.models import WebhookEvent
 from django_checkout.operations.doctor.findings import Finding, Severity, new
 from django_checkout.stripe_api import gateway, webhook_endpoints
 from django_checkout.stripe_api.steps import run
-from django_checkout.webhooks import endpoints, registry
+from django_checkout.webhooks import endpoints, proof, registry
 
 #: Every list that the app reads; a restricted key needs permission for each.
 LISTS = (
@@ -31,6 +32,9 @@ SKEW_SECONDS = 30
 UNDELIVERED_SECONDS = 3600
 #: The most event types in one request: https://docs.stripe.com/api/events/list.
 MAX_TYPES = 20
+MAX_PAGES = 3
+#: For how long a verified delivery shows that this site has the endpoint's secret.
+PROOF_DAYS = 7
 _SETUP = "manage.py checkout_setup_webhook"
 _KEY = "Copy a valid key from https://dashboard.stripe.com/apikeys into STRIPE_SECRET_KEY"
 _LATER = "Run this command again; see https://status.stripe.com"
@@ -98,9 +102,11 @@ def examine_endpoints(url: str, now: datetime) -> Iterator[Finding]:
     except StripeError as error:
         yield new("stripe_unavailable", Severity.WARNING, str(error), _LATER)
         return
+    proof.record_status(known)
     yield from _check_enabled(known, url)
+    yield from _check_proof(known, url, now)
     if undelivered:
-        message = f"Stripe could not deliver {undelivered} events within an hour."
+        message = f"Stripe could not deliver {undelivered} events within an hour, and they have not arrived since."
         yield new("undelivered", Severity.ERROR, message, "manage.py checkout_reconcile --missed-events")
 
 
@@ -120,9 +126,18 @@ def _check_enabled(known: Sequence[Mapping[str, Any]], url: str) -> Iterator[Fin
             )
             yield new("address", Severity.ERROR, message, _SETUP)
     if len(enabled) > 1:
-        ids = ", ".join(endpoint["id"] for endpoint in enabled)
-        message = f"{len(enabled)} endpoints deliver to {url}: {ids}. Each event is delivered more than once."
-        yield new("duplicates", Severity.WARNING, message, f"{_SETUP} --finish-upgrade")
+        yield _report_duplicates(known, url)
+
+
+def _report_duplicates(known: Sequence[Mapping[str, Any]], url: str) -> Finding:
+    kept, others = endpoints.divide(known, url)
+    ids = ", ".join(endpoint["id"] for endpoint in [*([kept] if kept else []), *others])
+    message = f"Several endpoints deliver to {url}: {ids}. Each event is delivered more than once."
+    if kept is None:
+        command = f"{_SETUP} --upgrade"
+    else:
+        command = proof.finish_problem(kept, others) or f"{_SETUP} --finish-upgrade"
+    return new("duplicates", Severity.WARNING, message, command)
 
 
 def _compare_endpoint(endpoint: Mapping[str, Any]) -> Iterator[Finding]:
@@ -139,11 +154,46 @@ def _compare_endpoint(endpoint: Mapping[str, Any]) -> Iterator[Finding]:
         yield new("version", Severity.WARNING, message, f"{_SETUP} --upgrade")
 
 
+def _check_proof(known: Sequence[Mapping[str, Any]], url: str, now: datetime) -> Iterator[Finding]:
+    """Say when a delivery of the endpoint last verified: nothing else shows that this site has its secret."""
+    endpoint, others = endpoints.divide(known, url)
+    if endpoint is None or endpoint["status"] != "enabled" or others:
+        return
+    at = proof.find_last_delivery(endpoint)
+    if at is not None and now - at <= timedelta(days=PROOF_DAYS):
+        return
+    last = "No delivery" if at is None else f"For {(now - at).days} days, no delivery"
+    message = (
+        f"{last} of the endpoint {endpoint['id']} has been verified here. Whether STRIPE_WEBHOOK_SECRETS contains its "
+        "secret is unknown: the test delivery is signed with the site's own secrets."
+    )
+    command = (
+        "Pay an order, or resend an event to the endpoint at "
+        f"https://dashboard.stripe.com/webhooks/{endpoint['id']}, and run this command again"
+    )
+    yield new("unproven", Severity.INFO, message, command)
+
+
 def _count_undelivered(now: datetime) -> int:
-    """Return how many events that we handle are undelivered after an hour, counting up to 100 for every 20 types."""
+    """Return how many events that we handle are undelivered after an hour, and have not arrived here otherwise.
+
+    An event that another endpoint of the account refuses is undelivered as well. The latest ``MAX_PAGES`` pages for
+    every 20 types are read.
+    """
     created = {"lte": int((now - timedelta(seconds=UNDELIVERED_SECONDS)).timestamp())}
     types = registry.handled_types()
     return sum(
-        len(run(gateway.read_page("/v1/events", created=created, types=some, delivery_success="false"))[0])
-        for some in (types[first : first + MAX_TYPES] for first in range(0, len(types), MAX_TYPES))
+        _count_unknown(created=created, types=types[first : first + MAX_TYPES], delivery_success="false")
+        for first in range(0, len(types), MAX_TYPES)
     )
+
+
+def _count_unknown(**filters: Any) -> int:
+    number, after, has_more = 0, "", True
+    for _ in range(MAX_PAGES):
+        if has_more:
+            page, has_more = run(gateway.read_page("/v1/events", starting_after=after, **filters))
+            ids = [event["id"] for event in page]
+            number += len(ids) - WebhookEvent.objects.filter(stripe_id__in=ids).count()
+            after = ids[-1] if ids else after
+    return number

@@ -42,6 +42,7 @@ IDS: Mapping[str, str] = {
     "refused_deliveries": "D024",
     "late_deliveries": "D025",
     "other_mode": "D026",
+    "unproven": "D027",
     "failed_events": "D030",
     "stuck_events": "D031",
     "failing_receiver": "D032",
