@@ -10,9 +10,9 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from django_checkout import services, signals
-from django_checkout.exceptions import EventBusyError, StripeUnavailableError
+from django_checkout.exceptions import StripeUnavailableError
 from django_checkout.models import CheckoutSession, Order, Refund, WebhookEvent
-from django_checkout.webhooks import inbox, pending_work
+from django_checkout.webhooks import pending_work
 from tests.factories import HostOrderFactory
 from tests.races.together import run_before
 
@@ -192,7 +192,7 @@ def test_once_the_receiver_is_fixed_now_delivers_everything_that_backs_off(
 
     code, text = _run_command()
     assert (code, failing_receiver.calls) == (1, 0)
-    assert "3 notifications, order_paid: a receiver raised LookupError; next attempt at 20" in text
+    assert "notifications: 3 of order_paid, because a receiver raised LookupError; next attempt at 20" in text
     assert "Nothing" not in text
     assert "shopper@example.com" not in text
 
@@ -211,7 +211,7 @@ def test_now_also_retries_failed_events_once(order, pay, queue):
     bad.save()
 
     code, text = _run_command()
-    assert (code, "1 events, failed: unknown_fact; next attempt at 20" in text) == (1, True)
+    assert (code, "events: 1 failed with unknown_fact; next attempt at 20" in text) == (1, True)
     bad.refresh_from_db()
     assert bad.attempts == 1
     assert _run_command()[0] == 1
@@ -237,14 +237,14 @@ def test_what_is_left_is_reported_as_json(paid_order, stripe_emulator, order):
     assert (code, report["has_failed"]) == (1, True)
     assert report["processed"]["unanswered_refunds"] == {"attempted": 1, "failed": 1}
     left = {(group["kind"], group["has_failed"]): group["reason"] for group in report["left"]}
-    assert left[("orders", False)] == "needs attention: disputed"
-    assert left[("refunds", True)].startswith("unconfirmed: ")
+    assert left[("orders", False)] == "with a reason for attention (disputed)"
+    assert left[("refunds", True)].startswith("not confirmed by Stripe (")
 
 
 def test_order_that_needs_attention_is_listed_and_does_not_change_the_exit_code(order):
     order.attention.create(code="disputed", fact="dp_1")
 
-    assert _run_command() == (0, "Left:\n  1 orders, needs attention: disputed\n")
+    assert _run_command() == (0, "Left:\n  orders: 1 with a reason for attention (disputed)\n")
 
 
 def test_notification_that_fails_again_and_again_does_not_hold_up_the_others(
@@ -293,6 +293,11 @@ def test_while_stripe_does_not_answer_the_rest_is_left_to_the_next_run(stripe_em
     assert (report["stale_sessions"], report["stale_sessions_failed"]) == (number, number)
     assert CheckoutSession.objects.filter(synced_at=None).count() == 8 - number
 
+    stripe_emulator.chaos.reset()
+    assert pending_work.process_pending()["stale_sessions"] == 8 - number
+    later = timezone.now() + timedelta(seconds=pending_work.RETRY_SECONDS + 1)
+    assert pending_work.process_pending(now=later)["stale_sessions"] == number
+
 
 def test_session_that_another_worker_reads_is_not_read_twice(stripe_emulator, stripe_requests, db):
     _stale_sessions(1)
@@ -315,28 +320,30 @@ def test_events_that_arrive_during_a_run_are_processed_in_it(order, stripe_emula
         late.pk = late_pk
         late.save(force_insert=True)
 
-    with run_before("django_checkout.webhooks.processing.process", arrive):
+    with run_before("django_checkout.webhooks.together.process", arrive):
         report = pending_work.process_pending()
 
     assert report["events_failed"] == 0
     assert not WebhookEvent.objects.filter(state="received").exists()
 
 
-def test_event_that_another_worker_processes_is_not_counted_as_processed(
-    order, stripe_emulator, deliver_events, queue, monkeypatch
+@pytest.mark.parametrize(("number", "hook"), [(3, "inbox.lock_free"), (1, "inbox.lock")])
+def test_event_that_another_worker_has_is_neither_processed_nor_failed(
+    order, stripe_emulator, deliver_events, queue, number, hook
 ):
     stripe_emulator.pay(services.start(order).stripe_id)
     deliver_events()
-    number = WebhookEvent.objects.filter(state="received").count()
-    lock, busy = inbox.lock, WebhookEvent.objects.filter(state="received").first().pk
+    kept = list(WebhookEvent.objects.filter(state="received").order_by("pk").values_list("pk", flat=True)[:number])
+    WebhookEvent.objects.exclude(pk__in=kept).delete()
+    busy = WebhookEvent.objects.get(pk=kept[0])
+    leased_until = timezone.now() + timedelta(seconds=60)
 
-    def lock_unless_busy(pk, **options):
-        if pk == busy:
-            raise EventBusyError("Another worker is processing this event.")
-        return lock(pk, **options)
+    def take():
+        WebhookEvent.objects.filter(pk=busy.pk).update(state="processing", leased_until=leased_until)
 
-    monkeypatch.setattr(inbox, "lock", lock_unless_busy)
+    with run_before(f"django_checkout.webhooks.{hook}", take):
+        report = pending_work.process_pending()
 
-    report = pending_work.process_pending()
-
-    assert (report["events"], report["events_failed"]) == (number, 1)
+    assert (report["events"], report["events_failed"]) == (number - 1, 0)
+    busy.refresh_from_db()
+    assert (busy.attempts, busy.processed_at) == (0, None)

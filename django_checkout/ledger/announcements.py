@@ -20,9 +20,10 @@ from django.utils import timezone
 
 from django_checkout import signals
 from django_checkout.exceptions import NotDeliverableError
-from django_checkout.ledger.rows import write
-from django_checkout.models import Announcement, Order, database
+from django_checkout.ledger.rows import write, write_together
+from django_checkout.models import Announcement, CheckoutSession, Order, database
 from django_checkout.models.announcements import AnnouncementState
+from django_checkout.models.statements import Select
 from django_checkout.states import OrderStatus
 
 logger = logging.getLogger("django_checkout")
@@ -41,9 +42,13 @@ STATUS_REQUIRED = {
     "order_payment_failed": OrderStatus.UNPAID,
 }
 #: Signals that are not sent before ``order_paid``.
-_AFTER_PAID = frozenset(("order_refunded", "refund_failed"))
+AFTER_PAID = frozenset(("order_refunded", "refund_failed"))
 #: Signals that stay pending however old they are: money was paid or refunded.
 _NEVER_SUPERSEDED = ("order_paid", "order_refunded")
+
+
+_PENDING = Select(lambda: Announcement.objects.filter(order=1, state=AnnouncementState.PENDING).order_by("pk"))
+_SESSION = Select(lambda: CheckoutSession.objects.filter(pk=1).order_by())
 
 
 def connected_signals() -> list[str]:
@@ -100,8 +105,12 @@ class Deliveries:
 def deliver_pending(order: Order) -> Deliveries:
     """Deliver an order's pending notifications, oldest first; under its lock. Return the results."""
     results: Counter[str] = Counter()
-    pending = order.announcements.filter(state=AnnouncementState.PENDING).order_by("pk")
-    for announcement in sorted(pending, key=lambda row: (row.signal in _AFTER_PAID, row.pk)):
+    pending = _PENDING(order.pk, AnnouncementState.PENDING)
+    for announcement in pending:
+        announcement.order = order
+        if announcement.session_id is not None:
+            announcement.session = next(iter(_SESSION(announcement.session_id)), None)
+    for announcement in sorted(pending, key=lambda row: (row.signal in AFTER_PAID, row.pk)):
         if is_superseded(order, announcement.signal) or _is_stale(announcement):
             write(announcement, state=AnnouncementState.SUPERSEDED, next_attempt_at=None)
             results["superseded"] += 1
@@ -198,7 +207,7 @@ def supersede_without_receiver(before: datetime) -> int:
 
 def _must_wait(order: Order, signal: str) -> bool:
     """Return whether ``order_paid`` comes first: it is not stored yet, or it is pending and has a receiver."""
-    if signal not in _AFTER_PAID:
+    if signal not in AFTER_PAID:
         return False
     paid = order.announcements.filter(signal="order_paid").values_list("state", flat=True).first()
     return paid is None or (paid == AnnouncementState.PENDING and has_receiver("order_paid"))
@@ -208,8 +217,12 @@ def _deliver(announcement: Announcement) -> bool:
     attempts = announcement.attempts + 1
     error = _send(announcement)
     if error is None:
-        delivered = {"state": AnnouncementState.ANNOUNCED, "announced_at": timezone.now(), "next_attempt_at": None}
-        write(announcement, attempts=attempts, **delivered)
+        now = timezone.now()
+        delivered = {"state": AnnouncementState.ANNOUNCED, "announced_at": now, "next_attempt_at": None}
+        delivered["attempts"] = attempts
+        for name, value in delivered.items():
+            setattr(announcement, name, value)
+        write_together([(announcement, delivered)])
     elif announcement.state == AnnouncementState.ANNOUNCED:
         # It was delivered before, so it is not retried, and nothing waits for it.
         write(announcement, attempts=attempts, last_error=type(error).__name__)

@@ -13,7 +13,7 @@ from django.db import DataError
 from django_checkout.exceptions import UnstorableFactError
 from django_checkout.ledger import orders
 from django_checkout.ledger.disputes import join_dispute, join_fraud_warning, join_review
-from django_checkout.ledger.locks import LockedOrder
+from django_checkout.ledger.locks import LockedOrder, Locks
 from django_checkout.ledger.payments import join_payment, lock_order_of_payment, lock_payment
 from django_checkout.ledger.refunds import join_refund
 from django_checkout.ledger.sessions import join_session, lock_order_of_session
@@ -62,18 +62,8 @@ def _apply(facts: Sequence[Fact]) -> Order | None:
 
 
 def _apply_one(fact: Fact) -> LockedOrder | None:
-    if isinstance(fact, SessionFact):
-        found = lock_order_of_session(fact)
-        if found is None:
-            return None
-        locked, session = found
-        join_session(locked, session, fact)
-        return locked
-    if isinstance(fact, PaymentFact):
-        with_payment = lock_order_of_payment(fact)
-        if with_payment is not None:
-            join_payment(with_payment, fact, is_named=False)
-        return with_payment
+    if isinstance(fact, (SessionFact, PaymentFact)):
+        return join(fact, Locks())
     if isinstance(fact, (SubscriptionFact, InvoiceFact)):
         return _apply_to_subscription(fact)
     locked_order, payment = lock_payment(fact.payment_intent_id, fact.charge_id)
@@ -86,6 +76,21 @@ def _apply_one(fact: Fact) -> LockedOrder | None:
     else:
         join_fraud_warning(payment, fact)
     return locked_order
+
+
+def join(fact: SessionFact | PaymentFact, locks: Locks) -> LockedOrder | None:
+    """Join a fact about a session or a payment into the rows of its order; None if it is not ours."""
+    if isinstance(fact, SessionFact):
+        found = lock_order_of_session(fact, locks)
+        if found is None:
+            return None
+        locked, session = found
+        join_session(locked, session, fact)
+        return locked
+    with_payment = lock_order_of_payment(fact, locks)
+    if with_payment is not None:
+        join_payment(with_payment, fact, is_named=False)
+    return with_payment
 
 
 def _apply_to_subscription(fact: SubscriptionFact | InvoiceFact) -> LockedOrder | None:

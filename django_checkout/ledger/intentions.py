@@ -155,6 +155,11 @@ def note_read(session: CheckoutSession, *, is_read: bool) -> None:
         write(session, error_code="" if is_read else UNREAD)
 
 
+def postpone_read(session_pk: int, *, synced_at: datetime) -> None:
+    """Record that a claimed read got no answer, as if the last read had been at this time."""
+    CheckoutSession.objects.filter(pk=session_pk).update(synced_at=synced_at)
+
+
 def cancel(locked: LockedOrder) -> Order:
     """Cancel an unpaid order whose sessions have all ended; a canceled order is not changed.
 

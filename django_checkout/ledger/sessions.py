@@ -11,9 +11,8 @@ from django.utils import timezone
 
 from django_checkout import states
 from django_checkout.exceptions import IncompleteFactError, OrderNotFoundError
-from django_checkout.ledger.locks import LockedOrder, lock_order
+from django_checkout.ledger.locks import LockedOrder, Locks
 from django_checkout.ledger.payments import join_payment
-from django_checkout.ledger.subscriptions import keep_customer
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.states import LIVE_SESSION_STATUSES, IntentStatus, PaymentStatus, SessionStatus
 from django_checkout.values import Ownership, PaymentFact, SessionFact
@@ -35,7 +34,7 @@ _REQUESTED: tuple[str, ...] = ("livemode", "mode", "ui_mode", "revision", "asked
 _REQUESTED += ("is_manual_capture", "is_adjustable", "request", "request_hash")
 
 
-def lock_order_of_session(fact: SessionFact) -> tuple[LockedOrder, CheckoutSession] | None:
+def lock_order_of_session(fact: SessionFact, locks: Locks) -> tuple[LockedOrder, CheckoutSession] | None:
     """Lock the order that a session belongs to; None if it is not ours.
 
     It is ours if a row has its Stripe id, if its metadata has the UUID of a row without a Stripe id, or if a row has
@@ -46,13 +45,13 @@ def lock_order_of_session(fact: SessionFact) -> tuple[LockedOrder, CheckoutSessi
     if owner.reference and owner.session_uuid:
         # Locking by reference first saves the query for the order's primary key.
         with suppress(OrderNotFoundError):
-            locked = lock_order(reference=owner.reference, payment_id=payment_id)
+            locked = locks.lock(reference=owner.reference, payment_id=payment_id)
             if session := _find_row(locked, fact):
                 return locked, session
     for stripe_id in filter(None, (fact.stripe_id, fact.recovered_from)):
-        order_pk = CheckoutSession.objects.filter(stripe_id=stripe_id).values_list("order_id", flat=True).first()
+        order_pk = locks.find_order_of_session(stripe_id)
         if order_pk is not None:
-            locked = lock_order(pk=order_pk, payment_id=payment_id)
+            locked = locks.lock(pk=order_pk, payment_id=payment_id)
             session = _find_row(locked, fact)
             return None if session is None else (locked, session)
     return None
@@ -77,7 +76,7 @@ def join_session(locked: LockedOrder, session: CheckoutSession, fact: SessionFac
             _copy_customer(locked.order, fact.customer_details)
     # Only when it becomes complete: the host may give the order to another user before a later fact arrives.
     if status == SessionStatus.COMPLETE != before[0] and fact.customer_id and not session.is_guests:
-        keep_customer(locked.order, customer_id=fact.customer_id, livemode=session.livemode)
+        locked.customers_to_keep.append((fact.customer_id, session.livemode))
     _join_payment(locked, session, fact)
 
 

@@ -109,6 +109,22 @@ def is_retryable(error: Exception) -> bool:
 
 
 @contextmanager
+def without_queries(error: type[Exception]) -> Iterator[None]:
+    """Raise ``error`` at every query on this app's database, before it is sent; inside a transaction."""
+
+    def refuse(*arguments: Any) -> Any:
+        raise error
+
+    used = connection()
+    try:
+        with used.execute_wrapper(refuse):
+            yield
+    finally:
+        # Django marks the transaction of a save() that fails, but nothing was sent.
+        used.set_rollback(False)
+
+
+@contextmanager
 def site_atomic(row: Model | None) -> Iterator[None]:
     """Open a transaction also on the database of one of the site's rows, or of its users if the row is None.
 
@@ -153,6 +169,11 @@ def is_in_transaction() -> bool:
 def connection() -> BaseDatabaseWrapper:
     """Return the connection to this app's database."""
     return connections[alias()]
+
+
+def can_skip_locked() -> bool:
+    """Return whether a query can leave out the rows that another transaction has locked."""
+    return bool(connection().features.has_select_for_update_skip_locked)
 
 
 def non_atomic(view: View) -> View:

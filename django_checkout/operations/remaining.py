@@ -24,7 +24,7 @@ class Remaining:
 
     #: ``events``, ``notifications``, ``refunds``, ``sessions`` or ``orders``.
     kind: str
-    #: What is the matter with it: a state, an error code, the name of an exception.
+    #: What is the matter with them, with an error code or the name of an exception.
     reason: str
     count: int
     #: When the first of them is due; None if only a person can go on, or if every run takes it.
@@ -43,46 +43,49 @@ def find(*, now: datetime | None = None) -> list[Remaining]:
 def _events() -> Iterator[Remaining]:
     failed = WebhookEvent.objects.filter(state=EventState.FAILED)
     for code, count, at in _grouped(failed, "error_code", at="next_attempt_at"):
-        yield Remaining(kind="events", reason=f"failed: {code}", count=count, next_attempt_at=at, has_failed=True)
+        yield Remaining(kind="events", reason=f"failed with {code}", count=count, next_attempt_at=at, has_failed=True)
     waiting = WebhookEvent.objects.filter(state__in=(EventState.RECEIVED, EventState.PROCESSING))
     for state, count, at in _grouped(waiting, "state", at="leased_until"):
-        yield Remaining(kind="events", reason=state, count=count, next_attempt_at=at)
+        reason = "not processed yet" if state == EventState.RECEIVED else "being processed by another worker"
+        yield Remaining(kind="events", reason=reason, count=count, next_attempt_at=at)
 
 
 def _notifications() -> Iterator[Remaining]:
     pending = announcements.deliverable()
     for signal, error, count, at in _grouped(pending.exclude(attempts=0), "signal", "last_error", at="next_attempt_at"):
-        reason = f"{signal}: a receiver raised {error}"
+        reason = f"of {signal}, because a receiver raised {error}"
         yield Remaining(kind="notifications", reason=reason, count=count, next_attempt_at=at, has_failed=True)
     for signal, count, at in _grouped(pending.filter(attempts=0), "signal", at="next_attempt_at"):
-        reason = f"{signal}: not delivered yet" if at else f"{signal}: waits for order_paid"
+        reason = f"of {signal}, not delivered yet" if at else f"of {signal}, which follows order_paid"
         yield Remaining(kind="notifications", reason=reason, count=count, next_attempt_at=at)
     if not announcements.has_receiver("order_paid"):
         unheard = Announcement.objects.filter(state=AnnouncementState.PENDING, signal="order_paid").count()
         if unheard:
-            reason = "order_paid: no receiver is connected"
+            reason = "of order_paid, because no receiver is connected"
             yield Remaining(kind="notifications", reason=reason, count=unheard, has_failed=True)
 
 
 def _refunds(now: datetime) -> Iterator[Remaining]:
     unanswered = pending_work.unanswered_refunds()
     for code, count in _grouped(unanswered.exclude(leased_until__gt=now), "error_code"):
-        yield Remaining(kind="refunds", reason=f"unconfirmed: {code or 'no answer'}", count=count, has_failed=True)
+        yield Remaining(
+            kind="refunds", reason=f"not confirmed by Stripe ({code or 'no answer'})", count=count, has_failed=True
+        )
     for count, at in _grouped(unanswered.filter(leased_until__gt=now), at="leased_until"):
-        yield Remaining(kind="refunds", reason="requested by another process", count=count, next_attempt_at=at)
+        yield Remaining(kind="refunds", reason="requested by another process now", count=count, next_attempt_at=at)
 
 
 def _sessions(now: datetime) -> Iterator[Remaining]:
     unanswered = CheckoutSession.objects.filter(status=SessionStatus.CREATING)
     for count, at in _grouped(unanswered, at="expires_at"):
-        yield Remaining(kind="sessions", reason="unconfirmed", count=count, next_attempt_at=at)
+        yield Remaining(kind="sessions", reason="not confirmed by Stripe", count=count, next_attempt_at=at)
     if count := pending_work.stale_sessions(now).count():
-        yield Remaining(kind="sessions", reason="not read from Stripe yet", count=count)
+        yield Remaining(kind="sessions", reason="to be read from Stripe", count=count)
 
 
 def _orders() -> Iterator[Remaining]:
     for code, count in _grouped(AttentionItem.objects.filter(resolved_at=None), "code"):
-        yield Remaining(kind="orders", reason=f"needs attention: {code}", count=count)
+        yield Remaining(kind="orders", reason=f"with a reason for attention ({code})", count=count)
 
 
 def _grouped(rows: QuerySet[Any], *names: str, at: str = "") -> Iterator[tuple[Any, ...]]:

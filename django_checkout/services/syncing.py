@@ -269,7 +269,7 @@ def accept(order: Any, note: str, *, by: Any = None) -> Order:
 
 def deliver_pending(order: Order) -> announcements.Deliveries:
     """Deliver an order's pending announcements; return the results."""
-    return ledger.in_transaction(lambda: announcements.deliver_pending(ledger.lock_order(pk=order.pk).order))
+    return ledger.in_transaction(lambda: announcements.deliver_pending(ledger.lock_order_alone(order.pk)))
 
 
 def waive(announcement: Announcement, note: str, *, by: Any = None) -> None:

@@ -7,12 +7,12 @@ handlers; if the object's order has been erased, it is reduced at once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from django_checkout import ledger
@@ -29,8 +29,6 @@ logger = logging.getLogger("django_checkout")
 
 #: How long a worker may hold an event while it reads from Stripe.
 LEASE_SECONDS = 120
-#: How many events are in memory at a time.
-LOADED_TOGETHER = 200
 #: The final states of an event.
 SETTLED = (EventState.PROCESSED, EventState.IGNORED, EventState.WAIVED)
 
@@ -56,12 +54,10 @@ def due(*, now: datetime, limit: int, ignores_backoff: bool = False) -> list[int
     return list(first_due.values_list("pk", flat=True)[:limit])
 
 
-def load(pks: Sequence[int]) -> Iterator[WebhookEvent]:
-    """Read events in this order, some at a time; deleted ones are left out."""
-    for first in range(0, len(pks), LOADED_TOGETHER):
-        some = pks[first : first + LOADED_TOGETHER]
-        rows = WebhookEvent.objects.in_bulk(some)
-        yield from (rows[pk] for pk in some if pk in rows)
+def load(pks: Sequence[int]) -> list[WebhookEvent]:
+    """Read events in this order; deleted ones are left out."""
+    rows = WebhookEvent.objects.in_bulk(pks)
+    return [rows[pk] for pk in pks if pk in rows]
 
 
 def insert(row: WebhookEvent) -> WebhookEvent:
@@ -123,6 +119,13 @@ def lock(pk: int, *, is_leased: bool = False) -> WebhookEvent:
     return row
 
 
+def lock_free(pks: Sequence[int], *, now: datetime) -> list[WebhookEvent]:
+    """Lock events together in the caller's transaction; without those that are settled or that another worker has."""
+    is_free = ~Q(state__in=SETTLED) & ~Q(state=EventState.PROCESSING, leased_until__gt=now)
+    rows = WebhookEvent.objects.select_for_update(skip_locked=database.can_skip_locked())
+    return list(rows.filter(is_free, pk__in=pks).order_by("pk"))
+
+
 def lease(pk: int) -> bool:
     """Lease an event before its object is read from Stripe; False if it is settled."""
 
@@ -141,13 +144,33 @@ def settle(row: WebhookEvent, *, is_ours: bool, failure: Exception | None = None
     """Mark a locked event as processed, as ignored if its object is not the site's, or as failed in a handler."""
     if failure is not None:
         _fail(row, type(failure).__name__)
-        return
-    state, code = (EventState.PROCESSED, "") if is_ours else (EventState.IGNORED, IgnoreReason.NOT_OURS)
-    ended = {"leased_until": None, "next_attempt_at": None, "processed_at": timezone.now()}
-    row.payload = reduced(row.payload)
-    ledger.write(
-        row, state=state, error_code=code, error_message="", attempts=row.attempts, payload=row.payload, **ended
-    )
+    else:
+        ledger.write(row, **_settled(row, is_ours=is_ours))
+
+
+def settle_together(rows: Iterable[tuple[WebhookEvent, bool]]) -> None:
+    """Mark locked events as processed, or as ignored where the second value says that they are not the site's."""
+    changes = []
+    for row, is_ours in rows:
+        row.attempts += 1
+        values = _settled(row, is_ours=is_ours)
+        for name, value in values.items():
+            setattr(row, name, value)
+        changes.append((row, values))
+    ledger.write_together(changes)
+
+
+def _settled(row: WebhookEvent, *, is_ours: bool) -> dict[str, Any]:
+    return {
+        "state": EventState.PROCESSED if is_ours else EventState.IGNORED,
+        "error_code": "" if is_ours else IgnoreReason.NOT_OURS,
+        "error_message": "",
+        "attempts": row.attempts,
+        "payload": reduced(row.payload),
+        "leased_until": None,
+        "next_attempt_at": None,
+        "processed_at": timezone.now(),
+    }
 
 
 def _fail(row: WebhookEvent, code: str, message: str = "") -> None:

@@ -18,23 +18,27 @@ from django.utils import timezone
 
 from django_checkout import ledger, services
 from django_checkout.conf import conf
-from django_checkout.exceptions import CheckoutError, StripeUnavailableError
+from django_checkout.exceptions import CheckoutError, EventBusyError, StripeUnavailableError
 from django_checkout.ledger import announcements
 from django_checkout.models import AttentionItem, CheckoutSession, Order, Refund
 from django_checkout.services.syncing import deleted_sessions, surplus_sessions
 from django_checkout.states import Attention, IntentStatus, PaymentStatus, RefundStatus, SessionStatus
-from django_checkout.webhooks import inbox, processing
+from django_checkout.webhooks import inbox, processing, together
 
 logger = logging.getLogger("django_checkout")
 
 #: The most items of each kind that one run takes, unless another limit is given.
 DEFAULT_LIMIT = 100_000
+#: How many events are processed in one transaction where that is possible.
+BATCH = 100
 #: After this many calls in a row without an answer from Stripe, the rest of a kind is left to the next run.
 UNANSWERED_CALLS = 5
 #: An open session that expired this long ago without an event is read from Stripe.
 STALE_OPEN_SECONDS = 600
 #: A session with a delayed or authorized payment is read from Stripe once in this time.
 WAITING_SECONDS = 6 * 3600
+#: A session that Stripe did not return is read again after this time.
+RETRY_SECONDS = 600
 
 Progress = Callable[[str, int], None]
 
@@ -84,42 +88,58 @@ def process_pending(
 
 def process_due_events(*, limit: int) -> int:
     """Process due events; return how many were found. A failing event does not stop the others."""
-    run = _Run(limit=limit, now=timezone.now())
-    _process_events(run)
-    return run.report["events"]
+    return _process_events(_Run(limit=limit, now=timezone.now()))
 
 
-def _process_events(run: _Run) -> None:
+def _process_events(run: _Run) -> int:
     """Process the events that are due, and those that arrive meanwhile; each is attempted once."""
     seen: set[int] = set()
     while len(seen) < run.limit:
         due = inbox.due(now=run.now, ignores_backoff=run.ignores_backoff, limit=run.limit + len(seen))
         pks = [pk for pk in due if pk not in seen][: run.limit - len(seen)]
         if not pks:
-            return
+            break
         seen.update(pks)
-        for row in inbox.load(pks):
-            failed = 0
-            try:
-                processing.process(row)
-            except Exception:
-                # It is recorded and logged already, or another worker is processing the event.
-                failed = 1
-            run.count("events", failed=failed)
+        for first in range(0, len(pks), BATCH):
+            _process_batch(run, pks[first : first + BATCH])
+    return len(seen)
+
+
+def _process_batch(run: _Run, pks: Sequence[int]) -> None:
+    """Process events together as far as possible, and each of the others alone; deliver what they announce."""
+    done = together.process(pks)
+    run.count("events", done.processed)
+    for order_pk in done.to_deliver:
+        _deliver(run, order_pk, 1)
+    for row in inbox.load(done.alone):
+        failed = 0
+        try:
+            processing.process(row)
+        except EventBusyError:
+            # Another worker is processing it.
+            continue
+        except Exception:
+            # It is recorded and logged already.
+            failed = 1
+        run.count("events", failed=failed)
 
 
 def _deliver_notifications(run: _Run) -> None:
     pending = announcements.deliverable() if run.ignores_backoff else announcements.due(run.now)
     first_due = pending.order_by(F("next_attempt_at").asc(nulls_first=True), "pk")
     for order_pk, number in Counter(first_due.values_list("order_id", flat=True)[: run.limit]).items():
-        try:
-            # Delivers those of the order that are not due yet as well.
-            results = services.deliver_pending(Order.objects.get(pk=order_pk))
-        except Exception:
-            # A failure with one order does not stop the others.
-            results = announcements.Deliveries(failed=number)
-            logger.exception("processing_failed kind=notifications")
-        run.count("notifications", results.delivered + results.failed, failed=results.failed)
+        _deliver(run, order_pk, number)
+
+
+def _deliver(run: _Run, order_pk: int, number: int) -> None:
+    """Deliver an order's pending notifications, also those that are not due yet; ``number`` are known."""
+    try:
+        results = services.deliver_pending(Order(pk=order_pk))
+    except Exception:
+        # A failure with one order does not stop the others.
+        results = announcements.Deliveries(failed=number)
+        logger.exception("processing_failed kind=notifications")
+    run.count("notifications", results.delivered + results.failed, failed=results.failed)
 
 
 def _fail_unanswered_sessions(run: _Run) -> None:
@@ -146,7 +166,13 @@ def _read_stale_sessions(run: _Run) -> None:
         # Claims the read: another worker may have listed the same sessions.
         if not ledger.mark_synced(session.pk, now=run.now, min_age_seconds=WAITING_SECONDS):
             return None
-        return services.sync(session)
+        try:
+            return services.sync(session)
+        except StripeUnavailableError:
+            # Until it is read again, the others come first.
+            waited = timedelta(seconds=WAITING_SECONDS - RETRY_SECONDS)
+            ledger.postpone_read(session.pk, synced_at=run.now - waited)
+            raise
 
     rows = stale_sessions(run.now).order_by("pk")[: run.limit]
     _call_for_each(run, "stale_sessions", [partial(read, session) for session in rows])

@@ -85,7 +85,7 @@ class Command(BaseCommand):
         for group in left:
             at = group.next_attempt_at
             next_attempt = f"; next attempt at {at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
-            self.stdout.write(f"  {group.count} {group.kind}, {group.reason}{next_attempt}")
+            self.stdout.write(f"  {group.kind}: {group.count} {group.reason}{next_attempt}")
         if not left:
             self.stdout.write("Nothing is left." if any(report.values()) else "Nothing is pending.")
 
