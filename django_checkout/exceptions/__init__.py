@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django_checkout.exceptions.base import CheckoutError
 from django_checkout.exceptions.stripe import (
     RefundedElsewhereError,
+    StripeAnswerError,
     StripeCredentialsError,
     StripeError,
     StripeNotFoundError,
@@ -56,6 +57,7 @@ __all__ = [
     "SessionClosedError",
     "SessionNotFoundError",
     "SignatureError",
+    "StripeAnswerError",
     "StripeCredentialsError",
     "StripeError",
     "StripeNotFoundError",
@@ -337,6 +339,7 @@ class IncompleteFactError(UnknownFactError):
     """A payload lacks a field that is read; the object is retrieved from Stripe instead."""
 
     code = "incomplete_fact"
+    http_status = 502
 
 
 class DerivedColumnError(CheckoutError):

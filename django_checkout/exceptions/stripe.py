@@ -38,6 +38,16 @@ class StripeUnavailableError(StripeError):
     user_message = _("The payment service cannot be reached right now. You have not been charged. Please try again.")
 
 
+class StripeAnswerError(StripeUnavailableError):
+    """The response is not Stripe's: a proxy's page, half a response, or JSON of another shape.
+
+    As without a response, it is unknown whether Stripe acted.
+    """
+
+    code = "stripe_answer"
+    http_status = 502
+
+
 class StripeUnansweredError(StripeUnavailableError):
     """Stripe has not answered a request that changes something; ``next_step`` says to staff what happens next."""
 

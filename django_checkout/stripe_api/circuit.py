@@ -35,6 +35,7 @@ class Circuit:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._failures = 0
+        self._last_failure = ""
         #: On the monotonic clock: when the next call is made although calls have failed.
         self._probe_at = 0.0
         self._answered_at = 0.0
@@ -68,6 +69,7 @@ class Circuit:
                 is_answered = True
             elif seconds >= min(FAIR_SECONDS, conf.CHECKOUT_STRIPE_TIMEOUT_SECONDS / 2):
                 is_answered = False
+                self._last_failure = str(error)
             raise
         except StripeError:
             is_answered = True
@@ -80,7 +82,7 @@ class Circuit:
             now = time.monotonic()
             if self._failures >= MAX_FAILURES:
                 if now < self._probe_at:
-                    raise _unavailable(self._probe_at - now)
+                    raise _unavailable(self._probe_at - now, self._last_failure)
                 # No other call is made while this one waits.
                 self._probe_at = now + conf.CHECKOUT_STRIPE_TIMEOUT_SECONDS + PROBE_SECONDS
             elif self._is_silent(now):
@@ -108,7 +110,8 @@ class Circuit:
                 self._probe_at = now + (PROBE_SECONDS if is_answered is False else 0)
 
 
-def _unavailable(seconds: float) -> StripeUnavailableError:
-    error = StripeUnavailableError("Stripe has not responded to the last calls, so this call was not made.")
+def _unavailable(seconds: float, last_failure: str = "") -> StripeUnavailableError:
+    text = f"The last calls to Stripe failed, so this call was not made. {last_failure}"
+    error = StripeUnavailableError(text.rstrip())
     error.retry_after_seconds = max(1, math.ceil(seconds))
     return error

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from django_checkout.conf import API_VERSION, conf
 from django_checkout.exceptions import (
+    StripeAnswerError,
     StripeCredentialsError,
     StripeError,
     StripeNotFoundError,
@@ -121,7 +122,7 @@ def _build_client(key: str, api_base: str, timeout_seconds: int) -> stripe.Strip
         key,
         stripe_version=API_VERSION,
         max_network_retries=MAX_NETWORK_RETRIES,
-        http_client=Client(timeout_seconds=timeout_seconds),
+        http_client=Client(timeout_seconds=timeout_seconds, livemode=conf.find("livemode")),
         base_addresses={"api": api_base},
     )
 
@@ -142,8 +143,10 @@ def translated() -> Iterator[None]:
 
     try:
         yield
-    except (stripe.APIConnectionError, UnicodeDecodeError) as error:
-        # The SDK decodes a body before it looks at it.
+    except StripeAnswerError as error:
+        logger.info("stripe_answer_invalid %s", error)
+        raise
+    except stripe.APIConnectionError as error:
         raise StripeUnavailableError("Stripe did not respond.") from error
     except stripe.StripeError as error:
         raise _translate(error) from error
@@ -158,7 +161,6 @@ def _translate(error: stripe.StripeError) -> StripeError:
     details = {"stripe_code": stripe_code, "request_id": request_id, "param": param}
     note = f"Stripe responded with {status} {stripe_code} (request_id={request_id}, param={param})"
     logger.warning("stripe_error status=%s code=%s request_id=%s", status, stripe_code, request_id)
-    # The SDK builds these from Stripe's own JSON; a garbled response or a proxy's error page refuses nothing.
     definite = (stripe.InvalidRequestError, stripe.CardError, stripe.AuthenticationError, stripe.PermissionError)
     if not isinstance(error, definite) or status in (409, 429) or status >= 500:
         unavailable = StripeUnavailableError(f"{note}.", **details)

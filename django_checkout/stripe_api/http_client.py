@@ -6,15 +6,17 @@ It is imported on first use, because importing ``stripe`` is slow.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import requests
 import stripe
+from requests.exceptions import ChunkedEncodingError, ContentDecodingError, SSLError
 
 from django_checkout.stripe_api import transport
+from django_checkout.stripe_api.answers import Response, answer_error, check_answer
 from django_checkout.stripe_api.time_limit import MINIMUM_SECONDS, seconds_left
-from django_checkout.stripe_api.transport import Response
 
 #: A connection takes two round trips. A host can have several addresses, and each is tried for this long.
 CONNECT_SECONDS = 3
@@ -29,15 +31,31 @@ class Client(stripe.HTTPClient):
 
     name = "requests"
 
-    def __init__(self, *, timeout_seconds: int) -> None:
+    def __init__(self, *, timeout_seconds: int, livemode: bool | None) -> None:
         super().__init__()
         self._timeout_seconds = timeout_seconds
+        self._livemode = livemode
+
+    def request_with_retries(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        """Send a call, with retries, and return the response if it is Stripe's."""
+        with _whole_answer(method, url):
+            response: Any = super().request_with_retries(method, url, *args, **kwargs)
+        check_answer(method, url, response, livemode=self._livemode)
+        return response
+
+    async def request_with_retries_async(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        """Send a call, with retries, and return the response if it is Stripe's."""
+        with _whole_answer(method, url):
+            response: Any = await super().request_with_retries_async(method, url, *args, **kwargs)
+        check_answer(method, url, response, livemode=self._livemode)
+        return response
 
     def request(  # type: ignore[override]  # as in the SDK's own clients
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
     ) -> Response:
         """Send one attempt."""
         seconds = self._seconds()
+        response = None
         with transport.span(method, url) as record:
             try:
                 response = transport.http_session().request(
@@ -48,12 +66,16 @@ class Client(stripe.HTTPClient):
                     timeout=(min(seconds, CONNECT_SECONDS), seconds),
                     verify=stripe.ca_bundle_path,
                     allow_redirects=False,
+                    stream=True,
                 )
+                return record((response.content, response.status_code, response.headers))
             except Exception as error:
-                is_temporary = isinstance(error, requests.ConnectionError | requests.Timeout)
-                is_temporary = is_temporary and not isinstance(error, requests.exceptions.SSLError)
-                raise _failure(error, is_temporary=is_temporary) from error
-            return record((response.content, response.status_code, response.headers))
+                if response is not None:
+                    response.close()
+                is_temporary = isinstance(error, requests.ConnectionError | requests.Timeout | ChunkedEncodingError)
+                is_temporary = is_temporary and not isinstance(error, SSLError)
+                is_half = isinstance(error, ChunkedEncodingError | ContentDecodingError)
+                raise _failure(error, response if is_half else None, is_temporary=is_temporary) from error
 
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
@@ -62,14 +84,19 @@ class Client(stripe.HTTPClient):
         import httpx
 
         seconds = self._seconds()
+        response = None
         with transport.span(method, url) as record:
             try:
-                async with asyncio.timeout(seconds), transport.async_client(seconds) as client:
-                    response = await client.request(method, url, headers=headers, content=post_data or None)
+                async with (
+                    asyncio.timeout(seconds),
+                    transport.async_client(seconds) as client,
+                    client.stream(method, url, headers=headers, content=post_data or None) as response,
+                ):
+                    return record((await response.aread(), response.status_code, response.headers))
             except Exception as error:
                 is_temporary = isinstance(error, httpx.TransportError | TimeoutError)
-                raise _failure(error, is_temporary=is_temporary) from error
-            return record((response.content, response.status_code, response.headers))
+                is_half = isinstance(error, httpx.RemoteProtocolError | httpx.DecodingError)
+                raise _failure(error, response if is_half else None, is_temporary=is_temporary) from error
 
     async def sleep_async(self, secs: float) -> None:
         """Wait before the next attempt."""
@@ -83,6 +110,27 @@ class Client(stripe.HTTPClient):
         return max(MINIMUM_SECONDS, min(self._timeout_seconds, seconds_left()))
 
 
-def _failure(error: Exception, *, is_temporary: bool) -> stripe.APIConnectionError:
+class _HalfAnswerError(stripe.APIConnectionError):
+    """The body of a response cannot be read."""
+
+    status: int
+    received: Mapping[str, str]
+
+
+def _failure(error: Exception, answered: Any, *, is_temporary: bool) -> stripe.APIConnectionError:
+    """Return the SDK's error for an attempt; ``answered`` is the response whose body cannot be read."""
     message = f"A {type(error).__name__} was raised."
-    return stripe.APIConnectionError(message, should_retry=is_temporary)  # type: ignore[no-untyped-call]  # the SDK's
+    if answered is None:
+        return stripe.APIConnectionError(message, should_retry=is_temporary)  # type: ignore[no-untyped-call]  # the SDK's
+    half = _HalfAnswerError(message, should_retry=is_temporary)  # type: ignore[no-untyped-call]  # the SDK's
+    half.status, half.received = answered.status_code, answered.headers
+    return half
+
+
+@contextmanager
+def _whole_answer(method: str, url: str) -> Iterator[None]:
+    """Raise ``StripeAnswerError`` if the body cannot be read, after the last attempt."""
+    try:
+        yield
+    except _HalfAnswerError as error:
+        raise answer_error(method, url, error.status, error.received, "a body that cannot be read") from error

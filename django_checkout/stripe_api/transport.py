@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from django_checkout.stripe_api.answers import Response
 from django_checkout.telemetry import spans
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ class _WithoutBodies(logging.Filter):
 
 
 _WITHOUT_BODIES = _WithoutBodies()
-
-Response = tuple[bytes, int, Mapping[str, str]]
 
 _async_mounts: dict[str, httpx.AsyncBaseTransport] = {}
 

@@ -13,7 +13,7 @@ from django.urls import get_script_prefix, reverse
 
 from django_checkout.conf import EMULATOR_SECRET, conf
 from django_checkout.emulator import Attempt, Emulator, EmulatorAdapter, async_transport, signature_header
-from django_checkout.stripe_api import client, transport
+from django_checkout.stripe_api import circuit, client, transport
 
 #: The emulator's URL. No such host exists, so no request leaves the process.
 API_BASE = "http://stripe.emulator"
@@ -39,6 +39,8 @@ def emulated_stripe(emulator: Emulator | None = None) -> Iterator[Emulator]:
 @contextmanager
 def _mounted(emulator: Emulator) -> Iterator[None]:
     client.forget_clients()
+    # An outage that a test plays ends at once.
+    seconds, circuit.PROBE_SECONDS = circuit.PROBE_SECONDS, 0
     session = transport.http_session()
     session.mount(API_BASE, EmulatorAdapter(emulator))
     if transport.is_async_installed():
@@ -46,6 +48,7 @@ def _mounted(emulator: Emulator) -> Iterator[None]:
     try:
         yield
     finally:
+        circuit.PROBE_SECONDS = seconds
         session.adapters.pop(API_BASE, None)
         transport.mount_async(API_BASE, None)
         emulator.close()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django_checkout.conf import API_VERSION, conf
-from django_checkout.exceptions import EndpointError, StripeCredentialsError, StripeError
+from django_checkout.exceptions import EndpointError, StripeAnswerError, StripeCredentialsError, StripeError
 from django_checkout.models import WebhookEvent
 from django_checkout.operations.doctor.findings import Finding, Severity, new
 from django_checkout.stripe_api import gateway, webhook_endpoints
@@ -50,7 +50,7 @@ def examine_account(now: datetime) -> Iterator[Finding]:
             return
         account, server_time = {}, None
     except StripeError as error:
-        yield new("stripe_unavailable", Severity.ERROR, str(error), _LATER)
+        yield _unavailable(error, Severity.ERROR)
         return
     if account.get("charges_enabled") is False:
         yield new(
@@ -67,7 +67,14 @@ def examine_account(now: datetime) -> Iterator[Finding]:
         except StripeCredentialsError as error:
             yield new("permission", Severity.ERROR, f"{path}: {error}", "Give the restricted key this read permission")
         except StripeError as error:
-            yield new("stripe_unavailable", Severity.WARNING, f"{path}: {error}", _LATER)
+            yield _unavailable(error, Severity.WARNING, f"{path}: ")
+
+
+def _unavailable(error: StripeError, severity: Severity, prefix: str = "") -> Finding:
+    """Return the finding, or raise the error if something else than Stripe responds: nothing can be found out then."""
+    if isinstance(error, StripeAnswerError):
+        raise error
+    return new("stripe_unavailable", severity, f"{prefix}{error}", _LATER)
 
 
 def _compare_clocks(server_time: datetime, now: datetime) -> Iterator[Finding]:
@@ -100,7 +107,7 @@ def examine_endpoints(url: str, now: datetime) -> Iterator[Finding]:
         # examine_account reports the missing permission.
         return
     except StripeError as error:
-        yield new("stripe_unavailable", Severity.WARNING, str(error), _LATER)
+        yield _unavailable(error, Severity.WARNING)
         return
     proof.record_status(known)
     yield from _check_enabled(known, url)
