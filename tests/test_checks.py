@@ -149,6 +149,8 @@ ALWAYS = [
     ({"CHECKOUT_BASE_URL": "https://shop.example?a=b"}, {"E023"}),
     ({"CHECKOUT_BASE_URL": "https://shop.example/"}, set()),
     ({"CHECKOUT_BASE_URL": ""}, {"W011"}),
+    ({"CHECKOUT_FORMER_BASE_URLS": "https://old.example"}, {"E055"}),
+    ({"CHECKOUT_FORMER_BASE_URLS": ["https://old.example"]}, set()),
     # The session
     ({"CHECKOUT_UI_MODE": "popup"}, {"E025"}),
     ({"CHECKOUT_UI_MODE": None}, set()),

@@ -152,6 +152,7 @@ def test_calls_of_one_request_share_one_limit(silent_stripe, settings):
     assert silent_stripe.number_asked == 1
 
 
+@pytest.mark.django_db
 def test_command_tries_twice(silent_stripe, settings):
     settings.CHECKOUT_STRIPE_TIMEOUT_SECONDS = 1
     with no_time_limit(), pytest.raises(StripeUnavailableError):
@@ -179,7 +180,7 @@ def test_coroutines_wait_for_one_limit(silent_stripe, settings):
     results = async_to_sync(start_all)()
     took = time.monotonic() - began
 
-    assert {type(result) for result in results} == {StripeUnavailableError}
+    assert all(isinstance(result, StripeUnavailableError) for result in results)
     # One after the other would take 48 seconds.
     assert took < 24
     asked = silent_stripe.number_asked

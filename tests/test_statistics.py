@@ -27,7 +27,7 @@ from tests.factories import HostOrderFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
-QUERIES = 17
+QUERIES = 21
 
 
 #: Times around two changes of clocks.

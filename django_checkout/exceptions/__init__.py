@@ -44,6 +44,7 @@ __all__ = [
     "OrderDataError",
     "OrderNotFoundError",
     "OrderNotPayableError",
+    "OtherSiteError",
     "OutOfStockError",
     "ParameterError",
     "PaymentInFlightError",
@@ -365,4 +366,11 @@ class NotPendingError(CheckoutError):
     """A notification or event is not pending, so that it cannot be waived."""
 
     code = "not_pending"
+    http_status = 409
+
+
+class OtherSiteError(CheckoutError):
+    """The row belongs to another installation: this database is a copy, or CHECKOUT_BASE_URL has changed."""
+
+    code = "other_site"
     http_status = 409

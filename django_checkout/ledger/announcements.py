@@ -21,7 +21,7 @@ from django.utils import timezone
 from django_checkout import signals
 from django_checkout.exceptions import NotDeliverableError
 from django_checkout.ledger.rows import write, write_together
-from django_checkout.models import Announcement, CheckoutSession, Order, database
+from django_checkout.models import Announcement, CheckoutSession, Order, database, sites
 from django_checkout.models.announcements import AnnouncementState
 from django_checkout.models.statements import Select
 from django_checkout.states import OrderStatus
@@ -173,12 +173,13 @@ def stuck(now: datetime) -> QuerySet[Announcement]:
     which = Q(signal__in=connected) & (Q(attempts__gt=0) | _is_due(now - timedelta(seconds=OVERDUE_SECONDS)))
     if "order_paid" not in connected:
         which |= Q(signal="order_paid")
-    return Announcement.objects.filter(which, state=AnnouncementState.PENDING)
+    return Announcement.objects.filter(which, sites.own("order__"), state=AnnouncementState.PENDING)
 
 
 def deliverable() -> QuerySet[Announcement]:
     """Return the pending notifications that have a receiver, whether they are due or not."""
-    return Announcement.objects.filter(state=AnnouncementState.PENDING, signal__in=connected_signals())
+    own = Announcement.objects.filter(sites.own("order__"))
+    return own.filter(state=AnnouncementState.PENDING, signal__in=connected_signals())
 
 
 def due(now: datetime) -> QuerySet[Announcement]:

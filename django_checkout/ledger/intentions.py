@@ -43,6 +43,8 @@ def reserve_session(
 
     ``columns`` are those that neither the order nor the request gives.
     """
+    if locked.order.site_url != columns["site_url"]:
+        write(locked.order, site_url=columns["site_url"])
     return CheckoutSession.objects.create(
         order=locked.order,
         live_for=locked.order,

@@ -13,7 +13,7 @@ from django_checkout import states
 from django_checkout.exceptions import IncompleteFactError, OrderNotFoundError
 from django_checkout.ledger.locks import LockedOrder, Locks
 from django_checkout.ledger.payments import join_payment
-from django_checkout.models import CheckoutSession, Order
+from django_checkout.models import CheckoutSession, Order, sites
 from django_checkout.states import LIVE_SESSION_STATUSES, IntentStatus, PaymentStatus, SessionStatus
 from django_checkout.values import Ownership, PaymentFact, SessionFact
 
@@ -30,7 +30,15 @@ _AMOUNTS = (
 _IDS = ("subscription_id", "invoice_id", "customer_id", "recovered_from", "expires_at")
 
 #: What a recovered session has in common with its original.
-_REQUESTED: tuple[str, ...] = ("livemode", "mode", "ui_mode", "revision", "asked_currency", "asked_subtotal_minor")
+_REQUESTED: tuple[str, ...] = (
+    "livemode",
+    "site_url",
+    "mode",
+    "ui_mode",
+    "revision",
+    "asked_currency",
+    "asked_subtotal_minor",
+)
 _REQUESTED += ("is_manual_capture", "is_adjustable", "request", "request_hash")
 
 
@@ -39,7 +47,7 @@ def lock_order_of_session(fact: SessionFact, locks: Locks) -> tuple[LockedOrder,
 
     It is ours if a row has its Stripe id, if its metadata has the UUID of a row without a Stripe id, or if a row has
     the Stripe id in ``recovered_from``. An order's reference, or the UUID of a row with another id, proves nothing: a
-    copy of the site may share the account. Live or test mode must agree as well.
+    copy of the site may share the account. Live or test mode must agree as well, and so must the site.
     """
     owner, payment_id = fact.ownership, fact.payment_intent_id or ""
     if owner.reference and owner.session_uuid:
@@ -158,7 +166,11 @@ def _find_row(locked: LockedOrder, fact: SessionFact) -> CheckoutSession | None:
     The Stripe id comes first. A UUID counts only for a row without an id: a recovered session carries the metadata of
     its original, whose row must not be taken for its own.
     """
-    rows = [session for session in locked.sessions if fact.ownership.livemode in (None, session.livemode)]
+    rows = [
+        session
+        for session in locked.sessions
+        if fact.ownership.livemode in (None, session.livemode) and sites.is_own(session)
+    ]
     by_id = {session.stripe_id: session for session in rows if session.stripe_id is not None}
     if fact.stripe_id in by_id:
         return by_id[fact.stripe_id]

@@ -34,6 +34,8 @@ class Order(FactRow):
     )
 
     reference = CaseSensitiveCharField(_("reference"), max_length=200, unique=True)
+    #: ``CHECKOUT_BASE_URL`` of the site that placed it or started its latest session: see ``models.sites``.
+    site_url = models.CharField(max_length=255, blank=True, default="", db_default="", editable=False)
     revision = models.PositiveIntegerField(_("revision"), default=1)
     content_hash = models.CharField(max_length=64, editable=False)
     source_type = SiteForeignKey(ContentType, verbose_name=_("source type"), null=True, blank=True, related_name="+")

@@ -34,6 +34,7 @@ class Reason(Labeled):
     KEY_REFUSED = "key_refused", _("Stripe refuses the secret key")
     FORBIDDEN = "permission_missing", _("the secret key lacks a permission")
     STRIPE_SILENT = "stripe_silent", _("Stripe does not respond")
+    OTHER_SITE = "other_site", _("this database is a copy of another site's")
     ATTENTION = "attention_overdue", _("orders have needed attention for too long")
 
 
@@ -132,6 +133,12 @@ RULES: Mapping[Reason, Rule] = {
         hint=_("See https://status.stripe.com, and run manage.py checkout_doctor"),
         is_age=True,
         minimum=3,
+    ),
+    Reason.OTHER_SITE: Rule(
+        text=_("Sessions and notifications of another site, which this copy leaves alone: %(number)s."),
+        hint=_(
+            "Nothing to do if this is a copy. If the site was renamed, add its former URL to CHECKOUT_FORMER_BASE_URLS"
+        ),
     ),
     Reason.ATTENTION: Rule(
         text=_("Reasons for attention that nobody has resolved: %(number)s."),

@@ -17,7 +17,8 @@ from django.utils import timezone
 from django_checkout import thresholds
 from django_checkout.conf import conf
 from django_checkout.ledger import announcements
-from django_checkout.models import AttentionItem, CheckoutSession, Observation, WebhookEvent
+from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Observation, WebhookEvent, sites
+from django_checkout.models.announcements import AnnouncementState
 from django_checkout.models.events import EventState
 from django_checkout.operations import alert_log
 from django_checkout.operations.alerts import MAX_COUNT, Alert, Reason, Seen, find_alerts
@@ -90,6 +91,7 @@ def read(*, now: datetime | None = None) -> Health:
         Reason.QUEUE: Seen(number=events_waiting if is_queue else 0, since=oldest),
         Reason.PENDING: Seen(number=pending),
         Reason.SILENT: _silent_sessions(rows, now),
+        Reason.OTHER_SITE: Seen(number=_of_another_site(now)),
         Reason.ATTENTION: _attention(),
         **_observed(rows, now),
     }
@@ -145,6 +147,17 @@ def _attention() -> Seen:
     return Seen(number=count(unresolved, "raised_at") if oldest else 0, since=oldest)
 
 
+def _of_another_site(now: datetime) -> int:
+    """Return how many open sessions and pending notifications another installation has to finish."""
+    live = CheckoutSession.objects.filter(status=SessionStatus.OPEN, expires_at__gt=now).order_by("-expires_at")
+    pending = Announcement.objects.filter(state=AnnouncementState.PENDING).order_by("signal", "next_attempt_at")
+    # Slices of an index: a copy has no newer sessions of its own, or few.
+    found = [*live.values_list("site_url", flat=True)[:MAX_COUNT]]
+    found += pending.values_list("order__site_url", flat=True)[:MAX_COUNT]
+    own = set(sites.own_urls())
+    return min(sum(site_url not in own for site_url in found), MAX_COUNT)
+
+
 def _silent_sessions(rows: Collection[Observation], now: datetime) -> Seen:
     """Return the sessions that ended since the last one whose event was delivered, and when the first of them ended.
 
@@ -168,7 +181,7 @@ def _silent_sessions(rows: Collection[Observation], now: datetime) -> Seen:
 
 def _ended_sessions(now: datetime) -> Iterator[tuple[datetime, str]]:
     """Yield when sessions of the key's mode ended, and their ids; of each way to end the latest ``SESSIONS``."""
-    sessions = CheckoutSession.objects.exclude(stripe_id=None)
+    sessions = CheckoutSession.objects.filter(sites.own()).exclude(stripe_id=None)
     livemode = conf.find("livemode")
     if livemode is not None:
         sessions = sessions.filter(livemode=livemode)

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django_checkout import ledger, services
 from django_checkout.conf import conf
 from django_checkout.exceptions import StripeCredentialsError, StripeNotFoundError, UnknownFactError
-from django_checkout.models import CheckoutSession, Order
+from django_checkout.models import CheckoutSession, Order, sites
 from django_checkout.reconcile import double_payments, reads, unlinked_sessions
 from django_checkout.reconcile.customers import CUSTOMERS
 from django_checkout.reconcile.kinds import Kind
@@ -70,11 +70,13 @@ class Sessions(Resource):
         """Yield what differs on a page; call Stripe only if our row seems to be ahead of it."""
         listed = {storable_text(str(data.get("id"))): data for data in page}
         rows = list(CheckoutSession.objects.filter(stripe_id__in=list(listed)).values_list(*COLUMNS).order_by())
-        doubtful = [row[0] for row in rows if not agrees(row, listed[row[0]])]
+        unlinked = listed.keys() - {row[0] for row in rows}
+        own_urls = sites.own_urls()
+        of_others = {row[0] for row in rows if row[-1] not in own_urls}
+        doubtful = [row[0] for row in rows if row[0] not in of_others and not agrees(row, listed[row[0]])]
         if doubtful:
             for session in session_rows(Q(stripe_id__in=doubtful)).order_by("pk"):
                 yield from _compare_row(session, storable(listed[session.stripe_id or ""]))
-        unlinked = listed.keys() - {row[0] for row in rows}
         if unlinked:
             yield from unlinked_sessions.compare({i: storable(data) for i, data in listed.items() if i in unlinked})
         yield from CUSTOMERS.compare(page)
@@ -146,18 +148,18 @@ class Sessions(Resource):
             yield list(found.values())
 
     def rows(self, window: Window) -> QuerySet[CheckoutSession]:
-        return CheckoutSession.objects.filter(window.rows, livemode=conf.livemode)
+        return CheckoutSession.objects.filter(window.rows, sites.own(), livemode=conf.livemode)
 
     def rows_before(self, window: Window, now: datetime) -> QuerySet[CheckoutSession]:
         """Return the earlier sessions that may still change: overdue, or with a payment in processing."""
         is_processing = Q(status=SessionStatus.COMPLETE, payment_status=PaymentStatus.UNPAID, has_async_failed=False)
         is_processing &= ~Q(payment__intent_status=IntentStatus.CANCELED)
         is_overdue = Q(status=SessionStatus.OPEN, expires_at__lte=now)
-        rows = CheckoutSession.objects.filter(is_processing | is_overdue, livemode=conf.livemode)
+        rows = CheckoutSession.objects.filter(is_processing | is_overdue, sites.own(), livemode=conf.livemode)
         return rows.filter(created_at__lt=window.since)
 
     def rows_of_order(self, order: Order) -> QuerySet[CheckoutSession]:
-        return order.sessions.filter(livemode=conf.livemode)
+        return order.sessions.filter(sites.own(), livemode=conf.livemode)
 
     def unknown_at_stripe(self, stripe_id: str, listed: ListedIds) -> Iterator[Difference]:
         """Yield that Stripe does not know a session.

@@ -22,7 +22,7 @@ from django_checkout.params.fields import several
 from django_checkout.params.options import shipping_option
 from django_checkout.params.rules import MAXIMUM_ITEMS
 from django_checkout.services import unanswered
-from django_checkout.services.orders import get_order, place_source
+from django_checkout.services.orders import get_own_order, place_source
 from django_checkout.services.syncing import apply_facts, read_session
 from django_checkout.states import SessionStatus
 from django_checkout.stripe_api import gateway
@@ -84,7 +84,7 @@ async def achange_shipping(order: Any, *, name: str, address: Mapping[str, str])
 
 @unanswered.says(unanswered.CHANGE, user_message=unanswered.CHANGE_UNKNOWN)
 def _change_shipping_steps(order: Any, *, name: str, address: Mapping[str, str]) -> Steps[CheckoutSession]:
-    ours = get_order(order)
+    ours = get_own_order(order)
     session = _get_open_session(ours)
     shipping_address = {key: str(address[key])[:500] for key in ADDRESS_KEYS if address.get(key)}
     adapter, subject = get_adapter(), get_subject(ours)
@@ -126,7 +126,7 @@ async def achange_quantity(order: Any, *, sku: str, quantity: int) -> CheckoutSe
 
 @unanswered.says(unanswered.CHANGE, user_message=unanswered.CHANGE_UNKNOWN)
 def _change_quantity_steps(order: Any, *, sku: str, quantity: int) -> Steps[CheckoutSession]:
-    ours = get_order(order)
+    ours = get_own_order(order)
     session = _get_open_session(ours)
 
     def revise() -> Order:

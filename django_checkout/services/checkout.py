@@ -25,12 +25,12 @@ from django_checkout.exceptions import (
     StripeRefusedError,
     StripeUnavailableError,
 )
-from django_checkout.models import CheckoutSession, Order
+from django_checkout.models import CheckoutSession, Order, sites
 from django_checkout.params.build import complete, coupon_id, is_adjustable, is_manual_capture
 from django_checkout.params.rules import OPTIONAL_PARAMETERS
 from django_checkout.services import unanswered
 from django_checkout.services.customers import forget_customer, update_email
-from django_checkout.services.orders import get_order, place_again
+from django_checkout.services.orders import check_site, get_order, place_again
 from django_checkout.services.session_request import SessionRequest, StartOptions, build_request, restore_request
 from django_checkout.services.syncing import apply_facts, expire_steps
 from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
@@ -157,7 +157,11 @@ def _decide(order_pk: int, request: SessionRequest, now: datetime) -> _Decision:
     if surplus:
         return _Decision(action="expire", to_expire=surplus)
     live = next((row for row in locked.sessions if row.live_for_id is not None), None)
-    if live is not None and live.status == SessionStatus.CREATING and live.expires_at <= now:
+    if (
+        live is not None
+        and live.status == SessionStatus.CREATING
+        and (live.expires_at <= now or not sites.is_own(live))
+    ):
         ledger.fail_unanswered_session(live)
         live = None
     if live is None:
@@ -165,7 +169,7 @@ def _decide(order_pk: int, request: SessionRequest, now: datetime) -> _Decision:
     if live.status == SessionStatus.CREATING:
         return _Decision(action="create" if ledger.lease_session(live, now=now) else "wait", session=live)
     is_fresh = live.expires_at > now + timedelta(seconds=REUSE_MARGIN_SECONDS)
-    if is_fresh and live.request_hash == request.request_hash and live.livemode == conf.livemode:
+    if is_fresh and live.request_hash == request.request_hash and live.livemode == conf.livemode and sites.is_own(live):
         return _Decision(action="reuse", session=live)
     return _Decision(action="expire", to_expire=[live])
 
@@ -180,6 +184,7 @@ def _reserve(locked: ledger.LockedOrder, request: SessionRequest, now: datetime)
         now=now,
         uuid=session_uuid,
         livemode=conf.livemode,
+        site_url=conf.CHECKOUT_BASE_URL,
         request_hash=request.request_hash,
         is_manual_capture=is_manual_capture(request.params),
         is_adjustable=is_adjustable(request.params),
@@ -276,6 +281,7 @@ def _cancel_steps(order: Any) -> Steps[Order]:
         else:
             ledger.in_transaction(partial(_abort_creation, session))
     ours.refresh_from_db()
+    check_site(ours)
     if ours.status == OrderStatus.AUTHORIZED:
         for payment in ours.payments.filter(sessions__is_manual_capture=True, intent_status=IntentStatus.OPEN):
             yield from _cancel_payment(payment.stripe_id)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from django_checkout import ledger
 from django_checkout.exceptions import CheckoutError, SessionNotFoundError
-from django_checkout.models import CheckoutSession, Order
+from django_checkout.models import CheckoutSession, Order, sites
 from django_checkout.services.syncing import sync
 from django_checkout.states import OrderStatus, SessionStatus
 from django_checkout.stripe_api.time_limit import time_limit
@@ -92,6 +92,8 @@ def sync_if_due(order: Order, session: CheckoutSession | None) -> Order:
     """
     may_move = order.status in (OrderStatus.UNPAID, OrderStatus.PENDING)
     if session is None or not session.stripe_id or not may_move or session.status == SessionStatus.EXPIRED:
+        return order
+    if not sites.is_own(session):
         return order
     if not ledger.mark_synced(session.pk, now=timezone.now(), min_age_seconds=READ_INTERVAL_SECONDS):
         return order

@@ -23,7 +23,7 @@ from django_checkout.exceptions import (
 )
 from django_checkout.models import Order, Payment, Refund
 from django_checkout.services import unanswered
-from django_checkout.services.orders import get_order
+from django_checkout.services.orders import check_site, get_own_order
 from django_checkout.services.syncing import apply_facts, read_refunds_and_disputes
 from django_checkout.states import ACTIVE_REFUND_STATUSES, RefundStatus
 from django_checkout.stripe_api import gateway
@@ -84,7 +84,7 @@ async def arefund(
 def _refund_steps(
     order: Any, amount_minor: int | None, reason: str | None, by: Any, key: str, in_addition_to: UUID | str | None
 ) -> Steps[Refund]:
-    ours = get_order(order)
+    ours = get_own_order(order)
     if reason and reason not in REASONS:
         raise RefundError(f"Stripe's reasons are: {', '.join(REASONS)}.")
     if amount_minor is not None:
@@ -118,6 +118,8 @@ async def aresume_refund(row: Refund) -> Refund:
 
 @unanswered.says(unanswered.REFUND)
 def resume_refund_steps(row: Refund) -> Steps[Refund]:
+    if row.payment.order is not None:
+        check_site(row.payment.order)
     leased = ledger.in_transaction(lambda: ledger.lease_refund(row.pk, now=timezone.now()))
     row.refresh_from_db()
     if leased is None:

@@ -12,7 +12,7 @@ from django_checkout import ledger
 from django_checkout.exceptions import PaymentInFlightError, StripeRefusedError
 from django_checkout.models import Order, Payment, Refund
 from django_checkout.services import unanswered
-from django_checkout.services.orders import get_order
+from django_checkout.services.orders import get_own_order
 from django_checkout.services.refunds import resume_refund_steps, send_refund
 from django_checkout.services.syncing import apply_facts, read_refunds_and_disputes
 from django_checkout.states import ACTIVE_REFUND_STATUSES, Attention, IntentStatus
@@ -44,7 +44,7 @@ async def areturn_surplus(order: Any) -> int:
 
 @unanswered.says(unanswered.REFUND)
 def _return_surplus_steps(order: Any) -> Steps[int]:
-    ours = get_order(order)
+    ours = get_own_order(order)
     open_items = ours.attention.filter(code=Attention.DOUBLE_PAYMENT, resolved_at=None)
     returned = 0
     for payment in ours.payments.filter(stripe_id__in=open_items.values_list("fact", flat=True)):

@@ -21,10 +21,10 @@ from django_checkout.exceptions import (
     StripeRefusedError,
 )
 from django_checkout.ledger import announcements
-from django_checkout.models import Announcement, CheckoutSession, Order, Payment
+from django_checkout.models import Announcement, CheckoutSession, Order, Payment, sites
 from django_checkout.models.relations import find_missing_sources
 from django_checkout.services import unanswered
-from django_checkout.services.orders import get_order
+from django_checkout.services.orders import check_site, get_order, get_own_order
 from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
 from django_checkout.stripe_api import facts, gateway
 from django_checkout.stripe_api.steps import Steps, arun, run
@@ -59,10 +59,11 @@ async def async_sync(order: Any) -> Order:
 
 def _sync_steps(order: Any) -> Steps[Order]:
     if isinstance(order, CheckoutSession):
+        check_site(order)
         yield from read_session(order)
         yield from _expire_surplus(order.order)
         return Order.objects.get(pk=order.order_id)
-    ours = get_order(order)
+    ours = get_own_order(order)
     # Stripe cancels the PaymentIntent of an expired session, in an event of its own.
     is_current = ~Q(status=SessionStatus.EXPIRED) | Q(payment__intent_status=IntentStatus.OPEN)
     for session in ours.sessions.filter(is_current).exclude(stripe_id=None).exclude(status=SessionStatus.FAILED):
@@ -98,7 +99,7 @@ async def aexpire(session: CheckoutSession) -> CheckoutSession:
 @unanswered.says(unanswered.EXPIRE, user_message=unanswered.CANCEL_UNKNOWN)
 def expire_steps(session: CheckoutSession) -> Steps[CheckoutSession]:
     if session.stripe_id and session.status == SessionStatus.OPEN:
-        if session.livemode != conf.livemode:
+        if session.livemode != conf.livemode or not sites.is_own(session):
             ledger.in_transaction(lambda: ledger.abandon_session(session.pk))
         else:
             try:
@@ -139,7 +140,9 @@ def _expire_surplus_steps(order: Any) -> Steps[int]:
 def surplus_sessions() -> QuerySet[CheckoutSession]:
     """Return the open sessions other than the payable one of an unpaid order."""
     is_surplus = Q(live_for=None) | ~Q(order__status=OrderStatus.UNPAID)
-    rows = CheckoutSession.objects.filter(is_surplus, status=SessionStatus.OPEN, livemode=conf.livemode)
+    rows = CheckoutSession.objects.filter(is_surplus, status=SessionStatus.OPEN, livemode=conf.livemode).filter(
+        sites.own()
+    )
     return rows.exclude(stripe_id=None).select_related("order")
 
 
@@ -232,7 +235,7 @@ async def acapture(order: Any, amount_minor: int | None = None) -> Order:
 
 @unanswered.says(unanswered.CAPTURE)
 def _capture_steps(order: Any, amount_minor: int | None = None) -> Steps[Order]:
-    ours = Order.objects.get(pk=get_order(order).pk)
+    ours = Order.objects.get(pk=get_own_order(order).pk)
     sessions = ours.sessions.filter(
         is_manual_capture=True, status=SessionStatus.COMPLETE, payment__intent_status=IntentStatus.OPEN
     )
@@ -263,12 +266,17 @@ def accept(order: Any, note: str, *, by: Any = None) -> Order:
     Raises:
         AcceptError: nothing needs attention.
     """
-    ours = get_order(order)
+    ours = get_own_order(order)
     return ledger.in_transaction(lambda: ledger.accept(ledger.lock_order(pk=ours.pk), note=note, by=by))
 
 
 def deliver_pending(order: Order) -> announcements.Deliveries:
-    """Deliver an order's pending announcements; return the results."""
+    """Deliver an order's pending announcements; return the results.
+
+    Raises:
+        OtherSiteError: the order belongs to another installation, which delivers them.
+    """
+    check_site(order)
     return ledger.in_transaction(lambda: announcements.deliver_pending(ledger.lock_order_alone(order.pk)))
 
 
@@ -295,6 +303,7 @@ def deliver_again(announcement: Announcement) -> bool:
     Raises:
         NotDeliverableError: it is superseded, has no receiver, or ``order_paid`` must be delivered first.
     """
+    check_site(announcement.order)
     return ledger.in_transaction(
         lambda: announcements.deliver_again(ledger.lock_order(pk=announcement.order_id).order, announcement.pk)
     )

@@ -20,7 +20,7 @@ from django_checkout import ledger, services
 from django_checkout.conf import conf
 from django_checkout.exceptions import CheckoutError, EventBusyError, StripeUnavailableError
 from django_checkout.ledger import announcements
-from django_checkout.models import AttentionItem, CheckoutSession, Order, Refund
+from django_checkout.models import AttentionItem, CheckoutSession, Order, Refund, sites
 from django_checkout.services.syncing import deleted_sessions, surplus_sessions
 from django_checkout.states import Attention, IntentStatus, PaymentStatus, RefundStatus, SessionStatus
 from django_checkout.webhooks import inbox, processing, together
@@ -143,7 +143,7 @@ def _deliver(run: _Run, order_pk: int, number: int) -> None:
 
 
 def _fail_unanswered_sessions(run: _Run) -> None:
-    rows = CheckoutSession.objects.filter(status=SessionStatus.CREATING, expires_at__lte=run.now)
+    rows = CheckoutSession.objects.filter(sites.own(), status=SessionStatus.CREATING, expires_at__lte=run.now)
     for session in rows.only("order_id")[: run.limit]:
         services.fail_unanswered_session(session)
         run.count("unanswered_sessions")
@@ -158,7 +158,8 @@ def _resume_refunds(run: _Run) -> None:
 
 def unanswered_refunds() -> QuerySet[Refund]:
     """Return the refunds that we requested and Stripe has not confirmed."""
-    return Refund.objects.filter(status=RefundStatus.CREATING, is_ours=True)
+    of_this_site = Q(payment__order=None) | sites.own("payment__order__")
+    return Refund.objects.filter(of_this_site, status=RefundStatus.CREATING, is_ours=True)
 
 
 def _read_stale_sessions(run: _Run) -> None:
@@ -181,7 +182,7 @@ def _read_stale_sessions(run: _Run) -> None:
 def stale_sessions(now: datetime) -> QuerySet[CheckoutSession]:
     """Return the sessions whose news is overdue, so that they are read from Stripe."""
     overdue = now - timedelta(seconds=STALE_OPEN_SECONDS)
-    rows = CheckoutSession.objects.filter(livemode=conf.livemode).exclude(stripe_id=None)
+    rows = CheckoutSession.objects.filter(sites.own(), livemode=conf.livemode).exclude(stripe_id=None)
     over = rows.filter(status=SessionStatus.OPEN, expires_at__lte=overdue)
     waiting = rows.filter(
         status=SessionStatus.COMPLETE,
@@ -210,7 +211,7 @@ def _expire_deleted_orders(run: _Run) -> None:
 
 def _return_surplus(run: _Run) -> None:
     flagged = AttentionItem.objects.filter(
-        code=Attention.DOUBLE_PAYMENT, resolved_at=None, order__livemode=conf.livemode
+        sites.own("order__"), code=Attention.DOUBLE_PAYMENT, resolved_at=None, order__livemode=conf.livemode
     )
     pks = dict.fromkeys(flagged.order_by("pk").values_list("order_id", flat=True)[: run.limit])
     work = [partial(lambda pk: services.return_surplus(Order.objects.get(pk=pk)), pk) for pk in pks]

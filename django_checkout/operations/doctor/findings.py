@@ -55,6 +55,7 @@ IDS: Mapping[str, str] = {
     "migrations": "D040",
     "constraint": "D041",
     "database": "D042",
+    "copied_database": "D043",
     "emulator": "D050",
     "not_reconciled": "D060",
     "discrepancies": "D061",
