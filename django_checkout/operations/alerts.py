@@ -66,7 +66,7 @@ class Rule:
 RULES: Mapping[Reason, Rule] = {
     Reason.FAILED: Rule(
         text=_("Events that failed: %(number)s."),
-        hint=_("Correct the error that the admin shows, then run manage.py checkout_process_events"),
+        hint=_("Correct the error that the admin shows, then run manage.py checkout_process_events --now"),
         page=("webhookevent", "state=failed"),
     ),
     Reason.STUCK: Rule(
@@ -83,7 +83,7 @@ RULES: Mapping[Reason, Rule] = {
     ),
     Reason.PENDING: Rule(
         text=_("Notifications that are not delivered: %(number)s."),
-        hint=_("Correct the receiver whose error the admin shows, then run manage.py checkout_process_events"),
+        hint=_("Correct the receiver whose error the admin shows, then run manage.py checkout_process_events --now"),
         page=("announcement", "state=pending"),
     ),
     Reason.SILENT: Rule(

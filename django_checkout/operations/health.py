@@ -23,6 +23,7 @@ from django_checkout.models.events import EventState
 from django_checkout.operations import alert_log
 from django_checkout.operations.alerts import MAX_COUNT, Alert, Reason, Seen, find_alerts
 from django_checkout.states import SessionStatus
+from django_checkout.stripe_api import observations
 from django_checkout.stripe_api.observations import Kind
 
 #: The reasons that only what was seen of deliveries and calls gives.
@@ -106,8 +107,13 @@ def read(*, now: datetime | None = None) -> Health:
 
 
 def report(*, now: datetime | None = None) -> dict[str, Any]:
-    """Return the alerts and the state of webhooks as plain values, for monitoring; log alerts that begin or end."""
+    """Return the alerts and the state of webhooks as plain values, for monitoring; log alerts that begin or end.
+
+    Raises:
+        DatabaseError: the database does not respond, or refuses writes.
+    """
     found = read(now=now)
+    observations.check_writable()
     alert_log.update(found.alerts)
     return {"ok": found.ok, "reasons": found.reasons, **asdict(found), "alerts": found.numbers}
 

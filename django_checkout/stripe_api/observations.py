@@ -50,6 +50,8 @@ class Kind(StrEnum):
     DISABLED = "endpoint_disabled"
     #: An endpoint that was created here; the subject is its id, the detail the fingerprint of its secret.
     ENDPOINT = "endpoint"
+    #: When the database last accepted a write of ``check_writable``.
+    WRITTEN = "written"
     #: An alert; the subject is its reason.
     ALERT = "alert"
 
@@ -94,6 +96,20 @@ def _is_silent(error: StripeUnavailableError) -> bool:
     """Whether a call was made, and Stripe did not respond, or with 5xx or something other than its JSON."""
     # Without a cause the call was not made, or the caller stopped waiting.
     return error.__cause__ is not None and error.answered_status not in (409, 429) and not error.is_replayed
+
+
+def check_writable() -> None:
+    """Write a row, at most once in ``PAUSE``.
+
+    Raises:
+        DatabaseError: the database refuses writes, for example because its file system is full.
+    """
+    rows, now = Observation.objects.filter(kind=Kind.WRITTEN), timezone.now()
+    row = rows.first()
+    if row is None:
+        insert(Kind.WRITTEN, "")
+    elif abs(now - row.last_at) >= PAUSE:
+        rows.update(last_at=now)
 
 
 def delete(pks: Collection[int]) -> None:

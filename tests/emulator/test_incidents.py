@@ -262,7 +262,18 @@ def test_the_controls_answer_json_to_a_test_key(server, emulator, make_session):
     assert paid.json()["result"]["status"] == "paid"
     assert emulator.get(session.id)["status"] == "complete"
     assert (status["outage"], status["advanced_seconds"]) == ("", 0)
-    assert status["deliveries"]["pending"] == status["due_deliveries"] == len(emulator.pending_deliveries())
+    # The endpoint without a URL is not counted: it is for callers that post themselves.
+    assert (status["deliveries"], status["due_deliveries"], status["endpoints"]) == ({}, 0, [])
+
+
+def test_the_controls_count_deliveries(client, server, emulator, paid):
+    made = client.v1.webhook_endpoints.create({"url": "http://127.0.0.1:9/", "enabled_events": ["*"]})
+    paid()
+
+    status = requests.get(f"{server.url}/control/", headers={"Authorization": f"Bearer {KEY}"}, timeout=30).json()
+
+    assert status["deliveries"]["pending"] == status["due_deliveries"] == len(emulator.events())
+    assert [endpoint["id"] for endpoint in status["endpoints"]] == [made.id]
 
 
 @pytest.mark.parametrize(

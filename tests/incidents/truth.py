@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection
 from typing import Any
 
+from django_checkout.ledger import announcements
 from django_checkout.models import Announcement, CheckoutSession, Order, Payment, Refund, WebhookEvent
 from tests.host.models import HostOrder
 
@@ -16,14 +17,17 @@ PAID, REFUNDED = "p", "r"
 TAKEN = ("paid", "partially_refunded", "refunded")
 
 
-def compare(stripe: Stripe, *, ignored: Collection[str] = (), pending: int = 0) -> None:
+def compare(stripe: Stripe, *, ignored: Collection[str] = (), foreign: int = 0, pending: int = 0) -> None:
     """Assert that every order is in Stripe's state, and was announced exactly once.
 
-    ``ignored`` are references of orders whose end is asserted by the rehearsal itself; ``pending`` is the number of
-    notifications that it leaves pending on purpose.
+    ``ignored`` are references of orders whose end is asserted by the rehearsal itself; ``foreign`` is the number of
+    sessions of other sites on the account, ``pending`` that of notifications that are left pending on purpose.
     """
     charges, refunds = _charges(stripe), _refunds(stripe)
-    sessions = [session for session in stripe.list("/v1/checkout/sessions") if _reference(session) not in ignored]
+    listed = [session for session in stripe.list("/v1/checkout/sessions") if _reference(session) not in ignored]
+    ours = {str(uuid) for uuid in CheckoutSession.objects.values_list("uuid", flat=True)}
+    sessions = [session for session in listed if session["metadata"].get("checkout_session") in ours]
+    assert len(listed) - len(sessions) == foreign
     assert _states_here(ignored) == {session["id"]: session["status"] for session in sessions}
     intents = defaultdict(list)
     for session in sessions:
@@ -67,7 +71,8 @@ def _status(paid_minor: int, refunded_minor: int) -> str:
 def _nothing_is_left(pending: int) -> None:
     left = WebhookEvent.objects.exclude(state__in=("processed", "ignored"))
     assert list(left.values_list("type", "state", "error_code")) == []
-    assert Announcement.objects.filter(state="pending").count() == pending
+    heard = announcements.connected_signals()
+    assert Announcement.objects.filter(state="pending", signal__in=heard).count() == pending
     assert not Refund.objects.filter(status="creating").exists()
     assert not CheckoutSession.objects.filter(status="creating").exists()
 

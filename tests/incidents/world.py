@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 import requests
@@ -18,6 +19,7 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from django_checkout import services
+from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.models import CheckoutSession, Order
 from tests.factories import HostOrderFactory
 
@@ -80,6 +82,30 @@ class World:
         order.refresh_from_db()
         return order
 
+    def come_back(self, order: Order) -> Order:
+        """Return from Stripe's page, as the shopper's browser does after the payment."""
+        session = CheckoutSession.objects.filter(order=order).latest("pk")
+        path = reverse("django_checkout:return", args=[make_token(order, Purpose.STATUS)])
+        page = requests.get(f"{self.url}{path}", {"session_id": session.stripe_id}, timeout=PATIENCE_SECONDS)
+        assert page.status_code == 200
+        order.refresh_from_db()
+        return order
+
+    def press_button(self, order: Order) -> requests.Response:
+        """Open the pay page of an order, press its button, and return the response without following it."""
+        with requests.Session() as browser:
+            page = browser.get(services.pay_url(order), timeout=PATIENCE_SECONDS)
+            token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
+            action = re.search(r'<form[^>]*action="([^"]*/start/[^"]*)"', page.text)
+            assert token, page.text
+            assert action, page.text
+            form = {"csrfmiddlewaretoken": token[1], "ui_mode": "hosted_page"}
+            return browser.post(f"{self.url}{action[1]}", form, timeout=PATIENCE_SECONDS, allow_redirects=False)
+
+    def sell(self, number: str) -> str:
+        """Place and pay an order with this number, and return its state."""
+        return self.pay(self.order(number=number)).status
+
     # What an operator sees and types
 
     def run(self, command: str, *arguments: str) -> Ran:
@@ -116,7 +142,7 @@ class World:
         client.force_login(user)
         answer = client.get(reverse("admin:django_checkout_order_dashboard"))
         assert answer.status_code == 200
-        return " ".join(strip_tags(answer.content.decode()).split())
+        return " ".join(unescape(strip_tags(answer.content.decode())).split())
 
     def logged(self, level: str = "WARNING") -> set[str]:
         """Return the names of the log records since the last call: their first words."""

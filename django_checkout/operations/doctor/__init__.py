@@ -50,7 +50,7 @@ def _examine_installation(url: str, *, delivers: bool, now: datetime) -> Iterato
     yield from schema
     at_stripe = [*account.examine_account(now), *account.examine_endpoints(url, now)]
     yield from at_stripe
-    if any(finding.id == IDS["migrations"] for finding in schema):
+    if any(finding.id in (IDS["migrations"], IDS["database"]) for finding in schema):
         return
     if delivers:
         yield from site.examine_delivery(url, now)

@@ -33,7 +33,7 @@ from django_checkout.models.reconciliation import DiscrepancyState, RunState
 from django_checkout.operations import health
 from django_checkout.operations.alerts import Reason
 from django_checkout.operations.doctor.findings import IDS, Finding, Severity, new
-from django_checkout.stripe_api import webhook_endpoints
+from django_checkout.stripe_api import observations, webhook_endpoints
 from django_checkout.webhooks import endpoints
 from django_checkout.webhooks.deliveries import SELF_DELIVERY
 from django_checkout.webhooks.inbox import SETTLED
@@ -45,6 +45,8 @@ RECONCILED_WITHIN_DAYS = 7
 #: Pruning is late when events are this much older than CHECKOUT_EVENT_RETENTION_DAYS.
 PRUNED_WITHIN_DAYS = 7
 _PROCESS = "Run manage.py checkout_process_events every minute"
+#: Without waiting for the next attempt.
+_RETRY = "run manage.py checkout_process_events --now"
 _LEVELS = {checks.ERROR: Severity.ERROR, checks.CRITICAL: Severity.ERROR, checks.WARNING: Severity.WARNING}
 
 
@@ -81,9 +83,11 @@ def examine_schema() -> Iterator[Finding]:
                 message = f"The table {model._meta.db_table} lacks the constraint {name}."
                 command = f"Create it with the statement that manage.py sqlmigrate {LABEL} shows"
                 yield new("constraint", Severity.ERROR, message, command)
+        observations.check_writable()
     except DatabaseError as error:
-        message = f"The database does not respond: {type(error).__name__}."
-        yield new("database", Severity.ERROR, message, "manage.py dbshell")
+        message = f"The database does not respond, or refuses writes: {type(error).__name__}."
+        hint = "Look at the log of the database server and at the free space of its disk"
+        yield new("database", Severity.ERROR, message, hint)
 
 
 def _missing_constraints(model: type[models.Model]) -> Iterator[str]:
@@ -194,7 +198,7 @@ def _examine_pending(now: datetime) -> Iterator[Finding]:
     pending = announcements.stuck(now)
     if failing := pending.exclude(attempts=0).count():
         message = f"{failing} notifications are pending because a receiver raises an exception; the admin shows it."
-        yield new("failing_receiver", Severity.ERROR, message, f"Correct the receiver. {_PROCESS}")
+        yield new("failing_receiver", Severity.ERROR, message, f"Correct the receiver, then {_RETRY}")
     if overdue := pending.filter(attempts=0, signal__in=announcements.connected_signals()).count():
         yield new("overdue_notifications", Severity.ERROR, f"{overdue} notifications are overdue.", _PROCESS)
     if undelivered := 0 if announcements.has_receiver("order_paid") else pending.filter(signal="order_paid").count():
