@@ -287,16 +287,49 @@ def test_while_stripe_does_not_answer_the_rest_is_left_to_the_next_run(stripe_em
     stripe_requests.clear()
     stripe_emulator.chaos.fail(99)
 
-    report = pending_work.process_pending()
+    code, text = _run_command()
 
     number = pending_work.UNANSWERED_CALLS
-    assert (report["stale_sessions"], report["stale_sessions_failed"]) == (number, number)
-    assert CheckoutSession.objects.filter(synced_at=None).count() == 8 - number
+    assert (code, text.splitlines()[0]) == (1, f"0 of {number} stale sessions read from Stripe.")
+    assert f"  sessions: {number} that Stripe did not return; next attempt at 20" in text
+    assert f"  sessions: {8 - number} to be read from Stripe\n" in text
 
     stripe_emulator.chaos.reset()
-    assert pending_work.process_pending()["stale_sessions"] == 8 - number
+    code, text = _run_command()
+    assert (code, text.splitlines()[0]) == (1, f"{8 - number} of {8 - number} stale sessions read from Stripe.")
+    assert f"  sessions: {number} that Stripe did not return; next attempt at 20" in text
+    assert "Nothing" not in text
+
     later = timezone.now() + timedelta(seconds=pending_work.RETRY_SECONDS + 1)
     assert pending_work.process_pending(now=later)["stale_sessions"] == number
+    assert _run_command() == (0, "Nothing is pending.\n")
+
+
+def test_a_failure_that_leaves_no_row_behind_is_not_called_nothing(order, stripe_emulator):
+    session = services.start(order)
+    CheckoutSession.objects.filter(pk=session.pk).update(live_for=None)
+    stripe_emulator.chaos.fail(9)
+
+    code, text = _run_command()
+
+    assert (code, text.splitlines()[:2]) == (
+        1,
+        [
+            "0 of 1 orders with surplus sessions checked.",
+            "What failed is retried by the next run; the log says why.",
+        ],
+    )
+
+
+def test_progress_counts_what_is_attempted(order, pay, queue):
+    pay(order)
+    seen = []
+
+    report = pending_work.process_pending(progress=lambda name, number: seen.append((name, number)))
+
+    assert report["events"] > 2
+    assert ("events", report["events"]) in seen
+    assert ("notifications", 1) in seen
 
 
 def test_session_that_another_worker_reads_is_not_read_twice(stripe_emulator, stripe_requests, db):

@@ -136,6 +136,19 @@ def _expired(emulator):
     return services.get_order(host_order), emulator.events("checkout.session.expired")[-1:]
 
 
+def _deleted_by_the_site(emulator):
+    order, events = paid(emulator)
+    order.source.delete()
+    return order, events
+
+
+def _with_a_waived_notification(emulator):
+    """A refund of a payment whose notification is waived arrived before the payment's own event."""
+    order, events = _refunded_before(emulator)
+    order.announcements.create(signal="order_paid", fact=order.reference, state="waived")
+    return order, events
+
+
 def _recovered(emulator):
     """The shopper pays the session that Stripe created to recover an expired one."""
     host_order = HostOrderFactory()
@@ -161,6 +174,8 @@ SITUATIONS = [
     _paid_twice,
     _delayed,
     _expired,
+    _deleted_by_the_site,
+    _with_a_waived_notification,
     _recovered,
 ]
 

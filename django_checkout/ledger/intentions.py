@@ -152,7 +152,7 @@ def mark_source_deleted(locked: LockedOrder, *, now: datetime) -> None:
 
 
 def note_read(session: CheckoutSession, *, is_read: bool) -> None:
-    """Record whether the latest read of a session for its shopper succeeded."""
+    """Record whether the latest read of a session succeeded."""
     if is_read == (session.error_code == UNREAD):
         write(session, error_code="" if is_read else UNREAD)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 
+from django_checkout import ledger
 from django_checkout.ledger import announcements
 from django_checkout.models import Announcement, AttentionItem, CheckoutSession, WebhookEvent
 from django_checkout.models.announcements import AnnouncementState
@@ -79,7 +80,11 @@ def _sessions(now: datetime) -> Iterator[Remaining]:
     unanswered = CheckoutSession.objects.filter(status=SessionStatus.CREATING)
     for count, at in _grouped(unanswered, at="expires_at"):
         yield Remaining(kind="sessions", reason="not confirmed by Stripe", count=count, next_attempt_at=at)
-    if count := pending_work.stale_sessions(now).count():
+    for count, read_at in _grouped(pending_work.unread_sessions(now), at="synced_at"):
+        at = read_at + timedelta(seconds=pending_work.WAITING_SECONDS)
+        reason = "that Stripe did not return"
+        yield Remaining(kind="sessions", reason=reason, count=count, next_attempt_at=at, has_failed=True)
+    if count := pending_work.stale_sessions(now).exclude(error_code=ledger.UNREAD).count():
         yield Remaining(kind="sessions", reason="to be read from Stripe", count=count)
 
 

@@ -168,19 +168,35 @@ def _read_stale_sessions(run: _Run) -> None:
         if not ledger.mark_synced(session.pk, now=run.now, min_age_seconds=WAITING_SECONDS):
             return None
         try:
-            return services.sync(session)
-        except StripeUnavailableError:
-            # Until it is read again, the others come first.
-            waited = timedelta(seconds=WAITING_SECONDS - RETRY_SECONDS)
-            ledger.postpone_read(session.pk, synced_at=run.now - waited)
+            services.sync(session)
+        except CheckoutError as error:
+            ledger.note_read(session, is_read=False)
+            if isinstance(error, StripeUnavailableError):
+                # Until it is read again, the others come first.
+                waited = timedelta(seconds=WAITING_SECONDS - RETRY_SECONDS)
+                ledger.postpone_read(session.pk, synced_at=run.now - waited)
             raise
+        if session.error_code == ledger.UNREAD:
+            session.refresh_from_db()
+            ledger.note_read(session, is_read=True)
+        return None
 
     rows = stale_sessions(run.now).order_by("pk")[: run.limit]
     _call_for_each(run, "stale_sessions", [partial(read, session) for session in rows])
 
 
 def stale_sessions(now: datetime) -> QuerySet[CheckoutSession]:
-    """Return the sessions whose news is overdue, so that they are read from Stripe."""
+    """Return the sessions to read from Stripe now: their news is overdue, and they were not read lately."""
+    unread = Q(synced_at=None) | Q(synced_at__lte=now - timedelta(seconds=WAITING_SECONDS))
+    return _overdue_sessions(now).filter(unread)
+
+
+def unread_sessions(now: datetime) -> QuerySet[CheckoutSession]:
+    """Return the sessions whose news is overdue and that Stripe did not return when they were last read."""
+    return _overdue_sessions(now).filter(error_code=ledger.UNREAD)
+
+
+def _overdue_sessions(now: datetime) -> QuerySet[CheckoutSession]:
     overdue = now - timedelta(seconds=STALE_OPEN_SECONDS)
     rows = CheckoutSession.objects.filter(sites.own(), livemode=conf.livemode).exclude(stripe_id=None)
     over = rows.filter(status=SessionStatus.OPEN, expires_at__lte=overdue)
@@ -190,8 +206,7 @@ def stale_sessions(now: datetime) -> QuerySet[CheckoutSession]:
         has_async_failed=False,
         completed_at__lte=now - timedelta(seconds=WAITING_SECONDS),
     ).exclude(payment__intent_status=IntentStatus.CANCELED)
-    unread = Q(synced_at=None) | Q(synced_at__lte=now - timedelta(seconds=WAITING_SECONDS))
-    return (over | waiting).filter(unread)
+    return over | waiting
 
 
 def _expire_surplus_sessions(run: _Run) -> None:

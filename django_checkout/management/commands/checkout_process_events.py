@@ -21,6 +21,7 @@ _KINDS = {
     "unanswered_sessions": "unconfirmed sessions marked as failed",
     "unanswered_refunds": "unconfirmed refunds resumed",
     "stale_sessions": "stale sessions read from Stripe",
+    "deleted_orders": "sessions of deleted orders expired",
     "surplus_sessions": "orders with surplus sessions checked",
     "double_payments": "orders with a double payment checked",
 }
@@ -71,12 +72,12 @@ class Command(BaseCommand):
         if options["format"] == "json":
             write_json(self.stdout, _as_json(report, left, has_failed=has_failed))
         else:
-            self._print(report, left, verbosity=options["verbosity"])
+            self._print(report, left, has_failed=has_failed, verbosity=options["verbosity"])
             if has_failed and not options["now"]:
                 self.stdout.write("After you have fixed the cause, run this command with --now: it retries them all.")
         exit_with(int(has_failed))
 
-    def _print(self, report: Mapping[str, int], left: Sequence[Remaining], *, verbosity: int) -> None:
+    def _print(self, report: Mapping[str, int], left: Sequence[Remaining], *, has_failed: bool, verbosity: int) -> None:
         for kind, text in _KINDS.items():
             if report[kind] or verbosity > 1:
                 self.stdout.write(f"{report[kind] - report[f'{kind}_failed']} of {report[kind]} {text}.")
@@ -86,7 +87,9 @@ class Command(BaseCommand):
             at = group.next_attempt_at
             next_attempt = f"; next attempt at {at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
             self.stdout.write(f"  {group.kind}: {group.count} {group.reason}{next_attempt}")
-        if not left:
+        if has_failed and not any(group.has_failed for group in left):
+            self.stdout.write("What failed is retried by the next run; the log says why.")
+        elif not left:
             self.stdout.write("Nothing is left." if any(report.values()) else "Nothing is pending.")
 
 
