@@ -27,7 +27,7 @@ from django_checkout.operations import doctor, health
 from django_checkout.operations.doctor import IDS, Severity
 from django_checkout.operations.doctor import site as site_examination
 from django_checkout.reconcile import missed_events
-from django_checkout.stripe_api import gateway, webhook_endpoints
+from django_checkout.stripe_api import gateway, permissions, webhook_endpoints
 from django_checkout.stripe_api.steps import run
 from django_checkout.testing import post_event
 from django_checkout.webhooks import endpoints, registry
@@ -270,33 +270,69 @@ def test_endpoints_that_stripe_cannot_list_at_the_moment(site):
     assert _names(delivers=False) == ["stripe_unavailable"]
 
 
-def test_missing_permission_of_a_restricted_key_is_named(site, monkeypatch):
-    handle = site.handle
-    lists = []
+@pytest.mark.parametrize(
+    ("match", "what", "severity"),
+    [
+        ("GET /v1/refunds*", "/v1/refunds: ", Severity.ERROR),
+        ("POST /v1/refunds*", "refund: ", Severity.ERROR),
+        ("POST /v1/checkout/sessions*", "checkout.session: ", Severity.ERROR),
+        ("POST /v1/payment_intents*", "payment_intent: ", Severity.ERROR),
+        ("POST /v1/customers*", "customer: ", Severity.WARNING),
+        ("POST /v1/billing_portal/sessions*", "billing_portal.session: ", Severity.WARNING),
+        ("DELETE /v1/subscriptions*", "subscription: ", Severity.WARNING),
+    ],
+)
+def test_missing_permission_of_a_restricted_key_is_named(site, match, what, severity):
+    run(gateway.retrieve_account())
+    site.incidents.restrict_keys(match)
+    site.incidents.restrict_keys("GET /v1/account")
 
-    def refuse(request):
-        if request.path in ("/v1/refunds", "/v1/account"):
-            lists.append(request.path)
-            site.chaos.raise_fault = _refusal
-        try:
-            return handle(request)
-        finally:
-            site.chaos.__dict__.pop("raise_fault", None)
+    (finding,) = [finding for finding in doctor.examine(delivers=False) if finding.id == IDS["permission"]]
 
-    def _refusal(method, path, when):
-        raise ApiError(
-            "The provided key 'rk_test_1' does not have the required permissions for this endpoint. Having the "
-            "'rak_charge_read' permission would allow this request to continue.",
-            status=403,
-        )
+    assert finding.message.startswith(what)
+    assert "rak_" in finding.message
+    assert finding.severity is severity
 
-    monkeypatch.setattr(site, "handle", refuse)
 
-    found = [finding for finding in doctor.examine() if finding.id == IDS["permission"]]
+def test_trying_what_the_key_may_write_changes_nothing(site, stripe_requests, caplog):
+    before = {kind: site.store.select(kind) for kind in ("checkout.session", "refund", "customer", "event")}
 
-    assert len(found) == 1
-    assert "/v1/refunds" in found[0].message
-    assert "rak_charge_read" in found[0].message
+    assert _names(delivers=False) == []
+
+    written = [request for request in stripe_requests if request.method != "GET"]
+    assert len(written) == len(permissions.WRITES)
+    assert before == {kind: site.store.select(kind) for kind in before}
+    assert "stripe_error" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "words", ["Having the 'rak_charge_read' permission would", "Enabling \"Charges Read\" ('charge_read') permissions"]
+)
+def test_either_wording_of_stripe_names_the_permission(site, monkeypatch, words):
+    def refuse(method, path, when):
+        if path == "/v1/charges":
+            raise ApiError(f"The key 'rk_test_1' lacks permissions. {words} would allow this request.", status=403)
+
+    monkeypatch.setattr(site.chaos, "raise_fault", refuse)
+
+    (finding,) = [finding for finding in doctor.examine(delivers=False) if finding.id == IDS["permission"]]
+    assert "charge_read" in finding.message
+
+
+@pytest.mark.parametrize("outage", ["hang", "close"])
+def test_stripe_that_does_not_respond_is_not_called_again(site, stripe_requests, outage):
+    site.incidents.start_outage(outage)
+
+    assert _names(delivers=False) == ["stripe_unavailable"]
+    # The SDK repeats the first call.
+    assert {request.path for request in stripe_requests} == {"/v1/account"}
+
+
+def test_stripe_that_stops_responding_is_not_asked_for_every_permission(site, stripe_requests):
+    site.incidents.start_outage("hang", match="GET /v1/c*")
+
+    assert "stripe_unavailable" in _names(delivers=False)
+    assert not any(request.path == "/v1/refunds" for request in stripe_requests)
 
 
 def test_stripe_is_unavailable(site):

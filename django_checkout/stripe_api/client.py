@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
@@ -42,6 +43,8 @@ _NAMESPACES = ("checkout", "billing_portal", "radar")
 _READS = ("retrieve", "list", "search")
 
 logger = logging.getLogger("django_checkout")
+
+_is_refusal_expected: ContextVar[bool] = ContextVar("django_checkout_is_refusal_expected", default=False)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -137,6 +140,16 @@ def _build_circuit(key: str, api_base: str) -> Circuit:
 
 
 @contextmanager
+def expecting_refusal() -> Iterator[None]:
+    """Log no warning about calls in this block that Stripe refuses, except for the key."""
+    token = _is_refusal_expected.set(True)
+    try:
+        yield
+    finally:
+        _is_refusal_expected.reset(token)
+
+
+@contextmanager
 def translated() -> Iterator[None]:
     """Raise the app's errors instead of the SDK's; keep ids and codes, drop bodies."""
     import stripe
@@ -160,7 +173,8 @@ def _translate(error: stripe.StripeError) -> StripeError:
     request_id, param = error.request_id or "", getattr(error, "param", None) or ""
     details = {"stripe_code": stripe_code, "request_id": request_id, "param": param}
     note = f"Stripe responded with {status} {stripe_code} (request_id={request_id}, param={param})"
-    logger.warning("stripe_error status=%s code=%s request_id=%s", status, stripe_code, request_id)
+    level = logging.DEBUG if _is_refusal_expected.get() and status not in (401, 403) else logging.WARNING
+    logger.log(level, "stripe_error status=%s code=%s request_id=%s", status, stripe_code, request_id)
     definite = (stripe.InvalidRequestError, stripe.CardError, stripe.AuthenticationError, stripe.PermissionError)
     if not isinstance(error, definite) or status in (409, 429) or status >= 500:
         unavailable = StripeUnavailableError(f"{note}.", **details)
@@ -169,7 +183,8 @@ def _translate(error: stripe.StripeError) -> StripeError:
         unavailable.is_replayed = is_reused or (error.headers or {}).get("Idempotent-Replayed") == "true"
         return unavailable
     if status in (401, 403):
-        missing = re.search(r"rak_\w+", str(error))
+        # "the 'rak_charge_read' permission", or "Charges Read" ('charge_read').
+        missing = re.search(r"(?<=')(rak_)?[a-z_]+_(read|write)(?=')", str(error))
         hint = (
             f"the key lacks the permission {missing[0]}" if missing else "check STRIPE_SECRET_KEY and its permissions"
         )

@@ -226,12 +226,3 @@ def retrieve_account() -> Steps[tuple[dict[str, Any], datetime | None]]:
         return account, parsedate_to_datetime(headers.get("Date") or "")
     except ValueError:
         return account, None
-
-
-def check_can_list(path: str) -> Steps[None]:
-    """Check that the key may read a list.
-
-    Raises:
-        StripeCredentialsError: it may not; the message names the missing permission if Stripe does.
-    """
-    yield from read_raw(path, limit=1)

@@ -17,6 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from django_checkout.exceptions import (
+    StripeAnswerError,
     StripeCredentialsError,
     StripeError,
     StripeRefusedError,
@@ -94,6 +95,8 @@ def record_error(error: StripeError, permission: str) -> None:
 
 def _is_silent(error: StripeUnavailableError) -> bool:
     """Whether a call was made, and Stripe did not respond, or with 5xx or something other than its JSON."""
+    if isinstance(error, StripeAnswerError):
+        return True
     # Without a cause the call was not made, or the caller stopped waiting.
     return error.__cause__ is not None and error.answered_status not in (409, 429) and not error.is_replayed
 

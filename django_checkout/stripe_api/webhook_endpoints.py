@@ -15,7 +15,7 @@ from django_checkout.stripe_api.transport import http_session
 if TYPE_CHECKING:
     import stripe
 
-DELIVERY_TIMEOUT_SECONDS = 15
+DELIVERY_TIMEOUT_SECONDS = 6
 
 
 def list_endpoints() -> Steps[list[dict[str, Any]]]:

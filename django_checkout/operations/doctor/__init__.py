@@ -48,7 +48,7 @@ def _findings(url: str, *, delivers: bool, now: datetime) -> Iterator[Finding]:
 def _examine_installation(url: str, *, delivers: bool, now: datetime) -> Iterator[Finding]:
     schema = list(site.examine_schema())
     yield from schema
-    at_stripe = [*account.examine_account(now), *account.examine_endpoints(url, now)]
+    at_stripe = list(account.examine(url, now))
     yield from at_stripe
     if any(finding.id in (IDS["migrations"], IDS["database"]) for finding in schema):
         return

@@ -1,4 +1,4 @@
-"""Checks what only Stripe knows: whether the key is valid, what it may read, the time, and the webhook endpoint."""
+"""Checks what only Stripe knows: whether the key is valid, its permissions, the time, and the webhook endpoint."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django_checkout.conf import API_VERSION, conf
-from django_checkout.exceptions import EndpointError, StripeAnswerError, StripeCredentialsError, StripeError
+from django_checkout.exceptions import (
+    EndpointError,
+    StripeAnswerError,
+    StripeCredentialsError,
+    StripeError,
+    StripeUnavailableError,
+)
 from django_checkout.models import WebhookEvent
-from django_checkout.operations.doctor.findings import Finding, Severity, new
-from django_checkout.stripe_api import gateway, webhook_endpoints
+from django_checkout.operations.doctor.findings import IDS, Finding, Severity, new
+from django_checkout.stripe_api import gateway, permissions, webhook_endpoints
 from django_checkout.stripe_api.steps import run
+from django_checkout.stripe_api.time_limit import time_limit
 from django_checkout.webhooks import endpoints, proof, registry
 
 #: Every list that the app reads; a restricted key needs permission for each.
@@ -25,7 +32,15 @@ LISTS = (
     "/v1/webhook_endpoints",
     "/v1/balance_transactions",
     "/v1/payouts",
+    "/v1/radar/early_fraud_warnings",
+    "/v1/reviews",
+    "/v1/subscriptions",
+    "/v1/invoices",
 )
+#: What every site writes; the rest is needed for subscriptions, Customers and the Billing portal.
+ALWAYS_WRITTEN = ("checkout.session", "payment_intent", "refund")
+#: If Stripe does not respond for this long, it is not called again.
+FIRST_SECONDS = 4
 #: The smallest difference between the clocks that is reported.
 SKEW_SECONDS = 30
 #: Stripe retries deliveries; an event that is undelivered for longer than this is reported.
@@ -40,10 +55,19 @@ _KEY = "Copy a valid key from https://dashboard.stripe.com/apikeys into STRIPE_S
 _LATER = "Run this command again; see https://status.stripe.com"
 
 
+def examine(url: str, now: datetime) -> Iterator[Finding]:
+    """Check the account and the endpoints; the endpoints only if Stripe responds."""
+    found = list(examine_account(now))
+    yield from found
+    if not any(one.id == IDS["stripe_unavailable"] and one.severity is Severity.ERROR for one in found):
+        yield from examine_endpoints(url, now)
+
+
 def examine_account(now: datetime) -> Iterator[Finding]:
-    """Retrieve the account, compare the clocks, and read one page of every list."""
+    """Retrieve the account, compare the clocks, and try the key's permissions."""
     try:
-        account, server_time = run(gateway.retrieve_account())
+        with time_limit(FIRST_SECONDS):
+            account, server_time = run(gateway.retrieve_account())
     except StripeCredentialsError as error:
         if error.is_revoked:
             yield new("key_refused", Severity.ERROR, str(error), _KEY)
@@ -61,13 +85,25 @@ def examine_account(now: datetime) -> Iterator[Finding]:
         )
     if server_time is not None:
         yield from _compare_clocks(server_time, now)
-    for path in LISTS:
+    yield from _try_permissions()
+
+
+def _try_permissions() -> Iterator[Finding]:
+    """Try each list and each write; end when Stripe does not respond, because every further call would wait for it."""
+    tries = [(path, "read access", permissions.check_can_list(path), Severity.ERROR) for path in LISTS]
+    for resource in permissions.WRITES:
+        severity = Severity.ERROR if resource in ALWAYS_WRITTEN else Severity.WARNING
+        tries.append((resource, "write access", permissions.check_can_write(resource), severity))
+    for what, access, steps, severity in tries:
         try:
-            run(gateway.check_can_list(path))
+            run(steps)
         except StripeCredentialsError as error:
-            yield new("permission", Severity.ERROR, f"{path}: {error}", "Give the restricted key this read permission")
+            hint = f"Give the restricted key {access} to it at https://dashboard.stripe.com/apikeys"
+            yield new("permission", severity, f"{what}: {error}", hint)
         except StripeError as error:
-            yield _unavailable(error, Severity.WARNING, f"{path}: ")
+            yield _unavailable(error, Severity.WARNING, f"{what}: ")
+            if isinstance(error, StripeUnavailableError) and not error.answered_status:
+                return
 
 
 def _unavailable(error: StripeError, severity: Severity, prefix: str = "") -> Finding:
