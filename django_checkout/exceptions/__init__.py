@@ -10,6 +10,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.utils.translation import gettext_lazy as _
 
 from django_checkout.exceptions.base import CheckoutError
+from django_checkout.exceptions.database import MigrationsPendingError, is_schema_missing
 from django_checkout.exceptions.stripe import (
     RefundedElsewhereError,
     StripeAnswerError,
@@ -37,6 +38,7 @@ __all__ = [
     "IdempotencyKeyReusedError",
     "IncompleteFactError",
     "MetadataError",
+    "MigrationsPendingError",
     "MoneyError",
     "NotDeliverableError",
     "NotPendingError",
@@ -71,6 +73,7 @@ __all__ = [
     "UiModeError",
     "UnknownFactError",
     "UnstorableFactError",
+    "is_schema_missing",
 ]
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from django.apps import apps
@@ -154,6 +154,17 @@ def host_code() -> AbstractContextManager[None]:
 def is_writing() -> bool:
     """Return whether this app's own code runs inside one of its transactions."""
     return _is_writing.get()
+
+
+@cache
+def check_schema() -> None:
+    """Select every column of every table, once per process: nothing is done after the first success.
+
+    Raises:
+        DatabaseError: a table or a column is missing.
+    """
+    for model in apps.get_app_config("django_checkout").get_models():
+        model._base_manager.using(alias()).filter(pk=0).first()
 
 
 def on_commit(work: Callable[[], Any]) -> None:

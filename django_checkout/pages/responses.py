@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from asgiref.sync import iscoroutinefunction
 from django.contrib.auth.decorators import login_not_required
 from django.core.handlers.exception import response_for_exception
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -17,9 +18,16 @@ from django.views.decorators.cache import never_cache
 
 from django_checkout.conf import conf
 from django_checkout.csp import csp_directives, set_page_policy
-from django_checkout.exceptions import CheckoutError, OrderNotFoundError, SessionNotFoundError
+from django_checkout.exceptions import (
+    CheckoutError,
+    MigrationsPendingError,
+    OrderNotFoundError,
+    SessionNotFoundError,
+    is_schema_missing,
+)
 from django_checkout.models import database
 from django_checkout.stripe_api.time_limit import time_limit
+from django_checkout.telemetry import logs
 
 View = Callable[..., HttpResponse]
 AnyView = TypeVar("AnyView", bound=Callable[..., Any])
@@ -68,6 +76,11 @@ def page(view: View) -> View:
             if request.method not in ("GET", "HEAD"):
                 return response_for_exception(request, Http404())
             response = render(request, "django_checkout/not_found.html", status=404)
+        except DatabaseError as error:
+            if not is_schema_missing(error):
+                raise
+            logs.error_once(error, "page_failed")
+            response = message_page(request, MigrationsPendingError("Run manage.py migrate."))
         return _add_headers(_for_htmx(request, response))
 
     return endpoint(never_cache(wrapped))
@@ -90,6 +103,13 @@ def with_retry_after(response: Response, error: CheckoutError) -> Response:
     if error.is_temporary:
         response["Retry-After"] = str(error.retry_after_seconds)
     return response
+
+
+def message_page(request: HttpRequest, error: CheckoutError, *, host_url: str = "") -> HttpResponse:
+    """Show the message of an error, and nothing else."""
+    context = {"error_message": error.user_message, "host_url": host_url}
+    response = render(request, "django_checkout/message.html", context, status=error.http_status)
+    return with_retry_after(response, error)
 
 
 def redirect_page(request: HttpRequest, url: str) -> HttpResponse:

@@ -25,14 +25,16 @@ from django_checkout.exceptions import (
     CheckoutError,
     EventBusyError,
     HandlerError,
+    MigrationsPendingError,
     OrderNotFoundError,
     OrderNotPayableError,
     SignatureError,
     TermsChangedError,
+    is_schema_missing,
 )
-from django_checkout.models import CheckoutSession, Order
+from django_checkout.models import CheckoutSession, Order, database
 from django_checkout.operations import health as webhook_health
-from django_checkout.pages.responses import SeeOther, endpoint, page, redirect_to_stripe, with_retry_after
+from django_checkout.pages.responses import SeeOther, endpoint, message_page, page, redirect_to_stripe, with_retry_after
 from django_checkout.params.terms import get_terms
 from django_checkout.services import inputs, outcomes
 from django_checkout.states import OrderStatus
@@ -135,9 +137,7 @@ def portal(request: HttpRequest) -> HttpResponse:
         return redirect_to_stripe(request, services.portal_url(request.user, return_url=back, customer_id=customer_id))
     except CheckoutError as error:
         logger.warning("portal_failed code=%s", error.code)
-        context = {"error_message": error.user_message, "host_url": back}
-        response = render(request, "django_checkout/message.html", context, status=error.http_status)
-        return with_retry_after(response, error)
+        return message_page(request, error, host_url=back)
 
 
 @page
@@ -194,6 +194,8 @@ def _refuse(error: Exception) -> HttpResponse:
         return HttpResponse(status=error.http_status)
     if not isinstance(error, (EventBusyError, HandlerError)):
         logs.error_once(error, "webhook_failed error=%s", type(error).__name__)
+    if is_schema_missing(error):
+        return HttpResponse(status=MigrationsPendingError.http_status)
     return HttpResponse(status=max(error.http_status, 500) if isinstance(error, CheckoutError) else 500)
 
 
@@ -203,10 +205,16 @@ def _refuse(error: Exception) -> HttpResponse:
 def health(request: HttpRequest) -> HttpResponse:
     """Report the alerts and the state of webhooks to monitors, without ids: 503 with the reasons if there are any."""
     try:
+        database.check_schema()
         report = webhook_health.report()
     except DatabaseError as error:
-        logger.error("health_failed error=%s", type(error).__name__)
-        report = {"ok": False, "reasons": ["database_unavailable"]}
+        if is_schema_missing(error):
+            logs.error_once(error, "health_failed")
+            reason = MigrationsPendingError.code
+        else:
+            logger.error("health_failed error=%s", type(error).__name__)
+            reason = "database_unavailable"
+        report = {"ok": False, "reasons": [reason]}
     return JsonResponse(report, status=200 if report["ok"] else 503)
 
 
