@@ -21,10 +21,10 @@ from django_checkout.admin.filters import DiscrepancyKindFilter, DiscrepancyStat
 from django_checkout.admin.forms import NoteActionForm, NoteForm
 from django_checkout.admin.operations import OperableAdmin, Operation
 from django_checkout.exceptions import CheckoutError
-from django_checkout.models import Discrepancy
-from django_checkout.models.reconciliation import DiscrepancyState
+from django_checkout.models import Discrepancy, Order
+from django_checkout.models.reconciliation import SESSION_WITHOUT_ORDER, DiscrepancyState
 from django_checkout.pages.responses import SeeOther
-from django_checkout.reconcile import discrepancies
+from django_checkout.reconcile import discrepancies, unlinked_sessions
 from django_checkout.states import (
     DisputeReason,
     DisputeStatus,
@@ -83,6 +83,10 @@ class ResolveForm(NoteForm):
     """Asks how the difference was resolved."""
 
 
+class JoinForm(NoteForm):
+    """Asks how it is known that the session is this order's."""
+
+
 class IgnoreForm(NoteForm):
     """Asks why the difference is ignored."""
 
@@ -116,6 +120,18 @@ def _sync(request: HttpRequest, row: Discrepancy, values: Values) -> str:
     return _("Synced order %(order)s with Stripe: it is %(status)s.") % {
         "order": order,
         "status": OrderStatus.label_of(order.status),
+    }
+
+
+def _join(request: HttpRequest, row: Discrepancy, values: Values) -> str:
+    if row.order is None:
+        raise CheckoutError(_("there is no order with this number."))
+    unlinked_sessions.join(row.subject, row.order)
+    _settle(request, row, DiscrepancyState.RESOLVED, values["note"])
+    joined = Order.objects.get(pk=row.order.pk)
+    return _("Joined the session with order %(order)s: it is %(status)s.") % {
+        "order": joined,
+        "status": OrderStatus.label_of(joined.status),
     }
 
 
@@ -153,6 +169,15 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
             hint=gettext_lazy("Reads the order's sessions, refunds and disputes from Stripe, and updates the order."),
             run=_sync,
             is_offered=lambda row: _is_open(row) and row.order_id is not None,
+        ),
+        Operation(
+            name="join",
+            label=gettext_lazy("Join with the order"),
+            hint=gettext_lazy("Records the payment of this session for the order. Compare shopper and content first."),
+            run=_join,
+            is_offered=lambda row: _is_open(row) and row.kind == SESSION_WITHOUT_ORDER and row.order_id is not None,
+            form=JoinForm,
+            is_final=True,
         ),
         Operation(
             name="resolve",

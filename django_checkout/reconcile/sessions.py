@@ -7,7 +7,7 @@ ignored.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -39,6 +39,8 @@ from django_checkout.stripe_api import facts
 from django_checkout.stripe_api.storable import storable, storable_text
 
 EXPAND = ("data.payment_intent",)
+#: How long before and after an order, and before now, its lost sessions are searched.
+LOST_DAYS = 7
 #: If Stripe does not know this many consecutive sessions, the key must belong to another account.
 MAX_UNKNOWN = 50
 #: Found only if a second read confirms it: a page may be older than our row.
@@ -120,19 +122,19 @@ class Sessions(Resource):
         return next((left for left in double_payments.find(order.pk) if left.subject == difference.subject), None)
 
     def pages_of_order(self, order: Order) -> Iterator[Page]:
-        """Yield the order's sessions that Stripe knows, then those whose ids we do not know."""
+        """Yield the order's sessions that Stripe knows, then those whose ids or rows we do not have."""
         for session in order.sessions.exclude(stripe_id=None):
             try:
                 yield [self.retrieve(session.stripe_id or "")]
             except StripeNotFoundError:
                 continue
         yield from self._unanswered_of_order(order)
+        yield from self._lost_of_order(order)
 
     def _unanswered_of_order(self, order: Order) -> Iterator[Page]:
         """Yield the sessions that name an order and were created when its requests were not answered.
 
-        Stripe's list has no filter for metadata, so what was created around each request is searched. A session without
-        any row here is found only by comparing a window.
+        Stripe's list has no filter for metadata, so what was created around each request is searched.
         """
         found: dict[str, dict[str, Any]] = {}
         is_unanswered = Q(status=SessionStatus.CREATING) | Q(error_code=ledger.NO_ANSWER)
@@ -146,6 +148,26 @@ class Sessions(Resource):
             found.pop(stripe_id or "")
         if found:
             yield list(found.values())
+
+    def _lost_of_order(self, order: Order) -> Iterator[Page]:
+        """Yield the sessions that name an order and have no row, for example because a backup was restored.
+
+        What was created within ``LOST_DAYS`` of the order and of now is searched.
+        """
+        now, days = timezone.now(), timedelta(days=LOST_DAYS)
+        around = Window(order.created_at - days, min(order.created_at + days, now))
+        recent = Window(now - days, now)
+        windows = [Window(around.since, now)] if around.until >= recent.since else [around, recent]
+        for window in windows:
+            for page in reads.pages(self.path, created=window.created, expand=[*EXPAND]):
+                named = {
+                    str(data["id"]): data for data in page if facts.read_ownership(data).reference == order.reference
+                }
+                known = CheckoutSession.objects.filter(stripe_id__in=list(named)).values_list("stripe_id", flat=True)
+                for stripe_id in known:
+                    named.pop(stripe_id or "")
+                if named:
+                    yield list(named.values())
 
     def rows(self, window: Window) -> QuerySet[CheckoutSession]:
         return CheckoutSession.objects.filter(window.rows, sites.own(), livemode=conf.livemode)

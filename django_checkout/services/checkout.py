@@ -20,6 +20,7 @@ from django_checkout.conf import conf
 from django_checkout.exceptions import (
     OrderNotPayableError,
     PaymentInFlightError,
+    PaymentUnmatchedError,
     SessionBusyError,
     StripeError,
     StripeRefusedError,
@@ -30,6 +31,7 @@ from django_checkout.params.build import complete, coupon_id, is_adjustable, is_
 from django_checkout.params.rules import OPTIONAL_PARAMETERS
 from django_checkout.services import unanswered
 from django_checkout.services.customers import forget_customer, update_email
+from django_checkout.services.lost_sessions import has_unmatched_payment
 from django_checkout.services.orders import check_site, get_order, place_again
 from django_checkout.services.session_request import SessionRequest, StartOptions, build_request, restore_request
 from django_checkout.services.syncing import apply_facts, expire_steps
@@ -76,6 +78,7 @@ def start(
     Raises:
         OrderNotFoundError: the shop has deleted its order.
         OrderNotPayableError: the order is not unpaid; it is not placed again.
+        PaymentUnmatchedError: a lost session under this order's number was paid; staff decide whose it is.
         OrderChangedError: the host's row has another reference than when the order was placed.
         ParameterError: a parameter is not allowed, by Stripe or because the app sets it.
         UiModeError: the site or the order does not allow this UI mode.
@@ -152,6 +155,8 @@ def _decide(order_pk: int, request: SessionRequest, now: datetime) -> _Decision:
         raise OrderNotPayableError(f"The order is {status}.")
     if locked.order.erased_at is not None:
         raise OrderNotPayableError("The order's personal data was erased; place a new order.")
+    if has_unmatched_payment(locked.order):
+        raise PaymentUnmatchedError("A paid session names this order: resolve the difference in the admin.")
     # Stripe's recovery of an expired session may have opened a copy of it.
     surplus = [row for row in locked.sessions if row.status == SessionStatus.OPEN and row.live_for_id is None]
     if surplus:

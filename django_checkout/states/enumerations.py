@@ -246,3 +246,7 @@ class IgnoreReason(Labeled):
     LIVEMODE_MISMATCH = "livemode_mismatch", _("livemode mismatch")
     #: Its object is not the site's.
     NOT_OURS = "not_ours", _("not ours")
+    #: A session with our metadata that another installation on the account has started.
+    OTHER_SITE = "other_site", _("other site")
+    #: A session that this site has started and whose row is lost; it is listed as a difference.
+    LOST_SESSION = "lost_session", _("lost session")

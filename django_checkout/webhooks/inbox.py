@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from django_checkout import ledger
@@ -230,3 +230,16 @@ def waive(row: WebhookEvent, note: str, *, by: Any = None) -> None:
     if not ledger.in_transaction(work):
         raise NotPendingError("It is no longer failed.")
     logger.info("event_waived event=%s", row.stripe_id)
+
+
+def unexplained_sessions(since: datetime) -> QuerySet[WebhookEvent]:
+    """Return the ignored events of completed sessions that have our metadata and no row, and may have lost it."""
+    ignored = WebhookEvent.objects.filter(state=EventState.IGNORED, error_code=IgnoreReason.NOT_OURS, account="")
+    completed = ignored.filter(type="checkout.session.completed", received_at__gte=since)
+    marked = f"payload__data__object__metadata__{facts.SESSION_KEY}__isnull"
+    return completed.filter(**{marked: False}).order_by("-pk")
+
+
+def explain(row: WebhookEvent, reason: IgnoreReason) -> None:
+    """Record why an event was ignored, once that is known."""
+    WebhookEvent.objects.filter(pk=row.pk, state=EventState.IGNORED).update(error_code=reason)

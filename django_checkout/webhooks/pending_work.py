@@ -20,9 +20,10 @@ from django_checkout import ledger, services
 from django_checkout.conf import conf
 from django_checkout.exceptions import CheckoutError, EventBusyError, StripeUnavailableError
 from django_checkout.ledger import announcements
-from django_checkout.models import AttentionItem, CheckoutSession, Order, Refund, sites
+from django_checkout.models import AttentionItem, CheckoutSession, Order, Refund, WebhookEvent, sites
+from django_checkout.services.lost_sessions import find_lost_session
 from django_checkout.services.syncing import deleted_sessions, surplus_sessions
-from django_checkout.states import Attention, IntentStatus, PaymentStatus, RefundStatus, SessionStatus
+from django_checkout.states import Attention, IgnoreReason, IntentStatus, PaymentStatus, RefundStatus, SessionStatus
 from django_checkout.webhooks import inbox, processing, together
 
 logger = logging.getLogger("django_checkout")
@@ -33,6 +34,8 @@ DEFAULT_LIMIT = 100_000
 BATCH = 100
 #: After this many calls in a row without an answer from Stripe, the rest of a kind is left to the next run.
 UNANSWERED_CALLS = 5
+#: Events are asked about lost sessions for this long.
+LOST_WITHIN_DAYS = 3
 #: An open session that expired this long ago without an event is read from Stripe.
 STALE_OPEN_SECONDS = 600
 #: A session with a delayed or authorized payment is read from Stripe once in this time.
@@ -77,6 +80,7 @@ def process_pending(
     """
     run = _Run(limit=limit, now=now or timezone.now(), ignores_backoff=ignores_backoff, progress=progress)
     _process_events(run)
+    _find_lost_sessions(run)
     for work in (_deliver_notifications, _fail_unanswered_sessions, _resume_refunds, _read_stale_sessions):
         work(run)
     _expire_surplus_sessions(run)
@@ -122,6 +126,17 @@ def _process_batch(run: _Run, pks: Sequence[int]) -> None:
             # It is recorded and logged already.
             failed = 1
         run.count("events", failed=failed)
+
+
+def _find_lost_sessions(run: _Run) -> None:
+    """Find out which of the completed sessions that were ignored this site has started: their rows are lost."""
+
+    def examine(row: WebhookEvent) -> None:
+        is_lost = find_lost_session(row.object_id)
+        inbox.explain(row, IgnoreReason.LOST_SESSION if is_lost else IgnoreReason.OTHER_SITE)
+
+    rows = inbox.unexplained_sessions(run.now - timedelta(days=LOST_WITHIN_DAYS)).defer("payload")[: run.limit]
+    _call_for_each(run, "unknown_sessions", [partial(examine, row) for row in rows])
 
 
 def _deliver_notifications(run: _Run) -> None:
