@@ -165,7 +165,12 @@ def waive(order: Order, announcement_pk: int, *, note: str, by: Any) -> bool:
 
 
 def stuck(now: datetime) -> QuerySet[Announcement]:
-    """Return the pending notifications that stay pending until someone acts.
+    """Return the pending notifications of this site that stay pending until someone acts."""
+    return stuck_on_any_site(now).filter(sites.own("order__"))
+
+
+def stuck_on_any_site(now: datetime) -> QuerySet[Announcement]:
+    """Return the pending notifications that stay pending until someone acts, those of another site included.
 
     A receiver raises, ``order_paid`` has no receiver, or the notification is overdue.
     """
@@ -173,7 +178,7 @@ def stuck(now: datetime) -> QuerySet[Announcement]:
     which = Q(signal__in=connected) & (Q(attempts__gt=0) | _is_due(now - timedelta(seconds=OVERDUE_SECONDS)))
     if "order_paid" not in connected:
         which |= Q(signal="order_paid")
-    return Announcement.objects.filter(which, sites.own("order__"), state=AnnouncementState.PENDING)
+    return Announcement.objects.filter(which, state=AnnouncementState.PENDING)
 
 
 def deliverable() -> QuerySet[Announcement]:

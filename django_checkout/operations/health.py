@@ -17,7 +17,7 @@ from django.utils import timezone
 from django_checkout import thresholds
 from django_checkout.conf import conf
 from django_checkout.ledger import announcements
-from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Observation, WebhookEvent, sites
+from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Observation, Order, WebhookEvent, sites
 from django_checkout.models.announcements import AnnouncementState
 from django_checkout.models.events import EventState
 from django_checkout.operations import alert_log
@@ -83,7 +83,7 @@ def read(*, now: datetime | None = None) -> Health:
     oldest = min(filter(None, (_oldest(rows, "received_at") for rows in waiting)), default=None)
     events_waiting = min(sum(count(rows, "received_at") for rows in waiting) if oldest else 0, MAX_COUNT)
     failed = count(events.filter(state=EventState.FAILED), "received_at")
-    pending = count(announcements.stuck(now))
+    pending, pending_elsewhere = _pending_notifications(now)
     rows = list(Observation.objects.filter(kind__in=(*OBSERVED, Kind.SESSION_EVENT)))
     is_queue = conf.find("CHECKOUT_PROCESS_EVENTS") == "task"
     seen = {
@@ -92,7 +92,7 @@ def read(*, now: datetime | None = None) -> Health:
         Reason.QUEUE: Seen(number=events_waiting if is_queue else 0, since=oldest),
         Reason.PENDING: Seen(number=pending),
         Reason.SILENT: _silent_sessions(rows, now),
-        Reason.OTHER_SITE: Seen(number=_of_another_site(now)),
+        Reason.OTHER_SITE: Seen(number=min(_sessions_elsewhere(now) + pending_elsewhere, MAX_COUNT)),
         Reason.ATTENTION: _attention(),
         **_observed(rows, now),
     }
@@ -153,15 +153,29 @@ def _attention() -> Seen:
     return Seen(number=count(unresolved, "raised_at") if oldest else 0, since=oldest)
 
 
-def _of_another_site(now: datetime) -> int:
-    """Return how many open sessions and pending notifications another installation has to finish."""
+def _pending_notifications(now: datetime) -> tuple[int, int]:
+    """Return how many notifications are stuck, and how many are pending that another installation has to deliver.
+
+    The orders are read by their keys: a database that joins them may read all of them instead of the index.
+    """
+    stuck, pending = (
+        list(rows.order_by("signal", "next_attempt_at").values_list("order_id", flat=True)[:MAX_COUNT])
+        for rows in (
+            announcements.stuck_on_any_site(now),
+            Announcement.objects.filter(state=AnnouncementState.PENDING),
+        )
+    )
+    orders = Order.objects.filter(pk__in={*stuck, *pending})
+    own = set(orders.filter(sites.own()).values_list("pk", flat=True)) if pending else set()
+    return sum(pk in own for pk in stuck), sum(pk not in own for pk in pending)
+
+
+def _sessions_elsewhere(now: datetime) -> int:
+    """Return how many open sessions another installation has to finish."""
     live = CheckoutSession.objects.filter(status=SessionStatus.OPEN, expires_at__gt=now).order_by("-expires_at")
-    pending = Announcement.objects.filter(state=AnnouncementState.PENDING).order_by("signal", "next_attempt_at")
-    # Slices of an index: a copy has no newer sessions of its own, or few.
-    found = [*live.values_list("site_url", flat=True)[:MAX_COUNT]]
-    found += pending.values_list("order__site_url", flat=True)[:MAX_COUNT]
+    # A slice of an index: a copy has no newer sessions of its own, or few.
     own = set(sites.own_urls())
-    return min(sum(site_url not in own for site_url in found), MAX_COUNT)
+    return sum(site_url not in own for site_url in live.values_list("site_url", flat=True)[:MAX_COUNT])
 
 
 def _silent_sessions(rows: Collection[Observation], now: datetime) -> Seen:
