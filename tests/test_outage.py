@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import threading
 import time
@@ -12,20 +13,26 @@ import pytest
 import requests
 from asgiref.sync import async_to_sync
 from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpResponse
+from django.template import RequestContext, Template
+from django.test import RequestFactory
 from django.urls import reverse
 
 from django_checkout import services
 from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.exceptions import StripeNotFoundError, StripeUnavailableError
-from django_checkout.models import CheckoutSession
-from django_checkout.stripe_api import circuit, client, gateway
+from django_checkout.models import CheckoutSession, Customer
+from django_checkout.pages import views
+from django_checkout.stripe_api import circuit, gateway
+from django_checkout.stripe_api import client as stripe_client
 from django_checkout.stripe_api.steps import run
 from django_checkout.stripe_api.time_limit import no_time_limit, seconds_left, time_limit
-from tests.factories import HostOrderFactory
+from django_checkout.testing import sign
+from tests.factories import HostOrderFactory, UserFactory
 from tests.serving import serving
 from tests.silent_stripe import PooledSite, SilentStripe
 
-pytestmark = [pytest.mark.core]
+pytestmark = [pytest.mark.core, pytest.mark.django_db]
 
 THREADS, SHOPPERS = 4, 12
 
@@ -33,9 +40,9 @@ THREADS, SHOPPERS = 4, 12
 @pytest.fixture(autouse=True)
 def _new_clients():
     """Each test starts without failures, and leaves none."""
-    client.forget_clients()
+    stripe_client.forget_clients()
     yield
-    client.forget_clients()
+    stripe_client.forget_clients()
 
 
 @pytest.fixture
@@ -43,7 +50,7 @@ def silent_stripe(settings):
     with serving(SilentStripe()) as server:
         settings.STRIPE_API_BASE = server.url
         # Importing the SDK takes a part of the first call's time.
-        client.get_client()
+        stripe_client.get_client()
         yield server
         server.release()
 
@@ -131,6 +138,75 @@ def test_page_that_shows_the_order_waits_less(stripe_emulator, settings, client)
     assert silent.number_asked == 1
 
 
+#: What each face answers while Stripe does not respond, and how often Stripe is called.
+FACES = {
+    "pay": (200, 0),
+    "start": (503, 1),
+    "secret": (503, 1),
+    "return": (200, 1),
+    "status": (200, 1),
+    "portal": (503, 1),
+    "health": (200, 0),
+    "admin order": (200, 0),
+    "admin sync": (303, 1),
+    "admin action": (303, 1),
+    "api start": (503, 1),
+    "api order": (200, 0),
+    "button": (200, 0),
+}
+
+
+def _ask(face, order, browser):
+    """Send the request of a face for an order with an open session, as its user, who is staff."""
+    admin = "admin:django_checkout_order"
+    api = f"/api/orders/{order.reference}/"
+    token = {"HTTP_CHECKOUT_TOKEN": make_token(order, Purpose.PAY)}
+    if face in ("pay", "return", "status"):
+        return browser.get(_url(face, order, Purpose.PAY if face == "pay" else Purpose.STATUS))
+    if face in ("start", "secret"):
+        # Another UI mode than the open session's, which is expired first.
+        return browser.post(_url(face, order), {"ui_mode": "elements"})
+    if face == "admin action":
+        chosen = {"action": "sync_with_stripe", "_selected_action": [order.pk, order.pk - 1]}
+        return browser.post(reverse(f"{admin}_changelist"), chosen)
+    if face == "button":
+        page = Template("{% load checkout %}{% checkout_button order %}{% checkout_status order %}")
+        request = RequestFactory().get("/")
+        request.user = order.user
+        return HttpResponse(page.render(RequestContext(request, {"order": order})))
+    return {
+        "portal": lambda: browser.post(reverse("django_checkout:portal")),
+        "health": lambda: browser.get(reverse("django_checkout:health")),
+        "admin order": lambda: browser.get(reverse(f"{admin}_change", args=[order.pk])),
+        "admin sync": lambda: browser.post(reverse(f"{admin}_operate", args=[order.pk, "sync"])),
+        "api start": lambda: browser.post(f"{api}sessions/", {"ui_mode": "elements"}, "application/json", **token),
+        "api order": lambda: browser.get(api, **token),
+    }[face]()
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_face_calls_silent_stripe_once_or_not_at_all(face, stripe_emulator, settings, client):
+    if face.startswith("api"):
+        pytest.importorskip("rest_framework")
+        settings.ROOT_URLCONF = "tests.api.urls"
+    user = UserFactory(is_staff=True, is_superuser=True)
+    other, order = (services.place(HostOrderFactory(owner=user)) for _ in range(2))
+    for each in (other, order):
+        services.start(each)
+    Customer.objects.create(user=user, livemode=False, stripe_id="cus_1")
+    client.force_login(user)
+    with serving(SilentStripe()) as silent:
+        settings.STRIPE_API_BASE, settings.CHECKOUT_STRIPE_TIMEOUT_SECONDS = silent.url, 1
+        response = _ask(face, order, client)
+        silent.release()
+
+    status, calls = FACES[face]
+    assert (response.status_code, silent.number_asked) == (status, calls)
+    if status == 503:
+        assert int(response.headers["Retry-After"]) >= 1
+        assert "Traceback" not in response.text
+
+
 def test_attempts_and_pauses_stay_within_the_limit(silent_stripe, settings):
     settings.CHECKOUT_STRIPE_TIMEOUT_SECONDS = 1
     began = time.monotonic()
@@ -152,7 +228,6 @@ def test_calls_of_one_request_share_one_limit(silent_stripe, settings):
     assert silent_stripe.number_asked == 1
 
 
-@pytest.mark.django_db
 def test_command_tries_twice(silent_stripe, settings):
     settings.CHECKOUT_STRIPE_TIMEOUT_SECONDS = 1
     with no_time_limit(), pytest.raises(StripeUnavailableError):
@@ -336,3 +411,19 @@ def test_each_key_has_its_own_count(silent_stripe, settings):
     with pytest.raises(StripeUnavailableError):
         run(gateway.retrieve_session("cs_1"))
     assert silent_stripe.number_asked == asked + 1
+
+
+@pytest.mark.parametrize("view", [views.webhook, views.awebhook], ids=["sync", "async"])
+def test_webhook_that_reads_from_silent_stripe_asks_for_another_delivery(view, paid_order, stripe_emulator, settings):
+    pytest.importorskip("httpx")
+    stripe_emulator.open_dispute(paid_order.payments.get().stripe_id)
+    (event,) = stripe_emulator.events("charge.dispute.created")
+    body = json.dumps(event).encode()
+    headers = {"Stripe-Signature": sign(body)}
+    request = RequestFactory().post("/webhook/", body, content_type="application/json", headers=headers)
+    with serving(SilentStripe()) as silent:
+        settings.STRIPE_API_BASE, settings.CHECKOUT_STRIPE_TIMEOUT_SECONDS = silent.url, 1
+        response = (async_to_sync(view) if view is views.awebhook else view)(request)
+        silent.release()
+
+    assert (response.status_code, silent.number_asked) == (503, 1)
