@@ -256,10 +256,10 @@ def test_notification_that_fails_again_and_again_does_not_hold_up_the_others(
         order.announcements.filter(signal="order_paid").update(next_attempt_at=due)
 
     pending_work.process_pending(limit=1)
-    pending_work.process_pending(limit=1)
 
+    # The one that was due first.
     attempts = [row.announcements.get(signal="order_paid").attempts for row in (first, second)]
-    assert attempts == [2, 2]
+    assert attempts == [1, 2]
 
 
 def test_event_that_fails_again_and_again_does_not_hold_up_the_others(order, pay, queue):
@@ -277,7 +277,7 @@ def test_event_that_fails_again_and_again_does_not_hold_up_the_others(order, pay
 
 def _stale_sessions(number):
     sessions = [services.start(services.place(HostOrderFactory())) for _ in range(number)]
-    past = timezone.now() - timedelta(seconds=pending_work.STALE_OPEN_SECONDS + 1)
+    past = timezone.now() - timedelta(seconds=pending_work.STALE_OPEN_SECONDS + 60)
     CheckoutSession.objects.update(expires_at=past)
     return sessions
 
@@ -336,7 +336,8 @@ def test_session_that_another_worker_reads_is_not_read_twice(stripe_emulator, st
     _stale_sessions(1)
     stripe_requests.clear()
 
-    with run_before("django_checkout.ledger.mark_synced", pending_work.process_pending):
+    earlier = timezone.now() - timedelta(seconds=1)
+    with run_before("django_checkout.ledger.mark_synced", lambda: pending_work.process_pending(now=earlier)):
         pending_work.process_pending()
 
     assert len([request for request in stripe_requests if request.method == "GET"]) == 1
@@ -345,7 +346,7 @@ def test_session_that_another_worker_reads_is_not_read_twice(stripe_emulator, st
 def test_events_that_arrive_during_a_run_are_processed_in_it(order, stripe_emulator, deliver_events, queue):
     stripe_emulator.pay(services.start(order).stripe_id)
     deliver_events()
-    late = WebhookEvent.objects.last()
+    late = WebhookEvent.objects.filter(state="received").first()
     late_pk = late.pk
     late.delete()
 
