@@ -72,10 +72,8 @@ def page(view: View) -> View:
         try:
             response = view(request, *args, **kwargs)
         except (OrderNotFoundError, SessionNotFoundError):
-            # It must not be cached either. A script gets the site's own 404.
-            if request.method not in ("GET", "HEAD"):
-                return response_for_exception(request, Http404())
-            response = render(request, "django_checkout/not_found.html", status=404)
+            # The site's own 404 page, without our policy. It must not be cached either.
+            return response_for_exception(request, Http404())
         except DatabaseError as error:
             if not is_schema_missing(error):
                 raise
@@ -84,6 +82,19 @@ def page(view: View) -> View:
         return _add_headers(_for_htmx(request, response))
 
     return endpoint(never_cache(wrapped))
+
+
+def followed(view: View) -> View:
+    """Say what to do if the order of a link that a person followed is not found, in place of the site's 404 page."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except (OrderNotFoundError, SessionNotFoundError):
+            return render(request, "django_checkout/not_found.html", status=404)
+
+    return wrapped
 
 
 def redirect_to_stripe(request: HttpRequest, url: str) -> HttpResponse:

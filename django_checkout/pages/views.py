@@ -34,7 +34,15 @@ from django_checkout.exceptions import (
 )
 from django_checkout.models import CheckoutSession, Order, database
 from django_checkout.operations import health as webhook_health
-from django_checkout.pages.responses import SeeOther, endpoint, message_page, page, redirect_to_stripe, with_retry_after
+from django_checkout.pages.responses import (
+    SeeOther,
+    endpoint,
+    followed,
+    message_page,
+    page,
+    redirect_to_stripe,
+    with_retry_after,
+)
 from django_checkout.params.terms import get_terms
 from django_checkout.services import inputs, outcomes
 from django_checkout.states import OrderStatus
@@ -46,6 +54,7 @@ logger = logging.getLogger("django_checkout")
 
 
 @page
+@followed
 @require_safe
 def pay(request: HttpRequest, token: str) -> HttpResponse:
     """Show the order and a button to pay it; payment links in e-mails lead here."""
@@ -112,6 +121,7 @@ def update(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @page
+@followed
 @require_safe
 def return_(request: HttpRequest, token: str) -> HttpResponse:
     """Show the outcome of the payment, read from Stripe if the webhook has not arrived; no personal data."""

@@ -22,7 +22,7 @@ from django_checkout.exceptions import CheckoutError, EventBusyError, StripeUnav
 from django_checkout.ledger import announcements
 from django_checkout.models import AttentionItem, CheckoutSession, Order, Refund, WebhookEvent, sites
 from django_checkout.services.lost_sessions import find_lost_session
-from django_checkout.services.syncing import deleted_sessions, surplus_sessions
+from django_checkout.services.syncing import deleted_sessions, expire_deleted, surplus_sessions
 from django_checkout.states import Attention, IgnoreReason, IntentStatus, PaymentStatus, RefundStatus, SessionStatus
 from django_checkout.webhooks import inbox, processing, together
 
@@ -234,7 +234,7 @@ def _expire_deleted_orders(run: _Run) -> None:
     """Expire the sessions of orders that the host has deleted: nobody may pay them any more."""
 
     def expire(pk: int) -> object:
-        return services.expire_deleted(CheckoutSession.objects.select_related("order").get(pk=pk))
+        return expire_deleted(CheckoutSession.objects.select_related("order").get(pk=pk))
 
     _call_for_each(run, "deleted_orders", [partial(expire, pk) for pk in islice(deleted_sessions(), run.limit)])
 
