@@ -20,7 +20,7 @@ from django.urls import reverse
 
 from django_checkout import services
 from django_checkout.access.tokens import Purpose, make_token
-from django_checkout.exceptions import StripeNotFoundError, StripeUnavailableError
+from django_checkout.exceptions import StripeAnswerError, StripeNotFoundError, StripeUnavailableError
 from django_checkout.models import CheckoutSession, Customer
 from django_checkout.pages import views
 from django_checkout.stripe_api import circuit, gateway
@@ -317,6 +317,18 @@ def test_only_failures_of_stripe_stop_calls(clock, error, is_open):
     for _ in range(circuit.MAX_FAILURES):
         _fail(guarded, error)
     assert _is_open(guarded) is is_open
+
+
+def test_response_of_something_else_does_not_end_the_outage(clock):
+    guarded, other = circuit.Circuit(), StripeAnswerError("a proxy's page")
+    other.answered_status = 200
+    for _ in range(circuit.MAX_FAILURES):
+        _fail(guarded)
+    clock.now += circuit.PROBE_SECONDS
+    _fail(guarded, other)
+    clock.now += circuit.PROBE_SECONDS
+    _fail(guarded)
+    assert _is_open(guarded)
 
 
 def test_response_in_between_starts_the_count_again(clock):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django_checkout.conf import conf
-from django_checkout.exceptions import StripeError, StripeUnavailableError
+from django_checkout.exceptions import StripeAnswerError, StripeError, StripeUnavailableError
 from django_checkout.stripe_api.time_limit import MINIMUM_SECONDS, seconds_left
 
 #: After this many calls in a row without a response, or with 5xx, no further call is made.
@@ -66,7 +66,8 @@ class Circuit:
             is_answered = True
         except StripeUnavailableError as error:
             if 0 < error.answered_status < 500:
-                is_answered = True
+                # Something else than Stripe may have answered.
+                is_answered = None if isinstance(error, StripeAnswerError) else True
             elif seconds >= min(FAIR_SECONDS, conf.CHECKOUT_STRIPE_TIMEOUT_SECONDS / 2):
                 is_answered = False
                 self._last_failure = str(error)
