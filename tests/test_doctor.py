@@ -77,6 +77,21 @@ def _edit_endpoint(emulator, **changes):
         emulator.store.save({**endpoint, **changes})
 
 
+def test_paid_session_of_a_shopper_who_does_not_return_is_found(site, order):
+    """Webhooks are the only news, and health hears of the session when it expires."""
+    site.pay(services.start(order).stripe_id)
+    later = timezone.now() + timedelta(minutes=11)
+
+    def found():
+        return [
+            finding.message for finding in doctor.examine(now=later, delivers=False) if "open here" in finding.message
+        ]
+
+    assert found() == ["1 sessions are complete at Stripe and open here: their events have not arrived."]
+    reconcile.run(fix=True)
+    assert found() == []
+
+
 def test_correct_site_has_no_findings(site, own_webhook):
     assert _ids() == []
     assert own_webhook == [200]

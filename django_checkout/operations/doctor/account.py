@@ -14,8 +14,9 @@ from django_checkout.exceptions import (
     StripeError,
     StripeUnavailableError,
 )
-from django_checkout.models import WebhookEvent
+from django_checkout.models import CheckoutSession, WebhookEvent
 from django_checkout.operations.doctor.findings import IDS, Finding, Severity, new
+from django_checkout.states import SessionStatus
 from django_checkout.stripe_api import gateway, permissions, webhook_endpoints
 from django_checkout.stripe_api.steps import run
 from django_checkout.stripe_api.time_limit import time_limit
@@ -45,6 +46,8 @@ FIRST_SECONDS = 4
 SKEW_SECONDS = 30
 #: Stripe retries deliveries; an event that is undelivered for longer than this is reported.
 UNDELIVERED_SECONDS = 3600
+#: A session that was created this long ago and is complete has been reported, unless it was paid at this moment.
+UNREPORTED_SECONDS = 600
 #: The most event types in one request: https://docs.stripe.com/api/events/list.
 MAX_TYPES = 20
 MAX_PAGES = 3
@@ -138,7 +141,7 @@ def examine_endpoints(url: str, now: datetime) -> Iterator[Finding]:
         return
     try:
         known = endpoints.endpoints_for(run(webhook_endpoints.list_endpoints()), url)
-        undelivered = _count_undelivered(now)
+        undelivered, unreported = _count_undelivered(now), _count_unreported(now)
     except StripeCredentialsError:
         # examine_account reports the missing permission.
         return
@@ -151,6 +154,11 @@ def examine_endpoints(url: str, now: datetime) -> Iterator[Finding]:
     if undelivered:
         message = f"Stripe could not deliver {undelivered} events within an hour, and they have not arrived since."
         yield new("undelivered", Severity.ERROR, message, "manage.py checkout_reconcile --missed-events")
+    if unreported:
+        message = f"{unreported} sessions are complete at Stripe and open here: their events have not arrived."
+        yield new(
+            "no_events", Severity.ERROR, message, "Follow the other findings, then manage.py checkout_reconcile --fix"
+        )
 
 
 def _check_enabled(known: Sequence[Mapping[str, Any]], url: str) -> Iterator[Finding]:
@@ -158,7 +166,9 @@ def _check_enabled(known: Sequence[Mapping[str, Any]], url: str) -> Iterator[Fin
     if not known:
         yield new("no_endpoint", Severity.ERROR, f"No endpoint at Stripe delivers to {url}.", _SETUP)
     elif not enabled:
-        yield new("disabled", Severity.ERROR, f"The endpoint {known[0]['id']} is disabled.", _SETUP)
+        # Stripe keeps no failed delivery of what happened meanwhile.
+        command = f"{_SETUP}, then manage.py checkout_reconcile --fix"
+        yield new("disabled", Severity.ERROR, f"The endpoint {known[0]['id']} is disabled.", command)
     enabled.sort(key=lambda endpoint: not endpoints.is_exact(endpoint, url))
     for endpoint in enabled[:1]:
         yield from _compare_endpoint(endpoint)
@@ -229,6 +239,17 @@ def _count_undelivered(now: datetime) -> int:
         _count_unknown(created=created, types=types[first : first + MAX_TYPES], delivery_success="false")
         for first in range(0, len(types), MAX_TYPES)
     )
+
+
+def _count_unreported(now: datetime) -> int:
+    """Return how many of the last 100 sessions that Stripe calls complete are open here.
+
+    Where shoppers do not return, nothing else than events reports them before they expire.
+    """
+    begins, ends = (int((now - ago).timestamp()) for ago in (timedelta(days=1), timedelta(seconds=UNREPORTED_SECONDS)))
+    page, _ = run(gateway.read_page("/v1/checkout/sessions", status="complete", created={"gte": begins, "lte": ends}))
+    ids = [session["id"] for session in page]
+    return CheckoutSession.objects.filter(stripe_id__in=ids, status=SessionStatus.OPEN).count()
 
 
 def _count_unknown(**filters: Any) -> int:
