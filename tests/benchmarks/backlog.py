@@ -67,14 +67,17 @@ def measure(events: int, rounds: int, *, sessions_only: bool) -> int:
     assert not HostOrder.objects.exclude(paid_times=1).exists()
     ratio = statistics.median(rate * cost / 200 for rate, cost in zip(by_processor, inserts, strict=True))
     rate = statistics.median(by_processor)
+    # With one event for each order, most of the time is spent on the notifications, and no minimum is promised.
+    minima = (0, 0) if sessions_only else (MIN_PER_SECOND, MIN_RATIO)
     figures = [
-        ("events a second of processor time", rate, rate >= MIN_PER_SECOND, MIN_PER_SECOND),
-        ("events for each bare insert", ratio, ratio >= MIN_RATIO, MIN_RATIO),
-        ("events a second by the clock", statistics.median(by_clock), True, ""),
+        ("events a second of processor time", rate, minima[0]),
+        ("events for each bare insert", ratio, minima[1]),
+        ("events a second by the clock", statistics.median(by_clock), 0),
     ]
-    for name, value, is_kept, minimum in figures:
-        sys.stdout.write(f"{name:36} {value:12,.2f}   {'kept' if is_kept else 'NOT KEPT'} {minimum}\n")
-    return 0 if all(is_kept for _, _, is_kept, _ in figures) else 1
+    for name, value, minimum in figures:
+        verdict = f"{'kept' if value >= minimum else 'NOT KEPT'} {minimum}" if minimum else ""
+        sys.stdout.write(f"{name:36} {value:12,.2f}   {verdict}".rstrip() + "\n")
+    return 0 if all(value >= minimum for _, value, minimum in figures) else 1
 
 
 def _insert(number: int) -> None:
