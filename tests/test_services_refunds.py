@@ -200,3 +200,30 @@ def test_refund_of_another_amount_needs_no_confirmation(paid_order):
     services.refund(paid_order, 500)
 
     assert services.refund(paid_order, 600).status == "succeeded"
+
+
+def test_refund_that_is_refused_after_it_was_unanswered_needs_attention(paid_order, stripe_emulator, recorder):
+    stripe_emulator.chaos.drop(2, when="before", match=REFUND)
+    with pytest.raises(StripeUnansweredError):
+        services.refund(paid_order, 500)
+    stripe_emulator.refund(paid_order.kept_payment.stripe_id)
+
+    pending_work.process_pending()
+
+    row = Refund.objects.get(is_ours=True)
+    assert (row.status, row.error_code) == ("refused", "charge_already_refunded")
+    assert [item.code for item in paid_order.attention.all()] == ["refund_refused"]
+    assert "attention_needed" in recorder.names
+    services.accept(paid_order, "Refunded in the dashboard.")
+    services.sync(paid_order)
+    paid_order.refresh_from_db()
+    assert not paid_order.needs_attention
+
+
+def test_refund_that_is_refused_at_once_needs_no_attention(paid_order, stripe_emulator):
+    stripe_emulator.refund(paid_order.kept_payment.stripe_id)
+
+    with pytest.raises(StripeRefusedError):
+        services.refund(paid_order, 500)
+
+    assert not paid_order.attention.exists()

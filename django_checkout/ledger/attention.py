@@ -18,6 +18,8 @@ from django_checkout.states import WITHHOLDING, Attention, IntentStatus, RefundS
 
 logger = logging.getLogger("django_checkout")
 
+#: The ``failure_reason`` of a refund that Stripe refused after it had not answered.
+UNANSWERED = "unanswered"
 #: The code, the Stripe id (or our own key) of the object it is about, and the details to show.
 Reason = tuple[Attention, str, Details]
 
@@ -40,6 +42,8 @@ def find_reasons(locked: LockedOrder, refunds: Iterable[Refund], disputes: Itera
         if refund.status == RefundStatus.FAILED:
             details = {"failure_reason": refund.failure_reason}
             yield Attention.REFUND_FAILED, refund.stripe_id or str(refund.uuid), details
+        if refund.status == RefundStatus.REFUSED and refund.failure_reason == UNANSWERED:
+            yield Attention.REFUND_REFUSED, str(refund.uuid), {}
     for dispute in disputes:
         if dispute.is_open:
             yield Attention.DISPUTED, dispute.stripe_id, {"reason": dispute.reason}

@@ -230,11 +230,11 @@ def send_refund(row: Refund, *, is_known_missing: bool = False) -> Steps[Refund]
                 stripe_code=error.stripe_code,
                 request_id=error.request_id,
             )
-            _fail(row, refused)
+            _fail(row, refused, was_unanswered=True)
             raise refused from error
         return _released(row, error, **error.recorded)
     except StripeRefusedError as error:
-        _fail(row, error)
+        _fail(row, error, was_unanswered=is_known_missing)
         raise
     apply_facts([fact])
     ledger.note_refund_request(row.pk, request_id=request_id)
@@ -249,10 +249,11 @@ def _refusal_of(row: Refund) -> StripeRefusedError:
     return error_class(row.error_message, stripe_code=stripe_code, request_id=row.request_id)
 
 
-def _fail(row: Refund, error: StripeError) -> None:
+def _fail(row: Refund, error: StripeError, *, was_unanswered: bool = False) -> None:
     def work() -> None:
         locked = ledger.lock_order(pk=row.payment.order_id)
         fresh = Refund.objects.select_for_update().get(pk=row.pk)
-        ledger.fail_refund(locked, fresh, refusal_code=error.code, error_message=str(error), **error.recorded)
+        refusal = {"refusal_code": error.code, "error_message": str(error), **error.recorded}
+        ledger.fail_refund(locked, fresh, was_unanswered=was_unanswered, **refusal)
 
     ledger.in_transaction(work)

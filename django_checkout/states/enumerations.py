@@ -97,6 +97,14 @@ class Attention(Explained):
         _("A refund failed, and the money was returned to your balance. Refund the customer in another way."),
         _("Refund failed"),
     )
+    REFUND_REFUSED = (
+        "refund_refused",
+        _(
+            "Stripe refused a refund that it had not answered at first. Nothing was refunded: refund the customer "
+            "again."
+        ),
+        _("Refund refused"),
+    )
     OVER_REFUNDED = (
         "over_refunded",
         _("More was refunded than was paid. Compare the refunds in Stripe's dashboard."),
