@@ -15,6 +15,8 @@ from django.utils.translation import gettext_lazy as _
 
 from django_checkout.states import Labeled
 
+#: What each alert, finding and log record means and what to do.
+RUNBOOK = "https://github.com/django-checkout/django-checkout/blob/main/docs/runbook/reference.md"
 #: Rows are counted up to this number; more are shown as "1000+".
 MAX_COUNT = 1000
 

@@ -34,6 +34,7 @@ from django_checkout.exceptions import (
 )
 from django_checkout.models import CheckoutSession, Order, database
 from django_checkout.operations import health as webhook_health
+from django_checkout.operations.alerts import RUNBOOK
 from django_checkout.pages.responses import (
     SeeOther,
     endpoint,
@@ -225,7 +226,7 @@ def health(request: HttpRequest) -> HttpResponse:
             logger.error("health_failed error=%s", type(error).__name__)
             reason = "database_unavailable"
         report = {"ok": False, "reasons": [reason]}
-    return JsonResponse(report, status=200 if report["ok"] else 503)
+    return JsonResponse({**report, "runbook": RUNBOOK}, status=200 if report["ok"] else 503)
 
 
 def _problem(order: Order, token: str, error: CheckoutError) -> HttpResponse:

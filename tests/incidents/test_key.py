@@ -37,6 +37,27 @@ def test_a_revoked_key(world):
     world.is_over()
 
 
+def test_a_restricted_key_that_loses_a_permission(world):
+    paid = world.pay()
+    world.stripe.do("restrict_keys", match="POST /v1/refunds*", ending="0001")
+
+    # Nobody has refunded anything yet: the doctor finds out, and changes nothing.
+    found = world.doctor()["D002"]
+    assert "rak_refund_write" in found["message"]
+    with pytest.raises(StripeCredentialsError):
+        services.refund(paid, 500)
+    assert world.health() == (503, ["permission_missing"])
+    assert "Permissions that the secret key lacks" in world.dashboard()
+    assert "alert_began" in world.logged()
+    world.pay()
+
+    world.stripe.do("end_incidents")
+    assert "D002" not in world.doctor()
+    services.refund(paid, 500)
+
+    world.is_over()
+
+
 def test_events_of_the_other_mode(world):
     """The site has the key of one mode, and the endpoint that delivers to it is of the other."""
     world.pay()

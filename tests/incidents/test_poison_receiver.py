@@ -36,8 +36,8 @@ def test_a_receiver_that_raises_and_its_cure(world):
         assert "receiver_failed" in world.logged("ERROR")
         assert "Notifications that are not delivered" in world.dashboard()
         assert [ran.code for ran in runs] == [1] * 5
-        assert "2 notifications, order_paid: a receiver raised TypeError; next attempt at" in runs[-1].text
-        assert "1 notifications, order_refunded: waits for order_paid" in runs[-1].text
+        assert "notifications: 2 of order_paid, because a receiver raised TypeError; next attempt at" in runs[-1].text
+        assert "notifications: 1 of order_refunded, which follows order_paid" in runs[-1].text
         advice = world.doctor()["D032"]["command"]
     world.wait(HOUR)
 

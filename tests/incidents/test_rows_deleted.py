@@ -38,7 +38,7 @@ def test_money_that_arrives_for_a_deleted_order(world):
     assert (order.status, order.needs_attention) == ("paid", True)
     assert AttentionItem.objects.filter(order=order, code="paid_after_delete", resolved_at=None).exists()
     assert runs[-1].code == 1
-    assert "order_paid: a receiver raised AttributeError" in runs[-1].text
+    assert "1 of order_paid, because a receiver raised AttributeError" in runs[-1].text
     assert world.health() == (503, ["notifications_pending"])
     assert {"receiver_failed", "attention", "alert_began"} <= world.logged()
     found = world.doctor()

@@ -22,6 +22,7 @@ from django_checkout import services
 from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.models import CheckoutSession, Order
 from tests.factories import HostOrderFactory
+from tests.host.models import HostOrder
 
 from . import truth
 from .stripe_side import PATIENCE_SECONDS, Stripe
@@ -137,12 +138,12 @@ class World:
     def dashboard(self) -> str:
         """Return the text of the dashboard."""
         cache.clear()
-        user, _ = get_user_model().objects.get_or_create(username="merchant", is_staff=True, is_superuser=True)
-        client = Client()
-        client.force_login(user)
-        answer = client.get(reverse("admin:django_checkout_order_dashboard"))
-        assert answer.status_code == 200
-        return " ".join(unescape(strip_tags(answer.content.decode())).split())
+        return shown_text(merchant().get(reverse("admin:django_checkout_order_dashboard")))
+
+    def act(self, model: str, pk: int, operation: str, **typed: str) -> str:
+        """Press a button of a page in the admin, with a note, and return the text of the next page."""
+        url = reverse(f"admin:django_checkout_{model}_operate", args=[pk, operation])
+        return shown_text(merchant().post(url, {"note": "Looked at it.", **typed}, follow=True))
 
     def logged(self, level: str = "WARNING") -> set[str]:
         """Return the names of the log records since the last call: their first words."""
@@ -159,6 +160,14 @@ class World:
         commands = commands_in(advice)
         assert commands, f"no command in: {advice}"
         return [self.run(command) for command in commands]
+
+    def load(self, path: str) -> None:
+        """Load a copy of another site's rows, without calling anybody's receivers."""
+        call_command("loaddata", path, verbosity=0)
+
+    def host_states(self) -> dict[str, str]:
+        """Return what the host's receivers have written, by order."""
+        return dict(HostOrder.objects.values_list("number", "state"))
 
     def set_up_webhook(self, *arguments: str) -> str:
         """Run ``checkout_setup_webhook``, and return the secret that it prints."""
@@ -180,6 +189,20 @@ class World:
         assert self.health() == (200, [])
         errors = [found for found in self.doctor().values() if found["severity"] == "error"]
         assert errors == []
+
+
+def merchant() -> Client:
+    """Return a browser in which a merchant has signed in to the admin."""
+    user, _ = get_user_model().objects.get_or_create(username="merchant", is_staff=True, is_superuser=True)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def shown_text(answer: Any) -> str:
+    """Return the text of a page."""
+    assert answer.status_code == 200
+    return " ".join(unescape(strip_tags(answer.content.decode())).split())
 
 
 def commands_in(text: str) -> list[str]:
