@@ -25,7 +25,7 @@ def update(alerts: Collection[Alert]) -> None:
         for alert in alerts:
             if alert.reason not in known and observations.insert(Kind.ALERT, alert.reason):
                 with translation.override("en"):
-                    logger.error("alert_began reason=%s %s %s", alert.reason, alert.text, alert.hint)
+                    logger.error("alert_began reason=%s text=%s hint=%s", alert.reason, alert.text, alert.hint)
         for reason in known.keys() - {alert.reason.value for alert in alerts}:
             row = known[reason]
             deleted, _ = Observation.objects.filter(pk=row.pk).delete()
