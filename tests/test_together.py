@@ -307,6 +307,7 @@ def shop_that_mails():
     class Shop:
         broken = mail_broken = ""
         mailed: list[str] = []
+        booked: list[str] = []
 
         def mail(self, number):
             if number == self.mail_broken:
@@ -317,11 +318,12 @@ def shop_that_mails():
             assert session.status == "complete"
             HostOrder.objects.filter(pk=source.pk).update(paid_times=source.paid_times + 1)
             transaction.on_commit(lambda: self.mail(source.number))
+            transaction.on_commit(lambda: self.booked.append(source.number))
             if source.number == self.broken:
                 raise LookupError
 
     shop = Shop()
-    shop.mailed = []
+    shop.mailed, shop.booked = [], []
     signals.order_paid.connect(shop, sender=Order)
     yield shop
     signals.order_paid.disconnect(shop, sender=Order)
@@ -339,6 +341,8 @@ def test_the_receiver_of_one_order_cannot_harm_another_order(stripe_emulator, sh
     assert (report["notifications"], report["notifications_failed"]) == (4, 1)
     assert list(HostOrder.objects.order_by("pk").values_list("paid_times", flat=True)) == [0, 1, 1, 1]
     assert shop_that_mails.mailed == [order.reference for order, _ in orders[2:]]
+    # A hook that fails does not stop the next hook of the same order.
+    assert shop_that_mails.booked == [order.reference for order, _ in orders[1:]]
     assert set(Order.objects.values_list("status", flat=True)) == {"paid"}
 
     shop_that_mails.broken = ""

@@ -68,7 +68,7 @@ def in_transaction(work: Callable[[], T], *, durable: bool = False) -> T:
     """Run ``work`` in a transaction and return its result; after a deadlock, run it again, up to 8 times.
 
     In an open transaction it runs once, in a savepoint: only whoever opened the transaction can start it over. An
-    error in an ``on_commit`` hook is logged: the work is committed and must not run again.
+    error in an ``on_commit`` hook is logged: the work is committed and must not run again, and the next hooks run.
 
     Raises:
         RuntimeError: ``durable`` is set and a transaction is open already, on any database.
@@ -79,14 +79,17 @@ def in_transaction(work: Callable[[], T], *, durable: bool = False) -> T:
     for attempt in range(1, ATTEMPTS + 1):
         committed: list[bool] = []
         results: list[T] = []
+        hooks: list[Any] = []
         try:
             with atomic(durable=durable):
                 # Runs before every other hook, so an error with ``committed`` set came after the commit.
                 on_commit(partial(committed.append, True))
                 results.append(work())
+                hooks = connection().run_on_commit
         except Exception as error:
             if committed:
                 logger.exception("on_commit_failed")
+                _run_hooks(hooks)
                 break
             if attempt == ATTEMPTS or not is_retryable(error):
                 raise
@@ -94,6 +97,16 @@ def in_transaction(work: Callable[[], T], *, durable: bool = False) -> T:
         else:
             break
     return results[0]
+
+
+def _run_hooks(hooks: list[Any]) -> None:
+    """Run the ``on_commit`` hooks that are left: Django takes each out of its list, and stops at one that raises."""
+    while hooks:
+        _, hook, *_ = hooks.pop(0)
+        try:
+            hook()
+        except Exception:
+            logger.exception("on_commit_failed")
 
 
 def is_retryable(error: Exception) -> bool:
