@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.proof import alerts, api, parameters, pull, staff
+from tests.proof import alerts, api, outages, parameters, pull, staff
 from tests.proof.fault import Fault
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -454,6 +454,7 @@ FAULTS = (
     *staff.FAULTS,
     *api.FAULTS,
     *alerts.FAULTS,
+    *outages.FAULTS,
     *parameters.FAULTS,
 )
 
