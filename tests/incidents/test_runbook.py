@@ -9,6 +9,8 @@ import pytest
 from django.core.management import load_command_class
 
 import django_checkout
+from django_checkout.emulator.control.actions import ACTIONS
+from django_checkout.emulator.incidents import OUTAGES
 from django_checkout.operations.alerts import RUNBOOK, Reason
 from django_checkout.operations.doctor import IDS
 
@@ -70,6 +72,14 @@ def test_index_links_every_page():
 def test_site_links_the_reference():
     assert RUNBOOK.endswith("/docs/runbook/reference.md")
     assert "docs/runbook/README.md" in (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+
+
+def test_controls_of_the_practice_exist():
+    found = re.findall(r"-d action=(\w+)", text_of("practice.md"))
+
+    assert len(set(found)) > 8
+    assert set(found) <= ACTIONS.keys()
+    assert set(re.findall(r"`(hang|close|unavailable|html|garbage|half)`", text_of("practice.md"))) == set(OUTAGES[1:])
 
 
 @pytest.mark.parametrize("page", PAGES)
