@@ -8,7 +8,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 from django.test import Client
@@ -17,8 +17,8 @@ from django.urls import reverse
 from django_checkout import services
 from django_checkout.exceptions import StripeError, StripeNotFoundError
 from django_checkout.models import Observation, WebhookEvent
-from django_checkout.operations import health
-from django_checkout.stripe_api import gateway, observations
+from django_checkout.operations import doctor, health
+from django_checkout.stripe_api import billing, gateway, observations
 from django_checkout.stripe_api.client import forget_clients, get_client, permission_for
 from django_checkout.stripe_api.observations import Kind
 from django_checkout.stripe_api.steps import run
@@ -116,6 +116,21 @@ def test_whoever_knows_a_session_raises_no_alert_for_ever(session):
     refuse(session)
     later(minutes=5)
     assert reasons() == ["deliveries_refused"]
+
+    later(days=7)
+
+    assert reasons() == []
+
+
+@pytest.mark.parametrize("seen", ["late", "other mode"])
+def test_last_delivery_of_a_site_without_traffic_raises_no_alert_for_ever(session, seen):
+    if seen == "late":
+        body = about(session)
+        post_event(body, sign(body, timestamp=int(time.time()) - 600))
+    else:
+        post_event(about(session, livemode=True))
+    later(minutes=5)
+    assert len(reasons()) == 1
 
     later(days=7)
 
@@ -225,6 +240,40 @@ def test_missing_permission_is_an_alert_until_that_permission_is_used(stripe_emu
     stripe_emulator.incidents.end()
     services.start(order)
     assert reasons() == []
+
+
+@pytest.mark.parametrize("match", ["GET /v1/account", "POST /v1/customers*", "GET /v1/payouts*"])
+def test_what_the_doctor_tries_raises_no_alert(stripe_emulator, match, db):
+    call()
+    stripe_emulator.incidents.restrict_keys(match)
+
+    doctor.examine(delivers=False)
+
+    assert "permission_missing" not in reasons()
+
+
+def test_setup_without_its_permission_raises_no_alert(stripe_emulator, db):
+    call()
+    stripe_emulator.incidents.restrict_keys("POST /v1/webhook_endpoints*")
+
+    with pytest.raises(CommandError):
+        call_command("checkout_setup_webhook", "--url", "https://shop.example/checkout/webhook/")
+
+    assert reasons() == []
+
+
+def test_doctor_names_the_permission_that_a_call_lacked(stripe_emulator, settings, db):
+    settings.CHECKOUT_BASE_URL = "https://shop.example"
+    call()
+    stripe_emulator.incidents.restrict_keys("POST /v1/coupons*")
+    with pytest.raises(StripeError):
+        run(billing.create_coupon("off_1", amount_minor=100, currency="eur", name="", reference="R-1"))
+    assert reasons() == ["permission_missing"]
+
+    (finding,) = [found for found in doctor.examine(delivers=False) if found.id == doctor.IDS["permission"]]
+
+    assert "coupon write" in finding.message
+    assert "checkout_doctor" not in finding.command
 
 
 @pytest.mark.parametrize("outage", ["close", "unavailable", "html", "garbage"])

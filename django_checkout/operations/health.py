@@ -34,8 +34,9 @@ OBSERVED: Mapping[Kind, Reason] = {
         *(Kind.KEY_REFUSED, Kind.FORBIDDEN, Kind.SILENT),
     )
 }
-#: Refused deliveries are forgotten this long after the last one.
+#: Deliveries that were refused or ignored are forgotten this long after the last one.
 FORGOTTEN = timedelta(days=7)
+_FORGOTTEN_KINDS = (Kind.REFUSED, Kind.LATE, Kind.OTHER_MODE)
 #: How many of the sessions that ended last are examined.
 SESSIONS = 20
 #: The event of a session that has ended is due after this time.
@@ -133,8 +134,8 @@ def _oldest(rows: QuerySet[Any], column: str) -> datetime | None:
 
 def _observed(rows: Collection[Observation], now: datetime) -> dict[Reason, Seen]:
     """Return what was seen of deliveries and calls; of several subjects, such as permissions, their number."""
-    # Whoever knows the id of a session can post deliveries that are refused, but not raise an alert for ever.
-    rows = [row for row in rows if row.kind != Kind.REFUSED or now - row.last_at < FORGOTTEN]
+    # A site without traffic gets no delivery that ends the alert, and whoever knows the id of a session can begin one.
+    rows = [row for row in rows if row.kind not in _FORGOTTEN_KINDS or now - row.last_at < FORGOTTEN]
     return {
         reason: Seen(
             number=sum(row.count for row in found) if kind not in (Kind.FORBIDDEN, Kind.DISABLED) else len(found),

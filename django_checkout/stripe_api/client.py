@@ -61,7 +61,9 @@ def ask(blocking: Callable[P, T], awaited: Callable[P, Awaitable[T]], /, *args: 
     try:
         answer: T = yield _Call(partial(blocking, *args, **kwargs), partial(awaited, *args, **kwargs))
     except StripeError as error:
-        observations.record_error(error, permission)
+        is_missing = isinstance(error, StripeCredentialsError) and not error.is_revoked
+        if not (is_missing and _is_refusal_expected.get()):
+            observations.record_error(error, permission)
         raise
     observations.record_answer(permission)
     return answer
@@ -141,7 +143,10 @@ def _build_circuit(key: str, api_base: str) -> Circuit:
 
 @contextmanager
 def expecting_refusal() -> Iterator[None]:
-    """Log no warning about calls in this block that Stripe refuses, except for the key."""
+    """Log no warning about calls in this block that Stripe refuses, except for the key.
+
+    A missing permission is no alert: the site may not need what was only tried, and the caller reports it.
+    """
     token = _is_refusal_expected.set(True)
     try:
         yield

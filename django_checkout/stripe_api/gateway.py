@@ -13,7 +13,15 @@ from urllib.parse import quote
 
 from django_checkout.exceptions import StripeNotFoundError
 from django_checkout.stripe_api import facts
-from django_checkout.stripe_api.client import ask, checked, get_client, plain, read_raw, request_id_of
+from django_checkout.stripe_api.client import (
+    ask,
+    checked,
+    expecting_refusal,
+    get_client,
+    plain,
+    read_raw,
+    request_id_of,
+)
 from django_checkout.stripe_api.json_fields import mapping
 from django_checkout.stripe_api.steps import Steps
 from django_checkout.stripe_api.storable import storable
@@ -220,8 +228,12 @@ def retrieve_object(kind: str, object_id: str) -> Steps[dict[str, Any]]:
 
 
 def retrieve_account() -> Steps[tuple[dict[str, Any], datetime | None]]:
-    """Retrieve the account that the key belongs to, and Stripe's time if the response states it."""
-    account, headers = yield from read_raw("/v1/account")
+    """Retrieve the account that the key belongs to, and Stripe's time if the response states it.
+
+    A restricted key may lack the permission for it, which no payment needs.
+    """
+    with expecting_refusal():
+        account, headers = yield from read_raw("/v1/account")
     try:
         return account, parsedate_to_datetime(headers.get("Date") or "")
     except ValueError:

@@ -25,7 +25,8 @@ def check_can_list(path: str) -> Steps[None]:
     Raises:
         StripeCredentialsError: it may not; the message names the missing permission if Stripe does.
     """
-    yield from read_raw(path, limit=1)
+    with expecting_refusal():
+        yield from read_raw(path, limit=1)
 
 
 def check_can_write(resource: str) -> Steps[None]:

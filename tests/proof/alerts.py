@@ -31,7 +31,7 @@ FAULTS = (
     Fault(
         name="refused deliveries are remembered for ever",
         file="operations/health.py",
-        old="if row.kind != Kind.REFUSED or now - row.last_at < FORGOTTEN]",
+        old="if row.kind not in _FORGOTTEN_KINDS or now - row.last_at < FORGOTTEN]",
         new="]",
         tests=(f"{ALERTS}::test_whoever_knows_a_session_raises_no_alert_for_ever",),
     ),

@@ -24,6 +24,7 @@ from django_checkout.models import (
     AttentionItem,
     CheckoutSession,
     Discrepancy,
+    Observation,
     ReconciliationRun,
     WebhookEvent,
     database,
@@ -34,6 +35,7 @@ from django_checkout.operations import health
 from django_checkout.operations.alerts import Reason
 from django_checkout.operations.doctor.findings import IDS, Finding, Severity, new
 from django_checkout.stripe_api import observations, webhook_endpoints
+from django_checkout.stripe_api.observations import Kind
 from django_checkout.webhooks import endpoints
 from django_checkout.webhooks.deliveries import SELF_DELIVERY
 from django_checkout.webhooks.inbox import SETTLED
@@ -189,9 +191,22 @@ def examine_backlog(now: datetime, *, reported: Container[str] = ()) -> Iterator
     for alert in health.read(now=now).alerts:
         if alert.reason is Reason.PENDING:
             yield from _examine_pending(now)
+        elif alert.reason is Reason.FORBIDDEN:
+            yield _report_permissions()
         elif IDS[FINDINGS[alert.reason]] not in reported:
             yield new(FINDINGS[alert.reason], Severity.ERROR, alert.text, alert.hint)
     yield from _examine_receivers()
+
+
+def _report_permissions() -> Finding:
+    """Return what calls needed and the key lacks; what was tried is reported where it is tried."""
+    lacking = Observation.objects.filter(kind=Kind.FORBIDDEN).order_by("subject").values_list("subject", flat=True)
+    message = f"Calls were refused because the key lacks the permission: {', '.join(lacking)}."
+    hint = (
+        "Give it to the restricted key at https://dashboard.stripe.com/apikeys; the alert ends with the next call that "
+        "needs it"
+    )
+    return new("permission", Severity.ERROR, message, hint)
 
 
 def _examine_pending(now: datetime) -> Iterator[Finding]:
