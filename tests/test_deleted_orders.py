@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 
 from django_checkout import services
+from django_checkout.models import Order
 from django_checkout.webhooks import pending_work
 from tests.factories import HostOrderFactory
 from tests.host.models import HostOrder
@@ -90,6 +92,29 @@ def test_row_that_comes_back_can_be_paid(host_order, order, stripe_emulator, del
 
     assert _codes(order) == []
     assert order.status == "paid"
+
+
+def test_session_is_kept_if_the_model_of_its_order_is_not_installed(host_order, stripe_emulator):
+    """A worker without the shop's app, or an app that was renamed: whether the row was deleted is unknown."""
+    session = services.start(host_order)
+    unknown = ContentType.objects.create(app_label="shop_of_before", model="order")
+    Order.objects.update(source_type=unknown)
+
+    assert pending_work.process_pending()["deleted_orders"] == 0
+
+    assert stripe_emulator.get(session.stripe_id)["status"] == "open"
+
+
+def test_copy_of_the_database_leaves_deleted_orders_to_the_original(host_order, order, stripe_emulator, settings):
+    settings.CHECKOUT_BASE_URL = "https://shop.example"
+    session = services.start(host_order)
+    settings.CHECKOUT_BASE_URL = "https://staging.example"
+    host_order.delete()
+
+    assert pending_work.process_pending()["deleted_orders"] == 0
+
+    session.refresh_from_db()
+    assert session.status == "open"
 
 
 def test_host_rows_are_looked_up_in_few_queries(django_assert_max_num_queries, stripe_emulator):

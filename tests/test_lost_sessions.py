@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -119,6 +120,17 @@ def test_payment_of_another_site_on_the_account_is_no_difference(
     assert reconcile.run(fix=True).differences == []
     assert not Discrepancy.objects.exists()
     assert services.start(order).status == "open"
+
+
+def test_lookup_that_stripe_did_not_answer_is_reported(lost, stripe_emulator, deliver_events, capsys):
+    stripe_emulator.pay(lost)
+    deliver_events()
+    stripe_emulator.chaos.fail(9)
+
+    with pytest.raises(SystemExit):
+        call_command("checkout_process_events")
+
+    assert "0 of 1 sessions without a row looked up at Stripe." in capsys.readouterr().out
 
 
 def test_open_session_of_a_lost_row_is_expired(host_order, lost, stripe_emulator):

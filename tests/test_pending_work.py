@@ -7,6 +7,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models.signals import post_save
 from django.utils import timezone
 
 from django_checkout import services, signals
@@ -57,6 +58,28 @@ def test_open_session_past_its_expiry_is_read_from_stripe(order, stripe_emulator
 
     order.refresh_from_db()
     assert (order.status, recorder.names) == ("paid", ["order_paid"])
+
+
+def test_bug_with_one_session_does_not_stop_the_others(order, stripe_emulator, recorder):
+    """A receiver of the host's that raises whenever one row is written."""
+    broken, sound = services.start(order), services.start(HostOrderFactory())
+    for session in (broken, sound):
+        stripe_emulator.pay(session.stripe_id)
+    CheckoutSession.objects.update(expires_at=timezone.now() - timedelta(seconds=pending_work.STALE_OPEN_SECONDS + 1))
+
+    def explode(sender, instance, **arguments):
+        if instance.pk == broken.pk:
+            raise ZeroDivisionError
+
+    post_save.connect(explode, sender=CheckoutSession)
+    try:
+        report = pending_work.process_pending()
+    finally:
+        post_save.disconnect(explode, sender=CheckoutSession)
+
+    assert (report["stale_sessions"], report["stale_sessions_failed"]) == (2, 1)
+    sound.refresh_from_db()
+    assert sound.status == "complete"
 
 
 def test_failing_event_does_not_stop_the_others(order, pay, queue):

@@ -139,7 +139,8 @@ RULES: Mapping[Reason, Rule] = {
     Reason.OTHER_SITE: Rule(
         text=_("Sessions and notifications of another site, which this copy leaves alone: %(number)s."),
         hint=_(
-            "Nothing to do if this is a copy. If the site was renamed, add its former URL to CHECKOUT_FORMER_BASE_URLS"
+            "Nothing to do if this is a copy. If the site was renamed, add its former URL to CHECKOUT_FORMER_BASE_URLS "
+            "and deploy. Then run manage.py checkout_reconcile --fix"
         ),
     ),
     Reason.ATTENTION: Rule(

@@ -164,9 +164,8 @@ def expire_deleted(session: CheckoutSession) -> CheckoutSession:
 
 def deleted_sessions() -> Iterator[int]:
     """Yield the primary keys of the open sessions whose order the host has deleted."""
-    rows = CheckoutSession.objects.filter(status=SessionStatus.OPEN, livemode=conf.livemode).exclude(
-        order__source_id=""
-    )
+    own = CheckoutSession.objects.filter(sites.own(), status=SessionStatus.OPEN, livemode=conf.livemode)
+    rows = own.exclude(order__source_id="")
     columns = rows.order_by("pk").values_list("pk", "order__source_type_id", "order__source_id")
     found = columns.iterator(chunk_size=_BATCH)
     while some := list(islice(found, _BATCH)):

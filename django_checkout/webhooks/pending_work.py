@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
+from django.db import InterfaceError, OperationalError
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -159,9 +160,8 @@ def _deliver(run: _Run, order_pk: int, number: int) -> None:
 
 def _fail_unanswered_sessions(run: _Run) -> None:
     rows = CheckoutSession.objects.filter(sites.own(), status=SessionStatus.CREATING, expires_at__lte=run.now)
-    for session in rows.only("order_id")[: run.limit]:
-        services.fail_unanswered_session(session)
-        run.count("unanswered_sessions")
+    work = [partial(services.fail_unanswered_session, row) for row in rows.only("order_id")[: run.limit]]
+    _call_for_each(run, "unanswered_sessions", work)
 
 
 def _resume_refunds(run: _Run) -> None:
@@ -249,7 +249,7 @@ def _return_surplus(run: _Run) -> None:
 
 
 def _call_for_each(run: _Run, kind: str, work: Sequence[Callable[[], object]]) -> None:
-    """Do work that calls Stripe, one call after the other; stop while Stripe does not answer."""
+    """Do each of the work; what calls Stripe stops while Stripe does not answer."""
     unanswered = 0
     for number, call in enumerate(work, start=1):
         failed = 0
@@ -260,6 +260,13 @@ def _call_for_each(run: _Run, kind: str, work: Sequence[Callable[[], object]]) -
             failed = 1
             unanswered = unanswered + 1 if isinstance(error, StripeUnavailableError) else 0
             logger.warning("processing_failed kind=%s code=%s", kind, error.code)
+        except (InterfaceError, OperationalError):
+            # The database: every other item would fail as well.
+            raise
+        except Exception:
+            # A bug that one item shows, perhaps the site's own, does not stop the others.
+            failed, unanswered = 1, 0
+            logger.exception("processing_failed kind=%s", kind)
         run.count(kind, failed=failed)
         if unanswered == UNANSWERED_CALLS and number < len(work):
             logger.warning("processing_stopped kind=%s left=%s", kind, len(work) - number)

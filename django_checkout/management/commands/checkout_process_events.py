@@ -18,6 +18,7 @@ from django_checkout.webhooks import pending_work
 _KINDS = {
     "events": "pending events processed",
     "notifications": "pending notifications delivered",
+    "unknown_sessions": "sessions without a row looked up at Stripe",
     "unanswered_sessions": "unconfirmed sessions marked as failed",
     "unanswered_refunds": "unconfirmed refunds resumed",
     "stale_sessions": "stale sessions read from Stripe",
