@@ -277,6 +277,20 @@ def test_a_fault_of_the_database_leaves_every_event_to_be_processed_alone(stripe
     assert "processing_alone events=6" in caplog.text
 
 
+def test_a_database_that_returns_no_keys_of_inserted_rows(stripe_emulator, monkeypatch):
+    """MySQL, and SQLite before 3.35."""
+    orders = [paid(stripe_emulator) for _ in range(2)]
+    pks = store([event for _, events in orders for event in events])
+    monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
+
+    together.process(pks)
+
+    for order, _ in orders:
+        order.refresh_from_db()
+        assert (order.status, order.kept_payment.order) == ("paid", order)
+        assert order.sessions.get().payment == order.kept_payment
+
+
 def test_another_worker_keeps_the_events_that_it_has(stripe_emulator):
     _, events = paid(stripe_emulator)
     pks = store(events)

@@ -16,6 +16,7 @@ from django_checkout.operations import health
 from django_checkout.testing import post_event
 from django_checkout.webhooks import inbox, pending_work
 from tests.admin.conftest import staff_client
+from tests.races.together import run_before
 
 pytestmark = pytest.mark.django_db
 
@@ -142,6 +143,26 @@ def test_notifications_are_retried_in_bulk(paid_order_with_broken_receiver, oper
     assert act(operator, Announcement, "retry_selected", *rows) == ["1 done, 0 failed again."]
 
     assert Announcement.objects.get(signal="order_paid").state == "announced"
+
+
+def test_notification_that_is_delivered_meanwhile_is_not_delivered_again(
+    paid_order_with_broken_receiver, operator, broken
+):
+    order = paid_order_with_broken_receiver
+    delivered = []
+    broken.clear()
+
+    def receive(sender, **arguments):
+        delivered.append(arguments["order"].reference)
+
+    signals.order_paid.connect(receive, sender=Order)
+    try:
+        with run_before("django_checkout.services.syncing.check_site", lambda: services.deliver_pending(order)):
+            said = act(operator, Announcement, "retry_selected", Announcement.objects.get())
+    finally:
+        signals.order_paid.disconnect(receive, sender=Order)
+
+    assert (said, delivered) == (["1 done, 0 failed again."], [order.reference])
 
 
 def test_events_are_waived_and_retried_in_bulk(failed_event, operator, order):

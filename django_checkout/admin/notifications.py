@@ -78,12 +78,8 @@ class AnnouncementAdmin(PendingAdmin[Announcement]):
         return rows.filter(state=AnnouncementState.PENDING).order_by("pk")
 
     def retry(self, row: Announcement) -> bool:
-        row.refresh_from_db()
-        if row.state != AnnouncementState.PENDING:
-            # Retrying another one of the order delivered it.
-            return True
         try:
-            return services.deliver_again(row)
+            return services.deliver_again(row, only_pending=True)
         except CheckoutError:
             return False
 

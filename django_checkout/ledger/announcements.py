@@ -131,15 +131,18 @@ def delivered_amount(signal: str, fact: str) -> int | None:
     return rows.values_list("amount_minor", flat=True).first()
 
 
-def deliver_again(order: Order, announcement_pk: int) -> bool:
+def deliver_again(order: Order, announcement_pk: int, *, only_pending: bool = False) -> bool:
     """Deliver a notification now, whether it was delivered before or is pending; return whether every receiver ran.
 
-    Under the order's lock. One that was delivered before stays delivered if a receiver raises.
+    Under the order's lock. One that was delivered before stays delivered if a receiver raises; with ``only_pending``
+    it is left as it is.
 
     Raises:
         NotDeliverableError: it is superseded, its signal has no receiver, or ``order_paid`` must be delivered first.
     """
     announcement = order.announcements.get(pk=announcement_pk)
+    if only_pending and announcement.state != AnnouncementState.PENDING:
+        return True
     if announcement.state == AnnouncementState.SUPERSEDED:
         raise NotDeliverableError("A later notification has superseded this one.")
     if not has_receiver(announcement.signal):

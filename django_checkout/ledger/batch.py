@@ -128,7 +128,12 @@ def _insert_payments(settled: list[LockedOrder]) -> None:
     new = {row.pk: row for locked in settled for row in locked.payments if row.pk in locked.new_payment_pks}
     for payment in new.values():
         payment.pk = None
-    Payment.objects.bulk_create(new.values())
+    if database.connection().features.can_return_rows_from_bulk_insert:
+        Payment.objects.bulk_create(new.values())
+    else:
+        # MySQL, and SQLite before 3.35: only a single insert sets the primary key.
+        for payment in new.values():
+            payment.save(force_insert=True)
     for locked in settled:
         for pk in locked.new_payment_pks:
             # They were inserted with every column.

@@ -294,15 +294,19 @@ def waive(announcement: Announcement, note: str, *, by: Any = None) -> None:
         raise NotPendingError("It is no longer pending.")
 
 
-def deliver_again(announcement: Announcement) -> bool:
+def deliver_again(announcement: Announcement, *, only_pending: bool = False) -> bool:
     """Deliver an announcement again, even if it was delivered before; return False if a receiver raised.
 
-    Use it when the site has lost a receiver's work. A receiver may find its work already done.
+    Use it when the site has lost a receiver's work. A receiver may find its work already done. With ``only_pending``
+    it is a retry: what is settled, perhaps by another process meanwhile, is not delivered again.
 
     Raises:
         NotDeliverableError: it is superseded, has no receiver, or ``order_paid`` must be delivered first.
     """
     check_site(announcement.order)
-    return ledger.in_transaction(
-        lambda: announcements.deliver_again(ledger.lock_order(pk=announcement.order_id).order, announcement.pk)
-    )
+
+    def work() -> bool:
+        order = ledger.lock_order(pk=announcement.order_id).order
+        return announcements.deliver_again(order, announcement.pk, only_pending=only_pending)
+
+    return ledger.in_transaction(work)
