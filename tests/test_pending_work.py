@@ -377,7 +377,7 @@ def test_events_that_arrive_during_a_run_are_processed_in_it(order, stripe_emula
         late.pk = late_pk
         late.save(force_insert=True)
 
-    with run_before("django_checkout.webhooks.together.process", arrive):
+    with run_before("django_checkout.webhooks.batch.process", arrive):
         report = pending_work.process_pending()
 
     assert report["events_failed"] == 0

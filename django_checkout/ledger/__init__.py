@@ -51,7 +51,7 @@ from django_checkout.ledger.refunds import (
     release_refund,
     reserve_refund,
 )
-from django_checkout.ledger.rows import write, write_together
+from django_checkout.ledger.rows import write, write_many
 from django_checkout.ledger.subscriptions import RENEWED, forget_customer, invoice_signal
 from django_checkout.ledger.tickets import take_ticket
 from django_checkout.ledger.whole_order import WholeOrder, load
@@ -111,5 +111,5 @@ __all__ = [
     "restore_session",
     "take_ticket",
     "write",
-    "write_together",
+    "write_many",
 ]

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from django_checkout import signals
 from django_checkout.exceptions import NotDeliverableError
-from django_checkout.ledger.rows import write, write_together
+from django_checkout.ledger.rows import write, write_many
 from django_checkout.models import Announcement, CheckoutSession, Order, database, sites
 from django_checkout.models.announcements import AnnouncementState
 from django_checkout.models.statements import Select
@@ -231,7 +231,7 @@ def _deliver(announcement: Announcement) -> bool:
         delivered["attempts"] = attempts
         for name, value in delivered.items():
             setattr(announcement, name, value)
-        write_together([(announcement, delivered)])
+        write_many([(announcement, delivered)])
     elif announcement.state == AnnouncementState.ANNOUNCED:
         # It was delivered before, so it is not retried, and nothing waits for it.
         write(announcement, attempts=attempts, last_error=type(error).__name__)

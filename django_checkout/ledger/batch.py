@@ -19,7 +19,7 @@ from django_checkout.ledger import orders
 from django_checkout.ledger.announcements import AFTER_PAID, has_receiver, is_superseded
 from django_checkout.ledger.apply import join
 from django_checkout.ledger.locks import AloneError, LockedOrder, Locks, SharedRows
-from django_checkout.ledger.rows import write_together
+from django_checkout.ledger.rows import write_many
 from django_checkout.models import Announcement, CheckoutSession, Dispute, Order, Payment, Refund, database
 from django_checkout.models.announcements import AnnouncementState
 from django_checkout.values import PaymentFact, SessionFact
@@ -119,7 +119,7 @@ class Batch(Locks):
         settled = [self._orders[pk] for pk in sorted(self._joined - self._left_out)]
         new = {locked.order.pk: orders.derive_new(locked) for locked in settled}
         _insert_payments(settled)
-        write_together([change for locked in settled for change in orders.changes(locked)])
+        write_many([change for locked in settled for change in orders.changes(locked)])
         return _store_announcements([(locked.order, new[locked.order.pk]) for locked in settled])
 
 

@@ -20,7 +20,7 @@ def write(row: Row, **values: Any) -> None:
     row.save(update_fields=names)
 
 
-def write_together(changes: Iterable[tuple[Row, Collection[str]]]) -> None:
+def write_many(changes: Iterable[tuple[Row, Collection[str]]]) -> None:
     """Write columns of many locked rows, and their ``updated_at`` if they have one.
 
     One statement for all rows of a model with the same columns. Signals of the models are not sent.

@@ -148,7 +148,7 @@ def settle(row: WebhookEvent, *, is_ours: bool, failure: Exception | None = None
         ledger.write(row, **_settled(row, is_ours=is_ours))
 
 
-def settle_together(rows: Iterable[tuple[WebhookEvent, bool]]) -> None:
+def settle_many(rows: Iterable[tuple[WebhookEvent, bool]]) -> None:
     """Mark locked events as processed, or as ignored where the second value says that they are not the site's."""
     changes = []
     for row, is_ours in rows:
@@ -157,7 +157,7 @@ def settle_together(rows: Iterable[tuple[WebhookEvent, bool]]) -> None:
         for name, value in values.items():
             setattr(row, name, value)
         changes.append((row, values))
-    ledger.write_together(changes)
+    ledger.write_many(changes)
 
 
 def _settled(row: WebhookEvent, *, is_ours: bool) -> dict[str, Any]:

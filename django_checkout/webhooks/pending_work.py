@@ -25,7 +25,7 @@ from django_checkout.models import AttentionItem, CheckoutSession, Order, Refund
 from django_checkout.services.lost_sessions import find_lost_session
 from django_checkout.services.syncing import deleted_sessions, expire_deleted, surplus_sessions
 from django_checkout.states import Attention, IgnoreReason, IntentStatus, PaymentStatus, RefundStatus, SessionStatus
-from django_checkout.webhooks import inbox, processing, together
+from django_checkout.webhooks import batch, inbox, processing
 
 logger = logging.getLogger("django_checkout")
 
@@ -112,7 +112,7 @@ def _process_events(run: _Run) -> int:
 
 def _process_batch(run: _Run, pks: Sequence[int]) -> None:
     """Process events together as far as possible, and each of the others alone; deliver what they announce."""
-    done = together.process(pks)
+    done = batch.process(pks)
     run.count("events", done.processed)
     for order_pk in done.to_deliver:
         _deliver(run, order_pk, 1)

@@ -26,7 +26,7 @@ Facts = Sequence[SessionFact | PaymentFact]
 
 
 @dataclass(slots=True, kw_only=True)
-class Together:
+class BatchResult:
     """What was done with some events."""
 
     processed: int = 0
@@ -36,7 +36,7 @@ class Together:
     to_deliver: Sequence[int] = ()
 
 
-def process(pks: Sequence[int]) -> Together:
+def process(pks: Sequence[int]) -> BatchResult:
     """Process events together; those that are settled, or that another worker has, are left out.
 
     Must run outside transactions.
@@ -47,14 +47,14 @@ def process(pks: Sequence[int]) -> Together:
     except Exception:
         # One of them is the cause; alone, only that one fails.
         logger.warning("processing_alone events=%s", len(pks), exc_info=True)
-        return Together(alone=pks)
+        return BatchResult(alone=pks)
 
 
-def _process(pks: Sequence[int]) -> Together:
+def _process(pks: Sequence[int]) -> BatchResult:
     locked = inbox.lock_free(pks, now=timezone.now())
     known = {row.pk: facts for row in locked if (facts := _read_facts(row))}
     if len(known) < 2:
-        return Together(alone=[row.pk for row in locked])
+        return BatchResult(alone=[row.pk for row in locked])
     batch = ledger.Batch([fact for facts in known.values() for fact in facts])
     owners: dict[int, int | None] = {}
     for pk, facts in known.items():
@@ -65,10 +65,10 @@ def _process(pks: Sequence[int]) -> Together:
             logger.debug("event_alone event=%s", pk, exc_info=True)
     to_deliver = batch.settle()
     settled = [row for row in locked if row.pk in owners and not batch.is_left_out(owners[row.pk])]
-    inbox.settle_together((row, owners[row.pk] is not None) for row in settled)
+    inbox.settle_many((row, owners[row.pk] is not None) for row in settled)
     done = {row.pk for row in settled}
     alone = [row.pk for row in locked if row.pk not in done]
-    return Together(processed=len(settled), alone=alone, to_deliver=to_deliver)
+    return BatchResult(processed=len(settled), alone=alone, to_deliver=to_deliver)
 
 
 def _read_facts(row: WebhookEvent) -> Facts:

@@ -10,9 +10,9 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from django_checkout import services, signals
-from django_checkout.ledger import batch
+from django_checkout.ledger import batch as ledger_batch
 from django_checkout.models import Customer, Order, WebhookEvent
-from django_checkout.webhooks import handles, inbox, pending_work, processing, registry, together
+from django_checkout.webhooks import batch, handles, inbox, pending_work, processing, registry
 from django_checkout.webhooks.envelope import read_envelope
 from tests.factories import HostOrderFactory, UserFactory
 from tests.host.models import HostOrder
@@ -212,10 +212,10 @@ def outcome(order, pks, recorder):
     }
 
 
-def test_together_has_the_effect_of_one_by_one(stripe_emulator, recorder):
+def test_batch_has_the_effect_of_one_by_one(stripe_emulator, recorder):
     made = {}
     for situation in SITUATIONS:
-        for way in ("together", "alone"):
+        for way in ("batch", "alone"):
             order, events = situation(stripe_emulator)
             made[situation.__name__, way] = order, deepcopy(events)
     pks = {key: store(events) for key, (_, events) in made.items()}
@@ -225,7 +225,7 @@ def test_together_has_the_effect_of_one_by_one(stripe_emulator, recorder):
                 processing.process(row)
             except Exception:
                 assert WebhookEvent.objects.get(pk=row.pk).state == "failed"
-    count = sum(len(some) for (_, way), some in pks.items() if way == "together")
+    count = sum(len(some) for (_, way), some in pks.items() if way == "batch")
 
     report = pending_work.process_pending()
 
@@ -233,9 +233,9 @@ def test_together_has_the_effect_of_one_by_one(stripe_emulator, recorder):
     found = {key: outcome(order, pks[key], recorder) for key, (order, _) in made.items()}
     for situation in SITUATIONS:
         name = situation.__name__
-        assert found[name, "together"] == found[name, "alone"], name
-    assert found["_by_card", "together"]["order"]["status"] == "paid"
-    assert found["_refunded_before", "together"]["order"]["status"] == "partially_refunded"
+        assert found[name, "batch"] == found[name, "alone"], name
+    assert found["_by_card", "batch"]["order"]["status"] == "paid"
+    assert found["_refunded_before", "batch"]["order"]["status"] == "partially_refunded"
 
 
 def test_all_but_the_unusual_are_processed_together(stripe_emulator, recorder):
@@ -244,7 +244,7 @@ def test_all_but_the_unusual_are_processed_together(stripe_emulator, recorder):
 
     recorder.clear()
 
-    done = together.process([pk for some in pks.values() for pk in some])
+    done = batch.process([pk for some in pks.values() for pk in some])
 
     alone = {name for name, some in pks.items() if set(some) & set(done.alone)}
     assert alone == {"_with_an_unknown_status", "_by_charge_before", "_recovered"}
@@ -256,7 +256,7 @@ def test_the_number_of_statements_does_not_depend_on_the_orders(stripe_emulator)
     for number in (2, 8):
         pks = store([event for _ in range(number) for event in paid(stripe_emulator)[1]])
         with CaptureQueriesContext(connection) as queries:
-            done = together.process(pks)
+            done = batch.process(pks)
         assert (done.processed, list(done.alone), len(done.to_deliver)) == (3 * number, [], number)
         counts.append(len([query for query in queries if "times: " not in query["sql"]]))
     assert counts[0] == counts[1] <= 16
@@ -268,7 +268,7 @@ def test_a_fault_of_the_database_leaves_every_event_to_be_processed_alone(stripe
 
     orders = [paid(stripe_emulator) for _ in range(2)]
     store([event for _, events in orders for event in events])
-    monkeypatch.setattr(batch, "_store_announcements", fail)
+    monkeypatch.setattr(ledger_batch, "_store_announcements", fail)
 
     report = pending_work.process_pending()
 
@@ -283,7 +283,7 @@ def test_a_database_that_returns_no_keys_of_inserted_rows(stripe_emulator, monke
     pks = store([event for _, events in orders for event in events])
     monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
 
-    together.process(pks)
+    batch.process(pks)
 
     for order, _ in orders:
         order.refresh_from_db()
@@ -296,7 +296,7 @@ def test_another_worker_keeps_the_events_that_it_has(stripe_emulator):
     pks = store(events)
     WebhookEvent.objects.filter(pk=pks[0]).update(state="processed")
 
-    done = together.process(pks)
+    done = batch.process(pks)
 
     assert (done.processed, list(done.alone)) == (2, [])
 
