@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
 from django_checkout import reconcile, services, signals
 from django_checkout.exceptions import OtherSiteError, StripeUnansweredError
 from django_checkout.models import Announcement, CheckoutSession, Order, WebhookEvent
-from django_checkout.operations import health
+from django_checkout.operations import health, remaining
 from django_checkout.operations.doctor.site import examine_backlog
 from django_checkout.webhooks import pending_work
 
@@ -182,3 +184,17 @@ def test_sessions_from_before_the_site_was_stored_are_its_own(order, stripe_emul
     deliver_events()
 
     assert recorder.names == ["order_paid"]
+
+
+def test_attention_and_unanswered_sessions_are_left_to_the_original_site(order, stripe_emulator, copied):
+    order.attention.create(code="disputed", fact="dp_1")
+    order.attention.update(raised_at=timezone.now() - timedelta(days=4))
+    stripe_emulator.chaos.drop(2, when="before", match="POST /v1/checkout/sessions")
+    with pytest.raises(StripeUnansweredError):
+        services.start(order)
+    assert [alert.reason for alert in health.read().alerts] == ["attention_overdue"]
+    assert {group.kind for group in remaining.find()} == {"orders", "sessions"}
+    copied()
+
+    assert [alert.reason for alert in health.read().alerts] == []
+    assert remaining.find() == []

@@ -149,9 +149,17 @@ def _observed(rows: Collection[Observation], now: datetime) -> dict[Reason, Seen
 
 
 def _attention() -> Seen:
-    unresolved = AttentionItem.objects.filter(resolved_at=None)
-    oldest = _oldest(unresolved, "raised_at")
-    return Seen(number=count(unresolved, "raised_at") if oldest else 0, since=oldest)
+    """Return the unresolved reasons for attention of this site's orders; the orders are read by their keys."""
+    unresolved = AttentionItem.objects.filter(resolved_at=None).order_by("raised_at")
+    raised = list(unresolved.values_list("order_id", "raised_at")[:MAX_COUNT])
+    own = _own_orders({pk for pk, _ in raised})
+    since = [at for pk, at in raised if pk in own]
+    return Seen(number=len(since), since=min(since, default=None))
+
+
+def _own_orders(pks: Collection[int]) -> set[int]:
+    """Return which of the orders are this site's."""
+    return set(Order.objects.filter(sites.own(), pk__in=pks).values_list("pk", flat=True)) if pks else set()
 
 
 def _pending_notifications(now: datetime) -> tuple[int, int]:
@@ -166,8 +174,7 @@ def _pending_notifications(now: datetime) -> tuple[int, int]:
             Announcement.objects.filter(state=AnnouncementState.PENDING),
         )
     )
-    orders = Order.objects.filter(pk__in={*stuck, *pending})
-    own = set(orders.filter(sites.own()).values_list("pk", flat=True)) if pending else set()
+    own = _own_orders({*stuck, *pending})
     return sum(pk in own for pk in stuck), sum(pk not in own for pk in pending)
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from django_checkout import ledger
 from django_checkout.ledger import announcements
-from django_checkout.models import Announcement, AttentionItem, CheckoutSession, WebhookEvent
+from django_checkout.models import Announcement, AttentionItem, CheckoutSession, WebhookEvent, sites
 from django_checkout.models.announcements import AnnouncementState
 from django_checkout.models.events import EventState
 from django_checkout.states import SessionStatus
@@ -77,7 +77,7 @@ def _refunds(now: datetime) -> Iterator[Remaining]:
 
 
 def _sessions(now: datetime) -> Iterator[Remaining]:
-    unanswered = CheckoutSession.objects.filter(status=SessionStatus.CREATING)
+    unanswered = CheckoutSession.objects.filter(sites.own(), status=SessionStatus.CREATING)
     for count, at in _grouped(unanswered, at="expires_at"):
         yield Remaining(kind="sessions", reason="not confirmed by Stripe", count=count, next_attempt_at=at)
     for count, read_at in _grouped(pending_work.unread_sessions(now), at="synced_at"):
@@ -89,7 +89,7 @@ def _sessions(now: datetime) -> Iterator[Remaining]:
 
 
 def _orders() -> Iterator[Remaining]:
-    for code, count in _grouped(AttentionItem.objects.filter(resolved_at=None), "code"):
+    for code, count in _grouped(AttentionItem.objects.filter(sites.own("order__"), resolved_at=None), "code"):
         yield Remaining(kind="orders", reason=f"with a reason for attention ({code})", count=count)
 
 

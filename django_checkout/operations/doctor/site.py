@@ -28,6 +28,7 @@ from django_checkout.models import (
     ReconciliationRun,
     WebhookEvent,
     database,
+    sites,
 )
 from django_checkout.models.announcements import AnnouncementState
 from django_checkout.models.reconciliation import DiscrepancyState, RunState
@@ -244,7 +245,7 @@ def examine_upkeep(now: datetime) -> Iterator[Finding]:
         message = f"{number} differences from Stripe are open."
         hint = "manage.py checkout_reconcile --fix, then resolve the rest in the admin"
         yield new("discrepancies", Severity.WARNING, message, hint)
-    number = AttentionItem.objects.filter(resolved_at=None).count()
+    number = AttentionItem.objects.filter(sites.own("order__"), resolved_at=None).count()
     if number:
         message = f"{number} reasons for attention are unresolved."
         yield new("attention", Severity.INFO, message, "Accept or refund the orders in the admin")
