@@ -152,6 +152,12 @@ def test_refund_made_in_the_dashboard_meanwhile_is_not_made_again(paid_order, st
     paid_order.refresh_from_db()
     assert paid_order.refunded_minor == 500
     assert pending_work.process_pending()["unanswered_refunds"] == 0
+    # Whoever requested it was told that it will be sent.
+    assert [item.code for item in paid_order.attention.all()] == ["refund_not_sent"]
+    services.accept(paid_order, "It was one refund.")
+    assert services.refund(paid_order, 500, in_addition_to=Refund.objects.get(is_ours=False).uuid).stripe_id
+    paid_order.refresh_from_db()
+    assert (paid_order.refunded_minor, paid_order.needs_attention) == (1000, False)
 
 
 def test_refund_made_in_the_dashboard_earlier_does_not_stop_a_later_one(paid_order, stripe_emulator, deliver_events):

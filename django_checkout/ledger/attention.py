@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from django_checkout.exceptions import RefundedElsewhereError
 from django_checkout.ledger.lines import find_line_fault
 from django_checkout.ledger.locks import LockedOrder
 from django_checkout.ledger.rows import write
@@ -18,7 +19,7 @@ from django_checkout.states import WITHHOLDING, Attention, IntentStatus, RefundS
 
 logger = logging.getLogger("django_checkout")
 
-#: The ``failure_reason`` of a refund that Stripe refused after it had not answered.
+#: The ``failure_reason`` of a refund that Stripe had not answered, and that was refused or not sent later.
 UNANSWERED = "unanswered"
 #: The code, the Stripe id (or our own key) of the object it is about, and the details to show.
 Reason = tuple[Attention, str, Details]
@@ -43,7 +44,8 @@ def find_reasons(locked: LockedOrder, refunds: Iterable[Refund], disputes: Itera
             details = {"failure_reason": refund.failure_reason}
             yield Attention.REFUND_FAILED, refund.stripe_id or str(refund.uuid), details
         if refund.status == RefundStatus.REFUSED and refund.failure_reason == UNANSWERED:
-            yield Attention.REFUND_REFUSED, str(refund.uuid), {}
+            is_elsewhere = refund.refusal_code == RefundedElsewhereError.code
+            yield Attention.REFUND_NOT_SENT if is_elsewhere else Attention.REFUND_REFUSED, str(refund.uuid), {}
     for dispute in disputes:
         if dispute.is_open:
             yield Attention.DISPUTED, dispute.stripe_id, {"reason": dispute.reason}

@@ -198,7 +198,7 @@ def _refuse_second(row: Refund) -> None:
         "both are meant, refund once more.",
         stripe_code=RefundedElsewhereError.code,
     )
-    _fail(row, error)
+    _fail(row, error, was_unanswered=True)
     raise error
 
 

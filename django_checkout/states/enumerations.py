@@ -105,6 +105,14 @@ class Attention(Explained):
         ),
         _("Refund refused"),
     )
+    REFUND_NOT_SENT = (
+        "refund_not_sent",
+        _(
+            "A refund that Stripe had not answered was not sent again, because one of the same amount was made at "
+            "Stripe meanwhile. Refund once more if both are meant, or accept."
+        ),
+        _("Refund not sent"),
+    )
     OVER_REFUNDED = (
         "over_refunded",
         _("More was refunded than was paid. Compare the refunds in Stripe's dashboard."),
