@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from django_checkout import services, signals
 from django_checkout.ledger import batch as ledger_batch
 from django_checkout.models import Customer, Order, WebhookEvent
-from django_checkout.webhooks import batch, handles, inbox, pending_work, processing, registry
+from django_checkout.webhooks import batch, handles, inbox, pending_work, processing, registry, tasks
 from django_checkout.webhooks.envelope import read_envelope
 from tests.factories import HostOrderFactory, UserFactory
 from tests.host.models import HostOrder
@@ -299,6 +301,25 @@ def test_another_worker_keeps_the_events_that_it_has(stripe_emulator):
     done = batch.process(pks)
 
     assert (done.processed, list(done.alone)) == (2, [])
+
+
+def test_a_task_does_not_repeat_itself_while_another_worker_has_its_events(stripe_emulator, monkeypatch):
+    pks = store(paid(stripe_emulator)[1])
+    enqueued = []
+    monkeypatch.setattr(tasks, "BATCH", len(pks))
+    monkeypatch.setattr(tasks, "enqueue_drain", lambda: enqueued.append(1))
+
+    def take():
+        leased_until = timezone.now() + timedelta(seconds=60)
+        WebhookEvent.objects.filter(pk__in=pks).update(state="processing", leased_until=leased_until)
+
+    with run_before("django_checkout.webhooks.batch.process", take):
+        tasks.drain()
+    assert enqueued == []
+
+    WebhookEvent.objects.filter(pk__in=pks).update(state="received")
+    tasks.drain()
+    assert enqueued == [1]
 
 
 def test_an_event_with_a_handler_of_the_site_is_processed_alone(stripe_emulator):

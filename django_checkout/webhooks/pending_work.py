@@ -91,9 +91,14 @@ def process_pending(
     return run.report
 
 
-def process_due_events(*, limit: int) -> int:
-    """Process due events; return how many were found. A failing event does not stop the others."""
-    return _process_events(_Run(limit=limit, now=timezone.now()))
+def process_due_events(*, limit: int) -> tuple[int, int]:
+    """Process due events; return how many were found, and how many were attempted: another worker has the others.
+
+    A failing event does not stop the others.
+    """
+    run = _Run(limit=limit, now=timezone.now())
+    found = _process_events(run)
+    return found, run.report["events"]
 
 
 def _process_events(run: _Run) -> int:

@@ -21,12 +21,13 @@ BATCH = 100
 
 
 def drain() -> int:
-    """Process the events that are due; return how many were found."""
+    """Process the events that are due; return how many were attempted."""
     with no_time_limit():
-        seen = pending_work.process_due_events(limit=BATCH)
-    if seen == BATCH:
+        found, attempted = pending_work.process_due_events(limit=BATCH)
+    # If another worker has them all, it enqueues the next task.
+    if found == BATCH and attempted:
         enqueue_drain()
-    return seen
+    return attempted
 
 
 def enqueue_drain() -> None:
