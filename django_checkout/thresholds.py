@@ -21,6 +21,7 @@ DEFAULTS: Mapping[str, int] = {
     "key_refused": 1,
     "permission_missing": 1,
     "stripe_silent": 300,
+    "refunds_unconfirmed": 1800,
     "other_site": 1,
     "attention_overdue": 3 * 24 * 3600,
 }

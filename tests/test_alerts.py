@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from django_checkout import services
 from django_checkout.exceptions import StripeError, StripeNotFoundError
-from django_checkout.models import Observation, WebhookEvent
+from django_checkout.models import Observation, Refund, WebhookEvent
 from django_checkout.operations import doctor, health
 from django_checkout.stripe_api import billing, gateway, observations
 from django_checkout.stripe_api.client import forget_clients, get_client, permission_for
@@ -274,6 +274,22 @@ def test_doctor_names_the_permission_that_a_call_lacked(stripe_emulator, setting
 
     assert "coupon write" in finding.message
     assert "checkout_doctor" not in finding.command
+
+
+def test_refund_that_nobody_sends_again_is_an_alert_until_it_is_confirmed(paid_order, stripe_emulator):
+    """Cron does not run."""
+    stripe_emulator.chaos.drop(2, when="before", match="POST /v1/refunds")
+    with pytest.raises(StripeError):
+        services.refund(paid_order, 500)
+    assert reasons() == []
+
+    Refund.objects.update(created_at=F("created_at") - timedelta(minutes=30))
+    assert reasons() == ["refunds_unconfirmed"]
+    (finding,) = [found for found in doctor.examine(delivers=False) if found.id == doctor.IDS["unconfirmed_refunds"]]
+    assert "checkout_process_events" in finding.command
+
+    call_command("checkout_process_events")
+    assert reasons() == []
 
 
 @pytest.mark.parametrize("outage", ["close", "unavailable", "html", "garbage"])

@@ -36,6 +36,7 @@ class Reason(Labeled):
     KEY_REFUSED = "key_refused", _("Stripe refuses the secret key")
     FORBIDDEN = "permission_missing", _("the secret key lacks a permission")
     STRIPE_SILENT = "stripe_silent", _("Stripe does not respond")
+    REFUNDS = "refunds_unconfirmed", _("Stripe has not confirmed a refund")
     OTHER_SITE = "other_site", _("this database is a copy of another site's")
     ATTENTION = "attention_overdue", _("orders have needed attention for too long")
 
@@ -135,6 +136,15 @@ RULES: Mapping[Reason, Rule] = {
         hint=_("See https://status.stripe.com, and run manage.py checkout_doctor"),
         is_age=True,
         minimum=3,
+    ),
+    Reason.REFUNDS: Rule(
+        text=_("Refunds that Stripe has not confirmed: %(number)s."),
+        hint=_(
+            "Run manage.py checkout_process_events every minute: it completes them. Do not repeat them in Stripe's "
+            "dashboard"
+        ),
+        is_age=True,
+        page=("refund", "status=creating"),
     ),
     Reason.OTHER_SITE: Rule(
         text=_("Sessions and notifications of another site, which this copy leaves alone: %(number)s."),

@@ -25,6 +25,7 @@ from django_checkout.operations.alerts import MAX_COUNT, Alert, Reason, Seen, fi
 from django_checkout.states import SessionStatus
 from django_checkout.stripe_api import observations
 from django_checkout.stripe_api.observations import Kind
+from django_checkout.webhooks import pending_work
 
 #: The reasons that only what was seen of deliveries and calls gives.
 OBSERVED: Mapping[Kind, Reason] = {
@@ -93,6 +94,7 @@ def read(*, now: datetime | None = None) -> Health:
         Reason.QUEUE: Seen(number=events_waiting if is_queue else 0, since=oldest),
         Reason.PENDING: Seen(number=pending),
         Reason.SILENT: _silent_sessions(rows, now),
+        Reason.REFUNDS: _unconfirmed_refunds(),
         Reason.OTHER_SITE: Seen(number=min(_sessions_elsewhere(now) + pending_elsewhere, MAX_COUNT)),
         Reason.ATTENTION: _attention(),
         **_observed(rows, now),
@@ -146,6 +148,12 @@ def _observed(rows: Collection[Observation], now: datetime) -> dict[Reason, Seen
         for kind, reason in OBSERVED.items()
         for found in [[row for row in rows if row.kind == kind]]
     }
+
+
+def _unconfirmed_refunds() -> Seen:
+    requested = pending_work.unanswered_refunds().order_by("-pk").values_list("created_at", flat=True)
+    found = list(requested[:MAX_COUNT])
+    return Seen(number=len(found), since=min(found, default=None))
 
 
 def _attention() -> Seen:

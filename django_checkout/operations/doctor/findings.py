@@ -52,6 +52,7 @@ IDS: Mapping[str, str] = {
     "overdue_notifications": "D036",
     "stopped_queue": "D037",
     "overdue_attention": "D038",
+    "unconfirmed_refunds": "D039",
     "migrations": "D040",
     "constraint": "D041",
     "database": "D042",

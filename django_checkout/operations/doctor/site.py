@@ -182,6 +182,7 @@ FINDINGS: Mapping[Reason, str] = {
     Reason.KEY_REFUSED: "key_refused",
     Reason.FORBIDDEN: "permission",
     Reason.STRIPE_SILENT: "stripe_unavailable",
+    Reason.REFUNDS: "unconfirmed_refunds",
     Reason.OTHER_SITE: "copied_database",
     Reason.ATTENTION: "overdue_attention",
 }
