@@ -1,8 +1,8 @@
 """Processes many stored events in one transaction, where nothing but facts of sessions and payments is applied.
 
 The result is the same as if each was processed alone, except that what has passed by the end of the batch is not
-announced: ``order_pending`` or ``order_authorized`` of an order that is paid. What does not fit, or fails, is left to be
-processed alone, where it is applied or recorded as failed. The order does not matter:
+announced: ``order_pending`` or ``order_authorized`` of an order that is paid. What does not fit, or fails, is left to
+be processed alone, where it is applied or recorded as failed. The order does not matter:
 https://docs.stripe.com/webhooks#event-ordering
 """
 
