@@ -11,7 +11,6 @@ from django_checkout.models.api import IdempotentAnswer
 from django_checkout.models.attention import AttentionItem
 from django_checkout.models.customers import Customer, Subscription
 from django_checkout.models.events import ReadTicket, WebhookEvent
-from django_checkout.models.observations import Observation
 from django_checkout.models.orders import Order, OrderLine
 from django_checkout.models.payments import Dispute, Payment, Refund
 from django_checkout.models.payouts import BalanceTransaction, Payout
@@ -27,7 +26,6 @@ __all__ = [
     "Discrepancy",
     "Dispute",
     "IdempotentAnswer",
-    "Observation",
     "Order",
     "OrderLine",
     "Payment",

@@ -262,10 +262,9 @@ def _find_invoice_payment(stripe_object: Json) -> str | None:
 
 def _read_lines(stripe_object: Json) -> tuple[LineFact, ...] | None:
     listed = mapping(stripe_object, "line_items")
-    lines = mappings(listed, "data")
-    if not isinstance(listed.get("data"), list) or listed.get("has_more") or len(lines) != len(listed["data"]):
+    if not isinstance(listed.get("data"), list) or listed.get("has_more"):
         return None
-    return tuple(_read_line(line) for line in lines)
+    return tuple(_read_line(line) for line in listed["data"])
 
 
 def _read_line(line: Json) -> LineFact:

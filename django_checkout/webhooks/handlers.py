@@ -11,35 +11,35 @@ from typing import Any
 from django_checkout import ledger
 from django_checkout.stripe_api import facts, gateway
 from django_checkout.stripe_api.steps import Steps
-from django_checkout.values import EventData, PaymentFact, SessionFact
-from django_checkout.webhooks.registry import applies, handles
+from django_checkout.values import EventData
+from django_checkout.webhooks.registry import handles
 
 
-@applies(
+@handles(
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
     "checkout.session.expired",
 )
-def on_session(event: EventData) -> list[SessionFact]:
+def on_session(event: EventData) -> bool:
     """Record that a session was completed or expired, or that its delayed payment succeeded or failed."""
-    return [facts.read_session(event.object, event_type=event.type)]
+    return ledger.apply([facts.read_session(event.object, event_type=event.type)]) is not None
 
 
-@applies(
+@handles(
     "payment_intent.succeeded",
     "payment_intent.canceled",
     "payment_intent.amount_capturable_updated",
 )
-def on_payment_intent(event: EventData) -> list[PaymentFact]:
+def on_payment_intent(event: EventData) -> bool:
     """Record a payment, an authorization or a cancellation. Declined attempts are not facts about the order."""
-    return [facts.read_payment_intent(event.object)]
+    return ledger.apply([facts.read_payment_intent(event.object)]) is not None
 
 
-@applies("charge.succeeded", "charge.captured", "charge.updated")
-def on_charge(event: EventData) -> list[PaymentFact]:
+@handles("charge.succeeded", "charge.captured", "charge.updated")
+def on_charge(event: EventData) -> bool:
     """Record a charge's id and captured amount."""
-    return [facts.read_charge(event.object)]
+    return ledger.apply([facts.read_charge(event.object)]) is not None
 
 
 def _read_refunds(event: EventData) -> Steps[Mapping[str, Any]]:

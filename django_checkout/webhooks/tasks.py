@@ -11,7 +11,6 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-from django_checkout.stripe_api.time_limit import no_time_limit
 from django_checkout.webhooks import pending_work
 
 logger = logging.getLogger("django_checkout")
@@ -21,13 +20,11 @@ BATCH = 100
 
 
 def drain() -> int:
-    """Process the events that are due; return how many were attempted."""
-    with no_time_limit():
-        found, attempted = pending_work.process_due_events(limit=BATCH)
-    # If another worker has them all, it enqueues the next task.
-    if found == BATCH and attempted:
+    """Process the events that are due; return how many were found."""
+    seen = pending_work.process_due_events(limit=BATCH)
+    if seen == BATCH:
         enqueue_drain()
-    return attempted
+    return seen
 
 
 def enqueue_drain() -> None:
