@@ -161,11 +161,17 @@ def _place(source: Any, *, is_new: bool = False, only: Order | None = None) -> O
     write = partial(_create_or_revise, values, lines, is_new=is_new, only=only)
     try:
         return database.in_transaction(write)
-    except IntegrityError:
-        # Another transaction placed the same reference at the same time, and has committed.
-        if not Order.objects.filter(reference=values["reference"]).exists():
-            raise
-        return database.in_transaction(write)
+    except IntegrityError as error:
+        refused = error
+
+    def write_again() -> Order:
+        # Another transaction placed the same reference at the same time, and has committed. Where the host's
+        # transaction reads from a snapshot, only a read that locks sees the row.
+        if _lock(values["reference"]) is None:
+            raise refused
+        return write()
+
+    return database.in_transaction(write_again)
 
 
 def _create_or_revise(
