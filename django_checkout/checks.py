@@ -6,7 +6,7 @@ hint names. No check imports ``stripe``, queries the database, or calls middlewa
 CSP middleware and their subclasses. Messages name the setting and contain no key or secret.
 
 The id of a retired check is not used again.
-In use: E001-E053, W001-W026. Retired: E022, W022.
+In use: E001-E055, W001-W026. Retired: E022, W022.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ MALFORMED: Mapping[str, tuple[str, str]] = {
     "STRIPE_JS_URL": ("E016", f"Remove STRIPE_JS_URL to load {STRIPE_JS_URL}."),
     "CHECKOUT_ADAPTER": ("E018", 'Set CHECKOUT_ADAPTER to a dotted path, such as "shop.checkout.ShopAdapter".'),
     "CHECKOUT_BASE_URL": ("E023", 'Set CHECKOUT_BASE_URL to a scheme and host, such as "https://shop.example".'),
+    "CHECKOUT_FORMER_BASE_URLS": ("E055", 'Set it to a list, such as ["https://old.example"], or remove it.'),
     "CHECKOUT_UI_MODE": ("E025", "Set CHECKOUT_UI_MODE to one of CHECKOUT_UI_MODES, or remove it to use the first."),
     "CHECKOUT_UI_MODES": ("E050", 'Set it to a list, such as ["hosted_page", "elements"], or remove it to allow all.'),
     "CHECKOUT_SESSION_DEFAULTS": ("E027", 'Set it to a dict, such as {"automatic_tax": {"enabled": True}}.'),
@@ -64,6 +65,10 @@ MALFORMED: Mapping[str, tuple[str, str]] = {
     "CHECKOUT_CAPTURE_METHOD": ("E038", 'Set it to "automatic", "automatic_async" or "manual", or remove it.'),
     "CHECKOUT_TOKEN_MAX_AGE_SECONDS": ("E039", _SECONDS),
     "CHECKOUT_CSP": ("E040", 'Set CHECKOUT_CSP to a dict such as {"script-src": ["\'self\'"]}, or remove it.'),
+    "CHECKOUT_ALERTS": (
+        "E054",
+        'Set it to a dict, such as {"events_stuck": 1800}, or remove it. See README, "Alerts".',
+    ),
     "CHECKOUT_EMULATOR": ("E041", "Set it to True or False: convert the string of an environment variable."),
     "CHECKOUT_EMULATOR_STORE": ("E044", "Set CHECKOUT_EMULATOR_STORE to a string, or remove it."),
 }

@@ -15,6 +15,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import HttpHeaders
 
+from django_checkout import thresholds
+
 #: The version of Stripe's API that every call names; tests/test_api_version.py finds every repetition.
 API_VERSION = "2026-08-26.dahlia"
 STRIPE_API_BASE = "https://api.stripe.com"
@@ -53,14 +55,7 @@ class Settings:
     @property
     def STRIPE_WEBHOOK_SECRETS(self) -> list[str]:
         """The webhook signing secrets, tried in turn: several while a secret is rolled or with several endpoints."""
-        value = getattr(settings, "STRIPE_WEBHOOK_SECRETS", None) or []
-        if isinstance(value, str) or not isinstance(value, Sequence):
-            raise ImproperlyConfigured("STRIPE_WEBHOOK_SECRETS must be a list of signing secrets (whsec_...).")
-        # None and "" are the values of unset environment variables.
-        secrets = [secret for secret in value if secret is not None]
-        if not all(isinstance(secret, str) for secret in secrets):
-            raise ImproperlyConfigured("STRIPE_WEBHOOK_SECRETS must contain only strings.")
-        return [secret.strip() for secret in secrets if secret.strip()]
+        return self._texts("STRIPE_WEBHOOK_SECRETS", "signing secrets (whsec_...)")
 
     @property
     def STRIPE_API_BASE(self) -> str:
@@ -84,6 +79,11 @@ class Settings:
         if value and urlsplit(value).path:
             raise ImproperlyConfigured("CHECKOUT_BASE_URL must be a scheme and a host, without a path.")
         return value
+
+    @property
+    def CHECKOUT_FORMER_BASE_URLS(self) -> list[str]:
+        """Earlier values of ``CHECKOUT_BASE_URL`` of this site, whose sessions are still its own."""
+        return [url.rstrip("/") for url in self._texts("CHECKOUT_FORMER_BASE_URLS", "URLs")]
 
     @property
     def CHECKOUT_UI_MODE(self) -> str:
@@ -150,7 +150,7 @@ class Settings:
 
     @property
     def CHECKOUT_STRIPE_TIMEOUT_SECONDS(self) -> int:
-        """The timeout of a call to Stripe, in seconds."""
+        """How long all calls to Stripe of a web request may take together, in seconds; elsewhere, each attempt."""
         return self._integer("CHECKOUT_STRIPE_TIMEOUT_SECONDS", 10, minimum=1)
 
     @property
@@ -173,6 +173,11 @@ class Settings:
             if isinstance(sources, str) or not isinstance(sources, Sequence):
                 raise ImproperlyConfigured("CHECKOUT_CSP must have a list of sources for each directive.")
         return value
+
+    @property
+    def CHECKOUT_ALERTS(self) -> Mapping[str, int | None]:
+        """The thresholds of the alerts by reason, e.g. ``{"events_stuck": 1800}``; None turns one off."""
+        return thresholds.read("CHECKOUT_ALERTS", getattr(settings, "CHECKOUT_ALERTS", None))
 
     @property
     def CHECKOUT_EMULATOR(self) -> bool:
@@ -276,9 +281,8 @@ class Settings:
     @property
     def task_backend(self) -> str:
         """Dotted path of the default backend in Django's ``TASKS``."""
-        backends = getattr(settings, "TASKS", None) or {}
-        backend = backends.get("default", {}).get("BACKEND", "django.tasks.backends.immediate.ImmediateBackend")
-        return str(backend)
+        backend = (getattr(settings, "TASKS", None) or {}).get("default", {})
+        return str(backend.get("BACKEND", "django.tasks.backends.immediate.ImmediateBackend"))
 
     @property
     def num_proxies(self) -> int | None:
@@ -313,16 +317,23 @@ class Settings:
         value = getattr(settings, name, None)
         return value is not None and not (isinstance(value, str) and not value.strip())
 
+    def _texts(self, name: str, what: str) -> list[str]:
+        value = getattr(settings, name, None) or []
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise ImproperlyConfigured(f"{name} must be a list of {what}.")
+        # None and "" are the values of unset environment variables.
+        if not all(text is None or isinstance(text, str) for text in value):
+            raise ImproperlyConfigured(f"{name} must contain only strings.")
+        return [text.strip() for text in value if (text or "").strip()]
+
     def _text(self, name: str, default: str = "", *, required: bool = False) -> str:
-        value = getattr(settings, name, default)
-        if value is None:
-            value = default
+        value = getattr(settings, name, None)
+        value = default if value is None else value
         if not isinstance(value, str):
             raise ImproperlyConfigured(f"{name} must be a string.")
-        value = value.strip()
-        if required and not value:
+        if required and not value.strip():
             raise ImproperlyConfigured(f"{name} is not set.")
-        return value
+        return value.strip()
 
     def _url(self, name: str, default: str = "", *, takes_path: bool = False) -> str:
         value = (self._text(name, default) or default).rstrip("/")
@@ -338,8 +349,7 @@ class Settings:
 
     def _choice(self, name: str, choices: tuple[str, ...]) -> str:
         value = getattr(settings, name, None)
-        if value is None:
-            return choices[0]
+        value = choices[0] if value is None else value
         if value not in choices:
             raise ImproperlyConfigured(f"{name} must be one of: {', '.join(repr(choice) for choice in choices)}.")
         return str(value)

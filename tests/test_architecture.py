@@ -36,7 +36,7 @@ LAYERS = (
     ("models",),
     ("csp", "money", "states", "values", "signals", "telemetry"),
     ("conf",),
-    ("exceptions",),
+    ("exceptions", "thresholds"),
     ("__init__",),
 )
 #: Imports allowed within a layer.
@@ -60,7 +60,7 @@ EMULATOR_LAYERS = (
     ("webhooks",),
     ("payer",),
     ("api",),
-    ("state", "chaos"),
+    ("state", "chaos", "incidents"),
     ("reference",),
     ("messages", "ids"),
 )

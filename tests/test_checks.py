@@ -149,6 +149,8 @@ ALWAYS = [
     ({"CHECKOUT_BASE_URL": "https://shop.example?a=b"}, {"E023"}),
     ({"CHECKOUT_BASE_URL": "https://shop.example/"}, set()),
     ({"CHECKOUT_BASE_URL": ""}, {"W011"}),
+    ({"CHECKOUT_FORMER_BASE_URLS": "https://old.example"}, {"E055"}),
+    ({"CHECKOUT_FORMER_BASE_URLS": ["https://old.example"]}, set()),
     # The session
     ({"CHECKOUT_UI_MODE": "popup"}, {"E025"}),
     ({"CHECKOUT_UI_MODE": None}, set()),
@@ -158,6 +160,7 @@ ALWAYS = [
     ({"CHECKOUT_UI_MODE": "embedded"}, {"E026"}),
     ({"CHECKOUT_UI_MODE": "custom"}, {"E026"}),
     ({"CHECKOUT_UI_MODES": "hosted_page"}, {"E050"}),
+    ({"CHECKOUT_ALERTS": {"events_lost": 1}}, {"E054"}),
     ({"CHECKOUT_UI_MODES": []}, {"E050"}),
     ({"CHECKOUT_UI_MODES": ["hosted_page", "popup"]}, {"E050"}),
     ({"CHECKOUT_UI_MODES": ["elements"]}, set()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from django_checkout import thresholds
 from django_checkout.conf import NAMES, Settings, conf
 
 pytestmark = pytest.mark.core
@@ -17,6 +18,7 @@ DEFAULTS = {
     "STRIPE_JS_URL": "https://js.stripe.com/dahlia/stripe.js",
     "CHECKOUT_ADAPTER": "django_checkout.adapters.CheckoutAdapter",
     "CHECKOUT_BASE_URL": "",
+    "CHECKOUT_FORMER_BASE_URLS": [],
     "CHECKOUT_UI_MODE": "hosted_page",
     "CHECKOUT_UI_MODES": ("hosted_page", "embedded_page", "elements"),
     "CHECKOUT_SESSION_DEFAULTS": {},
@@ -31,6 +33,7 @@ DEFAULTS = {
     "CHECKOUT_CAPTURE_METHOD": "",
     "CHECKOUT_TOKEN_MAX_AGE_SECONDS": 30 * 24 * 3600,
     "CHECKOUT_CSP": None,
+    "CHECKOUT_ALERTS": thresholds.DEFAULTS,
     "CHECKOUT_EMULATOR": False,
     "CHECKOUT_EMULATOR_STORE": "",
 }
@@ -50,6 +53,7 @@ READ = [
     ("STRIPE_JS_URL", "/emulator/stripe.js", "/emulator/stripe.js"),
     ("CHECKOUT_BASE_URL", "https://shop.example/", "https://shop.example"),
     ("CHECKOUT_BASE_URL", "http://[::1]:8000", "http://[::1]:8000"),
+    ("CHECKOUT_FORMER_BASE_URLS", ("https://old.example/",), ["https://old.example"]),
     ("CHECKOUT_UI_MODE", "elements", "elements"),
     ("CHECKOUT_SESSION_TTL_SECONDS", 31 * 60, 31 * 60),
     ("CHECKOUT_SESSION_TTL_SECONDS", 24 * 3600 - 60, 24 * 3600 - 60),
@@ -57,6 +61,7 @@ READ = [
     ("CHECKOUT_DOUBLE_PAYMENT", "refund", "refund"),
     ("CHECKOUT_CAPTURE_METHOD", "manual", "manual"),
     ("CHECKOUT_CSP", {"default-src": ["'self'"]}, {"default-src": ["'self'"]}),
+    ("CHECKOUT_ALERTS", {"events_stuck": None}, {**thresholds.DEFAULTS, "events_stuck": None}),
     ("CHECKOUT_EMULATOR", True, True),
 ]
 
@@ -74,6 +79,7 @@ REFUSED = [
     ("CHECKOUT_BASE_URL", "javascript:alert(1)", "absolute URL"),
     ("CHECKOUT_UI_MODE", "hosted", "renamed to 'hosted_page' in API 2026-03-25"),
     ("CHECKOUT_UI_MODE", "popup", "must be one of: 'hosted_page'"),
+    ("CHECKOUT_FORMER_BASE_URLS", "https://old.example", "must be a list of URLs"),
     ("CHECKOUT_UI_MODES", "hosted_page", "must be a list of: 'hosted_page'"),
     ("CHECKOUT_UI_MODES", [["hosted_page"]], "must be a list of: 'hosted_page'"),
     ("CHECKOUT_SESSION_DEFAULTS", "{}", "must be a dict"),
@@ -87,6 +93,10 @@ REFUSED = [
     ("CHECKOUT_CSP", ["default-src"], "must be a dict"),
     ("CHECKOUT_CSP", {"default-src": "'self'"}, "list of sources"),
     ("CHECKOUT_CSP", {"default-src": None}, "list of sources"),
+    ("CHECKOUT_ALERTS", ["events_stuck"], "must be a dict"),
+    ("CHECKOUT_ALERTS", {"events_lost": 1}, "'events_lost', which is not one of: events_failed"),
+    ("CHECKOUT_ALERTS", {"events_stuck": 0}, "'events_stuck'.* must be a positive integer"),
+    ("CHECKOUT_ALERTS", {"events_stuck": True}, "'events_stuck'.* must be a positive integer"),
     ("CHECKOUT_EMULATOR", "False", "must be True or False"),
     ("CHECKOUT_EMULATOR", 0, "must be True or False"),
 ]

@@ -14,6 +14,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from django_checkout import reconcile, services
+from django_checkout.conf import API_VERSION
 from django_checkout.emulator.messages import ApiError
 from django_checkout.models import (
     Announcement,
@@ -22,10 +23,11 @@ from django_checkout.models import (
     Discrepancy,
     WebhookEvent,
 )
-from django_checkout.operations import doctor
+from django_checkout.operations import doctor, health
 from django_checkout.operations.doctor import IDS, Severity
 from django_checkout.operations.doctor import site as site_examination
-from django_checkout.stripe_api import gateway, webhook_endpoints
+from django_checkout.reconcile import missed_events
+from django_checkout.stripe_api import gateway, permissions, webhook_endpoints
 from django_checkout.stripe_api.steps import run
 from django_checkout.testing import post_event
 from django_checkout.webhooks import endpoints, registry
@@ -52,9 +54,11 @@ def own_webhook(monkeypatch):
 
 
 @pytest.fixture
-def site(stripe_emulator, own_webhook):
-    """A site whose webhook endpoint is set up."""
-    endpoints.set_up()
+def site(stripe_emulator, own_webhook, settings):
+    """A site whose webhook endpoint is set up, and has delivered an event."""
+    settings.STRIPE_WEBHOOK_SECRETS = [endpoints.set_up().secret]
+    assert post_event({"id": "evt_1", "object": "event", "type": "x.y", "livemode": False}).status_code == 200
+    WebhookEvent.objects.all().delete()
     return stripe_emulator
 
 
@@ -71,6 +75,21 @@ def _edit_endpoint(emulator, **changes):
     with emulator.store.transaction():
         (endpoint,) = emulator.store.select("webhook_endpoint")
         emulator.store.save({**endpoint, **changes})
+
+
+def test_paid_session_of_a_shopper_who_does_not_return_is_found(site, order):
+    """Webhooks are the only news, and health hears of the session when it expires."""
+    site.pay(services.start(order).stripe_id)
+    later = timezone.now() + timedelta(minutes=11)
+
+    def found():
+        return [
+            finding.message for finding in doctor.examine(now=later, delivers=False) if "open here" in finding.message
+        ]
+
+    assert found() == ["1 sessions are complete at Stripe and open here: their events have not arrived."]
+    reconcile.run(fix=True)
+    assert found() == []
 
 
 def test_correct_site_has_no_findings(site, own_webhook):
@@ -131,6 +150,36 @@ def test_two_endpoints_with_one_url(site):
     assert _names() == ["duplicates"]
 
 
+def test_upgrade_is_not_advised_to_be_finished_before_a_delivery_of_the_new_endpoint(stripe_emulator, settings):
+    old = run(webhook_endpoints.create_endpoint(URL, registry.handled_types(), description=""))
+    _edit_endpoint(stripe_emulator, api_version="2024-06-20")
+    secret = endpoints.set_up(upgrade=True).secret
+    settings.STRIPE_WEBHOOK_SECRETS = [old["secret"]]
+
+    def advice():
+        found = doctor.examine(delivers=False)
+        return next(finding.command for finding in found if finding.id == IDS["duplicates"])
+
+    assert advice().startswith("No delivery of we_")
+    assert "Add its signing secret to STRIPE_WEBHOOK_SECRETS, deploy" in advice()
+
+    settings.STRIPE_WEBHOOK_SECRETS = [secret, old["secret"]]
+    event = {"id": "evt_1", "object": "event", "type": "x.y", "livemode": False, "api_version": API_VERSION}
+    assert post_event(event).status_code == 200
+
+    assert advice() == "manage.py checkout_setup_webhook --finish-upgrade"
+
+
+def test_disabled_endpoint_stays_an_alert_until_it_is_seen_enabled(site):
+    _edit_endpoint(site, status="disabled")
+    assert _names() == ["disabled"]
+    assert [alert.reason for alert in health.read().alerts] == ["endpoint_disabled"]
+
+    endpoints.set_up()
+
+    assert health.read().alerts == ()
+
+
 def test_events_that_stripe_could_not_deliver(site, order):
     site.chaos.lose(1000)
     site.pay(services.start(order).stripe_id)
@@ -141,6 +190,20 @@ def test_events_that_stripe_could_not_deliver(site, order):
 
     (finding,) = [found for found in doctor.examine(now=later, delivers=False) if found.id == IDS["undelivered"]]
     assert finding.command == "manage.py checkout_reconcile --missed-events"
+
+    missed_events.process()
+    assert "undelivered" not in _names(now=later, delivers=False)
+
+
+def test_events_that_only_another_endpoint_refuses_are_not_reported(site, order, pay, settings):
+    settings.STRIPE_WEBHOOK_SECRETS = [*settings.STRIPE_WEBHOOK_SECRETS, "whsec_tests"]
+    run(webhook_endpoints.create_endpoint("https://elsewhere.example/", registry.handled_types(), description=""))
+    pay(order)
+    assert WebhookEvent.objects.filter(state="processed").exists()
+    with site.store.transaction():
+        assert site.store.select("event", {"_is_delivered": False})
+
+    assert "undelivered" not in _names(now=timezone.now() + timedelta(hours=2), delivers=False)
 
 
 def test_no_address(site, settings):
@@ -222,33 +285,69 @@ def test_endpoints_that_stripe_cannot_list_at_the_moment(site):
     assert _names(delivers=False) == ["stripe_unavailable"]
 
 
-def test_missing_permission_of_a_restricted_key_is_named(site, monkeypatch):
-    handle = site.handle
-    lists = []
+@pytest.mark.parametrize(
+    ("match", "what", "severity"),
+    [
+        ("GET /v1/refunds*", "/v1/refunds: ", Severity.ERROR),
+        ("POST /v1/refunds*", "refund: ", Severity.ERROR),
+        ("POST /v1/checkout/sessions*", "checkout.session: ", Severity.ERROR),
+        ("POST /v1/payment_intents*", "payment_intent: ", Severity.ERROR),
+        ("POST /v1/customers*", "customer: ", Severity.WARNING),
+        ("POST /v1/billing_portal/sessions*", "billing_portal.session: ", Severity.WARNING),
+        ("DELETE /v1/subscriptions*", "subscription: ", Severity.WARNING),
+    ],
+)
+def test_missing_permission_of_a_restricted_key_is_named(site, match, what, severity):
+    run(gateway.retrieve_account())
+    site.incidents.restrict_keys(match)
+    site.incidents.restrict_keys("GET /v1/account")
 
-    def refuse(request):
-        if request.path in ("/v1/refunds", "/v1/account"):
-            lists.append(request.path)
-            site.chaos.raise_fault = _refusal
-        try:
-            return handle(request)
-        finally:
-            site.chaos.__dict__.pop("raise_fault", None)
+    (finding,) = [finding for finding in doctor.examine(delivers=False) if finding.id == IDS["permission"]]
 
-    def _refusal(method, path, when):
-        raise ApiError(
-            "The provided key 'rk_test_1' does not have the required permissions for this endpoint. Having the "
-            "'rak_charge_read' permission would allow this request to continue.",
-            status=403,
-        )
+    assert finding.message.startswith(what)
+    assert "rak_" in finding.message
+    assert finding.severity is severity
 
-    monkeypatch.setattr(site, "handle", refuse)
 
-    found = [finding for finding in doctor.examine() if finding.id == IDS["permission"]]
+def test_trying_what_the_key_may_write_changes_nothing(site, stripe_requests, caplog):
+    before = {kind: site.store.select(kind) for kind in ("checkout.session", "refund", "customer", "event")}
 
-    assert len(found) == 1
-    assert "/v1/refunds" in found[0].message
-    assert "rak_charge_read" in found[0].message
+    assert _names(delivers=False) == []
+
+    written = [request for request in stripe_requests if request.method != "GET"]
+    assert len(written) == len(permissions.WRITES)
+    assert before == {kind: site.store.select(kind) for kind in before}
+    assert "stripe_error" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "words", ["Having the 'rak_charge_read' permission would", "Enabling \"Charges Read\" ('charge_read') permissions"]
+)
+def test_either_wording_of_stripe_names_the_permission(site, monkeypatch, words):
+    def refuse(method, path, when):
+        if path == "/v1/charges":
+            raise ApiError(f"The key 'rk_test_1' lacks permissions. {words} would allow this request.", status=403)
+
+    monkeypatch.setattr(site.chaos, "raise_fault", refuse)
+
+    (finding,) = [finding for finding in doctor.examine(delivers=False) if finding.id == IDS["permission"]]
+    assert "charge_read" in finding.message
+
+
+@pytest.mark.parametrize("outage", ["hang", "close"])
+def test_stripe_that_does_not_respond_is_not_called_again(site, stripe_requests, outage):
+    site.incidents.start_outage(outage)
+
+    assert _names(delivers=False) == ["stripe_unavailable"]
+    # The SDK repeats the first call.
+    assert {request.path for request in stripe_requests} == {"/v1/account"}
+
+
+def test_stripe_that_stops_responding_is_not_asked_for_every_permission(site, stripe_requests):
+    site.incidents.start_outage("hang", match="GET /v1/c*")
+
+    assert "stripe_unavailable" in _names(delivers=False)
+    assert not any(request.path == "/v1/refunds" for request in stripe_requests)
 
 
 def test_stripe_is_unavailable(site):
@@ -306,7 +405,7 @@ def test_webhook_with_other_secrets(site, monkeypatch, settings):
 
 
 def test_every_secret_is_tried(site, own_webhook, settings):
-    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_tests", "whsec_new"]
+    settings.STRIPE_WEBHOOK_SECRETS = [*settings.STRIPE_WEBHOOK_SECRETS, "whsec_new"]
 
     assert _ids() == []
     assert own_webhook == [200, 200]
@@ -331,7 +430,28 @@ def test_unreachable_webhook(stripe_emulator, settings):
     settings.CHECKOUT_BASE_URL = "http://127.0.0.1:9"
     endpoints.set_up()
 
-    assert _names() == ["unreachable"]
+    assert _names() == ["unreachable", "unproven"]
+
+
+def test_endpoint_whose_deliveries_were_never_verified_is_not_called_right(stripe_emulator, own_webhook):
+    """The test delivery verifies, because it is signed with the site's own secret."""
+    endpoints.set_up()
+
+    (finding,) = [finding for finding in doctor.examine() if finding.id not in OF_TESTS]
+
+    assert own_webhook == [200]
+    assert (finding.id, finding.severity) == (IDS["unproven"], Severity.INFO)
+    assert "the test delivery is signed with the site's own secrets" in finding.message
+
+
+def test_age_of_the_last_verified_delivery_is_reported(site):
+    (finding,) = [
+        finding
+        for finding in doctor.examine(now=timezone.now() + timedelta(days=9), delivers=False)
+        if finding.id == IDS["unproven"]
+    ]
+
+    assert finding.message.startswith("For 9 days, no delivery of the endpoint")
 
 
 def test_failed_events_stuck_events_and_failing_receivers(site, order):
@@ -358,7 +478,7 @@ def test_endpoint_without_the_trailing_slash_is_reported_and_corrected(site, own
 def test_completed_session_without_events(site, order):
     site.pay(services.start(order).stripe_id)
     reconcile.run(fix=True)
-    CheckoutSession.objects.update(completed_at=timezone.now() - timedelta(minutes=2))
+    CheckoutSession.objects.update(completed_at=timezone.now() - timedelta(minutes=6))
 
     assert _names() == ["no_events"]
 

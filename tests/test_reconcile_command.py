@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from datetime import timedelta
 from io import StringIO
 
@@ -15,7 +16,7 @@ from django.utils import timezone
 
 from django_checkout import reconcile, services
 from django_checkout.management.arguments import Progress, instant, write_csv
-from django_checkout.models import Discrepancy, Payment, ReconciliationRun
+from django_checkout.models import Discrepancy, Payment, ReconciliationRun, WebhookEvent
 from django_checkout.reconcile import reads
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -198,8 +199,24 @@ def test_missed_events_are_processed(unrecorded, stripe_emulator):
 
     unrecorded.refresh_from_db()
     assert (code, unrecorded.status) == (0, "paid")
-    assert "processed," in text
-    assert json.loads(_reconcile("--missed-events", "--format", "json")[0])["missed"] > 0
+    assert re.fullmatch(r"(\d) events missed: \1 processed\.\n", text)
+
+
+def test_missed_events_that_arrived_otherwise_are_told_apart(unrecorded, stripe_emulator):
+    stripe_emulator.deliver_to(lambda body, headers: 500)
+    _reconcile("--missed-events")
+    settled = WebhookEvent.objects.count()
+
+    assert _reconcile("--missed-events") == (
+        f"0 events missed.\n{settled} undelivered events had arrived already.\n",
+        0,
+    )
+    assert json.loads(_reconcile("--missed-events", "--format", "json")[0]) == {"missed": 0, "arrived": settled}
+    assert _reconcile("--missed-events", "--format", "csv")[0] == f"events,count\narrived,{settled}\nmissed,0\n"
+
+
+def test_no_missed_events(stripe_emulator):
+    assert _reconcile("--missed-events") == ("0 events missed.\n", 0)
 
 
 def test_missed_events_that_fail_exit_1(unrecorded, stripe_emulator, monkeypatch):

@@ -112,7 +112,9 @@ def a_dozen_refunds(a_dozen, stripe, deliver_events):
     now = timezone.now()
     stripe.emulator.pay(a_dozen[0].stripe_id)
     deliver_events()
-    rows = [services.refund(a_dozen[0].order, 100) for _ in range(SESSIONS)][::-1]
+    rows: list[Refund] = []
+    for _ in range(SESSIONS):
+        rows.insert(0, services.refund(a_dozen[0].order, 100, in_addition_to=rows[0].uuid if rows else None))
     for age, row in enumerate(rows, start=1):
         made = now - timedelta(hours=age)
         Refund.objects.filter(pk=row.pk).update(created_at=made)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from django_checkout import services
 from django_checkout.exceptions import (
     RefundError,
+    RefundRepeatedError,
     StripeCredentialsError,
     StripeNotFoundError,
     StripeRefusedError,
+    StripeUnansweredError,
     StripeUnavailableError,
 )
 from django_checkout.models import Payment, Refund
+from django_checkout.services.refunds import REPEAT_SECONDS
+from django_checkout.webhooks import pending_work
 from tests.factories import HostOrderFactory
+from tests.races.together import run_before
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -104,3 +112,124 @@ def test_the_same_key_returns_the_same_refund(paid_order, stripe_emulator):
     with pytest.raises(RefundError):
         services.refund(paid_order, 600, key="task-1")
     assert len(stripe_emulator.store.select("refund")) == 1
+
+
+def test_unanswered_refund_that_an_event_confirmed_is_returned(paid_order, stripe_emulator, deliver_events):
+    """The response is lost, and the webhook arrives before the call gives up."""
+    stripe_emulator.chaos.drop(1, match=REFUND)
+    stripe_emulator.chaos.drop(1, when="before", match=REFUND)
+
+    with run_before("django_checkout.ledger.release_refund", deliver_events):
+        refund = services.refund(paid_order, 500)
+
+    assert (refund.status, refund.error_code) == ("succeeded", "")
+    assert [row["amount"] for row in stripe_emulator.store.select("refund")] == [500]
+
+
+def test_unanswered_refund_says_what_happens_next(paid_order, stripe_emulator):
+    stripe_emulator.chaos.drop(2, when="before", match=REFUND)
+
+    with pytest.raises(StripeUnansweredError, match="Do not repeat the refund at Stripe") as caught:
+        services.refund(paid_order, 500)
+
+    assert caught.value.code == "stripe_unanswered"
+    assert Refund.objects.get().status == "creating"
+
+
+def test_refund_made_in_the_dashboard_meanwhile_is_not_made_again(paid_order, stripe_emulator, deliver_events):
+    stripe_emulator.chaos.drop(2, when="before", match=REFUND)
+    with pytest.raises(StripeUnansweredError):
+        services.refund(paid_order, 500)
+
+    stripe_emulator.refund(paid_order.kept_payment.stripe_id, 500)
+    report = pending_work.process_pending()
+    deliver_events()
+
+    assert report["unanswered_refunds_failed"] == 1
+    assert [row["amount"] for row in stripe_emulator.store.select("refund")] == [500]
+    row = Refund.objects.get(is_ours=True)
+    assert (row.status, row.refusal_code) == ("refused", "refunded_elsewhere")
+    paid_order.refresh_from_db()
+    assert paid_order.refunded_minor == 500
+    assert pending_work.process_pending()["unanswered_refunds"] == 0
+    # Whoever requested it was told that it will be sent.
+    assert [item.code for item in paid_order.attention.all()] == ["refund_not_sent"]
+    services.accept(paid_order, "It was one refund.")
+    assert services.refund(paid_order, 500, in_addition_to=Refund.objects.get(is_ours=False).uuid).stripe_id
+    paid_order.refresh_from_db()
+    assert (paid_order.refunded_minor, paid_order.needs_attention) == (1000, False)
+
+
+def test_refund_made_in_the_dashboard_earlier_does_not_stop_a_later_one(paid_order, stripe_emulator, deliver_events):
+    stripe_emulator.refund(paid_order.kept_payment.stripe_id, 500)
+    deliver_events()
+    made = Refund.objects.get()
+    stripe_emulator.chaos.drop(2, when="before", match=REFUND)
+    with pytest.raises(StripeUnansweredError):
+        services.refund(paid_order, 500, in_addition_to=made.uuid)
+
+    pending_work.process_pending()
+
+    assert [row["amount"] for row in stripe_emulator.store.select("refund")] == [500, 500]
+
+
+@pytest.mark.parametrize("keys", [("", "b"), ("a", ""), ("a", "b")])
+def test_second_refund_of_an_unanswered_amount_names_the_first(keys, paid_order, stripe_emulator):
+    stripe_emulator.chaos.drop(2, when="before", match=REFUND)
+    with pytest.raises(StripeUnansweredError):
+        services.refund(paid_order, 500, key=keys[0])
+    first = Refund.objects.get()
+
+    with pytest.raises(RefundRepeatedError, match=str(first.uuid)):
+        services.refund(paid_order, 500, key=keys[1])
+
+    assert stripe_emulator.store.select("refund") == []
+    services.refund(paid_order, 500, key=keys[1], in_addition_to=first.uuid)
+    services.resume_refund(first)
+    assert [row["amount"] for row in stripe_emulator.store.select("refund")] == [500, 500]
+
+
+def test_second_refund_of_an_amount_within_the_hour_names_the_latest(paid_order):
+    first = services.refund(paid_order, 500)
+    with pytest.raises(RefundRepeatedError, match=str(first.uuid)):
+        services.refund(paid_order, 500)
+
+    second = services.refund(paid_order, 500, in_addition_to=first.uuid)
+    with pytest.raises(RefundRepeatedError, match=str(second.uuid)):
+        services.refund(paid_order, 500, in_addition_to=first.uuid)
+
+    Refund.objects.update(created_at=timezone.now() - timedelta(seconds=REPEAT_SECONDS + 1))
+    assert services.refund(paid_order, 500).status == "succeeded"
+
+
+def test_refund_of_another_amount_needs_no_confirmation(paid_order):
+    services.refund(paid_order, 500)
+
+    assert services.refund(paid_order, 600).status == "succeeded"
+
+
+def test_refund_that_is_refused_after_it_was_unanswered_needs_attention(paid_order, stripe_emulator, recorder):
+    stripe_emulator.chaos.drop(2, when="before", match=REFUND)
+    with pytest.raises(StripeUnansweredError):
+        services.refund(paid_order, 500)
+    stripe_emulator.refund(paid_order.kept_payment.stripe_id)
+
+    pending_work.process_pending()
+
+    row = Refund.objects.get(is_ours=True)
+    assert (row.status, row.error_code) == ("refused", "charge_already_refunded")
+    assert [item.code for item in paid_order.attention.all()] == ["refund_refused"]
+    assert "attention_needed" in recorder.names
+    services.accept(paid_order, "Refunded in the dashboard.")
+    services.sync(paid_order)
+    paid_order.refresh_from_db()
+    assert not paid_order.needs_attention
+
+
+def test_refund_that_is_refused_at_once_needs_no_attention(paid_order, stripe_emulator):
+    stripe_emulator.refund(paid_order.kept_payment.stripe_id)
+
+    with pytest.raises(StripeRefusedError):
+        services.refund(paid_order, 500)
+
+    assert not paid_order.attention.exists()

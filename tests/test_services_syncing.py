@@ -182,8 +182,8 @@ def test_full_refund_and_its_repeat(paid_order, stripe_emulator, deliver_events,
 
 
 def test_two_partial_refunds(paid_order, stripe_emulator, deliver_events, recorder):
-    services.refund(paid_order, 500)
-    services.refund(paid_order, 500)
+    first = services.refund(paid_order, 500)
+    services.refund(paid_order, 500, in_addition_to=first.uuid)
 
     deliver_events()
     paid_order.refresh_from_db()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import override_settings
 
 from django_checkout import services
 from django_checkout.conf import API_VERSION
 from django_checkout.stripe_api import webhook_endpoints
 from django_checkout.stripe_api.steps import run
-from django_checkout.testing import post_event
+from django_checkout.testing import post_event, sign
 from django_checkout.webhooks import registry
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -141,23 +143,88 @@ def test_other_version_cannot_be_changed_and_the_error_says_what_to_do(stripe_em
     assert len(_endpoints()) == 1
 
 
-def test_version_is_upgraded_with_two_endpoints(old_endpoint, stripe_emulator):
+def _secret(text: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith("whsec_"))
+
+
+def _deliver(secret, version=API_VERSION):
+    """Post an event of an API version, signed with a secret."""
+    event = {"id": "evt_1", "object": "event", "type": "person.created", "livemode": False, "api_version": version}
+    body = json.dumps(event).encode()
+    assert post_event(body, sign(body, secret=secret)).status_code == 200
+
+
+def test_version_is_upgraded_with_two_endpoints(old_endpoint, stripe_emulator, settings):
     with pytest.raises(CommandError, match="pass --upgrade"):
         _setup(finish_upgrade=True)
 
     upgraded = _setup(upgrade=True)
-    assert "whsec_" in upgraded
     assert f"disables {old_endpoint}" in upgraded
     assert {endpoint["status"] for endpoint in _endpoints()} == {"enabled"}
     assert f"Also enabled for this URL: {old_endpoint}" in _setup()
-    assert "whsec_" not in _setup(upgrade=True)
+    assert not any(line.startswith("whsec_") for line in _setup(upgrade=True).splitlines())
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_old", _secret(upgraded)]
+    _deliver(_secret(upgraded))
 
+    assert "--finish-upgrade disables them" in _setup()
     assert f"would disable {old_endpoint}" in _setup(finish_upgrade=True, dry_run=True)
     assert f"disable {old_endpoint}" in _setup(finish_upgrade=True)
 
     states = {endpoint["api_version"]: endpoint["status"] for endpoint in _endpoints()}
     assert states == {OLD: "disabled", API_VERSION: "enabled"}
     assert "No changes" in _setup(finish_upgrade=True)
+
+
+def test_upgrade_is_not_finished_before_the_new_secret_is_deployed(old_endpoint, stripe_emulator, settings):
+    """Disabling the old endpoint would leave one whose deliveries are all refused."""
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_old"]
+    secret = _secret(_setup(upgrade=True))
+    _deliver("whsec_old", OLD)
+
+    for _ in range(2):
+        with pytest.raises(CommandError, match="Add its signing secret to STRIPE_WEBHOOK_SECRETS, deploy"):
+            _setup(finish_upgrade=True)
+        # The secret was deployed and a delivery verified, and then the settings were rolled back.
+        with override_settings(STRIPE_WEBHOOK_SECRETS=[secret]):
+            _deliver(secret)
+
+    assert {endpoint["status"] for endpoint in _endpoints()} == {"enabled"}
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_old", secret]
+    assert f"disable {old_endpoint}" in _setup(finish_upgrade=True)
+
+
+def test_upgrade_to_an_endpoint_made_in_the_dashboard_is_proven_by_the_version(old_endpoint, stripe_emulator, settings):
+    new = _create(stripe_emulator)
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_old", "whsec_new"]
+    _deliver("whsec_old", OLD)
+    with pytest.raises(CommandError, match=f"No delivery of {new} has been verified"):
+        _setup(finish_upgrade=True)
+
+    _deliver("whsec_new")
+
+    assert f"disable {old_endpoint}" in _setup(finish_upgrade=True)
+
+
+@pytest.mark.parametrize("version", [API_VERSION, None])
+def test_endpoints_that_cannot_be_told_apart_are_not_disabled(stripe_emulator, settings, version):
+    _create(stripe_emulator)
+    _create(stripe_emulator, api_version=version)
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_one"]
+    _deliver("whsec_one")
+
+    with pytest.raises(CommandError, match=r"No delivery of|It is unknown which of"):
+        _setup(finish_upgrade=True)
+    assert {endpoint["status"] for endpoint in _endpoints()} == {"enabled"}
+
+
+def test_setup_says_that_no_delivery_has_been_verified(stripe_emulator, settings):
+    secret = _secret(_setup())
+    assert "No delivery of this endpoint has been verified here yet" in _setup()
+
+    settings.STRIPE_WEBHOOK_SECRETS = [secret]
+    _deliver(secret)
+
+    assert "No delivery" not in _setup()
 
 
 def test_enabled_endpoint_is_preferred_to_a_disabled_one(stripe_emulator):

@@ -107,6 +107,18 @@ def read_token(token: str, purpose: Purpose) -> Token:
     return Token(order_pk=order_pk, created=created, is_young=True)
 
 
+def has_token(text: str) -> bool:
+    """Return whether a text contains a token that this site has signed, for whichever order and however old."""
+    for found in _TOKEN.finditer(text):
+        for purpose in Purpose:
+            try:
+                read_token(found[0], purpose)
+            except OrderNotFoundError:
+                continue
+            return True
+    return False
+
+
 def without_tokens(text: str, order: Order) -> str:
     """Return a text for storage, with each of the order's tokens replaced by its purpose and age."""
 

@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from django_checkout.admin import charts, display, statistics_cache
 from django_checkout.conf import conf
 from django_checkout.operations import statistics
+from django_checkout.operations.alerts import Alert, display_number
 from django_checkout.states import Tone
 
 #: The table of the days shows every currency; charts show the busiest.
@@ -31,10 +32,19 @@ class Tile:
 
     name: str
     label: str
-    count: int
+    count: str
     detail: str
     url: str
     tone: Tone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertLine:
+    """What is wrong, what to do, and the page that shows it, or ""."""
+
+    text: str
+    hint: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +99,7 @@ def build(request: HttpRequest) -> dict[str, Any]:
         "days": list(_days(shown)),
         "currencies": [currency.upper() for currency in shown.currencies],
         "webhooks": shown.webhooks,
+        "alerts": [_alert_line(request, alert) for alert in shown.webhooks.alerts],
         "webhook_facts": list(_webhook_facts(request, shown)),
     }
 
@@ -126,7 +137,7 @@ def _tiles(request: HttpRequest, shown: statistics.Dashboard) -> Iterator[Tile]:
     def tile(name: str, label: str, count: int, detail: str, model: str, query: str, *, is_bad: bool) -> Tile:
         tone = Tone.GOOD if not count else Tone.BAD if is_bad else Tone.WAIT
         url = find_url(request, model, "changelist", permission=f"view_{model}", query=query)
-        return Tile(name=name, label=label, count=count, detail=detail, url=url, tone=tone)
+        return Tile(name=name, label=label, count=display_number(count), detail=detail, url=url, tone=tone)
 
     disputes = shown.disputes
     yield tile(
@@ -260,14 +271,18 @@ def _days(shown: statistics.Dashboard) -> Iterator[tuple[str, list[str], statist
         yield display_day(day.first_day), revenue, day.funnel
 
 
+def _alert_line(request: HttpRequest, alert: Alert) -> AlertLine:
+    model, query = alert.rule.page or ("", "")
+    url = find_url(request, model, "changelist", permission=f"view_{model}", query=query) if model else ""
+    return AlertLine(text=alert.text, hint=alert.hint, url=url)
+
+
 def _webhook_facts(request: HttpRequest, shown: statistics.Dashboard) -> Iterator[tuple[str, str]]:
     webhooks = shown.webhooks
-    for reason in webhooks.reasons:
-        yield _("Problem"), str(reason.label)
     last = webhooks.last_event_seconds
     yield _("Last event"), age(last) if last is None else _("%(age)s ago") % {"age": age(last)}
     yield _("Received today"), display.number(webhooks.received_today)
-    yield _("Waiting to be processed"), display.number(webhooks.events_waiting)
+    yield _("Waiting to be processed"), display_number(webhooks.events_waiting)
     if webhooks.oldest_waiting_seconds is not None:
         yield _("Oldest has waited for"), age(webhooks.oldest_waiting_seconds)
     yield _("As of"), timezone.localtime(shown.at).strftime("%H:%M:%S")

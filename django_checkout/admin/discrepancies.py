@@ -7,9 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
@@ -20,13 +18,13 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_checkout import services
 from django_checkout.admin import columns, display, kinds, statistics_cache
 from django_checkout.admin.filters import DiscrepancyKindFilter, DiscrepancyStateFilter
-from django_checkout.admin.forms import NoteForm
+from django_checkout.admin.forms import NoteActionForm, NoteForm
 from django_checkout.admin.operations import OperableAdmin, Operation
 from django_checkout.exceptions import CheckoutError
-from django_checkout.models import Discrepancy
-from django_checkout.models.reconciliation import DiscrepancyState
+from django_checkout.models import Discrepancy, Order
+from django_checkout.models.reconciliation import SESSION_WITHOUT_ORDER, DiscrepancyState
 from django_checkout.pages.responses import SeeOther
-from django_checkout.reconcile import discrepancies
+from django_checkout.reconcile import discrepancies, unlinked_sessions
 from django_checkout.states import (
     DisputeReason,
     DisputeStatus,
@@ -85,16 +83,12 @@ class ResolveForm(NoteForm):
     """Asks how the difference was resolved."""
 
 
+class JoinForm(NoteForm):
+    """Asks how it is known that the session is this order's."""
+
+
 class IgnoreForm(NoteForm):
     """Asks why the difference is ignored."""
-
-
-class NoteActionForm(ActionForm):
-    """Adds a note to the actions on several differences."""
-
-    note = forms.CharField(
-        label=gettext_lazy("Note:"), required=False, max_length=2000, widget=forms.TextInput(attrs={"size": 24})
-    )
 
 
 def _settle(request: HttpRequest, row: Discrepancy, state: DiscrepancyState, note: str) -> None:
@@ -126,6 +120,18 @@ def _sync(request: HttpRequest, row: Discrepancy, values: Values) -> str:
     return _("Synced order %(order)s with Stripe: it is %(status)s.") % {
         "order": order,
         "status": OrderStatus.label_of(order.status),
+    }
+
+
+def _join(request: HttpRequest, row: Discrepancy, values: Values) -> str:
+    if row.order is None:
+        raise CheckoutError(_("there is no order with this number."))
+    unlinked_sessions.join(row.subject, row.order)
+    _settle(request, row, DiscrepancyState.RESOLVED, values["note"])
+    joined = Order.objects.get(pk=row.order.pk)
+    return _("Joined the session with order %(order)s: it is %(status)s.") % {
+        "order": joined,
+        "status": OrderStatus.label_of(joined.status),
     }
 
 
@@ -163,6 +169,15 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
             hint=gettext_lazy("Reads the order's sessions, refunds and disputes from Stripe, and updates the order."),
             run=_sync,
             is_offered=lambda row: _is_open(row) and row.order_id is not None,
+        ),
+        Operation(
+            name="join",
+            label=gettext_lazy("Join with the order"),
+            hint=gettext_lazy("Records the payment of this session for the order. Compare shopper and content first."),
+            run=_join,
+            is_offered=lambda row: _is_open(row) and row.kind == SESSION_WITHOUT_ORDER and row.order_id is not None,
+            form=JoinForm,
+            is_final=True,
         ),
         Operation(
             name="resolve",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -14,12 +15,13 @@ from django.utils.translation import gettext_lazy
 from django_checkout.admin import columns, display
 from django_checkout.admin.base import find_order_pks
 from django_checkout.admin.filters import EventTypeFilter, by
-from django_checkout.admin.operations import OperableAdmin, Operation
+from django_checkout.admin.operations import Operation
+from django_checkout.admin.pending import PendingAdmin, waive_operation
 from django_checkout.exceptions import CheckoutError
 from django_checkout.models import Order, WebhookEvent
 from django_checkout.models.events import EventState
 from django_checkout.states import IgnoreReason
-from django_checkout.webhooks import processing
+from django_checkout.webhooks import inbox, processing
 from django_checkout.webhooks.envelope import reduced
 
 
@@ -37,7 +39,7 @@ def _replay(request: HttpRequest, event: WebhookEvent, values: Mapping[str, Any]
 
 
 @admin.register(WebhookEvent)
-class WebhookEventAdmin(OperableAdmin[WebhookEvent]):
+class WebhookEventAdmin(PendingAdmin[WebhookEvent]):
     """The webhook events that Stripe delivered."""
 
     operations = (
@@ -48,6 +50,7 @@ class WebhookEventAdmin(OperableAdmin[WebhookEvent]):
             run=_replay,
             is_offered=lambda event: True,
         ),
+        waive_operation(inbox.waive, lambda event: event.state == EventState.FAILED),
     )
     list_display = ("what", "state_badge", "received")
     list_filter = (by(EventState, "state", gettext_lazy("state")), EventTypeFilter, "livemode", "received_at")
@@ -60,7 +63,18 @@ class WebhookEventAdmin(OperableAdmin[WebhookEvent]):
         (None, {"fields": ("type", "at_stripe", "state_badge", "orders", "about", "payment_intent", "mode_badge")}),
         (
             gettext_lazy("Processing"),
-            {"fields": ("attempts", "error", "created_at", "received_at", "processed_at", "next_attempt_at")},
+            {
+                "fields": (
+                    "attempts",
+                    "error",
+                    "created_at",
+                    "received_at",
+                    "processed_at",
+                    "next_attempt_at",
+                    "waived_by",
+                    "note",
+                )
+            },
         ),
         (gettext_lazy("Origin"), {"fields": ("request_link", "api_version", "is_thin", "account")}),
         (gettext_lazy("Payload"), {"fields": ("payload_json",), "classes": ("collapse",)}),
@@ -70,6 +84,20 @@ class WebhookEventAdmin(OperableAdmin[WebhookEvent]):
         rows = super().get_queryset(request)
         is_page = request.resolver_match is not None and "object_id" in request.resolver_match.kwargs
         return rows if is_page else rows.defer("payload")
+
+    def pending(self, rows: QuerySet[WebhookEvent]) -> QuerySet[WebhookEvent]:
+        return rows.filter(state=EventState.FAILED).order_by("pk")
+
+    def retry(self, row: WebhookEvent) -> bool:
+        try:
+            processing.process(row)
+        except Exception:
+            # The inbox has logged it and keeps the event failed.
+            return False
+        return True
+
+    def waive(self, row: WebhookEvent, note: str, *, by: Any) -> None:
+        inbox.waive(row, note, by=by)
 
     @admin.display(description=gettext_lazy("state"))
     def state_badge(self, event: WebhookEvent) -> SafeString:

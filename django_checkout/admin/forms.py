@@ -8,6 +8,8 @@ from operator import attrgetter
 from typing import Any
 
 from django import forms
+from django.contrib.admin.helpers import ActionForm
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -16,7 +18,7 @@ from django_checkout.admin import display
 from django_checkout.admin.order_rows import OrderRows
 from django_checkout.exceptions import MoneyError
 from django_checkout.services.refunds import REASONS
-from django_checkout.states import RefundReason
+from django_checkout.states import RefundReason, RefundStatus
 
 Data = Mapping[str, Any] | None
 
@@ -83,6 +85,7 @@ class RefundForm(AmountForm):
     """
 
     reason = forms.ChoiceField(label=gettext_lazy("Reason"), required=False)
+    again = forms.BooleanField(label=gettext_lazy("Refund this amount once more"), required=False)
     seen = forms.CharField(widget=forms.HiddenInput)
 
     def __init__(self, rows: OrderRows, data: Data = None) -> None:
@@ -90,6 +93,15 @@ class RefundForm(AmountForm):
         choices = [("", _("no reason"))] + [(reason, RefundReason.label_of(reason)) for reason in REASONS]
         self.fields["reason"] = forms.ChoiceField(label=_("Reason"), choices=choices, required=False)
         self.fields["seen"].initial = rows.refunds_seen
+        if recent := rows.recent_refunds(timezone.now()):
+            self.fields["again"].help_text = _("Confirm this to repeat a refund: %(refunds)s.") % {
+                "refunds": ", ".join(
+                    f"{display.amount(row.amount_minor, row.currency)} {RefundStatus.label_of(row.status)}"
+                    for row in recent
+                )
+            }
+        else:
+            del self.fields["again"]
 
     find_most = attrgetter("refundable_minor")
 
@@ -101,6 +113,23 @@ class RefundForm(AmountForm):
             raise forms.ValidationError(
                 _("The refunds of this order have changed. Check the remaining amount, then submit the form again.")
             )
+        repeated = self.rows.find_repeated(self.cleaned_data.get("amount", 0), timezone.now())
+        if repeated is not None and not self.cleaned_data.get("again"):
+            raise forms.ValidationError(
+                _(
+                    "The same amount was refunded within the last hour, or Stripe has not answered. To refund it once "
+                    "more, confirm that below."
+                )
+            )
+        self.cleaned_data["in_addition_to"] = repeated and repeated.uuid
+
+
+class NoteActionForm(ActionForm):
+    """Adds a note to the actions on several rows."""
+
+    note = forms.CharField(
+        label=gettext_lazy("Note:"), required=False, max_length=2000, widget=forms.TextInput(attrs={"size": 24})
+    )
 
 
 class NoteForm(ConfirmForm):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -14,7 +15,8 @@ from django.utils.translation import gettext_lazy
 from django_checkout import services
 from django_checkout.admin import columns, display
 from django_checkout.admin.filters import by
-from django_checkout.admin.operations import OperableAdmin, Operation
+from django_checkout.admin.operations import Operation
+from django_checkout.admin.pending import PendingAdmin, waive_operation
 from django_checkout.exceptions import CheckoutError
 from django_checkout.models import Announcement
 from django_checkout.models.announcements import AnnouncementState
@@ -32,7 +34,7 @@ def _deliver_again(request: HttpRequest, row: Announcement, values: Mapping[str,
 
 
 @admin.register(Announcement)
-class AnnouncementAdmin(OperableAdmin[Announcement]):
+class AnnouncementAdmin(PendingAdmin[Announcement]):
     """The notifications that were delivered to the shop's receivers, and those that are pending."""
 
     operations = (
@@ -43,6 +45,7 @@ class AnnouncementAdmin(OperableAdmin[Announcement]):
             run=_deliver_again,
             is_offered=lambda row: row.state != AnnouncementState.SUPERSEDED,
         ),
+        waive_operation(services.waive, lambda row: row.state == AnnouncementState.PENDING),
     )
 
     list_display = ("notification", "order_link", "state_badge", "attempts", "next_try", "last_error", "created")
@@ -57,9 +60,31 @@ class AnnouncementAdmin(OperableAdmin[Announcement]):
         (gettext_lazy("About"), {"fields": ("session_link", "refund_link", "dispute_link", "subscription_link")}),
         (
             gettext_lazy("History"),
-            {"fields": ("attempts", "last_error", "created_at", "announced_at", "next_attempt_at")},
+            {
+                "fields": (
+                    "attempts",
+                    "last_error",
+                    "created_at",
+                    "announced_at",
+                    "next_attempt_at",
+                    "waived_by",
+                    "note",
+                )
+            },
         ),
     )
+
+    def pending(self, rows: QuerySet[Announcement]) -> QuerySet[Announcement]:
+        return rows.filter(state=AnnouncementState.PENDING).order_by("pk")
+
+    def retry(self, row: Announcement) -> bool:
+        try:
+            return services.deliver_again(row, only_pending=True)
+        except CheckoutError:
+            return False
+
+    def waive(self, row: Announcement, note: str, *, by: Any) -> None:
+        services.waive(row, note, by=by)
 
     @admin.display(description=gettext_lazy("notification"))
     def notification(self, row: Announcement) -> SafeString:

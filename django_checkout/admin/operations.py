@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 
 from django_checkout.admin import statistics_cache
 from django_checkout.admin.base import FactsAdmin
-from django_checkout.exceptions import CheckoutError, StripeError
+from django_checkout.exceptions import CheckoutError, StripeError, StripeUnansweredError
 from django_checkout.models import database
 from django_checkout.pages.responses import SeeOther
 
@@ -137,6 +137,11 @@ class OperableAdmin(FactsAdmin[M]):
     ) -> None:
         try:
             done = operation.run(request, subject, values)
+        except StripeUnansweredError as error:
+            unanswered = _("%(label)s: unanswered. Stripe has not confirmed it. %(next_step)s")
+            shown = unanswered % {"label": operation.label, "next_step": error.next_step}
+            self.log_change(request, row, shown)
+            messages.warning(request, shown)
         except EXPECTED_ERRORS as error:
             failed = _("%(label)s failed: %(error)s") % {"label": operation.label, "error": describe_error(error)}
             self.log_change(request, row, failed)

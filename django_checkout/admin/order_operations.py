@@ -41,7 +41,13 @@ def _capture(request: HttpRequest, rows: OrderRows, values: Values) -> str:
 
 
 def _refund(request: HttpRequest, rows: OrderRows, values: Values) -> str:
-    refund = services.refund(rows.order, values["amount"], values["reason"] or None, by=request.user)
+    refund = services.refund(
+        rows.order,
+        values["amount"],
+        values["reason"] or None,
+        by=request.user,
+        in_addition_to=values["in_addition_to"],
+    )
     done = {
         "amount": display.amount(refund.amount_minor, refund.currency),
         "refund": refund,

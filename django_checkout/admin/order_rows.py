@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
@@ -25,6 +26,7 @@ from django_checkout.models import (
     WebhookEvent,
 )
 from django_checkout.models.announcements import AnnouncementState
+from django_checkout.services.refunds import find_repeated
 from django_checkout.states import ACTIVE_REFUND_STATUSES, RefundStatus, SessionStatus
 
 #: A subscription can have any number of events; the order page shows the newest.
@@ -132,6 +134,16 @@ class OrderRows:
     def unconfirmed_refunds(self) -> list[Refund]:
         """The refunds that were requested here and that Stripe has not confirmed."""
         return [refund for refund in self.refunds if refund.is_ours and refund.status == RefundStatus.CREATING]
+
+    def recent_refunds(self, now: datetime) -> list[Refund]:
+        """Return the latest refund of each amount that another one may repeat by mistake."""
+        amounts = dict.fromkeys(row.amount_minor for row in self.refunds)
+        return [found for amount in amounts if (found := self.find_repeated(amount, now)) is not None]
+
+    def find_repeated(self, amount_minor: int, now: datetime) -> Refund | None:
+        """Return the refund that another one of this amount needs a confirmation for."""
+        kept = self.order.kept_payment_id
+        return find_repeated([row for row in self.refunds if row.payment_id == kept], amount_minor, now=now)
 
     @property
     def refunds_seen(self) -> str:

@@ -24,6 +24,7 @@ from django_checkout.admin.operations import EXPECTED_ERRORS, OperableAdmin, des
 from django_checkout.admin.order_operations import ORDER_OPERATIONS
 from django_checkout.admin.order_rows import OrderRows, read_rows
 from django_checkout.conf import conf
+from django_checkout.exceptions import StripeUnavailableError
 from django_checkout.models import Order, database
 from django_checkout.pages.responses import SeeOther
 from django_checkout.states import OrderStatus
@@ -69,7 +70,7 @@ class OrderAdmin(OperableAdmin[Order]):
 
     @admin.action(description=gettext_lazy("Sync with Stripe"), permissions=["operate"])
     def sync_with_stripe(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
-        """Sync the selected orders. If one fails, the others are still synced."""
+        """Sync the selected orders. If one fails, the others are still synced, unless Stripe does not respond."""
         orders = list(queryset[: MAXIMUM_SYNCS + 1])
         synced = 0
         for order in orders[:MAXIMUM_SYNCS]:
@@ -79,6 +80,8 @@ class OrderAdmin(OperableAdmin[Order]):
                 failed = _("Sync with Stripe failed: %(error)s") % {"error": describe_error(error)}
                 self.log_change(request, order, failed)
                 messages.error(request, f"{order.reference}: {failed}")
+                if isinstance(error, StripeUnavailableError):
+                    break
             else:
                 done = _("Synced with Stripe: the order is %(status)s.") % {"status": OrderStatus.label_of(status)}
                 self.log_change(request, order, done)

@@ -103,6 +103,7 @@ _ROW = {
 _HEALTH = {
     "ok": True,
     "reasons": [],
+    "alerts": {},
     "last_event_seconds": 12,
     "oldest_waiting_seconds": None,
     "events_waiting": 0,
@@ -263,8 +264,12 @@ STAFF_DETAILS: dict[str, str] = {
     "order_not_found": "The order does not exist.",
     "order_not_payable": "The order is paid.",
     "payment_in_flight": "This refund is being sent to Stripe right now.",
+    "refund_repeated": "A refund of 1000 minor units has not been answered: 7f0d4c6e-2a52-4d0b-9d4c-2f4b8f0f6a11. To "
+    "refund this amount once more, repeat the request with that UUID as in_addition_to.",
     "run_busy": "Another run is in progress.",
     "session_not_found": "The session does not exist.",
     "stripe_refused": "Stripe responded with 400 charge_already_refunded (request_id=req_1, param=).",
+    "stripe_unanswered": "Unanswered: Stripe did not respond. Do not repeat the refund at Stripe: "
+    "checkout_process_events sends it again with the same key, and it cannot be made twice.",
     "stripe_unavailable": "Stripe did not respond.",
 }

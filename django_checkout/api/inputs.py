@@ -140,6 +140,12 @@ class RefundInput(Input):
         min_value=1, max_value=MAXIMUM_MINOR, required=False, help_text="Defaults to the remaining amount."
     )
     reason = Choice(choices=REASONS, required=False)
+    in_addition_to = Text(
+        required=False,
+        max_length=36,
+        help_text="The ID of the latest refund of this amount, to refund it once more. Needed while that refund is "
+        "unanswered, or less than an hour old.",
+    )
 
 
 class NoteInput(Input):

@@ -124,7 +124,7 @@ class ReopenDiscrepancy(_Decision):
 
 
 class Figures(StaffView):
-    """Returns the statistics of the dashboard, in twelve queries."""
+    """Returns the statistics of the dashboard."""
 
     @staff_operation(
         "read_figures", "Get the statistics of the dashboard", response=staff_serializers.FiguresSerializer
@@ -138,4 +138,4 @@ class Health(StaffView):
 
     @staff_operation("read_health", "Get the state of webhook processing", response=staff_serializers.HealthSerializer)
     def get(self, request: Request) -> Response:
-        return Response(staff_serializers.HealthSerializer(health.report()).data)
+        return Response(staff_serializers.HealthSerializer(health.read()).data)

@@ -13,9 +13,10 @@ from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from django_checkout.exceptions import CheckoutError
+from django_checkout.exceptions import CheckoutError, MigrationsPendingError, is_schema_missing
 from django_checkout.pages.responses import with_retry_after
 from django_checkout.stripe_api.storable import storable_text
+from django_checkout.telemetry import logs
 
 logger = logging.getLogger("django_checkout")
 
@@ -28,6 +29,9 @@ _CODES = {"invalid": "invalid_request", "parse_error": "malformed_json", "thrott
 
 def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """Return the problem document for an exception of a view, or None to let Django answer with a 500."""
+    if is_schema_missing(error):
+        logs.error_once(error, "api_failed")
+        error = MigrationsPendingError("A table or a column is missing: run manage.py migrate.")
     if isinstance(error, CheckoutError):
         logger.warning("api_refused code=%s", error.code)
         # Staff read what happened; shoppers read what to do.

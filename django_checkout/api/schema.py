@@ -32,7 +32,7 @@ PROTOCOL = {
     "throttled": (429, "Request was throttled. Expected available in 12 seconds."),
 }
 IDEMPOTENCY = ("invalid_idempotency_key", "idempotency_key_reused")
-STRIPE = ("stripe_unavailable", "stripe_refused")
+STRIPE = ("stripe_unavailable", "stripe_unanswered", "stripe_refused")
 #: How a request may be authenticated; any of these is sufficient.
 SHOPPER: list[dict[str, list[str]]] = [{"orderToken": []}, {"session": []}, {"token": []}]
 SIGNED_IN: list[dict[str, list[str]]] = [{"session": []}, {"token": []}]

@@ -163,14 +163,21 @@ class RefundOrder(StaffView):
         response=staff_serializers.RefundSerializer,
         status=201,
         calls_stripe=True,
-        errors=("order_not_found", "not_refundable", "invalid_amount", "payment_in_flight"),
+        errors=("order_not_found", "not_refundable", "refund_repeated", "invalid_amount", "payment_in_flight"),
     )
     @idempotent()
     def post(self, request: Request, reference: str) -> Response:
         data = self.read(inputs.RefundInput)
         order = get_order(reference)
         key = service_key(request)
-        refund = services.refund(order, data.get("amount_minor"), data.get("reason"), by=request.user, key=key)
+        refund = services.refund(
+            order,
+            data.get("amount_minor"),
+            data.get("reason"),
+            by=request.user,
+            key=key,
+            in_addition_to=data.get("in_addition_to"),
+        )
         return Response(staff_serializers.RefundSerializer(refund).data, status=201)
 
 

@@ -26,7 +26,7 @@ from django_checkout.models import (
     Refund,
     WebhookEvent,
 )
-from django_checkout.operations.health import Reason
+from django_checkout.operations.alerts import Reason
 from django_checkout.params.terms import get_terms
 
 
@@ -276,10 +276,11 @@ class ReportSerializer(serializers.Serializer[Any]):
 
 
 class HealthSerializer(serializers.Serializer[Any]):
-    """The state of webhook processing, and the reasons why it needs attention."""
+    """The state of webhook processing, and the alerts: the number of problems of each reason, up to 1000."""
 
     ok = serializers.BooleanField(read_only=True)
     reasons = serializers.ListField(child=serializers.ChoiceField(choices=[*Reason]), read_only=True)
+    alerts = serializers.DictField(source="numbers", child=serializers.IntegerField(), read_only=True)
     last_event_seconds = serializers.IntegerField(read_only=True, allow_null=True)
     oldest_waiting_seconds = serializers.IntegerField(read_only=True, allow_null=True)
     events_waiting = serializers.IntegerField(read_only=True)

@@ -6,22 +6,18 @@ import time
 from collections.abc import Callable
 
 from django_checkout.emulator.api.dispatch import Api
-from django_checkout.emulator.api.resources import sessions, webhooks
+from django_checkout.emulator.api.resources import webhooks
 from django_checkout.emulator.control.controls import Controls
 from django_checkout.emulator.control.page import ControlPage
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.jobs import JOBS
 from django_checkout.emulator.messages import Doc, Request, Response, without_hidden
-from django_checkout.emulator.payer import checkout, shopper_input
 from django_checkout.emulator.payer.client_api import ClientApi
 from django_checkout.emulator.payer.frames import ElementFrames
 from django_checkout.emulator.payer.pages import Pages
 from django_checkout.emulator.payer.portal_page import PortalPage
 from django_checkout.emulator.payer.rendering import asset
-from django_checkout.emulator.payer.shopper import PaymentOutcome, Shopper
 from django_checkout.emulator.payer.tokens import Tokens
-from django_checkout.emulator.reference import cards
-from django_checkout.emulator.reference.cards import BankAccount, Card, Decline
 from django_checkout.emulator.state.clock import Clock
 from django_checkout.emulator.state.state import State
 from django_checkout.emulator.state.store import Store
@@ -62,7 +58,7 @@ class Emulator(Controls):
             opened.set_setting("form_secret", self.form_secret)
         tokens = Tokens(self.form_secret)
         self._handlers: dict[str, Handler] = {
-            "v1": (api := Api(self.state, self.chaos).answer),
+            "v1": (api := Api(self.state, self.chaos, self.incidents).answer),
             "v2": api,
             "control": ControlPage(self, tokens).answer,
             "elements": ElementFrames(self.state, tokens).answer,
@@ -95,39 +91,6 @@ class Emulator(Controls):
         finally:
             if self._webhook_sender:
                 self._webhook_sender.wake()
-
-    # The shopper's actions
-
-    def pay(
-        self,
-        session_id: str,
-        card: str = "4242424242424242",
-        *,
-        iban: str | None = None,
-        email: str = "shopper@example.com",
-        name: str = "Sam Shopper",
-        country: str = "US",
-        postal_code: str = "10001",
-    ) -> PaymentOutcome:
-        """Pay a session by test card, or with ``iban`` by delayed debit. Raises ``ApiError`` if it is not open."""
-        shopper = Shopper(email=email, name=name, country=country, postal_code=postal_code)
-        with self.state.transaction():
-            return checkout.pay(self.state, self._session(session_id), find_method(card, iban), shopper)
-
-    def authenticate(self, session_id: str, *, succeed: bool = True) -> PaymentOutcome:
-        """Complete or fail the 3-D Secure challenge of a session."""
-        with self.state.transaction():
-            return checkout.authenticate(self.state, self._session(session_id), succeed=succeed)
-
-    def recover(self, session_id: str) -> Doc:
-        """Open the recovery URL of an expired session, and return the new session."""
-        with self.state.transaction():
-            return without_hidden(sessions.recover(self.state, self._session(session_id)))
-
-    def confirm(self, session_id: str, entered: Doc) -> PaymentOutcome:
-        """Pay a session through an Elements page."""
-        with self.state.transaction():
-            return shopper_input.confirm(self.state, self._session(session_id), entered)
 
     # Stored objects and events
 
@@ -181,13 +144,3 @@ class Emulator(Controls):
             self.acknowledge(delivery, status)
             attempts.append(Attempt(delivery=delivery, status=status))
         return attempts
-
-
-def find_method(card: str, iban: str | None) -> Card | BankAccount | Decline:
-    """Return the test card or account with this number, or why the page refuses it."""
-    if iban is not None:
-        return cards.find_bank_account(iban) or cards.INCOMPLETE
-    digits = "".join(character for character in card if character.isdigit())
-    if not 13 <= len(digits) <= 19:
-        return cards.INCOMPLETE
-    return cards.find_card(digits) or cards.UNKNOWN

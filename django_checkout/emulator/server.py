@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import select
 import socket
+import time
 from collections.abc import Collection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -15,6 +17,7 @@ from django_checkout.emulator.webhooks.webhook_sender import is_address, is_loca
 logger = logging.getLogger("django_checkout.emulator")
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
+HANG_POLL_SECONDS = 0.1
 
 
 class EmulatorServer(ThreadingHTTPServer):
@@ -94,15 +97,28 @@ class HttpHandler(BaseHTTPRequestHandler):
         )
         try:
             answer = self.server.emulator.handle(request)
-        except DroppedError:
+        except DroppedError as error:
+            if error.timeout:
+                self._hang()
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return
         logger.info("%s %s %s", self.command, url.path, answer.status)
-        self.send_response(answer.status)
+        # Not send_response: it would add the date of the system clock to the API's.
+        self.send_response_only(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
+        if "Date" not in answer.headers:
+            self.send_header("Date", self.date_time_string())
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body)
+
+    def _hang(self) -> None:
+        """Do not answer until the client gives up, the incident ends or the timeout of a connection passes."""
+        incidents, deadline = self.server.emulator.incidents, time.monotonic() + self.timeout
+        is_hanging = incidents.outage == "hang"
+        while time.monotonic() < deadline and (not is_hanging or incidents.outage == "hang"):
+            if select.select([self.connection], [], [], HANG_POLL_SECONDS)[0]:
+                return

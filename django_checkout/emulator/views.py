@@ -10,6 +10,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django_checkout.emulator.messages import DroppedError, Request
 from django_checkout.emulator.site import get_emulator
 
+#: How long the API hangs at most. Clients give up earlier.
+HANG_SECONDS = 60
+
 
 class _EveryAlias:
     """Contains every database alias, so that the view never runs in an ``ATOMIC_REQUESTS`` transaction."""
@@ -36,7 +39,9 @@ def serve(request: HttpRequest, root: str, rest: str = "") -> HttpResponseBase:
     )
     try:
         answer = emulator.handle(passed)
-    except DroppedError:
+    except DroppedError as error:
+        if error.timeout:
+            emulator.incidents.wait_for_end(HANG_SECONDS)
         # A view cannot close the connection. A proxy would respond with an empty 502.
         return HttpResponse(status=502)
     response = HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))

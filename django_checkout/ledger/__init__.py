@@ -9,6 +9,7 @@ from __future__ import annotations
 from django_checkout.ledger.announcements import backoff_seconds, has_receiver
 from django_checkout.ledger.apply import apply
 from django_checkout.ledger.attention import is_withheld
+from django_checkout.ledger.batch import Batch
 from django_checkout.ledger.budget import count_request, count_request_of_user
 from django_checkout.ledger.corrections import (
     correct_dispute,
@@ -19,9 +20,10 @@ from django_checkout.ledger.corrections import (
     restore_session,
 )
 from django_checkout.ledger.derivation import ColumnDifference, examine, rederive
-from django_checkout.ledger.erased import is_erased
+from django_checkout.ledger.erased import is_erased, is_known
 from django_checkout.ledger.intentions import (
     NO_ANSWER,
+    UNREAD,
     abandon_session,
     accept,
     cancel,
@@ -30,17 +32,26 @@ from django_checkout.ledger.intentions import (
     fail_session,
     fail_unanswered_session,
     lease_session,
+    mark_source_deleted,
     mark_synced,
+    note_read,
     note_session_request,
+    postpone_read,
     reach_revision,
     release_session,
     reserve_session,
     resolve,
 )
-from django_checkout.ledger.locks import LockedOrder, in_transaction, lock_order
+from django_checkout.ledger.locks import LockedOrder, in_transaction, lock_order, lock_order_alone
 from django_checkout.ledger.orders import derive_status
-from django_checkout.ledger.refunds import fail_refund, lease_refund, note_refund_request, reserve_refund
-from django_checkout.ledger.rows import write
+from django_checkout.ledger.refunds import (
+    fail_refund,
+    lease_refund,
+    note_refund_request,
+    release_refund,
+    reserve_refund,
+)
+from django_checkout.ledger.rows import write, write_many
 from django_checkout.ledger.subscriptions import RENEWED, forget_customer, invoice_signal
 from django_checkout.ledger.tickets import take_ticket
 from django_checkout.ledger.whole_order import WholeOrder, load
@@ -48,6 +59,8 @@ from django_checkout.ledger.whole_order import WholeOrder, load
 __all__ = [
     "NO_ANSWER",
     "RENEWED",
+    "UNREAD",
+    "Batch",
     "ColumnDifference",
     "LockedOrder",
     "WholeOrder",
@@ -74,17 +87,23 @@ __all__ = [
     "in_transaction",
     "invoice_signal",
     "is_erased",
+    "is_known",
     "is_withheld",
     "lease_refund",
     "lease_session",
     "load",
     "lock_order",
+    "lock_order_alone",
+    "mark_source_deleted",
     "mark_synced",
     "named_orders",
+    "note_read",
     "note_refund_request",
     "note_session_request",
+    "postpone_read",
     "reach_revision",
     "rederive",
+    "release_refund",
     "release_session",
     "reserve_refund",
     "reserve_session",
@@ -92,4 +111,5 @@ __all__ = [
     "restore_session",
     "take_ticket",
     "write",
+    "write_many",
 ]

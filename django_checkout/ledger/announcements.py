@@ -11,6 +11,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -19,9 +20,10 @@ from django.utils import timezone
 
 from django_checkout import signals
 from django_checkout.exceptions import NotDeliverableError
-from django_checkout.ledger.rows import write
-from django_checkout.models import Announcement, Order, database
+from django_checkout.ledger.rows import write, write_many
+from django_checkout.models import Announcement, CheckoutSession, Order, database, sites
 from django_checkout.models.announcements import AnnouncementState
+from django_checkout.models.statements import Select
 from django_checkout.states import OrderStatus
 
 logger = logging.getLogger("django_checkout")
@@ -40,9 +42,13 @@ STATUS_REQUIRED = {
     "order_payment_failed": OrderStatus.UNPAID,
 }
 #: Signals that are not sent before ``order_paid``.
-_AFTER_PAID = frozenset(("order_refunded", "refund_failed"))
+AFTER_PAID = frozenset(("order_refunded", "refund_failed"))
 #: Signals that stay pending however old they are: money was paid or refunded.
 _NEVER_SUPERSEDED = ("order_paid", "order_refunded")
+
+
+_PENDING = Select(lambda: Announcement.objects.filter(order=1, state=AnnouncementState.PENDING).order_by("pk"))
+_SESSION = Select(lambda: CheckoutSession.objects.filter(pk=1).order_by())
 
 
 def connected_signals() -> list[str]:
@@ -99,8 +105,12 @@ class Deliveries:
 def deliver_pending(order: Order) -> Deliveries:
     """Deliver an order's pending notifications, oldest first; under its lock. Return the results."""
     results: Counter[str] = Counter()
-    pending = order.announcements.filter(state=AnnouncementState.PENDING).order_by("pk")
-    for announcement in sorted(pending, key=lambda row: (row.signal in _AFTER_PAID, row.pk)):
+    pending = _PENDING(order.pk, AnnouncementState.PENDING)
+    for announcement in pending:
+        announcement.order = order
+        if announcement.session_id is not None:
+            announcement.session = next(iter(_SESSION(announcement.session_id)), None)
+    for announcement in sorted(pending, key=lambda row: (row.signal in AFTER_PAID, row.pk)):
         if is_superseded(order, announcement.signal) or _is_stale(announcement):
             write(announcement, state=AnnouncementState.SUPERSEDED, next_attempt_at=None)
             results["superseded"] += 1
@@ -121,15 +131,18 @@ def delivered_amount(signal: str, fact: str) -> int | None:
     return rows.values_list("amount_minor", flat=True).first()
 
 
-def deliver_again(order: Order, announcement_pk: int) -> bool:
+def deliver_again(order: Order, announcement_pk: int, *, only_pending: bool = False) -> bool:
     """Deliver a notification now, whether it was delivered before or is pending; return whether every receiver ran.
 
-    Under the order's lock. One that was delivered before stays delivered if a receiver raises.
+    Under the order's lock. One that was delivered before stays delivered if a receiver raises; with ``only_pending``
+    it is left as it is.
 
     Raises:
         NotDeliverableError: it is superseded, its signal has no receiver, or ``order_paid`` must be delivered first.
     """
     announcement = order.announcements.get(pk=announcement_pk)
+    if only_pending and announcement.state != AnnouncementState.PENDING:
+        return True
     if announcement.state == AnnouncementState.SUPERSEDED:
         raise NotDeliverableError("A later notification has superseded this one.")
     if not has_receiver(announcement.signal):
@@ -139,8 +152,28 @@ def deliver_again(order: Order, announcement_pk: int) -> bool:
     return _deliver(announcement)
 
 
+def waive(order: Order, announcement_pk: int, *, note: str, by: Any) -> bool:
+    """Settle a pending notification without delivering it, under the order's lock; return whether it was pending.
+
+    What waits for ``order_paid`` is due once that is waived.
+    """
+    pending = order.announcements.filter(state=AnnouncementState.PENDING)
+    waived = pending.filter(pk=announcement_pk)
+    if not waived.update(state=AnnouncementState.WAIVED, next_attempt_at=None, note=note, waived_by=by):
+        return False
+    logger.info("notification_waived order=%s pk=%s", order.reference, announcement_pk)
+    if not pending.filter(signal="order_paid").exists():
+        pending.filter(next_attempt_at=None).update(next_attempt_at=timezone.now())
+    return True
+
+
 def stuck(now: datetime) -> QuerySet[Announcement]:
-    """Return the pending notifications that stay pending until someone acts.
+    """Return the pending notifications of this site that stay pending until someone acts."""
+    return stuck_on_any_site(now).filter(sites.own("order__"))
+
+
+def stuck_on_any_site(now: datetime) -> QuerySet[Announcement]:
+    """Return the pending notifications that stay pending until someone acts, those of another site included.
 
     A receiver raises, ``order_paid`` has no receiver, or the notification is overdue.
     """
@@ -151,14 +184,19 @@ def stuck(now: datetime) -> QuerySet[Announcement]:
     return Announcement.objects.filter(which, state=AnnouncementState.PENDING)
 
 
+def deliverable() -> QuerySet[Announcement]:
+    """Return the pending notifications that have a receiver, whether they are due or not."""
+    own = Announcement.objects.filter(sites.own("order__"))
+    return own.filter(state=AnnouncementState.PENDING, signal__in=connected_signals())
+
+
 def due(now: datetime) -> QuerySet[Announcement]:
     """Return the pending notifications that have a receiver and are due."""
-    connected = connected_signals()
     which = _is_due(now)
-    if "order_paid" not in connected:
+    if not has_receiver("order_paid"):
         # Notifications that wait for order_paid would wait forever.
         which |= Q(next_attempt_at=None)
-    return Announcement.objects.filter(which, state=AnnouncementState.PENDING, signal__in=connected)
+    return deliverable().filter(which)
 
 
 def _is_due(now: datetime) -> Q:
@@ -178,18 +216,22 @@ def supersede_without_receiver(before: datetime) -> int:
 
 def _must_wait(order: Order, signal: str) -> bool:
     """Return whether ``order_paid`` comes first: it is not stored yet, or it is pending and has a receiver."""
-    if signal not in _AFTER_PAID:
+    if signal not in AFTER_PAID:
         return False
     paid = order.announcements.filter(signal="order_paid").values_list("state", flat=True).first()
-    return paid is None or (paid != AnnouncementState.ANNOUNCED and has_receiver("order_paid"))
+    return paid is None or (paid == AnnouncementState.PENDING and has_receiver("order_paid"))
 
 
 def _deliver(announcement: Announcement) -> bool:
     attempts = announcement.attempts + 1
     error = _send(announcement)
     if error is None:
-        delivered = {"state": AnnouncementState.ANNOUNCED, "announced_at": timezone.now(), "next_attempt_at": None}
-        write(announcement, attempts=attempts, **delivered)
+        now = timezone.now()
+        delivered = {"state": AnnouncementState.ANNOUNCED, "announced_at": now, "next_attempt_at": None}
+        delivered["attempts"] = attempts
+        for name, value in delivered.items():
+            setattr(announcement, name, value)
+        write_many([(announcement, delivered)])
     elif announcement.state == AnnouncementState.ANNOUNCED:
         # It was delivered before, so it is not retried, and nothing waits for it.
         write(announcement, attempts=attempts, last_error=type(error).__name__)

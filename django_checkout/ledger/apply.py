@@ -13,12 +13,12 @@ from django.db import DataError
 from django_checkout.exceptions import UnstorableFactError
 from django_checkout.ledger import orders
 from django_checkout.ledger.disputes import join_dispute, join_fraud_warning, join_review
-from django_checkout.ledger.locks import LockedOrder
+from django_checkout.ledger.locks import LockedOrder, Locks
 from django_checkout.ledger.payments import join_payment, lock_order_of_payment, lock_payment
 from django_checkout.ledger.refunds import join_refund
 from django_checkout.ledger.sessions import join_session, lock_order_of_session
 from django_checkout.ledger.subscriptions import join_invoice, join_subscription, lock_order_of_subscription
-from django_checkout.models import Order
+from django_checkout.models import Order, sites
 from django_checkout.values import (
     DisputeFact,
     Fact,
@@ -62,21 +62,13 @@ def _apply(facts: Sequence[Fact]) -> Order | None:
 
 
 def _apply_one(fact: Fact) -> LockedOrder | None:
-    if isinstance(fact, SessionFact):
-        found = lock_order_of_session(fact)
-        if found is None:
-            return None
-        locked, session = found
-        join_session(locked, session, fact)
-        return locked
-    if isinstance(fact, PaymentFact):
-        with_payment = lock_order_of_payment(fact)
-        if with_payment is not None:
-            join_payment(with_payment, fact, is_named=False)
-        return with_payment
+    if isinstance(fact, (SessionFact, PaymentFact)):
+        return join(fact, Locks())
     if isinstance(fact, (SubscriptionFact, InvoiceFact)):
         return _apply_to_subscription(fact)
     locked_order, payment = lock_payment(fact.payment_intent_id, fact.charge_id)
+    if locked_order is not None and _own(locked_order) is None:
+        return None
     if isinstance(fact, RefundFact):
         join_refund(locked_order, payment, fact)
     elif isinstance(fact, DisputeFact):
@@ -88,9 +80,29 @@ def _apply_one(fact: Fact) -> LockedOrder | None:
     return locked_order
 
 
+def join(fact: SessionFact | PaymentFact, locks: Locks) -> LockedOrder | None:
+    """Join a fact about a session or a payment into the rows of its order; None if it is not ours."""
+    if isinstance(fact, SessionFact):
+        found = lock_order_of_session(fact, locks)
+        if found is None:
+            return None
+        locked, session = found
+        join_session(locked, session, fact)
+        return locked
+    with_payment = _own(lock_order_of_payment(fact, locks))
+    if with_payment is not None:
+        join_payment(with_payment, fact, is_named=False)
+    return with_payment
+
+
+def _own(locked: LockedOrder | None) -> LockedOrder | None:
+    """Return a locked order that is this site's; a copy of the database leaves the others to the original site."""
+    return locked if locked is not None and sites.is_own(locked.order) else None
+
+
 def _apply_to_subscription(fact: SubscriptionFact | InvoiceFact) -> LockedOrder | None:
     subscription_id = fact.stripe_id if isinstance(fact, SubscriptionFact) else fact.subscription_id
-    locked = lock_order_of_subscription(subscription_id, fact.ownership)
+    locked = _own(lock_order_of_subscription(subscription_id, fact.ownership))
     if locked is not None and isinstance(fact, SubscriptionFact):
         join_subscription(locked, fact)
     elif locked is not None and isinstance(fact, InvoiceFact):

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from django_checkout.exceptions import RefundedElsewhereError
 from django_checkout.ledger.lines import find_line_fault
 from django_checkout.ledger.locks import LockedOrder
 from django_checkout.ledger.rows import write
@@ -18,6 +19,8 @@ from django_checkout.states import WITHHOLDING, Attention, IntentStatus, RefundS
 
 logger = logging.getLogger("django_checkout")
 
+#: The ``failure_reason`` of a refund that Stripe had not answered, and that was refused or not sent later.
+UNANSWERED = "unanswered"
 #: The code, the Stripe id (or our own key) of the object it is about, and the details to show.
 Reason = tuple[Attention, str, Details]
 
@@ -40,6 +43,9 @@ def find_reasons(locked: LockedOrder, refunds: Iterable[Refund], disputes: Itera
         if refund.status == RefundStatus.FAILED:
             details = {"failure_reason": refund.failure_reason}
             yield Attention.REFUND_FAILED, refund.stripe_id or str(refund.uuid), details
+        if refund.status == RefundStatus.REFUSED and refund.failure_reason == UNANSWERED:
+            is_elsewhere = refund.refusal_code == RefundedElsewhereError.code
+            yield Attention.REFUND_NOT_SENT if is_elsewhere else Attention.REFUND_REFUSED, str(refund.uuid), {}
     for dispute in disputes:
         if dispute.is_open:
             yield Attention.DISPUTED, dispute.stripe_id, {"reason": dispute.reason}
@@ -56,6 +62,8 @@ def _find_payment_reasons(locked: LockedOrder, kept: Payment) -> Iterator[Reason
     yield from _mismatches(locked, kept)
     if order.canceled_at is not None:
         yield Attention.PAID_AFTER_CANCEL, kept.stripe_id, {}
+    if order.source_deleted_at is not None and (order.paid_at is None or order.source_deleted_at <= order.paid_at):
+        yield Attention.PAID_AFTER_DELETE, kept.stripe_id, {}
     for payment in locked.own_payments():
         if payment.pk != kept.pk and _is_surplus(locked, payment):
             surplus: Details = {"captured_minor": payment.captured_minor, "currency": payment.currency}

@@ -189,6 +189,7 @@ def restore_session(
         uuid=session_uuid,
         stripe_id=fact.stripe_id,
         livemode=bool(fact.ownership.livemode),
+        site_url=locked.order.site_url,
         mode=fact.mode or locked.order.mode,
         ui_mode=ui_mode,
         revision=locked.order.revision,

@@ -32,6 +32,8 @@ from django_checkout.states import (
 
 #: The error code of a session that Stripe never confirmed.
 NO_ANSWER = "no_answer"
+#: The error code of an open session that could not be read from Stripe for its shopper.
+UNREAD = "unread"
 
 
 def reserve_session(
@@ -41,6 +43,8 @@ def reserve_session(
 
     ``columns`` are those that neither the order nor the request gives.
     """
+    if locked.order.site_url != columns["site_url"]:
+        write(locked.order, site_url=columns["site_url"])
     return CheckoutSession.objects.create(
         order=locked.order,
         live_for=locked.order,
@@ -139,6 +143,23 @@ def mark_synced(session_pk: int, *, now: datetime, min_age_seconds: int) -> bool
     rows = CheckoutSession.objects.filter(pk=session_pk)
     stale = rows.filter(synced_at=None) | rows.filter(synced_at__lt=now - timedelta(seconds=min_age_seconds))
     return bool(stale.update(synced_at=now))
+
+
+def mark_source_deleted(locked: LockedOrder, *, now: datetime) -> None:
+    """Record that the host deleted its row before the order was paid: a payment then needs attention."""
+    if locked.kept_payment() is None and locked.order.source_deleted_at is None:
+        write(locked.order, source_deleted_at=now)
+
+
+def note_read(session: CheckoutSession, *, is_read: bool) -> None:
+    """Record whether the latest read of a session succeeded."""
+    if is_read == (session.error_code == UNREAD):
+        write(session, error_code="" if is_read else UNREAD)
+
+
+def postpone_read(session_pk: int, *, synced_at: datetime) -> None:
+    """Record that a claimed read got no answer, as if the last read had been at this time."""
+    CheckoutSession.objects.filter(pk=session_pk).update(synced_at=synced_at)
 
 
 def cancel(locked: LockedOrder) -> Order:

@@ -15,6 +15,7 @@ from django.db.models import Q
 
 from django_checkout.exceptions import OrderNotFoundError
 from django_checkout.models import Announcement, CheckoutSession, Dispute, Order, Payment, Refund, database
+from django_checkout.models.statements import Select
 from django_checkout.values import Ownership
 
 T = TypeVar("T")
@@ -36,6 +37,32 @@ def in_transaction(work: Callable[[], T]) -> T:
     return database.in_transaction(work, durable=True)
 
 
+class AloneError(Exception):
+    """A fact needs a row that was not read for the whole batch: it must be applied alone. Never leaves the ledger."""
+
+
+@dataclass(slots=True, kw_only=True)
+class SharedRows:
+    """The rows that the orders of a batch share: each table is read once, and new payments are inserted together."""
+
+    #: By Stripe id, whether they belong to an order or not; new ones as well.
+    payments: dict[str, Payment]
+    #: By the primary key of their payment.
+    refunds: dict[int, list[Refund]]
+    disputes: dict[int, list[Dispute]]
+
+    def add(self, payment: Payment) -> None:
+        """Add a new payment, with a negative primary key until it is inserted.
+
+        Raises:
+            AloneError: another order of the batch has it.
+        """
+        if payment.stripe_id in self.payments:
+            raise AloneError
+        payment.pk = -len(self.payments) - 1
+        self.payments[payment.stripe_id] = payment
+
+
 @dataclass(slots=True, kw_only=True)
 class LockedOrder:
     """An order and its rows, locked until the transaction ends, with what changed in this transaction."""
@@ -53,10 +80,14 @@ class LockedOrder:
     sessions_to_announce: list[CheckoutSession] = field(default_factory=list)
     refunds_to_announce: list[Refund] = field(default_factory=list)
     disputes_to_announce: list[Dispute] = field(default_factory=list)
+    #: The Customers at Stripe to store for the order's user, and whether they are in live mode.
+    customers_to_keep: list[tuple[str, bool]] = field(default_factory=list)
     #: Announcements about other rows, such as subscriptions.
     to_announce: list[Announcement] = field(default_factory=list)
     #: Whether every row counts as new, as in ``derivation.rederive``.
     is_whole: bool = False
+    #: In a batch, the rows that were read for all of its orders.
+    shared: SharedRows | None = None
     #: The order's columns as stored in the database.
     original: dict[str, Any] = field(default_factory=dict)
 
@@ -103,6 +134,37 @@ class LockedOrder:
         if payment.pk in self.new_payment_pks:
             return []
         return list(payment.refunds.filter(is_release=False).order_by("pk"))
+
+
+class Locks:
+    """Finds and locks the order of a fact, with queries of its own; ``batch.Batch`` has locked many orders at once."""
+
+    def lock(self, *, pk: int | None = None, reference: str = "", payment_id: str = "") -> LockedOrder:
+        """Do what ``lock_order`` does."""
+        return lock_order(pk=pk, reference=reference, payment_id=payment_id)
+
+    def find_order_of_session(self, stripe_id: str) -> int | None:
+        """Return the primary key of the order with a session."""
+        rows = CheckoutSession.objects.filter(stripe_id=stripe_id)
+        return rows.values_list("order_id", flat=True).first()
+
+    def find_order_of_payment(self, stripe_id: str) -> int | None:
+        """Return the primary key of the order that a payment belongs to."""
+        return Payment.objects.filter(stripe_id=stripe_id).values_list("order_id", flat=True).first()
+
+
+_LOCK_ORDER = Select(lambda: Order.objects.select_for_update().filter(pk=1).order_by())
+
+
+def lock_order_alone(pk: int) -> Order:
+    """Lock an order's row without reading its sessions and payments; the lock protects them too.
+
+    Raises:
+        OrderNotFoundError: there is no such order.
+    """
+    for order in _LOCK_ORDER(pk):
+        return order
+    raise OrderNotFoundError("The order does not exist.")
 
 
 def lock_order(*, pk: int | None = None, reference: str = "", payment_id: str = "") -> LockedOrder:

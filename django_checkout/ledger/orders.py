@@ -6,16 +6,19 @@ the result. A fact that was announced before is known by its row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from django.utils import timezone
 
 from django_checkout import states
+from django_checkout.adapters import is_deleted
 from django_checkout.ledger.announcements import announce
 from django_checkout.ledger.attention import find_reasons, session_state, write_attention
 from django_checkout.ledger.locks import LockedOrder
+from django_checkout.ledger.subscriptions import keep_customer
 from django_checkout.models import Announcement, CheckoutSession, Dispute, Order, Payment, Refund
+from django_checkout.models.base import FactRow
 from django_checkout.states import IntentStatus, OrderStatus, PaymentStatus, RefundState, RefundStatus, SessionStatus
 
 TOTALS = ("discount_minor", "shipping_minor", "tax_minor", "total_minor")
@@ -25,21 +28,39 @@ _WRITTEN = Order.derived_columns | {"livemode", "email", "customer_details"}
 
 def settle(locked: LockedOrder) -> Order:
     """Derive the order from its rows, write what changed and announce what is new: the last step under the lock."""
-    order = locked.order
-    before = {name: value for name, value in locked.original.items() if name.removesuffix("_id") in _WRITTEN}
+    new = derive_new(locked)
+    for row, names in changes(locked):
+        row.save(update_fields=[*names, "updated_at"])
+    locked.remember()
+    for announcement in new:
+        announce(locked.order, announcement)
+    return locked.order
+
+
+def derive_new(locked: LockedOrder) -> list[Announcement]:
+    """Derive the order from its rows, store its attention, and return what to announce; ``changes`` is not written."""
     is_newly_kept, kept, refunds, disputes = derive(locked)
-    _write_rows(locked)
     _announce_claimed(locked, refunds, disputes)
-    attention = write_attention(order, find_reasons(locked, refunds, disputes))
-    changed = [name for name, value in before.items() if getattr(order, name) != value]
-    if changed:
-        order.save(update_fields=[*changed, "updated_at"])
-        locked.remember()
+    attention = write_attention(locked.order, find_reasons(locked, refunds, disputes))
+    for customer_id, livemode in locked.customers_to_keep:
+        keep_customer(locked.order, customer_id=customer_id, livemode=livemode)
     is_released = not attention.is_withheld and (is_newly_kept or attention.was_withheld)
     new = new_announcements(locked, kept, refunds, is_newly_kept=is_newly_kept, is_released=is_released)
-    for announcement in (*new, *attention.announcements):
-        announce(order, announcement)
-    return order
+    return [*new, *attention.announcements]
+
+
+def changes(locked: LockedOrder) -> Iterator[tuple[FactRow, Collection[str]]]:
+    """Yield the rows that changed, each with the names of its columns, payments before what refers to them."""
+    for payment in locked.payments:
+        if names := locked.changed_payments.pop(payment.pk, None):
+            yield payment, names
+    for session in locked.sessions:
+        if names := locked.changed_sessions.pop(session.pk, None):
+            yield session, names
+    order = locked.order
+    derived = {name: value for name, value in locked.original.items() if name.removesuffix("_id") in _WRITTEN}
+    if changed := [name for name, value in derived.items() if getattr(order, name) != value]:
+        yield order, changed
 
 
 class Derived(NamedTuple):
@@ -97,6 +118,8 @@ def _keep_payment(locked: LockedOrder) -> bool:
         if payment.captured_minor > 0 or (is_free and payment.intent_status == IntentStatus.SUCCEEDED):
             locked.order.kept_payment = payment
             locked.order.paid_at = locked.order.paid_at or timezone.now()
+            if is_deleted(locked.order):
+                locked.order.source_deleted_at = locked.order.source_deleted_at or locked.order.paid_at
             return True
     return False
 
@@ -106,7 +129,10 @@ def _refunds(locked: LockedOrder, *, writes: bool) -> list[Refund]:
     payments = [payment for payment in locked.own_payments() if payment.pk not in locked.new_payment_pks]
     if not payments:
         return []
-    rows = list(Refund.objects.filter(payment__in=[payment.pk for payment in payments]).order_by("pk"))
+    if locked.shared is not None:
+        rows = [row for payment in payments for row in locked.shared.refunds.get(payment.pk, ())]
+    else:
+        rows = list(Refund.objects.filter(payment__in=[payment.pk for payment in payments]).order_by("pk"))
     for payment in payments:
         of_payment = {
             refund.stripe_id or str(refund.uuid): refund for refund in rows if refund.payment_id == payment.pk
@@ -136,6 +162,8 @@ def _refund_state(key: str, refund: Refund) -> RefundState:
 
 def _disputes(locked: LockedOrder) -> list[Dispute]:
     payments = [payment.pk for payment in locked.own_payments() if payment.pk not in locked.new_payment_pks]
+    if locked.shared is not None:
+        return [row for pk in payments for row in locked.shared.disputes.get(pk, ())]
     return list(Dispute.objects.filter(payment__in=payments).order_by("pk")) if payments else []
 
 
@@ -152,15 +180,6 @@ def _copy_amounts(locked: LockedOrder, kept: Payment, refunds: list[Refund]) -> 
 def _gives_back(refund: Refund, kept: Payment) -> bool:
     is_done = refund.status == RefundStatus.SUCCEEDED and not refund.is_release
     return is_done and refund.payment_id == kept.pk
-
-
-def _write_rows(locked: LockedOrder) -> None:
-    for payment in locked.payments:
-        if names := locked.changed_payments.pop(payment.pk, None):
-            payment.save(update_fields=[*names, "updated_at"])
-    for session in locked.sessions:
-        if names := locked.changed_sessions.pop(session.pk, None):
-            session.save(update_fields=[*names, "updated_at"])
 
 
 def _announce_claimed(locked: LockedOrder, refunds: list[Refund], disputes: list[Dispute]) -> None:

@@ -5,27 +5,27 @@ from __future__ import annotations
 from django.db import IntegrityError
 
 from django_checkout.exceptions import OrderNotFoundError
-from django_checkout.ledger.locks import LockedOrder, LockOrderChangedError, lock_order
+from django_checkout.ledger.locks import LockedOrder, LockOrderChangedError, Locks, lock_order
 from django_checkout.ledger.rows import write
 from django_checkout.models import Dispute, Payment, Refund, database
 from django_checkout.states import join_intent
 from django_checkout.values import PaymentFact
 
 
-def lock_order_of_payment(fact: PaymentFact) -> LockedOrder | None:
+def lock_order_of_payment(fact: PaymentFact, locks: Locks) -> LockedOrder | None:
     """Lock the order that a PaymentIntent belongs to; None if it is not ours.
 
     Proof is a Payment row with an order. The UUID of an order's session in the metadata is no proof; it only says
     under which lock an early PaymentIntent is stored, see ``join_payment``.
     """
-    order_pk = Payment.objects.filter(stripe_id=fact.payment_intent_id).values_list("order_id", flat=True).first()
+    order_pk = locks.find_order_of_payment(fact.payment_intent_id)
     if order_pk is not None:
-        return lock_order(pk=order_pk)
+        return locks.lock(pk=order_pk)
     owner = fact.ownership
     if not (owner.reference and owner.session_uuid):
         return None
     try:
-        locked = lock_order(reference=owner.reference, payment_id=fact.payment_intent_id)
+        locked = locks.lock(reference=owner.reference, payment_id=fact.payment_intent_id)
     except OrderNotFoundError:
         return None
     session = locked.find_session(owner)
@@ -68,12 +68,15 @@ def _insert(locked: LockedOrder, fact: PaymentFact, *, is_named: bool) -> Paymen
     payment = Payment(stripe_id=fact.payment_intent_id, order=locked.order if is_named else None)
     for name, value in _joined(payment, fact).items():
         setattr(payment, name, value)
-    try:
-        with database.atomic():
-            payment.save(force_insert=True)
-    except IntegrityError:
-        # A refund or a dispute has inserted it since the order was locked.
-        return None
+    if locked.shared is not None:
+        locked.shared.add(payment)
+    else:
+        try:
+            with database.atomic():
+                payment.save(force_insert=True)
+        except IntegrityError:
+            # A refund or a dispute has inserted it since the order was locked.
+            return None
     locked.new_payment_pks.add(payment.pk)
     locked.payments.append(payment)
     if fact.charge_id:
@@ -83,6 +86,8 @@ def _insert(locked: LockedOrder, fact: PaymentFact, *, is_named: bool) -> Paymen
 
 def _adopt_by_charge(locked: LockedOrder | None, payment: Payment, charge_id: str) -> None:
     """Merge the row that was inserted for the payment when only its charge was known."""
+    if locked is not None and locked.shared is not None and charge_id not in locked.shared.payments:
+        return
     by_charge = (
         Payment.objects.select_for_update().filter(stripe_id=charge_id, order=None).exclude(pk=payment.pk).first()
     )

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django_checkout.exceptions import RefundError, UnknownFactError
-from django_checkout.ledger import locks
+from django_checkout.ledger import locks, orders
+from django_checkout.ledger.attention import UNANSWERED
 from django_checkout.ledger.locks import LockedOrder
 from django_checkout.ledger.rows import write
 from django_checkout.models import Payment, Refund
@@ -108,18 +109,27 @@ def lease_refund(refund_pk: int, *, now: datetime) -> Refund | None:
     return refund
 
 
-def note_refund_request(refund_pk: int, **values: Any) -> None:
-    """Store how a call to Stripe ended: ``request_id``, ``leased_until``, ``error_code``, ``error_message``."""
-    Refund.objects.filter(pk=refund_pk).update(**values)
+def release_refund(refund_pk: int, **recorded: str) -> None:
+    """End the lease of a refund that Stripe has not answered; one that an event has confirmed is not changed."""
+    Refund.objects.filter(pk=refund_pk, status=RefundStatus.CREATING).update(leased_until=None, **recorded)
 
 
-def fail_refund(locked: LockedOrder, refund: Refund, **refusal: str) -> None:
+def note_refund_request(refund_pk: int, *, request_id: str) -> None:
+    """Store Stripe's id of the request that made a refund."""
+    Refund.objects.filter(pk=refund_pk).update(request_id=request_id)
+
+
+def fail_refund(locked: LockedOrder, refund: Refund, *, was_unanswered: bool, **refusal: str) -> None:
     """Record that Stripe refused one of our refunds; it no longer counts against the payment.
 
-    ``refusal`` are ``refusal_code``, ``error_code``, ``error_message`` and ``request_id``.
+    One that ``was_unanswered`` raises attention: whoever requested it was told that it will be made. ``refusal`` are
+    ``refusal_code``, ``error_code``, ``error_message`` and ``request_id``.
     """
     write(refund, status=join(REFUND_RANK, refund.status, RefundStatus.REFUSED), leased_until=None, **refusal)
     _recount(next(row for row in locked.payments if row.pk == refund.payment_id))
+    if was_unanswered:
+        write(refund, failure_reason=UNANSWERED)
+        orders.settle(locked)
 
 
 def _find(payment: Payment, fact: RefundFact) -> Refund | None:

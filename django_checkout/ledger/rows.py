@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from typing import Any
 
+from django.utils import timezone
+
+from django_checkout.models import statements
 from django_checkout.models.base import Row
 
 
@@ -13,3 +18,19 @@ def write(row: Row, **values: Any) -> None:
         setattr(row, name, value)
     names = [*values, "updated_at"] if hasattr(row, "updated_at") else values
     row.save(update_fields=names)
+
+
+def write_many(changes: Iterable[tuple[Row, Collection[str]]]) -> None:
+    """Write columns of many locked rows, and their ``updated_at`` if they have one.
+
+    One statement for all rows of a model with the same columns. Signals of the models are not sent.
+    """
+    now = timezone.now()
+    groups: dict[tuple[type[Row], tuple[str, ...]], list[Row]] = defaultdict(list)
+    for row, names in changes:
+        if hasattr(row, "updated_at"):
+            row.updated_at = now
+            names = {*names, "updated_at"}
+        groups[type(row), tuple(sorted(names))].append(row)
+    for (_, columns), rows in groups.items():
+        statements.update(rows, columns)

@@ -11,10 +11,9 @@ from django.utils import timezone
 
 from django_checkout import states
 from django_checkout.exceptions import IncompleteFactError, OrderNotFoundError
-from django_checkout.ledger.locks import LockedOrder, lock_order
+from django_checkout.ledger.locks import LockedOrder, Locks
 from django_checkout.ledger.payments import join_payment
-from django_checkout.ledger.subscriptions import keep_customer
-from django_checkout.models import CheckoutSession, Order
+from django_checkout.models import CheckoutSession, Order, sites
 from django_checkout.states import LIVE_SESSION_STATUSES, IntentStatus, PaymentStatus, SessionStatus
 from django_checkout.values import Ownership, PaymentFact, SessionFact
 
@@ -31,28 +30,36 @@ _AMOUNTS = (
 _IDS = ("subscription_id", "invoice_id", "customer_id", "recovered_from", "expires_at")
 
 #: What a recovered session has in common with its original.
-_REQUESTED: tuple[str, ...] = ("livemode", "mode", "ui_mode", "revision", "asked_currency", "asked_subtotal_minor")
+_REQUESTED: tuple[str, ...] = (
+    "livemode",
+    "site_url",
+    "mode",
+    "ui_mode",
+    "revision",
+    "asked_currency",
+    "asked_subtotal_minor",
+)
 _REQUESTED += ("is_manual_capture", "is_adjustable", "request", "request_hash")
 
 
-def lock_order_of_session(fact: SessionFact) -> tuple[LockedOrder, CheckoutSession] | None:
+def lock_order_of_session(fact: SessionFact, locks: Locks) -> tuple[LockedOrder, CheckoutSession] | None:
     """Lock the order that a session belongs to; None if it is not ours.
 
     It is ours if a row has its Stripe id, if its metadata has the UUID of a row without a Stripe id, or if a row has
     the Stripe id in ``recovered_from``. An order's reference, or the UUID of a row with another id, proves nothing: a
-    copy of the site may share the account. Live or test mode must agree as well.
+    copy of the site may share the account. Live or test mode must agree as well, and so must the site.
     """
     owner, payment_id = fact.ownership, fact.payment_intent_id or ""
     if owner.reference and owner.session_uuid:
         # Locking by reference first saves the query for the order's primary key.
         with suppress(OrderNotFoundError):
-            locked = lock_order(reference=owner.reference, payment_id=payment_id)
+            locked = locks.lock(reference=owner.reference, payment_id=payment_id)
             if session := _find_row(locked, fact):
                 return locked, session
     for stripe_id in filter(None, (fact.stripe_id, fact.recovered_from)):
-        order_pk = CheckoutSession.objects.filter(stripe_id=stripe_id).values_list("order_id", flat=True).first()
+        order_pk = locks.find_order_of_session(stripe_id)
         if order_pk is not None:
-            locked = lock_order(pk=order_pk, payment_id=payment_id)
+            locked = locks.lock(pk=order_pk, payment_id=payment_id)
             session = _find_row(locked, fact)
             return None if session is None else (locked, session)
     return None
@@ -77,7 +84,7 @@ def join_session(locked: LockedOrder, session: CheckoutSession, fact: SessionFac
             _copy_customer(locked.order, fact.customer_details)
     # Only when it becomes complete: the host may give the order to another user before a later fact arrives.
     if status == SessionStatus.COMPLETE != before[0] and fact.customer_id and not session.is_guests:
-        keep_customer(locked.order, customer_id=fact.customer_id, livemode=session.livemode)
+        locked.customers_to_keep.append((fact.customer_id, session.livemode))
     _join_payment(locked, session, fact)
 
 
@@ -159,7 +166,11 @@ def _find_row(locked: LockedOrder, fact: SessionFact) -> CheckoutSession | None:
     The Stripe id comes first. A UUID counts only for a row without an id: a recovered session carries the metadata of
     its original, whose row must not be taken for its own.
     """
-    rows = [session for session in locked.sessions if fact.ownership.livemode in (None, session.livemode)]
+    rows = [
+        session
+        for session in locked.sessions
+        if fact.ownership.livemode in (None, session.livemode) and sites.is_own(session)
+    ]
     by_id = {session.stripe_id: session for session in rows if session.stripe_id is not None}
     if fact.stripe_id in by_id:
         return by_id[fact.stripe_id]

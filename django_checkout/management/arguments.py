@@ -20,6 +20,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from django_checkout.exceptions import CheckoutError
 from django_checkout.operations.spreadsheets import cell
+from django_checkout.stripe_api.time_limit import no_time_limit
 
 #: The exit code of a command that could not run; 1 means that it ran and found problems.
 COULD_NOT_RUN = 2
@@ -55,9 +56,13 @@ def positive(text: str) -> int:
 
 @contextmanager
 def command_errors() -> Iterator[None]:
-    """Turn exceptions into ``CommandError`` with exit code 2; unexpected ones are logged with their traceback."""
+    """Turn exceptions into ``CommandError`` with exit code 2; unexpected ones are logged with their traceback.
+
+    Nobody waits for a command, so only each attempt of a call to Stripe is limited.
+    """
     try:
-        yield
+        with no_time_limit():
+            yield
     except CommandError:
         raise
     except (CheckoutError, ImproperlyConfigured) as error:

@@ -11,6 +11,7 @@ from django_checkout.models.api import IdempotentAnswer
 from django_checkout.models.attention import AttentionItem
 from django_checkout.models.customers import Customer, Subscription
 from django_checkout.models.events import ReadTicket, WebhookEvent
+from django_checkout.models.observations import Observation
 from django_checkout.models.orders import Order, OrderLine
 from django_checkout.models.payments import Dispute, Payment, Refund
 from django_checkout.models.payouts import BalanceTransaction, Payout
@@ -26,6 +27,7 @@ __all__ = [
     "Discrepancy",
     "Dispute",
     "IdempotentAnswer",
+    "Observation",
     "Order",
     "OrderLine",
     "Payment",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from django_checkout.conf import conf
 from django_checkout.models.base import Row
 from django_checkout.models.customers import Subscription
 from django_checkout.models.fields import CaseSensitiveCharField
 from django_checkout.models.orders import Order
 from django_checkout.models.payments import Dispute, Refund
+from django_checkout.models.relations import SiteForeignKey
 from django_checkout.models.sessions import CheckoutSession
 from django_checkout.states import Status, Tone
 
@@ -21,6 +23,8 @@ class AnnouncementState(Status):
     ANNOUNCED = "announced", Tone.GOOD, _("delivered")
     #: No receiver is connected, or one raised; ``checkout_process_events`` retries it from ``next_attempt_at`` on.
     PENDING = "pending", Tone.WAIT, _("pending")
+    #: Staff decided that it is not delivered, with a note.
+    WAIVED = "waived", Tone.QUIET, _("waived")
     #: It became untrue before it was delivered, or too old without a receiver; it is never delivered.
     SUPERSEDED = "superseded", Tone.QUIET, _("superseded")
 
@@ -45,6 +49,8 @@ class Announcement(Row):
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
     last_error = models.TextField(_("last error"), blank=True, default="")
+    waived_by = SiteForeignKey(conf.user_model, verbose_name=_("waived by"), null=True, blank=True, related_name="+")
+    note = models.CharField(_("note"), max_length=2000, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     announced_at = models.DateTimeField(_("delivered"), null=True, blank=True)
 

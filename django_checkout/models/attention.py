@@ -55,6 +55,7 @@ class AttentionItem(Row):
         verbose_name = _("attention item")
         verbose_name_plural = _("attention items")
         ordering = ["-id"]
+        indexes = [models.Index(fields=["resolved_at", "raised_at"], name="checkout_attention_open")]
         constraints = [models.UniqueConstraint(fields=["order", "code", "fact"], name="checkout_attention_once")]
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from django.apps import apps
@@ -68,7 +68,7 @@ def in_transaction(work: Callable[[], T], *, durable: bool = False) -> T:
     """Run ``work`` in a transaction and return its result; after a deadlock, run it again, up to 8 times.
 
     In an open transaction it runs once, in a savepoint: only whoever opened the transaction can start it over. An
-    error in an ``on_commit`` hook is logged: the work is committed and must not run again.
+    error in an ``on_commit`` hook is logged: the work is committed and must not run again, and the next hooks run.
 
     Raises:
         RuntimeError: ``durable`` is set and a transaction is open already, on any database.
@@ -79,14 +79,17 @@ def in_transaction(work: Callable[[], T], *, durable: bool = False) -> T:
     for attempt in range(1, ATTEMPTS + 1):
         committed: list[bool] = []
         results: list[T] = []
+        hooks: list[Any] = []
         try:
             with atomic(durable=durable):
                 # Runs before every other hook, so an error with ``committed`` set came after the commit.
                 on_commit(partial(committed.append, True))
                 results.append(work())
+                hooks = connection().run_on_commit
         except Exception as error:
             if committed:
                 logger.exception("on_commit_failed")
+                _run_hooks(hooks)
                 break
             if attempt == ATTEMPTS or not is_retryable(error):
                 raise
@@ -94,6 +97,16 @@ def in_transaction(work: Callable[[], T], *, durable: bool = False) -> T:
         else:
             break
     return results[0]
+
+
+def _run_hooks(hooks: list[Any]) -> None:
+    """Run the ``on_commit`` hooks that are left: Django takes each out of its list, and stops at one that raises."""
+    while hooks:
+        _, hook, *_ = hooks.pop(0)
+        try:
+            hook()
+        except Exception:
+            logger.exception("on_commit_failed")
 
 
 def is_retryable(error: Exception) -> bool:
@@ -106,6 +119,22 @@ def is_retryable(error: Exception) -> bool:
         return True
     arguments: tuple[object, ...] = getattr(cause, "args", ())
     return bool(arguments) and arguments[0] in _RETRYABLE_ERRNOS
+
+
+@contextmanager
+def without_queries(error: type[Exception]) -> Iterator[None]:
+    """Raise ``error`` at every query on this app's database, before it is sent; inside a transaction."""
+
+    def refuse(*arguments: Any) -> Any:
+        raise error
+
+    used = connection()
+    try:
+        with used.execute_wrapper(refuse):
+            yield
+    finally:
+        # Django marks the transaction of a save() that fails, but nothing was sent.
+        used.set_rollback(False)
 
 
 @contextmanager
@@ -140,14 +169,35 @@ def is_writing() -> bool:
     return _is_writing.get()
 
 
+@cache
+def check_schema() -> None:
+    """Select every column of every table, once per process: nothing is done after the first success.
+
+    Raises:
+        DatabaseError: a table or a column is missing.
+    """
+    for model in apps.get_app_config("django_checkout").get_models():
+        model._base_manager.using(alias()).filter(pk=0).first()
+
+
 def on_commit(work: Callable[[], Any]) -> None:
     """Call ``work`` once the open transaction on this app's database commits."""
     transaction.on_commit(work, using=alias())
 
 
+def is_in_transaction() -> bool:
+    """Return whether a transaction is open on this app's database."""
+    return _is_open(connection())
+
+
 def connection() -> BaseDatabaseWrapper:
     """Return the connection to this app's database."""
     return connections[alias()]
+
+
+def can_skip_locked() -> bool:
+    """Return whether a query can leave out the rows that another transaction has locked."""
+    return bool(connection().features.has_select_for_update_skip_locked)
 
 
 def non_atomic(view: View) -> View:
@@ -166,14 +216,15 @@ def _writing(*, allowed: bool) -> Iterator[None]:
 
 
 def _refuse_open_transactions() -> None:
-    """Refuse to run in a transaction on any database: its locks would be held while Stripe is called.
-
-    The transactions that a ``TestCase`` opens around a test do not count, as for Django's own ``durable``.
-    """
+    """Refuse to run in a transaction on any database: its locks would be held while Stripe is called."""
     for open_connection in connections.all(initialized_only=True):
-        blocks = open_connection.atomic_blocks
-        if blocks and not getattr(blocks[-1], "_from_testcase", False):
+        if _is_open(open_connection):
             raise RuntimeError(
                 f"A transaction is open on the database {open_connection.alias!r}. Call this outside of transactions: "
                 "no lock may be held while Stripe is called."
             )
+
+
+def _is_open(of: BaseDatabaseWrapper) -> bool:
+    """Whether a transaction is open; one that a ``TestCase`` opens around a test does not count, as for ``durable``."""
+    return bool(of.atomic_blocks) and not getattr(of.atomic_blocks[-1], "_from_testcase", False)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from django_checkout.conf import conf
 from django_checkout.models.base import Row
 from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
+from django_checkout.models.relations import SiteForeignKey
 from django_checkout.states import Status, Tone
 
 
@@ -21,6 +23,8 @@ class EventState(Status):
     PROCESSED = "processed", Tone.GOOD, _("processed")
     #: Nothing to do: an unknown type, an object of another integration, the other mode.
     IGNORED = "ignored", Tone.QUIET, _("ignored")
+    #: Staff decided that it is not processed, with a note.
+    WAIVED = "waived", Tone.QUIET, _("waived")
     #: Processing raised; Stripe's next delivery or ``checkout_process_events`` retries it.
     FAILED = "failed", Tone.BAD, _("failed")
 
@@ -50,6 +54,8 @@ class WebhookEvent(Row):
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
     error_code = models.CharField(_("error code"), max_length=255, blank=True, default="")
     error_message = models.TextField(_("error message"), blank=True, default="")
+    waived_by = SiteForeignKey(conf.user_model, verbose_name=_("waived by"), null=True, blank=True, related_name="+")
+    note = models.CharField(_("note"), max_length=2000, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("created at Stripe"))
     received_at = models.DateTimeField(_("received"), auto_now_add=True)
     processed_at = models.DateTimeField(_("processed"), null=True, blank=True)
@@ -61,6 +67,7 @@ class WebhookEvent(Row):
         indexes = [
             models.Index(fields=["state", "next_attempt_at"], name="checkout_event_backlog"),
             models.Index(fields=["received_at"], name="checkout_event_received"),
+            models.Index(fields=["state", "received_at"], name="checkout_event_waiting"),
             models.Index(fields=["type", "-id"], name="checkout_event_type"),
         ]
 

@@ -29,15 +29,19 @@ class Order(FactRow):
 
     host_columns = ("source_type", "source_id", "user", "metadata", "locale", "updated_at")
     derived_columns = frozenset(
-        {"status", "kept_payment", "paid_at", "canceled_at", "disputed", "needs_attention"}
+        {"status", "kept_payment", "paid_at", "canceled_at", "disputed", "needs_attention", "source_deleted_at"}
         | {"paid_minor", "refunded_minor", "discount_minor", "shipping_minor", "tax_minor", "total_minor"}
     )
 
     reference = CaseSensitiveCharField(_("reference"), max_length=200, unique=True)
+    #: ``CHECKOUT_BASE_URL`` of the site that placed it or started its latest session: see ``models.sites``.
+    site_url = models.CharField(max_length=255, blank=True, default="", db_default="", editable=False)
     revision = models.PositiveIntegerField(_("revision"), default=1)
     content_hash = models.CharField(max_length=64, editable=False)
     source_type = SiteForeignKey(ContentType, verbose_name=_("source type"), null=True, blank=True, related_name="+")
     source_id = CaseSensitiveCharField(_("source ID"), blank=True, default="")
+    #: When it was noticed that the host had deleted its row before the order was paid.
+    source_deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
     source = SourceForeignKey("source_type", "source_id", for_concrete_model=False)
     user = SiteForeignKey(
         conf.user_model, verbose_name=_("user"), null=True, blank=True, related_name="checkout_orders"

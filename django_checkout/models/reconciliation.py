@@ -12,6 +12,9 @@ from django_checkout.models.orders import Order
 from django_checkout.models.relations import SiteForeignKey
 from django_checkout.states import Status, Tone
 
+#: The kind of a session at Stripe with our metadata that has no row here.
+SESSION_WITHOUT_ORDER = "session_without_order"
+
 
 class DiscrepancyState(Status):
     """The states of a discrepancy."""

@@ -128,6 +128,26 @@ def _read_sources(keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str] | Non
     return found
 
 
+def find_missing_sources(keys: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Return those of the keys (a content type's and a row's) of which the host has no row.
+
+    A key of a model that is not installed is not missing: the app may have been renamed, or this process lacks it.
+    """
+    pks: dict[int, set[str]] = {}
+    for type_id, pk in keys:
+        pks.setdefault(type_id, set()).add(pk)
+    missing: set[tuple[int, str]] = set()
+    for type_id, type_pks in pks.items():
+        content_type = ContentType.objects.filter(pk=type_id).first()
+        model = None if content_type is None else content_type.model_class()
+        if model is None:
+            continue
+        rows = model._base_manager.using(router.db_for_write(model)).filter(pk__in=type_pks)
+        found = set(map(str, rows.values_list("pk", flat=True)))
+        missing |= {(type_id, pk) for pk in type_pks - found}
+    return missing
+
+
 def connect_deletions() -> None:
     """Call ``unlink`` for every deletion of a row that a ``SiteForeignKey`` can point to."""
     targets = {field.remote_field.model for field in _site_keys()}

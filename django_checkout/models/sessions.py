@@ -39,6 +39,8 @@ class CheckoutSession(FactRow):
     uuid = models.UUIDField(_("UUID"), default=uuid.uuid4, unique=True, editable=False)
     stripe_id = CaseSensitiveCharField(_("Stripe ID"), null=True, blank=True, unique=True)
     livemode = models.BooleanField(_("live mode"))
+    #: ``CHECKOUT_BASE_URL`` of the site that started it: see ``models.sites``.
+    site_url = models.CharField(max_length=255, blank=True, default="", db_default="", editable=False)
     mode = models.CharField(_("mode"), max_length=64, default="payment")
     ui_mode = models.CharField(_("UI mode"), max_length=64, default="hosted_page")
 
@@ -93,6 +95,8 @@ class CheckoutSession(FactRow):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["status", "expires_at"], name="checkout_session_status"),
+            models.Index(fields=["completed_at"], name="checkout_session_completed"),
+            models.Index(fields=["expired_at"], name="checkout_session_expired"),
             # Contains every column that the dashboard's funnel is computed from.
             models.Index(
                 fields=["created_at", "livemode", "status", "payment_status", "has_async_failed", "id"],

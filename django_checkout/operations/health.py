@@ -1,50 +1,61 @@
-"""Whether webhooks arrive and are processed; the health view, the dashboard and the doctor share this rule.
+"""Reads what the alerts are about, in a fixed number of queries and without calling Stripe.
 
-A site that sells nothing receives no events, so their absence is a problem only after a session was completed.
+Nothing is counted beyond ``alerts.MAX_COUNT`` rows, and an index serves each query, so that a backlog does not slow
+the answer down.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
+from django_checkout import thresholds
 from django_checkout.conf import conf
 from django_checkout.ledger import announcements
-from django_checkout.models import CheckoutSession, WebhookEvent
+from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Observation, Order, WebhookEvent, sites
+from django_checkout.models.announcements import AnnouncementState
 from django_checkout.models.events import EventState
-from django_checkout.states import Labeled
+from django_checkout.operations import alert_log
+from django_checkout.operations.alerts import MAX_COUNT, Alert, Reason, Seen, find_alerts
+from django_checkout.states import SessionStatus
+from django_checkout.stripe_api import observations
+from django_checkout.stripe_api.observations import Kind
+from django_checkout.webhooks import pending_work
 
-#: An event that is unprocessed for longer is stuck: the task worker or checkout_process_events does not run.
-STUCK_SECONDS = 600
-#: A session's events arrive within this time of its completion; the return page may record the completion earlier.
-ARRIVAL_SECONDS = 60
-#: The latest event may be this much older than the latest completed session.
-SLACK_SECONDS = 300
-#: Older completed sessions are not considered, nor those whose events may have been pruned.
-WINDOW_DAYS = 7
-
-
-class Reason(Labeled):
-    """Why webhooks need attention."""
-
-    FAILED = "events_failed", _("events failed")
-    STUCK = "events_stuck", _("events have waited for too long")
-    PENDING = "notifications_pending", _("a receiver of the shop raised an error, or no receiver is connected")
-    SILENT = "webhooks_silent", _("no event has arrived since a session was completed")
+#: The reasons that only what was seen of deliveries and calls gives.
+OBSERVED: Mapping[Kind, Reason] = {
+    kind: Reason(kind.value)
+    for kind in (
+        *(Kind.REFUSED, Kind.LATE, Kind.OTHER_MODE, Kind.DISABLED),
+        *(Kind.KEY_REFUSED, Kind.FORBIDDEN, Kind.SILENT),
+    )
+}
+#: Deliveries that were refused or ignored are forgotten this long after the last one.
+FORGOTTEN = timedelta(days=7)
+_FORGOTTEN_KINDS = (Kind.REFUSED, Kind.LATE, Kind.OTHER_MODE)
+#: How many of the sessions that ended last are examined.
+SESSIONS = 20
+#: The event of a session that has ended is due after this time.
+DUE_AFTER = timedelta(minutes=5)
+#: The time of the last delivery is exact to a minute, and a session may be read a moment before its event arrives.
+DELIVERED_SLACK = timedelta(minutes=2)
+#: A session's event may have been pruned this long before the session leaves the window.
+PRUNED_SLACK = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """The state of webhooks as ages in seconds and counts, without ids or secrets."""
+    """The alerts, and the state of webhooks as ages in seconds and counts, without ids or secrets."""
 
-    reasons: tuple[Reason, ...]
+    alerts: tuple[Alert, ...]
     last_event_seconds: int | None
     oldest_waiting_seconds: int | None
+    #: Counted up to ``alerts.MAX_COUNT``, as the next two are.
     events_waiting: int
     events_failed: int
     announcements_pending: int
@@ -52,67 +63,170 @@ class Health:
     @property
     def ok(self) -> bool:
         """Whether nothing needs attention."""
-        return not self.reasons
+        return not self.alerts
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """The reasons of the alerts."""
+        return tuple(alert.reason for alert in self.alerts)
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The number of problems of each alert, counted up to ``alerts.MAX_COUNT``."""
+        return {alert.reason.value: alert.number for alert in self.alerts}
 
 
 def read(*, now: datetime | None = None) -> Health:
-    """Return the current state of webhooks, in six queries."""
+    """Return the alerts and the state of webhooks."""
     now = now or timezone.now()
     events = WebhookEvent.objects
-    waiting = events.filter(state__in=(EventState.RECEIVED, EventState.PROCESSING))
     last = events.order_by("-pk").values_list("received_at", flat=True).first()
-    oldest = waiting.order_by("pk").values_list("received_at", flat=True).first()
-    failed = events.filter(state=EventState.FAILED).count()
-    pending = announcements.stuck(now).count()
+    waiting = [events.filter(state=state) for state in (EventState.RECEIVED, EventState.PROCESSING)]
+    oldest = min(filter(None, (_oldest(rows, "received_at") for rows in waiting)), default=None)
+    events_waiting = min(sum(count(rows, "received_at") for rows in waiting) if oldest else 0, MAX_COUNT)
+    failed = count(events.filter(state=EventState.FAILED), "received_at")
+    pending, pending_elsewhere = _pending_notifications(now)
+    rows = list(Observation.objects.filter(kind__in=(*OBSERVED, Kind.SESSION_EVENT)))
+    is_queue = conf.find("CHECKOUT_PROCESS_EVENTS") == "task"
+    seen = {
+        Reason.FAILED: Seen(number=failed),
+        Reason.STUCK: Seen(number=events_waiting, since=oldest),
+        Reason.QUEUE: Seen(number=events_waiting if is_queue else 0, since=oldest),
+        Reason.PENDING: Seen(number=pending),
+        Reason.SILENT: _silent_sessions(rows, now),
+        Reason.REFUNDS: _unconfirmed_refunds(),
+        Reason.OTHER_SITE: Seen(number=min(_sessions_elsewhere(now) + pending_elsewhere, MAX_COUNT)),
+        Reason.ATTENTION: _attention(),
+        **_observed(rows, now),
+    }
     return Health(
-        reasons=find_reasons(
-            now,
-            last_event_at=last,
-            oldest_waiting_at=oldest,
-            failed=failed,
-            pending=pending,
-            completed_at=_last_completion(now),
-        ),
+        alerts=find_alerts(seen, conf.find("CHECKOUT_ALERTS") or thresholds.DEFAULTS, now=now),
         last_event_seconds=None if last is None else int((now - last).total_seconds()),
         oldest_waiting_seconds=None if oldest is None else int((now - oldest).total_seconds()),
-        events_waiting=waiting.count(),
+        events_waiting=events_waiting,
         events_failed=failed,
         announcements_pending=pending,
     )
 
 
 def report(*, now: datetime | None = None) -> dict[str, Any]:
-    """Return the current state of webhooks as plain values, for monitoring and the API."""
+    """Return the alerts and the state of webhooks as plain values, for monitoring; log alerts that begin or end.
+
+    Raises:
+        DatabaseError: the database does not respond, or refuses writes.
+    """
     found = read(now=now)
-    return {"ok": found.ok, **asdict(found)}
+    observations.check_writable()
+    alert_log.update(found.alerts)
+    return {"ok": found.ok, "reasons": found.reasons, **asdict(found), "alerts": found.numbers}
 
 
-def find_reasons(
-    now: datetime,
-    *,
-    last_event_at: datetime | None,
-    oldest_waiting_at: datetime | None,
-    failed: int,
-    pending: int,
-    completed_at: datetime | None,
-) -> tuple[Reason, ...]:
-    """Return why webhooks need attention; pure. ``completed_at`` is when the latest session was completed."""
-    stuck = oldest_waiting_at is not None and now - oldest_waiting_at >= timedelta(seconds=STUCK_SECONDS)
-    silent = (
-        completed_at is not None
-        and now - completed_at >= timedelta(seconds=ARRIVAL_SECONDS)
-        and (last_event_at is None or completed_at - last_event_at > timedelta(seconds=SLACK_SECONDS))
+def count(rows: QuerySet[Any], *order: str) -> int:
+    """Return the number of rows, or ``alerts.MAX_COUNT`` if there are more.
+
+    ``order`` is the order of the index to read: without it, a database that expects many rows reads the table.
+    """
+    return rows.order_by(*order)[:MAX_COUNT].count()
+
+
+def _oldest(rows: QuerySet[Any], column: str) -> datetime | None:
+    found: datetime | None = rows.order_by(column).values_list(column, flat=True).first()
+    return found
+
+
+def _observed(rows: Collection[Observation], now: datetime) -> dict[Reason, Seen]:
+    """Return what was seen of deliveries and calls; of several subjects, such as permissions, their number."""
+    # A site without traffic gets no delivery that ends the alert, and whoever knows the id of a session can begin one.
+    rows = [row for row in rows if row.kind not in _FORGOTTEN_KINDS or now - row.last_at < FORGOTTEN]
+    return {
+        reason: Seen(
+            number=sum(row.count for row in found) if kind not in (Kind.FORBIDDEN, Kind.DISABLED) else len(found),
+            since=min((row.first_at for row in found), default=None),
+            # No call since is no proof that Stripe still does not respond.
+            until=max((row.last_at for row in found), default=None) if kind is Kind.SILENT else None,
+        )
+        for kind, reason in OBSERVED.items()
+        for found in [[row for row in rows if row.kind == kind]]
+    }
+
+
+def _unconfirmed_refunds() -> Seen:
+    requested = pending_work.unanswered_refunds().order_by("-pk").values_list("created_at", flat=True)
+    found = list(requested[:MAX_COUNT])
+    return Seen(number=len(found), since=min(found, default=None))
+
+
+def _attention() -> Seen:
+    """Return the unresolved reasons for attention of this site's orders; the orders are read by their keys."""
+    unresolved = AttentionItem.objects.filter(resolved_at=None).order_by("raised_at")
+    raised = list(unresolved.values_list("order_id", "raised_at")[:MAX_COUNT])
+    own = _own_orders({pk for pk, _ in raised})
+    since = [at for pk, at in raised if pk in own]
+    return Seen(number=len(since), since=min(since, default=None))
+
+
+def _own_orders(pks: Collection[int]) -> set[int]:
+    """Return which of the orders are this site's."""
+    return set(Order.objects.filter(sites.own(), pk__in=pks).values_list("pk", flat=True)) if pks else set()
+
+
+def _pending_notifications(now: datetime) -> tuple[int, int]:
+    """Return how many notifications are stuck, and how many are pending that another installation has to deliver.
+
+    The orders are read by their keys: a database that joins them may read all of them instead of the index.
+    """
+    stuck, pending = (
+        list(rows.order_by("signal", "next_attempt_at").values_list("order_id", flat=True)[:MAX_COUNT])
+        for rows in (
+            announcements.stuck_on_any_site(now),
+            Announcement.objects.filter(state=AnnouncementState.PENDING),
+        )
     )
-    found = {Reason.FAILED: failed > 0, Reason.STUCK: stuck, Reason.PENDING: pending > 0, Reason.SILENT: silent}
-    return tuple(reason for reason, holds in found.items() if holds)
+    own = _own_orders({*stuck, *pending})
+    return sum(pk in own for pk in stuck), sum(pk not in own for pk in pending)
 
 
-def _last_completion(now: datetime) -> datetime | None:
-    """Return when the latest session was completed, in the key's mode if there is a key."""
-    days = min(WINDOW_DAYS, conf.find("CHECKOUT_EVENT_RETENTION_DAYS") or WINDOW_DAYS)
-    sessions = CheckoutSession.objects.filter(created_at__gte=now - timedelta(days=days), completed_at__lte=now)
+def _sessions_elsewhere(now: datetime) -> int:
+    """Return how many open sessions another installation has to finish."""
+    live = CheckoutSession.objects.filter(status=SessionStatus.OPEN, expires_at__gt=now).order_by("-expires_at")
+    # A slice of an index: a copy has no newer sessions of its own, or few.
+    own = set(sites.own_urls())
+    return sum(site_url not in own for site_url in live.values_list("site_url", flat=True)[:MAX_COUNT])
+
+
+def _silent_sessions(rows: Collection[Observation], now: datetime) -> Seen:
+    """Return the sessions that ended since the last one whose event was delivered, and when the first of them ended.
+
+    A session ends when it is completed or expires; Stripe reports either. What the sweep, the return page or
+    reconciliation reads is no delivery. A delivery about another session counts if this one's was due by then: it
+    proves that deliveries arrive again.
+    """
+    delivered_at = next((row.last_at for row in rows if row.kind == Kind.SESSION_EVENT), None)
+    ended = sorted(_ended_sessions(now), reverse=True)[:SESSIONS]
+    ids = [session_id for _, session_id in ended]
+    reported = set(WebhookEvent.objects.filter(object_id__in=ids).order_by().values_list("object_id", flat=True))
+    silent: list[datetime] = []
+    for at, session_id in ended:
+        # Before the first delivery on record a stored event is taken for one.
+        is_own = session_id in reported and (delivered_at is None or at <= delivered_at + DELIVERED_SLACK)
+        if is_own or (delivered_at is not None and delivered_at >= at + DUE_AFTER):
+            break
+        silent.append(at)
+    return Seen(number=len(silent), since=min(silent, default=None))
+
+
+def _ended_sessions(now: datetime) -> Iterator[tuple[datetime, str]]:
+    """Yield when sessions of the key's mode ended, and their ids; of each way to end the latest ``SESSIONS``."""
+    sessions = CheckoutSession.objects.filter(sites.own()).exclude(stripe_id=None)
     livemode = conf.find("livemode")
     if livemode is not None:
         sessions = sessions.filter(livemode=livemode)
-    found: datetime | None = sessions.aggregate(at=Max("completed_at"))["at"]
-    return found
+    days = conf.find("CHECKOUT_EVENT_RETENTION_DAYS") or 1
+    window = (now - timedelta(days=days) + PRUNED_SLACK, now)
+    for column, rows in (
+        ("completed_at", sessions),
+        ("expired_at", sessions),
+        ("expires_at", sessions.filter(status=SessionStatus.OPEN)),
+    ):
+        latest = rows.filter(**{f"{column}__range": window}).order_by(f"-{column}")
+        yield from latest.values_list(column, "stripe_id")[:SESSIONS]

@@ -7,7 +7,7 @@ Django's current time zone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 from typing import Any
@@ -127,7 +127,7 @@ class Dashboard:
 
 
 def dashboard(*, now: datetime | None = None) -> Dashboard:
-    """Return the statistics of today and of the 7 and 30 days that end today, in thirteen queries."""
+    """Return the statistics of today and of the 7 and 30 days that end today."""
     now = now or timezone.now()
     today = timezone.localdate(now)
     first = today - timedelta(days=max(PERIODS) - 1)
@@ -257,4 +257,5 @@ def _discrepancies() -> dict[str, int]:
 
 def _webhooks(now: datetime) -> Webhooks:
     received = WebhookEvent.objects.filter(received_at__gte=_midnight(timezone.localdate(now))).count()
-    return Webhooks(**asdict(health.read(now=now)), received_today=received)
+    found = health.read(now=now)
+    return Webhooks(**{field.name: getattr(found, field.name) for field in fields(found)}, received_today=received)

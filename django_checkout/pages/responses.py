@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
+from asgiref.sync import iscoroutinefunction
 from django.contrib.auth.decorators import login_not_required
 from django.core.handlers.exception import response_for_exception
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -16,8 +18,16 @@ from django.views.decorators.cache import never_cache
 
 from django_checkout.conf import conf
 from django_checkout.csp import csp_directives, set_page_policy
-from django_checkout.exceptions import CheckoutError, OrderNotFoundError, SessionNotFoundError
+from django_checkout.exceptions import (
+    CheckoutError,
+    MigrationsPendingError,
+    OrderNotFoundError,
+    SessionNotFoundError,
+    is_schema_missing,
+)
 from django_checkout.models import database
+from django_checkout.stripe_api.time_limit import time_limit
+from django_checkout.telemetry import logs
 
 View = Callable[..., HttpResponse]
 AnyView = TypeVar("AnyView", bound=Callable[..., Any])
@@ -31,11 +41,25 @@ class SeeOther(HttpResponseRedirect):
 
 
 def endpoint(view: AnyView) -> AnyView:
-    """Exempt a view from site-wide login and from ATOMIC_REQUESTS of every database.
+    """Exempt a view from site-wide login and from ATOMIC_REQUESTS of every database, and limit its waits for Stripe.
 
     A signed link, a signature or the view itself decides who may see what; services open their own transactions.
     """
-    return login_not_required(database.non_atomic(view))
+    wrapped: Any
+    if iscoroutinefunction(view):
+
+        @wraps(view)
+        async def wrapped(*args: Any, **kwargs: Any) -> HttpResponse:
+            with time_limit():
+                return await view(*args, **kwargs)  # type: ignore[no-any-return]
+    else:
+
+        @wraps(view)
+        def wrapped(*args: Any, **kwargs: Any) -> HttpResponse:
+            with time_limit():
+                return view(*args, **kwargs)  # type: ignore[no-any-return]
+
+    return cast("AnyView", login_not_required(database.non_atomic(wrapped)))
 
 
 def page(view: View) -> View:
@@ -50,9 +74,27 @@ def page(view: View) -> View:
         except (OrderNotFoundError, SessionNotFoundError):
             # The site's own 404 page, without our policy. It must not be cached either.
             return response_for_exception(request, Http404())
+        except DatabaseError as error:
+            if not is_schema_missing(error):
+                raise
+            logs.error_once(error, "page_failed")
+            response = message_page(request, MigrationsPendingError("Run manage.py migrate."))
         return _add_headers(_for_htmx(request, response))
 
     return endpoint(never_cache(wrapped))
+
+
+def followed(view: View) -> View:
+    """Say what to do if the order of a link that a person followed is not found, in place of the site's 404 page."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except (OrderNotFoundError, SessionNotFoundError):
+            return render(request, "django_checkout/not_found.html", status=404)
+
+    return wrapped
 
 
 def redirect_to_stripe(request: HttpRequest, url: str) -> HttpResponse:
@@ -72,6 +114,13 @@ def with_retry_after(response: Response, error: CheckoutError) -> Response:
     if error.is_temporary:
         response["Retry-After"] = str(error.retry_after_seconds)
     return response
+
+
+def message_page(request: HttpRequest, error: CheckoutError, *, host_url: str = "") -> HttpResponse:
+    """Show the message of an error, and nothing else."""
+    context = {"error_message": error.user_message, "host_url": host_url}
+    response = render(request, "django_checkout/message.html", context, status=error.http_status)
+    return with_retry_after(response, error)
 
 
 def redirect_page(request: HttpRequest, url: str) -> HttpResponse:

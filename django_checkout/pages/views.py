@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -24,14 +25,25 @@ from django_checkout.exceptions import (
     CheckoutError,
     EventBusyError,
     HandlerError,
+    MigrationsPendingError,
     OrderNotFoundError,
     OrderNotPayableError,
     SignatureError,
     TermsChangedError,
+    is_schema_missing,
 )
-from django_checkout.models import CheckoutSession, Order
+from django_checkout.models import CheckoutSession, Order, database
 from django_checkout.operations import health as webhook_health
-from django_checkout.pages.responses import SeeOther, endpoint, page, redirect_to_stripe, with_retry_after
+from django_checkout.operations.alerts import RUNBOOK
+from django_checkout.pages.responses import (
+    SeeOther,
+    endpoint,
+    followed,
+    message_page,
+    page,
+    redirect_to_stripe,
+    with_retry_after,
+)
 from django_checkout.params.terms import get_terms
 from django_checkout.services import inputs, outcomes
 from django_checkout.states import OrderStatus
@@ -43,6 +55,7 @@ logger = logging.getLogger("django_checkout")
 
 
 @page
+@followed
 @require_safe
 def pay(request: HttpRequest, token: str) -> HttpResponse:
     """Show the order and a button to pay it; payment links in e-mails lead here."""
@@ -109,6 +122,7 @@ def update(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @page
+@followed
 @require_safe
 def return_(request: HttpRequest, token: str) -> HttpResponse:
     """Show the outcome of the payment, read from Stripe if the webhook has not arrived; no personal data."""
@@ -134,9 +148,7 @@ def portal(request: HttpRequest) -> HttpResponse:
         return redirect_to_stripe(request, services.portal_url(request.user, return_url=back, customer_id=customer_id))
     except CheckoutError as error:
         logger.warning("portal_failed code=%s", error.code)
-        context = {"error_message": error.user_message, "host_url": back}
-        response = render(request, "django_checkout/message.html", context, status=error.http_status)
-        return with_retry_after(response, error)
+        return message_page(request, error, host_url=back)
 
 
 @page
@@ -193,6 +205,8 @@ def _refuse(error: Exception) -> HttpResponse:
         return HttpResponse(status=error.http_status)
     if not isinstance(error, (EventBusyError, HandlerError)):
         logs.error_once(error, "webhook_failed error=%s", type(error).__name__)
+    if is_schema_missing(error):
+        return HttpResponse(status=MigrationsPendingError.http_status)
     return HttpResponse(status=max(error.http_status, 500) if isinstance(error, CheckoutError) else 500)
 
 
@@ -200,9 +214,19 @@ def _refuse(error: Exception) -> HttpResponse:
 @never_cache
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """Report the state of webhook processing to monitors, without ids: 503 with the reasons if it needs attention."""
-    report = webhook_health.report()
-    return JsonResponse(report, status=200 if report["ok"] else 503)
+    """Report the alerts and the state of webhooks to monitors, without ids: 503 with the reasons if there are any."""
+    try:
+        database.check_schema()
+        report = webhook_health.report()
+    except DatabaseError as error:
+        if is_schema_missing(error):
+            logs.error_once(error, "health_failed")
+            reason = MigrationsPendingError.code
+        else:
+            logger.error("health_failed error=%s", type(error).__name__)
+            reason = "database_unavailable"
+        report = {"ok": False, "reasons": [reason]}
+    return JsonResponse({**report, "runbook": RUNBOOK}, status=200 if report["ok"] else 503)
 
 
 def _problem(order: Order, token: str, error: CheckoutError) -> HttpResponse:
@@ -255,8 +279,8 @@ def _render_status(request: HttpRequest, order: Order, session: CheckoutSession 
     context = {
         "order": order,
         "outcome": outcome,
-        "is_waiting": outcome in ("processing", "open"),
-        "can_retry": bool(pay_token),
+        "is_waiting": outcome in ("processing", "open", "unknown"),
+        "can_retry": bool(pay_token) and outcome not in ("processing", "unknown"),
         "poll_url": reverse("django_checkout:status", args=[token]) + query,
         "pay_url": reverse("django_checkout:pay", args=[pay_token]) if pay_token else "",
         "host_url": _host_url(order),

@@ -10,6 +10,8 @@ from typing import Any, Self
 
 from django.utils.translation import gettext_noop as _
 
+from django_checkout.models.reconciliation import SESSION_WITHOUT_ORDER
+
 _FIX = _("Run checkout_reconcile --fix. If the difference remains, sync the order in the admin and read the error.")
 
 
@@ -117,12 +119,13 @@ class Kind(StrEnum):
         True,
     )
     SESSION_WITHOUT_ORDER = (
-        "session_without_order",
+        SESSION_WITHOUT_ORDER,
         _("Session without an order"),
         _("A Checkout Session has the metadata of django_checkout, but no order here belongs to it."),
         _(
             "If the session belongs to another installation that uses this Stripe account, ignore the difference "
-            "with a note. Otherwise its order was deleted or lost: refund the payment or restore the order."
+            "with a note. Otherwise its order was deleted or lost: refund the payment, or place the order again under "
+            "its number and join the payment with it."
         ),
         True,
     )

@@ -11,11 +11,14 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from django_checkout.exceptions import EventBusyError
+from django_checkout.models import WebhookEvent
 from django_checkout.models.events import EventState
 from django_checkout.reconcile import account, reads
-from django_checkout.webhooks import processing, registry
+from django_checkout.webhooks import inbox, processing, registry
 from django_checkout.webhooks.envelope import without_secrets
 
+#: What becomes of a missed event.
+RESULTS = ("processed", "ignored", "failed", "busy")
 PATH = "/v1/events"
 #: Stripe keeps events for this long: https://docs.stripe.com/api/events.
 RETENTION_DAYS = 30
@@ -33,9 +36,9 @@ def process(
 ) -> Counter[str]:
     """Process every undelivered event of the types that we handle, as the webhook would, and count the results.
 
-    The counts are ``missed`` and then ``processed``, ``ignored``, ``failed`` or ``busy``. An event that fails is
-    stored,
-    and ``checkout_process_events`` retries it. Must run outside transactions.
+    The counts are ``missed`` and then ``processed``, ``ignored``, ``failed`` or ``busy``. ``arrived`` counts events
+    that are settled here already: another endpoint refuses them, or an earlier run processed them. An event that fails
+    is stored, and ``checkout_process_events`` retries it. Must run outside transactions.
 
     Raises:
         StripeUnavailableError: Stripe does not answer; nothing was processed.
@@ -52,7 +55,13 @@ def process(
     for first in range(0, len(types), MAX_TYPES):
         some = types[first : first + MAX_TYPES]
         for page in reads.pages(PATH, created=created, types=some, delivery_success="false"):
+            ids = [event["id"] for event in page]
+            settled = WebhookEvent.objects.filter(stripe_id__in=ids, state__in=inbox.SETTLED)
+            arrived = set(settled.values_list("stripe_id", flat=True))
+            report["arrived"] += len(arrived)
             for event in page:
+                if event["id"] in arrived:
+                    continue
                 compressed = zlib.compress(json.dumps(without_secrets(event)).encode())
                 missed.append((int(event["created"]), -len(missed), compressed))
             report["missed"] = len(missed)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
-from django_checkout.exceptions import StripeNotFoundError, StripeUnavailableError
+from django_checkout.exceptions import StripeAnswerError, StripeNotFoundError, StripeUnavailableError
 from django_checkout.stripe_api import gateway
 from django_checkout.stripe_api.steps import Steps, run
 
@@ -27,12 +27,15 @@ def with_retries(call: Callable[[], T]) -> T:
     """Return the result of a call to Stripe, retried with back-off after 409, 429, 5xx and no response.
 
     Raises:
+        StripeAnswerError: something else than Stripe responds.
         StripeUnavailableError: Stripe does not respond after ``ATTEMPTS`` attempts.
     """
     for attempt in range(1, ATTEMPTS):
         try:
             return call()
         except StripeUnavailableError as error:
+            if isinstance(error, StripeAnswerError) and error.answered_status < 500:
+                raise
             pause = min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), MAX_PAUSE_SECONDS)
             logger.info("reconcile_waits seconds=%.1f attempt=%d code=%s", pause, attempt, error.stripe_code)
             time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # jitter, not a secret

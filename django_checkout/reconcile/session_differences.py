@@ -24,7 +24,7 @@ COLUMNS = (
     *("stripe_id", "livemode", "status", "payment_status", "currency", "amount_total_minor", "subscription_id"),
     *("payment__stripe_id", "payment__intent_status", "payment__captured_minor", "payment__order_id"),
     *("order_id", "uuid", "order__reference", *_AMOUNTS, "customer_id"),
-    *("payment__livemode", "payment__currency", "payment__amount_minor", "payment__charge_id"),
+    *("payment__livemode", "payment__currency", "payment__amount_minor", "payment__charge_id", "site_url"),
 )
 _REPORTED = {"status": "status", "payment_status": "payment_status", "total": "amount_total", "currency": "currency"}
 

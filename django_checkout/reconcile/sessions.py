@@ -7,7 +7,7 @@ ignored.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from django.utils import timezone
 from django_checkout import ledger, services
 from django_checkout.conf import conf
 from django_checkout.exceptions import StripeCredentialsError, StripeNotFoundError, UnknownFactError
-from django_checkout.models import CheckoutSession, Order
+from django_checkout.models import CheckoutSession, Order, sites
 from django_checkout.reconcile import double_payments, reads, unlinked_sessions
 from django_checkout.reconcile.customers import CUSTOMERS
 from django_checkout.reconcile.kinds import Kind
@@ -39,6 +39,8 @@ from django_checkout.stripe_api import facts
 from django_checkout.stripe_api.storable import storable, storable_text
 
 EXPAND = ("data.payment_intent",)
+#: How long before and after an order, and before now, its lost sessions are searched.
+LOST_DAYS = 7
 #: If Stripe does not know this many consecutive sessions, the key must belong to another account.
 MAX_UNKNOWN = 50
 #: Found only if a second read confirms it: a page may be older than our row.
@@ -70,11 +72,13 @@ class Sessions(Resource):
         """Yield what differs on a page; call Stripe only if our row seems to be ahead of it."""
         listed = {storable_text(str(data.get("id"))): data for data in page}
         rows = list(CheckoutSession.objects.filter(stripe_id__in=list(listed)).values_list(*COLUMNS).order_by())
-        doubtful = [row[0] for row in rows if not agrees(row, listed[row[0]])]
+        unlinked = listed.keys() - {row[0] for row in rows}
+        own_urls = sites.own_urls()
+        of_others = {row[0] for row in rows if row[-1] not in own_urls}
+        doubtful = [row[0] for row in rows if row[0] not in of_others and not agrees(row, listed[row[0]])]
         if doubtful:
             for session in session_rows(Q(stripe_id__in=doubtful)).order_by("pk"):
                 yield from _compare_row(session, storable(listed[session.stripe_id or ""]))
-        unlinked = listed.keys() - {row[0] for row in rows}
         if unlinked:
             yield from unlinked_sessions.compare({i: storable(data) for i, data in listed.items() if i in unlinked})
         yield from CUSTOMERS.compare(page)
@@ -118,19 +122,19 @@ class Sessions(Resource):
         return next((left for left in double_payments.find(order.pk) if left.subject == difference.subject), None)
 
     def pages_of_order(self, order: Order) -> Iterator[Page]:
-        """Yield the order's sessions that Stripe knows, then those whose ids we do not know."""
+        """Yield the order's sessions that Stripe knows, then those whose ids or rows we do not have."""
         for session in order.sessions.exclude(stripe_id=None):
             try:
                 yield [self.retrieve(session.stripe_id or "")]
             except StripeNotFoundError:
                 continue
         yield from self._unanswered_of_order(order)
+        yield from self._lost_of_order(order)
 
     def _unanswered_of_order(self, order: Order) -> Iterator[Page]:
         """Yield the sessions that name an order and were created when its requests were not answered.
 
-        Stripe's list has no filter for metadata, so what was created around each request is searched. A session without
-        any row here is found only by comparing a window.
+        Stripe's list has no filter for metadata, so what was created around each request is searched.
         """
         found: dict[str, dict[str, Any]] = {}
         is_unanswered = Q(status=SessionStatus.CREATING) | Q(error_code=ledger.NO_ANSWER)
@@ -145,19 +149,39 @@ class Sessions(Resource):
         if found:
             yield list(found.values())
 
+    def _lost_of_order(self, order: Order) -> Iterator[Page]:
+        """Yield the sessions that name an order and have no row, for example because a backup was restored.
+
+        What was created within ``LOST_DAYS`` of the order and of now is searched.
+        """
+        now, days = timezone.now(), timedelta(days=LOST_DAYS)
+        around = Window(order.created_at - days, min(order.created_at + days, now))
+        recent = Window(now - days, now)
+        windows = [Window(around.since, now)] if around.until >= recent.since else [around, recent]
+        for window in windows:
+            for page in reads.pages(self.path, created=window.created, expand=[*EXPAND]):
+                named = {
+                    str(data["id"]): data for data in page if facts.read_ownership(data).reference == order.reference
+                }
+                known = CheckoutSession.objects.filter(stripe_id__in=list(named)).values_list("stripe_id", flat=True)
+                for stripe_id in known:
+                    named.pop(stripe_id or "")
+                if named:
+                    yield list(named.values())
+
     def rows(self, window: Window) -> QuerySet[CheckoutSession]:
-        return CheckoutSession.objects.filter(window.rows, livemode=conf.livemode)
+        return CheckoutSession.objects.filter(window.rows, sites.own(), livemode=conf.livemode)
 
     def rows_before(self, window: Window, now: datetime) -> QuerySet[CheckoutSession]:
         """Return the earlier sessions that may still change: overdue, or with a payment in processing."""
         is_processing = Q(status=SessionStatus.COMPLETE, payment_status=PaymentStatus.UNPAID, has_async_failed=False)
         is_processing &= ~Q(payment__intent_status=IntentStatus.CANCELED)
         is_overdue = Q(status=SessionStatus.OPEN, expires_at__lte=now)
-        rows = CheckoutSession.objects.filter(is_processing | is_overdue, livemode=conf.livemode)
+        rows = CheckoutSession.objects.filter(is_processing | is_overdue, sites.own(), livemode=conf.livemode)
         return rows.filter(created_at__lt=window.since)
 
     def rows_of_order(self, order: Order) -> QuerySet[CheckoutSession]:
-        return order.sessions.filter(livemode=conf.livemode)
+        return order.sessions.filter(sites.own(), livemode=conf.livemode)
 
     def unknown_at_stripe(self, stripe_id: str, listed: ListedIds) -> Iterator[Difference]:
         """Yield that Stripe does not know a session.

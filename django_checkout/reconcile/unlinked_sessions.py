@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from urllib.parse import unquote, urlsplit
+from typing import Any
 
 from django.db.models import Q
 
-from django_checkout import ledger
+from django_checkout import ledger, services
 from django_checkout.access import tokens
 from django_checkout.conf import conf
+from django_checkout.exceptions import NotJoinableError, StripeRefusedError
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.reconcile import reads
 from django_checkout.reconcile.kinds import Kind
@@ -19,9 +21,11 @@ from django_checkout.reconcile.reads import with_retries
 from django_checkout.reconcile.report import Difference
 from django_checkout.reconcile.resource import Json, is_uuid
 from django_checkout.reconcile.session_differences import at_stripe, session_rows
+from django_checkout.services.lost_sessions import is_provably_of, is_started_here, is_to_this_site, links_of
+from django_checkout.services.orders import check_site
 from django_checkout.services.syncing import apply_facts
 from django_checkout.states import PaymentStatus, SessionStatus
-from django_checkout.stripe_api import facts
+from django_checkout.stripe_api import facts, gateway
 
 
 def compare(unlinked: Mapping[str, Json]) -> Iterator[Difference]:
@@ -73,14 +77,50 @@ def _compare_with_row(row: CheckoutSession, stripe_id: str, data: Json) -> Diffe
 def restore(stripe_id: str) -> Difference | None:
     """Create the lost row of a session again and apply what Stripe says; return what a person has to decide.
 
-    Proof is a link to CHECKOUT_BASE_URL in the session itself, signed by this site for this order: a copy of the site
-    may share the key, but not the address. Without that setting nothing is restored.
+    It is this order's if a link in it is signed for the order's row, or if this site started it and number, amount,
+    currency and shopper are the order's. An open session that this site started for a row that is lost is expired:
+    nobody may pay it. Without CHECKOUT_BASE_URL nothing is proven.
     """
     data = reads.retrieve("checkout.session", stripe_id)
     left = next(compare({stripe_id: data}), None)
     order = Order.objects.filter(pk=left.order_pk or 0).first() if left else None
-    if left is None or left.kind is not Kind.SESSION_WITHOUT_ORDER or order is None or not _leads_back(data, order):
+    if left is None or left.kind is not Kind.SESSION_WITHOUT_ORDER:
         return left
+    if order is not None and _leads_back(data, order):
+        _join(order, data)
+        return None
+    if data.get("status") == SessionStatus.OPEN and is_started_here(data):
+        data = _expire(stripe_id)
+        if data.get("status") == SessionStatus.EXPIRED:
+            return None
+    if order is not None and is_provably_of(data, order):
+        _join(order, data)
+        return None
+    return replace(left, at_stripe={**left.at_stripe, **at_stripe(data)})
+
+
+def join(stripe_id: str, order: Order) -> None:
+    """Join a session whose row is lost with the order that it names, because staff have decided so.
+
+    The order is compared with the payment as usual: another amount needs attention. Must run outside transactions.
+
+    Raises:
+        NotJoinableError: the session names another order, is not paid or authorized, or has a row.
+        OtherSiteError: another installation started it or the order.
+    """
+    check_site(order)
+    data = reads.retrieve("checkout.session", stripe_id)
+    left = next(compare({stripe_id: data}), None)
+    if left is None or left.kind is not Kind.SESSION_WITHOUT_ORDER or left.order_pk != order.pk:
+        raise NotJoinableError("The session does not name this order, or belongs to a session that is stored here.")
+    if data.get("status") != SessionStatus.COMPLETE:
+        raise NotJoinableError(f"The session is {data.get('status')}: there is nothing to join.")
+    _join(order, data)
+    # The refunds and disputes of the payment, and other sessions that could still pay the order.
+    with_retries(partial(services.sync, order))
+
+
+def _join(order: Order, data: Json) -> None:
     fact = facts.read_session(data)
     intent = data.get("payment_intent")
     is_manual = isinstance(intent, Mapping) and intent.get("capture_method") == "manual"
@@ -88,14 +128,18 @@ def restore(stripe_id: str) -> Difference | None:
     create = partial(ledger.restore_session, order.pk, fact, ui_mode=ui_mode, is_manual_capture=is_manual)
     ledger.in_transaction(create)
     with_retries(partial(apply_facts, facts.read_whole_session(data)))
-    return None
+
+
+def _expire(stripe_id: str) -> dict[str, Any]:
+    """Expire a session that has no row here; return it, which may have been paid just before."""
+    with suppress(StripeRefusedError):
+        reads.fetch(gateway.expire_session, stripe_id)
+    return reads.retrieve("checkout.session", stripe_id)
 
 
 def _leads_back(data: Json, order: Order) -> bool:
     """Return whether a session has a link to this site that is signed for this order."""
-    links = (str(data.get(name) or "") for name in ("success_url", "return_url", "cancel_url"))
-    signed = (unquote(link) for link in links if _is_to_this_site(link))
-    return any(tokens.without_tokens(link, order) != link for link in signed)
+    return any(tokens.without_tokens(link, order) != link for link in links_of(data))
 
 
 def _should_have_an_order(data: Json) -> bool:
@@ -105,12 +149,8 @@ def _should_have_an_order(data: Json) -> bool:
     """
     if data.get("status") == SessionStatus.EXPIRED or data.get("livemode") != conf.livemode:
         return False
-    link = data.get("success_url") or data.get("return_url") or data.get("cancel_url")
-    return not (link and conf.CHECKOUT_BASE_URL) or _is_to_this_site(link)
-
-
-def _is_to_this_site(link: str) -> bool:
-    return bool(conf.CHECKOUT_BASE_URL) and urlsplit(link).netloc == urlsplit(conf.CHECKOUT_BASE_URL).netloc
+    link = str(data.get("success_url") or data.get("return_url") or data.get("cancel_url") or "")
+    return not (link and conf.CHECKOUT_BASE_URL) or is_to_this_site(link)
 
 
 def _is_paid(data: Json) -> bool:

@@ -1,7 +1,7 @@
 """The use cases: faces, operations, reconcile, webhooks and hosts call them; they do not know their callers.
 
 ``order`` is our order or the host's own row. Functions that call Stripe must run outside transactions (``RuntimeError``
-otherwise) and raise the errors of ``exceptions.py``.
+otherwise) and raise the errors of ``exceptions``.
 
 Each function that calls Stripe has an asynchronous twin named as Django names them: ``astart`` and so on, and
 ``async_sync`` because ``async`` is a keyword of Python. A twin takes the same arguments, holds no thread while it waits
@@ -46,6 +46,7 @@ from django_checkout.services.syncing import (
     expire,
     expire_surplus,
     sync,
+    waive,
 )
 from django_checkout.services.ui_modes import computes_shipping, default_ui_mode, ui_modes
 
@@ -95,4 +96,5 @@ __all__ = [
     "sync",
     "sync_subscription",
     "ui_modes",
+    "waive",
 ]

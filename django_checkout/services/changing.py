@@ -21,7 +21,8 @@ from django_checkout.params.build import fingerprint, line_items, without_attemp
 from django_checkout.params.fields import several
 from django_checkout.params.options import shipping_option
 from django_checkout.params.rules import MAXIMUM_ITEMS
-from django_checkout.services.orders import get_order, place_source
+from django_checkout.services import unanswered
+from django_checkout.services.orders import get_own_order, place_source
 from django_checkout.services.syncing import apply_facts, read_session
 from django_checkout.states import SessionStatus
 from django_checkout.stripe_api import gateway
@@ -81,8 +82,9 @@ async def achange_shipping(order: Any, *, name: str, address: Mapping[str, str])
     return await arun(_change_shipping_steps(order, name=name, address=address))
 
 
+@unanswered.says(unanswered.CHANGE, user_message=unanswered.CHANGE_UNKNOWN)
 def _change_shipping_steps(order: Any, *, name: str, address: Mapping[str, str]) -> Steps[CheckoutSession]:
-    ours = get_order(order)
+    ours = get_own_order(order)
     session = _get_open_session(ours)
     shipping_address = {key: str(address[key])[:500] for key in ADDRESS_KEYS if address.get(key)}
     adapter, subject = get_adapter(), get_subject(ours)
@@ -122,8 +124,9 @@ async def achange_quantity(order: Any, *, sku: str, quantity: int) -> CheckoutSe
     return await arun(_change_quantity_steps(order, sku=sku, quantity=quantity))
 
 
+@unanswered.says(unanswered.CHANGE, user_message=unanswered.CHANGE_UNKNOWN)
 def _change_quantity_steps(order: Any, *, sku: str, quantity: int) -> Steps[CheckoutSession]:
-    ours = get_order(order)
+    ours = get_own_order(order)
     session = _get_open_session(ours)
 
     def revise() -> Order:

@@ -20,21 +20,25 @@ from django_checkout.conf import conf
 from django_checkout.exceptions import (
     OrderNotPayableError,
     PaymentInFlightError,
+    PaymentUnmatchedError,
     SessionBusyError,
     StripeError,
     StripeRefusedError,
     StripeUnavailableError,
 )
-from django_checkout.models import CheckoutSession, Order
+from django_checkout.models import CheckoutSession, Order, sites
 from django_checkout.params.build import complete, coupon_id, is_adjustable, is_manual_capture
 from django_checkout.params.rules import OPTIONAL_PARAMETERS
+from django_checkout.services import unanswered
 from django_checkout.services.customers import forget_customer, update_email
-from django_checkout.services.orders import get_order, place_again
+from django_checkout.services.lost_sessions import has_unmatched_payment
+from django_checkout.services.orders import check_site, get_order, place_again
 from django_checkout.services.session_request import SessionRequest, StartOptions, build_request, restore_request
 from django_checkout.services.syncing import apply_facts, expire_steps
 from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
 from django_checkout.stripe_api import billing, gateway
 from django_checkout.stripe_api.steps import Pause, Steps, arun, run
+from django_checkout.stripe_api.time_limit import seconds_left
 
 #: An open session that expires sooner is replaced, not reused.
 REUSE_MARGIN_SECONDS = 300
@@ -74,11 +78,12 @@ def start(
     Raises:
         OrderNotFoundError: the shop has deleted its order.
         OrderNotPayableError: the order is not unpaid; it is not placed again.
+        PaymentUnmatchedError: a lost session under this order's number was paid; staff decide whose it is.
         OrderChangedError: the host's row has another reference than when the order was placed.
         ParameterError: a parameter is not allowed, by Stripe or because the app sets it.
         UiModeError: the site or the order does not allow this UI mode.
         SessionBusyError: another call has been creating the session for eight seconds.
-        StripeUnavailableError: retry; it cannot charge twice.
+        StripeUnansweredError: retry; it cannot charge twice.
         StripeRefusedError: Stripe refuses this request.
     """
     return run(_start_steps(order, StartOptions(ui_mode, mode, params, request, token)))
@@ -98,10 +103,11 @@ async def astart(
     return await arun(_start_steps(order, StartOptions(ui_mode, mode, params, request, token)))
 
 
+@unanswered.says(unanswered.START)
 def _start_steps(order: Any, options: StartOptions) -> Steps[CheckoutSession]:
     ours = place_again(order)
     request = build_request(ours, options)
-    give_up_at = time.monotonic() + BUSY_WAIT_SECONDS
+    give_up_at = time.monotonic() + min(BUSY_WAIT_SECONDS, seconds_left())
     rounds = 0
     while rounds < _ROUNDS:
         decision = ledger.in_transaction(partial(_decide, ours.pk, request, timezone.now()))
@@ -149,12 +155,18 @@ def _decide(order_pk: int, request: SessionRequest, now: datetime) -> _Decision:
         raise OrderNotPayableError(f"The order is {status}.")
     if locked.order.erased_at is not None:
         raise OrderNotPayableError("The order's personal data was erased; place a new order.")
+    if has_unmatched_payment(locked.order):
+        raise PaymentUnmatchedError("A paid session names this order: resolve the difference in the admin.")
     # Stripe's recovery of an expired session may have opened a copy of it.
     surplus = [row for row in locked.sessions if row.status == SessionStatus.OPEN and row.live_for_id is None]
     if surplus:
         return _Decision(action="expire", to_expire=surplus)
     live = next((row for row in locked.sessions if row.live_for_id is not None), None)
-    if live is not None and live.status == SessionStatus.CREATING and live.expires_at <= now:
+    if (
+        live is not None
+        and live.status == SessionStatus.CREATING
+        and (live.expires_at <= now or not sites.is_own(live))
+    ):
         ledger.fail_unanswered_session(live)
         live = None
     if live is None:
@@ -162,7 +174,7 @@ def _decide(order_pk: int, request: SessionRequest, now: datetime) -> _Decision:
     if live.status == SessionStatus.CREATING:
         return _Decision(action="create" if ledger.lease_session(live, now=now) else "wait", session=live)
     is_fresh = live.expires_at > now + timedelta(seconds=REUSE_MARGIN_SECONDS)
-    if is_fresh and live.request_hash == request.request_hash and live.livemode == conf.livemode:
+    if is_fresh and live.request_hash == request.request_hash and live.livemode == conf.livemode and sites.is_own(live):
         return _Decision(action="reuse", session=live)
     return _Decision(action="expire", to_expire=[live])
 
@@ -177,6 +189,7 @@ def _reserve(locked: ledger.LockedOrder, request: SessionRequest, now: datetime)
         now=now,
         uuid=session_uuid,
         livemode=conf.livemode,
+        site_url=conf.CHECKOUT_BASE_URL,
         request_hash=request.request_hash,
         is_manual_capture=is_manual_capture(request.params),
         is_adjustable=is_adjustable(request.params),
@@ -254,7 +267,7 @@ def cancel(order: Any) -> Order:
     Raises:
         PaymentInFlightError: a payment is in flight, or was just made.
         OrderNotPayableError: the order is paid; refund it instead.
-        StripeUnavailableError: retry.
+        StripeUnansweredError: retry.
     """
     return run(_cancel_steps(order))
 
@@ -264,6 +277,7 @@ async def acancel(order: Any) -> Order:
     return await arun(_cancel_steps(order))
 
 
+@unanswered.says(unanswered.CANCEL, user_message=unanswered.CANCEL_UNKNOWN)
 def _cancel_steps(order: Any) -> Steps[Order]:
     ours = get_order(order)
     for session in ours.sessions.filter(status__in=(SessionStatus.CREATING, SessionStatus.OPEN)):
@@ -272,6 +286,7 @@ def _cancel_steps(order: Any) -> Steps[Order]:
         else:
             ledger.in_transaction(partial(_abort_creation, session))
     ours.refresh_from_db()
+    check_site(ours)
     if ours.status == OrderStatus.AUTHORIZED:
         for payment in ours.payments.filter(sessions__is_manual_capture=True, intent_status=IntentStatus.OPEN):
             yield from _cancel_payment(payment.stripe_id)

@@ -13,6 +13,7 @@ from django_checkout.conf import conf
 from django_checkout.exceptions import CustomerNotFoundError, StripeRefusedError, SubscriptionEndedError
 from django_checkout.models import CheckoutSession, Customer, Order, Subscription
 from django_checkout.params.spelling import find_email
+from django_checkout.services import unanswered
 from django_checkout.services.syncing import apply_facts
 from django_checkout.states import SessionStatus
 from django_checkout.stripe_api import billing, facts, gateway
@@ -113,7 +114,7 @@ def cancel_subscription(subscription: Subscription, *, at_period_end: bool = Tru
 
     Raises:
         SubscriptionEndedError: it has already ended.
-        StripeUnavailableError: retry.
+        StripeUnansweredError: retry.
     """
     return run(_cancel_subscription_steps(subscription, at_period_end=at_period_end))
 
@@ -123,6 +124,7 @@ async def acancel_subscription(subscription: Subscription, *, at_period_end: boo
     return await arun(_cancel_subscription_steps(subscription, at_period_end=at_period_end))
 
 
+@unanswered.says(unanswered.SUBSCRIPTION, user_message=unanswered.CANCEL_UNKNOWN)
 def _cancel_subscription_steps(subscription: Subscription, *, at_period_end: bool = True) -> Steps[Subscription]:
     if not subscription.is_active:
         raise SubscriptionEndedError(f"The subscription is {subscription.status}.")

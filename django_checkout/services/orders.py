@@ -19,9 +19,10 @@ from django_checkout.exceptions import (
     OrderDataError,
     OrderNotFoundError,
     OrderNotPayableError,
+    OtherSiteError,
     ReferenceTakenError,
 )
-from django_checkout.models import Order, OrderLine, database
+from django_checkout.models import Order, OrderLine, database, sites
 from django_checkout.services.content import read_content
 from django_checkout.states import OrderStatus
 from django_checkout.values import OrderData
@@ -79,6 +80,31 @@ def place_source(order: Order, source: Any) -> Order:
         OrderChangedError: the row has another reference now and would be another order; nothing is written.
     """
     return _place(source, only=order)
+
+
+def get_own_order(order: Any) -> Order:
+    """Return our order, which must be this site's: what follows changes money or announces it.
+
+    Raises:
+        OrderNotFoundError: the host's order was never placed.
+        OtherSiteError: another installation placed it or started its latest session.
+    """
+    ours = get_order(order)
+    check_site(ours)
+    return ours
+
+
+def check_site(row: sites.OfSite) -> None:
+    """Check that an order or a session is this site's.
+
+    Raises:
+        OtherSiteError: it is not.
+    """
+    if not sites.is_own(row):
+        raise OtherSiteError(
+            f"It belongs to {row.site_url}, and this site is {conf.base_url or 'without CHECKOUT_BASE_URL'}. If the "
+            "site was renamed, add the former URL to CHECKOUT_FORMER_BASE_URLS."
+        )
 
 
 def get_order(order: Any) -> Order:
@@ -158,6 +184,8 @@ def _place(source: Any, *, is_new: bool = False, only: Order | None = None) -> O
             content = get_adapter().describe(source)
     host_row = source if isinstance(source, models.Model) else None
     values, lines = read_content(content, host_row)
+    # A row that was deleted is back.
+    values["source_deleted_at"] = None
     write = partial(_create_or_revise, values, lines, is_new=is_new, only=only)
     try:
         return database.in_transaction(write)
@@ -198,7 +226,7 @@ def _create(values: dict[str, Any], lines: list[dict[str, Any]]) -> Order:
         )
         if other := known.order_by("-pk").first():
             raise OrderChangedError(_other_reference(other))
-    order = Order.objects.create(**values)
+    order = Order.objects.create(**values, site_url=conf.CHECKOUT_BASE_URL)
     _write_lines(order, lines)
     return order
 

@@ -10,14 +10,17 @@ from django.utils import timezone
 
 from django_checkout import ledger
 from django_checkout.exceptions import CheckoutError, SessionNotFoundError
-from django_checkout.models import CheckoutSession, Order
+from django_checkout.models import CheckoutSession, Order, sites
 from django_checkout.services.syncing import sync
 from django_checkout.states import OrderStatus, SessionStatus
+from django_checkout.stripe_api.time_limit import time_limit
 
 logger = logging.getLogger("django_checkout")
 
 #: A session is read from Stripe for a shopper at most this often, in seconds.
 READ_INTERVAL_SECONDS = 5
+#: A page that only shows the order waits for Stripe at most this long.
+READ_SECONDS = 3
 
 
 class Outcome(StrEnum):
@@ -33,6 +36,8 @@ class Outcome(StrEnum):
     EXPIRED = "expired"
     #: The checkout was completed, but the money did not arrive.
     FAILED = "failed"
+    #: The session could not be read from Stripe, so the shopper may have paid.
+    UNKNOWN = "unknown"
     #: The shopper has not paid yet.
     OPEN = "open"
 
@@ -57,7 +62,11 @@ def get_outcome(order: Order, session: CheckoutSession | None) -> Outcome:
     """Return the outcome of an order and one of its sessions, if it has any."""
     if outcome := _BY_ORDER_STATUS.get(order.status):
         return outcome
-    return _BY_SESSION_STATUS.get(session.status, Outcome.OPEN) if session else Outcome.OPEN
+    if session is None:
+        return Outcome.OPEN
+    if session.status == SessionStatus.OPEN and session.error_code == ledger.UNREAD:
+        return Outcome.UNKNOWN
+    return _BY_SESSION_STATUS.get(session.status, Outcome.OPEN)
 
 
 def get_session(order: Order, stripe_id: str | None = None) -> CheckoutSession | None:
@@ -78,18 +87,23 @@ def get_session(order: Order, stripe_id: str | None = None) -> CheckoutSession |
 def sync_if_due(order: Order, session: CheckoutSession | None) -> Order:
     """Read a session from Stripe if its payment may have moved, at most every READ_INTERVAL_SECONDS; return our order.
 
-    It is read in case the webhook is late, so an error of Stripe's is logged and not raised. Must run outside
-    transactions.
+    It is read in case the webhook is late, so an error of Stripe's is logged and not raised: until a later read
+    succeeds, the outcome of an open session is unknown. Must run outside transactions.
     """
     may_move = order.status in (OrderStatus.UNPAID, OrderStatus.PENDING)
     if session is None or not session.stripe_id or not may_move or session.status == SessionStatus.EXPIRED:
         return order
+    if not sites.is_own(session):
+        return order
     if not ledger.mark_synced(session.pk, now=timezone.now(), min_age_seconds=READ_INTERVAL_SECONDS):
         return order
     try:
-        order = sync(session)
+        with time_limit(READ_SECONDS):
+            order = sync(session)
     except CheckoutError as error:
         logger.warning("return_read_failed order=%s code=%s", order.reference, error.code)
+        ledger.note_read(session, is_read=False)
         return order
     session.refresh_from_db()
+    ledger.note_read(session, is_read=True)
     return order

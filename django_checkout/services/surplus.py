@@ -11,7 +11,8 @@ from django.utils import timezone
 from django_checkout import ledger
 from django_checkout.exceptions import PaymentInFlightError, StripeRefusedError
 from django_checkout.models import Order, Payment, Refund
-from django_checkout.services.orders import get_order
+from django_checkout.services import unanswered
+from django_checkout.services.orders import get_own_order
 from django_checkout.services.refunds import resume_refund_steps, send_refund
 from django_checkout.services.syncing import apply_facts, read_refunds_and_disputes
 from django_checkout.states import ACTIVE_REFUND_STATUSES, Attention, IntentStatus
@@ -31,7 +32,7 @@ def return_surplus(order: Any) -> int:
     Must run outside transactions.
 
     Raises:
-        StripeUnavailableError: retry; it cannot refund twice.
+        StripeUnansweredError: retry; it cannot refund twice.
     """
     return run(_return_surplus_steps(order))
 
@@ -41,8 +42,9 @@ async def areturn_surplus(order: Any) -> int:
     return await arun(_return_surplus_steps(order))
 
 
+@unanswered.says(unanswered.REFUND)
 def _return_surplus_steps(order: Any) -> Steps[int]:
-    ours = get_order(order)
+    ours = get_own_order(order)
     open_items = ours.attention.filter(code=Attention.DOUBLE_PAYMENT, resolved_at=None)
     returned = 0
     for payment in ours.payments.filter(stripe_id__in=open_items.values_list("fact", flat=True)):

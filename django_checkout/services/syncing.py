@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from django_checkout import ledger, money
 from django_checkout.conf import conf
-from django_checkout.exceptions import CaptureError, StripeError, StripeNotFoundError, StripeRefusedError
+from django_checkout.exceptions import (
+    CaptureError,
+    NotPendingError,
+    StripeError,
+    StripeNotFoundError,
+    StripeRefusedError,
+)
 from django_checkout.ledger import announcements
-from django_checkout.models import Announcement, CheckoutSession, Order, Payment
-from django_checkout.services.orders import get_order
+from django_checkout.models import Announcement, CheckoutSession, Order, Payment, sites
+from django_checkout.models.relations import find_missing_sources
+from django_checkout.services import unanswered
+from django_checkout.services.orders import check_site, get_order, get_own_order
 from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
 from django_checkout.stripe_api import facts, gateway
 from django_checkout.stripe_api.steps import Steps, arun, run
 from django_checkout.values import Fact
 
 logger = logging.getLogger("django_checkout")
+
+#: How many rows of the host are looked up at once.
+_BATCH = 500
 
 
 def sync(order: Any) -> Order:
@@ -46,10 +59,11 @@ async def async_sync(order: Any) -> Order:
 
 def _sync_steps(order: Any) -> Steps[Order]:
     if isinstance(order, CheckoutSession):
+        check_site(order)
         yield from read_session(order)
         yield from _expire_surplus(order.order)
         return Order.objects.get(pk=order.order_id)
-    ours = get_order(order)
+    ours = get_own_order(order)
     # Stripe cancels the PaymentIntent of an expired session, in an event of its own.
     is_current = ~Q(status=SessionStatus.EXPIRED) | Q(payment__intent_status=IntentStatus.OPEN)
     for session in ours.sessions.filter(is_current).exclude(stripe_id=None).exclude(status=SessionStatus.FAILED):
@@ -72,7 +86,7 @@ def expire(session: CheckoutSession) -> CheckoutSession:
     Must run outside transactions.
 
     Raises:
-        StripeUnavailableError: retry.
+        StripeUnansweredError: retry.
     """
     return run(expire_steps(session))
 
@@ -82,9 +96,10 @@ async def aexpire(session: CheckoutSession) -> CheckoutSession:
     return await arun(expire_steps(session))
 
 
+@unanswered.says(unanswered.EXPIRE, user_message=unanswered.CANCEL_UNKNOWN)
 def expire_steps(session: CheckoutSession) -> Steps[CheckoutSession]:
     if session.stripe_id and session.status == SessionStatus.OPEN:
-        if session.livemode != conf.livemode:
+        if session.livemode != conf.livemode or not sites.is_own(session):
             ledger.in_transaction(lambda: ledger.abandon_session(session.pk))
         else:
             try:
@@ -104,7 +119,7 @@ def expire_surplus(order: Any) -> int:
     Must run outside transactions.
 
     Raises:
-        StripeUnavailableError: retry.
+        StripeUnansweredError: retry.
     """
     return run(_expire_surplus_steps(order))
 
@@ -125,8 +140,37 @@ def _expire_surplus_steps(order: Any) -> Steps[int]:
 def surplus_sessions() -> QuerySet[CheckoutSession]:
     """Return the open sessions other than the payable one of an unpaid order."""
     is_surplus = Q(live_for=None) | ~Q(order__status=OrderStatus.UNPAID)
-    rows = CheckoutSession.objects.filter(is_surplus, status=SessionStatus.OPEN, livemode=conf.livemode)
+    rows = CheckoutSession.objects.filter(is_surplus, status=SessionStatus.OPEN, livemode=conf.livemode).filter(
+        sites.own()
+    )
     return rows.exclude(stripe_id=None).select_related("order")
+
+
+def expire_deleted(session: CheckoutSession) -> CheckoutSession:
+    """Expire an open session whose order the host has deleted; a payment that still arrives raises attention.
+
+    Must run outside transactions.
+
+    Raises:
+        StripeUnansweredError: retry.
+    """
+
+    def mark() -> None:
+        ledger.mark_source_deleted(ledger.lock_order(pk=session.order_id), now=timezone.now())
+
+    ledger.in_transaction(mark)
+    return run(expire_steps(session))
+
+
+def deleted_sessions() -> Iterator[int]:
+    """Yield the primary keys of the open sessions whose order the host has deleted."""
+    own = CheckoutSession.objects.filter(sites.own(), status=SessionStatus.OPEN, livemode=conf.livemode)
+    rows = own.exclude(order__source_id="")
+    columns = rows.order_by("pk").values_list("pk", "order__source_type_id", "order__source_id")
+    found = columns.iterator(chunk_size=_BATCH)
+    while some := list(islice(found, _BATCH)):
+        missing = find_missing_sources((type_id, pk) for _, type_id, pk in some)
+        yield from (session_pk for session_pk, type_id, pk in some if (type_id, pk) in missing)
 
 
 def _expire_surplus(order: Order) -> Steps[None]:
@@ -178,7 +222,7 @@ def capture(order: Any, amount_minor: int | None = None) -> Order:
     Raises:
         CaptureError: nothing is authorized, or less than that.
         MoneyError: not an amount in this currency.
-        StripeUnavailableError: retry; it cannot capture twice.
+        StripeUnansweredError: retry; it cannot capture twice.
     """
     return run(_capture_steps(order, amount_minor))
 
@@ -188,8 +232,9 @@ async def acapture(order: Any, amount_minor: int | None = None) -> Order:
     return await arun(_capture_steps(order, amount_minor))
 
 
+@unanswered.says(unanswered.CAPTURE)
 def _capture_steps(order: Any, amount_minor: int | None = None) -> Steps[Order]:
-    ours = Order.objects.get(pk=get_order(order).pk)
+    ours = Order.objects.get(pk=get_own_order(order).pk)
     sessions = ours.sessions.filter(
         is_manual_capture=True, status=SessionStatus.COMPLETE, payment__intent_status=IntentStatus.OPEN
     )
@@ -220,23 +265,48 @@ def accept(order: Any, note: str, *, by: Any = None) -> Order:
     Raises:
         AcceptError: nothing needs attention.
     """
-    ours = get_order(order)
+    ours = get_own_order(order)
     return ledger.in_transaction(lambda: ledger.accept(ledger.lock_order(pk=ours.pk), note=note, by=by))
 
 
 def deliver_pending(order: Order) -> announcements.Deliveries:
-    """Deliver an order's pending announcements; return the results."""
-    return ledger.in_transaction(lambda: announcements.deliver_pending(ledger.lock_order(pk=order.pk).order))
+    """Deliver an order's pending announcements; return the results.
+
+    Raises:
+        OtherSiteError: the order belongs to another installation, which delivers them.
+    """
+    check_site(order)
+    return ledger.in_transaction(lambda: announcements.deliver_pending(ledger.lock_order_alone(order.pk)))
 
 
-def deliver_again(announcement: Announcement) -> bool:
+def waive(announcement: Announcement, note: str, *, by: Any = None) -> None:
+    """Settle a pending notification without delivering it, with a note; it can still be delivered by hand.
+
+    Raises:
+        NotPendingError: it is not pending.
+    """
+
+    def work() -> bool:
+        order = ledger.lock_order(pk=announcement.order_id).order
+        return announcements.waive(order, announcement.pk, note=note, by=by)
+
+    if not ledger.in_transaction(work):
+        raise NotPendingError("It is no longer pending.")
+
+
+def deliver_again(announcement: Announcement, *, only_pending: bool = False) -> bool:
     """Deliver an announcement again, even if it was delivered before; return False if a receiver raised.
 
-    Use it when the site has lost a receiver's work. A receiver may find its work already done.
+    Use it when the site has lost a receiver's work. A receiver may find its work already done. With ``only_pending``
+    it is a retry: what is settled, perhaps by another process meanwhile, is not delivered again.
 
     Raises:
         NotDeliverableError: it is superseded, has no receiver, or ``order_paid`` must be delivered first.
     """
-    return ledger.in_transaction(
-        lambda: announcements.deliver_again(ledger.lock_order(pk=announcement.order_id).order, announcement.pk)
-    )
+    check_site(announcement.order)
+
+    def work() -> bool:
+        order = ledger.lock_order(pk=announcement.order_id).order
+        return announcements.deliver_again(order, announcement.pk, only_pending=only_pending)
+
+    return ledger.in_transaction(work)

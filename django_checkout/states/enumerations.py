@@ -87,10 +87,31 @@ class Attention(Explained):
         _("The order was paid after it was canceled. Refund the payment, or accept it to notify the shop."),
         _("Paid after cancellation"),
     )
+    PAID_AFTER_DELETE = (
+        "paid_after_delete",
+        _("The order was paid after the shop had deleted it. Refund the payment, or deliver by hand and accept it."),
+        _("Paid after deletion"),
+    )
     REFUND_FAILED = (
         "refund_failed",
         _("A refund failed, and the money was returned to your balance. Refund the customer in another way."),
         _("Refund failed"),
+    )
+    REFUND_REFUSED = (
+        "refund_refused",
+        _(
+            "Stripe refused a refund that it had not answered at first. Nothing was refunded: refund the customer "
+            "again."
+        ),
+        _("Refund refused"),
+    )
+    REFUND_NOT_SENT = (
+        "refund_not_sent",
+        _(
+            "A refund that Stripe had not answered was not sent again, because one of the same amount was made at "
+            "Stripe meanwhile. Refund once more if both are meant, or accept."
+        ),
+        _("Refund not sent"),
     )
     OVER_REFUNDED = (
         "over_refunded",
@@ -241,3 +262,7 @@ class IgnoreReason(Labeled):
     LIVEMODE_MISMATCH = "livemode_mismatch", _("livemode mismatch")
     #: Its object is not the site's.
     NOT_OURS = "not_ours", _("not ours")
+    #: A session with our metadata that another installation on the account has started.
+    OTHER_SITE = "other_site", _("other site")
+    #: A session that this site has started and whose row is lost; it is listed as a difference.
+    LOST_SESSION = "lost_session", _("lost session")

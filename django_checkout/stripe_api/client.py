@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from django_checkout.conf import API_VERSION, conf
 from django_checkout.exceptions import (
+    StripeAnswerError,
     StripeCredentialsError,
     StripeError,
     StripeNotFoundError,
     StripeRefusedError,
     StripeUnavailableError,
 )
-from django_checkout.stripe_api import transport
+from django_checkout.stripe_api import observations
+from django_checkout.stripe_api.circuit import Circuit
 from django_checkout.stripe_api.steps import Steps
 from django_checkout.stripe_api.storable import storable
 from django_checkout.stripe_api.transport import without_bodies
@@ -34,7 +37,14 @@ if TYPE_CHECKING:
 #: How often the SDK retries a call, with the same idempotency key, after no response, 409 or 5xx.
 MAX_NETWORK_RETRIES = 1
 
+#: The parts of paths that contain resources.
+_NAMESPACES = ("checkout", "billing_portal", "radar")
+#: How the names of the SDK's methods that only read begin.
+_READS = ("retrieve", "list", "search")
+
 logger = logging.getLogger("django_checkout")
+
+_is_refusal_expected: ContextVar[bool] = ContextVar("django_checkout_is_refusal_expected", default=False)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,8 +57,27 @@ def ask(blocking: Callable[P, T], awaited: Callable[P, Awaitable[T]], /, *args: 
         StripeUnavailableError: no response, 409, 429 or 5xx; retry.
         StripeRefusedError: Stripe refused the call, and a retry changes nothing.
     """
-    answer: T = yield _Call(partial(blocking, *args, **kwargs), partial(awaited, *args, **kwargs))
+    permission = permission_for(blocking, args)
+    try:
+        answer: T = yield _Call(partial(blocking, *args, **kwargs), partial(awaited, *args, **kwargs))
+    except StripeError as error:
+        is_missing = isinstance(error, StripeCredentialsError) and not error.is_revoked
+        if not (is_missing and _is_refusal_expected.get()):
+            observations.record_error(error, permission)
+        raise
+    observations.record_answer(permission)
     return answer
+
+
+def permission_for(method: Callable[..., Any], args: Sequence[Any]) -> str:
+    """Return what a restricted key needs for a call: the resource, and "read" or "write"."""
+    if method.__name__ == "raw_request":
+        verb, path = args[:2]
+        names = [part for part in path.split("/")[2:] if re.fullmatch(r"[a-z_]+", part)]
+        resource = ".".join(name.removesuffix("s") for name in names[: 2 if names[0] in _NAMESPACES else 1])
+        return f"{resource} {'read' if verb == 'get' else 'write'}"
+    resource = method.__module__.removeprefix("stripe.").replace("._", ".").removeprefix("_").removesuffix("_service")
+    return f"{resource} {'read' if method.__name__.startswith(_READS) else 'write'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +88,11 @@ class _Call(Generic[T]):
     awaited: Callable[[], Awaitable[T]] = field(repr=False)
 
     def block(self) -> T:
-        with forgetting_variables(), without_bodies(), translated():
+        with forgetting_variables(), without_bodies(), _circuit().guard(), translated():
             return self.blocking()
 
     async def wait(self) -> T:
-        with forgetting_variables(), without_bodies(), translated():
+        with forgetting_variables(), without_bodies(), _circuit().guard(), translated():
             return await self.awaited()
 
 
@@ -82,21 +111,47 @@ def get_client() -> stripe.StripeClient:
     return _build_client(conf.STRIPE_SECRET_KEY, conf.STRIPE_API_BASE, conf.CHECKOUT_STRIPE_TIMEOUT_SECONDS)
 
 
+def forget_clients() -> None:
+    """Forget the clients of this process, and whether Stripe responded to them; the test kit calls this."""
+    _build_client.cache_clear()
+    _build_circuit.cache_clear()
+
+
 @lru_cache(maxsize=4)
 def _build_client(key: str, api_base: str, timeout_seconds: int) -> stripe.StripeClient:
     import stripe
+
+    from django_checkout.stripe_api.http_client import Client
 
     return stripe.StripeClient(
         key,
         stripe_version=API_VERSION,
         max_network_retries=MAX_NETWORK_RETRIES,
-        http_client=transport.traced(stripe.RequestsClient)(
-            timeout=timeout_seconds,
-            session=transport.http_session(),
-            async_fallback_client=transport.AsyncClient(timeout=timeout_seconds, failed=stripe.APIConnectionError),  # type: ignore[arg-type]  # the part that is used
-        ),
+        http_client=Client(timeout_seconds=timeout_seconds, livemode=conf.find("livemode")),
         base_addresses={"api": api_base},
     )
+
+
+def _circuit() -> Circuit:
+    return _build_circuit(conf.STRIPE_SECRET_KEY, conf.STRIPE_API_BASE)
+
+
+@lru_cache(maxsize=4)
+def _build_circuit(key: str, api_base: str) -> Circuit:
+    return Circuit()
+
+
+@contextmanager
+def expecting_refusal() -> Iterator[None]:
+    """Log no warning about calls in this block that Stripe refuses, except for the key.
+
+    A missing permission is no alert: the site may not need what was only tried, and the caller reports it.
+    """
+    token = _is_refusal_expected.set(True)
+    try:
+        yield
+    finally:
+        _is_refusal_expected.reset(token)
 
 
 @contextmanager
@@ -106,6 +161,9 @@ def translated() -> Iterator[None]:
 
     try:
         yield
+    except StripeAnswerError as error:
+        logger.info("stripe_answer_invalid %s", error)
+        raise
     except stripe.APIConnectionError as error:
         raise StripeUnavailableError("Stripe did not respond.") from error
     except stripe.StripeError as error:
@@ -120,16 +178,18 @@ def _translate(error: stripe.StripeError) -> StripeError:
     request_id, param = error.request_id or "", getattr(error, "param", None) or ""
     details = {"stripe_code": stripe_code, "request_id": request_id, "param": param}
     note = f"Stripe responded with {status} {stripe_code} (request_id={request_id}, param={param})"
-    logger.warning("stripe_error status=%s code=%s request_id=%s", status, stripe_code, request_id)
-    # The SDK builds these from Stripe's own JSON; a garbled response or a proxy's error page refuses nothing.
+    level = logging.DEBUG if _is_refusal_expected.get() and status not in (401, 403) else logging.WARNING
+    logger.log(level, "stripe_error status=%s code=%s request_id=%s", status, stripe_code, request_id)
     definite = (stripe.InvalidRequestError, stripe.CardError, stripe.AuthenticationError, stripe.PermissionError)
     if not isinstance(error, definite) or status in (409, 429) or status >= 500:
         unavailable = StripeUnavailableError(f"{note}.", **details)
+        unavailable.answered_status = status
         is_reused = isinstance(error, stripe.IdempotencyError) and status == 400
         unavailable.is_replayed = is_reused or (error.headers or {}).get("Idempotent-Replayed") == "true"
         return unavailable
     if status in (401, 403):
-        missing = re.search(r"rak_\w+", str(error))
+        # "the 'rak_charge_read' permission", or "Charges Read" ('charge_read').
+        missing = re.search(r"(?<=')(rak_)?[a-z_]+_(read|write)(?=')", str(error))
         hint = (
             f"the key lacks the permission {missing[0]}" if missing else "check STRIPE_SECRET_KEY and its permissions"
         )

@@ -262,9 +262,10 @@ def _find_invoice_payment(stripe_object: Json) -> str | None:
 
 def _read_lines(stripe_object: Json) -> tuple[LineFact, ...] | None:
     listed = mapping(stripe_object, "line_items")
-    if not isinstance(listed.get("data"), list) or listed.get("has_more"):
+    lines = mappings(listed, "data")
+    if not isinstance(listed.get("data"), list) or listed.get("has_more") or len(lines) != len(listed["data"]):
         return None
-    return tuple(_read_line(line) for line in listed["data"])
+    return tuple(_read_line(line) for line in lines)
 
 
 def _read_line(line: Json) -> LineFact:

@@ -19,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 
 from django_checkout.exceptions import StripeUnavailableError
+from django_checkout.stripe_api.time_limit import default_time_limit
 from django_checkout.stripe_api.transport import is_async_installed
 from django_checkout.telemetry.tracebacks import forgetting_variables
 
@@ -63,16 +64,20 @@ class _Done(Generic[T]):
 
 @sensitive_variables()
 def run(steps: Steps[T]) -> T:
-    """Run the steps and return their result, blocking this thread at each wait."""
-    reached = _resume(steps, None, None)
-    while not isinstance(reached, _Done):
-        answer = error = None
-        try:
-            answer = reached.block()
-        except Exception as raised:
-            error = raised
-        reached = _resume(steps, answer, error)
-    return reached.value
+    """Run the steps and return their result, blocking this thread at each wait.
+
+    All calls to Stripe together take CHECKOUT_STRIPE_TIMEOUT_SECONDS at most, unless the caller has set another limit.
+    """
+    with default_time_limit():
+        reached = _resume(steps, None, None)
+        while not isinstance(reached, _Done):
+            answer = error = None
+            try:
+                answer = reached.block()
+            except Exception as raised:
+                error = raised
+            reached = _resume(steps, answer, error)
+        return reached.value
 
 
 @sensitive_variables()
@@ -80,7 +85,7 @@ async def arun(steps: Steps[T]) -> T:
     """Run the steps in Django's thread for the database and wait in the event loop, holding no thread meanwhile.
 
     If the caller is canceled, the step that has begun is finished, and a wait ends for the steps as if Stripe had not
-    responded: they record that and release what they hold.
+    responded: they record that and release what they hold. The time is limited as in ``run``.
 
     Raises:
         ImproperlyConfigured: httpx is not installed.
@@ -88,7 +93,8 @@ async def arun(steps: Steps[T]) -> T:
     if not is_async_installed():
         raise ImproperlyConfigured('Calling Stripe from a coroutine needs httpx: pip install "django-checkout[async]".')
     is_canceled = asyncio.Event()
-    work = asyncio.ensure_future(_run_in_loop(steps, is_canceled))
+    with default_time_limit():
+        work = asyncio.ensure_future(_run_in_loop(steps, is_canceled))
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:

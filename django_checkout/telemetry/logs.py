@@ -9,6 +9,8 @@ import json
 import logging
 import re
 
+from django_checkout.exceptions import is_schema_missing
+
 LOGGERS = ("django_checkout", "django_checkout.emulator")
 #: Values that need no quotes in ``key=value``.
 _PLAIN = re.compile(r"[^\s\"'=\\]+")
@@ -34,9 +36,16 @@ def install() -> None:
 
 
 def error_once(error: BaseException, message: str, *values: object) -> None:
-    """Log an error with its traceback, unless a caller closer to its cause has logged it."""
+    """Log an error with its traceback, unless a caller closer to its cause has logged it.
+
+    If a table or a column is missing, one line says what to do.
+    """
     if not hasattr(error, _MARK):
-        logging.getLogger("django_checkout").error(message, *values, exc_info=error)
+        logger = logging.getLogger("django_checkout")
+        if is_schema_missing(error):
+            logger.error("migrations_pending error=%s: run manage.py migrate", type(error).__name__)
+        else:
+            logger.error(message, *values, exc_info=error)
         setattr(error, _MARK, True)
 
 

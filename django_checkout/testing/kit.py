@@ -13,7 +13,7 @@ from django.urls import get_script_prefix, reverse
 
 from django_checkout.conf import EMULATOR_SECRET, conf
 from django_checkout.emulator import Attempt, Emulator, EmulatorAdapter, async_transport, signature_header
-from django_checkout.stripe_api import transport
+from django_checkout.stripe_api import circuit, client, transport
 
 #: The emulator's URL. No such host exists, so no request leaves the process.
 API_BASE = "http://stripe.emulator"
@@ -38,6 +38,9 @@ def emulated_stripe(emulator: Emulator | None = None) -> Iterator[Emulator]:
 
 @contextmanager
 def _mounted(emulator: Emulator) -> Iterator[None]:
+    client.forget_clients()
+    # An outage that a test plays ends at once.
+    seconds, circuit.PROBE_SECONDS = circuit.PROBE_SECONDS, 0
     session = transport.http_session()
     session.mount(API_BASE, EmulatorAdapter(emulator))
     if transport.is_async_installed():
@@ -45,6 +48,7 @@ def _mounted(emulator: Emulator) -> Iterator[None]:
     try:
         yield
     finally:
+        circuit.PROBE_SECONDS = seconds
         session.adapters.pop(API_BASE, None)
         transport.mount_async(API_BASE, None)
         emulator.close()
@@ -68,11 +72,11 @@ def post_event(payload: bytes | Mapping[str, Any], signature: str | None = None)
     """Post a body to the webhook view; without a ``signature``, sign it with the first of STRIPE_WEBHOOK_SECRETS."""
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     header = sign(body) if signature is None else signature
-    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    browser = Client(enforce_csrf_checks=True, raise_request_exception=False)
     # FORCE_SCRIPT_NAME adds a prefix to URLs that the server removes from paths.
     path = f"/{reverse('django_checkout:webhook').removeprefix(get_script_prefix())}"
     # Over https, as Stripe does: SECURE_SSL_REDIRECT redirects plain http.
-    return client.generic(
+    return browser.generic(
         "POST", path, data=body, content_type="application/json", headers={"Stripe-Signature": header}, secure=True
     )
 

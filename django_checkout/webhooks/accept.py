@@ -10,7 +10,7 @@ from django_checkout.models import WebhookEvent
 from django_checkout.models.events import EventState
 from django_checkout.stripe_api.signatures import verify_webhook
 from django_checkout.stripe_api.steps import Steps, arun, run
-from django_checkout.webhooks import processing, tasks
+from django_checkout.webhooks import deliveries, processing, tasks
 
 
 def accept(body: bytes, signature_header: str) -> WebhookEvent:
@@ -32,7 +32,13 @@ async def aaccept(body: bytes, signature_header: str) -> WebhookEvent:
 def _accept_steps(body: bytes, signature_header: str) -> Steps[WebhookEvent]:
     if len(body) > conf.CHECKOUT_WEBHOOK_MAX_BYTES:
         raise SignatureError("The webhook body is larger than CHECKOUT_WEBHOOK_MAX_BYTES.")
-    row = yield from processing.receive_steps(verify_webhook(body, signature_header))
+    try:
+        verified = verify_webhook(body, signature_header)
+    except SignatureError as error:
+        deliveries.record_refused(body, signature_header, error)
+        raise
+    deliveries.record_verified(verified)
+    row = yield from processing.receive_steps(verified.data)
     if row.state == EventState.RECEIVED:
         tasks.enqueue_drain()
     return row

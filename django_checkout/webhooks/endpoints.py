@@ -7,7 +7,8 @@ disabled (``finish``). https://docs.stripe.com/webhooks/versioning
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,9 +16,10 @@ from urllib.parse import urlsplit
 from django.urls import NoReverseMatch, reverse
 
 from django_checkout.conf import API_VERSION, conf
-from django_checkout.exceptions import EndpointError
+from django_checkout.exceptions import EndpointError, StripeError
 from django_checkout.stripe_api import webhook_endpoints
 from django_checkout.stripe_api.steps import run
+from django_checkout.webhooks import proof
 from django_checkout.webhooks.registry import handled_types
 
 Json = Mapping[str, Any]
@@ -92,18 +94,16 @@ def set_up(url: str = "", *, is_dry: bool = False, upgrade: bool = False, finish
     """Create the endpoint or update the existing one; safe to repeat. Must run outside transactions.
 
     Raises:
-        EndpointError: the endpoint has another API version, and neither ``upgrade`` nor ``finish`` is set.
+        EndpointError: the endpoint has another API version, and neither ``upgrade`` nor ``finish`` is set; or with
+            ``finish``, no delivery of the new endpoint has been verified.
     """
     url = webhook_url(url)
     known = endpoints_for(run(webhook_endpoints.list_endpoints()), url)
-    current = [endpoint for endpoint in known if endpoint["api_version"] == API_VERSION]
-    # Prefer an endpoint that already delivers.
-    current.sort(key=lambda endpoint: (_is_disabled(endpoint), not is_exact(endpoint, url)))
-    others = [endpoint for endpoint in known if endpoint not in current[:1] and not _is_disabled(endpoint)]
+    current, others = divide(known, url)
     if finish:
         return _finish(url, current, others, is_dry=is_dry)
     if current:
-        return _update(url, current[0], others, is_dry=is_dry)
+        return _update(url, current, others, is_dry=is_dry)
     if others and not upgrade:
         version = others[0]["api_version"] or "the account's default"
         raise EndpointError(
@@ -113,17 +113,44 @@ def set_up(url: str = "", *, is_dry: bool = False, upgrade: bool = False, finish
     return _create(url, others, is_dry=is_dry)
 
 
+def divide(known: Sequence[Json], url: str) -> tuple[Json | None, list[Json]]:
+    """Return the endpoint with the pinned API version that is kept, and the other ones that are enabled."""
+    current = [endpoint for endpoint in known if endpoint["api_version"] == API_VERSION]
+    # Prefer an endpoint that already delivers, then one whose deliveries verify here.
+    enabled = [endpoint for endpoint in known if not _is_disabled(endpoint)]
+
+    def rank(endpoint: Json) -> tuple[bool, bool, bool]:
+        is_proven = proof.find_last_delivery(endpoint, [one for one in enabled if one is not endpoint]) is not None
+        return _is_disabled(endpoint), not is_proven, not is_exact(endpoint, url)
+
+    kept = min(current, key=rank) if len(current) > 1 else next(iter(current), None)
+    return kept, [endpoint for endpoint in enabled if endpoint is not kept]
+
+
+def look() -> None:
+    """Read the site's endpoints and record whether one is enabled, for the alert; nothing is raised."""
+    with suppress(EndpointError, StripeError):
+        url = webhook_url()
+        proof.record_status(endpoints_for(run(webhook_endpoints.list_endpoints()), url))
+
+
 def _create(url: str, others: Sequence[Json], *, is_dry: bool) -> SetUp:
     events = handled_types()
     steps = (f"create an endpoint for {len(events)} event types, API version {API_VERSION}",)
     notes = []
     if others:
         notes.append("Until you deploy the new secret, deliveries from the new endpoint fail and Stripe retries them.")
-        notes.append(f"After that, run this command with --finish-upgrade: it disables {_ids(others)}.")
+        notes.append(
+            "After a delivery from it was verified, run this command with --finish-upgrade: "
+            f"it disables {_ids(others)}."
+        )
     if is_dry:
         return SetUp(url=url, endpoint_id="", steps=steps, notes=tuple(notes))
     made = run(webhook_endpoints.create_endpoint(url, events, description=DESCRIPTION))
-    return SetUp(url=url, endpoint_id=made["id"], steps=steps, notes=tuple(notes), secret=made.get("secret") or "")
+    secret = made.get("secret") or ""
+    proof.record_created(made["id"], secret)
+    proof.record_status([made])
+    return SetUp(url=url, endpoint_id=made["id"], steps=steps, notes=tuple(notes), secret=secret)
 
 
 def _update(url: str, endpoint: Json, others: Sequence[Json], *, is_dry: bool) -> SetUp:
@@ -140,23 +167,40 @@ def _update(url: str, endpoint: Json, others: Sequence[Json], *, is_dry: bool) -
     if _is_disabled(endpoint):
         changes["disabled"] = False
         steps.append("enable the endpoint")
-    if changes and not is_dry:
-        run(webhook_endpoints.update_endpoint(endpoint["id"], **changes))
-    notes = [f"Also enabled for this URL: {_ids(others)}; --finish-upgrade disables them."] if others else []
+    if not is_dry:
+        updated = run(webhook_endpoints.update_endpoint(endpoint["id"], **changes)) if changes else endpoint
+        proof.record_status([updated, *others])
+    return SetUp(url=url, endpoint_id=endpoint["id"], steps=tuple(steps), notes=tuple(_notes(endpoint, others)))
+
+
+def _notes(endpoint: Json, others: Sequence[Json]) -> Iterator[str]:
+    if others:
+        problem = proof.finish_problem(endpoint, others)
+        yield f"Also enabled for this URL: {_ids(others)}. {problem or '--finish-upgrade disables them'}."
+    elif proof.find_last_delivery(endpoint) is None:
+        yield (
+            "No delivery of this endpoint has been verified here yet. Its signing secret must be in "
+            f"STRIPE_WEBHOOK_SECRETS; it is shown at https://dashboard.stripe.com/webhooks/{endpoint['id']}."
+        )
     if not conf.STRIPE_WEBHOOK_SECRETS:
-        notes.append("STRIPE_WEBHOOK_SECRETS is empty: copy the endpoint's secret from the Stripe Dashboard.")
-    return SetUp(url=url, endpoint_id=endpoint["id"], steps=tuple(steps), notes=tuple(notes))
+        yield "STRIPE_WEBHOOK_SECRETS is empty: copy the endpoint's secret from the Stripe Dashboard."
 
 
-def _finish(url: str, current: Sequence[Json], others: Sequence[Json], *, is_dry: bool) -> SetUp:
-    if not current or _is_disabled(current[0]):
+def _finish(url: str, endpoint: Json | None, others: Sequence[Json], *, is_dry: bool) -> SetUp:
+    if endpoint is None or _is_disabled(endpoint):
         raise EndpointError(f"No endpoint with API version {API_VERSION} is enabled for {url}: pass --upgrade first.")
-    for endpoint in others:
+    if others and (problem := proof.finish_problem(endpoint, others)):
+        raise EndpointError(f"{problem}.")
+    for other in others:
         if not is_dry:
-            run(webhook_endpoints.update_endpoint(endpoint["id"], disabled=True))
-    steps = tuple(f"disable {endpoint['id']} (API version {endpoint['api_version']})" for endpoint in others)
-    notes = ("You can remove the old secret from STRIPE_WEBHOOK_SECRETS after an hour.",) if others else ()
-    return SetUp(url=url, endpoint_id=current[0]["id"], steps=steps, notes=notes)
+            run(webhook_endpoints.update_endpoint(other["id"], disabled=True))
+    steps = tuple(f"disable {other['id']} (API version {other['api_version']})" for other in others)
+    notes = (
+        ("You can remove the old secret from STRIPE_WEBHOOK_SECRETS after an hour.",)
+        if others
+        else tuple(_notes(endpoint, others))
+    )
+    return SetUp(url=url, endpoint_id=endpoint["id"], steps=steps, notes=notes)
 
 
 def _is_disabled(endpoint: Json) -> bool:

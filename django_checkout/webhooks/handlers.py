@@ -11,35 +11,35 @@ from typing import Any
 from django_checkout import ledger
 from django_checkout.stripe_api import facts, gateway
 from django_checkout.stripe_api.steps import Steps
-from django_checkout.values import EventData
-from django_checkout.webhooks.registry import handles
+from django_checkout.values import EventData, PaymentFact, SessionFact
+from django_checkout.webhooks.registry import applies, handles
 
 
-@handles(
+@applies(
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
     "checkout.session.expired",
 )
-def on_session(event: EventData) -> bool:
+def on_session(event: EventData) -> list[SessionFact]:
     """Record that a session was completed or expired, or that its delayed payment succeeded or failed."""
-    return ledger.apply([facts.read_session(event.object, event_type=event.type)]) is not None
+    return [facts.read_session(event.object, event_type=event.type)]
 
 
-@handles(
+@applies(
     "payment_intent.succeeded",
     "payment_intent.canceled",
     "payment_intent.amount_capturable_updated",
 )
-def on_payment_intent(event: EventData) -> bool:
+def on_payment_intent(event: EventData) -> list[PaymentFact]:
     """Record a payment, an authorization or a cancellation. Declined attempts are not facts about the order."""
-    return ledger.apply([facts.read_payment_intent(event.object)]) is not None
+    return [facts.read_payment_intent(event.object)]
 
 
-@handles("charge.succeeded", "charge.captured", "charge.updated")
-def on_charge(event: EventData) -> bool:
+@applies("charge.succeeded", "charge.captured", "charge.updated")
+def on_charge(event: EventData) -> list[PaymentFact]:
     """Record a charge's id and captured amount."""
-    return ledger.apply([facts.read_charge(event.object)]) is not None
+    return [facts.read_charge(event.object)]
 
 
 def _read_refunds(event: EventData) -> Steps[Mapping[str, Any]]:

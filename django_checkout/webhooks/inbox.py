@@ -6,14 +6,17 @@ handlers; if the object's order has been erased, it is reduced at once.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from django_checkout import ledger
-from django_checkout.exceptions import CheckoutError, EventBusyError
+from django_checkout.exceptions import CheckoutError, EventBusyError, NotPendingError
 from django_checkout.models import WebhookEvent, database
 from django_checkout.models.events import EventState
 from django_checkout.states import IgnoreReason
@@ -22,25 +25,39 @@ from django_checkout.stripe_api.storable import storable_text
 from django_checkout.telemetry import logs
 from django_checkout.webhooks.envelope import event_data, reduced
 
+logger = logging.getLogger("django_checkout")
+
 #: How long a worker may hold an event while it reads from Stripe.
 LEASE_SECONDS = 120
 #: The final states of an event.
-SETTLED = (EventState.PROCESSED, EventState.IGNORED)
+SETTLED = (EventState.PROCESSED, EventState.IGNORED, EventState.WAIVED)
 
 
 def is_settled(row: WebhookEvent) -> bool:
-    """Whether an event is processed or ignored."""
+    """Whether an event is processed, ignored or waived."""
     return row.state in SETTLED
 
 
-def due(*, now: datetime | None = None, limit: int) -> list[WebhookEvent]:
-    """Return the events to process, oldest first: received, failed and due, or abandoned by a dead worker."""
-    now = now or timezone.now()
+def due(*, now: datetime, limit: int, ignores_backoff: bool = False) -> list[int]:
+    """Return the primary keys of the events to process: received, failed and due, or abandoned by a dead worker.
+
+    Those that were due first come first, so an event that fails again and again does not hold up the others. With
+    ``ignores_backoff``, failed events count as due before their next attempt.
+    """
     rows = WebhookEvent.objects
-    received = rows.filter(state=EventState.RECEIVED)
-    failed = rows.filter(state=EventState.FAILED, next_attempt_at__lte=now)
+    failed = rows.filter(state=EventState.FAILED)
+    if not ignores_backoff:
+        failed = failed.filter(next_attempt_at__lte=now)
     abandoned = rows.filter(state=EventState.PROCESSING, leased_until__lte=now)
-    return list((received | failed | abandoned).order_by("pk")[:limit])
+    found = rows.filter(state=EventState.RECEIVED) | failed | abandoned
+    first_due = found.order_by(F("next_attempt_at").asc(nulls_first=True), "pk")
+    return list(first_due.values_list("pk", flat=True)[:limit])
+
+
+def load(pks: Sequence[int]) -> list[WebhookEvent]:
+    """Read events in this order; deleted ones are left out."""
+    rows = WebhookEvent.objects.in_bulk(pks)
+    return [rows[pk] for pk in pks if pk in rows]
 
 
 def insert(row: WebhookEvent) -> WebhookEvent:
@@ -102,6 +119,13 @@ def lock(pk: int, *, is_leased: bool = False) -> WebhookEvent:
     return row
 
 
+def lock_free(pks: Sequence[int], *, now: datetime) -> list[WebhookEvent]:
+    """Lock events together in the caller's transaction; without those that are settled or that another worker has."""
+    is_free = ~Q(state__in=SETTLED) & ~Q(state=EventState.PROCESSING, leased_until__gt=now)
+    rows = WebhookEvent.objects.select_for_update(skip_locked=database.can_skip_locked())
+    return list(rows.filter(is_free, pk__in=pks).order_by("pk"))
+
+
 def lease(pk: int) -> bool:
     """Lease an event before its object is read from Stripe; False if it is settled."""
 
@@ -120,13 +144,33 @@ def settle(row: WebhookEvent, *, is_ours: bool, failure: Exception | None = None
     """Mark a locked event as processed, as ignored if its object is not the site's, or as failed in a handler."""
     if failure is not None:
         _fail(row, type(failure).__name__)
-        return
-    state, code = (EventState.PROCESSED, "") if is_ours else (EventState.IGNORED, IgnoreReason.NOT_OURS)
-    ended = {"leased_until": None, "next_attempt_at": None, "processed_at": timezone.now()}
-    row.payload = reduced(row.payload)
-    ledger.write(
-        row, state=state, error_code=code, error_message="", attempts=row.attempts, payload=row.payload, **ended
-    )
+    else:
+        ledger.write(row, **_settled(row, is_ours=is_ours))
+
+
+def settle_many(rows: Iterable[tuple[WebhookEvent, bool]]) -> None:
+    """Mark locked events as processed, or as ignored where the second value says that they are not the site's."""
+    changes = []
+    for row, is_ours in rows:
+        row.attempts += 1
+        values = _settled(row, is_ours=is_ours)
+        for name, value in values.items():
+            setattr(row, name, value)
+        changes.append((row, values))
+    ledger.write_many(changes)
+
+
+def _settled(row: WebhookEvent, *, is_ours: bool) -> dict[str, Any]:
+    return {
+        "state": EventState.PROCESSED if is_ours else EventState.IGNORED,
+        "error_code": "" if is_ours else IgnoreReason.NOT_OURS,
+        "error_message": "",
+        "attempts": row.attempts,
+        "payload": reduced(row.payload),
+        "leased_until": None,
+        "next_attempt_at": None,
+        "processed_at": timezone.now(),
+    }
 
 
 def _fail(row: WebhookEvent, code: str, message: str = "") -> None:
@@ -166,3 +210,36 @@ def reopen(row: WebhookEvent, *, ignore_reason: str = "") -> None:
         values |= {"state": EventState.IGNORED, "error_code": ignore_reason}
     ledger.in_transaction(lambda: WebhookEvent.objects.filter(pk=row.pk).update(**values))
     row.refresh_from_db()
+
+
+def waive(row: WebhookEvent, note: str, *, by: Any = None) -> None:
+    """Settle a failed event without processing it, with a note; it can still be replayed.
+
+    Raises:
+        NotPendingError: it is not failed.
+    """
+
+    def work() -> bool:
+        fresh = lock(row.pk)
+        if fresh.state != EventState.FAILED:
+            return False
+        ended = {"next_attempt_at": None, "processed_at": timezone.now(), "payload": reduced(fresh.payload)}
+        ledger.write(fresh, state=EventState.WAIVED, note=note, waived_by=by, **ended)
+        return True
+
+    if not ledger.in_transaction(work):
+        raise NotPendingError("It is no longer failed.")
+    logger.info("event_waived event=%s", row.stripe_id)
+
+
+def unexplained_sessions(since: datetime) -> QuerySet[WebhookEvent]:
+    """Return the ignored events of completed sessions that have our metadata and no row, and may have lost it."""
+    ignored = WebhookEvent.objects.filter(state=EventState.IGNORED, error_code=IgnoreReason.NOT_OURS, account="")
+    completed = ignored.filter(type="checkout.session.completed", received_at__gte=since)
+    marked = f"payload__data__object__metadata__{facts.SESSION_KEY}__isnull"
+    return completed.filter(**{marked: False}).order_by("-pk")
+
+
+def explain(row: WebhookEvent, reason: IgnoreReason) -> None:
+    """Record why an event was ignored, once that is known."""
+    WebhookEvent.objects.filter(pk=row.pk, state=EventState.IGNORED).update(error_code=reason)

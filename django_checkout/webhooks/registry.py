@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django_checkout import ledger
 from django_checkout.models import WebhookEvent
 from django_checkout.stripe_api import facts, gateway
 from django_checkout.stripe_api.steps import Steps
-from django_checkout.values import EventData
+from django_checkout.values import EventData, PaymentFact, SessionFact
 from django_checkout.webhooks.envelope import plain_type
 
 #: Handles an event; returns False if the event's object is not the site's.
 Handler = Callable[[EventData], bool | None]
+#: Reads the facts in an event's payload.
+FactReader = Callable[[EventData], Sequence[SessionFact | PaymentFact]]
 #: Reads an event's object from Stripe, outside transactions.
 Reader = Callable[[EventData], Steps[Mapping[str, Any]]]
 
@@ -24,11 +27,13 @@ class Registered:
 
     handler: Handler
     reads: Reader | None = None
+    #: What the handler applies, if that is all that it does: events like this can be processed together.
+    read_facts: FactReader | None = None
 
     @property
     def is_built_in(self) -> bool:
         """Whether the handler is one of the app's own."""
-        return self.handler.__module__ == "django_checkout.webhooks.handlers"
+        return self.read_facts is not None or self.handler.__module__ == "django_checkout.webhooks.handlers"
 
 
 #: The handlers of each event type.
@@ -53,6 +58,20 @@ def handles(*types: str, reads: bool | Reader = False) -> Callable[[Handler], Ha
     return register
 
 
+def applies(*types: str) -> Callable[[FactReader], FactReader]:
+    """Register a function that reads facts, as a handler that applies them to the ledger; for the app's own only."""
+
+    def register(read_facts: FactReader) -> FactReader:
+        def handler(event: EventData) -> bool:
+            return ledger.apply(read_facts(event)) is not None
+
+        for event_type in types:
+            HANDLERS.setdefault(event_type, []).append(Registered(handler, read_facts=read_facts))
+        return read_facts
+
+    return register
+
+
 def handled_types() -> list[str]:
     """Return the event types that a webhook endpoint should be subscribed to."""
     return sorted(HANDLERS)
@@ -68,6 +87,12 @@ def handlers_of(row: WebhookEvent) -> list[Registered]:
 def needs_read(row: WebhookEvent) -> bool:
     """Whether the event's object is read from Stripe before the event is processed."""
     return not row.account and (row.is_thin or any(entry.reads for entry in handlers_of(row)))
+
+
+def fact_reader_of(row: WebhookEvent) -> FactReader | None:
+    """Return the function that reads an event's facts, if to apply them is all that has to be done."""
+    handlers = handlers_of(row)
+    return handlers[0].read_facts if len(handlers) == 1 and not needs_read(row) else None
 
 
 def reader_of(row: WebhookEvent) -> Reader:

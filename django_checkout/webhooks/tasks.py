@@ -11,6 +11,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
+from django_checkout.stripe_api.time_limit import no_time_limit
 from django_checkout.webhooks import pending_work
 
 logger = logging.getLogger("django_checkout")
@@ -20,11 +21,13 @@ BATCH = 100
 
 
 def drain() -> int:
-    """Process the events that are due; return how many were found."""
-    seen = pending_work.process_due_events(limit=BATCH)
-    if seen == BATCH:
+    """Process the events that are due; return how many were attempted."""
+    with no_time_limit():
+        found, attempted = pending_work.process_due_events(limit=BATCH)
+    # If another worker has them all, it enqueues the next task.
+    if found == BATCH and attempted:
         enqueue_drain()
-    return seen
+    return attempted
 
 
 def enqueue_drain() -> None:

@@ -191,12 +191,42 @@ def test_an_unconfirmed_refund_is_resumed_and_not_repeated(paid_order, merchant,
     stripe_emulator.chaos.drop(when="before", match="POST /v1/refunds")
     stripe_emulator.chaos.drop(when="after", match="POST /v1/refunds")
     shown = do(merchant, paid_order, "refund", **refund_values(merchant, paid_order))
-    assert shown == ["Refund failed: Stripe did not respond."]
+    assert shown == [
+        (
+            "Refund: unanswered. Stripe has not confirmed it. Do not repeat the refund at Stripe: "
+            "checkout_process_events sends it again with the same key, and it cannot be made twice."
+        )
+    ]
+    assert log_of(paid_order) == [("merchant", shown[0])]
     stripe_emulator.chaos.reset()
     assert do(merchant, paid_order, "finish")[0].endswith(" succeeded.")
     assert len(stripe_emulator.latest("refund", 10)) == 1
     paid_order.refresh_from_db()
     assert paid_order.status == "refunded"
+
+
+def test_a_refund_of_the_same_amount_is_confirmed_first(paid_order, merchant):
+    assert "again" not in refund_values(merchant, paid_order)
+    do(merchant, paid_order, "refund", **refund_values(merchant, paid_order, amount="5"))
+    values = refund_values(merchant, paid_order, amount="5")
+    values.pop("again", None)
+
+    response = merchant.post(url(paid_order, "refund"), values)
+
+    assert response.status_code == 200
+    assert "The same amount was refunded within the last hour" in response.content.decode()
+    assert len(Refund.objects.all()) == 1
+    assert do(merchant, paid_order, "refund", **values, again="on")[0].startswith(f"Refunded {money('5.00')}")
+    paid_order.refresh_from_db()
+    assert paid_order.refunded_minor == 1000
+
+
+def test_a_refund_of_another_amount_needs_no_confirmation(paid_order, merchant):
+    do(merchant, paid_order, "refund", **refund_values(merchant, paid_order, amount="5"))
+    values = refund_values(merchant, paid_order, amount="6")
+    values.pop("again", None)
+
+    assert do(merchant, paid_order, "refund", **values)[0].startswith(f"Refunded {money('6.00')}")
 
 
 def test_a_surplus_payment_is_refunded(doubly_paid_order, merchant):

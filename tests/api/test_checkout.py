@@ -93,7 +93,7 @@ def test_unreachable_stripe_is_a_503_with_retry_after(bearer, order, stripe_emul
 
     response = bearer.post("sessions", order.reference)
 
-    problem_of(response, 503, "stripe_unavailable")
+    problem_of(response, 503, "stripe_unanswered")
     assert response.headers["Retry-After"]
 
 

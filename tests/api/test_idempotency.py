@@ -253,7 +253,7 @@ def test_refund_with_a_lost_response_is_not_made_twice(staff, paid_order, stripe
     stripe_emulator.chaos.drop(1, when="after", match="POST /v1/refunds")
     stripe_emulator.chaos.drop(1, when="before", match="POST /v1/refunds")
     problem_of(
-        staff.post("refund-order", paid_order.reference, headers=KEY, amount_minor=500), 503, "stripe_unavailable"
+        staff.post("refund-order", paid_order.reference, headers=KEY, amount_minor=500), 503, "stripe_unanswered"
     )
 
     again = staff.post("refund-order", paid_order.reference, headers=KEY, amount_minor=500)
@@ -329,7 +329,7 @@ def test_order_that_fails_to_be_placed_is_rolled_back(headers, monkeypatch):
 @pytest.mark.django_db
 def test_failed_start_is_retried_with_its_key(bearer, order, stripe_emulator):
     stripe_emulator.chaos.fail(2, status=503)
-    problem_of(bearer.post("sessions", order.reference, headers=KEY), 503, "stripe_unavailable")
+    problem_of(bearer.post("sessions", order.reference, headers=KEY), 503, "stripe_unanswered")
 
     assert bearer.post("sessions", order.reference, headers=KEY).status_code == 201
 
@@ -357,7 +357,7 @@ def test_capture_with_a_lost_response_succeeds(staff, order, pay, settings):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("code", ["stripe_unavailable", "too_many_requests"])
+@pytest.mark.parametrize("code", ["stripe_unanswered", "too_many_requests"])
 def test_failed_retry_keeps_the_response_of_the_first_request(code, bearer, order, stripe_emulator):
     start = partial(bearer.post, "sessions", order.reference, headers=KEY)
 

@@ -12,6 +12,7 @@ from django.test import Client, override_settings
 from django_checkout import services, signals
 from django_checkout.models import Order
 from django_checkout.testing import post_event
+from django_checkout.webhooks.pending_work import process_pending
 from tests.host.models import HostOrder
 
 
@@ -39,6 +40,7 @@ def _ask(command: dict[str, Any]) -> None:
 ACTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "start": lambda command: services.start(_order(command)),
     "webhook": _webhook,
+    "pending": lambda command: process_pending(),
     "api": _ask,
     "refund": lambda command: services.refund(_order(command), 700),
     "capture": lambda command: services.capture(_order(command)),

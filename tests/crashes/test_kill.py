@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,8 @@ from django_checkout import services
 from django_checkout.exceptions import CaptureError, OrderNotPayableError
 from django_checkout.models import CheckoutSession, Order, Refund, WebhookEvent
 from django_checkout.testing import post_event
+from django_checkout.webhooks import inbox
+from django_checkout.webhooks.envelope import read_envelope
 from django_checkout.webhooks.pending_work import process_pending
 from tests.host.models import HostOrder
 
@@ -119,6 +122,27 @@ def test_webhook_that_reads_the_object(killer):
         assert not order.disputed
         assert order.announcements.filter(signal="dispute_closed", state="announced").count() == 1
     assert killer.killed >= 8
+
+
+def test_many_events_that_are_processed_together(killer):
+    """Both orders of each round are in one batch, and each is notified in a transaction of its own."""
+    seconds = []
+
+    def prepare(host_order):
+        seconds.append(HostOrder.objects.create(number=f"{host_order.number}-second", state=""))
+        for each in (host_order, seconds[-1]):
+            pay(killer, each)
+        for delivery in killer.emulator.pending_deliveries():
+            inbox.insert(read_envelope(json.loads(delivery.body)))
+
+    for host_order in boundaries(killer, "pending", prepare):
+        process_pending(ignores_backoff=True)
+        for each in (host_order, seconds[-1]):
+            check(killer, each, status="paid", sent="p")
+        deliver(killer.emulator)
+        for each in (host_order, seconds[-1]):
+            check(killer, each, status="paid", sent="p")
+    assert killer.killed >= 6
 
 
 @pytest.mark.parametrize("rescue", ["requested again", "processed later", "reported by webhook"])

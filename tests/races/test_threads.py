@@ -15,13 +15,16 @@ from django_checkout.exceptions import (
     OrderNotPayableError,
     PaymentInFlightError,
     RefundError,
+    RefundRepeatedError,
 )
 from django_checkout.models import Announcement, CheckoutSession, Order, Payment, Refund, WebhookEvent
 from django_checkout.services.syncing import apply_facts
 from django_checkout.stripe_api import facts, gateway
 from django_checkout.stripe_api.steps import run
 from django_checkout.testing import post_event
-from django_checkout.webhooks import pending_work
+from django_checkout.webhooks import inbox, pending_work
+from django_checkout.webhooks.envelope import read_envelope
+from django_checkout.webhooks.registry import handled_types
 from tests.host.models import HostOrder
 from tests.races.together import ROUNDS, errors, run_after, together
 
@@ -159,6 +162,24 @@ def test_simultaneous_full_refunds_make_one_refund(stripe_emulator):
         outcomes = together(*[lambda host_order=host_order: services.refund(host_order)] * 8)
         assert {type(error) for error in errors(outcomes)} <= {RefundError, PaymentInFlightError}
         assert [refund["amount"] for refund in refunds_at(stripe_emulator, session.stripe_id)] == [2000]
+
+
+def test_simultaneous_refunds_of_one_amount_under_different_keys_make_one_refund(stripe_emulator):
+    for host_order, _order in new_orders():
+        session = services.start(host_order)
+        stripe_emulator.pay(session.stripe_id)
+        deliver(stripe_emulator)
+        outcomes = together(
+            *(partial(services.refund, host_order, 500, key=f"{host_order.number}-{number}") for number in range(4))
+        )
+        assert {type(error) for error in errors(outcomes)} == {RefundRepeatedError}
+        assert [refund["amount"] for refund in refunds_at(stripe_emulator, session.stripe_id)] == [500]
+        (first,) = (outcome for outcome in outcomes if not isinstance(outcome, Exception))
+
+        repeated = together(*[partial(services.refund, host_order, 500, in_addition_to=first.uuid)] * 3)
+
+        assert {type(error) for error in errors(repeated)} == {RefundRepeatedError}
+        assert [refund["amount"] for refund in refunds_at(stripe_emulator, session.stripe_id)] == [500, 500]
 
 
 def refunds_at(emulator, session_id):
@@ -354,6 +375,32 @@ def deliver_again(emulator):
     """Deliver the events again that got a 503 because another delivery was being processed."""
     waiting = WebhookEvent.objects.exclude(state__in=("processed", "ignored"))
     return [post_event(event.payload).status_code for event in waiting]
+
+
+def test_several_workers_on_one_backlog_process_each_event_once(stripe_emulator, counting, monkeypatch):
+    """And Stripe delivers the same events again meanwhile."""
+    monkeypatch.setattr(pending_work, "BATCH", 4)
+    for _ in range(ROUNDS):
+        made = [new_order(f"H-{HostOrder.objects.count()}") for _ in range(8)]
+        before = len(stripe_emulator.events())
+        for host_order, _ in made:
+            stripe_emulator.pay(services.start(host_order).stripe_id)
+        events = [event for event in stripe_emulator.events()[before:] if event["type"] in handled_types()]
+        for event in events:
+            inbox.insert(read_envelope(event))
+        again = [event for event in events if event["type"] == "checkout.session.completed"][:4]
+
+        outcomes = together(*[pending_work.process_pending] * 3, *posted(*again))
+
+        assert not errors(outcomes)
+        assert set(outcomes[3:]) <= {200, 503}
+        assert sum(report["events_failed"] + report["notifications_failed"] for report in outcomes[:3]) == 0
+        pending_work.process_pending()
+        assert set(WebhookEvent.objects.values_list("state", "attempts")) <= {("processed", 1), ("ignored", 1)}
+        for host_order, order in made:
+            order.refresh_from_db()
+            host_order.refresh_from_db()
+            assert (order.status, host_order.paid_times) == ("paid", 1)
 
 
 def test_a_recovered_session_and_a_new_one_at_once_leave_one_to_pay(stripe_emulator):

@@ -8,13 +8,16 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 
 from django_checkout.emulator.api import parameters
 from django_checkout.emulator.api.calls import Call
 from django_checkout.emulator.api.expansion import expand
+from django_checkout.emulator.api.resources.account import ACCOUNT_ID
 from django_checkout.emulator.api.routes import ROUTES, find_route
 from django_checkout.emulator.chaos import Chaos
 from django_checkout.emulator.ids import new_id
+from django_checkout.emulator.incidents import Incidents
 from django_checkout.emulator.messages import API_VERSION, ApiError, Doc, Request, Response, StateError
 from django_checkout.emulator.state.state import Origin, State
 
@@ -26,16 +29,18 @@ MAX_BODY_BYTES = 1024 * 1024
 class Api:
     """Answers ``/v1/`` and ``/v2/``. Each request is one transaction: an error rolls back everything."""
 
-    def __init__(self, state: State, chaos: Chaos) -> None:
+    def __init__(self, state: State, chaos: Chaos, incidents: Incidents) -> None:
         self._state = state
         self._chaos = chaos
+        self._incidents = incidents
         self._in_flight: set[str] = set()
         self._lock = threading.Lock()
 
     def answer(self, request: Request) -> Response:
-        """Return the response. Raises ``DroppedError`` if chaos drops it."""
+        """Return the response. Raises ``DroppedError`` if an incident or chaos drops it."""
         request_id = new_id("request")
         headers = {
+            "Date": formatdate(self._state.clock.wall_now(), usegmt=True),
             "Request-Id": request_id,
             "Stripe-Version": request.headers.get("stripe-version", API_VERSION),
         }
@@ -43,11 +48,13 @@ class Api:
         if key:
             headers["Idempotency-Key"] = key
         try:
-            _authenticate(request)
+            if replaced := self._incidents.apply(request):
+                return replaced
+            self._incidents.check_key(_authenticate(request), request, ACCOUNT_ID)
             _check_version(headers["Stripe-Version"])
             self._chaos.raise_fault(request.method, request.path, "before")
             with self._claimed(key):
-                return self._answer_once(request, key, headers)
+                return self._incidents.cut(request, self._answer_once(request, key, headers))
         except ApiError as error:
             return Response.from_json(error.status, error.document(request_id), {**headers, **error.headers})
 
@@ -152,8 +159,8 @@ def _fingerprint(request: Request) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
-def _authenticate(request: Request) -> None:
-    """Raise Stripe's error for a missing or invalid key. Live keys are always refused."""
+def _authenticate(request: Request) -> str:
+    """Return the key, or raise Stripe's error for a missing or invalid one. Live keys are always refused."""
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     key = credentials.strip()
     if scheme.lower() == "basic":
@@ -176,6 +183,7 @@ def _authenticate(request: Request) -> None:
         raise ApiError(message, status=403, code="secret_key_required")
     if not re.fullmatch(r"(sk|rk)_test_\w+", key):
         raise ApiError(f"Invalid API Key provided: {masked}", status=401)
+    return key
 
 
 def _check_version(version: str) -> None:

@@ -13,19 +13,22 @@ from django_checkout.emulator.api.resources import (
     reviews,
     sessions,
     tax,
+    webhooks,
 )
 from django_checkout.emulator.api.resources.session_rules import check_open
 from django_checkout.emulator.chaos import Chaos
-from django_checkout.emulator.messages import Doc, without_hidden
-from django_checkout.emulator.payer import checkout
-from django_checkout.emulator.payer.shopper import PaymentOutcome
+from django_checkout.emulator.incidents import Incidents
+from django_checkout.emulator.messages import Doc, missing_object, without_hidden
+from django_checkout.emulator.payer import checkout, shopper_input
+from django_checkout.emulator.payer.shopper import PaymentOutcome, Shopper
 from django_checkout.emulator.reference import cards
-from django_checkout.emulator.state.state import State
+from django_checkout.emulator.reference.cards import BankAccount, Card, Decline
+from django_checkout.emulator.state.state import ENDPOINT_KINDS, State
 from django_checkout.emulator.webhooks.deliveries import Outbox
 
 
 class EmulatorClock:
-    """The emulator's clock. Tests move it forward."""
+    """The emulator's clock. Tests move it forward, or set the server's clock wrong."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -36,8 +39,19 @@ class EmulatorClock:
 
     @property
     def offset_seconds(self) -> int:
-        """How far the emulator is ahead of the system clock."""
+        """How far the account was advanced."""
         return self._state.clock.offset_seconds
+
+    @property
+    def correction_seconds(self) -> int:
+        """How far the server's clock is ahead of the system clock."""
+        return self._state.clock.correction_seconds
+
+    def correct(self, seconds: int) -> None:
+        """Set the server's clock ahead of the system clock, or behind it; it signs events and dates responses."""
+        with self._state.store.transaction():
+            self._state.clock.correct(seconds)
+            self._state.run_due()
 
     def advance(self, seconds: int) -> None:
         """Move the clock forward and run the jobs that become due: expiry, settlement, failing refunds."""
@@ -54,7 +68,43 @@ class Controls:
         self.store = state.store
         self.clock = EmulatorClock(state)
         self.chaos: Chaos = Chaos()
-        self.outbox = Outbox(state, self.chaos)
+        self.incidents = Incidents()
+        self.outbox = Outbox(state, self.chaos, self.incidents)
+
+    # The shopper's actions
+
+    def pay(
+        self,
+        session_id: str,
+        card: str = "4242424242424242",
+        *,
+        iban: str | None = None,
+        email: str = "shopper@example.com",
+        name: str = "Sam Shopper",
+        country: str = "US",
+        postal_code: str = "10001",
+    ) -> PaymentOutcome:
+        """Pay a session by test card, or with ``iban`` by delayed debit. Raises ``ApiError`` if it is not open."""
+        shopper = Shopper(email=email, name=name, country=country, postal_code=postal_code)
+        with self.state.transaction():
+            return checkout.pay(self.state, self._session(session_id), find_method(card, iban), shopper)
+
+    def authenticate(self, session_id: str, *, succeed: bool = True) -> PaymentOutcome:
+        """Complete or fail the 3-D Secure challenge of a session."""
+        with self.state.transaction():
+            return checkout.authenticate(self.state, self._session(session_id), succeed=succeed)
+
+    def recover(self, session_id: str) -> Doc:
+        """Open the recovery URL of an expired session, and return the new session."""
+        with self.state.transaction():
+            return without_hidden(sessions.recover(self.state, self._session(session_id)))
+
+    def confirm(self, session_id: str, entered: Doc) -> PaymentOutcome:
+        """Pay a session through an Elements page."""
+        with self.state.transaction():
+            return shopper_input.confirm(self.state, self._session(session_id), entered)
+
+    # Stripe's side
 
     def use_custom_domain(self, origin: str) -> None:
         """Serve payment pages at a domain such as ``https://pay.shop.example``; "" resets it."""
@@ -167,8 +217,47 @@ class Controls:
         with self.store.transaction():
             self.outbox.resend(event_id)
 
+    def roll_secret(self, endpoint_id: str = "", *, secret: str = "", overlap_seconds: int = 0) -> str:
+        """Replace the signing secret of an endpoint, and return it. The old one is valid for up to 24 hours more."""
+        with self.store.transaction():
+            endpoint = self._endpoint(endpoint_id)
+            return webhooks.roll_secret(self.state, endpoint, secret, overlap_seconds=overlap_seconds)
+
+    def disable_endpoint(self, endpoint_id: str = "") -> str:
+        """Disable an endpoint, as Stripe does after days of failures, and return its id."""
+        return self._set_status(endpoint_id, "disabled")
+
+    def enable_endpoint(self, endpoint_id: str = "") -> str:
+        """Enable an endpoint in the dashboard, and return its id."""
+        return self._set_status(endpoint_id, "enabled")
+
+    def _set_status(self, endpoint_id: str, status: str) -> str:
+        with self.store.transaction():
+            return str(self.state.update(self._endpoint(endpoint_id), status=status)["id"])
+
+    def _endpoint(self, endpoint_id: str) -> Doc:
+        """Return an endpoint, by default the newest one, or the configured one if there is no other."""
+        if endpoint_id:
+            found = self.store.find(endpoint_id)
+            known = [found] if found and found["object"] in ENDPOINT_KINDS else []
+        else:
+            known = [one for kind in ENDPOINT_KINDS for one in self.store.select(kind, limit=1)]
+        if not known:
+            raise missing_object("webhook endpoint", endpoint_id)
+        return known[0]
+
     def _session(self, session_id: str) -> Doc:
         return self.state.get(sessions.KIND, session_id, "session")
 
     def _charge(self, payment_intent: str) -> Doc:
         return self.state.get("charge", self.state.get("payment_intent", payment_intent)["latest_charge"])
+
+
+def find_method(card: str, iban: str | None) -> Card | BankAccount | Decline:
+    """Return the test card or account with this number, or why the page refuses it."""
+    if iban is not None:
+        return cards.find_bank_account(iban) or cards.INCOMPLETE
+    digits = "".join(character for character in card if character.isdigit())
+    if not 13 <= len(digits) <= 19:
+        return cards.INCOMPLETE
+    return cards.find_card(digits) or cards.UNKNOWN

@@ -1,13 +1,14 @@
-"""The control page: objects and events, and forms for clock, bank, dashboard and chaos."""
+"""The control page, with forms for clocks, incidents, bank, dashboard and chaos; the same actions as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 
 from django.utils import translation
 
-from django_checkout.emulator.chaos import When
+from django_checkout.emulator.control.actions import ACTIONS, endpoints_of, status_of
 from django_checkout.emulator.control.controls import Controls
 from django_checkout.emulator.messages import ApiError, Doc, Request, Response
 from django_checkout.emulator.payer.rendering import format_minor, language_of, redirect, render, security_headers
@@ -15,62 +16,20 @@ from django_checkout.emulator.payer.tokens import Tokens
 
 SHOWN = 25
 SUBJECT = "control"
-Form = dict[str, str]
-
-
-def _fail(controls: Controls, form: Form) -> None:
-    when: When = "after" if form.get("when") == "after" else "before"
-    count, match = int(form["count"]), form.get("match") or "*"
-    if form["status"] == "drop":
-        controls.chaos.drop(count, when=when, match=match)
-    else:
-        controls.chaos.fail(count, status=int(form["status"]), when=when, match=match)
-
-
-def _fail_deliveries(controls: Controls, form: Form) -> None:
-    count, types = int(form["count"]), form.get("types") or "*"
-    match form["kind"]:
-        case "lose":
-            controls.chaos.lose(count, types=types)
-        case "duplicate":
-            controls.chaos.duplicate(count, types=types)
-        case "delay":
-            controls.chaos.delay(60, count, types=types)
-        case "reverse":
-            controls.chaos.reorder("reverse")
-        case _:
-            controls.chaos.reorder("shuffle")
-
-
-#: Actions by name. The field ``id`` of the form names the object.
-ACTIONS: dict[str, Callable[[Controls, Form], object]] = {
-    "advance": lambda controls, form: controls.clock.advance(int(form["seconds"])),
-    "fail": _fail,
-    "fail_deliveries": _fail_deliveries,
-    "reset": lambda controls, form: controls.chaos.reset(),
-    "expire": lambda controls, form: controls.expire(form["id"]),
-    "settle": lambda controls, form: controls.settle(form["id"]),
-    "settle_failed": lambda controls, form: controls.settle(form["id"], succeed=False),
-    "refund": lambda controls, form: controls.refund(form["id"]),
-    "dispute": lambda controls, form: controls.open_dispute(form["id"]),
-    "warn": lambda controls, form: controls.warn_of_fraud(form["id"]),
-    "win": lambda controls, form: controls.close_dispute(form["id"], "won"),
-    "lose": lambda controls, form: controls.close_dispute(form["id"], "lost"),
-    "finish_refund": lambda controls, form: controls.finish_refund(form["id"]),
-    "fail_refund": lambda controls, form: controls.fail_refund(form["id"]),
-    "resend": lambda controls, form: controls.resend(form["id"]),
-}
 
 
 class ControlPage:
-    """Answers ``/control/``."""
+    """Answers ``/control/``: with a page, or with JSON if a test key is sent in ``Authorization: Bearer``."""
 
     def __init__(self, controls: Controls, tokens: Tokens) -> None:
         self._controls = controls
         self._tokens = tokens
 
     def answer(self, request: Request) -> Response:
-        """Return the page, or perform the action of a form and redirect to the page."""
+        """Return the page or the status, or perform the action of a form."""
+        # No page of another site can send this header without asking first, which the emulator does not answer.
+        if re.fullmatch(r"Bearer (sk|rk)_test_\w+", request.headers.get("authorization", "")):
+            return self._answer_json(request)
         with translation.override(language_of(request, None)):
             if request.method != "POST":
                 return self._render(request)
@@ -86,6 +45,21 @@ class ControlPage:
                 return self._render(request, error=translation.gettext("Unknown action or invalid value."), status=400)
             return redirect(f"{request.base_url}/control/")
 
+    def _answer_json(self, request: Request) -> Response:
+        if request.method != "POST":
+            return Response.from_json(200, status_of(self._controls))
+        form = request.form
+        try:
+            result = ACTIONS[form.get("action", "")](self._controls, form)
+        except ApiError as error:
+            return Response.from_json(error.status, {"error": error.message})
+        except (KeyError, ValueError) as error:
+            message = f"Unknown action or invalid value: {error}. Actions: {', '.join(sorted(ACTIONS))}."
+            return Response.from_json(400, {"error": message})
+        if is_dataclass(result) and not isinstance(result, type):
+            result = asdict(result)
+        return Response.from_json(200, {"result": result})
+
     def _render(self, request: Request, *, error: str = "", status: int = 200) -> Response:
         clock, chaos = self._controls.clock, self._controls.chaos
         context = {
@@ -96,6 +70,8 @@ class ControlPage:
             "faults": [fault for fault in chaos.faults if fault.remaining],
             "delivery_faults": [fault for fault in chaos.delivery_faults if fault.remaining],
             "order": chaos.order,
+            "correction_minutes": clock.correction_seconds // 60,
+            "incidents": self._controls.incidents,
             **self._tables(),
         }
         return render("control.html", request, context, security_headers([]), status=status)
@@ -113,6 +89,7 @@ class ControlPage:
                 name: [_row(document) for document in state.store.select(kind, limit=SHOWN)]
                 for name, kind in kinds.items()
             }
+            tables["endpoints"] = endpoints_of(self._controls)
             tables["events"] = [self._event_row(event) for event in state.store.select("event", limit=SHOWN)]
         return tables
 

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django_checkout.emulator.api.resources.events import thin
+from django_checkout.emulator.api.resources.webhooks import secrets_of
 from django_checkout.emulator.api.versions import rendered
 from django_checkout.emulator.chaos import Chaos
+from django_checkout.emulator.incidents import Incidents
 from django_checkout.emulator.messages import Doc, without_hidden
 from django_checkout.emulator.state.state import State
 
@@ -68,6 +70,12 @@ def signature_header(payload: bytes, secret: str, timestamp: int | None = None) 
     return f"t={at},v1={digest}"
 
 
+def _signatures(payload: bytes, secrets: list[str], at: int) -> str:
+    """Return the header with a signature for each secret, as Stripe signs until a rolled secret expires."""
+    headers = [signature_header(payload, secret, at) for secret in secrets]
+    return ",".join([headers[0], *(header.partition(",")[2] for header in headers[1:])])
+
+
 def is_acknowledged(status: int | None) -> bool:
     """Return whether a status acknowledges the event: any 2xx."""
     return status is not None and 200 <= status < 300
@@ -76,9 +84,10 @@ def is_acknowledged(status: int | None) -> bool:
 class Outbox:
     """The queue of deliveries. Call every method inside ``store.transaction()``."""
 
-    def __init__(self, state: State, chaos: Chaos) -> None:
+    def __init__(self, state: State, chaos: Chaos, incidents: Incidents) -> None:
         self._state = state
         self._chaos = chaos
+        self._incidents = incidents
 
     def pending(self) -> list[Delivery]:
         """Return all unacknowledged deliveries, oldest first, due or not, without chaos."""
@@ -94,7 +103,11 @@ class Outbox:
             if endpoint_id is not None and document["endpoint"] != endpoint_id:
                 continue
             endpoint = self._state.store.find(document["endpoint"])
-            if endpoint is None or (not in_process and not endpoint["url"]):
+            if endpoint is None or endpoint["status"] != "enabled":
+                # Stripe gives up if the endpoint is disabled or deleted when a retry is due.
+                self._state.update(document, state="failed")
+                continue
+            if not in_process and not endpoint["url"]:
                 continue
             chosen += self._with_fault(document, now)
         for document in {document["id"]: document for document in chosen}.values():
@@ -155,6 +168,8 @@ class Outbox:
         endpoint = store.find(document["endpoint"]) or {"url": "", "secret": "", "enabled_events": []}
         event = without_hidden(store.find(document["event"]) or {})
         is_thin = any(name.startswith("v1.") for name in endpoint["enabled_events"])
+        if self._incidents.is_other_mode:
+            event["livemode"] = event["data"]["object"]["livemode"] = True
         shown = thin(event) if is_thin else rendered(event, endpoint.get("api_version"), store)
         body = json.dumps(shown).encode()
         return Delivery(
@@ -164,6 +179,6 @@ class Outbox:
             endpoint_id=document["endpoint"],
             url=endpoint["url"],
             body=body,
-            signature=signature_header(body, endpoint.get("secret") or endpoint.get("_secret") or ""),
+            signature=_signatures(body, secrets_of(endpoint, self._state.clock.now()), self._state.clock.wall_now()),
             attempts=document["attempts"],
         )

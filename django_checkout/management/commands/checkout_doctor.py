@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand
 
 from django_checkout.management.arguments import command_errors, exit_with, write_json
 from django_checkout.operations import doctor
+from django_checkout.operations.alerts import RUNBOOK
 from django_checkout.operations.doctor import Severity
 
 
@@ -44,4 +45,6 @@ class Command(BaseCommand):
                 self.stdout.write(f"{finding.severity:8} {finding.id}  {finding.message}")
                 self.stdout.write(f"         {finding.command}")
             self.stdout.write(f"{len(found)} findings, {errors} errors." if found else "No problems found.")
+            if found:
+                self.stdout.write(f"Runbook: {RUNBOOK}")
         exit_with(1 if errors else 0)

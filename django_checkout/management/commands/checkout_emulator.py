@@ -45,7 +45,11 @@ class Command(BaseCommand):
             raise CommandError("The emulator does not run with a live key. Set a test key (sk_test_...).")
         secret = options["webhook_secret"] or own_webhook_secret()
         webhook_url = own_webhook_url() if options["webhook_url"] is None else options["webhook_url"]
-        emulator = Emulator(store=options["store"], webhook_url=webhook_url, webhook_secret=secret)
+        # Without a URL nothing subscribes, so that events do not count as undelivered.
+        events = ("*",) if webhook_url else ()
+        emulator = Emulator(
+            store=options["store"], webhook_url=webhook_url, webhook_secret=secret, enabled_events=events
+        )
         try:
             address = (options["host"], options["port"])
             server = EmulatorServer(address, emulator, allowed_hosts=options["allowed_host"])

@@ -23,6 +23,7 @@ from django_checkout.management.arguments import (
 from django_checkout.models import Order, Payout
 from django_checkout.operations import balances
 from django_checkout.reconcile import Difference, Outcome, Report, missed_events, payouts
+from django_checkout.webhooks import endpoints
 
 #: Options that cannot be combined.
 EXCLUSIVE = (
@@ -107,6 +108,8 @@ class Command(BaseCommand):
                 raise CommandError(f"There is no order {options['order']}.", returncode=COULD_NOT_RUN)
         chosen = {name: options[name] for name in ("since", "until", "fix", "limit")}
         report = reconcile.run(order=order, progress=progress, **chosen)
+        if order is None:
+            endpoints.look()
         progress.clear()
         self._print(report, options)
         return 0 if report.is_clean else 1
@@ -126,9 +129,14 @@ class Command(BaseCommand):
         report = missed_events.process(progress=progress, **chosen)
         progress.clear()
         if options["format"] == "json":
-            write_json(self.stdout, dict(report))
-        else:
+            write_json(self.stdout, {"missed": 0, **report})
+        elif options["format"] == "csv":
             write_csv(self.stdout, ("events", "count"), sorted(report.items()))
+        else:
+            results = ", ".join(f"{report[result]} {result}" for result in missed_events.RESULTS if report[result])
+            self.stdout.write(f"{report['missed']} events missed{f': {results}' if results else ''}.")
+            if report["arrived"]:
+                self.stdout.write(f"{report['arrived']} undelivered events had arrived already.")
         return 1 if report["failed"] or report["busy"] else 0
 
     def _print(self, report: Report, options: dict[str, Any]) -> None:

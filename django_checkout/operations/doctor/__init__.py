@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from django_checkout.operations.doctor import account, site
 from django_checkout.operations.doctor.findings import IDS, Finding, Severity
+from django_checkout.stripe_api.time_limit import time_limit
 
 __all__ = ["IDS", "Finding", "Severity", "examine"]
 
@@ -21,7 +22,8 @@ def examine(*, url: str = "", delivers: bool = True, now: datetime | None = None
     """Return the findings, the most severe first.
 
     With ``delivers`` a signed event is posted to this site's webhook. ``url`` is the address that Stripe delivers to,
-    by default the webhook under CHECKOUT_BASE_URL. Must run outside transactions.
+    by default the webhook under CHECKOUT_BASE_URL. All calls to Stripe together take CHECKOUT_STRIPE_TIMEOUT_SECONDS at
+    most. Must run outside transactions.
     """
     found = list(_findings(url, delivers=delivers, now=now or timezone.now()))
     order = list(Severity)
@@ -45,11 +47,13 @@ def _findings(url: str, *, delivers: bool, now: datetime) -> Iterator[Finding]:
 def _examine_installation(url: str, *, delivers: bool, now: datetime) -> Iterator[Finding]:
     schema = list(site.examine_schema())
     yield from schema
-    yield from account.examine_account(now)
-    yield from account.examine_endpoints(url, now)
-    if any(finding.id == IDS["migrations"] for finding in schema):
+    # The checks before take their own time.
+    with time_limit():
+        at_stripe = list(account.examine(url, now))
+    yield from at_stripe
+    if any(finding.id in (IDS["migrations"], IDS["database"]) for finding in schema):
         return
     if delivers:
         yield from site.examine_delivery(url, now)
-    yield from site.examine_backlog(now)
+    yield from site.examine_backlog(now, reported={finding.id for finding in at_stripe})
     yield from site.examine_upkeep(now)

@@ -1,4 +1,4 @@
-"""Checks what only Stripe knows: whether the key is valid, what it may read, the time, and the webhook endpoint."""
+"""Checks what only Stripe knows: whether the key is valid, its permissions, the time, and the webhook endpoint."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django_checkout.conf import API_VERSION, conf
-from django_checkout.exceptions import EndpointError, StripeCredentialsError, StripeError
-from django_checkout.operations.doctor.findings import Finding, Severity, new
-from django_checkout.stripe_api import gateway, webhook_endpoints
+from django_checkout.exceptions import (
+    EndpointError,
+    StripeAnswerError,
+    StripeCredentialsError,
+    StripeError,
+    StripeUnavailableError,
+)
+from django_checkout.models import CheckoutSession, WebhookEvent
+from django_checkout.operations.doctor.findings import IDS, Finding, Severity, new
+from django_checkout.states import SessionStatus
+from django_checkout.stripe_api import gateway, permissions, webhook_endpoints
 from django_checkout.stripe_api.steps import run
-from django_checkout.webhooks import endpoints, registry
+from django_checkout.stripe_api.time_limit import time_limit
+from django_checkout.webhooks import endpoints, proof, registry
 
 #: Every list that the app reads; a restricted key needs permission for each.
 LISTS = (
@@ -24,29 +33,51 @@ LISTS = (
     "/v1/webhook_endpoints",
     "/v1/balance_transactions",
     "/v1/payouts",
+    "/v1/radar/early_fraud_warnings",
+    "/v1/reviews",
+    "/v1/subscriptions",
+    "/v1/invoices",
 )
+#: What every site writes; the rest is needed for subscriptions, Customers and the Billing portal.
+ALWAYS_WRITTEN = ("checkout.session", "payment_intent", "refund")
+#: If Stripe does not respond for this long, it is not called again.
+FIRST_SECONDS = 4
 #: The smallest difference between the clocks that is reported.
 SKEW_SECONDS = 30
 #: Stripe retries deliveries; an event that is undelivered for longer than this is reported.
 UNDELIVERED_SECONDS = 3600
+#: A session that was created this long ago and is complete has been reported, unless it was paid at this moment.
+UNREPORTED_SECONDS = 600
 #: The most event types in one request: https://docs.stripe.com/api/events/list.
 MAX_TYPES = 20
+MAX_PAGES = 3
+#: For how long a verified delivery shows that this site has the endpoint's secret.
+PROOF_DAYS = 7
 _SETUP = "manage.py checkout_setup_webhook"
 _KEY = "Copy a valid key from https://dashboard.stripe.com/apikeys into STRIPE_SECRET_KEY"
 _LATER = "Run this command again; see https://status.stripe.com"
 
 
+def examine(url: str, now: datetime) -> Iterator[Finding]:
+    """Check the account and the endpoints; the endpoints only if Stripe responds."""
+    found = list(examine_account(now))
+    yield from found
+    if not any(one.id == IDS["stripe_unavailable"] and one.severity is Severity.ERROR for one in found):
+        yield from examine_endpoints(url, now)
+
+
 def examine_account(now: datetime) -> Iterator[Finding]:
-    """Retrieve the account, compare the clocks, and read one page of every list."""
+    """Retrieve the account, compare the clocks, and try the key's permissions."""
     try:
-        account, server_time = run(gateway.retrieve_account())
+        with time_limit(FIRST_SECONDS):
+            account, server_time = run(gateway.retrieve_account())
     except StripeCredentialsError as error:
         if error.is_revoked:
             yield new("key_refused", Severity.ERROR, str(error), _KEY)
             return
         account, server_time = {}, None
     except StripeError as error:
-        yield new("stripe_unavailable", Severity.ERROR, str(error), _LATER)
+        yield _unavailable(error, Severity.ERROR)
         return
     if account.get("charges_enabled") is False:
         yield new(
@@ -57,13 +88,32 @@ def examine_account(now: datetime) -> Iterator[Finding]:
         )
     if server_time is not None:
         yield from _compare_clocks(server_time, now)
-    for path in LISTS:
+    yield from _try_permissions()
+
+
+def _try_permissions() -> Iterator[Finding]:
+    """Try each list and each write; end when Stripe does not respond, because every further call would wait for it."""
+    tries = [(path, "read access", permissions.check_can_list(path), Severity.ERROR) for path in LISTS]
+    for resource in permissions.WRITES:
+        severity = Severity.ERROR if resource in ALWAYS_WRITTEN else Severity.WARNING
+        tries.append((resource, "write access", permissions.check_can_write(resource), severity))
+    for what, access, steps, severity in tries:
         try:
-            run(gateway.check_can_list(path))
+            run(steps)
         except StripeCredentialsError as error:
-            yield new("permission", Severity.ERROR, f"{path}: {error}", "Give the restricted key this read permission")
+            hint = f"Give the restricted key {access} to it at https://dashboard.stripe.com/apikeys"
+            yield new("permission", severity, f"{what}: {error}", hint)
         except StripeError as error:
-            yield new("stripe_unavailable", Severity.WARNING, f"{path}: {error}", _LATER)
+            yield _unavailable(error, Severity.WARNING, f"{what}: ")
+            if isinstance(error, StripeUnavailableError) and not error.answered_status:
+                return
+
+
+def _unavailable(error: StripeError, severity: Severity, prefix: str = "") -> Finding:
+    """Return the finding, or raise the error if something else than Stripe responds: nothing can be found out then."""
+    if isinstance(error, StripeAnswerError):
+        raise error
+    return new("stripe_unavailable", severity, f"{prefix}{error}", _LATER)
 
 
 def _compare_clocks(server_time: datetime, now: datetime) -> Iterator[Finding]:
@@ -91,17 +141,24 @@ def examine_endpoints(url: str, now: datetime) -> Iterator[Finding]:
         return
     try:
         known = endpoints.endpoints_for(run(webhook_endpoints.list_endpoints()), url)
-        undelivered = _count_undelivered(now)
+        undelivered, unreported = _count_undelivered(now), _count_unreported(now)
     except StripeCredentialsError:
         # examine_account reports the missing permission.
         return
     except StripeError as error:
-        yield new("stripe_unavailable", Severity.WARNING, str(error), _LATER)
+        yield _unavailable(error, Severity.WARNING)
         return
+    proof.record_status(known)
     yield from _check_enabled(known, url)
+    yield from _check_proof(known, url, now)
     if undelivered:
-        message = f"Stripe could not deliver {undelivered} events within an hour."
+        message = f"Stripe could not deliver {undelivered} events within an hour, and they have not arrived since."
         yield new("undelivered", Severity.ERROR, message, "manage.py checkout_reconcile --missed-events")
+    if unreported:
+        message = f"{unreported} sessions are complete at Stripe and open here: their events have not arrived."
+        yield new(
+            "no_events", Severity.ERROR, message, "Follow the other findings, then manage.py checkout_reconcile --fix"
+        )
 
 
 def _check_enabled(known: Sequence[Mapping[str, Any]], url: str) -> Iterator[Finding]:
@@ -109,7 +166,9 @@ def _check_enabled(known: Sequence[Mapping[str, Any]], url: str) -> Iterator[Fin
     if not known:
         yield new("no_endpoint", Severity.ERROR, f"No endpoint at Stripe delivers to {url}.", _SETUP)
     elif not enabled:
-        yield new("disabled", Severity.ERROR, f"The endpoint {known[0]['id']} is disabled.", _SETUP)
+        # Stripe keeps no failed delivery of what happened meanwhile.
+        command = f"{_SETUP}, then manage.py checkout_reconcile --fix"
+        yield new("disabled", Severity.ERROR, f"The endpoint {known[0]['id']} is disabled.", command)
     enabled.sort(key=lambda endpoint: not endpoints.is_exact(endpoint, url))
     for endpoint in enabled[:1]:
         yield from _compare_endpoint(endpoint)
@@ -120,9 +179,18 @@ def _check_enabled(known: Sequence[Mapping[str, Any]], url: str) -> Iterator[Fin
             )
             yield new("address", Severity.ERROR, message, _SETUP)
     if len(enabled) > 1:
-        ids = ", ".join(endpoint["id"] for endpoint in enabled)
-        message = f"{len(enabled)} endpoints deliver to {url}: {ids}. Each event is delivered more than once."
-        yield new("duplicates", Severity.WARNING, message, f"{_SETUP} --finish-upgrade")
+        yield _report_duplicates(known, url)
+
+
+def _report_duplicates(known: Sequence[Mapping[str, Any]], url: str) -> Finding:
+    kept, others = endpoints.divide(known, url)
+    ids = ", ".join(endpoint["id"] for endpoint in [*([kept] if kept else []), *others])
+    message = f"Several endpoints deliver to {url}: {ids}. Each event is delivered more than once."
+    if kept is None:
+        command = f"{_SETUP} --upgrade"
+    else:
+        command = proof.finish_problem(kept, others) or f"{_SETUP} --finish-upgrade"
+    return new("duplicates", Severity.WARNING, message, command)
 
 
 def _compare_endpoint(endpoint: Mapping[str, Any]) -> Iterator[Finding]:
@@ -139,11 +207,57 @@ def _compare_endpoint(endpoint: Mapping[str, Any]) -> Iterator[Finding]:
         yield new("version", Severity.WARNING, message, f"{_SETUP} --upgrade")
 
 
+def _check_proof(known: Sequence[Mapping[str, Any]], url: str, now: datetime) -> Iterator[Finding]:
+    """Say when a delivery of the endpoint last verified: nothing else shows that this site has its secret."""
+    endpoint, others = endpoints.divide(known, url)
+    if endpoint is None or endpoint["status"] != "enabled" or others:
+        return
+    at = proof.find_last_delivery(endpoint)
+    if at is not None and now - at <= timedelta(days=PROOF_DAYS):
+        return
+    last = "No delivery" if at is None else f"For {(now - at).days} days, no delivery"
+    message = (
+        f"{last} of the endpoint {endpoint['id']} has been verified here. Whether STRIPE_WEBHOOK_SECRETS contains its "
+        "secret is unknown: the test delivery is signed with the site's own secrets."
+    )
+    command = (
+        "Pay an order, or resend an event to the endpoint at "
+        f"https://dashboard.stripe.com/webhooks/{endpoint['id']}, and run this command again"
+    )
+    yield new("unproven", Severity.INFO, message, command)
+
+
 def _count_undelivered(now: datetime) -> int:
-    """Return how many events that we handle are undelivered after an hour, counting up to 100 for every 20 types."""
+    """Return how many events that we handle are undelivered after an hour, and have not arrived here otherwise.
+
+    An event that another endpoint of the account refuses is undelivered as well. The latest ``MAX_PAGES`` pages for
+    every 20 types are read.
+    """
     created = {"lte": int((now - timedelta(seconds=UNDELIVERED_SECONDS)).timestamp())}
     types = registry.handled_types()
     return sum(
-        len(run(gateway.read_page("/v1/events", created=created, types=some, delivery_success="false"))[0])
-        for some in (types[first : first + MAX_TYPES] for first in range(0, len(types), MAX_TYPES))
+        _count_unknown(created=created, types=types[first : first + MAX_TYPES], delivery_success="false")
+        for first in range(0, len(types), MAX_TYPES)
     )
+
+
+def _count_unreported(now: datetime) -> int:
+    """Return how many of the last 100 sessions that Stripe calls complete are open here.
+
+    Where shoppers do not return, nothing else than events reports them before they expire.
+    """
+    begins, ends = (int((now - ago).timestamp()) for ago in (timedelta(days=1), timedelta(seconds=UNREPORTED_SECONDS)))
+    page, _ = run(gateway.read_page("/v1/checkout/sessions", status="complete", created={"gte": begins, "lte": ends}))
+    ids = [session["id"] for session in page]
+    return CheckoutSession.objects.filter(stripe_id__in=ids, status=SessionStatus.OPEN).count()
+
+
+def _count_unknown(**filters: Any) -> int:
+    number, after, has_more = 0, "", True
+    for _ in range(MAX_PAGES):
+        if has_more:
+            page, has_more = run(gateway.read_page("/v1/events", starting_after=after, **filters))
+            ids = [event["id"] for event in page]
+            number += len(ids) - WebhookEvent.objects.filter(stripe_id__in=ids).count()
+            after = ids[-1] if ids else after
+    return number

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -24,27 +24,32 @@ from django_checkout.models import (
     AttentionItem,
     CheckoutSession,
     Discrepancy,
+    Observation,
     ReconciliationRun,
     WebhookEvent,
     database,
+    sites,
 )
 from django_checkout.models.announcements import AnnouncementState
 from django_checkout.models.reconciliation import DiscrepancyState, RunState
 from django_checkout.operations import health
-from django_checkout.operations.doctor.findings import Finding, Severity, new
-from django_checkout.operations.health import Reason
-from django_checkout.stripe_api import webhook_endpoints
+from django_checkout.operations.alerts import Reason
+from django_checkout.operations.doctor.findings import IDS, Finding, Severity, new
+from django_checkout.stripe_api import observations, webhook_endpoints
+from django_checkout.stripe_api.observations import Kind
 from django_checkout.webhooks import endpoints
+from django_checkout.webhooks.deliveries import SELF_DELIVERY
 from django_checkout.webhooks.inbox import SETTLED
 
 LABEL = "django_checkout"
-SELF_DELIVERY = "django_checkout.self_delivery"
 #: The hosted page waits up to 10 seconds for the webhook's response: https://docs.stripe.com/checkout/fulfillment.
 SLOW_SECONDS = 5
 RECONCILED_WITHIN_DAYS = 7
 #: Pruning is late when events are this much older than CHECKOUT_EVENT_RETENTION_DAYS.
 PRUNED_WITHIN_DAYS = 7
 _PROCESS = "Run manage.py checkout_process_events every minute"
+#: Without waiting for the next attempt.
+_RETRY = "run manage.py checkout_process_events --now"
 _LEVELS = {checks.ERROR: Severity.ERROR, checks.CRITICAL: Severity.ERROR, checks.WARNING: Severity.WARNING}
 
 
@@ -81,9 +86,11 @@ def examine_schema() -> Iterator[Finding]:
                 message = f"The table {model._meta.db_table} lacks the constraint {name}."
                 command = f"Create it with the statement that manage.py sqlmigrate {LABEL} shows"
                 yield new("constraint", Severity.ERROR, message, command)
+        observations.check_writable()
     except DatabaseError as error:
-        message = f"The database does not respond: {type(error).__name__}."
-        yield new("database", Severity.ERROR, message, "manage.py dbshell")
+        message = f"The database does not respond, or refuses writes: {type(error).__name__}."
+        hint = "Look at the log of the database server and at the free space of its disk"
+        yield new("database", Severity.ERROR, message, hint)
 
 
 def _missing_constraints(model: type[models.Model]) -> Iterator[str]:
@@ -162,30 +169,53 @@ def _signature(body: bytes, secret: str, now: datetime) -> str:
     return f"t={at},v1={digest}"
 
 
-def examine_backlog(now: datetime) -> Iterator[Finding]:
-    """Check for failed and unprocessed events and for undelivered notifications."""
-    found = health.read(now=now)
-    if Reason.FAILED in found.reasons:
-        message = f"{found.events_failed} events have failed; the admin shows the errors."
-        yield new("failed_events", Severity.ERROR, message, _PROCESS)
-    if Reason.STUCK in found.reasons:
-        message = (
-            f"{found.events_waiting} events are unprocessed, the oldest for {found.oldest_waiting_seconds} seconds."
-        )
-        yield new("stuck_events", Severity.ERROR, message, f"{_PROCESS}; check that the task worker runs")
-    if Reason.PENDING in found.reasons:
-        yield from _examine_pending(now)
+#: The finding of each alert.
+FINDINGS: Mapping[Reason, str] = {
+    Reason.FAILED: "failed_events",
+    Reason.STUCK: "stuck_events",
+    Reason.QUEUE: "stopped_queue",
+    Reason.SILENT: "no_events",
+    Reason.REFUSED: "refused_deliveries",
+    Reason.LATE: "late_deliveries",
+    Reason.OTHER_MODE: "other_mode",
+    Reason.DISABLED: "disabled",
+    Reason.KEY_REFUSED: "key_refused",
+    Reason.FORBIDDEN: "permission",
+    Reason.STRIPE_SILENT: "stripe_unavailable",
+    Reason.REFUNDS: "unconfirmed_refunds",
+    Reason.OTHER_SITE: "copied_database",
+    Reason.ATTENTION: "overdue_attention",
+}
+
+
+def examine_backlog(now: datetime, *, reported: Container[str] = ()) -> Iterator[Finding]:
+    """Report each alert whose finding is not ``reported``, and the notifications without a receiver."""
+    for alert in health.read(now=now).alerts:
+        if alert.reason is Reason.PENDING:
+            yield from _examine_pending(now)
+        elif alert.reason is Reason.FORBIDDEN:
+            yield _report_permissions()
+        elif IDS[FINDINGS[alert.reason]] not in reported:
+            yield new(FINDINGS[alert.reason], Severity.ERROR, alert.text, alert.hint)
     yield from _examine_receivers()
-    if Reason.SILENT in found.reasons:
-        message = "A session was completed, and no event has arrived since."
-        yield new("no_events", Severity.ERROR, message, "manage.py checkout_reconcile --missed-events")
+
+
+def _report_permissions() -> Finding:
+    """Return what calls needed and the key lacks; what was tried is reported where it is tried."""
+    lacking = Observation.objects.filter(kind=Kind.FORBIDDEN).order_by("subject").values_list("subject", flat=True)
+    message = f"Calls were refused because the key lacks the permission: {', '.join(lacking)}."
+    hint = (
+        "Give it to the restricted key at https://dashboard.stripe.com/apikeys; the alert ends with the next call that "
+        "needs it"
+    )
+    return new("permission", Severity.ERROR, message, hint)
 
 
 def _examine_pending(now: datetime) -> Iterator[Finding]:
     pending = announcements.stuck(now)
     if failing := pending.exclude(attempts=0).count():
         message = f"{failing} notifications are pending because a receiver raises an exception; the admin shows it."
-        yield new("failing_receiver", Severity.ERROR, message, f"Correct the receiver. {_PROCESS}")
+        yield new("failing_receiver", Severity.ERROR, message, f"Correct the receiver, then {_RETRY}")
     if overdue := pending.filter(attempts=0, signal__in=announcements.connected_signals()).count():
         yield new("overdue_notifications", Severity.ERROR, f"{overdue} notifications are overdue.", _PROCESS)
     if undelivered := 0 if announcements.has_receiver("order_paid") else pending.filter(signal="order_paid").count():
@@ -216,7 +246,7 @@ def examine_upkeep(now: datetime) -> Iterator[Finding]:
         message = f"{number} differences from Stripe are open."
         hint = "manage.py checkout_reconcile --fix, then resolve the rest in the admin"
         yield new("discrepancies", Severity.WARNING, message, hint)
-    number = AttentionItem.objects.filter(resolved_at=None).count()
+    number = AttentionItem.objects.filter(sites.own("order__"), resolved_at=None).count()
     if number:
         message = f"{number} reasons for attention are unresolved."
         yield new("attention", Severity.INFO, message, "Accept or refund the orders in the admin")

@@ -45,7 +45,7 @@ def thin(event: Doc) -> Doc:
         "created": datetime.fromtimestamp(event["created"], UTC)
         .isoformat(timespec="milliseconds")
         .replace("+00:00", "Z"),
-        "livemode": False,
+        "livemode": event["livemode"],
         "context": None,
         "related_object": {"id": shown["id"], "type": shown["object"], "url": object_url(shown)},
     }

@@ -12,6 +12,7 @@ from django_checkout.emulator.state.state import TARGET, State
 
 KIND = "webhook_endpoint"
 MAX_ENDPOINTS = 16
+MAX_OVERLAP_SECONDS = 24 * 3600
 CONFIGURED_ID = "we_configured"
 
 
@@ -61,6 +62,23 @@ def update(call: Call) -> Doc:
     if "disabled" in params:
         changes["status"] = "disabled" if params["disabled"] else "enabled"
     return call.state.update(endpoint, **changes)
+
+
+def roll_secret(state: State, endpoint: Doc, secret: str = "", *, overlap_seconds: int = 0) -> str:
+    """Replace an endpoint's signing secret, as the dashboard does; the old one signs as well for up to 24 hours."""
+    if not 0 <= overlap_seconds <= MAX_OVERLAP_SECONDS:
+        raise ApiError("The old secret can be kept for at most 24 hours.")
+    name = "secret" if endpoint["object"] == TARGET else "_secret"
+    secret = secret or f"whsec_{random_text(32)}"
+    until = state.clock.now() + overlap_seconds
+    state.update(endpoint, **{name: secret, "_old_secret": endpoint[name], "_old_secret_until": until})
+    return secret
+
+
+def secrets_of(endpoint: Doc, now: int) -> list[str]:
+    """Return the secrets that sign the events of an endpoint."""
+    old = [endpoint["_old_secret"]] if endpoint.get("_old_secret_until", 0) > now else []
+    return [endpoint.get("secret") or endpoint.get("_secret") or "", *old]
 
 
 def delete(call: Call) -> Doc:

@@ -1,0 +1,209 @@
+"""The alerts: one rule per reason, with its text and what to do; pure.
+
+Health, the doctor, the dashboard and the log use these rules on what ``health`` reads. Thresholds are in
+``CHECKOUT_ALERTS``. An alert has a number, and neither ids nor secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from django_checkout.states import Labeled
+
+#: What each alert, finding and log record means and what to do.
+RUNBOOK = "https://github.com/django-checkout/django-checkout/blob/main/docs/runbook/reference.md"
+#: Rows are counted up to this number; more are shown as "1000+".
+MAX_COUNT = 1000
+
+
+class Reason(Labeled):
+    """Why an operator must act."""
+
+    FAILED = "events_failed", _("events failed")
+    STUCK = "events_stuck", _("events have waited for too long")
+    QUEUE = "queue_stopped", _("no worker takes events from the queue")
+    PENDING = "notifications_pending", _("a receiver of the shop raised an error, or no receiver is connected")
+    SILENT = "webhooks_silent", _("sessions ended, and their events have not arrived")
+    REFUSED = "deliveries_refused", _("deliveries from Stripe are refused")
+    LATE = "deliveries_late", _("deliveries from Stripe are refused because of their time")
+    OTHER_MODE = "deliveries_other_mode", _("events of the other mode arrive")
+    DISABLED = "endpoint_disabled", _("the webhook endpoint is disabled at Stripe")
+    KEY_REFUSED = "key_refused", _("Stripe refuses the secret key")
+    FORBIDDEN = "permission_missing", _("the secret key lacks a permission")
+    STRIPE_SILENT = "stripe_silent", _("Stripe does not respond")
+    REFUNDS = "refunds_unconfirmed", _("Stripe has not confirmed a refund")
+    OTHER_SITE = "other_site", _("this database is a copy of another site's")
+    ATTENTION = "attention_overdue", _("orders have needed attention for too long")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """How many problems of one kind were seen, and from when to when; ``until`` defaults to now."""
+
+    number: int = 0
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule; its texts are translatable.
+
+    ``is_age`` says that the threshold is an age in seconds, of at least ``minimum`` problems; otherwise it is a number.
+    ``page`` is a list of the admin, and its query.
+    """
+
+    text: str | Promise
+    hint: str | Promise
+    is_age: bool = False
+    minimum: int = 1
+    page: tuple[str, str] | None = None
+
+
+#: Each hint works when it is followed literally.
+RULES: Mapping[Reason, Rule] = {
+    Reason.FAILED: Rule(
+        text=_("Events that failed: %(number)s."),
+        hint=_("Correct the error that the admin shows, then run manage.py checkout_process_events --now"),
+        page=("webhookevent", "state=failed"),
+    ),
+    Reason.STUCK: Rule(
+        text=_("Events that are not processed: %(number)s."),
+        hint=_("Run manage.py checkout_process_events every minute"),
+        is_age=True,
+        page=("webhookevent", "state=received"),
+    ),
+    Reason.QUEUE: Rule(
+        text=_("Events that no worker takes from the queue: %(number)s."),
+        hint=_("Start the worker of the task backend. Until it runs, run manage.py checkout_process_events"),
+        is_age=True,
+        page=("webhookevent", "state=received"),
+    ),
+    Reason.PENDING: Rule(
+        text=_("Notifications that are not delivered: %(number)s."),
+        hint=_("Correct the receiver whose error the admin shows, then run manage.py checkout_process_events --now"),
+        page=("announcement", "state=pending"),
+    ),
+    Reason.SILENT: Rule(
+        text=_("Sessions that ended and whose events have not arrived: %(number)s."),
+        hint=_("Run manage.py checkout_doctor to find the cause, then manage.py checkout_reconcile --fix"),
+        is_age=True,
+    ),
+    Reason.REFUSED: Rule(
+        text=_("Deliveries from Stripe that were refused, because their signature is of another secret: %(number)s."),
+        hint=_(
+            "Copy the signing secret from https://dashboard.stripe.com/webhooks into STRIPE_WEBHOOK_SECRETS, and "
+            "deploy. Then run manage.py checkout_reconcile --fix"
+        ),
+        is_age=True,
+        minimum=3,
+    ),
+    Reason.LATE: Rule(
+        text=_("Deliveries from Stripe that were refused, because their time differs from this machine's: %(number)s."),
+        hint=_("Set the clock: timedatectl set-ntp true. Then run manage.py checkout_reconcile --fix"),
+        is_age=True,
+    ),
+    Reason.OTHER_MODE: Rule(
+        text=_("Events of the other mode, test or live, that were ignored: %(number)s."),
+        hint=_(
+            "Set STRIPE_SECRET_KEY to a key of the mode of the endpoint, or remove the endpoint's secret from "
+            "STRIPE_WEBHOOK_SECRETS. Then run manage.py checkout_reconcile --fix"
+        ),
+        is_age=True,
+    ),
+    Reason.DISABLED: Rule(
+        text=_("The webhook endpoint is disabled at Stripe."),
+        hint=_("Run manage.py checkout_setup_webhook, then manage.py checkout_reconcile --fix"),
+    ),
+    Reason.KEY_REFUSED: Rule(
+        text=_("Calls to Stripe that were refused, because the secret key is not valid: %(number)s."),
+        hint=_("Copy a key from https://dashboard.stripe.com/apikeys into STRIPE_SECRET_KEY and deploy"),
+    ),
+    Reason.FORBIDDEN: Rule(
+        text=_("Permissions that the secret key lacks: %(number)s."),
+        hint=_(
+            "Run manage.py checkout_doctor, which names them, and add them to the key at "
+            "https://dashboard.stripe.com/apikeys"
+        ),
+    ),
+    Reason.STRIPE_SILENT: Rule(
+        text=_("Calls that Stripe did not respond to: %(number)s."),
+        hint=_("See https://status.stripe.com, and run manage.py checkout_doctor"),
+        is_age=True,
+        minimum=3,
+    ),
+    Reason.REFUNDS: Rule(
+        text=_("Refunds that Stripe has not confirmed: %(number)s."),
+        hint=_(
+            "Run manage.py checkout_process_events every minute: it completes them. Do not repeat them in Stripe's "
+            "dashboard"
+        ),
+        is_age=True,
+        page=("refund", "status=creating"),
+    ),
+    Reason.OTHER_SITE: Rule(
+        text=_("Sessions and notifications of another site, which this copy leaves alone: %(number)s."),
+        hint=_(
+            "Nothing to do if this is a copy. If the site was renamed, add its former URL to CHECKOUT_FORMER_BASE_URLS "
+            "and deploy. Then run manage.py checkout_reconcile --fix"
+        ),
+    ),
+    Reason.ATTENTION: Rule(
+        text=_("Reasons for attention that nobody has resolved: %(number)s."),
+        hint=_("Accept or refund the orders in the admin"),
+        is_age=True,
+        page=("attentionitem", "resolved=no"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A rule that holds, and the number of problems."""
+
+    reason: Reason
+    number: int
+
+    @property
+    def rule(self) -> Rule:
+        """The rule."""
+        return RULES[self.reason]
+
+    @property
+    def text(self) -> str:
+        """What is wrong, in the active language."""
+        return str(self.rule.text) % {"number": display_number(self.number)}
+
+    @property
+    def hint(self) -> str:
+        """What to do, in the active language."""
+        return str(self.rule.hint)
+
+
+def find_alerts(
+    seen: Mapping[Reason, Seen], thresholds: Mapping[str, int | None], *, now: datetime
+) -> tuple[Alert, ...]:
+    """Return the alerts that what was seen gives, in the order of ``Reason``."""
+    return tuple(
+        Alert(reason=reason, number=seen[reason].number)
+        for reason in Reason
+        if reason in seen and _holds(RULES[reason], seen[reason], thresholds[reason], now)
+    )
+
+
+def display_number(number: int) -> str:
+    """Return a number of rows as text; "1000+" where counting stopped."""
+    return f"{MAX_COUNT}+" if number >= MAX_COUNT else str(number)
+
+
+def _holds(rule: Rule, seen: Seen, threshold: int | None, now: datetime) -> bool:
+    if threshold is None or seen.number < rule.minimum:
+        return False
+    if not rule.is_age:
+        return seen.number >= threshold
+    return seen.since is not None and (seen.until or now) - seen.since >= timedelta(seconds=threshold)

@@ -1,0 +1,82 @@
+"""Processes many stored events in one transaction, where nothing but facts of sessions and payments is applied.
+
+The result is the same as if each was processed alone, except that what has passed by the end of the batch is not
+announced: ``order_pending`` or ``order_authorized`` of an order that is paid. What does not fit, or fails, is left to
+be processed alone, where it is applied or recorded as failed. The order does not matter:
+https://docs.stripe.com/webhooks#event-ordering
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from django_checkout import ledger
+from django_checkout.models import WebhookEvent
+from django_checkout.telemetry import spans
+from django_checkout.values import PaymentFact, SessionFact
+from django_checkout.webhooks import inbox
+from django_checkout.webhooks.envelope import event_data
+from django_checkout.webhooks.registry import fact_reader_of
+
+logger = logging.getLogger("django_checkout")
+
+Facts = Sequence[SessionFact | PaymentFact]
+
+
+@dataclass(slots=True, kw_only=True)
+class BatchResult:
+    """What was done with some events."""
+
+    processed: int = 0
+    #: The primary keys of the events that must be processed alone.
+    alone: Sequence[int] = ()
+    #: The primary keys of the orders with notifications to deliver.
+    to_deliver: Sequence[int] = ()
+
+
+def process(pks: Sequence[int]) -> BatchResult:
+    """Process events together; those that are settled, or that another worker has, are left out.
+
+    Must run outside transactions.
+    """
+    try:
+        with spans.span("django_checkout.events", {"events": len(pks)}):
+            return ledger.in_transaction(lambda: _process(pks))
+    except Exception:
+        # One of them is the cause; alone, only that one fails.
+        logger.warning("processing_alone events=%s", len(pks), exc_info=True)
+        return BatchResult(alone=pks)
+
+
+def _process(pks: Sequence[int]) -> BatchResult:
+    locked = inbox.lock_free(pks, now=timezone.now())
+    known = {row.pk: facts for row in locked if (facts := _read_facts(row))}
+    if len(known) < 2:
+        return BatchResult(alone=[row.pk for row in locked])
+    batch = ledger.Batch([fact for facts in known.values() for fact in facts])
+    owners: dict[int, int | None] = {}
+    for pk, facts in known.items():
+        try:
+            owners[pk] = batch.join(facts)
+        except Exception:
+            # Alone, it is applied or recorded as failed.
+            logger.debug("event_alone event=%s", pk, exc_info=True)
+    to_deliver = batch.settle()
+    settled = [row for row in locked if row.pk in owners and not batch.is_left_out(owners[row.pk])]
+    inbox.settle_many((row, owners[row.pk] is not None) for row in settled)
+    done = {row.pk for row in settled}
+    alone = [row.pk for row in locked if row.pk not in done]
+    return BatchResult(processed=len(settled), alone=alone, to_deliver=to_deliver)
+
+
+def _read_facts(row: WebhookEvent) -> Facts:
+    """Return the facts of an event that can be processed with others; none if it cannot."""
+    read = fact_reader_of(row)
+    try:
+        return read(event_data(row)) if read else ()
+    except Exception:
+        return ()

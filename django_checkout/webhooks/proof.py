@@ -1,0 +1,76 @@
+"""What is known about an endpoint at Stripe: whether it is enabled, and whether its deliveries verify here.
+
+Stripe shows an endpoint's secret only once. That this site has it is proven by a verified delivery of the endpoint,
+which is recognized by the secret's fingerprint if it was created here, otherwise by the API version of the event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django_checkout.conf import API_VERSION, conf
+from django_checkout.models import Observation
+from django_checkout.stripe_api import observations
+from django_checkout.stripe_api.observations import Kind
+from django_checkout.stripe_api.signatures import fingerprint
+from django_checkout.stripe_api.storable import find_instant
+
+Json = Mapping[str, Any]
+
+
+def record_created(endpoint_id: str, secret: str) -> None:
+    """Remember which secret a new endpoint has, by its fingerprint."""
+    observations.observe(Kind.ENDPOINT, endpoint_id, detail=fingerprint(secret))
+
+
+def record_status(endpoints: Sequence[Json]) -> None:
+    """Record whether one of the site's endpoints is enabled, for the alert; without any, nothing is known."""
+    if any(endpoint["status"] == "enabled" for endpoint in endpoints):
+        observations.forget([Kind.DISABLED])
+    elif endpoints:
+        observations.observe(Kind.DISABLED)
+
+
+def find_last_delivery(endpoint: Json, others: Sequence[Json] = ()) -> datetime | None:
+    """Return when a delivery of an endpoint last verified with a secret that is set here; None if that is unknown.
+
+    ``others`` are the other enabled endpoints of the same URL.
+    """
+    configured = [fingerprint(secret) for secret in conf.STRIPE_WEBHOOK_SECRETS]
+    rows = Observation.objects.filter(kind__in=(Kind.DELIVERED, Kind.ENDPOINT))
+    delivered = [row for row in rows if row.kind == Kind.DELIVERED and row.subject in configured]
+    secrets = [row.detail for row in rows if row.kind == Kind.ENDPOINT and row.subject == endpoint["id"]]
+    if secrets:
+        proofs = [row for row in delivered if row.subject in secrets]
+    else:
+        versions = [other["api_version"] for other in others]
+        # An endpoint without a version has the account's, which may be any.
+        is_distinct = endpoint["api_version"] and not {None, endpoint["api_version"]} & {*versions}
+        created_at = find_instant(endpoint.get("created"))
+        proofs = [
+            row
+            for row in delivered
+            if (not others or (is_distinct and row.detail == endpoint["api_version"]))
+            and (created_at is None or row.last_at >= created_at)
+        ]
+    return max((row.last_at for row in proofs), default=None)
+
+
+def finish_problem(endpoint: Json, others: Sequence[Json]) -> str:
+    """Return why the other endpoints must not be disabled yet and what to do, or ""."""
+    if find_last_delivery(endpoint, others) is not None:
+        return ""
+    if endpoint["api_version"] == API_VERSION and all(other["api_version"] != API_VERSION for other in others):
+        return (
+            f"No delivery of {endpoint['id']} has been verified here yet. Add its signing secret to "
+            "STRIPE_WEBHOOK_SECRETS, deploy, wait for an event or resend one to it at "
+            f"https://dashboard.stripe.com/webhooks/{endpoint['id']}, then run "
+            "manage.py checkout_setup_webhook --finish-upgrade"
+        )
+    ids = ", ".join(one["id"] for one in (endpoint, *others))
+    return (
+        f"It is unknown which of {ids} has a secret that is in STRIPE_WEBHOOK_SECRETS. Compare the signing secrets at "
+        "https://dashboard.stripe.com/webhooks, and disable there all but one that is"
+    )

@@ -1,0 +1,76 @@
+"""Stripe is down, hangs, or something between Stripe and the site answers in its place."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+
+from django_checkout import services
+from django_checkout.emulator.incidents import OUTAGES
+from django_checkout.exceptions import StripeUnavailableError
+from django_checkout.reconcile import reads
+from django_checkout.stripe_api import circuit
+
+from .world import HOUR
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch, settings):
+    """Waits of real time are short."""
+    settings.CHECKOUT_STRIPE_TIMEOUT_SECONDS = 2
+    monkeypatch.setattr(circuit, "PROBE_SECONDS", 0)
+    monkeypatch.setattr(reads, "ATTEMPTS", 2)
+    monkeypatch.setattr(reads, "FIRST_PAUSE_SECONDS", 0)
+
+
+@pytest.mark.parametrize(
+    "outage", [pytest.param(kind, marks=[pytest.mark.slow] if kind == "hang" else []) for kind in OUTAGES[1:]]
+)
+def test_an_outage(world, outage):
+    paid, wanted, on_the_page = world.pay(), world.order(), world.order()
+    session = world.start(on_the_page)
+    world.stripe.do("outage", kind=outage)
+
+    # Shoppers and staff are told that Stripe cannot be reached, and nothing is claimed to have failed.
+    answer = world.press_button(wanted)
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    with suppress(StripeUnavailableError) if outage == "half" else pytest.raises(StripeUnavailableError):
+        services.refund(paid, 500)
+    # Whoever is on Stripe's page pays, and the event arrives.
+    world.stripe.pay(session.stripe_id)
+    world.stripe.wait_until_delivered()
+    on_the_page.refresh_from_db()
+    assert on_the_page.status == "paid"
+
+    # The operator is told by the command that cron runs, by health within minutes, and by the doctor.
+    runs = world.every_minute(6)
+    assert {ran.code for ran in runs} == {1}
+    # The answer to the refund was cut, but its event tells that it was made; reading its charge fails.
+    left = "events: 1 failed" if outage == "half" else "refunds: 1 not confirmed"
+    assert left in runs[-1].text
+    status, reasons = world.health()
+    assert (status, ("events_failed" if outage == "half" else "stripe_silent") in reasons) == (503, True)
+    told = {"half": "event_failed", "garbage": "start_failed"}.get(outage, "stripe_unavailable")
+    assert {told, "alert_began"} <= world.logged()
+    assert ("Events that failed" if outage == "half" else "Calls that Stripe did not respond to") in world.dashboard()
+    commands = ["checkout_reconcile --fix", "checkout_reconcile --missed-events", "checkout_setup_webhook"]
+    if outage in ("half", "html", "garbage"):
+        # The doctor finds out nothing from something that is not Stripe.
+        commands.append("checkout_doctor")
+    else:
+        assert "https://status.stripe.com" in world.doctor()["D003"]["command"]
+    # Every command that needs Stripe says so in one line, and can be repeated.
+    for command in commands:
+        ran = world.run(command)
+        assert (ran.code, ran.text.count("\n")) == (2, 1), ran
+
+    # It is over: cron sends the refund, once, and the shopper pays.
+    world.stripe.do("end_incidents")
+    world.every_minute(3)
+    world.pay(wanted)
+    world.wait(HOUR)
+    assert world.run("checkout_process_events").code == 0
+
+    assert [refund["amount"] for refund in world.stripe.list("/v1/refunds")] == [500]
+    world.is_over()

@@ -1,0 +1,437 @@
+"""What deliveries and calls to Stripe raise as alerts, and what ends them, through the real view and client."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection, transaction
+from django.db.models import F
+from django.test import Client
+from django.urls import reverse
+
+from django_checkout import services
+from django_checkout.exceptions import StripeError, StripeNotFoundError
+from django_checkout.models import Observation, Refund, WebhookEvent
+from django_checkout.operations import doctor, health
+from django_checkout.stripe_api import billing, gateway, observations
+from django_checkout.stripe_api.client import forget_clients, get_client, permission_for
+from django_checkout.stripe_api.observations import Kind
+from django_checkout.stripe_api.steps import run
+from django_checkout.testing import deliver_events, post_event, sign
+
+pytestmark = [pytest.mark.django_db, pytest.mark.core]
+
+
+def reasons():
+    response = Client().get(reverse("django_checkout:health"))
+    assert response.status_code == (503 if response.json()["reasons"] else 200)
+    return response.json()["reasons"]
+
+
+def later(**span):
+    """Move the times of all observations into the past."""
+    passed = timedelta(**span)
+    Observation.objects.update(first_at=F("first_at") - passed, last_at=F("last_at") - passed)
+
+
+@pytest.fixture
+def session(stripe_emulator, order):
+    """An open session."""
+    return services.start(order)
+
+
+def about(session, **changes):
+    """An event about a session, not signed yet."""
+    event = {
+        "id": f"evt_{time.monotonic_ns()}",
+        "object": "event",
+        "api_version": "2026-08-26.dahlia",
+        "type": "checkout.session.of_the_future",
+        "livemode": False,
+        "created": int(time.time()),
+        "data": {"object": {"id": session.stripe_id, "object": "checkout.session"}},
+    }
+    return json.dumps({**event, **changes}).encode()
+
+
+def refuse(session, times=3, secret="whsec_of_before"):
+    for _ in range(times):
+        body = about(session)
+        assert post_event(body, sign(body, secret=secret)).status_code == 400
+
+
+def test_rolled_secret_is_an_alert_until_a_delivery_verifies(stripe_emulator, session):
+    secret = stripe_emulator.roll_secret()
+    stripe_emulator.pay(session.stripe_id)
+    assert {attempt.status for attempt in deliver_events(stripe_emulator)} == {400}
+    assert reasons() == []
+
+    later(minutes=5)
+    assert reasons() == ["deliveries_refused"]
+
+    body = about(session)
+    assert post_event(body, sign(body)).status_code == 200
+    assert secret
+    assert reasons() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "header"),
+    [
+        pytest.param({"data": {"object": {"id": "cs_test_of_a_stranger"}}}, "", id="object-of-a-stranger"),
+        pytest.param({"id": 7}, "", id="no-event"),
+        pytest.param({"data": {"object": {"id": "x", "metadata": {"checkout_session": "no-uuid"}}}}, "", id="no-uuid"),
+        pytest.param({}, "nonsense", id="malformed-header"),
+        pytest.param({}, "t=1", id="header-without-signature"),
+    ],
+)
+def test_garbage_is_neither_counted_nor_stored(session, change, header):
+    body = about(session, **change)
+
+    assert post_event(body, header or sign(body, secret="whsec_other")).status_code == 400
+
+    assert not Observation.objects.filter(kind=Kind.REFUSED).exists()
+    assert not WebhookEvent.objects.exists()
+
+
+def test_deep_body_is_refused(session):
+    body = b"[" * 100_000
+
+    assert post_event(body, sign(body, secret="whsec_other")).status_code == 400
+
+
+def test_refused_deliveries_take_one_row_and_few_writes(session):
+    refuse(session, times=30)
+
+    (row,) = Observation.objects.filter(kind=Kind.REFUSED)
+    assert observations.EXACT <= row.count <= 30
+
+
+def test_whoever_knows_a_session_raises_no_alert_for_ever(session):
+    refuse(session)
+    later(minutes=5)
+    assert reasons() == ["deliveries_refused"]
+
+    later(days=7)
+
+    assert reasons() == []
+
+
+@pytest.mark.parametrize("seen", ["late", "other mode"])
+def test_last_delivery_of_a_site_without_traffic_raises_no_alert_for_ever(session, seen):
+    if seen == "late":
+        body = about(session)
+        post_event(body, sign(body, timestamp=int(time.time()) - 600))
+    else:
+        post_event(about(session, livemode=True))
+    later(minutes=5)
+    assert len(reasons()) == 1
+
+    later(days=7)
+
+    assert reasons() == []
+
+
+def test_wrong_clock_is_an_alert_of_its_own(session):
+    body = about(session)
+
+    assert post_event(body, sign(body, timestamp=int(time.time()) - 600)).status_code == 400
+    later(minutes=5)
+    assert reasons() == ["deliveries_late"]
+
+    assert post_event(body).status_code == 200
+    assert reasons() == []
+
+
+def test_events_of_the_other_mode_are_an_alert(session):
+    assert post_event(about(session, livemode=True)).status_code == 200
+    later(minutes=5)
+    assert reasons() == ["deliveries_other_mode"]
+
+    assert post_event(about(session)).status_code == 200
+    assert reasons() == []
+
+
+def test_test_event_of_a_connected_account_is_no_alert(session):
+    post_event(about(session, livemode=True, account="acct_connected"))
+    later(minutes=5)
+
+    assert reasons() == []
+
+
+def test_fingerprint_of_the_last_secret_is_stored_and_not_the_secret(session):
+    post_event(about(session))
+
+    (row,) = Observation.objects.filter(kind=Kind.DELIVERED)
+    assert row.detail == "2026-08-26.dahlia"
+    assert len(row.subject) == 16
+    assert "whsec" not in row.subject
+
+
+def test_verified_delivery_takes_one_query_of_the_alerts(session):
+    post_event(about(session))
+
+    with _Counter() as counter:
+        post_event(about(session))
+
+    assert counter.reads == 1
+    assert counter.writes == 0
+
+
+class _Counter:
+    """Counts the queries of observations."""
+
+    def __init__(self):
+        self.reads = self.writes = 0
+
+    def __call__(self, execute, sql, params, many, context):
+        if "django_checkout_observation" in sql:
+            self.reads += sql.startswith("SELECT")
+            self.writes += not sql.startswith("SELECT")
+        return execute(sql, params, many, context)
+
+    def __enter__(self):
+        self._context = connection.execute_wrapper(self)
+        self._context.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        self._context.__exit__(*error)
+
+
+def call():
+    run(gateway.retrieve_account())
+
+
+def fail(calls=1):
+    for _ in range(calls):
+        with pytest.raises(StripeError):
+            call()
+
+
+def test_revoked_key_is_an_alert_until_stripe_accepts_a_call(stripe_emulator, db):
+    call()
+    stripe_emulator.incidents.revoke_keys()
+    fail()
+    assert reasons() == ["key_refused"]
+
+    stripe_emulator.incidents.end()
+    call()
+
+    assert reasons() == []
+
+
+def test_missing_permission_is_an_alert_until_that_permission_is_used(stripe_emulator, order):
+    call()
+    stripe_emulator.incidents.restrict_keys("POST /v1/checkout/sessions*")
+    with pytest.raises(StripeError):
+        services.start(order)
+    assert reasons() == ["permission_missing"]
+    assert Observation.objects.get(kind=Kind.FORBIDDEN).subject == "checkout.session write"
+
+    call()
+    assert reasons() == ["permission_missing"]
+
+    stripe_emulator.incidents.end()
+    services.start(order)
+    assert reasons() == []
+
+
+@pytest.mark.parametrize("match", ["GET /v1/account", "POST /v1/customers*", "GET /v1/payouts*"])
+def test_what_the_doctor_tries_raises_no_alert(stripe_emulator, match, db):
+    call()
+    stripe_emulator.incidents.restrict_keys(match)
+
+    doctor.examine(delivers=False)
+
+    assert "permission_missing" not in reasons()
+
+
+def test_setup_without_its_permission_raises_no_alert(stripe_emulator, db):
+    call()
+    stripe_emulator.incidents.restrict_keys("POST /v1/webhook_endpoints*")
+
+    with pytest.raises(CommandError):
+        call_command("checkout_setup_webhook", "--url", "https://shop.example/checkout/webhook/")
+
+    assert reasons() == []
+
+
+def test_doctor_names_the_permission_that_a_call_lacked(stripe_emulator, settings, db):
+    settings.CHECKOUT_BASE_URL = "https://shop.example"
+    call()
+    stripe_emulator.incidents.restrict_keys("POST /v1/coupons*")
+    with pytest.raises(StripeError):
+        run(billing.create_coupon("off_1", amount_minor=100, currency="eur", name="", reference="R-1"))
+    assert reasons() == ["permission_missing"]
+
+    (finding,) = [found for found in doctor.examine(delivers=False) if found.id == doctor.IDS["permission"]]
+
+    assert "coupon write" in finding.message
+    assert "checkout_doctor" not in finding.command
+
+
+def test_refund_that_nobody_sends_again_is_an_alert_until_it_is_confirmed(paid_order, stripe_emulator):
+    """Cron does not run."""
+    stripe_emulator.chaos.drop(2, when="before", match="POST /v1/refunds")
+    with pytest.raises(StripeError):
+        services.refund(paid_order, 500)
+    assert reasons() == []
+
+    Refund.objects.update(created_at=F("created_at") - timedelta(minutes=30))
+    assert reasons() == ["refunds_unconfirmed"]
+    (finding,) = [found for found in doctor.examine(delivers=False) if found.id == doctor.IDS["unconfirmed_refunds"]]
+    assert "checkout_process_events" in finding.command
+
+    call_command("checkout_process_events")
+    assert reasons() == []
+
+
+@pytest.mark.parametrize("outage", ["close", "unavailable", "html", "garbage"])
+def test_silence_of_stripe_is_an_alert_until_the_first_answer(stripe_emulator, outage, db):
+    stripe_emulator.incidents.start_outage(outage)
+    fail()
+    Observation.objects.update(first_at=F("first_at") - timedelta(minutes=5))
+    fail()
+    assert reasons() == []
+
+    fail()
+    assert reasons() == ["stripe_silent"]
+
+    stripe_emulator.incidents.end()
+    # This process makes no calls for some seconds after three have failed.
+    forget_clients()
+    with pytest.raises(StripeNotFoundError):
+        run(gateway.retrieve_session("cs_test_unknown"))
+    assert reasons() == []
+
+
+def test_one_unanswered_call_is_no_alert_however_long_ago(stripe_emulator, db):
+    stripe_emulator.incidents.start_outage("close")
+    fail(calls=3)
+
+    later(days=1)
+
+    assert reasons() == []
+
+
+def test_rate_limit_is_an_answer(stripe_emulator, db):
+    stripe_emulator.chaos.fail(10, status=429)
+
+    fail()
+
+    assert not Observation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "permission"),
+    [
+        ("/v1/checkout/sessions/cs_test_A1/line_items", "checkout.session read"),
+        ("/v1/payment_intents", "payment_intent read"),
+        ("/v1/radar/early_fraud_warnings/issfr_1", "radar.early_fraud_warning read"),
+        ("/v1/account", "account read"),
+    ],
+)
+def test_permission_of_a_path(path, permission):
+    assert permission_for(get_client().raw_request, ("get", path)) == permission
+
+
+def test_path_and_service_name_the_same_permission():
+    v1 = get_client().v1
+    named = {
+        "checkout.session write": (v1.checkout.sessions.create, v1.checkout.sessions.expire),
+        "checkout.session read": (v1.checkout.sessions.retrieve,),
+        "refund write": (v1.refunds.create,),
+        "payment_intent write": (v1.payment_intents.capture, v1.payment_intents.cancel),
+        "webhook_endpoint write": (v1.webhook_endpoints.update,),
+        "billing_portal.session write": (v1.billing_portal.sessions.create,),
+    }
+
+    for permission, methods in named.items():
+        assert {permission_for(method, ()) for method in methods} == {permission}
+
+
+def _no_observations(execute, sql, params, many, context):
+    if "django_checkout_observation" in sql:
+        raise DatabaseError("the table is gone")
+    return execute(sql, params, many, context)
+
+
+def test_recording_never_breaks_a_request(stripe_emulator, session):
+    with connection.execute_wrapper(_no_observations):
+        call()
+        stripe_emulator.incidents.start_outage("close")
+        fail()
+        body = about(session)
+        assert post_event(body).status_code == 200
+        assert post_event(body, sign(body, secret="whsec_other")).status_code == 400
+
+
+@pytest.mark.django_db(transaction=True)
+def test_observation_inside_a_transaction_is_stored_after_the_commit():
+    with transaction.atomic():
+        observations.observe(Kind.SILENT)
+        assert not Observation.objects.exists()
+    assert Observation.objects.count() == 1
+
+    with transaction.atomic():
+        observations.forget([Kind.SILENT])
+        assert Observation.objects.exists()
+    assert not Observation.objects.exists()
+
+
+def test_alert_is_logged_once_when_it_begins_and_ends(session, caplog):
+    caplog.set_level(logging.INFO, "django_checkout")
+    refuse(session)
+    later(minutes=5)
+
+    for _ in range(3):
+        reasons()
+    call_command("checkout_process_events", verbosity=0)
+    (began,) = [record for record in caplog.records if "alert_began" in record.message]
+    assert began.levelno == logging.ERROR
+    assert "deliveries_refused" in began.message
+    assert "STRIPE_WEBHOOK_SECRETS" in began.message
+
+    post_event(about(session))
+    for _ in range(2):
+        reasons()
+    (ended,) = [record for record in caplog.records if "alert_ended" in record.message]
+    assert ended.levelno == logging.INFO
+
+
+def test_sweep_logs_alerts_of_a_site_without_a_monitor(session, caplog):
+    refuse(session)
+    later(minutes=5)
+
+    call_command("checkout_process_events", verbosity=0)
+
+    assert "alert_began reason=deliveries_refused" in caplog.text
+
+
+def test_health_answers_503_without_a_traceback_if_the_database_fails(caplog):
+    def fail_all(execute, sql, params, many, context):
+        raise DatabaseError("the database is gone")
+
+    with connection.execute_wrapper(fail_all):
+        response = Client().get(reverse("django_checkout:health"))
+
+    assert (response.status_code, response.json()["reasons"]) == (503, ["database_unavailable"])
+    (record,) = [record for record in caplog.records if record.name == "django_checkout"]
+    assert record.exc_info is None
+
+
+def test_health_reports_no_ids_and_no_secrets(session):
+    refuse(session)
+    later(minutes=5)
+
+    text = Client().get(reverse("django_checkout:health")).text
+
+    assert health.read().numbers == {"deliveries_refused": 3}
+    assert session.stripe_id not in text
+    assert "whsec" not in text
