@@ -23,6 +23,7 @@ DEFAULTS: Mapping[str, int] = {
     "stripe_silent": 300,
     "refunds_unconfirmed": 1800,
     "other_site": 1,
+    "base_urls_differ": 300,
     "attention_overdue": 3 * 24 * 3600,
 }
 

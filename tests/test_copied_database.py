@@ -47,7 +47,7 @@ def test_payment_at_the_original_site_is_not_announced_in_the_copy(
 
     order.refresh_from_db()
     assert (order.status, recorder.names) == ("unpaid", [])
-    assert WebhookEvent.objects.get(type="checkout.session.completed").error_code == "not_ours"
+    assert WebhookEvent.objects.get(type="checkout.session.completed").error_code == "other_site"
     assert list(reconcile.run(fix=True).differences) == []
     assert recorder.names == []
 

@@ -20,7 +20,7 @@ from django_checkout.ledger.corrections import (
     restore_session,
 )
 from django_checkout.ledger.derivation import ColumnDifference, examine, rederive
-from django_checkout.ledger.erased import is_erased, is_known
+from django_checkout.ledger.erased import find_other_sites, is_erased, is_known
 from django_checkout.ledger.intentions import (
     NO_ANSWER,
     UNREAD,
@@ -82,6 +82,7 @@ __all__ = [
     "fail_refund",
     "fail_session",
     "fail_unanswered_session",
+    "find_other_sites",
     "forget_customer",
     "has_receiver",
     "in_transaction",

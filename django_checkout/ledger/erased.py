@@ -1,14 +1,13 @@
-"""Finds out whether a Stripe object belongs to an order of ours, and whether its personal data was erased."""
+"""Finds out whose order a Stripe object belongs to, and whether its personal data was erased."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from contextlib import suppress
-from uuid import UUID
+from collections.abc import Collection, Mapping
 
 from django.db.models import Q
 
-from django_checkout.models import CheckoutSession, Payment, Subscription
+from django_checkout.models import CheckoutSession, Payment, Subscription, sites
+from django_checkout.stripe_api.json_fields import is_uuid
 
 
 def is_known(stripe_ids: Collection[str], *, session_uuid: str) -> bool:
@@ -19,9 +18,32 @@ def is_known(stripe_ids: Collection[str], *, session_uuid: str) -> bool:
         Payment.objects.filter(charge_id__in=stripe_ids),
         Subscription.objects.filter(stripe_id__in=stripe_ids),
     ]
-    with suppress(ValueError):
-        about.insert(0, CheckoutSession.objects.filter(uuid=UUID(session_uuid)))
+    if is_uuid(session_uuid):
+        about.insert(0, CheckoutSession.objects.filter(uuid=session_uuid))
     return any(rows.exists() for rows in about)
+
+
+def find_other_sites(events: Mapping[int, Collection[str]]) -> dict[int, str]:
+    """Return the site's URL of each event that is about a row of another site; at most three queries for all events.
+
+    ``events`` has the Stripe ids that an event names, and the UUID of a session.
+    """
+    names = {name for named in events.values() for name in named}
+    if not names:
+        return {}
+    uuids = [name for name in names if is_uuid(name)]
+    sessions = CheckoutSession.objects.filter(Q(stripe_id__in=names) | Q(uuid__in=uuids)).exclude(sites.own())
+    payments = Payment.objects.filter(Q(stripe_id__in=names) | Q(charge_id__in=names), order__isnull=False)
+    subscriptions = Subscription.objects.filter(stripe_id__in=names).exclude(sites.own("order__"))
+    found: dict[str, str] = {}
+    for *known, url in (
+        *sessions.values_list("stripe_id", "uuid", "site_url"),
+        *payments.exclude(sites.own("order__")).values_list("stripe_id", "charge_id", "order__site_url"),
+        *subscriptions.values_list("stripe_id", "order__site_url"),
+    ):
+        found |= {str(name): str(url) for name in known}
+    urls = {pk: next((found[name] for name in named if name in found), "") for pk, named in events.items()}
+    return {pk: url for pk, url in urls.items() if url}
 
 
 def is_erased(stripe_ids: Collection[str], *, customer_id: str) -> bool:

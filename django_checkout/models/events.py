@@ -51,6 +51,7 @@ class WebhookEvent(Row):
     state = models.CharField(_("state"), max_length=32, choices=EventState, default=EventState.RECEIVED)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     leased_until = models.DateTimeField(null=True, blank=True, editable=False)
+    #: Of an ignored event: that it waits for a process whose CHECKOUT_BASE_URL is its object's site.
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
     error_code = models.CharField(_("error code"), max_length=255, blank=True, default="")
     error_message = models.TextField(_("error message"), blank=True, default="")

@@ -38,6 +38,7 @@ class Reason(Labeled):
     STRIPE_SILENT = "stripe_silent", _("Stripe does not respond")
     REFUNDS = "refunds_unconfirmed", _("Stripe has not confirmed a refund")
     OTHER_SITE = "other_site", _("this database is a copy of another site's")
+    BASE_URLS = "base_urls_differ", _("a process has another CHECKOUT_BASE_URL")
     ATTENTION = "attention_overdue", _("orders have needed attention for too long")
 
 
@@ -152,6 +153,15 @@ RULES: Mapping[Reason, Rule] = {
             "Nothing to do if this is a copy. If the site was renamed, add its former URL to CHECKOUT_FORMER_BASE_URLS "
             "and deploy. Then run manage.py checkout_reconcile --fix"
         ),
+    ),
+    Reason.BASE_URLS: Rule(
+        text=_("Events of this site that a process with another CHECKOUT_BASE_URL has ignored: %(number)s."),
+        hint=_(
+            "Set CHECKOUT_BASE_URL to the same value in every process, also where cron runs, and deploy. Then run "
+            "manage.py checkout_process_events"
+        ),
+        is_age=True,
+        page=("webhookevent", "state=ignored"),
     ),
     Reason.ATTENTION: Rule(
         text=_("Reasons for attention that nobody has resolved: %(number)s."),

@@ -25,7 +25,7 @@ from django_checkout.operations.alerts import MAX_COUNT, Alert, Reason, Seen, fi
 from django_checkout.states import SessionStatus
 from django_checkout.stripe_api import observations
 from django_checkout.stripe_api.observations import Kind
-from django_checkout.webhooks import pending_work
+from django_checkout.webhooks import inbox, pending_work
 
 #: The reasons that only what was seen of deliveries and calls gives.
 OBSERVED: Mapping[Kind, Reason] = {
@@ -96,6 +96,7 @@ def read(*, now: datetime | None = None) -> Health:
         Reason.SILENT: _silent_sessions(rows, now),
         Reason.REFUNDS: _unconfirmed_refunds(),
         Reason.OTHER_SITE: Seen(number=min(_sessions_elsewhere(now) + pending_elsewhere, MAX_COUNT)),
+        Reason.BASE_URLS: _seen_of(inbox.ignored_elsewhere().values_list("processed_at", flat=True)),
         Reason.ATTENTION: _attention(),
         **_observed(rows, now),
     }
@@ -151,9 +152,13 @@ def _observed(rows: Collection[Observation], now: datetime) -> dict[Reason, Seen
 
 
 def _unconfirmed_refunds() -> Seen:
-    requested = pending_work.unanswered_refunds().order_by("-pk").values_list("created_at", flat=True)
-    found = list(requested[:MAX_COUNT])
-    return Seen(number=len(found), since=min(found, default=None))
+    return _seen_of(pending_work.unanswered_refunds().order_by("-pk").values_list("created_at", flat=True))
+
+
+def _seen_of(instants: QuerySet[Any, datetime | None]) -> Seen:
+    """Return the number of some instants, and the first of them."""
+    found = list(instants[:MAX_COUNT])
+    return Seen(number=len(found), since=min(filter(None, found), default=None))
 
 
 def _attention() -> Seen:

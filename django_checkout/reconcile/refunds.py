@@ -20,10 +20,11 @@ from django_checkout.reconcile.listed_ids import ListedIds
 from django_checkout.reconcile.payments import find_payments, order_of, pages_of_payments, wrong_links
 from django_checkout.reconcile.reads import with_retries
 from django_checkout.reconcile.report import Difference
-from django_checkout.reconcile.resource import Json, Page, Resource, Window, compare_understood, is_stuck, is_uuid
+from django_checkout.reconcile.resource import Json, Page, Resource, Window, compare_understood, is_stuck
 from django_checkout.services.syncing import apply_facts
 from django_checkout.states import RefundStatus
 from django_checkout.stripe_api import facts
+from django_checkout.stripe_api.json_fields import is_uuid
 
 
 class Refunds(Resource):

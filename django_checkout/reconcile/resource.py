@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -168,11 +167,3 @@ def compare_understood(
 def is_stuck(since: datetime) -> bool:
     """Return whether something has been processing for longer than Stripe ever takes."""
     return since < timezone.now() - timedelta(days=STUCK_AFTER_DAYS)
-
-
-def is_uuid(text: str) -> bool:
-    """Return whether a text is a UUID; the metadata of other integrations may hold anything under our key."""
-    try:
-        return bool(text) and UUID(text) is not None
-    except ValueError:
-        return False

@@ -12,10 +12,11 @@ from django_checkout.reconcile.invoices import Invoices
 from django_checkout.reconcile.kinds import Kind
 from django_checkout.reconcile.refunds import REFUNDS
 from django_checkout.reconcile.report import Difference
-from django_checkout.reconcile.resource import Resource, is_uuid
+from django_checkout.reconcile.resource import Resource
 from django_checkout.reconcile.reviews import Reviews
 from django_checkout.reconcile.sessions import SESSIONS
 from django_checkout.reconcile.subscriptions import SUBSCRIPTIONS
+from django_checkout.stripe_api.json_fields import is_uuid
 
 #: Those with lists, in the order in which a run reads them.
 LISTED: tuple[Resource, ...] = (SESSIONS, REFUNDS, DISPUTES, SUBSCRIPTIONS, Invoices(), FraudWarnings(), Reviews())

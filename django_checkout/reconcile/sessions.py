@@ -24,7 +24,7 @@ from django_checkout.reconcile.kinds import Kind
 from django_checkout.reconcile.listed_ids import ListedIds
 from django_checkout.reconcile.reads import with_retries
 from django_checkout.reconcile.report import Difference
-from django_checkout.reconcile.resource import Json, Page, Resource, Window, is_uuid
+from django_checkout.reconcile.resource import Json, Page, Resource, Window
 from django_checkout.reconcile.session_differences import (
     COLUMNS,
     agrees,
@@ -36,6 +36,7 @@ from django_checkout.reconcile.session_differences import (
 from django_checkout.services.syncing import apply_facts
 from django_checkout.states import IntentStatus, PaymentStatus, SessionStatus
 from django_checkout.stripe_api import facts
+from django_checkout.stripe_api.json_fields import is_uuid
 from django_checkout.stripe_api.storable import storable, storable_text
 
 EXPAND = ("data.payment_intent",)

@@ -19,13 +19,14 @@ from django_checkout.reconcile import reads
 from django_checkout.reconcile.kinds import Kind
 from django_checkout.reconcile.reads import with_retries
 from django_checkout.reconcile.report import Difference
-from django_checkout.reconcile.resource import Json, is_uuid
+from django_checkout.reconcile.resource import Json
 from django_checkout.reconcile.session_differences import at_stripe, session_rows
 from django_checkout.services.lost_sessions import is_provably_of, is_started_here, is_to_this_site, links_of
 from django_checkout.services.orders import check_site
 from django_checkout.services.syncing import apply_facts
 from django_checkout.states import PaymentStatus, SessionStatus
 from django_checkout.stripe_api import facts, gateway
+from django_checkout.stripe_api.json_fields import is_uuid
 
 
 def compare(unlinked: Mapping[str, Json]) -> Iterator[Difference]:

@@ -262,7 +262,8 @@ class IgnoreReason(Labeled):
     LIVEMODE_MISMATCH = "livemode_mismatch", _("livemode mismatch")
     #: Its object is not the site's.
     NOT_OURS = "not_ours", _("not ours")
-    #: A session with our metadata that another installation on the account has started.
+    #: Its object belongs to another installation: of a row here, whose URL is the event's ``error_message``; or of a
+    #: session with our metadata and without a row.
     OTHER_SITE = "other_site", _("other site")
     #: A session that this site has started and whose row is lost; it is listed as a difference.
     LOST_SESSION = "lost_session", _("lost session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django_checkout.exceptions import IncompleteFactError
 from django_checkout.stripe_api.storable import MAXIMUM_ID_LENGTH, MAXIMUM_INTEGER, find_instant
@@ -74,3 +75,11 @@ def required_integer(stripe_object: Json, key: str) -> int:
     if value is None:
         raise IncompleteFactError(f"The object has no {key}.")
     return value
+
+
+def is_uuid(text: str) -> bool:
+    """Return whether a text is a UUID; the metadata of other integrations may hold anything under our key."""
+    try:
+        return bool(text) and UUID(text) is not None
+    except ValueError:
+        return False

@@ -19,7 +19,7 @@ from django_checkout.models import WebhookEvent
 from django_checkout.telemetry import spans
 from django_checkout.values import PaymentFact, SessionFact
 from django_checkout.webhooks import inbox
-from django_checkout.webhooks.envelope import event_data
+from django_checkout.webhooks.envelope import event_data, names_of
 from django_checkout.webhooks.registry import fact_reader_of
 
 logger = logging.getLogger("django_checkout")
@@ -67,7 +67,12 @@ def _process(pks: Sequence[int]) -> BatchResult:
             logger.debug("event_alone event=%s", pk, exc_info=True)
     to_deliver = batch.settle()
     settled = [row for row in locked if row.pk in owners and not batch.is_left_out(owners[row.pk])]
-    inbox.settle_many((row, owners[row.pk] is not None) for row in settled)
+    not_ours = [row for row in settled if owners[row.pk] is None]
+    elsewhere = ledger.find_other_sites({row.pk: names_of(row, event_data(row)) for row in not_ours})
+    inbox.settle_many(
+        (row, inbox.Handled(is_ours=owners[row.pk] is not None, other_site=elsewhere.get(row.pk, "")))
+        for row in settled
+    )
     done = {row.pk for row in settled}
     alone = [row.pk for row in locked if row.pk not in done]
     return BatchResult(processed=len(settled), alone=alone, to_deliver=to_deliver)

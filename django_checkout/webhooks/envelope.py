@@ -110,6 +110,13 @@ def event_data(row: WebhookEvent) -> EventData:
     )
 
 
+def names_of(row: WebhookEvent, event: EventData) -> list[str]:
+    """Return the Stripe ids that an event names, and the UUID of a session in its object's metadata."""
+    named = (facts.find_id(event.object, key) for key in ("id", "recovered_from", "payment_intent", "charge"))
+    uuid = facts.read_ownership(event.object).session_uuid
+    return [name for name in (*named, row.subscription_id, uuid) if name]
+
+
 def without_content(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return an event with only the id and type of its object, from which it can be retrieved later."""
     stripe_object = _object_of(body, is_thin=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,13 +18,13 @@ from django.utils import timezone
 
 from django_checkout import ledger
 from django_checkout.exceptions import CheckoutError, EventBusyError, NotPendingError
-from django_checkout.models import WebhookEvent, database
+from django_checkout.models import WebhookEvent, database, sites
 from django_checkout.models.events import EventState
 from django_checkout.states import IgnoreReason
 from django_checkout.stripe_api import facts
 from django_checkout.stripe_api.storable import storable_text
 from django_checkout.telemetry import logs
-from django_checkout.webhooks.envelope import event_data, reduced
+from django_checkout.webhooks.envelope import event_data, reduced, without_content
 
 logger = logging.getLogger("django_checkout")
 
@@ -140,37 +141,54 @@ def lease(pk: int) -> bool:
     return ledger.in_transaction(work)
 
 
-def settle(row: WebhookEvent, *, is_ours: bool, failure: Exception | None = None) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled:
+    """What the handlers of an event have found."""
+
+    is_ours: bool
+    #: The URL of the other site whose row the event is about, or "".
+    other_site: str = ""
+    #: What one of the host's handlers raised.
+    failure: Exception | None = None
+
+
+def settle(row: WebhookEvent, handled: Handled) -> None:
     """Mark a locked event as processed, as ignored if its object is not the site's, or as failed in a handler."""
-    if failure is not None:
-        _fail(row, type(failure).__name__)
+    if handled.failure is not None:
+        _fail(row, type(handled.failure).__name__)
     else:
-        ledger.write(row, **_settled(row, is_ours=is_ours))
+        ledger.write(row, **_settled(row, handled))
 
 
-def settle_many(rows: Iterable[tuple[WebhookEvent, bool]]) -> None:
-    """Mark locked events as processed, or as ignored where the second value says that they are not the site's."""
+def settle_many(rows: Iterable[tuple[WebhookEvent, Handled]]) -> None:
+    """Mark locked events as processed, or as ignored where their object is not the site's."""
     changes = []
-    for row, is_ours in rows:
+    for row, handled in rows:
         row.attempts += 1
-        values = _settled(row, is_ours=is_ours)
+        values = _settled(row, handled)
         for name, value in values.items():
             setattr(row, name, value)
         changes.append((row, values))
     ledger.write_many(changes)
 
 
-def _settled(row: WebhookEvent, *, is_ours: bool) -> dict[str, Any]:
-    return {
-        "state": EventState.PROCESSED if is_ours else EventState.IGNORED,
-        "error_code": "" if is_ours else IgnoreReason.NOT_OURS,
+def _settled(row: WebhookEvent, handled: Handled) -> dict[str, Any]:
+    now = timezone.now()
+    values: dict[str, Any] = {
+        "state": EventState.PROCESSED if handled.is_ours else EventState.IGNORED,
+        "error_code": "" if handled.is_ours else IgnoreReason.NOT_OURS,
         "error_message": "",
         "attempts": row.attempts,
         "payload": reduced(row.payload),
         "leased_until": None,
         "next_attempt_at": None,
-        "processed_at": timezone.now(),
+        "processed_at": now,
     }
+    if handled.other_site:
+        # Without its content the object is read from Stripe again: a reduced one has no name or address.
+        of_other_site = {"error_code": IgnoreReason.OTHER_SITE, "error_message": handled.other_site}
+        values |= {**of_other_site, "payload": without_content(row.payload), "next_attempt_at": now}
+    return values
 
 
 def _fail(row: WebhookEvent, code: str, message: str = "") -> None:
@@ -210,6 +228,21 @@ def reopen(row: WebhookEvent, *, ignore_reason: str = "") -> None:
         values |= {"state": EventState.IGNORED, "error_code": ignore_reason}
     ledger.in_transaction(lambda: WebhookEvent.objects.filter(pk=row.pk).update(**values))
     row.refresh_from_db()
+
+
+def ignored_elsewhere() -> QuerySet[WebhookEvent]:
+    """Return the events of this site that a process with another CHECKOUT_BASE_URL has ignored."""
+    urls = [url for url in sites.own_urls() if url]
+    # Few ignored events have a next attempt, and an index finds these.
+    ignored = WebhookEvent.objects.filter(state=EventState.IGNORED, next_attempt_at__isnull=False)
+    return ignored.filter(error_code=IgnoreReason.OTHER_SITE, error_message__in=urls)
+
+
+def reopen_ignored_elsewhere() -> None:
+    """Mark the events of ``ignored_elsewhere`` as received, so that this process processes them."""
+    number = ledger.in_transaction(lambda: ignored_elsewhere().update(state=EventState.RECEIVED))
+    if number:
+        logger.warning("events_reopened number=%d", number)
 
 
 def waive(row: WebhookEvent, note: str, *, by: Any = None) -> None:

@@ -80,6 +80,7 @@ def process_pending(
     outside transactions.
     """
     run = _Run(limit=limit, now=now or timezone.now(), ignores_backoff=ignores_backoff, progress=progress)
+    inbox.reopen_ignored_elsewhere()
     _process_events(run)
     _find_lost_sessions(run)
     for work in (_deliver_notifications, _fail_unanswered_sessions, _resume_refunds, _read_stale_sessions):

@@ -22,7 +22,7 @@ from django_checkout.stripe_api.steps import Steps, run
 from django_checkout.telemetry import spans
 from django_checkout.values import EventData
 from django_checkout.webhooks import inbox
-from django_checkout.webhooks.envelope import event_data, plain_type, read_envelope, reduced, without_content
+from django_checkout.webhooks.envelope import event_data, names_of, plain_type, read_envelope, reduced, without_content
 from django_checkout.webhooks.registry import HANDLERS, handlers_of, needs_read, reader_of
 
 logger = logging.getLogger("django_checkout")
@@ -114,12 +114,12 @@ def _insert_and_apply(row: WebhookEvent) -> WebhookEvent:
         fresh = inbox.insert_processed(row)
         if fresh is None:
             return None
-        is_ours, failure = _run_handlers(fresh, event_data(row))
-        if failure is not None:
+        handled = _run_handlers(fresh, event_data(row))
+        if handled.failure is not None:
             fresh.payload = inbox.payload_to_retry(row)
-        if failure is not None or not is_ours:
-            inbox.settle(fresh, is_ours=is_ours, failure=failure)
-        return fresh, failure
+        if handled.failure is not None or not handled.is_ours:
+            inbox.settle(fresh, handled)
+        return fresh, handled.failure
 
     done = ledger.in_transaction(work)
     if done is None:
@@ -146,26 +146,31 @@ def _process(row: WebhookEvent, *, reads: bool) -> Steps[WebhookEvent]:
         fresh = inbox.lock(row.pk, is_leased=reads)
         if inbox.is_settled(fresh):
             return fresh, None
-        is_ours, failure = _run_handlers(fresh, event)
+        handled = _run_handlers(fresh, event)
         fresh.attempts += 1
-        inbox.settle(fresh, is_ours=is_ours, failure=failure)
-        return fresh, failure
+        inbox.settle(fresh, handled)
+        return fresh, handled.failure
 
     with spans.span("django_checkout.event", _attributes(row)):
         return _raise_failure(*ledger.in_transaction(work))
 
 
-def _run_handlers(row: WebhookEvent, event: EventData) -> tuple[bool, Exception | None]:
-    """Run the handlers of an event; return whether it is the site's, and the exception of one of the host's handlers.
+def _run_handlers(row: WebhookEvent, event: EventData) -> inbox.Handled:
+    """Run the handlers of an event; those of the host are not called for another site's object.
 
     An exception of a built-in handler rolls the transaction back. A handler of the host runs in a savepoint: its
     exception makes the event fail and be retried, but does not undo the facts.
     """
-    is_ours = False
+    handlers = handlers_of(row)
+    built_in = [entry.handler(event) is not False for entry in handlers if entry.is_built_in]
+    is_ours = any(built_in)
+    if built_in and not is_ours:
+        other_site = ledger.find_other_sites({row.pk: names_of(row, event)}).get(row.pk)
+        if other_site:
+            return inbox.Handled(is_ours=False, other_site=other_site)
     failure: Exception | None = None
-    for entry in handlers_of(row):
+    for entry in handlers:
         if entry.is_built_in:
-            is_ours |= entry.handler(event) is not False
             continue
         try:
             with database.atomic(), database.site_atomic(None), database.host_code():
@@ -174,7 +179,7 @@ def _run_handlers(row: WebhookEvent, event: EventData) -> tuple[bool, Exception 
             if database.is_retryable(error):
                 raise
             failure = error
-    return is_ours, failure
+    return inbox.Handled(is_ours=is_ours, failure=failure)
 
 
 def _raise_failure(row: WebhookEvent, failure: Exception | None) -> WebhookEvent:

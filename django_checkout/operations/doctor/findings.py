@@ -57,6 +57,7 @@ IDS: Mapping[str, str] = {
     "constraint": "D041",
     "database": "D042",
     "copied_database": "D043",
+    "base_urls": "D044",
     "emulator": "D050",
     "not_reconciled": "D060",
     "discrepancies": "D061",

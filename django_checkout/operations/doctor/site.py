@@ -184,6 +184,7 @@ FINDINGS: Mapping[Reason, str] = {
     Reason.STRIPE_SILENT: "stripe_unavailable",
     Reason.REFUNDS: "unconfirmed_refunds",
     Reason.OTHER_SITE: "copied_database",
+    Reason.BASE_URLS: "base_urls",
     Reason.ATTENTION: "overdue_attention",
 }
 
