@@ -5,7 +5,11 @@ from __future__ import annotations
 import socketserver
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+#: How long ``DrippingStripe`` waits before each byte.
+DRIP_SECONDS = 0.2
 
 
 class SilentStripe(socketserver.ThreadingTCPServer):
@@ -40,6 +44,31 @@ class _Listener(socketserver.BaseRequestHandler):
         if self.request.recv(65536):
             self.server.note()
             self.server.wait()
+
+
+class DrippingStripe(socketserver.ThreadingTCPServer):
+    """Responds one byte at a time, in its headers or its body, and never ends; ``sent`` counts the bytes."""
+
+    daemon_threads = True
+
+    def __init__(self, *, head=b"HTTP/1.1 200 OK\r\n"):
+        super().__init__(("127.0.0.1", 0), _Dripper)
+        self.head, self.sent = head, 0
+        self.released = threading.Event()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Dripper(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.recv(65536)
+        with suppress(OSError):
+            self.request.sendall(self.server.head)
+            while not self.server.released.wait(DRIP_SECONDS):
+                self.request.sendall(b"a")
+                self.server.sent += 1
 
 
 class PooledSite(WSGIServer):

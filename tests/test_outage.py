@@ -25,12 +25,12 @@ from django_checkout.models import CheckoutSession, Customer
 from django_checkout.pages import views
 from django_checkout.stripe_api import circuit, gateway
 from django_checkout.stripe_api import client as stripe_client
-from django_checkout.stripe_api.steps import run
+from django_checkout.stripe_api.steps import arun, run
 from django_checkout.stripe_api.time_limit import no_time_limit, seconds_left, time_limit
 from django_checkout.testing import sign
 from tests.factories import HostOrderFactory, UserFactory
 from tests.serving import serving
-from tests.silent_stripe import PooledSite, SilentStripe
+from tests.silent_stripe import DrippingStripe, PooledSite, SilentStripe
 
 pytestmark = [pytest.mark.core, pytest.mark.django_db]
 
@@ -216,6 +216,36 @@ def test_attempts_and_pauses_stay_within_the_limit(silent_stripe, settings):
 
     assert time.monotonic() - began < 1.9
     assert silent_stripe.number_asked == 1
+
+
+@pytest.mark.parametrize("call", [run, async_to_sync(arun)])
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\nX-Slow: ",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1388\r\n",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+    ],
+    ids=["headers", "body", "chunk", "connection"],
+)
+def test_response_that_arrives_byte_by_byte_stays_within_the_limit(head, call, settings):
+    pytest.importorskip("httpx")
+    settings.CHECKOUT_STRIPE_TIMEOUT_SECONDS = 1
+    with serving(DrippingStripe(head=head)) as dripping:
+        settings.STRIPE_API_BASE = dripping.url
+        stripe_client.get_client()
+        # A call without a limit would end only then.
+        ending = threading.Timer(60, dripping.released.set)
+        ending.start()
+        with time_limit(), pytest.raises(StripeUnavailableError):
+            call(gateway.retrieve_session("cs_1"))
+        ended = dripping.released.is_set()
+        ending.cancel()
+        dripping.released.set()
+
+    assert not ended
+    assert dripping.sent > 0
 
 
 def test_calls_of_one_request_share_one_limit(silent_stripe, settings):

@@ -16,7 +16,7 @@ from requests.exceptions import ChunkedEncodingError, ContentDecodingError, SSLE
 
 from django_checkout.stripe_api import transport
 from django_checkout.stripe_api.answers import Response, answer_error, check_answer
-from django_checkout.stripe_api.time_limit import MINIMUM_SECONDS, seconds_left
+from django_checkout.stripe_api.time_limit import MINIMUM_SECONDS, seconds_left, time_limit
 
 #: A connection takes two round trips. A host can have several addresses, and each is tried for this long.
 CONNECT_SECONDS = 3
@@ -56,7 +56,7 @@ class Client(stripe.HTTPClient):
         """Send one attempt."""
         seconds = self._seconds()
         response = None
-        with transport.span(method, url) as record:
+        with transport.span(method, url) as record, time_limit(seconds):
             try:
                 response = transport.http_session().request(
                     method,

@@ -42,7 +42,12 @@ def http_session() -> requests.Session:
     """Return the connection pool of this process; the test kit mounts its transport on it."""
     import requests
 
-    return requests.Session()
+    from django_checkout.stripe_api.time_limited import TimeLimitedAdapter
+
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, TimeLimitedAdapter())
+    return session
 
 
 def is_async_installed() -> bool:

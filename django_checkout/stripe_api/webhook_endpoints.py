@@ -10,6 +10,7 @@ from django_checkout.exceptions import EndpointError
 from django_checkout.stripe_api.client import ask, checked, expecting_refusal, get_client, plain
 from django_checkout.stripe_api.gateway import read_all
 from django_checkout.stripe_api.steps import Steps
+from django_checkout.stripe_api.time_limit import time_limit
 from django_checkout.stripe_api.transport import http_session
 
 if TYPE_CHECKING:
@@ -57,9 +58,10 @@ def deliver(url: str, body: bytes, signature: str) -> int:
 
     headers = {"Content-Type": "application/json; charset=utf-8", "Stripe-Signature": signature}
     try:
-        response = http_session().post(
-            url, data=body, headers=headers, timeout=DELIVERY_TIMEOUT_SECONDS, allow_redirects=False
-        )
+        with time_limit(DELIVERY_TIMEOUT_SECONDS):
+            response = http_session().post(
+                url, data=body, headers=headers, timeout=DELIVERY_TIMEOUT_SECONDS, allow_redirects=False
+            )
     except requests.RequestException as error:
         raise EndpointError(f"{url} does not respond to this machine: {type(error).__name__}.") from error
     return response.status_code
