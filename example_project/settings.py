@@ -143,6 +143,11 @@ CHECKOUT_ADAPTER = (
 )
 CHECKOUT_ASYNC_WEBHOOK = env.bool("CHECKOUT_ASYNC_WEBHOOK", default=False)
 CHECKOUT_EMULATOR_STORE = env.str("CHECKOUT_EMULATOR_STORE", default=str(VAR_DIR / "emulator.sqlite3"))
+CHECKOUT_PROCESS_EVENTS = env.str("CHECKOUT_PROCESS_EVENTS", default="inline")
+#: A queue in the database, which `manage.py db_worker` serves.
+if CHECKOUT_PROCESS_EVENTS == "task" and find_spec("django_tasks_db"):
+    INSTALLED_APPS.append("django_tasks_db")
+    TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
 if CHECKOUT_EMULATOR:
     STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="sk_test_emulator")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -95,6 +97,15 @@ def test_new_code_on_an_old_database_is_unavailable_and_says_migrate(name, migra
     lines = [record for record in caplog.records if "migrations_pending" in record.getMessage()]
     assert all("run manage.py migrate" in line.getMessage() and line.exc_info is None for line in lines)
     assert len(lines) == 1 + deliveries.count(503) + sum(page.status_code == 503 for page in pages.values())
+
+    caplog.clear()
+    for command in ("checkout_process_events", "checkout_reconcile", "checkout_prune"):
+        try:
+            call_command(command, stdout=io.StringIO())
+        except CommandError as error:
+            assert "Run manage.py migrate" in str(error)
+            assert error.returncode == 2
+    assert [record for record in caplog.records if record.exc_info] == []
 
     migrated_back(states(None)[-1])
     assert {post_event(event).status_code for event in events} == {200}

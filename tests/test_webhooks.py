@@ -8,6 +8,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.module_loading import import_string
 
 from django_checkout import services
 from django_checkout.emulator import signature_header
@@ -346,6 +347,19 @@ def test_task_mode_stores_the_event_and_processes_it_later(event, order, queue):
     order.refresh_from_db()
     assert (response.status_code, WebhookEvent.objects.get().state, order.status) == (200, "received", "unpaid")
     assert tasks.drain() == 1
+    order.refresh_from_db()
+    assert order.status == "paid"
+
+
+def test_worker_finds_the_task_by_its_path(event, order, queue):
+    """A queue stores a task's path, and its worker imports it in another process."""
+    post_event(event)
+    queued = tasks.find_framework().default_task_backend.results[-1]
+
+    task = import_string(queued.task.module_path)
+
+    assert isinstance(task, type(queued.task))
+    assert task.call() == 1
     order.refresh_from_db()
     assert order.status == "paid"
 

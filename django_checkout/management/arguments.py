@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import logging
 import re
 import sys
 from argparse import ArgumentTypeError
@@ -18,16 +17,15 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from django_checkout.exceptions import CheckoutError
+from django_checkout.exceptions import CheckoutError, is_schema_missing
 from django_checkout.operations.spreadsheets import cell
 from django_checkout.stripe_api.time_limit import no_time_limit
+from django_checkout.telemetry import logs
 
 #: The exit code of a command that could not run; 1 means that it ran and found problems.
 COULD_NOT_RUN = 2
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
-
-logger = logging.getLogger("django_checkout")
 
 
 def instant(text: str) -> datetime:
@@ -68,7 +66,10 @@ def command_errors() -> Iterator[None]:
     except (CheckoutError, ImproperlyConfigured) as error:
         raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
     except Exception as error:
-        logger.exception("command_failed")
+        logs.error_once(error, "command_failed")
+        if is_schema_missing(error):
+            message = "A table or column is missing in the database. Run manage.py migrate django_checkout"
+            raise CommandError(message, returncode=COULD_NOT_RUN) from error
         message = f"{type(error).__name__}: {error} (see the log, or use --traceback)"
         raise CommandError(message, returncode=COULD_NOT_RUN) from error
 

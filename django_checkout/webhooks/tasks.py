@@ -7,7 +7,6 @@ https://docs.djangoproject.com/en/stable/topics/tasks/; on Django 5.2 the ``djan
 from __future__ import annotations
 
 import logging
-from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -33,7 +32,7 @@ def drain() -> int:
 def enqueue_drain() -> None:
     """Enqueue a task that processes the inbox; if that fails, ``checkout_process_events`` processes it."""
     try:
-        _drain_task().enqueue()
+        import_module("django_checkout.webhooks.drain_task").drain.enqueue()
     except Exception:
         logger.exception("enqueue_failed")
 
@@ -48,9 +47,13 @@ def find_framework() -> Any | None:
     return None
 
 
-@lru_cache(maxsize=1)
-def _drain_task() -> Any:
+def get_framework() -> Any:
+    """Return the tasks module.
+
+    Raises:
+        ImportError: none is installed.
+    """
     framework = find_framework()
     if framework is None:
         raise ImportError('CHECKOUT_PROCESS_EVENTS = "task" needs: pip install "django-checkout[tasks]"')
-    return framework.task(drain)
+    return framework
