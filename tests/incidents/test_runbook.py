@@ -63,6 +63,9 @@ def test_links_lead_somewhere(page):
     for target, anchor in re.findall(r"\]\(([\w.-]*)(?:#([\w-]+))?\)", text_of(page)):
         assert (target or page) in PAGES, target
         assert not anchor or anchor in anchors(target or page), f"{target}#{anchor}"
+    for path, anchor in re.findall(r"\]\(\.\./([\w./-]+)(?:#([\w-]+))?\)", text_of(page)):
+        assert (FOLDER.parent / path).is_file(), path
+        assert not anchor or anchor in anchors(f"../{path}"), f"{path}#{anchor}"
 
 
 def test_index_links_every_page():
