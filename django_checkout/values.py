@@ -248,6 +248,7 @@ class RefundFact:
     failure_reason: str = ""
     #: ``metadata[checkout_refund]``: the UUID of our row, if we requested the refund.
     refund_uuid: str = ""
+    made_at: datetime | None = None
     #: "" if no money has moved, for example when the rest of an authorization is released.
     balance_transaction_id: str = ""
     livemode: bool | None = None

@@ -48,7 +48,7 @@ NOT_COMPARED = {
     "presentment_currency presentment_amount_minor invoice_id expires_at recovered_from recovery_url url "
     "customer_details",
     values.PaymentFact: "capture_before review_id",
-    values.RefundFact: "payment_intent_id charge_id reason failure_reason",
+    values.RefundFact: "payment_intent_id charge_id reason failure_reason made_at",
     values.DisputeFact: "payment_intent_id charge_id reason due_by",
     values.SubscriptionFact: "ownership",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from django_checkout import services
@@ -198,7 +199,8 @@ def test_second_refund_of_an_amount_within_the_hour_names_the_latest(paid_order)
     with pytest.raises(RefundRepeatedError, match=str(second.uuid)):
         services.refund(paid_order, 500, in_addition_to=first.uuid)
 
-    Refund.objects.update(created_at=timezone.now() - timedelta(seconds=REPEAT_SECONDS + 1))
+    long_ago = timezone.now() - timedelta(seconds=REPEAT_SECONDS + 1)
+    Refund.objects.update(created_at=long_ago, made_at=long_ago)
     assert services.refund(paid_order, 500).status == "succeeded"
 
 
@@ -233,3 +235,31 @@ def test_refund_that_is_refused_at_once_needs_no_attention(paid_order, stripe_em
         services.refund(paid_order, 500)
 
     assert not paid_order.attention.exists()
+
+
+@pytest.fixture
+def made_long_ago(paid_order, stripe_emulator):
+    """A refund of 5.00 EUR that was made in the dashboard two hours ago, and of which nothing has arrived."""
+    with time_machine.travel(timezone.now() - timedelta(hours=2), tick=True):
+        return stripe_emulator.refund(paid_order.kept_payment.stripe_id, 500)
+
+
+def test_earlier_refund_that_arrives_late_does_not_stop_an_unanswered_one(
+    paid_order, made_long_ago, stripe_emulator, deliver_events
+):
+    stripe_emulator.chaos.drop(2, when="before", match=REFUND)
+    with pytest.raises(StripeUnansweredError):
+        services.refund(paid_order, 500)
+
+    deliver_events()
+    pending_work.process_pending()
+
+    assert [row["amount"] for row in stripe_emulator.store.select("refund")] == [500, 500]
+    paid_order.refresh_from_db()
+    assert (paid_order.refunded_minor, paid_order.needs_attention) == (1000, False)
+
+
+def test_earlier_refund_that_arrives_late_needs_no_confirmation(paid_order, made_long_ago, deliver_events):
+    deliver_events()
+
+    assert services.refund(paid_order, 500).status == "succeeded"

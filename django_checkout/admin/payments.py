@@ -56,7 +56,7 @@ class RefundAdmin(FactsAdmin[Refund]):
     search_help_text = gettext_lazy("Stripe ID of a refund, payment, charge, session or dispute")
     fieldsets = (
         (None, {"fields": ("order_link", "payment_link", "name", "amount", "status_badge", "reason_label")}),
-        (gettext_lazy("Origin"), {"fields": ("is_ours", "asked_by", "created_at", "updated_at")}),
+        (gettext_lazy("Origin"), {"fields": ("is_ours", "asked_by", "made_at", "created_at", "updated_at")}),
         (gettext_lazy("At Stripe"), {"fields": ("at_stripe", "created_by_request", "failure_reason", "error")}),
     )
 

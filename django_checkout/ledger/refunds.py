@@ -37,6 +37,7 @@ def join_refund(locked: LockedOrder | None, payment: Payment, fact: RefundFact) 
             status=status,
             reason=fact.reason,
             failure_reason=fact.failure_reason,
+            made_at=fact.made_at,
             balance_transaction_id=fact.balance_transaction_id,
         )
         has_changed = True
@@ -58,6 +59,7 @@ def _update(refund: Refund, fact: RefundFact, status: str) -> bool:
         "leased_until": None,
         "reason": refund.reason or fact.reason,
         "failure_reason": refund.failure_reason or fact.failure_reason,
+        "made_at": refund.made_at or fact.made_at,
         "balance_transaction_id": refund.balance_transaction_id or fact.balance_transaction_id,
     }
     if changed := {name: value for name, value in values.items() if getattr(refund, name) != value}:

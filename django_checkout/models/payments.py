@@ -71,6 +71,8 @@ class Refund(FactRow):
     status = models.CharField(_("status"), max_length=64, default=RefundStatus.CREATING)
     reason = models.CharField(_("reason"), max_length=255, blank=True, default="")
     failure_reason = models.CharField(_("failure reason"), max_length=255, blank=True, default="")
+    #: Stripe's ``created``, to the second; ``created_at`` is when the row was stored.
+    made_at = models.DateTimeField(_("created at Stripe"), null=True, blank=True)
     balance_transaction_id = CaseSensitiveCharField(_("balance transaction"), blank=True, default="")
     #: Whether it only releases an amount that was authorized and not captured: ``states.find_releases``.
     is_release = models.BooleanField(_("release of an authorization"), default=False, editable=False)

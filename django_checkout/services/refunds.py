@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils import timezone
 
 from django_checkout import ledger, money
@@ -34,6 +35,8 @@ from django_checkout.stripe_api.steps import Steps, arun, run
 REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 #: A second refund of an amount must be confirmed this long after the first.
 REPEAT_SECONDS = 3600
+#: Stripe's clock may differ this much from ours.
+CLOCK_SECONDS = 60
 _REFUSALS = {
     error.code: error
     for error in (StripeRefusedError, StripeCredentialsError, StripeNotFoundError, RefundedElsewhereError)
@@ -145,7 +148,7 @@ def find_repeated(refunds: Iterable[Refund], amount_minor: int, *, now: datetime
         for row in refunds
         if row.amount_minor == amount_minor
         and row.status in ACTIVE_REFUND_STATUSES
-        and (row.status == RefundStatus.CREATING or row.created_at > since)
+        and (row.status == RefundStatus.CREATING or (row.made_at or row.created_at) > since)
     ]
     return max(found, key=lambda row: row.pk, default=None)
 
@@ -184,7 +187,10 @@ def _reserve(
 
 def _refuse_second(row: Refund) -> None:
     """Refuse to send an unanswered refund if one of the same amount was made elsewhere since it was requested."""
+    # One that was stored earlier was known to whoever requested this one.
+    since = row.created_at - timedelta(seconds=CLOCK_SECONDS)
     made = row.payment.refunds.filter(
+        Q(made_at=None) | Q(made_at__gte=since),
         is_ours=False,
         is_release=False,
         amount_minor=row.amount_minor,

@@ -151,6 +151,7 @@ def read_refund(stripe_object: Json) -> RefundFact:
         reason=text(stripe_object, "reason") or "",
         failure_reason=text(stripe_object, "failure_reason") or "",
         refund_uuid=text(mapping(stripe_object, "metadata"), REFUND_KEY) or "",
+        made_at=instant(stripe_object, "created"),
         balance_transaction_id=object_id(stripe_object, "balance_transaction") or "",
         livemode=boolean(stripe_object, "livemode"),
     )
