@@ -95,6 +95,20 @@ def test_shopper_of_a_recreated_order_is_not_charged_again(host_order, lost, str
     assert order.status == "paid"
 
 
+def test_difference_of_a_joined_session_is_resolved_in_the_same_run(host_order, lost, stripe_emulator, deliver_events):
+    """It was recorded before the order was placed again, so it is not found among the order's differences."""
+    stripe_emulator.pay(lost)
+    deliver_events()
+    pending_work.process_pending()
+    order = services.place(host_order)
+
+    call_command("checkout_reconcile", "--fix", "--order", order.reference)
+
+    row = Discrepancy.objects.get()
+    assert (row.state, row.resolved_by) == ("resolved", None)
+    assert row.note == "checkout_reconcile --fix resolved it."
+
+
 def test_ignored_payment_does_not_stop_the_order(host_order, lost, stripe_emulator, deliver_events):
     stripe_emulator.pay(lost)
     deliver_events()

@@ -69,6 +69,12 @@ def resolve(row: Discrepancy) -> None:
     settle(row.pk, DiscrepancyState.RESOLVED, note="A later run no longer found this difference.", by=None)
 
 
+def resolve_fixed(difference: Difference) -> None:
+    """Resolve the open discrepancy of a difference that is fixed, if there is one."""
+    for row in _open().filter(kind=difference.kind, subject=difference.subject[:255]):
+        settle(row.pk, DiscrepancyState.RESOLVED, note="checkout_reconcile --fix resolved it.", by=None)
+
+
 def settle(pk: int, state: DiscrepancyState, *, note: str, by: Any) -> bool:
     """Resolve or ignore an open discrepancy, with a note; return whether it was open."""
     return bool(_open().filter(pk=pk).update(state=state, note=note, resolved_by=by, resolved_at=timezone.now()))

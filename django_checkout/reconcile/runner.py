@@ -242,6 +242,7 @@ class _Run:
         left = self._fix(difference)
         if left is None or left.kind is not difference.kind:
             # Its facts were applied; what is left, if anything, is another difference.
+            discrepancies.resolve_fixed(difference)
             self._report(replace(difference, outcome=Outcome.FIXED))
         if left is not None and (left.kind is difference.kind or self._is_new(left)):
             self._report(discrepancies.record(left))
