@@ -157,7 +157,7 @@ def test_notification_that_is_delivered_meanwhile_is_not_delivered_again(
 
     signals.order_paid.connect(receive, sender=Order)
     try:
-        with run_before("django_checkout.services.syncing.check_site", lambda: services.deliver_pending(order)):
+        with run_before("django_checkout.services.notifications.check_site", lambda: services.deliver_pending(order)):
             said = act(operator, Announcement, "retry_selected", Announcement.objects.get())
     finally:
         signals.order_paid.disconnect(receive, sender=Order)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib import admin, messages
@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_checkout import services
 from django_checkout.admin import columns, display, kinds, statistics_cache
 from django_checkout.admin.filters import DiscrepancyKindFilter, DiscrepancyStateFilter
-from django_checkout.admin.forms import NoteActionForm, NoteForm
+from django_checkout.admin.forms import NoteActionForm, NoteForm, posted_note
 from django_checkout.admin.operations import OperableAdmin, Operation
 from django_checkout.exceptions import CheckoutError
 from django_checkout.models import Discrepancy, Order
@@ -96,17 +96,14 @@ def _settle(request: HttpRequest, row: Discrepancy, state: DiscrepancyState, not
         raise CheckoutError(_("another user has already resolved or ignored it."))
 
 
-def _resolve(request: HttpRequest, row: Discrepancy, values: Values) -> str:
-    _settle(request, row, DiscrepancyState.RESOLVED, values["note"])
-    return _("Resolved the difference “%(kind)s”: %(note)s") % {
-        "kind": kinds.label_of(row.kind),
-        "note": values["note"],
-    }
+def _settles(state: DiscrepancyState, message: Any) -> Callable[[HttpRequest, Discrepancy, Values], str]:
+    """Return what an operation runs that settles a difference; ``message`` says so in the language of the reader."""
 
+    def run(request: HttpRequest, row: Discrepancy, values: Values) -> str:
+        _settle(request, row, state, values["note"])
+        return str(message) % {"kind": kinds.label_of(row.kind), "note": values["note"]}
 
-def _ignore(request: HttpRequest, row: Discrepancy, values: Values) -> str:
-    _settle(request, row, DiscrepancyState.IGNORED, values["note"])
-    return _("Ignored the difference “%(kind)s”: %(note)s") % {"kind": kinds.label_of(row.kind), "note": values["note"]}
+    return run
 
 
 def _reopen(request: HttpRequest, row: Discrepancy, values: Values) -> str:
@@ -183,7 +180,7 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
             name="resolve",
             label=gettext_lazy("Resolve"),
             hint=gettext_lazy("Marks the difference as resolved. If reconciliation finds it again, it is reopened."),
-            run=_resolve,
+            run=_settles(DiscrepancyState.RESOLVED, gettext_lazy("Resolved the difference “%(kind)s”: %(note)s")),
             is_offered=_is_open,
             form=ResolveForm,
         ),
@@ -191,7 +188,7 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
             name="ignore",
             label=gettext_lazy("Ignore"),
             hint=gettext_lazy("Removes the difference from the list until it changes."),
-            run=_ignore,
+            run=_settles(DiscrepancyState.IGNORED, gettext_lazy("Ignored the difference “%(kind)s”: %(note)s")),
             is_offered=_is_open,
             form=IgnoreForm,
         ),
@@ -294,13 +291,12 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
     def _settle_selected(
         self, request: HttpRequest, queryset: QuerySet[Discrepancy], state: DiscrepancyState, change_message: str
     ) -> HttpResponse:
-        note = request.POST.get("note", "").strip()
+        note = posted_note(request)
         if not note:
-            messages.error(request, _("Enter a note that gives the reason, then run the action again."))
             return SeeOther(request.get_full_path())
         count = 0
         for row in queryset:
-            if discrepancies.settle(row.pk, state, note=note[:2000], by=request.user):
+            if discrepancies.settle(row.pk, state, note=note, by=request.user):
                 self.log_change(request, row, change_message % {"note": note})
                 count += 1
         statistics_cache.clear()

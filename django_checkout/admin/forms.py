@@ -8,7 +8,9 @@ from operator import attrgetter
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.contrib.admin.helpers import ActionForm
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -130,6 +132,14 @@ class NoteActionForm(ActionForm):
     note = forms.CharField(
         label=gettext_lazy("Note:"), required=False, max_length=2000, widget=forms.TextInput(attrs={"size": 24})
     )
+
+
+def posted_note(request: HttpRequest) -> str:
+    """Return the note of an action on several rows; if it is missing, say so and return ""."""
+    note: str = request.POST.get("note", "").strip()[:2000]
+    if not note:
+        messages.error(request, _("Enter a note that gives the reason, then run the action again."))
+    return note
 
 
 class NoteForm(ConfirmForm):

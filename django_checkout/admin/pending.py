@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_checkout.admin import statistics_cache
-from django_checkout.admin.forms import NoteActionForm, NoteForm
+from django_checkout.admin.forms import NoteActionForm, NoteForm, posted_note
 from django_checkout.admin.operations import EXPECTED_ERRORS, OperableAdmin, Operation
 from django_checkout.pages.responses import SeeOther
 
@@ -85,9 +85,8 @@ class PendingAdmin(OperableAdmin[M]):
     @admin.action(description=gettext_lazy("Waive with the note"), permissions=["operate"])
     def waive_selected(self, request: HttpRequest, queryset: QuerySet[M]) -> HttpResponse:
         """Waive the selected rows that are pending."""
-        note = request.POST.get("note", "").strip()[:2000]
+        note = posted_note(request)
         if not note:
-            messages.error(request, _("Enter a note that gives the reason, then run the action again."))
             return SeeOther(request.get_full_path())
         rows = list(self.pending(queryset)[: MAXIMUM_WAIVED + 1])
         count = 0

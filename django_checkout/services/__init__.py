@@ -31,6 +31,7 @@ from django_checkout.services.customers import (
     portal_url,
     sync_subscription,
 )
+from django_checkout.services.notifications import deliver_again, deliver_pending, waive
 from django_checkout.services.orders import find_order, get_order, lock, pay_url, place, start_url
 from django_checkout.services.refunds import arefund, aresume_refund, refund, resume_refund
 from django_checkout.services.surplus import areturn_surplus, return_surplus
@@ -41,12 +42,9 @@ from django_checkout.services.syncing import (
     aexpire_surplus,
     async_sync,
     capture,
-    deliver_again,
-    deliver_pending,
     expire,
     expire_surplus,
     sync,
-    waive,
 )
 from django_checkout.services.ui_modes import computes_shipping, default_ui_mode, ui_modes
 

@@ -1,4 +1,4 @@
-"""Applies Stripe's state to orders on request: sync, expire, capture, accept; delivers pending announcements."""
+"""Applies Stripe's state to orders on request: sync, expire, capture, accept."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from django_checkout import ledger, money
 from django_checkout.conf import conf
 from django_checkout.exceptions import (
     CaptureError,
-    NotPendingError,
     StripeError,
     StripeNotFoundError,
     StripeRefusedError,
 )
-from django_checkout.ledger import announcements
-from django_checkout.models import Announcement, CheckoutSession, Order, Payment, sites
+from django_checkout.models import CheckoutSession, Order, Payment, sites
 from django_checkout.models.relations import find_missing_sources
 from django_checkout.services import unanswered
 from django_checkout.services.orders import check_site, get_order, get_own_order
@@ -267,46 +265,3 @@ def accept(order: Any, note: str, *, by: Any = None) -> Order:
     """
     ours = get_own_order(order)
     return ledger.in_transaction(lambda: ledger.accept(ledger.lock_order(pk=ours.pk), note=note, by=by))
-
-
-def deliver_pending(order: Order) -> announcements.Deliveries:
-    """Deliver an order's pending announcements; return the results.
-
-    Raises:
-        OtherSiteError: the order belongs to another installation, which delivers them.
-    """
-    check_site(order)
-    return ledger.in_transaction(lambda: announcements.deliver_pending(ledger.lock_order_alone(order.pk)))
-
-
-def waive(announcement: Announcement, note: str, *, by: Any = None) -> None:
-    """Settle a pending notification without delivering it, with a note; it can still be delivered by hand.
-
-    Raises:
-        NotPendingError: it is not pending.
-    """
-
-    def work() -> bool:
-        order = ledger.lock_order(pk=announcement.order_id).order
-        return announcements.waive(order, announcement.pk, note=note, by=by)
-
-    if not ledger.in_transaction(work):
-        raise NotPendingError("It is no longer pending.")
-
-
-def deliver_again(announcement: Announcement, *, only_pending: bool = False) -> bool:
-    """Deliver an announcement again, even if it was delivered before; return False if a receiver raised.
-
-    Use it when the site has lost a receiver's work. A receiver may find its work already done. With ``only_pending``
-    it is a retry: what is settled, perhaps by another process meanwhile, is not delivered again.
-
-    Raises:
-        NotDeliverableError: it is superseded, has no receiver, or ``order_paid`` must be delivered first.
-    """
-    check_site(announcement.order)
-
-    def work() -> bool:
-        order = ledger.lock_order(pk=announcement.order_id).order
-        return announcements.deliver_again(order, announcement.pk, only_pending=only_pending)
-
-    return ledger.in_transaction(work)
