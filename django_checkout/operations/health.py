@@ -96,7 +96,7 @@ def read(*, now: datetime | None = None) -> Health:
         Reason.SILENT: _silent_sessions(rows, now),
         Reason.REFUNDS: _unconfirmed_refunds(),
         Reason.OTHER_SITE: Seen(number=min(_sessions_elsewhere(now) + pending_elsewhere, MAX_COUNT)),
-        Reason.BASE_URLS: _seen_of(inbox.ignored_elsewhere().values_list("processed_at", flat=True)),
+        Reason.BASE_URLS: _ignored_elsewhere(),
         Reason.ATTENTION: _attention(),
         **_observed(rows, now),
     }
@@ -153,6 +153,12 @@ def _observed(rows: Collection[Observation], now: datetime) -> dict[Reason, Seen
 
 def _unconfirmed_refunds() -> Seen:
     return _seen_of(pending_work.unanswered_refunds().order_by("-pk").values_list("created_at", flat=True))
+
+
+def _ignored_elsewhere() -> Seen:
+    # Their next attempt was due when they were ignored.
+    ignored = inbox.ignored_elsewhere().order_by("next_attempt_at")
+    return _seen_of(ignored.values_list("next_attempt_at", flat=True))
 
 
 def _seen_of(instants: QuerySet[Any, datetime | None]) -> Seen:
