@@ -7,7 +7,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 
 from django_checkout import services
-from django_checkout.models import Order
+from django_checkout.models import CheckoutSession, Order
 from django_checkout.webhooks import pending_work
 from tests.factories import HostOrderFactory
 from tests.host.models import HostOrder
@@ -68,6 +68,22 @@ def test_payment_that_the_sweep_could_not_stop_needs_attention(host_order, order
     assert _codes(order) == ["paid_after_delete"]
 
 
+def test_payment_after_the_sweep_needs_attention_whatever_row_has_the_key_by_then(
+    host_order, order, stripe_emulator, deliver_events
+):
+    session = services.start(host_order)
+    pk = host_order.pk
+    host_order.delete()
+    stripe_emulator.chaos.drop(2, when="before", match="POST */expire")
+    assert pending_work.process_pending()["deleted_orders_failed"] == 1
+    HostOrderFactory(pk=pk)
+
+    stripe_emulator.pay(session.stripe_id)
+    deliver_events()
+
+    assert _codes(order) == ["paid_after_delete"]
+
+
 def test_order_that_is_deleted_once_it_is_paid_needs_no_attention(
     host_order, paid_order, stripe_emulator, deliver_events
 ):
@@ -78,6 +94,26 @@ def test_order_that_is_deleted_once_it_is_paid_needs_no_attention(
 
     assert _codes(paid_order) == []
     assert paid_order.status == "partially_refunded"
+
+
+def test_surplus_session_of_a_paid_order_that_is_deleted_is_expired_without_attention(
+    host_order, order, stripe_emulator, deliver_events
+):
+    surplus = services.start(host_order)
+    CheckoutSession.objects.update(live_for=None, status="expired")
+    stripe_emulator.pay(services.start(host_order).stripe_id)
+    deliver_events()
+    host_order.delete()
+    # The other session is open, and could not be expired as a surplus one.
+    CheckoutSession.objects.filter(pk=surplus.pk).update(status="open")
+    stripe_emulator.chaos.drop(2, when="before", match="POST */expire")
+
+    report = pending_work.process_pending()
+    services.refund(order, 500)
+    deliver_events()
+
+    assert (report["surplus_sessions_failed"], report["deleted_orders"]) == (1, 1)
+    assert _codes(order) == []
 
 
 def test_row_that_comes_back_can_be_paid(host_order, order, stripe_emulator, deliver_events):

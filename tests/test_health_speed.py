@@ -20,6 +20,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.core]
 #: A last one that is sorted by the primary key needs no other index.
 _LAST = re.compile(r"ORDER BY \S+id\S* DESC LIMIT 1$")
 _LARGE = re.compile(r"django_checkout_(order|checkoutsession|webhookevent|announcement|attentionitem)\b")
+_REFUNDS = re.compile(r"FROM \S+django_checkout_refund\b")
+_LIMIT = re.compile(r"LIMIT \d+(\) \S+)?$")
+#: As many rows as the query names.
+_BY_KEY = re.compile(r"""\b(id|object_id)["`] IN \(""")
 MAX_QUERIES = 20
 
 
@@ -54,6 +58,12 @@ def test_nothing_is_counted_without_a_limit(backlog, monkeypatch):
 
     assert counted
     assert all("LIMIT 1000" in sql for sql in counted)
+
+
+def test_no_table_that_grows_is_read_without_a_limit(backlog):
+    read = [sql for sql in _selects() if _LARGE.search(sql) or _REFUNDS.search(sql)]
+
+    assert [sql for sql in read if not _LIMIT.search(sql) and not _BY_KEY.search(sql)] == []
 
 
 def test_counting_stops(db, monkeypatch):

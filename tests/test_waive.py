@@ -122,6 +122,18 @@ def test_waived_event_is_settled(failed_event, stripe_emulator, order):
     assert order.status == "unpaid"
 
 
+@pytest.mark.core
+def test_waived_event_stays_waived_when_stripe_delivers_it_again(failed_event, stripe_emulator, order):
+    inbox.waive(failed_event, "Known fault.")
+    (delivery,) = [d for d in stripe_emulator.pending_deliveries() if d.event_id == failed_event.stripe_id]
+
+    assert post_event(delivery.body, delivery.signature).status_code == 200
+
+    failed_event.refresh_from_db()
+    order.refresh_from_db()
+    assert (failed_event.state, order.status) == ("waived", "unpaid")
+
+
 def test_notifications_are_waived_in_bulk(paid_order_with_broken_receiver, operator):
     rows = list(Announcement.objects.all())
 
@@ -197,6 +209,7 @@ def test_notification_is_waived_on_its_page(paid_order_with_broken_receiver, ope
 
     row.refresh_from_db()
     assert (row.state, row.note, row.waived_by) == ("waived", "Shipped.", operator.user)
-    assert (
-        "Shipped." in operator.get(reverse("admin:django_checkout_announcement_change", args=[row.pk])).content.decode()
-    )
+    page = reverse("admin:django_checkout_announcement_change", args=[row.pk])
+    # The first page also shows the message that it was waived.
+    assert "Waived: Shipped." in operator.get(page).content.decode()
+    assert "Shipped." in operator.get(page).content.decode()

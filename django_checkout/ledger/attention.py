@@ -62,7 +62,7 @@ def _find_payment_reasons(locked: LockedOrder, kept: Payment) -> Iterator[Reason
     yield from _mismatches(locked, kept)
     if order.canceled_at is not None:
         yield Attention.PAID_AFTER_CANCEL, kept.stripe_id, {}
-    if order.source_deleted_at is not None and (order.paid_at is None or order.source_deleted_at <= order.paid_at):
+    if order.source_deleted_at is not None:
         yield Attention.PAID_AFTER_DELETE, kept.stripe_id, {}
     for payment in locked.own_payments():
         if payment.pk != kept.pk and _is_surplus(locked, payment):

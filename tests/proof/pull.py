@@ -235,7 +235,7 @@ FAULTS = (
         file="ledger/derivation.py",
         old="            write(payment, refund_asked_minor=requested)\n",
         new="            pass\n",
-        tests=(_damage("payment_refunds_asked_for"),),
+        tests=(_damage("payment_refunds_requested"),),
     ),
     Fault(
         name="staff need not be staff",
