@@ -355,6 +355,21 @@ def test_progress_counts_what_is_attempted(order, pay, queue):
     assert ("notifications", 1) in seen
 
 
+def test_command_shows_progress_on_a_terminal(order, pay, queue):
+    class Terminal(StringIO):
+        def isatty(self):
+            return True
+
+    pay(order)
+    terminal = Terminal()
+
+    call_command("checkout_process_events", stdout=StringIO(), stderr=terminal)
+
+    assert "notifications: 1" in terminal.getvalue()
+    # The line is cleared before the report.
+    assert terminal.getvalue().endswith("\r")
+
+
 def test_session_that_another_worker_reads_is_not_read_twice(stripe_emulator, stripe_requests, db):
     _stale_sessions(1)
     stripe_requests.clear()

@@ -15,13 +15,14 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer
 from django.test.testcases import QuietWSGIRequestHandler
 
+from django_checkout.stripe_api import webhook_endpoints
 from django_checkout.stripe_api.client import forget_clients
 from tests.crashes import acts
 from tests.serving import serving
 
 pytest.register_assert_rewrite("tests.incidents.truth", "tests.incidents.world")
 
-from .stripe_side import Stripe  # noqa: E402  # after the registration
+from .stripe_side import PATIENCE_SECONDS, Stripe  # noqa: E402  # after the registration
 from .world import World  # noqa: E402
 
 SITE_KEY = "sk_test_of_the_site_0001"
@@ -66,7 +67,7 @@ def site_url(transactional_db) -> Iterator[str]:
 
 
 @pytest.fixture
-def world(stripe_side, site_url, settings, caplog) -> Iterator[World]:
+def world(stripe_side, site_url, settings, caplog, monkeypatch) -> Iterator[World]:
     """A site whose webhook is set up, with receivers that write into its own rows."""
     cache.clear()
     caplog.set_level("INFO", logger="django_checkout")
@@ -75,6 +76,8 @@ def world(stripe_side, site_url, settings, caplog) -> Iterator[World]:
     settings.STRIPE_SECRET_KEY = SITE_KEY
     settings.CHECKOUT_BASE_URL = site_url
     settings.STRIPE_WEBHOOK_SECRETS = []
+    settings.CHECKOUT_STRIPE_TIMEOUT_SECONDS = PATIENCE_SECONDS
+    monkeypatch.setattr(webhook_endpoints, "DELIVERY_TIMEOUT_SECONDS", PATIENCE_SECONDS)
     forget_clients()
     acts.connect()
     with time_machine.travel(datetime.now(UTC), tick=True) as traveller:

@@ -6,13 +6,18 @@ import sys
 
 from django_checkout.emulator import Emulator
 from django_checkout.emulator.server import EmulatorServer
+from django_checkout.emulator.webhooks import webhook_sender
 from tests.serving import serving
+
+from .stripe_side import PATIENCE_SECONDS
 
 
 def main() -> None:
     from django.conf import settings
 
     settings.configure(USE_I18N=False)
+    # A site that is slow to respond has the event processed.
+    webhook_sender.TIMEOUT_SECONDS = PATIENCE_SECONDS
     for _ in sys.stdin:
         # No endpoint but those that a site creates over the API.
         emulator = Emulator(enabled_events=())

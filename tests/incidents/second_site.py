@@ -20,11 +20,13 @@ def main() -> None:
     from django.core.servers.basehttp import ThreadedWSGIServer
     from django.test.testcases import QuietWSGIRequestHandler
 
+    from django_checkout.stripe_api import webhook_endpoints
     from tests.crashes import acts
-    from tests.incidents.stripe_side import Stripe
+    from tests.incidents.stripe_side import PATIENCE_SECONDS, Stripe
     from tests.incidents.world import World
     from tests.serving import serving
 
+    webhook_endpoints.DELIVERY_TIMEOUT_SECONDS = PATIENCE_SECONDS
     call_command("migrate", verbosity=0)
     acts.connect()
     server = ThreadedWSGIServer(("127.0.0.1", 0), QuietWSGIRequestHandler, allow_reuse_address=False)

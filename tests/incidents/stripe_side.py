@@ -10,6 +10,7 @@ import requests
 
 #: A key that no site has, so that no incident of a site's key concerns it.
 KEY = "sk_test_of_whoever_tells_the_truth"
+#: How long anything may take that takes a moment on an idle machine.
 PATIENCE_SECONDS = 120
 
 
