@@ -22,6 +22,7 @@ def test_the_alert_comes_within_minutes_of_the_first_sale(world):
     # The doctor asks Stripe, and names the cause.
     found = world.doctor()
     assert found["D012"]["command"]
+    assert world.health() == (503, ["webhooks_silent", "endpoint_disabled"])
     for ran in world.follow(found["D012"]["command"]):
         assert ran.code == 0, ran
     world.pay()

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.proof import alerts, api, outages, parameters, pull, staff
+from tests.proof import alerts, api, incidents, outages, parameters, pull, staff
 from tests.proof.fault import Fault
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -455,6 +455,7 @@ FAULTS = (
     *api.FAULTS,
     *alerts.FAULTS,
     *outages.FAULTS,
+    *incidents.FAULTS,
     *parameters.FAULTS,
 )
 

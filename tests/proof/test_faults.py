@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from tests.proof.mutations import APP, FAULTS, ROOT
 
 
@@ -25,6 +28,14 @@ def test_every_fault_names_tests_that_exist():
                 missing.append(test)
             assert (ROOT / file).is_file()
     assert missing == []
+
+
+def test_every_fault_names_cases_that_exist():
+    cases = {test for fault in FAULTS for test in fault.tests if test.endswith("]")}
+    files = sorted({test.partition("::")[0] for test in cases})
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n0", "-m", "", *files]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603  # our own names
+    assert cases - set(found.stdout.splitlines()) == set()
 
 
 def test_every_fault_has_its_own_name():
