@@ -65,6 +65,13 @@ FAULTS = (
         tests=("tests/test_copied_database.py",),
     ),
     Fault(
+        name="events that a process with another base URL ignored stay ignored",
+        file="webhooks/pending_work.py",
+        old="    inbox.reopen_ignored_elsewhere()\n",
+        new="",
+        tests=("tests/test_wrong_base_url.py::test_refund_and_dispute_are_processed_once_the_setting_is_corrected",),
+    ),
+    Fault(
         name="a second refund of an amount needs no confirmation",
         file="services/refunds.py",
         old="    if repeated is not None and str(in_addition_to).lower() != str(repeated.uuid):\n",
