@@ -79,7 +79,8 @@ def examine_schema() -> Iterator[Finding]:
         unapplied = [migration.name for migration, _ in executor.migration_plan(targets)]
         if unapplied:
             message = f"Unapplied migrations: {', '.join(unapplied)}."
-            yield new("migrations", Severity.ERROR, message, f"manage.py migrate {LABEL}")
+            command = f"manage.py migrate {LABEL}, then manage.py checkout_process_events --now"
+            yield new("migrations", Severity.ERROR, message, command)
             return
         for model in apps.get_app_config(LABEL).get_models():
             for name in _missing_constraints(model):
