@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
+from django.utils import timezone
 
 from django_checkout import services
 from django_checkout.conf import API_VERSION
+from django_checkout.models import Observation
+from django_checkout.operations import doctor
 from django_checkout.stripe_api import webhook_endpoints
 from django_checkout.stripe_api.steps import run
 from django_checkout.testing import post_event, sign
@@ -203,6 +207,46 @@ def test_upgrade_to_an_endpoint_made_in_the_dashboard_is_proven_by_the_version(o
     _deliver("whsec_new")
 
     assert f"disable {old_endpoint}" in _setup(finish_upgrade=True)
+
+
+def test_delivery_signed_with_a_rolled_secret_is_a_proof(stripe_emulator, settings):
+    _setup()
+    settings.STRIPE_WEBHOOK_SECRETS = [stripe_emulator.roll_secret()]
+    assert "No delivery" in _setup()
+
+    _deliver(settings.STRIPE_WEBHOOK_SECRETS[0])
+
+    assert "No delivery" not in _setup()
+    assert doctor.IDS["unproven"] not in [finding.id for finding in doctor.examine(delivers=False)]
+
+
+def test_upgrade_is_finished_after_the_new_secret_was_rolled(old_endpoint, stripe_emulator, settings):
+    _setup(upgrade=True)
+    new = next(endpoint["id"] for endpoint in _endpoints() if endpoint["id"] != old_endpoint)
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_old", rolled := stripe_emulator.roll_secret(new)]
+    _deliver("whsec_old", OLD)
+    with pytest.raises(CommandError, match=f"No delivery of {new} has been verified"):
+        _setup(finish_upgrade=True)
+
+    _deliver(rolled)
+
+    assert f"disable {old_endpoint}" in _setup(finish_upgrade=True)
+
+
+def test_upgrade_is_not_finished_when_only_the_old_endpoint_still_verifies(old_endpoint, stripe_emulator, settings):
+    """The secret of the new endpoint was rolled after its first delivery."""
+    secret = _secret(_setup(upgrade=True))
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_old", secret]
+    _deliver(secret)
+    Observation.objects.update(last_at=timezone.now() - timedelta(days=1))
+    with stripe_emulator.store.transaction():
+        new = next(endpoint for endpoint in _endpoints() if endpoint["id"] != old_endpoint)
+        stripe_emulator.store.save({**stripe_emulator.store.find(new["id"]), "created": new["created"] - 90_000})
+    _deliver("whsec_old", OLD)
+
+    with pytest.raises(CommandError, match=r"verified here since .* Add its signing secret"):
+        _setup(finish_upgrade=True)
+    assert {endpoint["status"] for endpoint in _endpoints()} == {"enabled"}
 
 
 @pytest.mark.parametrize("version", [API_VERSION, None])

@@ -1,13 +1,14 @@
 """What is known about an endpoint at Stripe: whether it is enabled, and whether its deliveries verify here.
 
-Stripe shows an endpoint's secret only once. That this site has it is proven by a verified delivery of the endpoint,
-which is recognized by the secret's fingerprint if it was created here, otherwise by the API version of the event.
+Stripe shows an endpoint's secret only once. That this site has it is proven by a verified delivery of the endpoint. It
+is recognized by the fingerprint of the secret that the endpoint was created with, or, because a secret can be rolled,
+by the API version of the event; the only endpoint of a URL by any delivery.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django_checkout.conf import API_VERSION, conf
@@ -18,6 +19,9 @@ from django_checkout.stripe_api.signatures import fingerprint
 from django_checkout.stripe_api.storable import find_instant
 
 Json = Mapping[str, Any]
+
+#: Stripe repeats a delivery that failed within this time.
+REPEATED_WITHIN = timedelta(hours=1)
 
 
 def record_created(endpoint_id: str, secret: str) -> None:
@@ -41,30 +45,36 @@ def find_last_delivery(endpoint: Json, others: Sequence[Json] = ()) -> datetime 
     configured = [fingerprint(secret) for secret in conf.STRIPE_WEBHOOK_SECRETS]
     rows = Observation.objects.filter(kind__in=(Kind.DELIVERED, Kind.ENDPOINT))
     delivered = [row for row in rows if row.kind == Kind.DELIVERED and row.subject in configured]
+    # The secret may have been rolled since.
     secrets = [row.detail for row in rows if row.kind == Kind.ENDPOINT and row.subject == endpoint["id"]]
-    if secrets:
-        proofs = [row for row in delivered if row.subject in secrets]
-    else:
-        versions = [other["api_version"] for other in others]
-        # An endpoint without a version has the account's, which may be any.
-        is_distinct = endpoint["api_version"] and not {None, endpoint["api_version"]} & {*versions}
-        created_at = find_instant(endpoint.get("created"))
-        proofs = [
-            row
-            for row in delivered
-            if (not others or (is_distinct and row.detail == endpoint["api_version"]))
+    versions = [other["api_version"] for other in others]
+    # An endpoint without a version has the account's, which may be any.
+    is_distinct = endpoint["api_version"] and not {None, endpoint["api_version"]} & {*versions}
+    created_at = find_instant(endpoint.get("created"))
+    proofs = [
+        row
+        for row in delivered
+        if row.subject in secrets
+        or (
+            (not others or (is_distinct and row.detail == endpoint["api_version"]))
             and (created_at is None or row.last_at >= created_at)
-        ]
+        )
+    ]
     return max((row.last_at for row in proofs), default=None)
 
 
 def finish_problem(endpoint: Json, others: Sequence[Json]) -> str:
     """Return why the other endpoints must not be disabled yet and what to do, or ""."""
-    if find_last_delivery(endpoint, others) is not None:
+    at = find_last_delivery(endpoint, others)
+    known = (find_last_delivery(one, [endpoint, *(other for other in others if other is not one)]) for one in others)
+    latest = max(filter(None, known), default=None)
+    # Every event goes to all of them.
+    if at is not None and (latest is None or at >= latest - REPEATED_WITHIN):
         return ""
     if endpoint["api_version"] == API_VERSION and all(other["api_version"] != API_VERSION for other in others):
+        since = "yet" if at is None else f"since {at:%Y-%m-%d %H:%M} UTC, and other endpoints have delivered later"
         return (
-            f"No delivery of {endpoint['id']} has been verified here yet. Add its signing secret to "
+            f"No delivery of {endpoint['id']} has been verified here {since}. Add its signing secret to "
             "STRIPE_WEBHOOK_SECRETS, deploy, wait for an event or resend one to it at "
             f"https://dashboard.stripe.com/webhooks/{endpoint['id']}, then run "
             "manage.py checkout_setup_webhook --finish-upgrade"
