@@ -50,8 +50,8 @@ dispute_closed = Signal()
 #: CheckoutSession; its ``customer_details`` hold what the shopper typed and, in ``consent``, agreed to.
 session_expired = Signal()
 
-#: A person should look at this order. At most once per reason and Stripe object. ``reason``: str (a code of
-#: ``states.Attention``).
+#: A person should look at this order. At most once per reason and Stripe object, and never once the reason is gone or
+#: resolved. ``reason``: str (a code of ``states.Attention``).
 attention_needed = Signal()
 
 #: A further period of a subscription was paid. Exactly once per invoice. ``subscription``: Subscription,

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from django_checkout import services
-from django_checkout.models import AttentionItem, CheckoutSession, Payment, Refund
+from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Payment, Refund
 from django_checkout.testing import emulated_stripe, post_event
 from django_checkout.webhooks import pending_work
 from tests.properties.shop import Shop, rolled_back
@@ -150,6 +150,59 @@ def test_surplus_is_not_refunded_while_the_kept_payment_is_in_doubt(
 
     assert "double_payment" in _codes(doubly_paid_order)
     assert not Refund.objects.exists()
+
+
+def test_surplus_payment_that_was_refunded_needs_no_attention(doubly_paid_order, stripe_emulator, deliver_events):
+    kept = doubly_paid_order.kept_payment
+    surplus = doubly_paid_order.payments.exclude(pk=kept.pk).get()
+    stripe_emulator.refund(surplus.stripe_id, surplus.captured_minor - 1)
+    deliver_events()
+    assert _codes(doubly_paid_order) == ["double_payment"]
+
+    stripe_emulator.refund(surplus.stripe_id, 1)
+    deliver_events()
+
+    assert _codes(doubly_paid_order) == []
+
+
+def test_payment_with_a_fraud_warning_needs_no_attention_once_it_is_refunded(
+    paid_order, stripe_emulator, deliver_events
+):
+    stripe_emulator.warn_of_fraud(_intent())
+    deliver_events()
+    assert _codes(paid_order) == ["fraud_warning"]
+
+    services.refund(paid_order)
+    deliver_events()
+
+    assert _codes(paid_order) == []
+
+
+def test_refund_that_fails_raises_the_reason_for_it_again(paid_order, stripe_emulator, deliver_events):
+    stripe_emulator.warn_of_fraud(_intent())
+    refund = services.refund(paid_order)
+    deliver_events()
+
+    stripe_emulator.fail_refund(refund.stripe_id)
+    deliver_events()
+
+    assert _codes(paid_order) == ["fraud_warning", "refund_failed"]
+
+
+@pytest.mark.parametrize("how", ["gone", "accepted"])
+def test_reason_that_nobody_was_told_is_not_told_once_it_is_over(how, paid_order, stripe_emulator, deliver_events):
+    stripe_emulator.warn_of_fraud(_intent())
+    deliver_events()
+    told = Announcement.objects.filter(signal="attention_needed")
+    assert told.get().state == "pending"
+
+    if how == "gone":
+        services.refund(paid_order)
+        deliver_events()
+    else:
+        services.accept(paid_order, "Known customer.")
+
+    assert told.get().state == "superseded"
 
 
 def test_refund_that_stripe_makes_after_refusing_it_is_stored(paid_order, stripe_emulator, deliver_events):

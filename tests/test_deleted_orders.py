@@ -57,6 +57,23 @@ def test_payment_of_a_deleted_order_needs_attention(host_order, order, stripe_em
     assert _codes(order) == []
 
 
+def test_payment_of_a_deleted_order_needs_no_attention_once_it_is_refunded(
+    host_order, order, stripe_emulator, deliver_events
+):
+    session = services.start(host_order)
+    host_order.delete()
+    stripe_emulator.pay(session.stripe_id)
+    deliver_events()
+
+    services.refund(order, 500)
+    deliver_events()
+    assert _codes(order) == ["paid_after_delete"]
+    services.refund(order)
+    deliver_events()
+
+    assert (_codes(order), order.status) == ([], "refunded")
+
+
 def test_payment_that_the_sweep_could_not_stop_needs_attention(host_order, order, stripe_emulator, deliver_events):
     session = services.start(host_order)
     stripe_emulator.pay(session.stripe_id)

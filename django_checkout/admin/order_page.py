@@ -16,7 +16,7 @@ from django_checkout.admin.order_rows import MAXIMUM_EVENTS, OrderRows
 from django_checkout.admin.order_tables import OrderTables
 from django_checkout.models import AttentionItem, Order
 from django_checkout.params.terms import get_terms
-from django_checkout.states import WITHHOLDING, Attention, Tone
+from django_checkout.states import WITHHOLDING, Attention, OrderStatus, Tone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +80,11 @@ def _attention_reason(item: AttentionItem, order: Order) -> AttentionReason:
     explanation = Attention.explanation_of(item.code)
     if item.code == Attention.DISPUTED and not order.disputed:
         explanation = _("The dispute is closed and needs no response. Accept it to remove it from this list.")
+    if item.code in WITHHOLDING and order.status == OrderStatus.REFUNDED:
+        explanation = _(
+            "The payment was refunded. Accept it to remove it from this list: the shop is then notified of the payment "
+            "and of its refund."
+        )
     if not explanation and item.code in WITHHOLDING:
         explanation = _("The shop has not been notified of the payment.")
     return AttentionReason(label=Attention.label_of(item.code), explanation=explanation, detail=item.detail_text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from django_checkout.ledger.lines import find_line_fault
 from django_checkout.ledger.locks import LockedOrder
 from django_checkout.ledger.rows import write
 from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Dispute, Order, Payment, Refund
+from django_checkout.models.announcements import AnnouncementState
 from django_checkout.models.attention import Details
 from django_checkout.states import WITHHOLDING, Attention, IntentStatus, RefundStatus, SessionState
 
@@ -36,9 +37,10 @@ class AttentionChange:
 
 def find_reasons(locked: LockedOrder, refunds: Iterable[Refund], disputes: Iterable[Dispute]) -> Iterator[Reason]:
     """Yield the reasons that the rows give; the order in which the facts arrived does not matter."""
+    refunds = list(refunds)
     kept = locked.kept_payment()
     if kept is not None:
-        yield from _find_payment_reasons(locked, kept)
+        yield from _find_payment_reasons(locked, kept, refunds)
     for refund in refunds:
         if refund.status == RefundStatus.FAILED:
             details = {"failure_reason": refund.failure_reason}
@@ -50,27 +52,37 @@ def find_reasons(locked: LockedOrder, refunds: Iterable[Refund], disputes: Itera
         if dispute.is_open:
             yield Attention.DISPUTED, dispute.stripe_id, {"reason": dispute.reason}
     for payment in locked.own_payments():
-        if payment.fraud_warning_id:
+        if payment.fraud_warning_id and not _is_refunded(payment, refunds):
             yield Attention.FRAUD_WARNING, payment.fraud_warning_id, {}
         for review, is_open in payment.reviews.items():
             if is_open:
                 yield Attention.REVIEW, review, {}
 
 
-def _find_payment_reasons(locked: LockedOrder, kept: Payment) -> Iterator[Reason]:
+def _find_payment_reasons(locked: LockedOrder, kept: Payment, refunds: Collection[Refund]) -> Iterator[Reason]:
     order = locked.order
     yield from _mismatches(locked, kept)
     if order.canceled_at is not None:
         yield Attention.PAID_AFTER_CANCEL, kept.stripe_id, {}
-    if order.source_deleted_at is not None:
+    if order.source_deleted_at is not None and not _is_refunded(kept, refunds):
         yield Attention.PAID_AFTER_DELETE, kept.stripe_id, {}
     for payment in locked.own_payments():
-        if payment.pk != kept.pk and _is_surplus(locked, payment):
+        if payment.pk != kept.pk and _is_surplus(locked, payment) and not _is_refunded(payment, refunds):
             surplus: Details = {"captured_minor": payment.captured_minor, "currency": payment.currency}
             yield Attention.DOUBLE_PAYMENT, payment.stripe_id, surplus
     if order.refunded_minor > order.paid_minor:
         sums = {"refunded_minor": order.refunded_minor, "paid_minor": order.paid_minor}
         yield Attention.OVER_REFUNDED, kept.stripe_id, {**sums, "currency": order.currency}
+
+
+def _is_refunded(payment: Payment, refunds: Iterable[Refund]) -> bool:
+    """Return whether all money of a payment was given back. A refund that fails later raises the reason again."""
+    given_back = sum(
+        refund.amount_minor
+        for refund in refunds
+        if refund.payment_id == payment.pk and refund.status == RefundStatus.SUCCEEDED and not refund.is_release
+    )
+    return 0 < payment.captured_minor <= given_back
 
 
 def write_attention(order: Order, reasons: Iterable[Reason]) -> AttentionChange:
@@ -84,6 +96,7 @@ def write_attention(order: Order, reasons: Iterable[Reason]) -> AttentionChange:
     gone = {key for key in unresolved if key not in expected and key[0] in set(Attention)}
     if gone:
         AttentionItem.objects.filter(pk__in=[rows[key].pk for key in gone]).delete()
+        _supersede(order, (rows[key] for key in gone))
     for key in unresolved & set(expected):
         if expected[key] != rows[key].details:
             write(rows[key], details=expected[key])
@@ -102,12 +115,24 @@ def write_attention(order: Order, reasons: Iterable[Reason]) -> AttentionChange:
 
 def attention_announcement(item: AttentionItem) -> Announcement:
     """Return the announcement that a reason was raised."""
-    return Announcement(signal="attention_needed", fact=f"{item.code}:{item.fact}"[:255], reason=item.code)
+    return Announcement(signal="attention_needed", fact=_fact_of(item), reason=item.code)
+
+
+def _fact_of(item: AttentionItem) -> str:
+    return f"{item.code}:{item.fact}"[:255]
+
+
+def _supersede(order: Order, items: Iterable[AttentionItem]) -> None:
+    """Do not tell the shop of reasons that are gone or resolved, if no receiver has taken their notifications yet."""
+    facts = [_fact_of(item) for item in items]
+    pending = Announcement.objects.filter(order=order, signal="attention_needed", state=AnnouncementState.PENDING)
+    pending.filter(fact__in=facts).update(state=AnnouncementState.SUPERSEDED, next_attempt_at=None)
 
 
 def resolve_attention(order: Order, *, note: str, by: Any, **which: Any) -> int:
     """Resolve the open reasons, or those that match ``which``, with a note; return how many."""
     unresolved = order.attention.filter(resolved_at=None)
+    _supersede(order, unresolved.filter(**which))
     count = unresolved.filter(**which).update(resolved_at=timezone.now(), resolved_by=by, note=note)
     write(order, needs_attention=unresolved.exists())
     return count

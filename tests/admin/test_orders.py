@@ -206,6 +206,12 @@ def test_the_amounts_of_a_reason_are_formatted(viewer):
     assert "(paid for revision 1 of 2)" in reasons
 
 
+def test_an_order_whose_payment_was_refunded_says_how_its_mismatch_ends(viewer):
+    order = OrderFactory(status="refunded", needs_attention=True)
+    AttentionFactory(order=order, code="paid_after_cancel")
+    assert "The payment was refunded. Accept it" in page_of(viewer, order).find_class("checkout-attention").text
+
+
 def test_renewals_of_its_subscription_are_in_the_timeline(viewer):
     order = OrderFactory(mode="subscription")
     subscription = SubscriptionFactory(order=order)

@@ -55,5 +55,7 @@ def test_money_that_arrives_for_a_deleted_order(world):
     assert ran.code == 0
     world.wait(HOUR)
     order.refresh_from_db()
-    assert order.status == "refunded"
+    assert (order.status, order.needs_attention) == ("refunded", False)
+    assert "D062" not in world.doctor()
+    assert not Announcement.objects.filter(state="pending").exists()
     world.is_over()
