@@ -16,10 +16,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_checkout import services
-from django_checkout.admin import columns, display, kinds, statistics_cache
+from django_checkout.admin import columns, display, kinds, statistics_cache, stripe_links
 from django_checkout.admin.filters import DiscrepancyKindFilter, DiscrepancyStateFilter
 from django_checkout.admin.forms import NoteActionForm, NoteForm, posted_note
 from django_checkout.admin.operations import OperableAdmin, Operation
+from django_checkout.conf import conf
 from django_checkout.exceptions import CheckoutError
 from django_checkout.models import Discrepancy, Order
 from django_checkout.models.reconciliation import SESSION_WITHOUT_ORDER, DiscrepancyState
@@ -132,8 +133,11 @@ def _join(request: HttpRequest, row: Discrepancy, values: Values) -> str:
     }
 
 
-def _value(side: Mapping[str, Any], name: str, currency: str) -> object:
-    """Return the value of a field on one side: an amount in its own or the order's currency, a status by its label."""
+def _value(side: Mapping[str, Any], name: str, currency: str, *, livemode: bool | None) -> object:
+    """Return the value of a field on one side: an amount in its own or the order's currency, a status by its label.
+
+    A Stripe ID is linked to its page in Stripe's dashboard.
+    """
     value = side.get(name)
     currency = str(side.get(f"{name}_currency") or side.get("currency") or currency)
     if value is None:
@@ -141,7 +145,10 @@ def _value(side: Mapping[str, Any], name: str, currency: str) -> object:
     if isinstance(value, int) and not isinstance(value, bool) and name in AMOUNTS and currency:
         return display.amount(value, currency)
     if isinstance(value, str):
-        return display.code(value) if _STRIPE_ID.fullmatch(value) else find_label(value, *_VALUES)
+        if not _STRIPE_ID.fullmatch(value):
+            return find_label(value, *_VALUES)
+        url = stripe_links.find_url(value, livemode=livemode)
+        return display.external_link(url, value) if url else display.code(value)
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
@@ -149,6 +156,11 @@ def _differs(name: str, *sides: Mapping[str, Any]) -> bool:
     """Whether both sides have a field, with different values."""
     values = {repr((side.get(name), side.get(f"{name}_currency"))) for side in sides}
     return all(name in side for side in sides) and len(values) > 1
+
+
+def _livemode(row: Discrepancy) -> bool | None:
+    """Return the mode of the order; without an order, the site's: other objects are not recorded."""
+    return row.order.livemode if row.order is not None and row.order.livemode is not None else conf.find("livemode")
 
 
 def _is_open(row: Discrepancy) -> bool:
@@ -236,7 +248,7 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
 
     @admin.display(description=gettext_lazy("subject"))
     def subject_link(self, row: Discrepancy) -> SafeString:
-        return self.stripe_link(row.subject, livemode=row.order.livemode if row.order else None)
+        return self.stripe_link(row.subject, livemode=_livemode(row))
 
     state_badge = columns.status(DiscrepancyState, "state", label=gettext_lazy("state"))
 
@@ -263,7 +275,7 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
             (
                 "checkout-differs" if _differs(name, *both) else "",
                 _FIELDS.get(name) or name.replace("_", " "),
-                *(_value(side, name, currency) for side in both),
+                *(_value(side, name, currency, livemode=_livemode(row)) for side in both),
             )
             for name in names
         )

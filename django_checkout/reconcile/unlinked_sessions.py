@@ -22,7 +22,7 @@ from django_checkout.reconcile.report import Difference
 from django_checkout.reconcile.resource import Json
 from django_checkout.reconcile.session_differences import at_stripe, session_rows
 from django_checkout.services.lost_sessions import is_provably_of, is_started_here, is_to_this_site, links_of
-from django_checkout.services.orders import check_site
+from django_checkout.services.orders import check_site, place_by_reference
 from django_checkout.services.syncing import apply_facts
 from django_checkout.states import PaymentStatus, SessionStatus
 from django_checkout.stripe_api import facts, gateway
@@ -79,14 +79,15 @@ def restore(stripe_id: str) -> Difference | None:
     """Create the lost row of a session again and apply what Stripe says; return what a person has to decide.
 
     It is this order's if a link in it is signed for the order's row, or if this site started it and number, amount,
-    currency and shopper are the order's. An open session that this site started for a row that is lost is expired:
+    currency and shopper are the order's. An order that the shop has and that is not here is placed first. An open session that this site started for a row that is lost is expired:
     nobody may pay it. Without CHECKOUT_BASE_URL nothing is proven.
     """
     data = reads.retrieve("checkout.session", stripe_id)
     left = next(compare({stripe_id: data}), None)
-    order = Order.objects.filter(pk=left.order_pk or 0).first() if left else None
     if left is None or left.kind is not Kind.SESSION_WITHOUT_ORDER:
         return left
+    order = Order.objects.filter(pk=left.order_pk or 0).first() or _place(data)
+    left = Difference.of(left.kind, stripe_id, order, {**left.here, "order": order and order.reference}, left.at_stripe)
     if order is not None and _leads_back(data, order):
         _join(order, data)
         return None
@@ -98,6 +99,12 @@ def restore(stripe_id: str) -> Difference | None:
         _join(order, data)
         return None
     return replace(left, at_stripe={**left.at_stripe, **at_stripe(data)})
+
+
+def _place(data: Json) -> Order | None:
+    """Place the order that a session names, if this site started it: the shop may have entered it again."""
+    reference = facts.read_ownership(data).reference
+    return place_by_reference(reference) if reference and is_started_here(data) else None
 
 
 def join(stripe_id: str, order: Order) -> None:

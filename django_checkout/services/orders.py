@@ -48,6 +48,17 @@ def place(source: Any, *, is_new: bool = False) -> Order:
     return _place(source, is_new=is_new)
 
 
+def place_by_reference(reference: str) -> Order | None:
+    """Place the host's order that the adapter's ``find_order`` returns, and return ours; None if there is none.
+
+    Raises:
+        the errors of ``place``.
+    """
+    source = get_adapter().find_order(reference)
+    order = None if source is None else place(source)
+    return order if order is not None and order.reference == reference else None
+
+
 def place_again(order: Any) -> Order:
     """Place the host's row again and return our order; an order without a host's row is returned unchanged.
 

@@ -45,6 +45,10 @@ class ShopAdapter(CheckoutAdapter):
             ),
         )
 
+    def find_order(self, reference: str) -> Order | None:
+        """Return an order that was entered again after a backup was restored."""
+        return Order.objects.filter(number=reference).first()
+
     def can_pay(self, request: HttpRequest, order: Order) -> bool:
         """Let anyone pay who has the signed link or owns the order: someone else may pay for a gift."""
         return True

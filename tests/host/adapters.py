@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django_checkout.adapters import CheckoutAdapter
 from django_checkout.values import LineData, OrderData
+from tests.host.models import HostOrder
 
 
 class HostAdapter(CheckoutAdapter):
@@ -10,6 +11,9 @@ class HostAdapter(CheckoutAdapter):
         return OrderData(
             reference=order.number, currency=order.currency, lines=(line,), user=order.owner, email=order.email
         )
+
+    def find_order(self, reference):
+        return HostOrder.objects.filter(number=reference).first()
 
     def return_url(self, order):
         return f"/shop/{order.number}/"

@@ -30,7 +30,7 @@ def scripts() -> list[str]:
 @pytest.mark.core
 def test_words_are_given_before_they_are_used():
     words = set(_WORDS.findall(TEXT))
-    text = re.sub(r"<<'END'.*?^END$", "", "".join(BLOCKS), flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"<<'?END'?$.*?^END$", "", "".join(BLOCKS), flags=re.DOTALL | re.MULTILINE)
     text = re.sub(r' -c ".*?"$', "", text, flags=re.MULTILINE)
     bodies = re.sub(r"^\w+\(\) \{.*?(?: \}|^\})$", "", text, flags=re.DOTALL | re.MULTILINE)
     used = set(re.findall(r"(?:^|; |\$\()(?:[A-Z]+=[\w:/.]+ )*([a-z]\w*) ?", bodies, re.MULTILINE))

@@ -7,14 +7,15 @@ import requests
 from django.apps import apps
 from django.core.management.color import no_style
 from django.db import connection, transaction
+from django.urls import reverse
 
 from django_checkout import services
 from django_checkout.exceptions import PaymentUnmatchedError
-from django_checkout.models import Discrepancy
+from django_checkout.models import Discrepancy, Order
 from tests.host.models import HostOrder
 
 from .stripe_side import PATIENCE_SECONDS
-from .world import DAY, HOUR
+from .world import DAY, HOUR, merchant
 
 #: Who pays at the emulator.
 SHOPPER = "shopper@example.com"
@@ -91,20 +92,24 @@ def test_a_backup_of_yesterday_is_restored(world):
     assert (started.status, refunded.status) == ("paid", "partially_refunded")
 
     # Both are entered again. One is provably the same purchase, and is joined with its payment.
-    same = services.place(HostOrder.objects.create(number="N-1", email=SHOPPER))
-    unclear = services.place(HostOrder.objects.create(number="N-2"))
-    assert "order=N-1" in world.run("checkout_reconcile --order N-1").text
-    world.run("checkout_reconcile --fix --order N-1")
-    same.refresh_from_db()
-    assert same.status == "paid"
+    HostOrder.objects.create(number="N-1", email=SHOPPER)
+    HostOrder.objects.create(number="N-2")
+    ran = world.run("checkout_reconcile --order N-1")
+    assert (ran.code, "add --fix, which places it" in ran.text) == (2, True)
+    assert world.run("checkout_reconcile --fix --order N-1").code == 0
+    assert Order.objects.get(reference="N-1").status == "paid"
 
     # The other may be another shopper's by now. Nobody pays it twice, and a person decides.
+    world.run("checkout_reconcile --fix")
+    unclear = Order.objects.get(reference="N-2")
     with pytest.raises(PaymentUnmatchedError):
         world.start(unclear)
     assert "session_without_order" in world.run("checkout_reconcile --fix --order N-2").text
     world.run("checkout_reconcile --fix")
     assert "D061" in world.doctor()
     row = Discrepancy.objects.get(kind="session_without_order", state="open")
+    page = merchant().get(reverse("admin:django_checkout_discrepancy_change", args=[row.pk])).content.decode()
+    assert f"https://dashboard.stripe.com/test/payments/{row.at_stripe['payment_intent']}" in page
     assert "paid" in world.act("discrepancy", row.pk, "join")
 
     unclear.refresh_from_db()

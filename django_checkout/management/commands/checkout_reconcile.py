@@ -23,6 +23,7 @@ from django_checkout.management.arguments import (
 from django_checkout.models import Order, Payout
 from django_checkout.operations import balances
 from django_checkout.reconcile import Difference, Outcome, Report, missed_events, payouts
+from django_checkout.services.orders import place_by_reference
 from django_checkout.webhooks import endpoints
 
 #: Options that cannot be combined.
@@ -103,9 +104,7 @@ class Command(BaseCommand):
     def _reconcile(self, options: dict[str, Any], progress: Progress) -> int:
         order = None
         if options["order"] is not None:
-            order = Order.objects.filter(reference=options["order"]).first()
-            if order is None:
-                raise CommandError(f"There is no order {options['order']}.", returncode=COULD_NOT_RUN)
+            order = _get_order(options["order"], fix=options["fix"])
         chosen = {name: options[name] for name in ("since", "until", "fix", "limit")}
         report = reconcile.run(order=order, progress=progress, **chosen)
         if order is None:
@@ -171,6 +170,22 @@ class Command(BaseCommand):
             self.stdout.write(f"{report.gone} recorded differences {what}.")
         if not report.is_complete:
             self.stdout.write("Stopped by --limit" + ("; run the command again to resume." if fix else "."))
+
+
+def _get_order(reference: str, *, fix: bool) -> Order:
+    """Return an order; with ``fix``, place the shop's order first if it is not here."""
+    order = Order.objects.filter(reference=reference).first()
+    if order is None and fix:
+        order = place_by_reference(reference)
+    if order is not None:
+        return order
+    next_step = (
+        "If your shop has it, place it first: call services.place() with its row in manage.py shell, or define "
+        "find_order() in your adapter."
+        if fix
+        else "If your shop has it, add --fix, which places it."
+    )
+    raise CommandError(f"There is no order {reference}. {next_step}", returncode=COULD_NOT_RUN)
 
 
 def _refuse_exclusive(options: dict[str, Any]) -> None:
