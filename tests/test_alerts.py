@@ -18,6 +18,7 @@ from django_checkout import services
 from django_checkout.exceptions import StripeError, StripeNotFoundError
 from django_checkout.models import Observation, Refund, WebhookEvent
 from django_checkout.operations import doctor, health
+from django_checkout.operations.alerts import RULES
 from django_checkout.stripe_api import billing, gateway, observations
 from django_checkout.stripe_api.client import forget_clients, get_client, permission_for
 from django_checkout.stripe_api.observations import Kind
@@ -110,6 +111,28 @@ def test_refused_deliveries_take_one_row_and_few_writes(session):
 
     (row,) = Observation.objects.filter(kind=Kind.REFUSED)
     assert observations.EXACT <= row.count <= 30
+
+
+def test_number_says_that_not_every_delivery_was_counted(session):
+    refuse(session, times=9)
+    later(minutes=5)
+    (alert,) = health.read().alerts
+    assert alert.text.endswith(": 9.")
+
+    refuse(session, times=20)
+
+    (alert,) = health.read().alerts
+    assert alert.text.endswith("+.")
+
+
+@pytest.mark.parametrize(
+    "reason", [kind for kind in RULES if kind in health.OBSERVED.values() or kind == "webhooks_silent"]
+)
+def test_hint_says_what_ends_an_alert_that_a_correction_does_not_end(reason):
+    # The doctor, or the command that the hint names, ends the others.
+    is_ended = reason in ("endpoint_disabled", "key_refused", "stripe_silent")
+
+    assert ("the alert ends with the next" in RULES[reason].hint) != is_ended
 
 
 def test_whoever_knows_a_session_raises_no_alert_for_ever(session):

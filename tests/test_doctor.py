@@ -144,6 +144,21 @@ def test_endpoint_is_compared_with_the_requirements(site, changes, names):
     assert _names() == names
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"enabled_events": ["*"]}, {"enabled_events": ["checkout.session.completed"]}, {"url": URL.rstrip("/")}],
+    ids=["extra", "missing", "redirected"],
+)
+def test_advice_about_an_endpoint_of_another_version_can_be_followed(site, changes):
+    _edit_endpoint(site, api_version="2024-06-20", **changes)
+    found = [finding for finding in doctor.examine(delivers=False) if finding.command.startswith("manage.py checkout_")]
+
+    assert len(found) == 2
+    for finding in found:
+        _, name, *options = finding.command.split()
+        call_command(name, *options, "--dry-run", stdout=StringIO())
+
+
 def test_two_endpoints_with_one_url(site):
     run(webhook_endpoints.create_endpoint(URL, registry.handled_types(), description=""))
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from django_checkout import services, thresholds
 from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Observation, WebhookEvent
-from django_checkout.operations import retention, statistics
+from django_checkout.operations import health, retention, statistics
 from django_checkout.operations.alerts import RULES, Reason, Seen, find_alerts
 from django_checkout.operations.doctor import IDS
 from django_checkout.operations.doctor.site import FINDINGS, examine_backlog
@@ -81,6 +81,23 @@ def test_page_of_every_alert_is_in_the_admin():
     for rule in RULES.values():
         if rule.page is not None:
             assert reverse(f"admin:django_checkout_{rule.page[0]}_changelist")
+
+
+@pytest.mark.parametrize("code", ["stripe_unavailable", "stripe_answer"])
+def test_event_that_failed_because_stripe_did_not_respond_is_an_alert_if_retries_do_not_help(db, code):
+    values = {"type": "t", "livemode": False, "created_at": timezone.now()}
+    WebhookEvent.objects.create(stripe_id="evt_1", state="failed", error_code=code, **values)
+    assert (health.read().reasons, health.read().events_failed) == ((), 1)
+
+    move_clock(minutes=5)
+    assert (health.read().reasons, health.read().numbers) == (("events_failed",), {"events_failed": 1})
+
+
+def test_other_failure_of_an_event_is_an_alert_at_once(db):
+    values = {"type": "t", "livemode": False, "created_at": timezone.now()}
+    WebhookEvent.objects.create(stripe_id="evt_1", state="failed", error_code="TypeError", **values)
+
+    assert health.read().reasons == ("events_failed",)
 
 
 def move_clock(**span):

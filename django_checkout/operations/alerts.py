@@ -49,6 +49,8 @@ class Seen:
     number: int = 0
     since: datetime | None = None
     until: datetime | None = None
+    #: Whether there may have been more.
+    is_minimum: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,28 +94,36 @@ RULES: Mapping[Reason, Rule] = {
     ),
     Reason.SILENT: Rule(
         text=_("Sessions that ended and whose events have not arrived: %(number)s."),
-        hint=_("Run manage.py checkout_doctor to find the cause, then manage.py checkout_reconcile --fix"),
+        hint=_(
+            "Run manage.py checkout_doctor to find the cause, then manage.py checkout_reconcile --fix; the alert ends "
+            "with the next event of a session"
+        ),
         is_age=True,
     ),
     Reason.REFUSED: Rule(
         text=_("Deliveries from Stripe that were refused, because their signature is of another secret: %(number)s."),
         hint=_(
-            "Copy the signing secret from https://dashboard.stripe.com/webhooks into STRIPE_WEBHOOK_SECRETS, and "
-            "deploy. Then run manage.py checkout_reconcile --fix"
+            "Add the signing secret from https://dashboard.stripe.com/webhooks to STRIPE_WEBHOOK_SECRETS, keep the "
+            "old one for a day, and deploy. Then run manage.py checkout_reconcile --fix; the alert ends with the next "
+            "delivery"
         ),
         is_age=True,
         minimum=3,
     ),
     Reason.LATE: Rule(
         text=_("Deliveries from Stripe that were refused, because their time differs from this machine's: %(number)s."),
-        hint=_("Set the clock: timedatectl set-ntp true. Then run manage.py checkout_reconcile --fix"),
+        hint=_(
+            "Set the clock: timedatectl set-ntp true. Then run manage.py checkout_reconcile --fix; the alert ends with "
+            "the next delivery"
+        ),
         is_age=True,
     ),
     Reason.OTHER_MODE: Rule(
         text=_("Events of the other mode, test or live, that were ignored: %(number)s."),
         hint=_(
             "Set STRIPE_SECRET_KEY to a key of the mode of the endpoint, or remove the endpoint's secret from "
-            "STRIPE_WEBHOOK_SECRETS. Then run manage.py checkout_reconcile --fix"
+            "STRIPE_WEBHOOK_SECRETS. Then run manage.py checkout_reconcile --fix; the alert ends with the next event "
+            "of the key's mode"
         ),
         is_age=True,
     ),
@@ -129,7 +139,7 @@ RULES: Mapping[Reason, Rule] = {
         text=_("Permissions that the secret key lacks: %(number)s."),
         hint=_(
             "Run manage.py checkout_doctor, which names them, and add them to the key at "
-            "https://dashboard.stripe.com/apikeys"
+            "https://dashboard.stripe.com/apikeys; the alert ends with the next call that needs them"
         ),
     ),
     Reason.STRIPE_SILENT: Rule(
@@ -178,6 +188,8 @@ class Alert:
 
     reason: Reason
     number: int
+    #: Whether there may have been more.
+    is_minimum: bool = False
 
     @property
     def rule(self) -> Rule:
@@ -187,7 +199,7 @@ class Alert:
     @property
     def text(self) -> str:
         """What is wrong, in the active language."""
-        return str(self.rule.text) % {"number": display_number(self.number)}
+        return str(self.rule.text) % {"number": display_number(self.number, is_minimum=self.is_minimum)}
 
     @property
     def hint(self) -> str:
@@ -200,15 +212,15 @@ def find_alerts(
 ) -> tuple[Alert, ...]:
     """Return the alerts that what was seen gives, in the order of ``Reason``."""
     return tuple(
-        Alert(reason=reason, number=seen[reason].number)
+        Alert(reason=reason, number=seen[reason].number, is_minimum=seen[reason].is_minimum)
         for reason in Reason
         if reason in seen and _holds(RULES[reason], seen[reason], thresholds[reason], now)
     )
 
 
-def display_number(number: int) -> str:
-    """Return a number of rows as text; "1000+" where counting stopped."""
-    return f"{MAX_COUNT}+" if number >= MAX_COUNT else str(number)
+def display_number(number: int, *, is_minimum: bool = False) -> str:
+    """Return a number as text; with "+" where there may be more, such as "1000+" where counting rows stopped."""
+    return f"{min(number, MAX_COUNT)}+" if is_minimum or number >= MAX_COUNT else str(number)
 
 
 def _holds(rule: Rule, seen: Seen, threshold: int | None, now: datetime) -> bool:

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from django_checkout import thresholds
 from django_checkout.conf import conf
+from django_checkout.exceptions import StripeAnswerError, StripeUnavailableError
 from django_checkout.ledger import announcements
 from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Observation, Order, WebhookEvent, sites
 from django_checkout.models.announcements import AnnouncementState
@@ -38,6 +39,9 @@ OBSERVED: Mapping[Kind, Reason] = {
 #: Deliveries that were refused or ignored are forgotten this long after the last one.
 FORGOTTEN = timedelta(days=7)
 _FORGOTTEN_KINDS = (Kind.REFUSED, Kind.LATE, Kind.OTHER_MODE)
+#: An event that fails because Stripe does not respond is retried for this long before it counts.
+RETRIED_FOR = timedelta(minutes=5)
+_UNANSWERED = (StripeUnavailableError.code, StripeAnswerError.code)
 #: How many of the sessions that ended last are examined.
 SESSIONS = 20
 #: The event of a session that has ended is due after this time.
@@ -84,12 +88,13 @@ def read(*, now: datetime | None = None) -> Health:
     waiting = [events.filter(state=state) for state in (EventState.RECEIVED, EventState.PROCESSING)]
     oldest = min(filter(None, (_oldest(rows, "received_at") for rows in waiting)), default=None)
     events_waiting = min(sum(count(rows, "received_at") for rows in waiting) if oldest else 0, MAX_COUNT)
-    failed = count(events.filter(state=EventState.FAILED), "received_at")
+    failures = events.filter(state=EventState.FAILED).order_by("received_at")
+    failed = list(failures.values_list("error_code", "received_at")[:MAX_COUNT])
     pending, pending_elsewhere = _pending_notifications(now)
     rows = list(Observation.objects.filter(kind__in=(*OBSERVED, Kind.SESSION_EVENT)))
     is_queue = conf.find("CHECKOUT_PROCESS_EVENTS") == "task"
     seen = {
-        Reason.FAILED: Seen(number=failed),
+        Reason.FAILED: _failed_events(failed, now),
         Reason.STUCK: Seen(number=events_waiting, since=oldest),
         Reason.QUEUE: Seen(number=events_waiting if is_queue else 0, since=oldest),
         Reason.PENDING: Seen(number=pending),
@@ -105,7 +110,7 @@ def read(*, now: datetime | None = None) -> Health:
         last_event_seconds=None if last is None else int((now - last).total_seconds()),
         oldest_waiting_seconds=None if oldest is None else int((now - oldest).total_seconds()),
         events_waiting=events_waiting,
-        events_failed=failed,
+        events_failed=len(failed),
         announcements_pending=pending,
     )
 
@@ -130,6 +135,11 @@ def count(rows: QuerySet[Any], *order: str) -> int:
     return rows.order_by(*order)[:MAX_COUNT].count()
 
 
+def _failed_events(failed: Collection[tuple[str, datetime]], now: datetime) -> Seen:
+    """Return the failed events, without those that the next attempts are likely to process."""
+    return Seen(number=sum(code not in _UNANSWERED or now - at >= RETRIED_FOR for code, at in failed))
+
+
 def _oldest(rows: QuerySet[Any], column: str) -> datetime | None:
     found: datetime | None = rows.order_by(column).values_list(column, flat=True).first()
     return found
@@ -141,13 +151,15 @@ def _observed(rows: Collection[Observation], now: datetime) -> dict[Reason, Seen
     rows = [row for row in rows if row.kind not in _FORGOTTEN_KINDS or now - row.last_at < FORGOTTEN]
     return {
         reason: Seen(
-            number=sum(row.count for row in found) if kind not in (Kind.FORBIDDEN, Kind.DISABLED) else len(found),
+            number=sum(row.count for row in found) if is_counted else len(found),
+            is_minimum=is_counted and any(row.count >= observations.EXACT for row in found),
             since=min((row.first_at for row in found), default=None),
             # No call since is no proof that Stripe still does not respond.
             until=max((row.last_at for row in found), default=None) if kind is Kind.SILENT else None,
         )
         for kind, reason in OBSERVED.items()
         for found in [[row for row in rows if row.kind == kind]]
+        for is_counted in [kind not in (Kind.FORBIDDEN, Kind.DISABLED)]
     }
 
 

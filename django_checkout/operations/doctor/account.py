@@ -171,13 +171,7 @@ def _check_enabled(known: Sequence[Mapping[str, Any]], url: str) -> Iterator[Fin
         yield new("disabled", Severity.ERROR, f"The endpoint {known[0]['id']} is disabled.", command)
     enabled.sort(key=lambda endpoint: not endpoints.is_exact(endpoint, url))
     for endpoint in enabled[:1]:
-        yield from _compare_endpoint(endpoint)
-        if not endpoints.is_exact(endpoint, url):
-            message = (
-                f"The endpoint {endpoint['id']} delivers to {endpoint['url']}, which redirects to {url}; "
-                "Stripe does not follow redirects."
-            )
-            yield new("address", Severity.ERROR, message, _SETUP)
+        yield from _compare_endpoint(endpoint, url)
     if len(enabled) > 1:
         yield _report_duplicates(known, url)
 
@@ -193,18 +187,27 @@ def _report_duplicates(known: Sequence[Mapping[str, Any]], url: str) -> Finding:
     return new("duplicates", Severity.WARNING, message, command)
 
 
-def _compare_endpoint(endpoint: Mapping[str, Any]) -> Iterator[Finding]:
+def _compare_endpoint(endpoint: Mapping[str, Any], url: str) -> Iterator[Finding]:
     missing, extra = endpoints.missing_events(endpoint), endpoints.extra_events(endpoint)
+    is_old = endpoint["api_version"] != API_VERSION
+    # An endpoint with another version is not changed, but replaced.
+    command = f"{_SETUP} --upgrade" if is_old else _SETUP
     if missing:
         message = f"The endpoint {endpoint['id']} does not receive: {', '.join(missing)}."
-        yield new("missing_events", Severity.ERROR, message, _SETUP)
+        yield new("missing_events", Severity.ERROR, message, command)
     if extra:
         message = f"The endpoint {endpoint['id']} receives events that this site does not handle: {', '.join(extra)}."
-        yield new("extra_events", Severity.INFO, message, _SETUP)
-    if endpoint["api_version"] != API_VERSION:
+        yield new("extra_events", Severity.INFO, message, command)
+    if is_old:
         version = endpoint["api_version"] or "the account's default"
         message = f"The endpoint {endpoint['id']} uses API version {version}, not {API_VERSION}."
-        yield new("version", Severity.WARNING, message, f"{_SETUP} --upgrade")
+        yield new("version", Severity.WARNING, message, command)
+    if not endpoints.is_exact(endpoint, url):
+        message = (
+            f"The endpoint {endpoint['id']} delivers to {endpoint['url']}, which redirects to {url}; "
+            "Stripe does not follow redirects."
+        )
+        yield new("address", Severity.ERROR, message, command)
 
 
 def _check_proof(known: Sequence[Mapping[str, Any]], url: str, now: datetime) -> Iterator[Finding]:
