@@ -162,6 +162,11 @@ else:
     STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com")
     STRIPE_JS_URL = env.str("STRIPE_JS_URL", default="https://js.stripe.com/dahlia/stripe.js")
 
+if DEBUG:
+    # The development server is one process, without a proxy in front of it.
+    REST_FRAMEWORK = {"NUM_PROXIES": 0}
+    SILENCED_SYSTEM_CHECKS = ["django_checkout.W013"]
+
 # --- Security ---------------------------------------------------------------------------------------------------------
 
 #: No inline scripts or styles, and nothing from other sites; example_project.csp adds what payments need.

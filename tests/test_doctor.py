@@ -119,6 +119,15 @@ def test_every_finding_names_what_fixes_it(stripe_emulator, settings):
     )
 
 
+def test_silenced_warnings_are_not_reported_and_errors_are(site, settings):
+    settings.SILENCED_SYSTEM_CHECKS = [f"django_checkout.{number}" for number in ("W005", "W011", "E011")]
+    assert doctor.examine(delivers=False) == []
+
+    settings.STRIPE_WEBHOOK_SECRETS = []
+
+    assert "E011" in [finding.id for finding in doctor.examine(delivers=False)]
+
+
 def test_no_endpoint(stripe_emulator, own_webhook):
     (finding,) = [finding for finding in doctor.examine() if finding.id not in OF_TESTS]
 

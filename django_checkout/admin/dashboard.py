@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 from django_checkout.admin import charts, display, statistics_cache
 from django_checkout.conf import conf
 from django_checkout.operations import statistics
-from django_checkout.operations.alerts import Alert, display_number
+from django_checkout.operations.alerts import RUNBOOK, Alert, display_number
 from django_checkout.states import Tone
 
 #: The table of the days shows every currency; charts show the busiest.
@@ -40,11 +40,12 @@ class Tile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertLine:
-    """What is wrong, what to do, and the page that shows it, or ""."""
+    """What is wrong, what to do, the page that shows it, or "", and what the runbook says about it."""
 
     text: str
     hint: str
     url: str
+    runbook_url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,11 +180,11 @@ def _tiles(request: HttpRequest, shown: statistics.Dashboard) -> Iterator[Tile]:
     yield tile(
         "pending",
         _("Pending notifications"),
-        shown.webhooks.announcements_pending,
+        shown.webhooks.notifications_pending,
         _("a receiver of the shop raised an error, or no receiver is connected"),
         "announcement",
         "state=pending",
-        is_bad=True,
+        is_bad=shown.webhooks.announcements_pending > 0,
     )
 
 
@@ -274,7 +275,7 @@ def _days(shown: statistics.Dashboard) -> Iterator[tuple[str, list[str], statist
 def _alert_line(request: HttpRequest, alert: Alert) -> AlertLine:
     model, query = alert.rule.page or ("", "")
     url = find_url(request, model, "changelist", permission=f"view_{model}", query=query) if model else ""
-    return AlertLine(text=alert.text, hint=alert.hint, url=url)
+    return AlertLine(text=alert.text, hint=alert.hint, url=url, runbook_url=f"{RUNBOOK}#{alert.reason}")
 
 
 def _webhook_facts(request: HttpRequest, shown: statistics.Dashboard) -> Iterator[tuple[str, str]]:

@@ -31,6 +31,7 @@ from django.utils import timezone
 
 from django_checkout.conf import conf
 from django_checkout.models import (
+    Announcement,
     AttentionItem,
     CheckoutSession,
     Discrepancy,
@@ -39,6 +40,7 @@ from django_checkout.models import (
     Refund,
     WebhookEvent,
 )
+from django_checkout.models.announcements import AnnouncementState
 from django_checkout.models.reconciliation import DiscrepancyState
 from django_checkout.operations import health
 from django_checkout.states import CLOSED_DISPUTE_STATUSES, DisputeStatus, PaymentStatus, RefundStatus, SessionStatus
@@ -105,6 +107,8 @@ class Webhooks(health.Health):
     """The state of webhooks, and the number of events received today."""
 
     received_today: int
+    #: Every pending notification, due or not, with or without a receiver; counted up to ``alerts.MAX_COUNT``.
+    notifications_pending: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,4 +262,9 @@ def _discrepancies() -> dict[str, int]:
 def _webhooks(now: datetime) -> Webhooks:
     received = WebhookEvent.objects.filter(received_at__gte=_midnight(timezone.localdate(now))).count()
     found = health.read(now=now)
-    return Webhooks(**{field.name: getattr(found, field.name) for field in fields(found)}, received_today=received)
+    pending = health.count(Announcement.objects.filter(state=AnnouncementState.PENDING), "signal", "next_attempt_at")
+    return Webhooks(
+        **{field.name: getattr(found, field.name) for field in fields(found)},
+        received_today=received,
+        notifications_pending=pending,
+    )

@@ -51,6 +51,19 @@ def test_it_shows_revenue_by_currency_and_open_tasks(sold, viewer, no_stripe):
         assert f"{reverse(f'admin:django_checkout_{model}_changelist')}?{query}" in page
 
 
+def test_it_counts_the_pending_notifications_that_its_link_lists(viewer):
+    factories.AnnouncementFactory(state="pending", signal="order_disputed")
+
+    page = read(viewer)
+
+    assert re.search(r'checkout-tile-wait">\s*<a [^>]*announcement[^>]*><span class="checkout-number">1<', page)
+    assert "No alerts" in page
+
+
+def test_each_alert_links_its_page_in_the_runbook(sold, viewer):
+    assert "docs/runbook/reference.md#events_failed" in read(viewer)
+
+
 def test_the_funnel_counts_sessions(sold, viewer):
     funnels = viewer.get(reverse(DASHBOARD)).context["funnels"]
     today = {share.name: (share.number, share.percent) for share in funnels[0].shares}
@@ -103,7 +116,7 @@ def test_it_links_only_to_pages_that_the_user_may_view(sold):
 def test_it_takes_a_fixed_number_of_queries(sold, viewer, django_assert_max_num_queries, django_assert_num_queries):
     viewer.get(reverse(DASHBOARD))
     statistics_cache.clear()
-    with django_assert_max_num_queries(27) as first:
+    with django_assert_max_num_queries(29) as first:
         read(viewer)
     for _ in range(3):
         factories.make_paid_order()

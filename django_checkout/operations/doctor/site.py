@@ -54,12 +54,15 @@ _LEVELS = {checks.ERROR: Severity.ERROR, checks.CRITICAL: Severity.ERROR, checks
 
 
 def examine_settings() -> Iterator[Finding]:
-    """Run this app's system checks, those for deployment included; a warning that is also an error is left out."""
+    """Run this app's system checks, those for deployment included.
+
+    A warning that is also an error, or that SILENCED_SYSTEM_CHECKS names, is left out.
+    """
     all_messages = checks.run_checks(include_deployment_checks=True)
     found = [message for message in all_messages if str(message.id).startswith(f"{LABEL}.")]
     errors = {message.msg for message in found if message.level >= checks.ERROR}
     for message in found:
-        if message.level >= checks.ERROR or message.msg not in errors:
+        if message.level >= checks.ERROR or not (message.is_silenced() or message.msg in errors):
             yield Finding(
                 id=str(message.id).removeprefix(f"{LABEL}."),
                 severity=_LEVELS.get(message.level, Severity.INFO),
