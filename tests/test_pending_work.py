@@ -264,6 +264,17 @@ def test_what_is_left_is_reported_as_json(paid_order, stripe_emulator, order):
     assert left[("refunds", True)].startswith("not confirmed by Stripe (")
 
 
+def test_session_that_waits_for_its_shopper_is_not_left(order, stripe_emulator):
+    stripe_emulator.chaos.drop(2, when="before", match="POST /v1/checkout/sessions")
+    with pytest.raises(StripeUnavailableError):
+        services.start(order)
+
+    code, text = _run_command()
+
+    assert (code, text.splitlines()[0]) == (0, "Nothing is pending.")
+    assert text.splitlines()[1].startswith("1 session was not confirmed by Stripe. Nothing has to be done: ")
+
+
 def test_order_that_needs_attention_is_listed_and_does_not_change_the_exit_code(order):
     order.attention.create(code="disputed", fact="dp_1")
 

@@ -268,7 +268,7 @@ STAFF_DETAILS: dict[str, str] = {
     "refund this amount once more, repeat the request with that UUID as in_addition_to.",
     "run_busy": "Another run is in progress.",
     "session_not_found": "The session does not exist.",
-    "stripe_refused": "Stripe responded with 400 charge_already_refunded (request_id=req_1, param=).",
+    "stripe_refused": "Stripe responded with 400 charge_already_refunded (request_id=req_1).",
     "stripe_unanswered": "Unanswered: Stripe did not respond. Do not repeat the refund at Stripe: "
     "checkout_process_events sends it again with the same key, and it cannot be made twice.",
     "stripe_unavailable": "Stripe did not respond.",

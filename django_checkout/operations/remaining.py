@@ -32,6 +32,8 @@ class Remaining:
     next_attempt_at: datetime | None = None
     #: Whether it failed, so that someone has to look at the cause.
     has_failed: bool = False
+    #: Whether it ends by itself, so that nothing is left to do.
+    is_waiting: bool = False
 
 
 def find(*, now: datetime | None = None) -> list[Remaining]:
@@ -79,7 +81,9 @@ def _refunds(now: datetime) -> Iterator[Remaining]:
 def _sessions(now: datetime) -> Iterator[Remaining]:
     unanswered = CheckoutSession.objects.filter(sites.own(), status=SessionStatus.CREATING)
     for count, at in _grouped(unanswered, at="expires_at"):
-        yield Remaining(kind="sessions", reason="not confirmed by Stripe", count=count, next_attempt_at=at)
+        # The shopper's next attempt repeats the request; the others are given up when they would have expired.
+        reason, is_waiting = "not confirmed by Stripe", at > now
+        yield Remaining(kind="sessions", reason=reason, count=count, next_attempt_at=at, is_waiting=is_waiting)
     for count, read_at in _grouped(pending_work.unread_sessions(now), at="synced_at"):
         at = read_at + timedelta(seconds=pending_work.WAITING_SECONDS)
         reason = "that Stripe did not return"

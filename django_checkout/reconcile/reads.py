@@ -37,7 +37,8 @@ def with_retries(call: Callable[[], T]) -> T:
             if isinstance(error, StripeAnswerError) and error.answered_status < 500:
                 raise
             pause = min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), MAX_PAUSE_SECONDS)
-            logger.info("reconcile_waits seconds=%.1f attempt=%d code=%s", pause, attempt, error.stripe_code)
+            code = error.stripe_code or error.code
+            logger.info("reconcile_waits seconds=%.1f attempt=%d of=%d code=%s", pause, attempt, ATTEMPTS, code)
             time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # jitter, not a secret
     return call()
 

@@ -79,8 +79,9 @@ def restore(stripe_id: str) -> Difference | None:
     """Create the lost row of a session again and apply what Stripe says; return what a person has to decide.
 
     It is this order's if a link in it is signed for the order's row, or if this site started it and number, amount,
-    currency and shopper are the order's. An order that the shop has and that is not here is placed first. An open session that this site started for a row that is lost is expired:
-    nobody may pay it. Without CHECKOUT_BASE_URL nothing is proven.
+    currency and shopper are the order's. An order that the shop has and that is not here is placed first. An open
+    session that this site started for a row that is lost is expired: nobody may pay it. Without CHECKOUT_BASE_URL
+    nothing is proven.
     """
     data = reads.retrieve("checkout.session", stripe_id)
     left = next(compare({stripe_id: data}), None)

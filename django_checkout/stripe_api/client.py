@@ -177,7 +177,8 @@ def _translate(error: stripe.StripeError) -> StripeError:
     stripe_code = getattr(error.error, "code", None) or error.code or ""
     request_id, param = error.request_id or "", getattr(error, "param", None) or ""
     details = {"stripe_code": stripe_code, "request_id": request_id, "param": param}
-    note = f"Stripe responded with {status} {stripe_code} (request_id={request_id}, param={param})"
+    named = ", ".join(f"{name}={value}" for name, value in (("request_id", request_id), ("param", param)) if value)
+    note = " ".join(filter(None, ("Stripe responded with", str(status), stripe_code, named and f"({named})")))
     level = logging.DEBUG if _is_refusal_expected.get() and status not in (401, 403) else logging.WARNING
     logger.log(level, "stripe_error status=%s code=%s request_id=%s", status, stripe_code, request_id)
     definite = (stripe.InvalidRequestError, stripe.CardError, stripe.AuthenticationError, stripe.PermissionError)

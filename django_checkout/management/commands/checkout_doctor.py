@@ -44,7 +44,13 @@ class Command(BaseCommand):
             for finding in found:
                 self.stdout.write(f"{finding.severity:8} {finding.id}  {finding.message}")
                 self.stdout.write(f"         {finding.command}")
-            self.stdout.write(f"{len(found)} findings, {errors} errors." if found else "No problems found.")
+            self.stdout.write(
+                f"{_counted(len(found), 'finding')}, {_counted(errors, 'error')}." if found else "No problems found."
+            )
             if found:
                 self.stdout.write(f"Runbook: {RUNBOOK}")
         exit_with(1 if errors else 0)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -62,7 +62,12 @@ class Command(BaseCommand):
         if webhook_url:
             self.stdout.write(f"Events are sent to {webhook_url}")
         else:
-            self.stdout.write("Events are not sent. Set CHECKOUT_BASE_URL or use --webhook-url.")
+            hint = (
+                "Events are sent once checkout_setup_webhook has created an endpoint."
+                if options["webhook_url"] == ""
+                else "Events are not sent. Set CHECKOUT_BASE_URL, use --webhook-url, or run checkout_setup_webhook."
+            )
+            self.stdout.write(hint)
         self.stdout.flush()
         try:
             server.serve_forever()

@@ -82,6 +82,8 @@ class Command(BaseCommand):
         for kind, text in _KINDS.items():
             if report[kind] or verbosity > 1:
                 self.stdout.write(f"{report[kind] - report[f'{kind}_failed']} of {report[kind]} {text}.")
+        waiting = [group for group in left if group.is_waiting]
+        left = [group for group in left if not group.is_waiting]
         if left:
             self.stdout.write("Left:")
         for group in left:
@@ -92,6 +94,12 @@ class Command(BaseCommand):
             self.stdout.write("What failed is retried by the next run; the log says why.")
         elif not left:
             self.stdout.write("Nothing is left." if any(report.values()) else "Nothing is pending.")
+        for group in waiting:
+            noun = "session was" if group.count == 1 else "sessions were"
+            self.stdout.write(
+                f"{group.count} {noun} not confirmed by Stripe. Nothing has to be done: this ends when the shopper "
+                f"tries again, or from {group.next_attempt_at:%Y-%m-%d %H:%M} UTC on."
+            )
 
 
 def _as_json(report: Mapping[str, int], left: Sequence[Remaining], *, has_failed: bool) -> dict[str, Any]:

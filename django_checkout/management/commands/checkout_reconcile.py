@@ -166,8 +166,8 @@ class Command(BaseCommand):
         counts = ", ".join(f"{report.count(outcome)} {outcome.label}" for outcome in Outcome if report.count(outcome))
         self.stdout.write(f"Differences: {counts or 'none'}.")
         if report.gone:
-            what = "were resolved" if fix else "no longer exist (--fix resolves them)"
-            self.stdout.write(f"{report.gone} recorded differences {what}.")
+            what = "that were resolved" if fix else "that no longer exist (--fix resolves them)"
+            self.stdout.write(f"Recorded differences {what}: {report.gone}.")
         if not report.is_complete:
             self.stdout.write("Stopped by --limit" + ("; run the command again to resume." if fix else "."))
 

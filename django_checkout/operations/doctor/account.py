@@ -105,14 +105,12 @@ def _try_permissions() -> Iterator[Finding]:
             yield new("permission", severity, f"{what}: {error}", hint)
         except StripeError as error:
             yield _unavailable(error, Severity.WARNING, f"{what}: ")
-            if isinstance(error, StripeUnavailableError) and not error.answered_status:
+            is_silent = isinstance(error, StripeUnavailableError) and not error.answered_status
+            if is_silent or isinstance(error, StripeAnswerError):
                 return
 
 
 def _unavailable(error: StripeError, severity: Severity, prefix: str = "") -> Finding:
-    """Return the finding, or raise the error if something else than Stripe responds: nothing can be found out then."""
-    if isinstance(error, StripeAnswerError):
-        raise error
     return new("stripe_unavailable", severity, f"{prefix}{error}", _LATER)
 
 

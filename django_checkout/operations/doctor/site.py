@@ -219,12 +219,12 @@ def _report_permissions() -> Finding:
 def _examine_pending(now: datetime) -> Iterator[Finding]:
     pending = announcements.stuck(now)
     if failing := pending.exclude(attempts=0).count():
-        message = f"{failing} notifications are pending because a receiver raises an exception; the admin shows it."
+        message = f"Notifications are pending because a receiver raises an exception, which the admin shows: {failing}."
         yield new("failing_receiver", Severity.ERROR, message, f"Correct the receiver, then {_RETRY}")
     if overdue := pending.filter(attempts=0, signal__in=announcements.connected_signals()).count():
-        yield new("overdue_notifications", Severity.ERROR, f"{overdue} notifications are overdue.", _PROCESS)
+        yield new("overdue_notifications", Severity.ERROR, f"Notifications are overdue: {overdue}.", _PROCESS)
     if undelivered := 0 if announcements.has_receiver("order_paid") else pending.filter(signal="order_paid").count():
-        message = f"{undelivered} paid orders have a pending notification because order_paid has no receiver."
+        message = f"Paid orders have a pending notification because order_paid has no receiver: {undelivered}."
         yield new("no_payment_receiver", Severity.ERROR, message, "Import your receivers in ready() of your AppConfig")
 
 
@@ -248,12 +248,12 @@ def examine_upkeep(now: datetime) -> Iterator[Finding]:
         yield new("not_reconciled", Severity.WARNING, message, "Run manage.py checkout_reconcile --fix every night")
     number = Discrepancy.objects.filter(state=DiscrepancyState.OPEN).count()
     if number:
-        message = f"{number} differences from Stripe are open."
+        message = f"Differences from Stripe are open: {number}."
         hint = "manage.py checkout_reconcile --fix, then resolve the rest in the admin"
         yield new("discrepancies", Severity.WARNING, message, hint)
     number = AttentionItem.objects.filter(sites.own("order__"), resolved_at=None).count()
     if number:
-        message = f"{number} reasons for attention are unresolved."
+        message = f"Reasons for attention are unresolved: {number}."
         yield new("attention", Severity.INFO, message, "Accept or refund the orders in the admin")
     cutoff = now - timedelta(days=conf.CHECKOUT_EVENT_RETENTION_DAYS + PRUNED_WITHIN_DAYS)
     if WebhookEvent.objects.filter(received_at__lt=cutoff, state__in=SETTLED).exists():
