@@ -27,7 +27,7 @@ from tests.factories import HostOrderFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
-QUERIES = 21
+QUERIES = 22
 
 
 #: Times around two changes of clocks.

@@ -114,8 +114,7 @@ FAULTS = (
     Fault(
         name="every permission is tried while Stripe does not respond",
         file="operations/doctor/account.py",
-        old="            if isinstance(error, StripeUnavailableError) and not error.answered_status:\n"
-        "                return\n",
+        old="            if is_silent or isinstance(error, StripeAnswerError):\n                return\n",
         tests=(f"{DOCTOR}::test_stripe_that_stops_responding_is_not_asked_for_every_permission",),
     ),
     Fault(
