@@ -299,12 +299,16 @@ def test_return_page_shows_no_personal_data(client, order, stripe_emulator):
 def test_return_page_reads_from_stripe_at_most_once_in_five_seconds(client, order, stripe_requests):
     session = services.start(order)
     stripe_requests.clear()
+    urls = (_return_url(order, session), _url("status", order, Purpose.STATUS))
+    calls = []
 
-    for _ in range(5):
-        client.get(_return_url(order, session))
-        client.get(_url("status", order, Purpose.STATUS))
+    for seconds in (60, 0, 0, 6, 0):
+        for url in urls:
+            CheckoutSession.objects.update(synced_at=timezone.now() - timedelta(seconds=seconds))
+            client.get(url)
+        calls.append(len(stripe_requests))
 
-    assert len(stripe_requests) == 1
+    assert calls == [2, 2, 2, 4, 4]
 
 
 def _poll(client, session):
