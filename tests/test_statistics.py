@@ -27,7 +27,7 @@ from tests.factories import HostOrderFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
-QUERIES = 22
+QUERIES = 23
 
 
 #: Times around two changes of clocks.

@@ -179,7 +179,7 @@ def test_discrepancy_is_resolved_once_and_reopened(staff):
 
 
 def test_statistics_and_health(staff, paid_order, django_assert_max_num_queries):
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(24):
         figures = staff.get("staff-figures").json()
 
     assert figures["periods"][0]["revenue"][0]["amount"]["formatted"] == money("20.00")
