@@ -8,12 +8,12 @@ from __future__ import annotations
 import io
 import math
 import socket
+from functools import cache
 from http.client import HTTPResponse
 from typing import Any
 
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3 import HTTPConnectionPool
 from urllib3.poolmanager import PoolManager
 
 from django_checkout.stripe_api.time_limit import seconds_left
@@ -47,22 +47,6 @@ class _Response(HTTPResponse):
         self.fp = io.BufferedReader(_Reader(sock, self.fp.detach()))
 
 
-class _HTTPConnection(HTTPConnection):
-    response_class = _Response
-
-
-class _HTTPSConnection(HTTPSConnection):
-    response_class = _Response
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection
-
-
 class TimeLimitedAdapter(HTTPAdapter):
     """Ends each call with its time limit: ``time_limit.time_limit``."""
 
@@ -76,5 +60,16 @@ class TimeLimitedAdapter(HTTPAdapter):
 
 
 def _limit(manager: PoolManager) -> PoolManager:
-    manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+    pools = manager.pool_classes_by_scheme.items()
+    manager.pool_classes_by_scheme = {scheme: _limited(pool) for scheme, pool in pools}
     return manager
+
+
+@cache
+def _limited(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+    """Return the same kind of pool, for example a SOCKS proxy's, with connections that read within the time limit."""
+    connection: Any = pool.ConnectionCls
+    if connection.response_class is _Response:
+        return pool
+    limited = type(connection.__name__, (connection,), {"response_class": _Response})
+    return type(pool.__name__, (pool,), {"ConnectionCls": limited})
