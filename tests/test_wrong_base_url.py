@@ -12,10 +12,13 @@ from django_checkout import services
 from django_checkout.models import WebhookEvent
 from django_checkout.operations import health
 from django_checkout.operations.doctor.site import examine_backlog
+from django_checkout.testing import post_event
+from django_checkout.values import OrderData
 from django_checkout.webhooks import handles, pending_work, registry
-from tests.factories import HostOrderFactory
+from tests.factories import HostOrderFactory, UserFactory
 from tests.host.models import HostOrder
 from tests.test_batch import store
+from tests.test_subscriptions import MONTH, TEA
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -76,6 +79,31 @@ def test_refund_and_dispute_are_processed_once_the_setting_is_corrected(paid_ord
 
     paid_order.refresh_from_db()
     assert (paid_order.refunded_minor, paid_order.disputed) == (500, True)
+
+
+def test_fraud_warning_is_processed_once_the_setting_is_corrected(paid_order, stripe_emulator, deliver):
+    stripe_emulator.warn_of_fraud(paid_order.kept_payment.stripe_id)
+    deliver(in_batch=False)
+
+    call_command("checkout_process_events")
+
+    assert [item.code for item in paid_order.attention.all()] == ["fraud_warning"]
+
+
+def test_thin_event_of_a_renewal_is_processed_once_the_setting_is_corrected(pay, stripe_emulator, recorder, settings):
+    pay(services.place(OrderData(reference="S-1", currency="eur", lines=(TEA,), user=UserFactory())))
+    stripe_emulator.clock.advance(MONTH)
+    renewal = stripe_emulator.events("invoice.paid")[-1]["data"]["object"]["id"]
+    settings.CHECKOUT_BASE_URL = WRONG
+    related = {"id": renewal, "type": "invoice", "url": f"/v1/invoices/{renewal}"}
+    body = {"id": "evt_1", "object": "v2.core.event", "type": "v1.invoice.paid", "livemode": False, "created": 1}
+    assert post_event({**body, "related_object": related}).status_code == 200
+    assert WebhookEvent.objects.get(stripe_id="evt_1").error_code == "other_site"
+    settings.CHECKOUT_BASE_URL = SHOP
+
+    call_command("checkout_process_events")
+
+    assert recorder.names == ["order_paid", "subscription_renewed"]
 
 
 def test_event_is_processed_although_stripe_does_not_respond_at_first(order, stripe_emulator, recorder, deliver):

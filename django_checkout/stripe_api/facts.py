@@ -180,10 +180,13 @@ def read_dispute(stripe_object: Json, *, ticket: int) -> DisputeFact:
 
 def read_fraud_warning(stripe_object: Json) -> FraudWarningFact:
     """Read an early fraud warning: https://docs.stripe.com/api/radar/early_fraud_warnings/object."""
+    payment_intent_id, charge_id = object_id(stripe_object, "payment_intent"), object_id(stripe_object, "charge")
+    if not (payment_intent_id or charge_id):
+        raise IncompleteFactError("The fraud warning names no payment.")
     return FraudWarningFact(
         stripe_id=required_id(stripe_object),
-        payment_intent_id=object_id(stripe_object, "payment_intent"),
-        charge_id=object_id(stripe_object, "charge"),
+        payment_intent_id=payment_intent_id,
+        charge_id=charge_id,
         fraud_type=text(stripe_object, "fraud_type") or "",
     )
 

@@ -75,7 +75,6 @@ def read_envelope(body: Mapping[str, Any]) -> WebhookEvent:
     if not event_id:
         raise SignatureError("The signed body is not an event: its id is empty.")
     stripe_object = _object_of(body, is_thin=is_thin)
-    details = mapping(mapping(stripe_object, "parent"), "subscription_details")
     intent = stripe_object.get("payment_intent") if stripe_object.get("object") != "payment_intent" else None
     return WebhookEvent(
         stripe_id=storable_id(event_id),
@@ -87,7 +86,7 @@ def read_envelope(body: Mapping[str, Any]) -> WebhookEvent:
         payload=without_secrets(body),
         object_id=str(stripe_object.get("id") or "")[:255],
         payment_intent_id=intent[:255] if isinstance(intent, str) else "",
-        subscription_id=facts.find_id(details, "subscription") or facts.find_id(stripe_object, "subscription"),
+        subscription_id=_subscription_id(stripe_object),
         request_id=str(mapping(body, "request").get("id") or "")[:255],
         created_at=_created_at(body.get("created")),
     )
@@ -111,10 +110,13 @@ def event_data(row: WebhookEvent) -> EventData:
 
 
 def names_of(row: WebhookEvent, event: EventData) -> list[str]:
-    """Return the Stripe ids that an event names, and the UUID of a session in its object's metadata."""
+    """Return the Stripe ids that an event names, and the UUIDs of sessions in its metadata.
+
+    ``event`` has the object as it was read from Stripe, if it was.
+    """
     named = (facts.find_id(event.object, key) for key in ("id", "recovered_from", "payment_intent", "charge"))
-    uuid = facts.read_ownership(event.object).session_uuid
-    return [name for name in (*named, row.subscription_id, uuid) if name]
+    uuids = (facts.read_ownership(part).session_uuid for part in (event.object, _subscription_details(event.object)))
+    return [name for name in (*named, row.subscription_id, _subscription_id(event.object), *uuids) if name]
 
 
 def without_content(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,6 +157,15 @@ def without_secrets(value: Any) -> Any:
     if isinstance(value, Iterable):
         return [without_secrets(item) for item in value]
     return value
+
+
+def _subscription_details(stripe_object: Mapping[str, Any]) -> Mapping[str, Any]:
+    return mapping(mapping(stripe_object, "parent"), "subscription_details")
+
+
+def _subscription_id(stripe_object: Mapping[str, Any]) -> str:
+    named = facts.find_id(_subscription_details(stripe_object), "subscription")
+    return named or facts.find_id(stripe_object, "subscription")
 
 
 def _object_of(body: Mapping[str, Any], *, is_thin: bool) -> Mapping[str, Any]:
