@@ -263,3 +263,21 @@ def test_earlier_refund_that_arrives_late_needs_no_confirmation(paid_order, made
     deliver_events()
 
     assert services.refund(paid_order, 500).status == "succeeded"
+
+
+def test_refund_made_shortly_before_that_arrives_late_stops_an_unanswered_one(
+    paid_order, stripe_emulator, deliver_events
+):
+    """Whoever requested the second could not know of the first, and would have been asked."""
+    with time_machine.travel(timezone.now() - timedelta(minutes=10), tick=True):
+        stripe_emulator.refund(paid_order.kept_payment.stripe_id, 500)
+    stripe_emulator.chaos.drop(2, when="before", match=REFUND)
+    with pytest.raises(StripeUnansweredError):
+        services.refund(paid_order, 500)
+
+    deliver_events()
+    pending_work.process_pending()
+
+    assert [row["amount"] for row in stripe_emulator.store.select("refund")] == [500]
+    paid_order.refresh_from_db()
+    assert (paid_order.refunded_minor, paid_order.needs_attention) == (500, True)

@@ -35,8 +35,6 @@ from django_checkout.stripe_api.steps import Steps, arun, run
 REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 #: A second refund of an amount must be confirmed this long after the first.
 REPEAT_SECONDS = 3600
-#: Stripe's clock may differ this much from ours.
-CLOCK_SECONDS = 60
 _REFUSALS = {
     error.code: error
     for error in (StripeRefusedError, StripeCredentialsError, StripeNotFoundError, RefundedElsewhereError)
@@ -186,9 +184,11 @@ def _reserve(
 
 
 def _refuse_second(row: Refund) -> None:
-    """Refuse to send an unanswered refund if one of the same amount was made elsewhere since it was requested."""
-    # One that was stored earlier was known to whoever requested this one.
-    since = row.created_at - timedelta(seconds=CLOCK_SECONDS)
+    """Refuse to send an unanswered refund if it may repeat one of the same amount that was made elsewhere.
+
+    One that was stored earlier was known to whoever requested this one.
+    """
+    since = row.created_at - timedelta(seconds=REPEAT_SECONDS)
     made = row.payment.refunds.filter(
         Q(made_at=None) | Q(made_at__gte=since),
         is_ours=False,
