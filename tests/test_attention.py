@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from django_checkout.models import Announcement, AttentionItem, CheckoutSession,
 from django_checkout.testing import emulated_stripe, post_event
 from django_checkout.webhooks import pending_work
 from tests.properties.shop import Shop, rolled_back
+from tests.signal_recorder import SignalRecorder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -20,6 +23,13 @@ def _codes(order):
     open_items = order.attention.filter(resolved_at=None)
     assert order.needs_attention == open_items.exists()
     return sorted(open_items.values_list("code", flat=True))
+
+
+@pytest.fixture
+def recorder_of():
+    """Return a function that connects receivers of every signal."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(SignalRecorder())
 
 
 def _intent():
@@ -203,6 +213,23 @@ def test_reason_that_nobody_was_told_is_not_told_once_it_is_over(how, paid_order
         services.accept(paid_order, "Known customer.")
 
     assert told.get().state == "superseded"
+
+
+def test_reason_that_was_over_before_anyone_was_told_is_told_once_it_is_back(
+    paid_order, stripe_emulator, deliver_events, recorder_of
+):
+    stripe_emulator.warn_of_fraud(_intent())
+    deliver_events()
+    refund = services.refund(paid_order)
+    deliver_events()
+    recorder = recorder_of()
+
+    stripe_emulator.fail_refund(refund.stripe_id)
+    deliver_events()
+
+    assert _codes(paid_order) == ["fraud_warning", "refund_failed"]
+    told = {sent["reason"] for sent in recorder.arguments("attention_needed")}
+    assert told == {"fraud_warning", "refund_failed"}
 
 
 def test_refund_that_stripe_makes_after_refusing_it_is_stored(paid_order, stripe_emulator, deliver_events):

@@ -101,6 +101,8 @@ def write_attention(order: Order, reasons: Iterable[Reason]) -> AttentionChange:
         if expected[key] != rows[key].details:
             write(rows[key], details=expected[key])
     new = [key for key in expected if key not in rows]
+    if new:
+        _forget_superseded(order, new)
     items = [AttentionItem.objects.create(order=order, code=key[0], fact=key[1], details=expected[key]) for key in new]
     for item in items:
         logger.warning("attention order=%s reason=%s fact=%s", order.reference, item.code, item.fact)
@@ -115,16 +117,22 @@ def write_attention(order: Order, reasons: Iterable[Reason]) -> AttentionChange:
 
 def attention_announcement(item: AttentionItem) -> Announcement:
     """Return the announcement that a reason was raised."""
-    return Announcement(signal="attention_needed", fact=_fact_of(item), reason=item.code)
+    return Announcement(signal="attention_needed", fact=_fact_of(item.code, item.fact), reason=item.code)
 
 
-def _fact_of(item: AttentionItem) -> str:
-    return f"{item.code}:{item.fact}"[:255]
+def _fact_of(code: str, fact: str) -> str:
+    return f"{code}:{fact}"[:255]
+
+
+def _forget_superseded(order: Order, raised: Iterable[tuple[str, str]]) -> None:
+    """Delete the notifications of reasons that were over before a receiver took them, and that are raised again."""
+    superseded = Announcement.objects.filter(order=order, signal="attention_needed", state=AnnouncementState.SUPERSEDED)
+    superseded.filter(fact__in=[_fact_of(code, fact) for code, fact in raised]).delete()
 
 
 def _supersede(order: Order, items: Iterable[AttentionItem]) -> None:
     """Do not tell the shop of reasons that are gone or resolved, if no receiver has taken their notifications yet."""
-    facts = [_fact_of(item) for item in items]
+    facts = [_fact_of(item.code, item.fact) for item in items]
     pending = Announcement.objects.filter(order=order, signal="attention_needed", state=AnnouncementState.PENDING)
     pending.filter(fact__in=facts).update(state=AnnouncementState.SUPERSEDED, next_attempt_at=None)
 
