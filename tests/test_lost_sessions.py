@@ -16,6 +16,8 @@ from django_checkout.reconcile.report import Outcome
 from django_checkout.webhooks import pending_work
 from tests.admin.conftest import staff_client
 from tests.factories import HostOrderFactory
+from tests.host.adapters import HostAdapter
+from tests.host.models import HostOrder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -240,3 +242,39 @@ def test_order_with_a_lost_session_that_was_paid_again_has_a_surplus_payment(
 
     order.refresh_from_db()
     assert [item.code for item in order.attention.all()] == ["double_payment"]
+
+
+@pytest.fixture
+def broken_adapter(monkeypatch):
+    """The site's ``find_order`` raises for what is not one of its numbers."""
+
+    def find_order(self, reference):
+        return HostOrder.objects.get(pk=int(reference))
+
+    monkeypatch.setattr(HostAdapter, "find_order", find_order)
+
+
+@pytest.mark.usefixtures("broken_adapter")
+def test_adapter_that_raises_does_not_stop_the_run(host_order, lost, stripe_emulator, caplog):
+    stripe_emulator.pay(lost)
+    other = services.place(HostOrderFactory())
+    stripe_emulator.pay(services.start(other).stripe_id)
+
+    report = reconcile.run(fix=True)
+
+    other.refresh_from_db()
+    assert other.status == "paid"
+    assert (Kind.SESSION_WITHOUT_ORDER, Outcome.LISTED) in _outcomes(report)
+    assert "find_order_failed" in caplog.text
+
+
+@pytest.mark.parametrize("fault", ["find_order", "place"])
+def test_open_session_is_expired_although_its_order_cannot_be_placed(fault, host_order, lost, stripe_emulator, request):
+    if fault == "find_order":
+        request.getfixturevalue("broken_adapter")
+    else:
+        HostOrder.objects.update(price_minor=-1)
+
+    reconcile.run(fix=True)
+
+    assert stripe_emulator.get(lost)["status"] == "expired"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 
 from django_checkout import ledger, services
 from django_checkout.access import tokens
 from django_checkout.conf import conf
-from django_checkout.exceptions import NotJoinableError, StripeRefusedError
+from django_checkout.exceptions import CheckoutError, NotJoinableError, StripeRefusedError
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.reconcile import reads
 from django_checkout.reconcile.kinds import Kind
@@ -27,6 +29,8 @@ from django_checkout.services.syncing import apply_facts
 from django_checkout.states import PaymentStatus, SessionStatus
 from django_checkout.stripe_api import facts, gateway
 from django_checkout.stripe_api.json_fields import is_uuid
+
+logger = logging.getLogger("django_checkout")
 
 
 def compare(unlinked: Mapping[str, Json]) -> Iterator[Difference]:
@@ -79,16 +83,15 @@ def restore(stripe_id: str) -> Difference | None:
     """Create the lost row of a session again and apply what Stripe says; return what a person has to decide.
 
     It is this order's if a link in it is signed for the order's row, or if this site started it and number, amount,
-    currency and shopper are the order's. An order that the shop has and that is not here is placed first. An open
-    session that this site started for a row that is lost is expired: nobody may pay it. Without CHECKOUT_BASE_URL
-    nothing is proven.
+    currency and shopper are the order's. An open session that this site started for a row that is lost is expired:
+    nobody may pay it. If it was paid, an order that the shop has and that is not here is placed. Without
+    CHECKOUT_BASE_URL nothing is proven.
     """
     data = reads.retrieve("checkout.session", stripe_id)
     left = next(compare({stripe_id: data}), None)
     if left is None or left.kind is not Kind.SESSION_WITHOUT_ORDER:
         return left
-    order = Order.objects.filter(pk=left.order_pk or 0).first() or _place(data)
-    left = Difference.of(left.kind, stripe_id, order, {**left.here, "order": order and order.reference}, left.at_stripe)
+    order = Order.objects.filter(pk=left.order_pk or 0).first()
     if order is not None and _leads_back(data, order):
         _join(order, data)
         return None
@@ -96,6 +99,8 @@ def restore(stripe_id: str) -> Difference | None:
         data = _expire(stripe_id)
         if data.get("status") == SessionStatus.EXPIRED:
             return None
+    if order is None and (order := _place(data)) is not None:
+        left = Difference.of(left.kind, stripe_id, order, {**left.here, "order": order.reference}, left.at_stripe)
     if order is not None and is_provably_of(data, order):
         _join(order, data)
         return None
@@ -105,7 +110,16 @@ def restore(stripe_id: str) -> Difference | None:
 def _place(data: Json) -> Order | None:
     """Place the order that a session names, if this site started it: the shop may have entered it again."""
     reference = facts.read_ownership(data).reference
-    return place_by_reference(reference) if reference and is_started_here(data) else None
+    if not reference or not is_started_here(data):
+        return None
+    try:
+        return place_by_reference(reference)
+    except (CheckoutError, InterfaceError, OperationalError):
+        raise
+    except Exception:
+        # The site's own code, which does not stop the other differences.
+        logger.exception("find_order_failed session=%s order=%s", data["id"], reference)
+        return None
 
 
 def join(stripe_id: str, order: Order) -> None:
