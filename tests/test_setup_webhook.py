@@ -249,6 +249,18 @@ def test_upgrade_is_not_finished_when_only_the_old_endpoint_still_verifies(old_e
     assert {endpoint["status"] for endpoint in _endpoints()} == {"enabled"}
 
 
+def test_delivery_of_a_deleted_endpoint_does_not_prove_the_one_that_is_left(old_endpoint, stripe_emulator, settings):
+    """The secret of the new endpoint was never deployed."""
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_old"]
+    _setup(upgrade=True)
+    _deliver("whsec_old", OLD)
+    with stripe_emulator.store.transaction():
+        stripe_emulator.store.delete(old_endpoint)
+
+    assert "No delivery" in _setup()
+    assert doctor.IDS["unproven"] in [finding.id for finding in doctor.examine(delivers=False)]
+
+
 @pytest.mark.parametrize("version", [API_VERSION, None])
 def test_endpoints_that_cannot_be_told_apart_are_not_disabled(stripe_emulator, settings, version):
     _create(stripe_emulator)

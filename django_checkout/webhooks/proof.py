@@ -2,7 +2,7 @@
 
 Stripe shows an endpoint's secret only once. That this site has it is proven by a verified delivery of the endpoint. It
 is recognized by the fingerprint of the secret that the endpoint was created with, or, because a secret can be rolled,
-by the API version of the event; the only endpoint of a URL by any delivery.
+by the API version of the event; the only endpoint of a URL that has no version by any delivery.
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ def find_last_delivery(endpoint: Json, others: Sequence[Json] = ()) -> datetime 
     # The secret may have been rolled since.
     secrets = [row.detail for row in rows if row.kind == Kind.ENDPOINT and row.subject == endpoint["id"]]
     versions = [other["api_version"] for other in others]
+    version = endpoint["api_version"]
     # An endpoint without a version has the account's, which may be any.
-    is_distinct = endpoint["api_version"] and not {None, endpoint["api_version"]} & {*versions}
+    is_distinct = not {None, version} & {*versions} if version else not others
     created_at = find_instant(endpoint.get("created"))
     proofs = [
         row
         for row in delivered
         if row.subject in secrets
         or (
-            (not others or (is_distinct and row.detail == endpoint["api_version"]))
-            and (created_at is None or row.last_at >= created_at)
+            is_distinct and (not version or row.detail == version) and (created_at is None or row.last_at >= created_at)
         )
     ]
     return max((row.last_at for row in proofs), default=None)
