@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.test import RequestFactory
 from django.utils import timezone
 
 from django_checkout import services
@@ -168,6 +169,31 @@ def test_handler_of_the_host_is_called_only_by_the_site_that_an_event_belongs_to
     call_command("checkout_process_events")
 
     assert called == ["Ada Example"]
+
+
+def test_health_says_that_a_process_with_another_setting_starts_sessions(db, stripe_emulator, settings):
+    """Their events are ignored here for good, so this is the only sign once they have expired."""
+    services.start(HostOrderFactory())
+    settings.CHECKOUT_BASE_URL = WRONG
+    services.start(HostOrderFactory())
+    settings.CHECKOUT_BASE_URL = SHOP
+    now = timezone.now()
+
+    assert "base_urls_differ" not in health.read(now=now).reasons
+    for later in (now + timedelta(minutes=6), now + timedelta(days=2)):
+        assert "base_urls_differ" in health.read(now=later).reasons
+    assert "base_urls_differ" not in health.read(now=now + timedelta(days=8)).reasons
+    settings.CHECKOUT_FORMER_BASE_URLS = [WRONG]
+    assert "base_urls_differ" not in health.read(now=now + timedelta(minutes=6)).reasons
+
+
+def test_sessions_of_the_original_are_no_sign_of_another_setting(db, stripe_emulator, settings):
+    settings.CHECKOUT_BASE_URL = ""
+    services.start(HostOrderFactory(), request=RequestFactory().get("/"))
+    for settings.CHECKOUT_BASE_URL in (SHOP, "https://staging.example"):
+        services.start(HostOrderFactory())
+
+    assert "base_urls_differ" not in health.read(now=timezone.now() + timedelta(hours=1)).reasons
 
 
 def test_health_and_doctor_say_that_a_process_has_another_setting(order, stripe_emulator, deliver, settings):

@@ -165,10 +165,10 @@ RULES: Mapping[Reason, Rule] = {
         ),
     ),
     Reason.BASE_URLS: Rule(
-        text=_("Events of this site that a process with another CHECKOUT_BASE_URL has ignored: %(number)s."),
+        text=_("Events and sessions that a process with another CHECKOUT_BASE_URL has ignored or started: %(number)s."),
         hint=_(
-            "Set CHECKOUT_BASE_URL to the same value in every process, also where cron runs, and deploy. Then run "
-            "manage.py checkout_process_events"
+            "Set CHECKOUT_BASE_URL to the same value in every process, also where cron runs. If sessions were started "
+            "with another value, add it to CHECKOUT_FORMER_BASE_URLS. Deploy, and run manage.py checkout_process_events"
         ),
         is_age=True,
         page=("webhookevent", "state=ignored"),

@@ -6,7 +6,7 @@ the answer down.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -101,7 +101,7 @@ def read(*, now: datetime | None = None) -> Health:
         Reason.SILENT: _silent_sessions(rows, now),
         Reason.REFUNDS: _unconfirmed_refunds(),
         Reason.OTHER_SITE: Seen(number=min(_sessions_elsewhere(now) + pending_elsewhere, MAX_COUNT)),
-        Reason.BASE_URLS: _ignored_elsewhere(),
+        Reason.BASE_URLS: _other_base_urls(now),
         Reason.ATTENTION: _attention(),
         **_observed(rows, now),
     }
@@ -164,19 +164,32 @@ def _observed(rows: Collection[Observation], now: datetime) -> dict[Reason, Seen
 
 
 def _unconfirmed_refunds() -> Seen:
-    return _seen_of(pending_work.unanswered_refunds().order_by("-pk").values_list("created_at", flat=True))
+    requested = pending_work.unanswered_refunds().order_by("-pk").values_list("created_at", flat=True)
+    return _seen_of(requested[:MAX_COUNT])
 
 
-def _ignored_elsewhere() -> Seen:
+def _other_base_urls(now: datetime) -> Seen:
+    """Return the events that another process has ignored, and the sessions that it has started."""
     # Their next attempt was due when they were ignored.
-    ignored = inbox.ignored_elsewhere().order_by("next_attempt_at")
-    return _seen_of(ignored.values_list("next_attempt_at", flat=True))
+    ignored = inbox.ignored_elsewhere().order_by("next_attempt_at").values_list("next_attempt_at", flat=True)
+    return _seen_of([*ignored[:MAX_COUNT], *_started_elsewhere(now)])
 
 
-def _seen_of(instants: QuerySet[Any, datetime | None]) -> Seen:
+def _started_elsewhere(now: datetime) -> list[datetime]:
+    """Return when another process started sessions in this database, of the latest ones of a week.
+
+    In a copy of the database, the sessions of the original are older than its own.
+    """
+    rows = CheckoutSession.objects.filter(created_at__gt=now - FORGOTTEN).order_by("-created_at")
+    latest, own = list(rows.values_list("site_url", "created_at")[:MAX_COUNT]), {*filter(None, sites.own_urls())}
+    oldest_own = max((place for place, (url, _) in enumerate(latest) if url in own), default=0)
+    return [at for url, at in latest[:oldest_own] if url and url not in own]
+
+
+def _seen_of(instants: Iterable[datetime | None]) -> Seen:
     """Return the number of some instants, and the first of them."""
-    found = list(instants[:MAX_COUNT])
-    return Seen(number=len(found), since=min(filter(None, found), default=None))
+    found = list(instants)
+    return Seen(number=min(len(found), MAX_COUNT), since=min(filter(None, found), default=None))
 
 
 def _attention() -> Seen:
