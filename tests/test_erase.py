@@ -306,12 +306,11 @@ def test_no_unneeded_text_is_left_or_restored(is_failing, sold, stripe_emulator,
     assert [order.sessions.get().request["mode"] for order in sold] == ["payment", "payment", "subscription"]
 
 
-def test_queued_events_restore_nothing(sold, stripe_emulator, deliver_events, settings):
+def test_queued_events_restore_nothing(sold, stripe_emulator, deliver_events, request):
     deliver_events()
     for order in sold:
         _erase(order=order.reference)
-    settings.CHECKOUT_PROCESS_EVENTS = "task"
-    settings.TASKS = {"default": {"BACKEND": "django.tasks.backends.dummy.DummyBackend"}}
+    request.getfixturevalue("queue")
 
     _deliver_marked(stripe_emulator, "1")
 
