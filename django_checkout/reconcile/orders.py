@@ -111,7 +111,14 @@ _ANNOUNCEMENT = ("order_id", "signal", "fact", "state", "announced_at", "session
 
 def _plain(pks: list[int]) -> set[int]:
     """Return the orders that obviously agree: without an attempt, with an open session, or simply paid once."""
-    quiet = Order.objects.filter(pk__in=pks, disputed=False, needs_attention=False, canceled_at=None, refunded_minor=0)
+    quiet = Order.objects.filter(
+        pk__in=pks,
+        disputed=False,
+        needs_attention=False,
+        canceled_at=None,
+        refunded_minor=0,
+        source_deleted_at=None,
+    )
     orders = {row.pk: row for row in quiet.order_by().values_list(*_ORDER, *_AMOUNTS, named=True)}
     amounts = (f"amount_{name}" for name in _AMOUNTS)
     sessions = _grouped(CheckoutSession.objects.filter(order__in=pks), *_SESSION, *amounts)

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+from django.apps import apps
+
 from django_checkout.adapters import CheckoutAdapter
 from django_checkout.values import LineData, OrderData
-from tests.host.models import HostOrder
 
 
 class HostAdapter(CheckoutAdapter):
@@ -13,7 +14,7 @@ class HostAdapter(CheckoutAdapter):
         )
 
     def find_order(self, reference):
-        return HostOrder.objects.filter(number=reference).first()
+        return apps.get_model("host", "HostOrder").objects.filter(number=reference).first()
 
     def return_url(self, order):
         return f"/shop/{order.number}/"

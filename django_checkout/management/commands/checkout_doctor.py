@@ -6,9 +6,9 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from django_checkout.management.arguments import command_errors, exit_with, write_json
+from django_checkout.management.arguments import COULD_NOT_RUN, command_errors, exit_with, write_json
 from django_checkout.operations import doctor
 from django_checkout.operations.alerts import RUNBOOK
 from django_checkout.operations.doctor import Severity
@@ -49,6 +49,8 @@ class Command(BaseCommand):
             )
             if found:
                 self.stdout.write(f"Runbook: {RUNBOOK}")
+        if foreign := next((finding for finding in found if finding.is_foreign), None):
+            raise CommandError(foreign.message, returncode=COULD_NOT_RUN)
         exit_with(1 if errors else 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -111,7 +112,8 @@ def _try_permissions() -> Iterator[Finding]:
 
 
 def _unavailable(error: StripeError, severity: Severity, prefix: str = "") -> Finding:
-    return new("stripe_unavailable", severity, f"{prefix}{error}", _LATER)
+    found = new("stripe_unavailable", severity, f"{prefix}{error}", _LATER)
+    return replace(found, is_foreign=isinstance(error, StripeAnswerError))
 
 
 def _compare_clocks(server_time: datetime, now: datetime) -> Iterator[Finding]:

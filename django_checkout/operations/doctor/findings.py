@@ -79,6 +79,8 @@ class Finding:
     message: str
     #: The command to run or the setting to change.
     command: str
+    #: Something other than Stripe answered, so that nothing of the account could be examined.
+    is_foreign: bool = False
 
     @property
     def is_key(self) -> bool:
