@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -11,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django_checkout.management.arguments import COULD_NOT_RUN, command_errors, exit_with, write_json
 from django_checkout.operations import doctor
 from django_checkout.operations.alerts import RUNBOOK
-from django_checkout.operations.doctor import Severity
+from django_checkout.operations.doctor import Finding, Severity
 
 
 class Command(BaseCommand):
@@ -39,7 +38,7 @@ class Command(BaseCommand):
             found = doctor.examine(url=options["url"], delivers=not options["no_delivery"])
         errors = sum(finding.severity is Severity.ERROR for finding in found)
         if options["format"] == "json":
-            write_json(self.stdout, {"ok": not errors, "findings": [asdict(finding) for finding in found]})
+            write_json(self.stdout, {"ok": not errors, "findings": [_members(finding) for finding in found]})
         else:
             for finding in found:
                 self.stdout.write(f"{finding.severity:8} {finding.id}  {finding.message}")
@@ -52,6 +51,10 @@ class Command(BaseCommand):
         if foreign := next((finding for finding in found if finding.is_foreign), None):
             raise CommandError(foreign.message, returncode=COULD_NOT_RUN)
         exit_with(1 if errors else 0)
+
+
+def _members(finding: Finding) -> dict[str, str]:
+    return {name: getattr(finding, name) for name in ("id", "severity", "message", "command")}
 
 
 def _counted(number: int, noun: str) -> str:
