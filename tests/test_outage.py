@@ -273,8 +273,9 @@ def test_inner_limit_ends_no_later_than_the_outer_one():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_coroutines_wait_for_one_limit(silent_stripe, settings):
+def test_coroutines_wait_for_one_limit(silent_stripe, settings, monkeypatch):
     pytest.importorskip("httpx")
+    monkeypatch.setattr(circuit, "PROBE_SECONDS", 600)
     settings.CHECKOUT_STRIPE_TIMEOUT_SECONDS = 4
     orders = [HostOrderFactory() for _ in range(SHOPPERS)]
 
@@ -440,7 +441,8 @@ def test_one_probe_is_made_by_many_threads(clock):
     assert sorted(made) == [False] * 7 + [True]
 
 
-def test_each_key_has_its_own_count(silent_stripe, settings):
+def test_each_key_has_its_own_count(silent_stripe, settings, monkeypatch):
+    monkeypatch.setattr(circuit, "PROBE_SECONDS", 600)
     settings.CHECKOUT_STRIPE_TIMEOUT_SECONDS = 1
     for _ in range(circuit.MAX_FAILURES):
         with pytest.raises(StripeUnavailableError):

@@ -19,7 +19,7 @@ from .world import commands_in
 pytestmark = pytest.mark.core
 
 PACKAGE = Path(django_checkout.__file__).parent
-FOLDER = PACKAGE.parent / "docs/runbook"
+FOLDER = Path(__file__).parents[2] / "docs/runbook"
 PAGES = sorted(path.name for path in FOLDER.glob("*.md"))
 _LOGGED = re.compile(r'(?:logger\.(?:info|warning|error|exception|log)\(\s*(?:level, )?|error_once\(\w+,\s*)"(\w+)')
 
@@ -74,7 +74,7 @@ def test_index_links_every_page():
 
 def test_site_links_the_reference():
     assert RUNBOOK.endswith("/docs/runbook/reference.md")
-    assert "docs/runbook/README.md" in (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+    assert "docs/runbook/README.md" in (FOLDER.parents[1] / "README.md").read_text(encoding="utf-8")
 
 
 def test_controls_of_the_practice_exist():
