@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 import stripe
 
+from django_checkout.emulator import ApiError
+
 from .conftest import event_types
 
 
@@ -70,3 +72,12 @@ def test_an_early_fraud_warning_is_found_by_its_payment(emulator, client, paid):
 
     assert warning.actionable
     assert event_types(emulator)[-1] == "radar.early_fraud_warning.created"
+
+
+def test_payment_that_is_not_settled_cannot_be_disputed(make_session, emulator):
+    session = make_session()
+    emulator.pay(session.id, iban="AT611904300234573201")
+    intent = emulator.get(session.id)["payment_intent"]
+
+    with pytest.raises(ApiError, match="has not succeeded"):
+        emulator.open_dispute(intent)
