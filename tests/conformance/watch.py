@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -20,8 +21,8 @@ VERSION_HEADER = "stripe-version"
 def watching(validator: Validator, *, refused_too: bool) -> Iterator[Validator]:
     """Check every API call, over any transport, and every event, of all emulators.
 
-    Without ``refused_too``, refused calls and calls of other API versions are skipped: tests of the emulator send both
-    on purpose.
+    Without ``refused_too``, refused calls, calls of other API versions and responses that an incident has cut off are
+    skipped: tests of the emulator make them on purpose.
     """
     handle, emit = Emulator.handle, State.emit
 
@@ -34,6 +35,8 @@ def watching(validator: Validator, *, refused_too: bool) -> Iterator[Validator]:
         if refused_too:
             validator.check_request(method, url, request.headers, request.body)
         response = handle(self, request)
+        if not refused_too and _is_cut(response):
+            return response
         if not refused_too and response.status == 200:
             validator.check_request(method, url, {VERSION_HEADER: API_VERSION, **request.headers}, request.body)
         if refused_too or response.status == 200 or validator.knows(method, url):
@@ -49,3 +52,11 @@ def watching(validator: Validator, *, refused_too: bool) -> Iterator[Validator]:
         patch.setattr(Emulator, "handle", handle_checked)
         patch.setattr(State, "emit", emit_checked)
         yield validator
+
+
+def _is_cut(response: Response) -> bool:
+    try:
+        json.loads(response.body)
+    except ValueError:
+        return True
+    return False
