@@ -36,7 +36,7 @@ LAYERS = (
     ("models",),
     ("csp", "money", "states", "values", "signals", "telemetry"),
     ("conf",),
-    ("exceptions", "thresholds"),
+    ("api_versions", "exceptions", "placeholders", "thresholds"),
     ("__init__",),
 )
 #: Imports allowed within a layer.

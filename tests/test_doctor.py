@@ -14,7 +14,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from django_checkout import reconcile, services
-from django_checkout.conf import API_VERSION
+from django_checkout.conf import conf
 from django_checkout.emulator.messages import ApiError
 from django_checkout.models import (
     Announcement,
@@ -188,7 +188,8 @@ def test_upgrade_is_not_advised_to_be_finished_before_a_delivery_of_the_new_endp
     assert "Add its signing secret to STRIPE_WEBHOOK_SECRETS, deploy" in advice()
 
     settings.STRIPE_WEBHOOK_SECRETS = [secret, old["secret"]]
-    event = {"id": "evt_1", "object": "event", "type": "x.y", "livemode": False, "api_version": API_VERSION}
+    event = {"id": "evt_1", "object": "event", "type": "x.y", "livemode": False}
+    event["api_version"] = conf.CHECKOUT_API_VERSION
     assert post_event(event).status_code == 200
 
     assert advice() == "manage.py checkout_setup_webhook --finish-upgrade"

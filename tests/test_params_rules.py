@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import stripe
 
-from django_checkout.conf import API_VERSION, UI_MODES
+from django_checkout.conf import UI_MODES, conf
 from django_checkout.emulator import Emulator, requests_session
 from django_checkout.exceptions import ParameterError
 from django_checkout.models import Order, OrderLine
@@ -108,7 +108,7 @@ def send():
     emulator = Emulator()
     client = stripe.StripeClient(
         "sk_test_rules",
-        stripe_version=API_VERSION,
+        stripe_version=conf.CHECKOUT_API_VERSION,
         http_client=stripe.RequestsClient(session=requests_session(emulator)),
         base_addresses={"api": "http://emulator.test"},
     )

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from django_checkout.emulator.api.dispatch import Api
 from django_checkout.emulator.api.resources import webhooks
+from django_checkout.emulator.api.versions import shown
 from django_checkout.emulator.control.controls import Controls
 from django_checkout.emulator.control.page import ControlPage
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.jobs import JOBS
-from django_checkout.emulator.messages import Doc, Request, Response, without_hidden
+from django_checkout.emulator.messages import Doc, Request, Response
 from django_checkout.emulator.payer.client_api import ClientApi
 from django_checkout.emulator.payer.frames import ElementFrames
 from django_checkout.emulator.payer.pages import Pages
@@ -34,8 +35,9 @@ class Emulator(Controls):
     """A stateful stand-in for Stripe with one account in test mode.
 
     ``store`` is the path of an SQLite file, or "" for memory. Events are sent to ``webhook_url``, signed with
-    ``webhook_secret``, and to endpoints created over the API if these are on this machine or at the host of
-    ``webhook_url``. Without a URL they stay pending for ``deliver_to``.
+    ``webhook_secret`` and in the API version ``webhook_version``, by default the account's; and to endpoints created
+    over the API if these are on this machine or at the host of ``webhook_url``. Without a URL they stay pending for
+    ``deliver_to``.
     All methods are thread-safe.
     """
 
@@ -45,6 +47,7 @@ class Emulator(Controls):
         store: str = "",
         webhook_url: str = "",
         webhook_secret: str = DEFAULT_SECRET,
+        webhook_version: str | None = None,
         enabled_events: tuple[str, ...] = ("*",),
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -52,7 +55,7 @@ class Emulator(Controls):
         super().__init__(State(opened, Clock(opened, wall), JOBS))
         self.webhook_secret = webhook_secret
         with opened.transaction():
-            configured = webhooks.configure(self.state, webhook_url, webhook_secret, enabled_events)
+            configured = webhooks.configure(self.state, webhook_url, webhook_secret, enabled_events, webhook_version)
             self.webhook_url: str = configured["url"]
             self.form_secret = opened.setting("form_secret", "") or random_text(32)
             opened.set_setting("form_secret", self.form_secret)
@@ -95,23 +98,23 @@ class Emulator(Controls):
     # Stored objects and events
 
     def get(self, object_id: str) -> Doc:
-        """Return an object by its id, as the API returns it. Raises ``KeyError``."""
+        """Return an object by its id, as the API returns it in the account's version. Raises ``KeyError``."""
         with self.state.transaction():
             document = self.store.find(object_id)
         if document is None:
             raise KeyError(object_id)
-        return without_hidden(document)
+        return shown(document)
 
     def events(self, event_type: str | None = None) -> list[Doc]:
         """Return all events, or those of one type, oldest first."""
         with self.state.transaction():
             where = {"type": event_type} if event_type else None
-            return [without_hidden(event) for event in self.store.select("event", where, oldest_first=True)]
+            return [shown(event) for event in self.store.select("event", where, oldest_first=True)]
 
     def latest(self, kind: str, count: int) -> list[Doc]:
         """Return the newest objects of a type."""
         with self.state.transaction():
-            return [without_hidden(document) for document in self.store.select(kind, limit=count)]
+            return [shown(document) for document in self.store.select(kind, limit=count)]
 
     # Webhooks
 

@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 Doc = dict[str, Any]
 
 API_VERSION = "2026-08-26.dahlia"
+#: The code of errors for what Stripe's API has and the emulator does not play.
+NOT_IMPLEMENTED = "emulator_not_implemented"
 ROOTS = ("/v1/", "/v2/", "/pay/", "/assets/", "/recover/", "/control/", "/elements/", "/payment_pages/", "/portal/")
 
 
@@ -90,6 +92,7 @@ class ApiError(Exception):
         error: Doc = {"message": self.message, "type": self.kind}
         if self.code:
             error["code"] = self.code
+        if self.code and self.code != NOT_IMPLEMENTED:
             error["doc_url"] = f"https://stripe.com/docs/error-codes/{self.code.replace('_', '-')}"
         if self.param:
             error["param"] = self.param
@@ -112,6 +115,18 @@ class DroppedError(Exception):
 def missing_object(kind: str, object_id: object, param: str = "id") -> ApiError:
     """Return the error for an unknown id."""
     return ApiError(f"No such {kind}: '{object_id}'", status=404, code="resource_missing", param=param)
+
+
+def not_implemented(what: str, param: str | None = None) -> ApiError:
+    """Return the emulator's own error for what Stripe's API has and it does not play. Clients must not retry it."""
+    return ApiError(
+        f"The emulator does not implement {what}, which Stripe does. See docs/emulator.md for what it implements.",
+        status=501,
+        kind="api_error",
+        code=NOT_IMPLEMENTED,
+        param=param,
+        headers={"Stripe-Should-Retry": "false"},
+    )
 
 
 def without_hidden(document: Doc) -> Doc:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
-from django_checkout.conf import API_VERSION, conf
+from django_checkout.conf import conf
 from django_checkout.exceptions import (
     StripeAnswerError,
     StripeCredentialsError,
@@ -108,7 +108,8 @@ def read_raw(path: str, **params: Any) -> Steps[tuple[dict[str, Any], Mapping[st
 
 def get_client() -> stripe.StripeClient:
     """Return the client for the current settings."""
-    return _build_client(conf.STRIPE_SECRET_KEY, conf.STRIPE_API_BASE, conf.CHECKOUT_STRIPE_TIMEOUT_SECONDS)
+    key, base, seconds = conf.STRIPE_SECRET_KEY, conf.STRIPE_API_BASE, conf.CHECKOUT_STRIPE_TIMEOUT_SECONDS
+    return _build_client(key, base, seconds, conf.CHECKOUT_API_VERSION)
 
 
 def forget_clients() -> None:
@@ -118,14 +119,14 @@ def forget_clients() -> None:
 
 
 @lru_cache(maxsize=4)
-def _build_client(key: str, api_base: str, timeout_seconds: int) -> stripe.StripeClient:
+def _build_client(key: str, api_base: str, timeout_seconds: int, version: str) -> stripe.StripeClient:
     import stripe
 
     from django_checkout.stripe_api.http_client import Client
 
     return stripe.StripeClient(
         key,
-        stripe_version=API_VERSION,
+        stripe_version=version,
         max_network_retries=MAX_NETWORK_RETRIES,
         http_client=Client(timeout_seconds=timeout_seconds, livemode=conf.find("livemode")),
         base_addresses={"api": api_base},

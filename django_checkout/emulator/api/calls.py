@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from django_checkout.emulator.messages import ApiError, Doc
+from django_checkout.emulator.messages import API_VERSION, ApiError, Doc
 from django_checkout.emulator.state.state import State
 
 DEFAULT_LIMIT = 10
@@ -19,6 +19,7 @@ class Call:
     state: State
     path: str
     base_url: str
+    version: str = API_VERSION
     ids: dict[str, str] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
 

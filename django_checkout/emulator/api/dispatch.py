@@ -15,10 +15,20 @@ from django_checkout.emulator.api.calls import Call
 from django_checkout.emulator.api.expansion import expand
 from django_checkout.emulator.api.resources.account import ACCOUNT_ID
 from django_checkout.emulator.api.routes import ROUTES, find_route
+from django_checkout.emulator.api.versions import rendered
 from django_checkout.emulator.chaos import Chaos
 from django_checkout.emulator.ids import new_id
 from django_checkout.emulator.incidents import Incidents
-from django_checkout.emulator.messages import API_VERSION, ApiError, Doc, Request, Response, StateError
+from django_checkout.emulator.messages import (
+    API_VERSION,
+    ApiError,
+    Doc,
+    Request,
+    Response,
+    StateError,
+    not_implemented,
+)
+from django_checkout.emulator.reference.versions import PLAYED, is_known
 from django_checkout.emulator.state.state import Origin, State
 
 MAX_KEY_LENGTH = 255
@@ -42,7 +52,7 @@ class Api:
         headers = {
             "Date": formatdate(self._state.clock.wall_now(), usegmt=True),
             "Request-Id": request_id,
-            "Stripe-Version": request.headers.get("stripe-version", API_VERSION),
+            "Stripe-Version": _version_of(request),
         }
         key = request.headers.get("idempotency-key", "") if request.method == "POST" else ""
         if key:
@@ -87,8 +97,16 @@ class Api:
             raise ApiError("Request body too large", status=413)
         text = request.body.decode(errors="replace") if request.method == "POST" else request.query
         params = parameters.read(route, text) if route in parameters.table() else {}
-        call = Call(state=self._state, path=request.path, base_url=request.base_url, ids=ids, params=params)
-        return expand(self._state, ROUTES[route](call), params.get("expand", []))
+        call = Call(
+            state=self._state,
+            path=request.path,
+            base_url=request.base_url,
+            version=_version_of(request),
+            ids=ids,
+            params=params,
+        )
+        shown: Doc = rendered(expand(self._state, ROUTES[route](call), params.get("expand", [])), call.version)
+        return shown
 
     def _raise_fault_after(self, request: Request, key: str, headers: dict[str, str]) -> None:
         try:
@@ -186,6 +204,13 @@ def _authenticate(request: Request) -> str:
     return key
 
 
+def _version_of(request: Request) -> str:
+    """Return the API version of a request: the account's unless it names one."""
+    return request.headers.get("stripe-version", API_VERSION)
+
+
 def _check_version(version: str) -> None:
-    if not re.fullmatch(r"\d{4}-\d\d-\d\d(\.\w+)?(;.*)?", version):
+    if not is_known(version):
         raise ApiError(f"Invalid Stripe API version: {version}")
+    if version not in PLAYED:
+        raise not_implemented(f"the API version {version} (it implements {' and '.join(PLAYED)})")

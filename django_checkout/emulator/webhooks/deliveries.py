@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from django_checkout.emulator.api.resources.events import thin
 from django_checkout.emulator.api.resources.webhooks import secrets_of
-from django_checkout.emulator.api.versions import rendered
+from django_checkout.emulator.api.versions import rendered_event
 from django_checkout.emulator.chaos import Chaos
 from django_checkout.emulator.incidents import Incidents
-from django_checkout.emulator.messages import Doc, without_hidden
+from django_checkout.emulator.messages import API_VERSION, Doc, without_hidden
 from django_checkout.emulator.state.state import State
 
 #: Delays before the second and later attempts, in seconds of the emulator's clock.
@@ -170,7 +170,8 @@ class Outbox:
         is_thin = any(name.startswith("v1.") for name in endpoint["enabled_events"])
         if self._incidents.is_other_mode:
             event["livemode"] = event["data"]["object"]["livemode"] = True
-        shown = thin(event) if is_thin else rendered(event, endpoint.get("api_version"), store)
+        version = endpoint.get("api_version") or API_VERSION
+        shown = thin(event) if is_thin else rendered_event(event, version, store)
         body = json.dumps(shown).encode()
         return Delivery(
             id=document["id"],

@@ -48,7 +48,11 @@ class Command(BaseCommand):
         # Without a URL nothing subscribes, so that events do not count as undelivered.
         events = ("*",) if webhook_url else ()
         emulator = Emulator(
-            store=options["store"], webhook_url=webhook_url, webhook_secret=secret, enabled_events=events
+            store=options["store"],
+            webhook_url=webhook_url,
+            webhook_secret=secret,
+            enabled_events=events,
+            webhook_version=conf.CHECKOUT_API_VERSION,
         )
         try:
             address = (options["host"], options["port"])

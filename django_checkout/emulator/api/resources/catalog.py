@@ -35,6 +35,7 @@ def new_product(state: State, params: Doc, *, active: bool = True) -> Doc:
         shippable=params.get("shippable"),
         statement_descriptor=params.get("statement_descriptor"),
         tax_code=params.get("tax_code"),
+        tax_details=None,
         unit_label=params.get("unit_label"),
         url=params.get("url"),
     )

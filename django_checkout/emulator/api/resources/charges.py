@@ -102,6 +102,7 @@ def _details(state: State, intent: Doc, method: Doc, status: str) -> Doc:
     details.update(
         amount_authorized=intent["amount"] if status == "succeeded" else None,
         authorization_code=random_text(6).upper() if status == "succeeded" else None,
+        electronic_commerce_indicator=None,
         funding=known["funding"],
         installments=None,
         last4=known["last4"],

@@ -42,7 +42,9 @@ def open_dispute(state: State, charge: Doc, reason: str, amount: int | None = No
             "has_evidence": False,
             "past_due": False,
             "submission_count": 0,
+            "submission_method": "not_submitted",
         },
+        intended_submission_method=None,
         is_charge_refundable=inquiry,
         metadata={},
         payment_intent=charge["payment_intent"],
@@ -114,11 +116,13 @@ def update_dispute(call: Call) -> Doc:
     _check_open(dispute)
     evidence = {name: value or None for name, value in call.params.get("evidence", {}).items()}
     details = dict(dispute["evidence_details"])
-    changes = {**call.changes(dispute), "evidence": {**dispute["evidence"], **evidence}, "evidence_details": details}
+    changes = call.changes(dispute, "intended_submission_method")
+    changes |= {"evidence": {**dispute["evidence"], **evidence}, "evidence_details": details}
     details["has_evidence"] = any(value for name, value in changes["evidence"].items() if name in EVIDENCE)
     is_submitted = evidence and call.params.get("submit", True)
     if is_submitted:
         details["submission_count"] += 1
+        details["submission_method"] = "manual"
         is_inquiry = dispute["status"].startswith("warning")
         changes["status"] = "warning_under_review" if is_inquiry else "under_review"
     state.update(dispute, "charge.dispute.updated", **changes)

@@ -56,7 +56,11 @@ def retrieve_thin(call: Call) -> Doc:
     event = call.state.get("event", call.ids["id"].replace(THIN_PREFIX, "evt_"))
     request = event["request"]
     reason = {"type": "request", "request": request} if request["id"] else None
-    return {**thin(event), "reason": reason, "data": {}}
+    found = {**thin(event), "reason": reason, "snapshot_event": event["id"]}
+    if previous := event["data"].get("previous_attributes"):
+        after = {name: event["data"]["object"].get(name) for name in previous}
+        found["changes"] = {"before": previous, "after": after}
+    return found
 
 
 def object_url(document: Doc) -> str:

@@ -13,7 +13,7 @@ from django_checkout.emulator.state.state import State
 NULLS = (
     "application automatic_payment_methods canceled_at cancellation_reason client_secret customer_account "
     "excluded_payment_method_types last_payment_error latest_charge next_action payment_method "
-    "payment_method_configuration_details processing review shipping transfer_data"
+    "payment_method_configuration_details payment_record processing review shipping transfer_data"
 )
 
 

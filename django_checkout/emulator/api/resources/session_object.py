@@ -38,6 +38,7 @@ def defaults(params: Doc, mode: str, ui_mode: str) -> Doc:
     return {
         **dict.fromkeys(NULLS.split()),
         "adaptive_pricing": {"enabled": params.get("adaptive_pricing", {}).get("enabled", False)},
+        "allowed_payment_method_types": params.get("allowed_payment_method_types"),
         "after_expiration": {"recovery": _recovery(recovery)} if recovery else None,
         "automatic_tax": {
             "enabled": tax["enabled"],
@@ -83,9 +84,14 @@ def _recovery(params: Doc) -> Doc:
     return {"allow_promotion_codes": allow, "enabled": params["enabled"], "expires_at": None, "url": None}
 
 
+def is_offered(params: Doc, method: str) -> bool:
+    """Return whether the parameters leave a payment method in the set that Stripe offers of its own accord."""
+    excluded, allowed = params.get("excluded_payment_method_types", ()), params.get("allowed_payment_method_types")
+    return method not in excluded and (allowed is None or method in allowed)
+
+
 def _method_types(params: Doc) -> list[str]:
-    default = [] if "card" in params.get("excluded_payment_method_types", []) else ["card"]
-    types: list[str] = params.get("payment_method_types", default)
+    types: list[str] = params.get("payment_method_types") or [name for name in ("card",) if is_offered(params, name)]
     return types
 
 

@@ -116,7 +116,7 @@ def check_session(params: Doc) -> None:
         _check_return(params)
     if mode != "setup" and not params.get("line_items"):
         raise missing("line_items")
-    if mode == "setup" and "currency" not in params and "payment_method_types" not in params:
+    if mode == "setup" and not params.keys() & {"currency", "payment_method_types", "allowed_payment_method_types"}:
         raise missing("currency")
     check_urls(params)
     if params.get("automatic_tax", {}).get("enabled") and mode == "setup":

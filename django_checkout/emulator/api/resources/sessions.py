@@ -10,7 +10,7 @@ from django_checkout.emulator.api.resources import lines
 from django_checkout.emulator.api.resources.amounts import set_lines
 from django_checkout.emulator.api.resources.customers import full_address
 from django_checkout.emulator.api.resources.discounts import attach
-from django_checkout.emulator.api.resources.session_object import ECHOED, ECHOED_IF_SENT, defaults, details
+from django_checkout.emulator.api.resources.session_object import ECHOED, ECHOED_IF_SENT, defaults, details, is_offered
 from django_checkout.emulator.api.resources.session_rules import (
     ELEMENTS,
     HOSTED,
@@ -29,6 +29,12 @@ from django_checkout.emulator.state.state import State
 KIND = "checkout.session"
 #: The setting with the origin of the payment pages: https://docs.stripe.com/payments/checkout/custom-domains.
 CUSTOM_DOMAIN = "custom_domain"
+#: CarSnoop-Inc/carsnoop-issues#135
+NO_METHODS = (
+    "No valid payment method types for this Checkout Session. Please ensure that you have activated payment methods "
+    "compatible with your chosen currency in your dashboard (https://dashboard.stripe.com/settings/payment-methods) or "
+    "specify `payment_method_types`."
+)
 RECOVERY_SECONDS = 30 * 24 * 3600
 
 
@@ -79,6 +85,8 @@ def new_session(state: State, params: Doc, base_url: str, **overrides: object) -
         set_lines(state, session, items)
     elif "currency" in params:
         session["currency"] = check_currency(params["currency"], "currency")
+    if not session["payment_method_types"]:
+        raise ApiError(NO_METHODS)
     state.store.insert(session)
     state.schedule("expire_session", session["id"], state.clock.now() + life)
     return session
@@ -87,8 +95,8 @@ def new_session(state: State, params: Doc, base_url: str, **overrides: object) -
 def _offer_delayed_method(session: Doc, params: Doc, currency: str) -> None:
     """Offer the currency's delayed method unless the shop has set the methods."""
     delayed = DELAYED_METHODS.get(currency)
-    excluded = params.get("excluded_payment_method_types", [])
-    if delayed and "payment_method_types" not in params and delayed not in excluded and session["mode"] == "payment":
+    is_listed = "payment_method_types" in params
+    if delayed and not is_listed and session["mode"] == "payment" and is_offered(params, delayed):
         session["payment_method_types"].append(delayed)
 
 

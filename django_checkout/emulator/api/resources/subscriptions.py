@@ -62,7 +62,7 @@ def new_subscription(state: State, session: Doc, method: Doc | None) -> Doc:
         start_date=now,
         status="trialing" if trial_end else "active",
         trial_end=trial_end,
-        trial_settings={"end_behavior": {"missing_payment_method": without_method}},
+        trial_settings={"end_behavior": {"billing_cycle_anchor": None, "missing_payment_method": without_method}},
         trial_start=now if trial_end else None,
     )
     lines = [line for line in session["_lines"] if line["price"]["type"] == "recurring"]
@@ -180,6 +180,7 @@ def _item(state: State, subscription: Doc, line: Doc, trial_end: int | None) -> 
         "object": "subscription_item",
         "billing_thresholds": None,
         "created": state.clock.now(),
+        "current_trial": None,
         "current_period_end": trial_end or end_of_period(start, line["price"]["recurring"]),
         "current_period_start": start,
         "discounts": [],

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from django_checkout.emulator.api.calls import Call
 from django_checkout.emulator.ids import random_text
-from django_checkout.emulator.messages import API_VERSION, ApiError, Doc
+from django_checkout.emulator.messages import ApiError, Doc
+from django_checkout.emulator.reference.versions import KNOWN
 from django_checkout.emulator.state.state import TARGET, State
 
 KIND = "webhook_endpoint"
@@ -16,7 +17,9 @@ MAX_OVERLAP_SECONDS = 24 * 3600
 CONFIGURED_ID = "we_configured"
 
 
-def configure(state: State, url: str, secret: str, enabled_events: tuple[str, ...] = ("*",)) -> Doc:
+def configure(
+    state: State, url: str, secret: str, enabled_events: tuple[str, ...] = ("*",), version: str | None = None
+) -> Doc:
     """Store the configured endpoint, which the API does not list. Without a URL an existing one is kept."""
     known = state.store.find(CONFIGURED_ID)
     if known and not url:
@@ -24,7 +27,7 @@ def configure(state: State, url: str, secret: str, enabled_events: tuple[str, ..
     target = {
         "id": CONFIGURED_ID,
         "object": TARGET,
-        "api_version": None,
+        "api_version": version,
         "enabled_events": list(enabled_events),
         "secret": secret,
         "status": "enabled",
@@ -98,8 +101,8 @@ def _check(params: Doc) -> None:
     for name in params.get("enabled_events", ()):
         if not re.fullmatch(r"\*|[a-z0-9_]+(\.[a-z0-9_*]+)+", name):
             raise ApiError(f"Invalid enabled_events: unknown event {name}", param="enabled_events")
-    if "api_version" in params and not re.fullmatch(r"\d{4}-\d\d-\d\d(\.[a-z]+)?", params["api_version"]):
-        raise ApiError(f"Invalid api_version; the latest is {API_VERSION}", param="api_version")
+    if "api_version" in params and params["api_version"] not in KNOWN:
+        raise ApiError(f"Invalid api_version: {params['api_version']}", param="api_version")
 
 
 def _is_plain(url: str) -> bool:

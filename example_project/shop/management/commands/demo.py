@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser, call_command
 from django.core.servers.basehttp import WSGIRequestHandler
 
+from django_checkout.api_versions import stripe_js_url
 from django_checkout.conf import conf
 from django_checkout.emulator import Emulator
 from django_checkout.emulator.transport import requests_session
@@ -113,7 +114,7 @@ def _require_base_url(port: int) -> None:
     os.environ["CHECKOUT_BASE_URL"] = base_url
     if conf.CHECKOUT_EMULATOR:
         os.environ["STRIPE_API_BASE"] = f"{base_url}/emulator"
-        os.environ["STRIPE_JS_URL"] = f"{base_url}/emulator/stripe.js"
+        os.environ["STRIPE_JS_URL"] = stripe_js_url(conf.CHECKOUT_API_VERSION, f"{base_url}/emulator")
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 (the same command with other variables)
 
