@@ -16,6 +16,7 @@ django_checkout. Import only this package, ``server`` and ``transport``::
 
 from __future__ import annotations
 
+from django_checkout.emulator.api import coverage
 from django_checkout.emulator.emulator import Emulator
 from django_checkout.emulator.messages import ApiError, DroppedError, Request, Response
 from django_checkout.emulator.payer.shopper import PaymentOutcome
@@ -33,6 +34,7 @@ __all__ = [
     "Request",
     "Response",
     "async_transport",
+    "coverage",
     "requests_session",
     "signature_header",
 ]

@@ -120,7 +120,8 @@ def missing_object(kind: str, object_id: object, param: str = "id") -> ApiError:
 def not_implemented(what: str, param: str | None = None) -> ApiError:
     """Return the emulator's own error for what Stripe's API has and it does not play. Clients must not retry it."""
     return ApiError(
-        f"The emulator does not implement {what}, which Stripe does. See docs/emulator.md for what it implements.",
+        f"The emulator does not implement {what}, which Stripe does. See docs/emulator.md, or run manage.py "
+        "checkout_emulator --coverage.",
         status=501,
         kind="api_error",
         code=NOT_IMPLEMENTED,

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 #: How often the SDK retries a call, with the same idempotency key, after no response, 409 or 5xx.
 MAX_NETWORK_RETRIES = 1
 
+#: The code of the emulator's errors for what it does not implement. A repetition cannot help.
+NOT_IMPLEMENTED = "emulator_not_implemented"
 #: The parts of paths that contain resources.
 _NAMESPACES = ("checkout", "billing_portal", "radar")
 #: How the names of the SDK's methods that only read begin.
@@ -176,13 +178,15 @@ def _translate(error: stripe.StripeError) -> StripeError:
 
     status = error.http_status or 0
     stripe_code = getattr(error.error, "code", None) or error.code or ""
-    request_id, param = error.request_id or "", getattr(error, "param", None) or ""
+    request_id, param = error.request_id or "", getattr(error.error, "param", None) or ""
     details = {"stripe_code": stripe_code, "request_id": request_id, "param": param}
     named = ", ".join(f"{name}={value}" for name, value in (("request_id", request_id), ("param", param)) if value)
     note = " ".join(filter(None, ("Stripe responded with", str(status), stripe_code, named and f"({named})")))
     level = logging.DEBUG if _is_refusal_expected.get() and status not in (401, 403) else logging.WARNING
     logger.log(level, "stripe_error status=%s code=%s request_id=%s", status, stripe_code, request_id)
     definite = (stripe.InvalidRequestError, stripe.CardError, stripe.AuthenticationError, stripe.PermissionError)
+    if stripe_code == NOT_IMPLEMENTED:
+        return StripeRefusedError(f"{note}: {error.user_message}", **details)
     if not isinstance(error, definite) or status in (409, 429) or status >= 500:
         unavailable = StripeUnavailableError(f"{note}.", **details)
         unavailable.answered_status = status

@@ -1,10 +1,11 @@
-"""The calls that endpoints receive, and what endpoints share: lists and metadata."""
+"""Routes, the calls that endpoints receive, and what endpoints share: lists and metadata."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from django_checkout.emulator.api.params import Params
 from django_checkout.emulator.messages import API_VERSION, ApiError, Doc
 from django_checkout.emulator.state.state import State
 
@@ -21,7 +22,7 @@ class Call:
     base_url: str
     version: str = API_VERSION
     ids: dict[str, str] = field(default_factory=dict)
-    params: dict[str, Any] = field(default_factory=dict)
+    params: Params = field(default_factory=lambda: Params({}))
 
     def target(self, kind: str, param: str = "") -> Doc:
         """Return the object whose id is in the path. Errors name ``param``, by default as the path does."""
@@ -35,6 +36,23 @@ class Call:
         if "metadata" in self.params:
             changes["metadata"] = merged_metadata(document["metadata"], self.params["metadata"])
         return changes
+
+
+Endpoint = Callable[[Call], Doc]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An operation that is played, as a resource module declares it in its ``ROUTES``.
+
+    ``not_played`` are the parameters that Stripe's document has and the endpoint does not play, separated by spaces:
+    ``origin line_items.tax_rates``. ``only`` has, by parameter, the members of an object or the values of a text that
+    are played, where few are: ``{"payment_method_options": "card"}``.
+    """
+
+    endpoint: Endpoint
+    not_played: str = ""
+    only: Mapping[str, str] = field(default_factory=dict)
 
 
 def retrieve(kind: str, call: Call, *, param: str = "") -> Doc:

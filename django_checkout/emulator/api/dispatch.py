@@ -14,7 +14,7 @@ from django_checkout.emulator.api import parameters
 from django_checkout.emulator.api.calls import Call
 from django_checkout.emulator.api.expansion import expand
 from django_checkout.emulator.api.resources.account import ACCOUNT_ID
-from django_checkout.emulator.api.routes import ROUTES, find_route
+from django_checkout.emulator.api.routes import ROUTES, find_route, table
 from django_checkout.emulator.api.versions import rendered
 from django_checkout.emulator.chaos import Chaos
 from django_checkout.emulator.ids import new_id
@@ -95,8 +95,7 @@ class Api:
         route, ids = find_route(request.method, request.path)
         if len(request.body) > MAX_BODY_BYTES:
             raise ApiError("Request body too large", status=413)
-        text = request.body.decode(errors="replace") if request.method == "POST" else request.query
-        params = parameters.read(route, text) if route in parameters.table() else {}
+        params = parameters.read(table(route), _sent(request))
         call = Call(
             state=self._state,
             path=request.path,
@@ -105,7 +104,9 @@ class Api:
             ids=ids,
             params=params,
         )
-        shown: Doc = rendered(expand(self._state, ROUTES[route](call), params.get("expand", [])), call.version)
+        document = ROUTES[route].endpoint(call)
+        shown: Doc = rendered(expand(self._state, document, params.get("expand", [])), call.version)
+        parameters.refuse_unread(params)
         return shown
 
     def _raise_fault_after(self, request: Request, key: str, headers: dict[str, str]) -> None:
@@ -170,6 +171,14 @@ class Api:
                 "at": self._state.clock.now(),
             }
         )
+
+
+def _sent(request: Request) -> Doc:
+    """Return the parameters of a request as they were sent: in the body of a POST, else in the query."""
+    if request.method != "POST":
+        return parameters.decode(request.query)
+    body = request.body.decode(errors="replace")
+    return parameters.from_json(body) if request.path.startswith("/v2/") else parameters.decode(body)
 
 
 def _fingerprint(request: Request) -> str:

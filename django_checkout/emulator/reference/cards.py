@@ -122,6 +122,7 @@ DELAYED_METHODS = {
     "mxn": "oxxo",
     "brl": "boleto",
 }
+PLAYED_TYPES = ("card", *DELAYED_METHODS.values())
 
 
 def find_card(number: str) -> Card | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from django_checkout.emulator.api.calls import Route, list_kind, retrieve
 from django_checkout.emulator.messages import Doc
 from django_checkout.emulator.state.state import State
 
@@ -53,3 +56,11 @@ def new_balance_transaction(
 def make_available(state: State, transaction: Doc) -> None:
     """Make a pending transaction available."""
     state.update(transaction, status="available")
+
+
+ROUTES = {
+    "GET /v1/balance_transactions": Route(
+        partial(list_kind, "balance_transaction", "currency source type payout=_payout")
+    ),
+    "GET /v1/balance_transactions/{id}": Route(partial(retrieve, "balance_transaction")),
+}

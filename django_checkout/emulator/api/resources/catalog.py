@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import partial
 
-from django_checkout.emulator.api.calls import Call, merged_metadata
+from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata, retrieve
 from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.reference.currencies import check_currency, check_unit_amount
 from django_checkout.emulator.state.state import State
@@ -65,7 +66,7 @@ def new_price(state: State, params: Doc, param: str = "", *, active: bool = True
     price = state.new(
         "price",
         active=params.get("active", active),
-        billing_scheme="per_unit",
+        billing_scheme=params.get("billing_scheme", "per_unit"),
         currency=currency,
         custom_unit_amount=None,
         lookup_key=params.get("lookup_key"),
@@ -126,7 +127,7 @@ def _recurring(params: Doc) -> Doc:
     return {
         "interval": params["interval"],
         "interval_count": params.get("interval_count", 1),
-        "meter": params.get("meter"),
+        "meter": None,
         "usage_type": params.get("usage_type", "licensed"),
     }
 
@@ -159,3 +160,21 @@ def _update(call: Call, kind: str, **extra: object) -> Doc:
     document = call.target(kind)
     changes = call.changes(document, *call.params.keys() - {"expand"})
     return call.state.update(document, f"{kind}.updated", **changes, **extra)
+
+
+ROUTES = {
+    "GET /v1/prices": Route(
+        partial(list_kind, "price", "active currency product type lookup_keys=lookup_key"), "recurring"
+    ),
+    "POST /v1/prices": Route(
+        create_price,
+        "currency_options custom_unit_amount recurring.meter tiers tiers_mode transfer_lookup_key transform_quantity",
+        {"billing_scheme": "per_unit", "recurring.usage_type": "licensed"},
+    ),
+    "GET /v1/prices/{price}": Route(partial(retrieve, "price")),
+    "POST /v1/prices/{price}": Route(update_price, "currency_options tax_behavior transfer_lookup_key"),
+    "GET /v1/products": Route(partial(list_kind, "product", "active shippable url ids=id")),
+    "POST /v1/products": Route(create_product, "default_price_data marketing_features package_dimensions"),
+    "GET /v1/products/{id}": Route(partial(retrieve, "product")),
+    "POST /v1/products/{id}": Route(update_product, "marketing_features package_dimensions statement_descriptor"),
+}

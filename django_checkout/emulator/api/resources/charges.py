@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from django_checkout.emulator.api.calls import Route, list_kind, retrieve
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import Doc, without_hidden
 from django_checkout.emulator.reference.cards import BankAccount, Card, Decline
@@ -154,3 +157,9 @@ def payment_error(decline: Decline, method: Doc, charge: Doc | None) -> Doc:
 def blank_billing(**known: object) -> Doc:
     """Return ``billing_details`` with the known fields."""
     return {"address": dict.fromkeys(ADDRESS), "email": None, "name": None, "phone": None, "tax_id": None, **known}
+
+
+ROUTES = {
+    "GET /v1/charges": Route(partial(list_kind, "charge", "customer payment_intent transfer_group")),
+    "GET /v1/charges/{charge}": Route(partial(retrieve, "charge")),
+}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.calls import Call, list_objects, merged_metadata
+from functools import partial
+
+from django_checkout.emulator.api.calls import Call, Route, list_kind, list_objects, merged_metadata, retrieve
 from django_checkout.emulator.api.resources.catalog import missing, one_of
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc
@@ -84,9 +86,10 @@ def delete_coupon(call: Call) -> Doc:
 def create_code(call: Call) -> Doc:
     """POST /v1/promotion_codes."""
     state, params = call.state, call.params
-    if "coupon" not in params["promotion"]:
+    promotion = params["promotion"]
+    if promotion["type"] == COUPON and "coupon" not in promotion:
         raise missing("promotion[coupon]")
-    coupon = state.get(COUPON, params["promotion"]["coupon"], "promotion[coupon]")
+    coupon = state.get(COUPON, promotion["coupon"], "promotion[coupon]")
     if "customer" in params:
         state.get("customer", params["customer"], "customer")
     text = params.get("code") or random_text(CODE_LENGTH).upper()
@@ -148,3 +151,16 @@ def update_code(call: Call) -> Doc:
     """POST /v1/promotion_codes/:promotion_code."""
     code = call.target(CODE)
     return call.state.update(code, "promotion_code.updated", **call.changes(code, "active"))
+
+
+ROUTES = {
+    "GET /v1/coupons": Route(partial(list_kind, "coupon", "")),
+    "POST /v1/coupons": Route(create_coupon, "currency_options"),
+    "GET /v1/coupons/{coupon}": Route(partial(retrieve, "coupon")),
+    "POST /v1/coupons/{coupon}": Route(update_coupon, "currency_options"),
+    "DELETE /v1/coupons/{coupon}": Route(delete_coupon),
+    "GET /v1/promotion_codes": Route(list_codes, "customer_account"),
+    "POST /v1/promotion_codes": Route(create_code, "customer_account restrictions.currency_options"),
+    "GET /v1/promotion_codes/{promotion_code}": Route(partial(retrieve, "promotion_code")),
+    "POST /v1/promotion_codes/{promotion_code}": Route(update_code, "restrictions"),
+}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.calls import Call, merged_metadata
+from functools import partial
+
+from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata
 from django_checkout.emulator.api.resources.charges import ADDRESS
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import Doc, missing_object
@@ -87,3 +89,21 @@ def _get(call: Call, *, with_deleted: bool = False) -> Doc:
     if document is None or document["object"] != "customer":
         raise missing_object("customer", call.ids["customer"], "id")
     return document
+
+
+ROUTES = {
+    "GET /v1/customers": Route(partial(list_kind, "customer", "email"), "test_clock"),
+    "POST /v1/customers": Route(
+        create_customer,
+        "balance cash_balance invoice_prefix invoice_settings next_invoice_sequence payment_method "
+        "source tax tax_id_data test_clock",
+    ),
+    "GET /v1/customers/{customer}": Route(retrieve_customer),
+    "POST /v1/customers/{customer}": Route(
+        update_customer,
+        "balance bank_account card cash_balance default_alipay_account default_bank_account "
+        "default_card default_source invoice_prefix invoice_settings next_invoice_sequence source "
+        "tax",
+    ),
+    "DELETE /v1/customers/{customer}": Route(delete_customer),
+}

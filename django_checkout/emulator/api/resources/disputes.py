@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.calls import Call
+from functools import partial
+
+from django_checkout.emulator.api.calls import Call, Route, list_kind, retrieve
 from django_checkout.emulator.api.resources.balance import new_balance_transaction
 from django_checkout.emulator.messages import Doc, StateError
 from django_checkout.emulator.state.state import State
@@ -133,3 +135,15 @@ def update_dispute(call: Call) -> Doc:
 def close(call: Call) -> Doc:
     """POST /v1/disputes/:dispute/close: accept the dispute."""
     return close_dispute(call.state, call.target(KIND), "lost")
+
+
+ROUTES = {
+    "GET /v1/disputes": Route(partial(list_kind, "dispute", "charge payment_intent")),
+    "GET /v1/disputes/{dispute}": Route(partial(retrieve, "dispute")),
+    "POST /v1/disputes/{dispute}": Route(update_dispute, "evidence.enhanced_evidence"),
+    "POST /v1/disputes/{dispute}/close": Route(close),
+    "GET /v1/radar/early_fraud_warnings": Route(
+        partial(list_kind, "radar.early_fraud_warning", "charge payment_intent")
+    ),
+    "GET /v1/radar/early_fraud_warnings/{early_fraud_warning}": Route(partial(retrieve, "radar.early_fraud_warning")),
+}

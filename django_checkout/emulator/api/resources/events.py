@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
-from django_checkout.emulator.api.calls import Call, list_objects
+from django_checkout.emulator.api.calls import Call, Route, list_objects, retrieve
 from django_checkout.emulator.api.resources.catalog import one_of
 from django_checkout.emulator.messages import ApiError, Doc
 
@@ -68,3 +69,10 @@ def object_url(document: Doc) -> str:
     kind: str = document["object"]
     path = {"checkout.session": "checkout/sessions", "radar.early_fraud_warning": "radar/early_fraud_warnings"}
     return f"/v1/{path.get(kind, kind + 's')}/{document['id']}"
+
+
+ROUTES = {
+    "GET /v1/events": Route(list_events),
+    "GET /v1/events/{id}": Route(partial(retrieve, "event")),
+    "GET /v2/core/events/{id}": Route(retrieve_thin),
+}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.calls import Call, list_objects, list_of, list_values
+from functools import partial
+
+from django_checkout.emulator.api.calls import Call, Route, list_kind, list_objects, list_of, list_values, retrieve
 from django_checkout.emulator.api.resources.account import NAME
 from django_checkout.emulator.ids import new_id
 from django_checkout.emulator.messages import Doc
@@ -160,8 +162,8 @@ def list_lines(call: Call) -> Doc:
 
 def list_payments(call: Call) -> Doc:
     """GET /v1/invoice_payments."""
-    intent = call.params.get("payment", {}).get("payment_intent")
-    where = {"payment.payment_intent": intent} if intent else None
+    asked = call.params.get("payment", {})
+    where = {f"payment.{name}": asked[name] for name in asked}
     return list_objects(call, PAYMENT, ("invoice", "status"), where)
 
 
@@ -225,3 +227,15 @@ def _tax(tax: Doc) -> Doc:
         "taxable_amount": tax["taxable_amount"],
         "type": "tax_rate_details",
     }
+
+
+ROUTES = {
+    "GET /v1/invoice_payments": Route(list_payments, "payment.payment_record", {"payment.type": "payment_intent"}),
+    "GET /v1/invoice_payments/{invoice_payment}": Route(partial(retrieve, "invoice_payment")),
+    "GET /v1/invoices": Route(
+        partial(list_kind, "invoice", "collection_method customer status subscription=_subscription"),
+        "customer_account due_date",
+    ),
+    "GET /v1/invoices/{invoice}": Route(partial(retrieve, "invoice")),
+    "GET /v1/invoices/{invoice}/lines": Route(list_lines),
+}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from django_checkout.emulator.api.resources.catalog import inside, line_amount, missing, new_price, one_of
 from django_checkout.emulator.ids import new_id
-from django_checkout.emulator.messages import ApiError, Doc, missing_object, without_hidden
+from django_checkout.emulator.messages import ApiError, Doc, without_hidden
 from django_checkout.emulator.state.state import State
 
 MAX_LINES = {"payment": 100, "subscription": 40}
@@ -38,8 +38,6 @@ def new_line(state: State, params: Doc, param: str) -> Doc:
             raise ApiError(f"The price specified is inactive: {price['id']}", param=inside(param, "price"))
     else:
         raise missing(inside(param, "price"))
-    if params.get("tax_rates"):
-        raise missing_object("tax_rate", params["tax_rates"][0], inside(param, "tax_rates"))
     product = state.get("product", price["product"])
     line: Doc = {
         "id": new_id("item"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.calls import Call, list_objects
+from functools import partial
+
+from django_checkout.emulator.api.calls import Call, Route, list_objects, retrieve
 from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.state.state import State
 
@@ -64,3 +66,13 @@ def detach(call: Call) -> Doc:
         message = "The payment method you provided is not attached to a customer so detachment is impossible."
         raise ApiError(message, param="payment_method")
     return call.state.update(method, "payment_method.detached", customer=None)
+
+
+ROUTES = {
+    "GET /v1/customers/{customer}/payment_methods": Route(list_of_customer),
+    "GET /v1/payment_methods": Route(list_methods, "customer_account"),
+    "GET /v1/payment_methods/{payment_method}": Route(partial(retrieve, "payment_method")),
+    "POST /v1/payment_methods/{payment_method}": Route(update, "billing_details card payto us_bank_account"),
+    "POST /v1/payment_methods/{payment_method}/attach": Route(attach, "customer_account"),
+    "POST /v1/payment_methods/{payment_method}/detach": Route(detach),
+}

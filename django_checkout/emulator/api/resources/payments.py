@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.calls import Call, merged_metadata
+from functools import partial
+
+from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata, retrieve
 from django_checkout.emulator.api.resources.balance import new_balance_transaction
 from django_checkout.emulator.api.resources.refunds import release
 from django_checkout.emulator.ids import random_text
@@ -117,9 +119,11 @@ def capture_intent(call: Call) -> Doc:
             code="amount_too_large",
             param="amount_to_capture",
         )
-    intent.update(call.changes(intent))
+    changes = call.changes(intent, "statement_descriptor", "statement_descriptor_suffix")
+    intent.update(changes)
+    descriptors = {name: value for name, value in changes.items() if name != "metadata"}
     charge = state.get("charge", intent["latest_charge"])
-    state.update(charge, "charge.captured", captured=True, amount_captured=amount)
+    state.update(charge, "charge.captured", captured=True, amount_captured=amount, **descriptors)
     succeed(state, intent, charge, amount)
     if amount < capturable:
         release(state, charge, capturable - amount)
@@ -157,3 +161,22 @@ def expire_authorization(state: State, intent: Doc) -> None:
     if intent["status"] == "requires_capture":
         state.emit("charge.expired", state.get("charge", intent["latest_charge"]))
         void(state, intent, "automatic")
+
+
+ROUTES = {
+    "GET /v1/payment_intents": Route(partial(list_kind, "payment_intent", "customer"), "customer_account"),
+    "GET /v1/payment_intents/{intent}": Route(partial(retrieve, "payment_intent"), "client_secret"),
+    "POST /v1/payment_intents/{intent}": Route(
+        update_intent,
+        "allowed_payment_method_types amount amount_details application_fee_amount capture_method "
+        "currency customer customer_account excluded_payment_method_types hooks payment_details "
+        "payment_method payment_method_configuration payment_method_data payment_method_options "
+        "payment_method_types setup_future_usage shipping statement_descriptor "
+        "statement_descriptor_suffix transfer_data transfer_group",
+    ),
+    "POST /v1/payment_intents/{intent}/cancel": Route(cancel_intent),
+    "POST /v1/payment_intents/{intent}/capture": Route(
+        capture_intent,
+        "amount_details application_fee_amount final_capture hooks payment_details transfer_data",
+    ),
+}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 
+from django_checkout.emulator.api.calls import Route, list_kind, retrieve
 from django_checkout.emulator.api.resources.balance import new_balance_transaction
 from django_checkout.emulator.messages import Doc
 from django_checkout.emulator.state.state import State
@@ -58,3 +60,9 @@ def _new_payout(state: State, currency: str, transactions: list[Doc]) -> Doc:
     for event_type in ("payout.created", "payout.paid", "payout.reconciliation_completed"):
         state.emit(event_type, payout)
     return payout
+
+
+ROUTES = {
+    "GET /v1/payouts": Route(partial(list_kind, "payout", "destination status"), "arrival_date"),
+    "GET /v1/payouts/{payout}": Route(partial(retrieve, "payout")),
+}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.calls import Call
+from django_checkout.emulator.api.calls import Call, Route
 from django_checkout.emulator.api.resources import subscriptions
 from django_checkout.emulator.api.resources.catalog import missing
 from django_checkout.emulator.api.resources.session_rules import check_urls
@@ -48,3 +48,8 @@ def subscriptions_of(state: State, session: Doc) -> list[Doc]:
 def is_usable(state: State, session: Doc) -> bool:
     """Return whether the URL of a portal session is still valid."""
     return bool(session["created"] + LIFE_SECONDS > state.clock.now())
+
+
+ROUTES = {
+    "POST /v1/billing_portal/sessions": Route(create, "customer_account flow_data on_behalf_of"),
+}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.calls import Call, merged_metadata
+from functools import partial
+
+from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata, retrieve
 from django_checkout.emulator.api.resources.balance import new_balance_transaction
 from django_checkout.emulator.api.resources.catalog import missing
 from django_checkout.emulator.messages import ApiError, Doc, StateError
@@ -196,3 +198,15 @@ def cancel(call: Call) -> Doc:
     _clear_wait(refund)
     _reduce_refunded(call.state, refund)
     return call.state.update(refund, "refund.updated", status="canceled")
+
+
+ROUTES = {
+    "GET /v1/refunds": Route(partial(list_kind, "refund", "charge payment_intent")),
+    "POST /v1/refunds": Route(
+        create,
+        "currency customer instructions_email origin refund_application_fee reverse_transfer",
+    ),
+    "GET /v1/refunds/{refund}": Route(partial(retrieve, "refund")),
+    "POST /v1/refunds/{refund}": Route(update),
+    "POST /v1/refunds/{refund}/cancel": Route(cancel),
+}

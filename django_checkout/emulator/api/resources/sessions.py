@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from urllib.parse import urlsplit
 
-from django_checkout.emulator.api.calls import Call, list_objects, list_values
+from django_checkout.emulator.api.calls import Call, Route, list_objects, list_values, retrieve
+from django_checkout.emulator.api.params import defer, plain
 from django_checkout.emulator.api.resources import lines
 from django_checkout.emulator.api.resources.amounts import set_lines
 from django_checkout.emulator.api.resources.customers import full_address
@@ -22,7 +24,7 @@ from django_checkout.emulator.api.resources.session_rules import (
 from django_checkout.emulator.api.resources.shipping import offered
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc, StateError
-from django_checkout.emulator.reference.cards import DELAYED_METHODS
+from django_checkout.emulator.reference.cards import DELAYED_METHODS, PLAYED_TYPES
 from django_checkout.emulator.reference.currencies import check_currency
 from django_checkout.emulator.state.state import State
 
@@ -35,6 +37,9 @@ NO_METHODS = (
     "compatible with your chosen currency in your dashboard (https://dashboard.stripe.com/settings/payment-methods) or "
     "specify `payment_method_types`."
 )
+#: Parameters that are applied when the session is paid.
+_DEFERRED = "customer_update payment_intent_data payment_method_options setup_intent_data subscription_data"
+DEFERRED = tuple(_DEFERRED.split())
 RECOVERY_SECONDS = 30 * 24 * 3600
 
 
@@ -75,7 +80,10 @@ def new_session(state: State, params: Doc, base_url: str, **overrides: object) -
     if email:
         session["customer_details"] = details(email=email, tax_exempt=customer.get("tax_exempt", "none"))
     # ``_typed``: the shopper's billing, shipping, phone, tax_id, business_name, currency, consent and custom_fields.
-    session.update(_params=params, _typed={}, _discount=None, _known_email=email, _base_url=base_url, **overrides)
+    defer(params, *DEFERRED)
+    session.update(
+        _params=plain(params), _typed={}, _discount=None, _known_email=email, _base_url=base_url, **overrides
+    )
     session["_customer_address"] = customer.get("address")
     if mode != "setup":
         currency = items[0]["currency"]
@@ -205,3 +213,31 @@ def _check_country(session: Doc, shipping: Doc | None) -> None:
 def substituted(url: str | None, session: Doc) -> str | None:
     """Return a URL of the shop with the session's id for ``{CHECKOUT_SESSION_ID}``."""
     return re.sub(r"\{CHECKOUT_SESSION_ID\}", session["id"], url) if url else None
+
+
+ROUTES = {
+    "GET /v1/checkout/sessions": Route(list_sessions),
+    "POST /v1/checkout/sessions": Route(
+        create,
+        "automatic_tax.liability customer_account "
+        "invoice_creation.invoice_data.account_tax_ids invoice_creation.invoice_data.issuer "
+        "invoice_creation.invoice_data.rendering_options "
+        "line_items.tax_rates managed_payments payment_intent_data.shipping "
+        "payment_intent_data.transfer_data payment_method_configuration payment_method_data "
+        "shipping_options.shipping_rate_data.fixed_amount.currency_options",
+        {
+            "payment_method_options": "card",
+            "payment_method_options.card": "setup_future_usage",
+            "payment_method_types": " ".join(PLAYED_TYPES),
+            "subscription_data": (
+                "application_fee_percent description metadata on_behalf_of trial_end trial_period_days trial_settings"
+            ),
+        },
+    ),
+    "GET /v1/checkout/sessions/{session}": Route(partial(retrieve, "checkout.session")),
+    "POST /v1/checkout/sessions/{session}": Route(
+        update, "line_items.tax_rates shipping_options.shipping_rate_data.fixed_amount.currency_options"
+    ),
+    "POST /v1/checkout/sessions/{session}/expire": Route(expire),
+    "GET /v1/checkout/sessions/{session}/line_items": Route(list_line_items),
+}

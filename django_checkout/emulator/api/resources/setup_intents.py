@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.calls import merged_metadata
+from functools import partial
+
+from django_checkout.emulator.api.calls import Route, list_kind, merged_metadata, retrieve
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import Doc
 from django_checkout.emulator.state.state import State
@@ -35,3 +37,11 @@ def new_setup_intent(state: State, session: Doc) -> Doc:
     state.store.insert(intent)
     state.emit("setup_intent.created", intent)
     return intent
+
+
+ROUTES = {
+    "GET /v1/setup_intents": Route(
+        partial(list_kind, "setup_intent", "customer payment_method"), "attach_to_self customer_account"
+    ),
+    "GET /v1/setup_intents/{intent}": Route(partial(retrieve, "setup_intent"), "client_secret"),
+}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.calls import Call
+from functools import partial
+
+from django_checkout.emulator.api.calls import Call, Route, list_kind, retrieve
 from django_checkout.emulator.api.resources.catalog import inside, missing
 from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.reference.currencies import check_currency
@@ -43,7 +45,7 @@ def new_rate(state: State, params: Doc, param: str = "") -> Doc:
         metadata=params.get("metadata", {}),
         tax_behavior=params.get("tax_behavior", "unspecified"),
         tax_code=params.get("tax_code"),
-        type="fixed_amount",
+        type=params.get("type", "fixed_amount"),
     )
     return state.store.insert(rate)
 
@@ -68,3 +70,11 @@ def update_rate(call: Call) -> Doc:
     """POST /v1/shipping_rates/:shipping_rate_token."""
     rate = call.target("shipping_rate")
     return call.state.update(rate, **call.changes(rate, "active", "tax_behavior"))
+
+
+ROUTES = {
+    "GET /v1/shipping_rates": Route(partial(list_kind, "shipping_rate", "active currency=fixed_amount.currency")),
+    "POST /v1/shipping_rates": Route(create_rate, "fixed_amount.currency_options"),
+    "GET /v1/shipping_rates/{shipping_rate_token}": Route(partial(retrieve, "shipping_rate")),
+    "POST /v1/shipping_rates/{shipping_rate_token}": Route(update_rate, "fixed_amount"),
+}

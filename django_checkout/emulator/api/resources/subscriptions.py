@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.calls import Call, list_objects, list_of, list_values, merged_metadata
+from functools import partial
+
+from django_checkout.emulator.api.calls import (
+    Call,
+    Route,
+    list_objects,
+    list_of,
+    list_values,
+    merged_metadata,
+    retrieve,
+)
 from django_checkout.emulator.ids import new_id
 from django_checkout.emulator.messages import Doc, StateError, without_hidden
 from django_checkout.emulator.reference.periods import end_of_period
@@ -119,7 +129,7 @@ def set_end(state: State, subscription: Doc, *, at_period_end: bool) -> Doc:
     changes["cancellation_details"] = _no_cancellation()
     if at_period_end:
         changes.update(cancel_at=period_end(subscription), canceled_at=state.clock.now())
-        changes["cancellation_details"] = {**_no_cancellation(), "reason": "cancellation_requested"}
+        changes["cancellation_details"] = {**subscription["cancellation_details"], "reason": "cancellation_requested"}
     return state.update(subscription, "customer.subscription.updated", **changes)
 
 
@@ -138,6 +148,9 @@ def update(call: Call) -> Doc:
     subscription, params, state = call.target(KIND, "id"), call.params, call.state
     _check_alive(subscription)
     changes = call.changes(subscription, "default_payment_method", "description")
+    if "cancellation_details" in params:
+        details = {name: value or None for name, value in params["cancellation_details"].items()}
+        changes["cancellation_details"] = {**subscription["cancellation_details"], **details}
     if "default_payment_method" in params:
         state.get("payment_method", params["default_payment_method"], "default_payment_method")
     if "cancel_at_period_end" in params and params["cancel_at_period_end"] != subscription["cancel_at_period_end"]:
@@ -194,3 +207,22 @@ def _item(state: State, subscription: Doc, line: Doc, trial_end: int | None) -> 
 
 def _no_cancellation() -> Doc:
     return {"comment": None, "feedback": None, "reason": None}
+
+
+ROUTES = {
+    "GET /v1/subscription_items": Route(list_items),
+    "GET /v1/subscriptions": Route(
+        list_subscriptions,
+        "automatic_tax current_period_end current_period_start customer_account price test_clock",
+    ),
+    "GET /v1/subscriptions/{subscription_exposed_id}": Route(partial(retrieve, "subscription", param="id")),
+    "POST /v1/subscriptions/{subscription_exposed_id}": Route(
+        update,
+        "add_invoice_items application_fee_percent automatic_tax billing_cycle_anchor "
+        "billing_schedules billing_thresholds cancel_at collection_method days_until_due "
+        "default_source default_tax_rates discounts invoice_settings items off_session on_behalf_of "
+        "pause_collection payment_behavior payment_settings pending_invoice_item_interval "
+        "proration_behavior proration_date transfer_data trial_end trial_from_plan trial_settings",
+    ),
+    "DELETE /v1/subscriptions/{subscription_exposed_id}": Route(cancel, "invoice_now prorate"),
+}

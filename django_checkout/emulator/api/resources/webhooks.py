@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from urllib.parse import urlsplit
 
-from django_checkout.emulator.api.calls import Call
+from django_checkout.emulator.api.calls import Call, Route, list_kind, retrieve
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.reference.versions import KNOWN
@@ -112,3 +113,12 @@ def _is_plain(url: str) -> bool:
     except ValueError:
         return False
     return bool(parts.hostname) and "@" not in parts.netloc and not re.search(r"[\\\s\x00-\x1f\x7f]", url)
+
+
+ROUTES = {
+    "GET /v1/webhook_endpoints": Route(partial(list_kind, "webhook_endpoint", "")),
+    "POST /v1/webhook_endpoints": Route(create, "connect"),
+    "GET /v1/webhook_endpoints/{webhook_endpoint}": Route(partial(retrieve, "webhook_endpoint")),
+    "POST /v1/webhook_endpoints/{webhook_endpoint}": Route(update),
+    "DELETE /v1/webhook_endpoints/{webhook_endpoint}": Route(delete),
+}

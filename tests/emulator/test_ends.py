@@ -1,0 +1,145 @@
+"""The emulator says where it ends: it refuses in its own name, and in Stripe's only what Stripe refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import stripe
+
+from django_checkout.emulator import Emulator, Request
+from django_checkout.emulator.api.params import Params
+from django_checkout.emulator.messages import NOT_IMPLEMENTED
+
+from .conftest import BASE_URL, client_of, session_params
+
+INTENT = "/v1/payment_intents/pi_1"
+SESSIONS = "/v1/checkout/sessions"
+SESSION = "mode=payment&success_url=https://shop.example.com/"
+
+
+@pytest.fixture
+def send(emulator):
+    """Send a raw request and return the status and the error."""
+
+    def send(method, path, text=""):
+        headers = {"authorization": "Bearer sk_test_tests"}
+        query, body = (text, b"") if method in ("GET", "DELETE") else ("", text.encode())
+        request = Request(method=method, base_url=BASE_URL, path=path, query=query, body=body, headers=headers)
+        response = emulator.handle(request)
+        return response.status, json.loads(response.body).get("error", {})
+
+    return send
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "text", "named"),
+    [
+        ("GET", "/v1/treasury/financial_accounts", "", "GET /v1/treasury/financial_accounts"),
+        ("POST", "/v1/issuing/cards/ic_1", "", "POST /v1/issuing/cards/{card}"),
+        ("DELETE", "/v1/apple_pay/domains/x", "", "DELETE /v1/apple_pay/domains/{domain}"),
+        ("GET", "/v2/core/accounts", "", "GET /v2/core/accounts"),
+        ("GET", "/v1/setup_intents", "attach_to_self=true", "attach_to_self"),
+        ("POST", SESSIONS, f"{SESSION}&payment_method_configuration=pmc_1", "payment_method_configuration"),
+        ("POST", SESSIONS, f"{SESSION}&automatic_tax[enabled]=true&automatic_tax[liability][type]=self", "liability"),
+        ("POST", SESSIONS, f"{SESSION}&payment_method_options[klarna][setup_future_usage]=none", "klarna"),
+        ("POST", SESSIONS, f"{SESSION}&payment_method_types[]=card&payment_method_types[]=klarna", "klarna"),
+    ],
+)
+def test_what_stripe_knows_and_the_emulator_does_not_play_is_named(send, method, path, text, named):
+    status, error = send(method, path, text)
+
+    assert (status, error["type"], error["code"]) == (501, "api_error", NOT_IMPLEMENTED)
+    assert named in error["message"]
+    assert "docs/emulator.md" in error["message"]
+    assert "doc_url" not in error
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "text", "param"),
+    [
+        ("GET", "/v1/refunds", "colour=red", "colour"),
+        ("POST", SESSIONS, f"{SESSION}&colour=red", "colour"),
+        ("POST", SESSIONS, f"{SESSION}&payment_method_configuration=pmc_1&colour=red", "colour"),
+        ("POST", SESSIONS, f"{SESSION}&automatic_tax[enabled]=true&automatic_tax[colour]=red", "automatic_tax[colour]"),
+        ("POST", SESSIONS, f"{SESSION}&line_items[0][colour]=red", "line_items[0][colour]"),
+    ],
+)
+def test_what_stripe_does_not_know_is_refused_as_stripe_does(send, method, path, text, param):
+    status, error = send(method, path, text)
+
+    assert (status, error["type"], error["code"]) == (400, "invalid_request_error", "parameter_unknown")
+    assert error["message"] == f"Received unknown parameter: {param}"
+    assert error["param"] == param
+
+
+def test_several_unknown_parameters_are_listed_and_a_slip_gets_a_suggestion(send):
+    assert send("GET", "/v1/refunds", "colour=red&size=1")[1]["message"] == "Received unknown parameters: colour, size"
+    assert send("GET", "/v1/refunds", "chargee=ch_1")[1]["message"].endswith("chargee. Did you mean charge?")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/bananas"),
+        ("GET", "/v2/core/bananas"),
+        ("DELETE", "/v1/charges/ch_1"),
+        ("PUT", "/v1/refunds/re_1"),
+        ("POST", "/v1/customers//sources"),
+    ],
+)
+def test_an_unknown_url_or_method_is_refused_as_stripe_does(send, method, path):
+    status, error = send(method, path)
+
+    assert (status, error["type"]) == (404, "invalid_request_error")
+    assert error["message"].startswith(f"Unrecognized request URL ({method}: {path}). Please see")
+
+
+def test_an_empty_id_is_refused_as_stripe_does(send):
+    status, error = send("GET", "/v1/refunds/")
+
+    assert status == 404
+    assert "remove the trailing slash" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "text", "message"),
+    [
+        ("GET", "/v1/refunds", "limit=ten", "Invalid integer: ten"),
+        ("GET", "/v1/refunds", "created=soon", "Invalid integer: soon"),
+        ("GET", "/v1/refunds", "expand=charge", "Invalid array"),
+        ("POST", SESSIONS, f"{SESSION}&allow_promotion_codes=yes", "Invalid boolean: yes"),
+        ("POST", SESSIONS, f"{SESSION}&automatic_tax=on", "Invalid object"),
+        ("POST", SESSIONS, f"{SESSION}&payment_method_types[]=banana", "must be one of"),
+        ("POST", SESSIONS, f"{SESSION}&metadata=x", "must be a set of key-value pairs"),
+    ],
+)
+def test_a_wrong_type_is_refused_as_stripe_does(send, method, path, text, message):
+    status, error = send(method, path, text)
+
+    assert (status, error["type"]) == (400, "invalid_request_error")
+    assert message in error["message"]
+
+
+def test_the_real_library_raises_the_emulators_error_at_once(emulator, monkeypatch):
+    requests, handle = [], Emulator.handle
+    monkeypatch.setattr(Emulator, "handle", lambda self, request: requests.append(request) or handle(self, request))
+    client = client_of(emulator, max_network_retries=2)
+
+    with pytest.raises(stripe.APIError) as caught:
+        client.v1.checkout.sessions.create(session_params(payment_method_configuration="pmc_1"))
+    with pytest.raises(stripe.APIError) as other:
+        client.v1.transfers.list()
+
+    assert (caught.value.error.code, caught.value.http_status) == (NOT_IMPLEMENTED, 501)
+    assert other.value.error.code == NOT_IMPLEMENTED
+    assert len(requests) == 2
+
+
+def test_a_parameter_that_an_endpoint_does_not_read_is_refused_and_nothing_is_stored(emulator, send, monkeypatch):
+    monkeypatch.setattr(Params, "get", dict.get)
+
+    status, error = send("POST", "/v1/customers", "email=sam@example.com")
+
+    assert (status, error["code"], error["param"]) == (501, NOT_IMPLEMENTED, "email")
+    assert emulator.events() == []
