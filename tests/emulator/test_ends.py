@@ -143,3 +143,56 @@ def test_a_parameter_that_an_endpoint_does_not_read_is_refused_and_nothing_is_st
 
     assert (status, error["code"], error["param"]) == (501, NOT_IMPLEMENTED, "email")
     assert emulator.events() == []
+
+
+def test_parameters_that_are_applied_later_are_applied(emulator, client):
+    expand = ["payment_intent", "subscription", "setup_intent"]
+    common = {"description": "Tea", "metadata": {"order_id": "A-1"}, "on_behalf_of": "acct_1"}
+    intent_data = {**common, "application_fee_amount": 10, "capture_method": "manual", "receipt_email": "a@b.example"}
+    intent_data |= {"setup_future_usage": "off_session", "transfer_group": "g", "statement_descriptor_suffix": "TEA"}
+    subscription_data = {**common, "application_fee_percent": 2.5, "trial_period_days": 7}
+    month = {"currency": "eur", "unit_amount": 500, "recurring": {"interval": "month"}, "product_data": {"name": "Tea"}}
+    url = "https://shop.example.com/"
+    setup = {"mode": "setup", "currency": "eur", "success_url": url, "setup_intent_data": common}
+    subscription = {"mode": "subscription", "success_url": url, "line_items": [{"price_data": month, "quantity": 1}]}
+
+    def paid(params):
+        session = client.v1.checkout.sessions.create(params)
+        emulator.pay(session.id)
+        return client.v1.checkout.sessions.retrieve(session.id, {"expand": expand}).to_dict()
+
+    shown = paid(session_params(payment_intent_data=intent_data))["payment_intent"]
+    assert {name: shown[name] for name in intent_data} == intent_data
+    shown = paid(subscription | {"subscription_data": subscription_data})["subscription"]
+    trial_seconds = subscription_data.pop("trial_period_days") * 24 * 3600
+    assert {name: shown[name] for name in subscription_data} == subscription_data
+    assert shown["trial_end"] - shown["trial_start"] == trial_seconds
+    shown = paid(setup)["setup_intent"]
+    assert {name: shown[name] for name in common} == common
+
+
+def test_a_capture_changes_the_descriptors(client, paid):
+    intent = paid(payment_intent_data={"capture_method": "manual"})
+
+    shown = client.v1.payment_intents.capture(
+        intent, {"statement_descriptor_suffix": "TEA", "expand": ["latest_charge"]}
+    )
+
+    assert shown.statement_descriptor_suffix == shown.latest_charge.statement_descriptor_suffix == "TEA"
+
+
+def test_the_reason_of_a_cancellation_is_kept(emulator, client):
+    month = {"currency": "eur", "unit_amount": 500, "recurring": {"interval": "month"}, "product_data": {"name": "Tea"}}
+    lines = [{"price_data": month, "quantity": 1}]
+    session = client.v1.checkout.sessions.create(
+        {"mode": "subscription", "success_url": "https://shop.example.com/", "line_items": lines}
+    )
+    emulator.pay(session.id)
+    subscription = client.v1.checkout.sessions.retrieve(session.id).subscription
+
+    details = {"comment": "Enough tea", "feedback": "unused"}
+    shown = client.v1.subscriptions.update(
+        subscription, {"cancel_at_period_end": True, "cancellation_details": details}
+    ).cancellation_details
+
+    assert (shown.comment, shown.feedback, shown.reason) == ("Enough tea", "unused", "cancellation_requested")

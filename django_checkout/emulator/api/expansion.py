@@ -6,6 +6,7 @@ from copy import copy
 from typing import Any
 
 from django_checkout.emulator.api.calls import list_of
+from django_checkout.emulator.api.declared import declared
 from django_checkout.emulator.api.resources import discounts, invoices, tax
 from django_checkout.emulator.messages import ApiError, Doc, without_hidden
 from django_checkout.emulator.state.state import State
@@ -13,54 +14,9 @@ from django_checkout.emulator.state.state import State
 MAX_DEPTH = 4
 LINE_ITEMS_PAGE = 10
 
-#: Expandable fields by object type: ids, and fields that are otherwise left out. A dot leads into a nested hash.
-EXPANDABLE: dict[str, tuple[str, ...]] = {
-    "balance_transaction": ("source",),
-    "charge": ("balance_transaction", "customer", "failure_balance_transaction", "payment_intent", "refunds"),
-    "checkout.session": (
-        "customer",
-        "discounts.coupon",
-        "discounts.promotion_code",
-        "invoice",
-        "line_items",
-        "payment_intent",
-        "setup_intent",
-        "subscription",
-        "shipping_cost.shipping_rate",
-        "shipping_cost.taxes",
-        "shipping_options.shipping_rate",
-        "total_details.breakdown",
-    ),
-    "coupon": ("applies_to",),
-    "discount": ("customer", "promotion_code", "source.coupon"),
-    "dispute": ("charge", "payment_intent"),
-    "invoice": (
-        "customer",
-        "default_payment_method",
-        "parent.subscription_details.subscription",
-        "payments",
-    ),
-    "invoice_payment": ("invoice", "payment.payment_intent"),
-    "item": ("discounts", "taxes"),
-    "payment_intent": ("customer", "latest_charge", "payment_method"),
-    "payment_method": ("customer",),
-    "payout": ("balance_transaction",),
-    "price": ("product",),
-    "product": ("default_price",),
-    "promotion_code": ("customer", "promotion.coupon"),
-    "radar.early_fraud_warning": ("charge", "payment_intent"),
-    "refund": (
-        "balance_transaction",
-        "charge",
-        "customer",
-        "failure_balance_transaction",
-        "payment_intent",
-        "payment_method",
-    ),
-    "review": ("charge", "payment_intent"),
-    "setup_intent": ("customer", "payment_method"),
-    "subscription": ("customer", "default_payment_method", "latest_invoice"),
-}
+#: Expandable fields by object type, of all resource modules: ids, and fields that are otherwise left out. A dot leads
+#: into a nested hash.
+EXPANDABLE: dict[str, tuple[str, ...]] = declared("EXPANDABLE")
 
 
 def expand(state: State, document: Doc, paths: list[str]) -> Doc:

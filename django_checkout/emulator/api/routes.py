@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pkgutil
 from functools import cache
-from importlib import import_module
 
-from django_checkout.emulator.api import resources
 from django_checkout.emulator.api.calls import Route
+from django_checkout.emulator.api.declared import declared
 from django_checkout.emulator.api.document import Parameter, operations, parameters_of
 from django_checkout.emulator.messages import ApiError, not_implemented
 
@@ -19,29 +17,21 @@ TRAILING_SLASH = (
 )
 
 
-def _declared() -> dict[str, Route]:
-    """Return the ``ROUTES`` of every module in ``resources``."""
-    found: dict[str, Route] = {}
-    for item in pkgutil.iter_modules(resources.__path__, f"{resources.__name__}."):
-        found.update(getattr(import_module(item.name), "ROUTES", {}))
-    return found
-
-
-ROUTES = _declared()
+ROUTES: dict[str, Route] = declared("ROUTES")
 
 
 @cache
 def table(route: str) -> Parameter:
     """Return the parameters of a route, with what it does not play marked."""
-    declared, parameters = ROUTES[route], parameters_of(route)
-    for path in declared.not_played.split():
+    played, parameters = ROUTES[route], parameters_of(route)
+    for path in played.not_played.split():
         parameters.find(path).is_played = False
-    for path, names in declared.only.items():
-        parameter, played = parameters.find(path), names.split()
+    for path, names in played.only.items():
+        parameter, only = parameters.find(path), names.split()
         if not parameter.children:
-            parameter.values = tuple(played)
+            parameter.values = tuple(only)
         for child in parameter.children.values():
-            child.is_played = child.name in played
+            child.is_played = child.name in only
     return parameters
 
 

@@ -58,6 +58,9 @@ def make_available(state: State, transaction: Doc) -> None:
     state.update(transaction, status="available")
 
 
+EXPANDABLE = {
+    "balance_transaction": ("source",),
+}
 ROUTES = {
     "GET /v1/balance_transactions": Route(
         partial(list_kind, "balance_transaction", "currency source type payout=_payout")

@@ -162,6 +162,10 @@ def _update(call: Call, kind: str, **extra: object) -> Doc:
     return call.state.update(document, f"{kind}.updated", **changes, **extra)
 
 
+EXPANDABLE = {
+    "price": ("product",),
+    "product": ("default_price",),
+}
 ROUTES = {
     "GET /v1/prices": Route(
         partial(list_kind, "price", "active currency product type lookup_keys=lookup_key"), "recurring"

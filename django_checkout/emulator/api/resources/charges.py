@@ -159,6 +159,9 @@ def blank_billing(**known: object) -> Doc:
     return {"address": dict.fromkeys(ADDRESS), "email": None, "name": None, "phone": None, "tax_id": None, **known}
 
 
+EXPANDABLE = {
+    "charge": ("balance_transaction", "customer", "failure_balance_transaction", "payment_intent", "refunds"),
+}
 ROUTES = {
     "GET /v1/charges": Route(partial(list_kind, "charge", "customer payment_intent transfer_group")),
     "GET /v1/charges/{charge}": Route(partial(retrieve, "charge")),

@@ -153,6 +153,10 @@ def update_code(call: Call) -> Doc:
     return call.state.update(code, "promotion_code.updated", **call.changes(code, "active"))
 
 
+EXPANDABLE = {
+    "coupon": ("applies_to",),
+    "promotion_code": ("customer", "promotion.coupon"),
+}
 ROUTES = {
     "GET /v1/coupons": Route(partial(list_kind, "coupon", "")),
     "POST /v1/coupons": Route(create_coupon, "currency_options"),

@@ -171,3 +171,8 @@ def _check_minimum(session: Doc, restrictions: Doc) -> None:
 
 def _refused(message: str, code: str = INVALID_CODE) -> ApiError:
     return ApiError(message, code=code, param="discounts")
+
+
+EXPANDABLE = {
+    "discount": ("customer", "promotion_code", "source.coupon"),
+}

@@ -137,6 +137,10 @@ def close(call: Call) -> Doc:
     return close_dispute(call.state, call.target(KIND), "lost")
 
 
+EXPANDABLE = {
+    "dispute": ("charge", "payment_intent"),
+    "radar.early_fraud_warning": ("charge", "payment_intent"),
+}
 ROUTES = {
     "GET /v1/disputes": Route(partial(list_kind, "dispute", "charge payment_intent")),
     "GET /v1/disputes/{dispute}": Route(partial(retrieve, "dispute")),

@@ -229,6 +229,10 @@ def _tax(tax: Doc) -> Doc:
     }
 
 
+EXPANDABLE = {
+    "invoice": ("customer", "default_payment_method", "parent.subscription_details.subscription", "payments"),
+    "invoice_payment": ("invoice", "payment.payment_intent"),
+}
 ROUTES = {
     "GET /v1/invoice_payments": Route(list_payments, "payment.payment_record", {"payment.type": "payment_intent"}),
     "GET /v1/invoice_payments/{invoice_payment}": Route(partial(retrieve, "invoice_payment")),

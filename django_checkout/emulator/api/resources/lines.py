@@ -122,3 +122,8 @@ def _adjustable(params: Doc | None) -> Doc | None:
     if not params or not params["enabled"]:
         return None
     return {"enabled": True, "minimum": params.get("minimum", 0), "maximum": params.get("maximum", 99)}
+
+
+EXPANDABLE = {
+    "item": ("discounts", "taxes"),
+}

@@ -68,6 +68,9 @@ def detach(call: Call) -> Doc:
     return call.state.update(method, "payment_method.detached", customer=None)
 
 
+EXPANDABLE = {
+    "payment_method": ("customer",),
+}
 ROUTES = {
     "GET /v1/customers/{customer}/payment_methods": Route(list_of_customer),
     "GET /v1/payment_methods": Route(list_methods, "customer_account"),

@@ -163,6 +163,9 @@ def expire_authorization(state: State, intent: Doc) -> None:
         void(state, intent, "automatic")
 
 
+EXPANDABLE = {
+    "payment_intent": ("customer", "latest_charge", "payment_method"),
+}
 ROUTES = {
     "GET /v1/payment_intents": Route(partial(list_kind, "payment_intent", "customer"), "customer_account"),
     "GET /v1/payment_intents/{intent}": Route(partial(retrieve, "payment_intent"), "client_secret"),

@@ -62,6 +62,9 @@ def _new_payout(state: State, currency: str, transactions: list[Doc]) -> Doc:
     return payout
 
 
+EXPANDABLE = {
+    "payout": ("balance_transaction",),
+}
 ROUTES = {
     "GET /v1/payouts": Route(partial(list_kind, "payout", "destination status"), "arrival_date"),
     "GET /v1/payouts/{payout}": Route(partial(retrieve, "payout")),

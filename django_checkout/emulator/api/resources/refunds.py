@@ -200,6 +200,16 @@ def cancel(call: Call) -> Doc:
     return call.state.update(refund, "refund.updated", status="canceled")
 
 
+EXPANDABLE = {
+    "refund": (
+        "balance_transaction",
+        "charge",
+        "customer",
+        "failure_balance_transaction",
+        "payment_intent",
+        "payment_method",
+    ),
+}
 ROUTES = {
     "GET /v1/refunds": Route(partial(list_kind, "refund", "charge payment_intent")),
     "POST /v1/refunds": Route(

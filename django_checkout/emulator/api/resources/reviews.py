@@ -48,6 +48,9 @@ def approve(call: Call) -> Doc:
     return close_review(call.state, call.target(KIND), "approved")
 
 
+EXPANDABLE = {
+    "review": ("charge", "payment_intent"),
+}
 ROUTES = {
     "GET /v1/reviews": Route(list_reviews),
     "GET /v1/reviews/{review}": Route(partial(retrieve, "review")),

@@ -215,6 +215,22 @@ def substituted(url: str | None, session: Doc) -> str | None:
     return re.sub(r"\{CHECKOUT_SESSION_ID\}", session["id"], url) if url else None
 
 
+EXPANDABLE = {
+    "checkout.session": (
+        "customer",
+        "discounts.coupon",
+        "discounts.promotion_code",
+        "invoice",
+        "line_items",
+        "payment_intent",
+        "setup_intent",
+        "subscription",
+        "shipping_cost.shipping_rate",
+        "shipping_cost.taxes",
+        "shipping_options.shipping_rate",
+        "total_details.breakdown",
+    ),
+}
 ROUTES = {
     "GET /v1/checkout/sessions": Route(list_sessions),
     "POST /v1/checkout/sessions": Route(

@@ -39,6 +39,9 @@ def new_setup_intent(state: State, session: Doc) -> Doc:
     return intent
 
 
+EXPANDABLE = {
+    "setup_intent": ("customer", "payment_method"),
+}
 ROUTES = {
     "GET /v1/setup_intents": Route(
         partial(list_kind, "setup_intent", "customer payment_method"), "attach_to_self customer_account"

@@ -209,6 +209,9 @@ def _no_cancellation() -> Doc:
     return {"comment": None, "feedback": None, "reason": None}
 
 
+EXPANDABLE = {
+    "subscription": ("customer", "default_payment_method", "latest_invoice"),
+}
 ROUTES = {
     "GET /v1/subscription_items": Route(list_items),
     "GET /v1/subscriptions": Route(
