@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.emulator.derive_expansions import expansions
 from tests.emulator.second_api import second_api
 
 METHODS = ("get", "post", "delete")
@@ -25,7 +26,8 @@ HEADER = """\
 # The operations of Stripe's API and their request parameters, by type.
 # Derived from Stripe's OpenAPI document {version}, (c) Stripe, Inc., MIT licence; /v2/ from the stripe library.
 # "!" is required, "?" may be emptied with "". {{}} is an object, <> a map to objects, map one to texts, [] a list,
-# | is "or", range is {{gt,gte,lt,lte}} or int, @1 a shape that is described once, below. "+" is "expand: [] str".\
+# | is "or", range is {{gt,gte,lt,lte}} or int, @1 a shape that is described once, below. "+" is "expand: [] str".
+# % are the expandable fields of an object.\
 """
 
 
@@ -54,7 +56,8 @@ def lines_of(document: dict[str, Any]) -> list[str]:
         for method, operation in methods.items()
         if method in METHODS
     }
-    return [*HEADER.format(version=document["info"]["version"]).splitlines(), *Table(operations).lines()]
+    header = HEADER.format(version=document["info"]["version"]).splitlines()
+    return [*header, *Table(operations).lines(), *expansions(document)]
 
 
 def of_operation(operation: dict[str, Any]) -> tuple[Parameter, ...]:

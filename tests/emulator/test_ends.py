@@ -8,6 +8,8 @@ import pytest
 import stripe
 
 from django_checkout.emulator import Emulator, Request
+from django_checkout.emulator.api.document import is_expandable
+from django_checkout.emulator.api.expansion import EXPANDABLE
 from django_checkout.emulator.api.params import Params
 from django_checkout.emulator.messages import NOT_IMPLEMENTED
 
@@ -15,6 +17,8 @@ from .conftest import BASE_URL, client_of, session_params
 
 INTENT = "/v1/payment_intents/pi_1"
 SESSIONS = "/v1/checkout/sessions"
+#: Fields of nested hashes that are missing unless they are expanded: Stripe's document does not mark these.
+NOT_MARKED = {"checkout.session shipping_cost.taxes", "checkout.session total_details.breakdown"}
 SESSION = "mode=payment&success_url=https://shop.example.com/"
 
 
@@ -196,3 +200,19 @@ def test_the_reason_of_a_cancellation_is_kept(emulator, client):
     ).cancellation_details
 
     assert (shown.comment, shown.feedback, shown.reason) == ("Enough tea", "unused", "cancellation_requested")
+
+
+def test_an_expansion_that_only_stripe_knows_is_named(client, paid):
+    intent = paid()
+
+    with pytest.raises(stripe.APIError, match="does not implement the expansion of hooks, which Stripe does"):
+        client.v1.payment_intents.retrieve(intent, {"expand": ["hooks"]})
+    with pytest.raises(stripe.InvalidRequestError, match="cannot be expanded"):
+        client.v1.payment_intents.retrieve(intent, {"expand": ["colour"]})
+    assert client.v1.payment_intents.retrieve(intent, {"expand": ["on_behalf_of", "review"]}).review is None
+
+
+def test_every_expansion_is_one_of_stripes():
+    assert {f"{kind} {name}" for kind, names in EXPANDABLE.items() for name in names} - NOT_MARKED == {
+        f"{kind} {name}" for kind, names in EXPANDABLE.items() for name in names if is_expandable(kind, name)
+    }

@@ -102,6 +102,17 @@ def test_the_table_is_derived_from_a_document():
         "up_to": {"anyOf": [{"type": "string", "enum": ["inf"]}, {"type": "integer"}]},
     }
 
+    charge = {
+        "properties": {
+            "object": {"type": "string", "enum": ["charge"]},
+            "customer": {"type": "string", "x-expansionResources": {}},
+            "refunds": {"nullable": True, "properties": {"object": {"enum": ["list"]}}},
+            "outcome": {"properties": {"rule": {"type": "string", "x-expansionResources": {}}}},
+        },
+        "x-expandableFields": ["customer", "outcome", "refunds"],
+        "required": ["object", "outcome"],
+    }
+
     def body(properties):
         return {"post": {"requestBody": {"content": {"form": {"schema": {"properties": properties}}}}}}
 
@@ -109,6 +120,7 @@ def test_the_table_is_derived_from_a_document():
     created = {"name": "created", "in": "query", "schema": {"anyOf": [range_of, {"type": "integer"}]}}
     described = {
         "info": {"version": API_VERSION},
+        "components": {"schemas": {"charge": charge}},
         "paths": {
             "/v1/charges": {"get": {"parameters": [created, {"name": "id", "in": "path", "schema": {}}]}},
             "/v1/checkout/sessions": body(session),
@@ -133,4 +145,6 @@ def test_the_table_is_derived_from_a_document():
         " charge origin: str",
         " metadata?: map",
         " reason: enum duplicate fraudulent",
+        "%charge",
+        " customer outcome.rule refunds",
     ]

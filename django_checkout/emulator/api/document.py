@@ -38,7 +38,7 @@ class Parameter:
 
 @cache
 def _blocks() -> dict[str, str]:
-    """Return the lines below each heading: an operation, or ``@`` and the number of a shared shape."""
+    """Return the lines below each heading: an operation, ``@1`` for a shared shape, ``%charge`` for an object."""
     text = files(__package__).joinpath("parameters.txt").read_text(encoding="utf-8")
     blocks = {}
     for block in re.split(r"\n(?! )", text.rstrip("\n")):
@@ -58,7 +58,13 @@ def _blocks() -> dict[str, str]:
 @cache
 def operations() -> tuple[str, ...]:
     """Return the names of all operations, such as ``POST /v1/refunds``."""
-    return tuple(name for name in _blocks() if not name.startswith("@"))
+    return tuple(name for name in _blocks() if name[0] not in "@%")
+
+
+def is_expandable(kind: str, field_path: str) -> bool:
+    """Return whether Stripe's API can expand a field of this type of object, or one below it."""
+    names = _blocks().get(f"%{kind}", "").split()
+    return any(name == field_path or name.startswith(f"{field_path}.") for name in names)
 
 
 def parameters_of(operation: str) -> Parameter:

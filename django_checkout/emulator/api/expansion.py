@@ -7,8 +7,9 @@ from typing import Any
 
 from django_checkout.emulator.api.calls import list_of
 from django_checkout.emulator.api.declared import declared
+from django_checkout.emulator.api.document import is_expandable
 from django_checkout.emulator.api.resources import discounts, invoices, tax
-from django_checkout.emulator.messages import ApiError, Doc, without_hidden
+from django_checkout.emulator.messages import ApiError, Doc, not_implemented, without_hidden
 from django_checkout.emulator.state.state import State
 
 MAX_DEPTH = 4
@@ -72,8 +73,10 @@ def _expand_field(state: State, shown: Doc, whole: Doc, steps: list[str], path: 
         if kind == "checkout.session" and whole[step]:
             _add_hidden(whole, step)
         _expand(state, shown[step], whole.get(step), rest, path, f"{within}{step}.")
-    else:
+    elif not is_expandable(kind, name):
         raise _not_expandable(path)
+    elif step not in shown or shown[step] is not None:
+        raise not_implemented(f"the expansion of {path}", "expand")
 
 
 def _add_hidden(session: Doc, step: str) -> None:
