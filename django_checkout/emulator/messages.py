@@ -75,6 +75,7 @@ class ApiError(Exception):
         kind: str = "invalid_request_error",
         code: str | None = None,
         param: str | None = None,
+        reason: str = "",
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
@@ -83,6 +84,8 @@ class ApiError(Exception):
         self.kind = kind
         self.code = code
         self.param = param
+        #: The code of ``stripe.js`` for what has none in the API.
+        self.reason = reason
         self.headers = dict(headers or {})
         #: Stripe stores a response under its idempotency key only after the endpoint has started to execute.
         self.is_stored = False
@@ -112,9 +115,9 @@ class DroppedError(Exception):
         self.timeout = timeout
 
 
-def missing_object(kind: str, object_id: object, param: str = "id") -> ApiError:
-    """Return the error for an unknown id."""
-    return ApiError(f"No such {kind}: '{object_id}'", status=404, code="resource_missing", param=param)
+def missing_object(kind: str, object_id: object, param: str = "id", *, status: int = 400) -> ApiError:
+    """Return the error for an unknown id: 400 in a body or cursor, 404 in a path."""
+    return ApiError(f"No such {kind}: '{object_id}'", status=status, code="resource_missing", param=param)
 
 
 def not_implemented(what: str, param: str | None = None) -> ApiError:

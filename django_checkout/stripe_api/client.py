@@ -202,7 +202,7 @@ def _translate(error: stripe.StripeError) -> StripeError:
         refused = StripeCredentialsError(f"{note}: {hint}.", **details)
         refused.is_revoked = status == 401
         return refused
-    if status == 404:
+    if status == 404 or stripe_code == "resource_missing":
         return StripeNotFoundError(f"{note}: no such object in this account and mode.", **details)
     return StripeRefusedError(f"{note}.", **details)
 

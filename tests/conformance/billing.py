@@ -115,5 +115,5 @@ def _visit_cards(client: stripe.StripeClient, emulator: Emulator) -> None:
             "confirm": True,
         }
     )
-    v1.payment_methods.detach(method.id)
     v1.payment_methods.attach(method.id, {"customer": customer.id})
+    v1.payment_methods.detach(method.id)

@@ -27,7 +27,7 @@ class Call:
     def target(self, kind: str, param: str = "") -> Doc:
         """Return the object whose id is in the path. Errors name ``param``, by default as the path does."""
         ((name, object_id),) = self.ids.items()
-        return self.state.get(kind, object_id, param or name)
+        return self.state.get(kind, object_id, param or name, status=404)
 
     def changes(self, document: Doc, *names: str) -> Doc:
         """Return the given parameters as changes of ``document``: "" as None, metadata merged."""
@@ -82,17 +82,24 @@ def page_limit(call: Call) -> int:
     return limit
 
 
-def list_objects(call: Call, kind: str, filters: tuple[str, ...] = (), where: Doc | None = None) -> Doc:
-    """Return a page of objects, newest first, with the cursors and filters of the call."""
+def list_objects(
+    call: Call, kind: str, filters: tuple[str, ...] = (), where: Doc | None = None, *, since: int | None = None
+) -> Doc:
+    """Return a page of objects, newest first, with the cursors and filters of the call, created ``since`` at least."""
     limit = page_limit(call)
+    if "starting_after" in call.params and "ending_before" in call.params:
+        raise ApiError("Received both starting_after and ending_before parameters. Please pass in only one.")
     for cursor in ("starting_after", "ending_before"):
         if cursor in call.params:
             call.state.get(kind, call.params[cursor], cursor)
     chosen = {name: call.params[name] for name in filters if name in call.params}
+    created = dict(call.params.get("created", {}))
+    if since is not None:
+        created["gte"] = max(since, created.get("gte", since))
     found = call.state.store.select(
         kind,
         {**chosen, **(where or {})},
-        ranges={"created": call.params["created"]} if "created" in call.params else None,
+        ranges={"created": created},
         after=call.params.get("starting_after"),
         before=call.params.get("ending_before"),
         limit=limit + 1,

@@ -147,8 +147,11 @@ class Api:
         if known is None or known["at"] + KEY_LIFE_SECONDS <= self._state.clock.now():
             return None
         if known["fingerprint"] != _fingerprint(request):
+            same = "with the same parameters they were first used with"
+            if known.get("path", request.path) != request.path:
+                same = f"for the same endpoint they were first used for ('{request.path}' vs '{known['path']}')"
             raise ApiError(
-                f"Keys for idempotent requests can only be used with the same parameters they were first used with. "
+                f"Keys for idempotent requests can only be used {same}. "
                 f"Try using a key other than '{key}' if you meant to execute a different request.",
                 kind="idempotency_error",
             )
@@ -165,6 +168,7 @@ class Api:
                 "id": f"key:{key}",
                 "object": "_idempotency",
                 "fingerprint": _fingerprint(request),
+                "path": request.path,
                 "status": response.status,
                 "body": response.body.decode(),
                 "request_id": response.headers["Request-Id"],

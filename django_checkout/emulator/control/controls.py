@@ -244,11 +244,11 @@ class Controls:
         else:
             known = [one for kind in ENDPOINT_KINDS for one in self.store.select(kind, limit=1)]
         if not known:
-            raise missing_object("webhook endpoint", endpoint_id)
+            raise missing_object("webhook endpoint", endpoint_id, status=404)
         return known[0]
 
     def _session(self, session_id: str) -> Doc:
-        return self.state.get(sessions.KIND, session_id, "session")
+        return self.state.get(sessions.KIND, session_id, "session", status=404)
 
     def _charge(self, payment_intent: str) -> Doc:
         return self.state.get("charge", self.state.get("payment_intent", payment_intent)["latest_charge"])

@@ -34,6 +34,8 @@ def pay(
         return outcome(session, "declined", decline=method)
     kind = "card" if isinstance(method, Card) else cards.DELAYED_METHODS.get(session["currency"], "sepa_debit")
     payment_method = saved or charges.new_method(state, method, kind, shopper.billing)
+    if session["_params"].get("payment_intent_data", {}).get("statement_descriptor"):
+        payments.check_descriptor_of(payment_method)
     session["_method"] = method.number
     state.store.save(session)
     if not session["amount_total"]:

@@ -46,11 +46,11 @@ class State:
         common = {"id": new_id(kind), "object": kind, "created": self.clock.now(), "livemode": False}
         return {**common, **dict.fromkeys(nulls.split()), **fields}
 
-    def get(self, kind: str, object_id: object, param: str = "id") -> Doc:
-        """Return the object, or raise Stripe's ``resource_missing``."""
+    def get(self, kind: str, object_id: object, param: str = "id", *, status: int = 400) -> Doc:
+        """Return the object, or raise Stripe's ``resource_missing``; its status is 404 for ids in paths."""
         document = self.store.find(object_id, kind)
         if document is None:
-            raise missing_object(kind, object_id, param)
+            raise missing_object(kind, object_id, param, status=status)
         return document
 
     def emit(self, event_type: str, document: Doc, previous: Doc | None = None) -> Doc:

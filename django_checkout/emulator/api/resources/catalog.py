@@ -7,22 +7,20 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata, retrieve
+from django_checkout.emulator.api.resources.session_values import check_descriptor, invalid_integer
 from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.reference.currencies import check_currency, check_unit_amount
 from django_checkout.emulator.state.state import State
 
 MAX_IMAGES = 8
+#: https://docs.stripe.com/api/prices/create#create_price-recurring-interval_count
+THREE_YEARS = {"day": 1095, "week": 156, "month": 36, "year": 3}
 _URL = re.compile(r"https?://([^/\s:@]+\.[^/\s:@]+|\[[0-9a-f:]+\])([:/?#]|$)", re.IGNORECASE)
 
 
 def new_product(state: State, params: Doc, *, active: bool = True) -> Doc:
     """Create a product."""
-    if len(params.get("images", [])) > MAX_IMAGES:
-        raise ApiError("Array images exceeded maximum 8 allowed elements.", param="images")
-    for index, url in enumerate(params.get("images", [])):
-        # Stripe refuses image URLs at localhost: stripe/stripe-dotnet#2964.
-        if not _URL.match(url):
-            raise ApiError("Not a valid URL", code="url_invalid", param=f"images[{index}]")
+    _check_product(params)
     product = state.new(
         "product",
         active=params.get("active", active),
@@ -48,6 +46,18 @@ def new_product(state: State, params: Doc, *, active: bool = True) -> Doc:
     return state.store.insert(product)
 
 
+def _check_product(params: Doc) -> None:
+    images = params.get("images") or []
+    if len(images) > MAX_IMAGES:
+        raise ApiError("Array images exceeded maximum 8 allowed elements.", param="images")
+    for index, url in enumerate(images):
+        # Stripe refuses image URLs at localhost: stripe/stripe-dotnet#2964.
+        if not _URL.match(url):
+            raise ApiError("Not a valid URL", code="url_invalid", param=f"images[{index}]")
+    if params.get("statement_descriptor"):
+        check_descriptor(params["statement_descriptor"], "statement_descriptor")
+
+
 def new_price(state: State, params: Doc, param: str = "", *, active: bool = True) -> Doc:
     """Create a price, and its product if there is ``product_data``."""
     if "product" in params and "product_data" in params:
@@ -63,6 +73,7 @@ def new_price(state: State, params: Doc, param: str = "", *, active: bool = True
     currency = check_currency(params["currency"], inside(param, "currency"))
     amount, exact = _unit_amount(params, currency, param)
     recurring = params.get("recurring")
+    _check_lookup_key(state, params, "")
     price = state.new(
         "price",
         active=params.get("active", active),
@@ -73,7 +84,7 @@ def new_price(state: State, params: Doc, param: str = "", *, active: bool = True
         metadata=merged_metadata({}, params.get("metadata", {})),
         nickname=params.get("nickname"),
         product=product["id"],
-        recurring=_recurring(recurring) if recurring else None,
+        recurring=_recurring(recurring, inside(param, "recurring")) if recurring else None,
         tax_behavior=params.get("tax_behavior", "unspecified"),
         tiers_mode=None,
         transform_quantity=None,
@@ -123,13 +134,28 @@ def _unit_amount(params: Doc, currency: str, param: str) -> tuple[int | None, st
     return whole, format(exact.normalize(), "f")
 
 
-def _recurring(params: Doc) -> Doc:
+def _recurring(params: Doc, param: str) -> Doc:
+    count, interval = params.get("interval_count", 1), params["interval"]
+    if count < 1:
+        raise invalid_integer("Invalid positive integer", inside(param, "interval_count"))
+    if count > THREE_YEARS[interval]:
+        message = f"The maximum `interval_count` for `interval: {interval}` is {THREE_YEARS[interval]} (3 years)."
+        raise ApiError(message, param=inside(param, "interval_count"))
     return {
         "interval": params["interval"],
         "interval_count": params.get("interval_count", 1),
         "meter": None,
         "usage_type": params.get("usage_type", "licensed"),
     }
+
+
+def _check_lookup_key(state: State, params: Doc, price_id: str) -> None:
+    """Raise Stripe's error if another price has the lookup key: stripe/stripe-ruby#933."""
+    key = params.get("lookup_key")
+    known = state.store.select("price", {"lookup_key": key}, limit=1) if key else []
+    if known and known[0]["id"] != price_id:
+        message = f"A price (`{known[0]['id']}`) already uses that lookup key."
+        raise ApiError(message, param="lookup_key")
 
 
 def create_product(call: Call) -> Doc:
@@ -141,6 +167,7 @@ def create_product(call: Call) -> Doc:
 
 def update_product(call: Call) -> Doc:
     """POST /v1/products/:id."""
+    _check_product(call.params)
     return _update(call, "product", updated=call.state.clock.now())
 
 
@@ -153,6 +180,7 @@ def create_price(call: Call) -> Doc:
 
 def update_price(call: Call) -> Doc:
     """POST /v1/prices/:price."""
+    _check_lookup_key(call.state, call.params, call.ids["price"])
     return _update(call, "price")
 
 

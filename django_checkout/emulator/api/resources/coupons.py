@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, list_objects, merged_metadata, retrieve
 from django_checkout.emulator.api.resources.catalog import missing, one_of
+from django_checkout.emulator.api.resources.session_values import invalid_integer
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.reference.currencies import check_currency
@@ -13,6 +15,9 @@ from django_checkout.emulator.state.state import State
 
 COUPON, CODE = "coupon", "promotion_code"
 CODE_LENGTH = 8
+MAX_REDEEM_SECONDS = 5 * 366 * 24 * 3600 - 1
+#: Integers that are positive if they are sent.
+POSITIVE = ("amount_off", "duration_in_months", "max_redemptions")
 
 
 def create_coupon(call: Call) -> Doc:
@@ -50,11 +55,11 @@ def _check_coupon(state: State, params: Doc) -> None:
         raise ApiError("You must pass either `percent_off` or `amount_off`.", code="parameter_missing")
     if "percent_off" in params and not 0 < params["percent_off"] <= 100:
         raise ApiError("Invalid percent_off: must be above 0 and at most 100", param="percent_off")
-    if "amount_off" in params:
-        if "currency" not in params:
-            raise missing("currency")
-        if params["amount_off"] < 1:
-            raise ApiError("Invalid positive integer", code="parameter_invalid_integer", param="amount_off")
+    if "amount_off" in params and "currency" not in params:
+        raise missing("currency")
+    _check_positive(params)
+    if params.get("redeem_by", 0) > state.clock.now() + MAX_REDEEM_SECONDS:
+        raise ApiError("`redeem_by` can be at most five years in the future.", param="redeem_by")
     if (params.get("duration") == "repeating") != ("duration_in_months" in params):
         message = "You must pass `duration_in_months` if, and only if, `duration` is `repeating`."
         raise ApiError(message, param="duration_in_months")
@@ -62,6 +67,12 @@ def _check_coupon(state: State, params: Doc) -> None:
         raise ApiError("Coupon already exists.", code="resource_already_exists", param="id")
     for product in params.get("applies_to", {}).get("products", []):
         state.get("product", product, "applies_to[products]")
+
+
+def _check_positive(params: Doc) -> None:
+    for name in POSITIVE:
+        if params.get(name, 1) < 1:
+            raise invalid_integer("Invalid positive integer", name)
 
 
 def end_coupon(state: State, coupon: Doc) -> None:
@@ -93,12 +104,8 @@ def create_code(call: Call) -> Doc:
     if "customer" in params:
         state.get("customer", params["customer"], "customer")
     text = params.get("code") or random_text(CODE_LENGTH).upper()
-    if find_code(state, text):
-        message = f"An active promotion code with `code: {text}` already exists."
-        raise ApiError(message, code="resource_already_exists", param="code")
+    _check_code(state, params, coupon, text)
     asked = params.get("restrictions", {})
-    if ("minimum_amount" in asked) != ("minimum_amount_currency" in asked):
-        raise missing("restrictions[minimum_amount_currency]")
     code = state.new(
         CODE,
         active=params.get("active", True),
@@ -125,16 +132,41 @@ def create_code(call: Call) -> Doc:
     return code
 
 
+def _check_code(state: State, params: Doc, coupon: Doc, text: str) -> None:
+    """Raise Stripe's error for a new promotion code; see ``stripe/params/_promotion_code_create_params.py``."""
+    if not re.fullmatch(r"[A-Za-z0-9-]+", text):
+        raise ApiError("Promotion codes may only contain letters, digits and dashes.", param="code")
+    _check_positive(params)
+    for name, limit in (("expires_at", coupon["redeem_by"]), ("max_redemptions", coupon["max_redemptions"])):
+        if limit is not None and params.get(name, limit) > limit:
+            raise ApiError(f"`{name}` of a promotion code cannot exceed that of its coupon.", param=name)
+    if params.get("active", True):
+        _check_unique(state, text, params.get("customer"))
+    asked = params.get("restrictions", {})
+    if ("minimum_amount" in asked) != ("minimum_amount_currency" in asked):
+        raise missing("restrictions[minimum_amount_currency]")
+
+
+def _check_unique(state: State, text: str, customer: str | None) -> None:
+    """Raise Stripe's error if the code is active already, for the same customer or for all."""
+    if any(code["customer"] == customer for code in _active(state, text)):
+        raise ApiError(f"An active promotion code with `code: {text}` already exists.", param="code")
+
+
 def end_code(state: State, code: Doc) -> None:
     """Deactivate an expired promotion code."""
     if code["active"]:
         state.update(code, "promotion_code.updated", active=False)
 
 
-def find_code(state: State, text: str) -> Doc | None:
-    """Return the active promotion code with this text, case-insensitively, or None."""
-    found = state.store.select(CODE, {"_folded": text.strip().casefold()})
-    return next((code for code in found if code["active"]), None)
+def find_code(state: State, text: str, customer: str | None) -> Doc | None:
+    """Return the active promotion code with this text, case-insensitively, or None; the customer's own comes first."""
+    found = _active(state, text)
+    return min(found, key=lambda code: (code["customer"] != customer, code["customer"] is not None), default=None)
+
+
+def _active(state: State, text: str) -> list[Doc]:
+    return state.store.select(CODE, {"_folded": text.strip().casefold(), "active": True})
 
 
 def list_codes(call: Call) -> Doc:
@@ -149,8 +181,19 @@ def list_codes(call: Call) -> Doc:
 
 def update_code(call: Call) -> Doc:
     """POST /v1/promotion_codes/:promotion_code."""
-    code = call.target(CODE)
-    return call.state.update(code, "promotion_code.updated", **call.changes(code, "active"))
+    code, state = call.target(CODE), call.state
+    if call.params.get("active") and not code["active"]:
+        coupon = state.store.find(code["_coupon"], COUPON)
+        if coupon is None or not coupon["valid"] or is_used_up(code, state.clock.now()):
+            raise ApiError("This promotion code cannot be reactivated.", param="active")
+        _check_unique(state, code["code"], code["customer"])
+    return state.update(code, "promotion_code.updated", **call.changes(code, "active"))
+
+
+def is_used_up(code: Doc, now: int) -> bool:
+    """Return whether a promotion code has expired or has been redeemed as often as allowed."""
+    is_redeemed = code["max_redemptions"] is not None and code["times_redeemed"] >= code["max_redemptions"]
+    return is_redeemed or bool(code["expires_at"] and code["expires_at"] <= now)
 
 
 EXPANDABLE = {

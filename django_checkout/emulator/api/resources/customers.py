@@ -5,7 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata
+from django_checkout.emulator.api.params import plain
+from django_checkout.emulator.api.resources import subscriptions
 from django_checkout.emulator.api.resources.charges import ADDRESS
+from django_checkout.emulator.api.resources.session_values import check_email
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import Doc, missing_object
 from django_checkout.emulator.state.state import State
@@ -53,6 +56,7 @@ def _shipping(params: Doc | None) -> Doc | None:
 
 def create_customer(call: Call) -> Doc:
     """POST /v1/customers."""
+    _check(call.params)
     return new_customer(call.state, call.params)
 
 
@@ -64,6 +68,7 @@ def retrieve_customer(call: Call) -> Doc:
 def update_customer(call: Call) -> Doc:
     """POST /v1/customers/:customer."""
     customer = _get(call)
+    _check(call.params)
     changes = call.changes(customer, *FIELDS)
     if "address" in changes:
         changes["address"] = full_address(changes["address"])
@@ -72,9 +77,17 @@ def update_customer(call: Call) -> Doc:
     return call.state.update(customer, "customer.updated", **changes)
 
 
+def _check(params: Doc) -> None:
+    email = plain(params).get("email")
+    if email:
+        check_email(email, "email")
+
+
 def delete_customer(call: Call) -> Doc:
     """DELETE /v1/customers/:customer. The id stays known as deleted."""
     customer = _get(call)
+    for subscription in subscriptions.alive_of(call.state, customer["id"]):
+        subscriptions.end(call.state, subscription)
     call.state.emit("customer.deleted", customer)
     deleted = {"id": customer["id"], "object": "customer", "deleted": True}
     call.state.store.delete(customer["id"])
@@ -87,7 +100,7 @@ def _get(call: Call, *, with_deleted: bool = False) -> Doc:
     if document is not None and document["object"] == "_deleted_customer" and with_deleted:
         return {**document, "object": "customer"}
     if document is None or document["object"] != "customer":
-        raise missing_object("customer", call.ids["customer"], "id")
+        raise missing_object("customer", call.ids["customer"], "id", status=404)
     return document
 
 

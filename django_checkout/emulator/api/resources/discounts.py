@@ -12,11 +12,11 @@ from django_checkout.emulator.api.resources.coupons import CODE, COUPON, find_co
 from django_checkout.emulator.messages import ApiError, Doc, without_hidden
 from django_checkout.emulator.state.state import State
 
-#: Codes of ``ApiError`` for a refused promotion code.
+#: The codes of ``stripe.js`` for a refused promotion code.
 INVALID_CODE, TOO_LITTLE, NOTHING_TO_APPLY_TO = (
-    "promotion_code_invalid",
-    "promotion_code_amount_insufficient",
-    "coupon_applies_to_nothing",
+    "invalidCode",
+    "promotionCodeAmountInsufficient",
+    "couponAppliesToNothing",
 )
 #: Fields of a new object that are null.
 NULLS = "customer_account end invoice invoice_item subscription subscription_item"
@@ -43,10 +43,11 @@ def attach(state: State, session: Doc, params: list[Doc]) -> None:
 def apply_code(state: State, session: Doc, text: str) -> None:
     """Apply the shopper's promotion code. The caller recalculates and saves the session."""
     if not session["allow_promotion_codes"]:
-        raise ApiError(_("Promotion codes are not accepted here."), code=INVALID_CODE, param="promotion_code")
-    code = find_code(state, text)
+        message = _("Promotion codes are not accepted here.")
+        raise ApiError(message, reason=INVALID_CODE, param="promotion_code")
+    code = find_code(state, text, session["customer"])
     if code is None:
-        raise ApiError(_("This code is invalid."), code=INVALID_CODE, param="promotion_code")
+        raise ApiError(_("This code is invalid."), reason=INVALID_CODE, param="promotion_code")
     session["_discount"] = {"coupon": code["promotion"]["coupon"], "promotion_code": code["id"]}
     _show(state, session)
 
@@ -69,7 +70,7 @@ def distribute(state: State, session: Doc, *, is_given: bool = False) -> None:
     code = state.store.find(given["promotion_code"], CODE) if given["promotion_code"] else None
     eligible = _eligible(coupon, session["_lines"]) if coupon else []
     if not is_given:
-        _check(session, coupon, code, eligible)
+        _check(state, session, coupon, code, eligible)
     shares = apportioned(reduction(coupon or {}, eligible), [line["amount_subtotal"] for line in eligible])
     for line, share in zip(eligible, shares, strict=True):
         line.update(amount_discount=share, _discounts=[{"amount": share, "discount": given["discount"]}])
@@ -143,20 +144,41 @@ def _eligible(coupon: Doc, items: list[Doc]) -> list[Doc]:
     return [line for line in items if products is None or line["price"]["product"] in products]
 
 
-def _check(session: Doc, coupon: Doc | None, code: Doc | None, eligible: list[Doc]) -> None:
-    if coupon is None or not coupon["valid"] or (code is not None and not code["active"]):
+def _check(state: State, session: Doc, coupon: Doc | None, code: Doc | None, eligible: list[Doc]) -> None:
+    if coupon is None or not coupon["valid"]:
+        raise _refused(_("This code has expired."), code="coupon_expired")
+    if code is not None and not code["active"]:
         raise _refused(_("This code has expired."))
     if coupon["amount_off"] is not None and coupon["currency"] != session["currency"]:
-        raise _refused(_("This code is for another currency."))
+        # hugodemenez/deltalytix#508
+        raise _refused(
+            f"The {'promotion code' if code else 'coupon'} default currency ({coupon['currency']}) does not match the "
+            f"line item currency ({session['currency']})."
+        )
     if lines.total(session["_lines"], "amount_subtotal") and not lines.total(eligible, "amount_subtotal"):
         raise _refused(_("This code is for other products."), NOTHING_TO_APPLY_TO)
     if code is None:
         return
     if code["customer"] and code["customer"] != session["customer"]:
         raise _refused(_("This code is for another customer."))
-    if code["restrictions"]["first_time_transaction"] and not session["customer"]:
-        raise _refused(_("This code is for first-time customers only."))
+    if code["restrictions"]["first_time_transaction"]:
+        _check_first(state, session)
     _check_minimum(session, code["restrictions"])
+
+
+def _check_first(state: State, session: Doc) -> None:
+    """Raise Stripe's error unless this is the customer's first payment. Guests have none, and are refused."""
+    customer = session["customer"]
+    if not customer and session["customer_creation"] != "always":
+        raise _refused(_("This code is for first-time customers only."))
+    paid = {"customer": customer, "status": ["succeeded", "requires_capture"]}
+    if customer and (state.store.select("payment_intent", paid, limit=1) or _has_invoices(state, customer)):
+        # stripe/stripe-php#1146
+        raise _refused("This promotion code cannot be redeemed because the associated customer has prior transactions.")
+
+
+def _has_invoices(state: State, customer: str) -> bool:
+    return bool(state.store.select("invoice", {"customer": customer, "status": "paid"}, limit=1))
 
 
 def _check_minimum(session: Doc, restrictions: Doc) -> None:
@@ -169,8 +191,8 @@ def _check_minimum(session: Doc, restrictions: Doc) -> None:
         raise _refused(_("Your order is too small for this code."), TOO_LITTLE)
 
 
-def _refused(message: str, code: str = INVALID_CODE) -> ApiError:
-    return ApiError(message, code=code, param="discounts")
+def _refused(message: str, reason: str = INVALID_CODE, code: str | None = None) -> ApiError:
+    return ApiError(message, reason=reason, code=code, param="discounts")
 
 
 EXPANDABLE = {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import partial
 
-from django_checkout.emulator.api.calls import Call, Route, list_objects, retrieve
+from django_checkout.emulator.api.calls import Call, Route, list_objects
 from django_checkout.emulator.api.resources.catalog import one_of
-from django_checkout.emulator.messages import ApiError, Doc
+from django_checkout.emulator.messages import ApiError, Doc, missing_object
 
 MAX_TYPES = 20
+RETENTION_SECONDS = 30 * 24 * 3600
 THIN_PREFIX = "evt_test_"
 
 
@@ -27,7 +27,15 @@ def list_events(call: Call) -> Doc:
         where["type"] = _expanded(call, params["type"])
     if "delivery_success" in params:
         where["_is_delivered"] = params["delivery_success"]
-    return list_objects(call, "event", (), where)
+    return list_objects(call, "event", (), where, since=call.state.clock.now() - RETENTION_SECONDS)
+
+
+def retrieve_event(call: Call) -> Doc:
+    """GET /v1/events/:id."""
+    event = call.target("event")
+    if event["created"] < call.state.clock.now() - RETENTION_SECONDS:
+        raise missing_object("event", event["id"], status=404)
+    return event
 
 
 def _expanded(call: Call, pattern: str) -> list[str]:
@@ -54,7 +62,7 @@ def thin(event: Doc) -> Doc:
 
 def retrieve_thin(call: Call) -> Doc:
     """GET /v2/core/events/:id."""
-    event = call.state.get("event", call.ids["id"].replace(THIN_PREFIX, "evt_"))
+    event = call.state.get("event", call.ids["id"].replace(THIN_PREFIX, "evt_"), status=404)
     request = event["request"]
     reason = {"type": "request", "request": request} if request["id"] else None
     found = {**thin(event), "reason": reason, "snapshot_event": event["id"]}
@@ -73,6 +81,6 @@ def object_url(document: Doc) -> str:
 
 ROUTES = {
     "GET /v1/events": Route(list_events),
-    "GET /v1/events/{id}": Route(partial(retrieve, "event")),
+    "GET /v1/events/{id}": Route(retrieve_event),
     "GET /v2/core/events/{id}": Route(retrieve_thin),
 }

@@ -5,25 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django_checkout.emulator.api.resources.catalog import inside, line_amount, missing, new_price, one_of
+from django_checkout.emulator.api.resources.session_values import MAX_QUANTITY
 from django_checkout.emulator.ids import new_id
 from django_checkout.emulator.messages import ApiError, Doc, without_hidden
 from django_checkout.emulator.state.state import State
 
-MAX_LINES = {"payment": 100, "subscription": 40}
-MAX_QUANTITY = 999_999
+#: The most line items, optional items included, by mode and by the type of their prices.
+MAX_LINES = {"payment": {"one_time": 100}, "subscription": {"recurring": 20, "one_time": 20}}
 
 
-def new_lines(state: State, params: list[Doc], mode: str) -> list[Doc]:
-    """Return line items for the ``line_items`` of a new session."""
-    if len(params) > MAX_LINES[mode]:
-        raise ApiError(
-            f"Array line_items exceeded maximum {MAX_LINES[mode]} allowed elements.",
-            code="parameter_invalid_array",
-            param="line_items",
-        )
+def new_lines(state: State, params: list[Doc], mode: str, optional: list[Doc]) -> list[Doc]:
+    """Return line items for the ``line_items`` of a new session; ``optional`` are its ``optional_items``."""
+    _check_count(len(params), sum(MAX_LINES[mode].values()), "")
     lines = [new_line(state, line, f"line_items[{index}]") for index, line in enumerate(params)]
     check_lines(lines, mode)
+    prices = [bought_price(state, item["price"], f"optional_items[{at}][price]") for at, item in enumerate(optional)]
+    for kind, limit in MAX_LINES[mode].items():
+        count = sum(price["type"] == kind for price in (*(line["price"] for line in lines), *prices))
+        _check_count(count, limit, f" with {kind} prices")
     return lines
+
+
+def _check_count(count: int, limit: int, which: str) -> None:
+    if count > limit:
+        raise ApiError(f"Array line_items exceeded maximum {limit} allowed elements{which}.", param="line_items")
+
+
+def bought_price(state: State, price_id: str, param: str) -> Doc:
+    """Return a price that can be bought: neither it nor its product is archived."""
+    price = state.get("price", price_id, param)
+    if not price["active"]:
+        # invertase/stripe-firebase-extensions#560
+        raise ApiError("The price specified is inactive. This field only accepts active prices.", param=param)
+    product = state.get("product", price["product"], param)
+    if not product["active"]:
+        # stripe/stripe-node#2131
+        message = f"The price specified belongs to an inactive product: {product['id']}."
+        raise ApiError(message, param=param)
+    return price
 
 
 def new_line(state: State, params: Doc, param: str) -> Doc:
@@ -33,11 +52,11 @@ def new_line(state: State, params: Doc, param: str) -> Doc:
     if "price_data" in params:
         price = new_price(state, params["price_data"], inside(param, "price_data"), active=False)
     elif "price" in params:
-        price = state.get("price", params["price"], inside(param, "price"))
-        if not price["active"]:
-            raise ApiError(f"The price specified is inactive: {price['id']}", param=inside(param, "price"))
+        price = bought_price(state, params["price"], inside(param, "price"))
     else:
-        raise missing(inside(param, "price"))
+        # exercism/website#7149
+        message = "You must provide either price or price_data for each line item when using prices."
+        raise ApiError(message, param=inside(param, "price"))
     product = state.get("product", price["product"])
     line: Doc = {
         "id": new_id("item"),
@@ -105,12 +124,23 @@ def check_lines(lines: list[Doc], mode: str) -> None:
         raise ApiError("All line items must have the same currency.", param="line_items")
     recurring = [line for line in lines if line["price"]["type"] == "recurring"]
     if mode == "payment" and recurring:
-        raise ApiError(
-            "You must provide at least one one-time price in `payment` mode and no recurring prices.",
-            param="line_items",
+        # dayhaysoos/use-shopping-cart#224
+        message = (
+            "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use "
+            "only one-time prices."
         )
+        raise ApiError(message, param=f"line_items[{lines.index(recurring[0])}]")
     if mode == "subscription" and not recurring:
-        raise ApiError("You must provide at least one recurring price in `subscription` mode.", param="mode")
+        # invertase/stripe-firebase-extensions#98
+        message = "You must provide at least one recurring price in `subscription` mode when using prices."
+        raise ApiError(message, param="mode")
+    intervals = {
+        (line["price"]["recurring"]["interval"], line["price"]["recurring"]["interval_count"]) for line in recurring
+    }
+    if len(intervals) > 1:
+        # better-auth/better-auth#7221
+        message = "Checkout does not support multiple prices with different billing intervals."
+        raise ApiError(message, param="line_items")
 
 
 def total(lines: Iterable[Doc], name: str) -> int:

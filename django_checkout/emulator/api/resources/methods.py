@@ -38,13 +38,17 @@ def list_methods(call: Call) -> Doc:
 
 def list_of_customer(call: Call) -> Doc:
     """GET /v1/customers/:customer/payment_methods."""
-    customer = call.state.get("customer", call.ids["customer"], "customer")
+    customer = call.state.get("customer", call.ids["customer"], "customer", status=404)
     return list_objects(call, KIND, ("allow_redisplay", "type"), {"customer": customer["id"]})
 
 
 def update(call: Call) -> Doc:
     """POST /v1/payment_methods/:payment_method."""
     method = call.target(KIND)
+    if not method["customer"]:
+        raise ApiError(
+            "You must save this PaymentMethod to a customer before you can update it.", param="payment_method"
+        )
     return call.state.update(method, "payment_method.updated", **call.changes(method, "allow_redisplay"))
 
 
@@ -55,7 +59,11 @@ def attach(call: Call) -> Doc:
     if method["customer"] and method["customer"] != customer["id"]:
         raise ApiError("The payment method you provided has already been attached to a customer.")
     if not method["customer"]:
-        attach_to_customer(call.state, method, customer["id"])
+        # Every method has been used for a payment: stripe/stripe-php#1221
+        raise ApiError(
+            "This PaymentMethod was previously used without being attached to a Customer or was detached from a "
+            "Customer, and may not be used again."
+        )
     return method
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata, retrieve
 from django_checkout.emulator.api.resources.balance import new_balance_transaction
 from django_checkout.emulator.api.resources.refunds import release
+from django_checkout.emulator.api.resources.session_values import check_descriptor
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc, StateError
 from django_checkout.emulator.state.state import State
@@ -90,13 +91,14 @@ def succeed(state: State, intent: Doc, charge: Doc, amount: int) -> None:
     state.emit("charge.updated", charge, previous)
 
 
-def _check_status(intent: Doc, allowed: tuple[str, ...], verb: str) -> None:
-    if intent["status"] not in allowed:
-        raise StateError(
-            f"You cannot {verb} this PaymentIntent because it has a status of {intent['status']}. "
-            f"Only a PaymentIntent with one of the following statuses may be {verb}d: {', '.join(allowed)}.",
-            code="payment_intent_unexpected_state",
-        )
+#: The statuses in which an intent can be canceled: exercism/website#7062.
+CANCELABLE = ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action", "processing")
+
+
+def _unexpected(message: str, *allowed: str, verb: str = "") -> StateError:
+    if allowed:
+        message += f" Only a PaymentIntent with one of the following statuses may be {verb}: {', '.join(allowed)}."
+    return StateError(message, code="payment_intent_unexpected_state")
 
 
 def update_intent(call: Call) -> Doc:
@@ -108,17 +110,18 @@ def update_intent(call: Call) -> Doc:
 def capture_intent(call: Call) -> Doc:
     """POST /v1/payment_intents/:intent/capture."""
     intent, state = call.target("payment_intent"), call.state
-    _check_status(intent, ("requires_capture",), "capture")
+    _check_capture(state, intent, call.params)
     capturable: int = intent["amount_capturable"]
     amount: int = call.params.get("amount_to_capture", capturable)
     if amount < 1:
         raise ApiError("Invalid positive integer", code="parameter_invalid_integer", param="amount_to_capture")
     if amount > capturable:
-        raise ApiError(
-            f"The amount to capture ({amount}) is greater than the capturable amount ({capturable}).",
-            code="amount_too_large",
-            param="amount_to_capture",
+        # 202-ecommerce/stripe_official#98
+        message = (
+            "The payment could not be captured because the requested capture amount is greater than the authorized "
+            "amount."
         )
+        raise ApiError(message, code="amount_too_large", param="amount_to_capture")
     changes = call.changes(intent, "statement_descriptor", "statement_descriptor_suffix")
     intent.update(changes)
     descriptors = {name: value for name, value in changes.items() if name != "metadata"}
@@ -133,12 +136,42 @@ def capture_intent(call: Call) -> Doc:
     return intent
 
 
+def _check_capture(state: State, intent: Doc, params: Doc) -> None:
+    status = intent["status"]
+    if status == "succeeded":
+        # stripe/stripe-php#818
+        raise _unexpected("This PaymentIntent could not be captured because it has already been captured.")
+    if status != "requires_capture":
+        # grandnode/grandnode#985
+        message = f"This PaymentIntent could not be captured because it has a status of {status}."
+        raise _unexpected(message, "requires_capture", verb="captured")
+    for name in ("statement_descriptor", "statement_descriptor_suffix"):
+        if params.get(name):
+            check_descriptor(params[name], name)
+    if params.get("statement_descriptor"):
+        check_descriptor_of(state.get("payment_method", intent["payment_method"]))
+
+
+def check_descriptor_of(method: Doc) -> None:
+    """Raise Stripe's error for a ``statement_descriptor`` of a card payment: fluentform/fluentform#384."""
+    if method["type"] == "card":
+        raise ApiError(
+            "The statement_descriptor parameter is not supported for the payment_method_type `card`. To continue "
+            "supporting payment_method_type `card`, please pass in `statement_descriptor_suffix` or remove the "
+            "`statement_descriptor` parameter altogether. Please see https://support.stripe.com/questions/"
+            "use-of-the-statement-descriptor-parameter-on-paymentintents-for-card-charges for additional details.",
+            param="statement_descriptor",
+        )
+
+
 def cancel_intent(call: Call) -> Doc:
     """POST /v1/payment_intents/:intent/cancel."""
     intent, state = call.target("payment_intent"), call.state
-    _check_status(intent, ("requires_capture", "requires_payment_method", "requires_action"), "cancel")
+    if intent["status"] not in CANCELABLE:
+        message = f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}."
+        raise _unexpected(message, *CANCELABLE, verb="canceled")
     session = state.store.find(intent["_session"])
-    if intent["status"] != "requires_capture" and session and session["status"] == "open":
+    if intent["status"] != "requires_capture" and session:
         raise StateError(
             "You cannot cancel this PaymentIntent because it was created by a Checkout Session. "
             "Expire the Checkout Session instead.",

@@ -8,6 +8,7 @@ from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_me
 from django_checkout.emulator.api.resources.balance import new_balance_transaction
 from django_checkout.emulator.api.resources.catalog import missing
 from django_checkout.emulator.messages import ApiError, Doc, StateError
+from django_checkout.emulator.reference.currencies import with_symbol
 from django_checkout.emulator.state.state import State
 
 KIND = "refund"
@@ -39,11 +40,15 @@ def create(call: Call) -> Doc:
     if amount < 1:
         raise ApiError("Invalid positive integer", code="parameter_invalid_integer", param="amount")
     if amount > left:
-        raise ApiError(
-            f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})",
-            code="refund_amount_too_large",
-            param="amount",
+        # reactioncommerce/reaction#3704, woocommerce/woocommerce-gateway-stripe#1315
+        limit, what = left, "unrefunded amount on charge"
+        if amount > charge["amount"]:
+            limit, what = charge["amount"], "charge amount"
+        currency = charge["currency"]
+        message = (
+            f"Refund amount ({with_symbol(amount, currency)}) is greater than {what} ({with_symbol(limit, currency)})"
         )
+        raise ApiError(message, param="amount")
     return new_refund(state, charge, amount, params.get("reason"), merged_metadata({}, params.get("metadata", {})))
 
 
@@ -164,12 +169,13 @@ def _charge_to_refund(state: State, params: Doc) -> Doc:
     if "charge" in params:
         return state.get("charge", params["charge"], "charge")
     if "payment_intent" not in params:
-        raise missing("payment_intent")
+        # stripe/stripe-dotnet#2202
+        raise missing("charge")
     intent = state.get("payment_intent", params["payment_intent"], "payment_intent")
     if intent["status"] != "succeeded":
         raise StateError(
             f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.",
-            code="payment_intent_unexpected_state" if intent["latest_charge"] else "missing",
+            code="payment_intent_unexpected_state",
             param="payment_intent",
         )
     return state.get("charge", intent["latest_charge"])

@@ -17,11 +17,14 @@ from django_checkout.emulator.api.resources.session_rules import (
     ELEMENTS,
     HOSTED,
     TAKEN_MODES,
+    check_counts,
     check_customer,
     check_session,
     life_seconds,
 )
+from django_checkout.emulator.api.resources.session_values import check_trial
 from django_checkout.emulator.api.resources.shipping import offered
+from django_checkout.emulator.api.resources.subscriptions import check_currency_of
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc, StateError
 from django_checkout.emulator.reference.cards import DELAYED_METHODS, PLAYED_TYPES
@@ -59,13 +62,16 @@ def new_session(state: State, params: Doc, base_url: str, **overrides: object) -
     """Create a session."""
     mode, ui_mode = params["mode"], params.get("ui_mode", HOSTED)
     life = life_seconds(params, state.clock)
+    check_trial(params, state.clock)
     customer = state.get("customer", params["customer"], "customer") if "customer" in params else {}
     if customer:
         check_customer(params, customer)
     email = params.get("customer_email") or customer.get("email")
-    for index, item in enumerate(params.get("optional_items", [])):
-        state.get("price", item["price"], f"optional_items[{index}][price]")
-    items = lines.new_lines(state, params["line_items"], mode) if mode != "setup" else []
+    items = (
+        lines.new_lines(state, params["line_items"], mode, params.get("optional_items", [])) if mode != "setup" else []
+    )
+    if customer and mode == "subscription":
+        check_currency_of(state, customer, items[0]["currency"])
     session = state.new(KIND, **defaults(params, mode, ui_mode))
     session.update({name: params.get(name) for name in ECHOED})
     session.update({name: params[name] for name in ECHOED_IF_SENT if name in params})
@@ -126,7 +132,7 @@ def expire(call: Call) -> Doc:
     if session["status"] != "open":
         raise StateError(
             'Only Checkout Sessions with a status in ["open"] can be expired. '
-            f"This Checkout Session has a status of {session['status']}.",
+            f"This Checkout Session has a status of `{session['status']}`.",
             param="session",
         )
     return expire_session(call.state, session)
@@ -159,9 +165,9 @@ def recover(state: State, session: Doc) -> Doc:
     """Create the copy of an expired session for its recovery URL."""
     recovery = (session["after_expiration"] or {}).get("recovery")
     if session["status"] != "expired" or not recovery or not recovery["url"]:
-        raise ApiError("This Checkout Session cannot be recovered.", code="checkout_session_not_recoverable")
+        raise ApiError("This Checkout Session cannot be recovered.")
     if recovery["expires_at"] <= state.clock.now():
-        raise ApiError("This recovery link has expired.", code="checkout_session_not_recoverable")
+        raise ApiError("This recovery link has expired.")
     params = {name: value for name, value in session["_params"].items() if name != "expires_at"}
     if recovery["allow_promotion_codes"]:
         params["allow_promotion_codes"] = True
@@ -171,6 +177,7 @@ def recover(state: State, session: Doc) -> Doc:
 def update(call: Call) -> Doc:
     """POST /v1/checkout/sessions/:session."""
     state, session, params = call.state, call.target(KIND), call.params
+    check_counts(params)
     changes = set(params) - {"expand", "metadata"}
     if changes and session["status"] != "open":
         raise StateError(f"This Checkout Session is {session['status']} and can no longer be updated.", param="session")

@@ -6,6 +6,7 @@ from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, retrieve
 from django_checkout.emulator.api.resources.catalog import inside, missing
+from django_checkout.emulator.api.resources.session_values import invalid_integer
 from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.reference.currencies import check_currency
 from django_checkout.emulator.state.state import State
@@ -35,6 +36,12 @@ def new_rate(state: State, params: Doc, param: str = "") -> Doc:
     if "fixed_amount" not in params:
         raise missing(inside(param, "fixed_amount"))
     fixed = params["fixed_amount"]
+    if fixed["amount"] < 0:
+        raise invalid_integer("Invalid non-negative integer", inside(inside(param, "fixed_amount"), "amount"))
+    for bound in ("minimum", "maximum"):
+        if params.get("delivery_estimate", {}).get(bound, {}).get("value", 1) < 1:
+            where = inside(inside(inside(param, "delivery_estimate"), bound), "value")
+            raise invalid_integer("Invalid positive integer", where)
     estimate = params.get("delivery_estimate")
     rate = state.new(
         "shipping_rate",

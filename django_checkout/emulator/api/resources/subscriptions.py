@@ -14,7 +14,7 @@ from django_checkout.emulator.api.calls import (
     retrieve,
 )
 from django_checkout.emulator.ids import new_id
-from django_checkout.emulator.messages import Doc, StateError, without_hidden
+from django_checkout.emulator.messages import ApiError, Doc, StateError, without_hidden
 from django_checkout.emulator.reference.periods import end_of_period
 from django_checkout.emulator.state.state import State
 
@@ -133,6 +133,21 @@ def set_end(state: State, subscription: Doc, *, at_period_end: bool) -> Doc:
     return state.update(subscription, "customer.subscription.updated", **changes)
 
 
+def alive_of(state: State, customer_id: str) -> list[Doc]:
+    """Return the subscriptions of a customer that have not ended."""
+    return [one for one in state.store.select(KIND, {"customer": customer_id}) if one["status"] not in ENDED]
+
+
+def check_currency_of(state: State, customer: Doc, currency: str) -> None:
+    """Raise Stripe's error if the customer has a subscription in another currency."""
+    for other in {one["currency"] for one in alive_of(state, customer["id"])} - {currency}:
+        # Automattic/woocommerce-payments#7732
+        raise ApiError(
+            "You cannot combine currencies on a single customer. This customer has an active subscription, "
+            f"subscription schedule, discount, quote, or invoice item with currency {other}."
+        )
+
+
 def list_subscriptions(call: Call) -> Doc:
     """GET /v1/subscriptions. Ended ones are listed only on request."""
     status = call.params.get("status")
@@ -146,13 +161,23 @@ def list_subscriptions(call: Call) -> Doc:
 def update(call: Call) -> Doc:
     """POST /v1/subscriptions/:subscription_exposed_id."""
     subscription, params, state = call.target(KIND, "id"), call.params, call.state
-    _check_alive(subscription)
+    if subscription["status"] in ENDED and params.keys() - {"cancellation_details", "expand", "metadata"}:
+        # fjordllc/bootcamp#10390
+        message = "A canceled subscription can only update its cancellation_details and metadata."
+        raise StateError(message, code="invalid_canceled_subscription_fields")
     changes = call.changes(subscription, "default_payment_method", "description")
     if "cancellation_details" in params:
         details = {name: value or None for name, value in params["cancellation_details"].items()}
         changes["cancellation_details"] = {**subscription["cancellation_details"], **details}
     if "default_payment_method" in params:
-        state.get("payment_method", params["default_payment_method"], "default_payment_method")
+        method = state.get("payment_method", params["default_payment_method"], "default_payment_method")
+        if method["customer"] != subscription["customer"]:
+            # getlago/lago-api#3826
+            raise ApiError(
+                f"The customer does not have a payment method with the ID {method['id']}. The payment method must be "
+                "attached to the customer.",
+                param="default_payment_method",
+            )
     if "cancel_at_period_end" in params and params["cancel_at_period_end"] != subscription["cancel_at_period_end"]:
         subscription.update(changes)
         return set_end(state, subscription, at_period_end=params["cancel_at_period_end"])

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from django_checkout.emulator.api.calls import Call, Route, list_kind, retrieve
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc
+from django_checkout.emulator.reference.event_types import EVENT_TYPES
 from django_checkout.emulator.reference.versions import KNOWN
 from django_checkout.emulator.state.state import TARGET, State
 
@@ -99,9 +100,9 @@ def _check(params: Doc) -> None:
         )
     if "url" in params and not _is_plain(params["url"]):
         raise ApiError("Not a valid URL", code="url_invalid", param="url")
-    for name in params.get("enabled_events", ()):
-        if not re.fullmatch(r"\*|[a-z0-9_]+(\.[a-z0-9_*]+)+", name):
-            raise ApiError(f"Invalid enabled_events: unknown event {name}", param="enabled_events")
+    for index, name in enumerate(params.get("enabled_events", ())):
+        if name != "*" and name.removeprefix("v1.") not in EVENT_TYPES:
+            raise ApiError(f"Invalid enabled_events: unknown event {name}", param=f"enabled_events[{index}]")
     if "api_version" in params and params["api_version"] not in KNOWN:
         raise ApiError(f"Invalid api_version: {params['api_version']}", param="api_version")
 
