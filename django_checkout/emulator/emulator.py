@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ from django_checkout.emulator.control.controls import Controls
 from django_checkout.emulator.control.page import ControlPage
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.jobs import JOBS
-from django_checkout.emulator.messages import Doc, Request, Response
+from django_checkout.emulator.messages import Doc, Request, Response, StoreError
 from django_checkout.emulator.payer.client_api import ClientApi
 from django_checkout.emulator.payer.frames import ElementFrames
 from django_checkout.emulator.payer.pages import Pages
@@ -25,6 +26,8 @@ from django_checkout.emulator.state.store import Store
 from django_checkout.emulator.webhooks.deliveries import Attempt, Delivery, Post
 from django_checkout.emulator.webhooks.webhook_sender import WebhookSender
 
+logger = logging.getLogger("django_checkout.emulator")
+
 #: The default signing secret. It is public: anyone can sign with it.
 DEFAULT_SECRET = "whsec_emulator"  # noqa: S105 - the emulator has no secrets
 
@@ -34,10 +37,10 @@ Handler = Callable[[Request], Response]
 class Emulator(Controls):
     """A stateful stand-in for Stripe with one account in test mode.
 
-    ``store`` is the path of an SQLite file, or "" for memory. Events are sent to ``webhook_url``, signed with
-    ``webhook_secret`` and in the API version ``webhook_version``, by default the account's; and to endpoints created
-    over the API if these are on this machine or at the host of ``webhook_url``. Without a URL they stay pending for
-    ``deliver_to``.
+    ``store`` is the path of an SQLite file, or "" for memory; ``StoreError`` is raised if it cannot be used. Events
+    are sent to ``webhook_url``, signed with ``webhook_secret`` and in the API version ``webhook_version``, by default
+    the account's; and to endpoints created over the API if these are on this machine or at the host of
+    ``webhook_url``. Without a URL they stay pending for ``deliver_to``.
     All methods are thread-safe.
     """
 
@@ -91,6 +94,9 @@ class Emulator(Controls):
             return asset("stripe.js")
         try:
             return self._handlers.get(root, self._pages.answer)(request)
+        except StoreError as error:
+            logger.error("%s", error)
+            return Response.from_json(500, {"error": {"message": str(error), "type": "api_error"}})
         finally:
             if self._webhook_sender:
                 self._webhook_sender.wake()

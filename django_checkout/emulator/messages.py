@@ -107,6 +107,10 @@ class StateError(ApiError):
     """The request is valid, but not in the object's current state."""
 
 
+class StoreError(Exception):
+    """The store cannot be opened, read or written. The message names its file."""
+
+
 class DroppedError(Exception):
     """The response is dropped. ``timeout`` simulates a timeout instead of a closed connection."""
 

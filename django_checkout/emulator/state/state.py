@@ -108,11 +108,11 @@ class State:
     def schedule(self, name: str, target: str, due_at: int) -> None:
         """Run the job ``name`` on the object ``target`` once the clock has passed ``due_at``."""
         job = {"id": new_id("_job"), "object": "_job", "name": name, "target": target, "due_at": due_at}
-        self.store.insert({**job, "state": "pending"})
+        self.store.insert(job)
 
     def run_due(self) -> None:
         """Run all due jobs in the order of their times, including jobs that become due meanwhile."""
-        while due := self.store.select("_job", {"state": "pending"}, ranges={"due_at": {"lte": self.clock.now()}}):
+        while due := self.store.select("_job", ranges={"due_at": {"lte": self.clock.now()}}):
             for job in sorted(due, key=lambda job: job["due_at"]):
                 self.store.delete(job["id"])
                 target = self.store.find(job["target"])

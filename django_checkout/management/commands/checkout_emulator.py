@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_checkout.conf import conf
-from django_checkout.emulator import Emulator, coverage
+from django_checkout.emulator import Emulator, StoreError, coverage
 from django_checkout.emulator.server import EmulatorServer
 from django_checkout.webhooks.local import own_webhook_secret, own_webhook_url
 
@@ -57,13 +57,16 @@ class Command(BaseCommand):
         webhook_url = own_webhook_url() if options["webhook_url"] is None else options["webhook_url"]
         # Without a URL nothing subscribes, so that events do not count as undelivered.
         events = ("*",) if webhook_url else ()
-        emulator = Emulator(
-            store=options["store"],
-            webhook_url=webhook_url,
-            webhook_secret=secret,
-            enabled_events=events,
-            webhook_version=conf.CHECKOUT_API_VERSION,
-        )
+        try:
+            emulator = Emulator(
+                store=options["store"],
+                webhook_url=webhook_url,
+                webhook_secret=secret,
+                enabled_events=events,
+                webhook_version=conf.CHECKOUT_API_VERSION,
+            )
+        except StoreError as error:
+            raise CommandError(str(error)) from error
         try:
             address = (options["host"], options["port"])
             server = EmulatorServer(address, emulator, allowed_hosts=options["allowed_host"])

@@ -18,7 +18,7 @@ from django.core.servers.basehttp import WSGIRequestHandler
 
 from django_checkout.api_versions import stripe_js_url
 from django_checkout.conf import conf
-from django_checkout.emulator import Emulator
+from django_checkout.emulator import Emulator, StoreError
 from django_checkout.emulator.transport import requests_session
 from example_project.shop import demo_check
 from example_project.shop.catalogue import seed_catalogue
@@ -63,7 +63,10 @@ class Command(BaseCommand):
         seed_catalogue()
         if conf.CHECKOUT_EMULATOR:
             # The same store, in an emulator that sends no webhooks: the server is not open yet.
-            emulator = Emulator(store=conf.CHECKOUT_EMULATOR_STORE)
+            try:
+                emulator = Emulator(store=conf.CHECKOUT_EMULATOR_STORE)
+            except StoreError as error:
+                raise CommandError(str(error)) from error
             with closing(emulator), requests_session(emulator) as session:
                 seed_promotions(session)
         self._print_welcome(port, make_accounts() if conf.CHECKOUT_EMULATOR else [])
