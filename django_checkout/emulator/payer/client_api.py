@@ -98,7 +98,7 @@ class ClientApi:
 
     def _result(self, request: Request, session: Doc, outcome: PaymentOutcome) -> Doc:
         if outcome.status == "declined":
-            return {"declined": {"message": outcome.message, "decline_code": outcome.decline_code or outcome.code}}
+            return {"declined": {"message": _(outcome.message), "decline_code": outcome.decline_code or outcome.code}}
         if outcome.status == "requires_action":
             query = f"frame={self._tokens.frame(session['id'])}"
             return {"challenge": f"{request.base_url}/pay/{session['id']}/authenticate?{query}"}

@@ -118,8 +118,9 @@ class Pages:
         if outcome.is_complete:
             return self._leave(request, session, outcome)
         if outcome.status == "requires_action":
-            return redirect(f"{self._url(request, session)[0]}/authenticate{self._url(request, session)[1]}")
-        return self._form(request, session, form, decline=outcome.message)
+            address, query = self._url(request, session)
+            return redirect(f"{address}/authenticate{query}")
+        return self._form(request, session, form, decline=_(outcome.message))
 
     def _submit_payment(self, session: Doc, form: PaymentForm) -> PaymentOutcome:
         with self._state.transaction():
@@ -138,7 +139,7 @@ class Pages:
             return self._leave(request, session, outcome)
         if session["ui_mode"] == ELEMENTS:
             return self._message(request, session, "answered", status=200)
-        return self._form(request, session, PaymentForm.of(session), decline=outcome.message)
+        return self._form(request, session, PaymentForm.of(session), decline=_(outcome.message))
 
     def _leave(self, request: Request, session: Doc, outcome: PaymentOutcome) -> Response:
         """Redirect to the shop, or in a frame to a page that reports completion to the shop's page."""
@@ -172,7 +173,8 @@ class Pages:
             "outcome": frame_outcome(request, context),
         }
         targets = [shown.get("success_url"), shown.get("cancel_url")]
-        headers = frame_headers() if is_framed else security_headers(targets)
+        images = [line["image"] for line in shown.get("lines", ())]
+        headers = frame_headers(images) if is_framed else security_headers(targets, images)
         return render(template, request, {**extra, **shown, **context}, headers, status=status)
 
     def _shown(self, session: Doc) -> Doc:

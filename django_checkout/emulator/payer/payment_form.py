@@ -15,12 +15,14 @@ from django_checkout.emulator.payer.shopper import Shopper
 from django_checkout.emulator.reference.cards import BankAccount, Card, Decline, find_bank_account, find_card
 
 _FIELDS = (
-    "email phone method card_number card_expiry card_cvc name country postal_code line1 city iban shipping_rate "
+    "email phone method card_number card_expiry card_cvc same_address name country postal_code line1 city iban "
+    "shipping_rate "
     "shipping_name shipping_line1 shipping_city shipping_postal_code shipping_country tax_id_type tax_id "
     "business_name promotion_code currency save_card terms promotions"
 )
 FIELDS = tuple(_FIELDS.split())
 CUSTOM = "custom_"
+ADDRESS = ("line1", "city", "postal_code", "country")
 
 
 @dataclass(slots=True)
@@ -41,8 +43,8 @@ class PaymentForm:
         """Return the form of a session, with its initial values or as submitted."""
         values = dict.fromkeys(FIELDS, "")
         known = known_email(session)
-        saved = (session["_typed"].get("billing") or {}).get("address") or {}
-        values.update(method="card", country=saved.get("country") or "US", email=known)
+        values.update(method="card", email=known)
+        values.update(_entered_before(session) if typed is None or not session["shipping_address_collection"] else {})
         if session["shipping_cost"]:
             values["shipping_rate"] = session["shipping_cost"]["shipping_rate"]
         values.update({name: value.strip() for name, value in (typed or {}).items() if name in values})
@@ -71,9 +73,22 @@ class PaymentForm:
         """The id of the chosen saved card, or ""."""
         return self.values["method"] if self.values["method"].startswith("pm_") else ""
 
+    @property
+    def has_same_address(self) -> bool:
+        """Whether the shipping address is the billing address too, which it is if none other is typed."""
+        values = self.values
+        return bool(values["same_address"]) or not any(values[name] for name in ("name", *ADDRESS))
+
+    def _bill_to_shipping_address(self) -> None:
+        self.values["same_address"] = "1"
+        for name in ("name", *ADDRESS):
+            self.values[name] = self.values[f"shipping_{name}"]
+
     def entered(self, session: Doc) -> Doc:
         """Return the input that is applied to the session before payment."""
         values = self.values
+        if session["shipping_address_collection"] and self.has_same_address:
+            self._bill_to_shipping_address()
         entered: Doc = {"custom_fields": self.answers, "consent": {"promotions": bool(values["promotions"])}}
         if values["phone"]:
             entered["phone"] = values["phone"]
@@ -122,7 +137,9 @@ class PaymentForm:
             else:
                 self._check_card(now)
         if session["billing_address_collection"] == "required":
-            self._require(("line1", "city", "postal_code"), _("Required for your invoice."))
+            prefix = "shipping_" if session["shipping_address_collection"] and values["same_address"] else ""
+            names = tuple(f"{prefix}{name}" for name in ("line1", "city", "postal_code"))
+            self._require(names, _("Required for your invoice."))
         if session["shipping_address_collection"]:
             self._check_shipping(session["shipping_address_collection"]["allowed_countries"])
         if (session["consent_collection"] or {}).get("terms_of_service") == "required":
@@ -157,8 +174,7 @@ class PaymentForm:
         )
 
     def _address(self, prefix: str) -> Doc:
-        names = ("line1", "city", "postal_code", "country")
-        return {name: self.values[prefix + name] or None for name in names}
+        return {name: self.values[prefix + name] or None for name in ADDRESS}
 
     def _require(self, names: tuple[str, ...], message: str) -> None:
         self.errors.update({name: message for name in names if not self.values[name]})
@@ -187,6 +203,20 @@ class PaymentForm:
             self.errors["card_expiry"] = _("Your card's expiry date is in the past.")
         if not re.fullmatch(r"\d{3,4}", self.values["card_cvc"]):
             self.errors["card_cvc"] = _("Enter the three digits on the back of the card.")
+
+
+def _entered_before(session: Doc) -> dict[str, str]:
+    """Return the initial values: what the shopper entered before, such as before a failed 3-D Secure challenge."""
+    typed, known = session["_typed"], session.get("_shopper") or {}
+    values = {"email": typed.get("email") or known.get("email") or "", "phone": typed.get("phone") or ""}
+    contacts = {"": typed.get("billing") or {}, "shipping_": typed.get("shipping") or {}}
+    for prefix, contact in contacts.items():
+        address = contact.get("address") or {}
+        values[f"{prefix}name"] = contact.get("name") or ""
+        values.update({f"{prefix}{name}": address.get(name) or "" for name in ADDRESS})
+    values["country"] = values["country"] or "US"
+    is_same = all(values[name] == values[f"shipping_{name}"] for name in ADDRESS)
+    return {**values, "same_address": "1" if is_same or not typed.get("billing") else ""}
 
 
 def answer_error(entry: Doc, answer: str) -> str:

@@ -18,7 +18,6 @@ from django_checkout.emulator.reference import conversion
 from django_checkout.emulator.reference.currencies import exponent
 from django_checkout.emulator.state.state import State
 
-DAY_SECONDS = 24 * 3600
 Amount = Callable[[int], Doc]
 
 
@@ -239,11 +238,8 @@ def _recurring(session: Doc, amount: Amount) -> Doc | None:
 
 
 def _trial(session: Doc) -> Doc | None:
-    if not amounts.has_trial(session):
-        return None
-    asked = session["_params"].get("subscription_data", {})
-    days = asked.get("trial_period_days") or (asked["trial_end"] - session["created"]) // DAY_SECONDS
-    return {"trialPeriodDays": days, "trialEnd": asked.get("trial_end") or session["created"] + days * DAY_SECONDS}
+    trial = amounts.trial_of(session)
+    return None if trial is None else {"trialPeriodDays": trial[0], "trialEnd": trial[1]}
 
 
 def _currencies(session: Doc) -> list[Doc] | None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop as _
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decline:
-    """Why a payment is refused."""
+    """Why a payment is refused. The message is in English, as the API returns it; pages translate it."""
 
     code: str
     decline_code: str | None
@@ -20,7 +22,7 @@ class Decline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A test card. ``effect`` names what happens besides the charge."""
+    """A test card. ``effect`` names what happens besides the charge; pages translate ``title``."""
 
     number: str
     title: str
@@ -47,6 +49,11 @@ class BankAccount:
     succeeds: bool
 
     @property
+    def spaced(self) -> str:
+        """The number as it is printed."""
+        return self.number
+
+    @property
     def last4(self) -> str:
         """The last four characters."""
         return self.number[-4:]
@@ -56,60 +63,67 @@ def _declined(number: str, title: str, code: str, decline_code: str | None, mess
     return Card(number=number, title=title, decline=Decline(code=code, decline_code=decline_code, message=message))
 
 
-DECLINED = "Your card was declined."
-EXPIRED = Decline(code="expired_card", decline_code="expired_card", message="Your card has expired.")
-INCOMPLETE = Decline(code="incorrect_number", decline_code=None, message="Your card number is incorrect.")
-INCOMPLETE_CVC = Decline(code="invalid_cvc", decline_code=None, message="Your card's security code is invalid.")
+DECLINED = _("Your card was declined.")
+EXPIRED = Decline(code="expired_card", decline_code="expired_card", message=_("Your card has expired."))
+INCOMPLETE = Decline(code="incorrect_number", decline_code=None, message=_("Your card number is incorrect."))
+INCOMPLETE_CVC = Decline(code="invalid_cvc", decline_code=None, message=_("Your card's security code is invalid."))
 UNKNOWN = Decline(
     code="card_declined",
     decline_code="live_mode_test_card",
-    message="Your card was declined. Your request was in test mode, but used a non test card. "
-    "For a list of valid test cards, visit: https://stripe.com/docs/testing.",
+    message=_(
+        "Your card was declined. Your request was in test mode, but used a non test card. "
+        "For a list of valid test cards, visit: https://stripe.com/docs/testing."
+    ),
 )
 UNAUTHENTICATED = Decline(
     code="payment_intent_authentication_failure",
     decline_code=None,
-    message="We are unable to authenticate your payment method. "
-    "Please choose a different payment method and try again.",
+    message=_(
+        "We are unable to authenticate your payment method. Please choose a different payment method and try again."
+    ),
 )
 
 CARDS = (
-    Card(number="4242424242424242", title="Succeeds"),
-    Card(number="5555555555554444", title="Succeeds (Mastercard)"),
-    _declined("4000000000000002", "Declined", "card_declined", "generic_decline", DECLINED),
+    Card(number="4242424242424242", title=_("Succeeds")),
+    Card(number="5555555555554444", title=_("Succeeds (Mastercard)")),
+    _declined("4000000000000002", _("Declined"), "card_declined", "generic_decline", DECLINED),
     _declined(
         "4000000000009995",
-        "Insufficient funds",
+        _("Insufficient funds"),
         "card_declined",
         "insufficient_funds",
-        "Your card has insufficient funds.",
+        _("Your card has insufficient funds."),
     ),
-    Card(number="4000002500003155", title="3-D Secure required", effect="challenge"),
-    _declined("4000000000009987", "Lost card", "card_declined", "lost_card", DECLINED),
-    _declined("4000000000009979", "Stolen card", "card_declined", "stolen_card", DECLINED),
+    Card(number="4000002500003155", title=_("3-D Secure required"), effect="challenge"),
+    _declined("4000000000009987", _("Lost card"), "card_declined", "lost_card", DECLINED),
+    _declined("4000000000009979", _("Stolen card"), "card_declined", "stolen_card", DECLINED),
     _declined("4000000000000069", "Expired card", "expired_card", "expired_card", EXPIRED.message),
     _declined(
-        "4000000000000127", "Incorrect CVC", "incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect."
+        "4000000000000127",
+        _("Incorrect CVC"),
+        "incorrect_cvc",
+        "incorrect_cvc",
+        _("Your card's security code is incorrect."),
     ),
     _declined(
         "4000000000000119",
-        "Processing error",
+        _("Processing error"),
         "processing_error",
         "processing_error",
-        "An error occurred while processing your card. Try again in a little bit.",
+        _("An error occurred while processing your card. Try again in a little bit."),
     ),
-    Card(number="4000002760003184", title="3-D Secure, always", effect="challenge"),
-    Card(number="4000000000003220", title="3-D Secure 2", effect="challenge"),
-    Card(number="4000000000000341", title="Succeeds, later charges fail", effect="later_fails"),
-    Card(number="4000000000000259", title="Succeeds, then disputed", effect="dispute"),
-    Card(number="4000000000005423", title="Succeeds, early fraud warning", effect="fraud_warning"),
-    Card(number="4000000000007726", title="Refund stays pending at first", effect="refund_pending"),
-    Card(number="4000000000005126", title="Refund succeeds, later fails", effect="refund_fails"),
-    Card(number="4000000000000077", title="Succeeds, funds available at once", effect="available"),
+    Card(number="4000002760003184", title=_("3-D Secure, always"), effect="challenge"),
+    Card(number="4000000000003220", title=_("3-D Secure 2"), effect="challenge"),
+    Card(number="4000000000000341", title=_("Succeeds, later charges fail"), effect="later_fails"),
+    Card(number="4000000000000259", title=_("Succeeds, then disputed"), effect="dispute"),
+    Card(number="4000000000005423", title=_("Succeeds, early fraud warning"), effect="fraud_warning"),
+    Card(number="4000000000007726", title=_("Refund stays pending at first"), effect="refund_pending"),
+    Card(number="4000000000005126", title=_("Refund succeeds, later fails"), effect="refund_fails"),
+    Card(number="4000000000000077", title=_("Succeeds, funds available at once"), effect="available"),
 )
 BANK_ACCOUNTS = (
-    BankAccount(number="AT611904300234573201", title="Succeeds after three days", succeeds=True),
-    BankAccount(number="AT861904300235473202", title="Fails after three days", succeeds=False),
+    BankAccount(number="AT611904300234573201", title=_("Succeeds after three days"), succeeds=True),
+    BankAccount(number="AT861904300235473202", title=_("Fails after three days"), succeeds=False),
 )
 #: The delayed payment method of each currency.
 DELAYED_METHODS = {

@@ -9,6 +9,8 @@ from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.reference.currencies import check_charge_amount
 from django_checkout.emulator.state.state import State
 
+DAY_SECONDS = 24 * 3600
+
 
 def set_lines(state: State, session: Doc, items: list[Doc]) -> None:
     """Set the line items of a session and recalculate. The caller saves the session."""
@@ -34,6 +36,15 @@ def has_trial(session: Doc) -> bool:
     """Return whether a subscription begins with a free trial."""
     asked = session["_params"].get("subscription_data", {})
     return "trial_period_days" in asked or "trial_end" in asked
+
+
+def trial_of(session: Doc) -> tuple[int, int] | None:
+    """Return the days and the end of a subscription's trial, or None without one."""
+    if not has_trial(session):
+        return None
+    asked = session["_params"]["subscription_data"]
+    days = asked.get("trial_period_days") or (asked["trial_end"] - session["created"]) // DAY_SECONDS
+    return days, asked.get("trial_end") or session["created"] + days * DAY_SECONDS
 
 
 def _add_up(session: Doc) -> None:
