@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from django_checkout import services
-from django_checkout.api_versions import DAHLIA, ENDIVE
+from django_checkout.api_versions import API_VERSIONS, DAHLIA, ENDIVE
 from django_checkout.exceptions import OrderDataError, ParameterError
 from django_checkout.params.versions import for_version
 from django_checkout.values import CheckoutOptions, CustomField, LineData, OrderData
@@ -45,7 +45,7 @@ def test_filter_alone_is_not_turned_into_a_fixed_list():
         for_version({"allowed_payment_method_types": CARD}, DAHLIA)
 
 
-@pytest.mark.parametrize("version", [DAHLIA])
+@pytest.mark.parametrize("version", API_VERSIONS)
 @pytest.mark.django_db
 def test_stripe_accepts_the_default_method_types_in_either_version(version, settings, order, stripe_emulator):
     settings.CHECKOUT_API_VERSION = version
@@ -56,7 +56,7 @@ def test_stripe_accepts_the_default_method_types_in_either_version(version, sett
     assert stripe_emulator.get(session.stripe_id)["payment_method_types"] == CARD
 
 
-@pytest.mark.parametrize("version", [DAHLIA])
+@pytest.mark.parametrize("version", API_VERSIONS)
 @pytest.mark.django_db
 def test_session_is_reused_while_version_and_defaults_are_unchanged(version, settings, order, stripe_emulator):
     settings.CHECKOUT_API_VERSION = version
@@ -73,7 +73,7 @@ def test_parameter_that_the_version_does_not_have_is_refused_before_any_call(set
     assert not stripe_requests
 
 
-@pytest.mark.parametrize(("version", "maximum"), [(DAHLIA, 50)])
+@pytest.mark.parametrize(("version", "maximum"), [(DAHLIA, 50), (ENDIVE, 100)])
 @pytest.mark.django_db
 def test_label_of_a_custom_field_is_as_long_as_the_version_allows(version, maximum, settings, stripe_emulator):
     settings.CHECKOUT_API_VERSION = version

@@ -23,6 +23,7 @@ from .conftest import SECRET
 DAHLIA, ENDIVE = PLAYED
 CARD = "4242424242424242"
 DISPUTED = "4000000000000259"
+CHALLENGED = "4000002500003155"
 SESSIONS = "/v1/checkout/sessions"
 SESSION: dict[str, Any] = {
     "mode": "payment",
@@ -33,7 +34,13 @@ SESSION: dict[str, Any] = {
     "line_items[0][price_data][product_data][name]": "Tea",
 }
 PLAN = {**SESSION, "mode": "subscription", "line_items[0][price_data][recurring][interval]": "month"}
+RETURN = {"return_url": "https://shop.example.com/"}
+ELEMENTS = {**SESSION, **RETURN, "ui_mode": "elements", "success_url": None}
+SETUP = {"mode": "setup", "success_url": "https://shop.example.com/"}
+UNKNOWN = (400, "parameter_unknown")
+GONE = (400, "payment_method_types_no_longer_supported")
 UNPLAYED = (501, "emulator_not_implemented")
+OK = (200, None)
 
 
 @pytest.fixture
@@ -63,6 +70,151 @@ def call(server):
 def outcome(response):
     """Return the status and code of a response."""
     return response.status_code, response.json().get("error", {}).get("code")
+
+
+def numbered(rows):
+    """Return rows with ids."""
+    return [pytest.param(*row, id=f"{number}-{(list(row[2]) or ['nothing'])[-1]}") for number, row in enumerate(rows)]
+
+
+def label(length):
+    return {
+        "custom_fields[0][key]": "a",
+        "custom_fields[0][type]": "text",
+        "custom_fields[0][label][type]": "custom",
+        "custom_fields[0][label][custom]": "x" * length,
+    }
+
+
+def option(method, name, value):
+    return {f"payment_method_options[{method}][{name}]": value}
+
+
+TOO_LONG = (400, "parameter_invalid_string_too_long")
+INVALID = (400, None)
+MISSING = (400, "parameter_missing")
+METHODS = {"payment_method_types[0]": "card"}
+FILTER = {"allowed_payment_method_types[0]": "card"}
+SAVED = ("setup_future_usage", "off_session")
+PRODUCT = "line_items[0][price_data][product_data]"
+REMOVED = "changelog 2026-09-30/remove-payment-method-types-checkout-sessions"
+TICKETS = "changelog 2026-09-30/stripe-tax-tickets"
+SEQURA = "changelog 2026-09-30/sequra-payments"
+PAYPAY = "changelog 2026-09-30/paypay-payments-japan"
+BANCONTACT = "changelog 2026-09-30/bancontact-off-session-payments-checkout"
+REMOVED_FROM_INTENTS = (
+    "changelog 2026-09-30/removes-the-payment-method-types-parameter-from-payment-intents-and-setup-intents"
+)
+
+#: Parameters of a new session: source, other parameters, these, the outcome in dahlia and in endive.
+OF_SESSIONS = [
+    (REMOVED, SESSION, METHODS, OK, UNKNOWN),
+    (REMOVED, SESSION, FILTER, UNKNOWN, OK),
+    ("sdk", SESSION, {"allowed_payment_method_types[0]": "giftcard"}, UNKNOWN, INVALID),
+    ("sdk", SETUP, METHODS, OK, UNKNOWN),
+    ("sdk", SETUP, FILTER, UNKNOWN, OK),
+    ("sdk", SETUP, {}, MISSING, MISSING),
+    (SEQURA, SESSION, {"excluded_payment_method_types[0]": "sequra"}, INVALID, OK),
+    (PAYPAY, SESSION, {"excluded_payment_method_types[0]": "paypay"}, INVALID, OK),
+    ("node 23.1.0", SESSION, {"locale": "hi-IN"}, INVALID, OK),
+    ("sdk", SESSION, label(50), OK, OK),
+    ("sdk", SESSION, label(51), TOO_LONG, OK),
+    ("sdk", SESSION, label(100), TOO_LONG, OK),
+    ("sdk", SESSION, label(101), TOO_LONG, TOO_LONG),
+    (BANCONTACT, SESSION, option("bancontact", *SAVED), UNPLAYED, UNPLAYED),
+    ("sdk", SESSION, option("pix", "expires_after_seconds", 60), UNPLAYED, UNPLAYED),
+    ("changelog 2026-09-30/blik-recurring-off-session-payments", SESSION, option("blik", *SAVED), UNKNOWN, UNPLAYED),
+    (SEQURA, SESSION, option("sequra", "capture_method", "manual"), UNKNOWN, UNPLAYED),
+    (TICKETS, SESSION, {f"{PRODUCT}[tax_details][tax_code]": "t"}, UNKNOWN, UNPLAYED),
+]
+#: Other requests, in the same form.
+OF_OTHERS = [
+    (REMOVED_FROM_INTENTS, "/v1/payment_intents", METHODS, UNPLAYED, GONE),
+    (REMOVED_FROM_INTENTS, "/v1/payment_intents/pi_1", METHODS, UNPLAYED, GONE),
+    (REMOVED_FROM_INTENTS, "/v1/payment_intents/pi_1/confirm", METHODS, UNPLAYED, GONE),
+    (REMOVED_FROM_INTENTS, "/v1/setup_intents", METHODS, UNPLAYED, GONE),
+    (REMOVED_FROM_INTENTS, "/v1/setup_intents/seti_1", METHODS, UNPLAYED, GONE),
+    ("changelog 2026-09-30/pause-subscription", "/v1/subscriptions/sub_1/pause", {}, (404, None), UNPLAYED),
+    (TICKETS, "/v1/products", {"name": "Tea", "tax_details[tax_code]": "t"}, UNKNOWN, UNPLAYED),
+]
+
+
+@pytest.mark.parametrize(("source", "base", "sent", "dahlia", "endive"), numbered(OF_SESSIONS))
+def test_parameter_of_a_session_is_accepted_or_refused_by_version(call, source, base, sent, dahlia, endive):
+    outcomes = [outcome(call("POST", SESSIONS, version, **base, **sent)) for version in PLAYED]
+
+    assert outcomes == [dahlia, endive], source
+
+
+@pytest.mark.parametrize(("source", "path", "sent", "dahlia", "endive"), numbered(OF_OTHERS))
+def test_request_is_accepted_or_refused_by_version(call, source, path, sent, dahlia, endive):
+    outcomes = [outcome(call("POST", path, version, **sent)) for version in PLAYED]
+
+    assert outcomes == [dahlia, endive], source
+
+
+@pytest.mark.parametrize(("version", "expected"), [(DAHLIA, UNKNOWN), (ENDIVE, OK)])
+def test_intent_data_of_an_open_session_is_updated_by_version(call, version, expected):
+    session = call("POST", SESSIONS, version, **ELEMENTS).json()
+
+    response = call("POST", f"{SESSIONS}/{session['id']}", version, **{"payment_intent_data[description]": "Tea"})
+
+    assert outcome(response) == expected
+
+
+def test_intent_data_is_applied_to_the_intent_of_the_session(call, emulator):
+    sent = {"payment_intent_data[description]": "Tea", "payment_intent_data[metadata][a]": "1"}
+    session = call("POST", SESSIONS, ENDIVE, **ELEMENTS, **sent).json()["id"]
+    emulator.pay(session, CHALLENGED)
+    intent = f"/v1/payment_intents/{call('GET', f'{SESSIONS}/{session}').json()['payment_intent']}"
+    assert call("GET", intent).json()["status"] == "requires_action"
+
+    values = {
+        "description": "",
+        "metadata][b": "2",
+        "setup_future_usage": "off_session",
+        "statement_descriptor_suffix": "TEA",
+    }
+    changes = {f"payment_intent_data[{name}]": value for name, value in values.items()}
+    response = call("POST", f"{SESSIONS}/{session}", ENDIVE, **changes)
+
+    assert outcome(response) == OK, response.text
+    shown = call("GET", intent).json()
+    assert (shown["status"], shown["next_action"]) == ("requires_payment_method", None)
+    assert (shown["description"], shown["metadata"]) == (None, {"a": "1", "b": "2"})
+    assert (shown["setup_future_usage"], shown["statement_descriptor_suffix"]) == ("off_session", "TEA")
+    emulator.pay(session, CARD)
+    assert call("GET", intent).json()["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("params", [SESSION, {**PLAN, "ui_mode": "elements", "success_url": None, **RETURN}])
+def test_intent_data_is_updated_in_payment_mode_with_elements_only(call, params):
+    session = call("POST", SESSIONS, ENDIVE, **params).json()["id"]
+
+    response = call("POST", f"{SESSIONS}/{session}", ENDIVE, **{"payment_intent_data[description]": "Tea"})
+
+    assert outcome(response) == INVALID
+    assert response.json()["error"]["param"] == "payment_intent_data"
+
+
+def test_intent_data_of_a_completed_session_is_not_updated(call, emulator):
+    session = call("POST", SESSIONS, ENDIVE, **ELEMENTS).json()["id"]
+    emulator.pay(session, CARD)
+
+    response = call("POST", f"{SESSIONS}/{session}", ENDIVE, **{"payment_intent_data[description]": "Tea"})
+
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize(("version", "expected"), [(DAHLIA, UNKNOWN), (ENDIVE, OK)])
+def test_submission_of_a_dispute_is_intended_by_version(call, emulator, version, expected):
+    dispute = disputed(call, emulator)
+
+    response = call("POST", f"/v1/disputes/{dispute}", version, intended_submission_method="prefer_manual")
+
+    assert outcome(response) == expected
+    if expected == OK:
+        assert response.json()["intended_submission_method"] == "prefer_manual"
 
 
 #: A path in an answer, and its value in endive. dahlia does not have it.
@@ -114,6 +266,18 @@ def test_expanded_and_listed_objects_have_the_fields_of_the_version(call, paths)
 
     for path in ("intended_submission_method", "charge.payment_intent.payment_record"):
         assert (find(old, path), find(new, path)) == (["absent"], ["found", None])
+
+
+def test_allowed_methods_filter_what_the_currency_offers(call):
+    def created(**params):
+        return call("POST", SESSIONS, ENDIVE, **SESSION, **params)
+
+    names = [f"allowed_payment_method_types[{index}]" for index in range(3)]
+    both = created(**dict(zip(names, ["sepa_debit", "card", "alipay"], strict=True))).json()
+    assert both["payment_method_types"] == ["card", "sepa_debit"]
+    assert both["allowed_payment_method_types"] == ["sepa_debit", "card", "alipay"]
+    assert created(**{names[0]: "sepa_debit"}).json()["payment_method_types"] == ["sepa_debit"]
+    assert "No valid payment method types" in created(**{names[0]: "alipay"}).json()["error"]["message"]
 
 
 def test_event_has_the_version_of_the_account_whoever_reads_it(call, paths):

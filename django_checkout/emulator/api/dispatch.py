@@ -92,17 +92,13 @@ class Api:
         return response
 
     def _act(self, request: Request) -> Doc:
-        route, ids = find_route(request.method, request.path)
         if len(request.body) > MAX_BODY_BYTES:
             raise ApiError("Request body too large", status=413)
-        params = parameters.read(table(route), _sent(request))
+        version, sent = _version_of(request), _sent(request)
+        route, ids = find_route(request.method, request.path, version, sent)
+        params = parameters.read(table(route, version), sent)
         call = Call(
-            state=self._state,
-            path=request.path,
-            base_url=request.base_url,
-            version=_version_of(request),
-            ids=ids,
-            params=params,
+            state=self._state, path=request.path, base_url=request.base_url, version=version, ids=ids, params=params
         )
         document = ROUTES[route].endpoint(call)
         shown: Doc = rendered(expand(self._state, document, params.get("expand", [])), call.version)

@@ -1,4 +1,7 @@
-"""What Stripe's API knows: operations and their parameters, from ``parameters.txt``. Parsed when it is needed."""
+"""What a version of Stripe's API knows: operations and their parameters. Parsed when it is needed.
+
+``parameters.txt`` has those of the account's version, and ``CHANGED`` names what a newer version changes in it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
+from django_checkout.emulator.messages import API_VERSION
+from django_checkout.emulator.reference.versions import PLAYED
+
 EXPAND = " expand: [] str"
+#: What newer versions change.
+CHANGED = {PLAYED[1]: "parameters_endive.txt"}
 
 
 @dataclass(slots=True)
@@ -37,10 +45,10 @@ class Parameter:
 
 
 @cache
-def _blocks() -> dict[str, str]:
+def _blocks(file: str = "parameters.txt") -> dict[str, str]:
     """Return the lines below each heading: an operation, ``@1`` for a shared shape, ``%charge`` for an object."""
-    text = files(__package__).joinpath("parameters.txt").read_text(encoding="utf-8")
-    blocks = {}
+    text = files(__package__).joinpath(file).read_text(encoding="utf-8")
+    blocks: dict[str, str] = {}
     for block in re.split(r"\n(?! )", text.rstrip("\n")):
         heading, _, lines = block.partition("\n")
         if heading.startswith("#"):
@@ -51,14 +59,18 @@ def _blocks() -> dict[str, str]:
         elif plus == "+":
             blocks[name] = f"{lines}\n{EXPAND}" if lines else EXPAND
         else:
-            blocks[heading] = lines
+            blocks.update(dict.fromkeys(heading.split(", "), lines))
     return blocks
 
 
+def _changes(version: str) -> dict[str, str]:
+    return _blocks(CHANGED[version]) if version in CHANGED else {}
+
+
 @cache
-def operations() -> tuple[str, ...]:
-    """Return the names of all operations, such as ``POST /v1/refunds``."""
-    return tuple(name for name in _blocks() if name[0] not in "@%")
+def operations(version: str = API_VERSION) -> tuple[str, ...]:
+    """Return the names of all operations of a version, such as ``POST /v1/refunds``."""
+    return tuple(name for name in {**_blocks(), **_changes(version)} if name[0] not in "@%")
 
 
 def is_expandable(kind: str, field_path: str) -> bool:
@@ -67,9 +79,31 @@ def is_expandable(kind: str, field_path: str) -> bool:
     return any(name == field_path or name.startswith(f"{field_path}.") for name in names)
 
 
-def parameters_of(operation: str) -> Parameter:
+def parameters_of(operation: str, version: str = API_VERSION) -> Parameter:
     """Return the parameters of an operation, as the children of one object. Raises ``KeyError``."""
-    return Parameter(operation, children=_members(_blocks()[operation]))
+    parameters = Parameter(operation, children=_members(_blocks()[operation]))
+    _change(parameters, _members(_changes(version).get(operation, "")))
+    return parameters
+
+
+@cache
+def removed_from(operation: str, version: str) -> dict[str, str]:
+    """Return the parameters that a version has removed, with the code of Stripe's error where it has its own, or ""."""
+    changes = _members(_changes(version).get(operation, ""))
+    return {name: change.kind[2:] for name, change in changes.items() if change.kind[0] == "-"}
+
+
+def _change(parameter: Parameter, changes: dict[str, Parameter]) -> None:
+    for name, change in changes.items():
+        known = parameter.children.get(name)
+        if change.kind[0] == "-":
+            del parameter.children[name]
+        elif known and change.kind[0] == "+":
+            known.kind += change.kind[1:]
+        elif known and known.children and change.children:
+            _change(known, change.children)
+        else:
+            parameter.children[name] = change
 
 
 def _members(lines: str) -> dict[str, Parameter]:

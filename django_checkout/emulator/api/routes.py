@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from functools import cache
 
 from django_checkout.emulator.api.calls import Route
 from django_checkout.emulator.api.declared import declared
-from django_checkout.emulator.api.document import Parameter, operations, parameters_of
-from django_checkout.emulator.messages import ApiError, not_implemented
+from django_checkout.emulator.api.document import Parameter, operations, parameters_of, removed_from
+from django_checkout.emulator.messages import API_VERSION, ApiError, not_implemented
 
 HELP = "Please see https://stripe.com/docs or we can help at https://support.stripe.com/."
 #: Public reports of this error: stripe/stripe-dotnet#1827, stripe/stripe-php#598.
@@ -21,12 +22,15 @@ ROUTES: dict[str, Route] = declared("ROUTES")
 
 
 @cache
-def table(route: str) -> Parameter:
-    """Return the parameters of a route, with what it does not play marked."""
-    played, parameters = ROUTES[route], parameters_of(route)
+def table(route: str, version: str = API_VERSION) -> Parameter:
+    """Return the parameters of a route in a version, with what it does not play marked."""
+    played, parameters, removed = ROUTES[route], parameters_of(route, version), removed_from(route, version)
     for path in played.not_played.split():
-        parameters.find(path).is_played = False
+        if path not in removed:
+            parameters.find(path).is_played = False
     for path, names in played.only.items():
+        if path in removed:
+            continue
         parameter, only = parameters.find(path), names.split()
         if not parameter.children:
             parameter.values = tuple(only)
@@ -36,35 +40,41 @@ def table(route: str) -> Parameter:
 
 
 @cache
-def _by_length() -> dict[tuple[str, int], list[tuple[list[str], str]]]:
+def _by_length(version: str) -> dict[tuple[str, int], list[tuple[list[str], str]]]:
     """Return the segments of all operations by method and number of segments, those with the fewest ids first."""
     found: dict[tuple[str, int], list[tuple[list[str], str]]] = {}
-    for name in sorted(operations(), key=lambda name: name.count("{")):
+    for name in sorted(operations(version), key=lambda name: name.count("{")):
         method, _, path = name.partition(" ")
         segments = path.split("/")
         found.setdefault((method, len(segments)), []).append((segments, name))
     return found
 
 
-def find_operation(method: str, path: str) -> tuple[str, dict[str, str]] | None:
+def find_operation(method: str, path: str, version: str = API_VERSION) -> tuple[str, dict[str, str]] | None:
     """Return Stripe's operation for a request, played or not, and the ids in its path, or None."""
     given = path.split("/")
-    for segments, name in _by_length().get((method, len(given)), ()):
+    for segments, name in _by_length(version).get((method, len(given)), ()):
         pairs = list(zip(segments, given, strict=True))
         if all(value and (step == value or step[:1] == "{") for step, value in pairs[1:]):
             return name, {step[1:-1]: value for step, value in pairs if step[:1] == "{"}
     return None
 
 
-def find_route(method: str, path: str) -> tuple[str, dict[str, str]]:
+def find_route(
+    method: str, path: str, version: str = API_VERSION, sent: Container[str] = ()
+) -> tuple[str, dict[str, str]]:
     """Return the route of a request and the ids in its path.
 
-    Raises Stripe's ``ApiError`` for an unknown URL, and the emulator's own for an operation that it does not play.
+    Raises Stripe's ``ApiError`` for an unknown URL, and for a parameter of those ``sent`` that the version answers with
+    a code of its own; and the emulator's for an operation that it does not play.
     """
-    found = find_operation(method, path)
+    found = find_operation(method, path, version)
     if found is None:
-        message = TRAILING_SLASH if path.endswith("/") and find_operation(method, path.rstrip("/")) else HELP
+        message = TRAILING_SLASH if path.endswith("/") and find_operation(method, path.rstrip("/"), version) else HELP
         raise ApiError(f"Unrecognized request URL ({method}: {path}). {message}", status=404)
+    for name, code in removed_from(found[0], version).items():
+        if code and name in sent:
+            raise ApiError(f"The parameter `{name}` is no longer supported.", code=code, param=name)
     if found[0] not in ROUTES:
         raise not_implemented(f"the operation {found[0]}")
     return found

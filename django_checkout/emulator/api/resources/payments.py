@@ -54,6 +54,23 @@ def new_intent(state: State, session: Doc) -> Doc:
     return intent
 
 
+def update_data(state: State, session: Doc, data: Doc) -> None:
+    """Apply the ``payment_intent_data`` of an update to an open session, and to its intent if there is one.
+
+    An attempt that waits for the shopper is abandoned.
+    """
+    asked = session["_params"].get("payment_intent_data", {})
+    sent = {name: value or None for name, value in data.items()}
+    sent["metadata"] = merged_metadata(asked.get("metadata", {}), data.get("metadata"))
+    session["_params"] = {**session["_params"], "payment_intent_data": {**asked, **sent}}
+    intent = state.store.find(session.get("_intent"))
+    if intent is None:
+        return
+    if intent["status"] == "requires_action":
+        sent.update(status="requires_payment_method", next_action=None)
+    state.update(intent, **sent)
+
+
 def new_off_session_intent(state: State, method: Doc, customer: str, amount: int, currency: str, data: Doc) -> Doc:
     """Create the PaymentIntent of a charge to a customer's saved payment method, without a session."""
     payer = {

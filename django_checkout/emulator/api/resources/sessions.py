@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django_checkout.emulator.api.calls import Call, Route, list_objects, list_values, retrieve
 from django_checkout.emulator.api.params import defer, plain
-from django_checkout.emulator.api.resources import lines
+from django_checkout.emulator.api.resources import lines, payments
 from django_checkout.emulator.api.resources.amounts import set_lines
 from django_checkout.emulator.api.resources.customers import full_address
 from django_checkout.emulator.api.resources.discounts import attach
@@ -186,6 +186,9 @@ def update(call: Call) -> Doc:
     if "collected_information" in params and session["ui_mode"] == HOSTED:
         message = "`collected_information` can not be updated when `ui_mode` is `hosted_page`."
         raise StateError(message, param="collected_information")
+    if "payment_intent_data" in params and (session["mode"], session["ui_mode"]) != ("payment", ELEMENTS):
+        message = "`payment_intent_data` can only be updated in `payment` mode when `ui_mode` is `elements`."
+        raise StateError(message, param="payment_intent_data")
     if params.get("shipping_options") and session["mode"] not in TAKEN_MODES["shipping_options"]:
         message = f"You can not pass `shipping_options` in `{session['mode']}` mode."
         raise StateError(message, param="shipping_options")
@@ -198,6 +201,8 @@ def update(call: Call) -> Doc:
         session["_typed"] = {**session["_typed"], "shipping": shipping}
     if "shipping_options" in params:
         session["shipping_options"] = offered(state, params["shipping_options"] or [], session["currency"])
+    if "payment_intent_data" in params:
+        payments.update_data(state, session, params["payment_intent_data"])
     items = session.get("_lines", [])
     if "line_items" in params:
         items = lines.replaced_lines(state, items, params["line_items"], session["mode"])
