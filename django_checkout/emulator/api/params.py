@@ -7,7 +7,10 @@ from typing import Any
 
 
 class Params(dict[str, Any]):
-    """An object of typed parameters. ``in`` does not read a parameter; every access to its value does."""
+    """An object of typed parameters.
+
+    ``[]``, ``get``, ``items``, ``values`` and ``**`` read parameters; ``in``, ``keys`` and all other operations do not.
+    """
 
     __slots__ = ("_read",)
 
