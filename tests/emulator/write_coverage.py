@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-
-from django_checkout.emulator import coverage
 
 PATH = Path(__file__).resolve().parents[2] / "docs" / "emulator" / "coverage.md"
 INTRODUCTION = """\
@@ -17,8 +16,11 @@ column `a.b` is the parameter `b` within `a`.
 
 def text() -> str:
     """Return the page."""
+    from django_checkout.emulator import coverage
+
     return "\n".join([INTRODUCTION.rstrip("\n"), *coverage.as_markdown(), ""])
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     PATH.write_text(text(), encoding="utf-8")
