@@ -249,6 +249,15 @@ def test_place_refuses_an_option_that_no_ui_mode_of_the_site_allows(settings):
         place(reference="O-2", options=gift)
 
 
+@pytest.mark.parametrize("other", [{"recurring_interval": "year"}, {"recurring_interval_count": 3}])
+def test_place_refuses_a_subscription_with_several_intervals(other):
+    monthly, once = line(recurring_interval="month"), line(name="Setup")
+    place(lines=(monthly, monthly, once))
+
+    with pytest.raises(OrderDataError, match="same interval"):
+        place(reference="O-2", lines=(monthly, line(**{"recurring_interval": "month", **other})))
+
+
 @pytest.mark.parametrize("option", ["create_invoice", "create_customer"])
 def test_option_that_subscriptions_imply_is_not_sent(option, stripe_emulator):
     order = place(lines=(line(recurring_interval="month"),), options=CheckoutOptions(**{option: True}))

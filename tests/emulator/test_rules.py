@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
+import django_checkout.emulator
 from django_checkout.emulator import Emulator
+from django_checkout.emulator.messages import NOT_IMPLEMENTED
 from django_checkout.emulator.server import EmulatorServer
 from tests.serving import serving
 
@@ -50,6 +53,24 @@ def test_register_has_at_least_150_rules_with_ids_of_their_own():
 
 def test_every_rule_has_a_source_that_can_be_looked_up():
     assert [rule.id for rule in RULES if not SOURCE.fullmatch(rule.source)] == []
+
+
+#: Codes that are not in the SDK's list: of ``stripe.js``, and why a bank declines a card.
+OTHER_CODES = {"email_incomplete", "generic_decline", "live_mode_test_card"}
+#: What Stripe answers to a restricted key.
+OF_KEYS = {"more_permissions_required"}
+
+
+def test_every_error_code_of_the_emulator_is_stripe_s():
+    text = files("stripe").joinpath("_payment_intent.py").read_text(encoding="utf-8")
+    known = set(re.findall(r'"([a-z0-9_]+)"', text)) | OTHER_CODES | OF_KEYS | {NOT_IMPLEMENTED}
+    used = {
+        code: path.name
+        for path in Path(django_checkout.emulator.__file__).parent.rglob("*.py")
+        for code in re.findall(r'\bcode="([a-z0-9_]+)"', path.read_text(encoding="utf-8"))
+    }
+
+    assert {code: name for code, name in used.items() if code not in known} == {}
 
 
 def test_every_field_of_the_sdk_that_is_a_source_exists():

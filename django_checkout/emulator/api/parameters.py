@@ -81,7 +81,7 @@ def _not_played(path: str) -> ApiError:
 
 def _object(parameter: Parameter, tree: object, prefix: str) -> Params:
     if not isinstance(tree, dict):
-        raise ApiError("Invalid object", param=prefix, code="parameter_invalid_object")
+        raise ApiError("Invalid object", param=prefix)
     if unknown := [name for name in tree if name not in parameter.children]:
         raise _unknown(parameter, unknown, prefix)
     for name in tree:
@@ -145,14 +145,14 @@ def _typed(parameter: Parameter, kind: str, raw: object, path: str) -> object:
 def _items(raw: object, path: str) -> Iterator[tuple[object, str]]:
     """Yield the items of a list, each with its path."""
     if not isinstance(raw, dict) or not all(key.isdigit() for key in raw):
-        raise ApiError("Invalid array", code="parameter_invalid_array", param=path)
+        raise ApiError("Invalid array", param=path)
     for key in sorted(raw, key=int):
         yield raw[key], f"{path}[{key}]"
 
 
 def _mapped(raw: object, path: str) -> list[tuple[str, object]]:
     if not isinstance(raw, dict):
-        raise ApiError("Invalid object", param=path, code="parameter_invalid_object")
+        raise ApiError("Invalid object", param=path)
     return list(raw.items())
 
 
@@ -186,7 +186,7 @@ def _integer(raw: object, path: str) -> int:
 
 def _scalar(parameter: Parameter, kind: str, raw: object, path: str) -> object:
     if not isinstance(raw, str):
-        raise ApiError(f"Invalid string: {path}", code="parameter_invalid_string", param=path)
+        raise ApiError(f"Invalid string: {path}", param=path)
     first, pipe, second = kind.partition("|")
     if pipe:
         try:
@@ -211,7 +211,6 @@ def _scalar(parameter: Parameter, kind: str, raw: object, path: str) -> object:
     if len(raw) > limit:
         raise ApiError(
             f"Invalid string: {raw[:20]}...; must be at most {limit} characters",
-            code="parameter_invalid_string_too_long",
             param=path,
         )
     if parameter.values and raw not in parameter.values:
@@ -221,7 +220,10 @@ def _scalar(parameter: Parameter, kind: str, raw: object, path: str) -> object:
 
 def _choice(parameter: Parameter, known: list[str], raw: str, path: str) -> str:
     if raw not in known:
-        raise ApiError(f"Invalid {path}: must be one of {', '.join(known)}", param=path)
+        # stripe/stripe-python#123
+        *others, last = known
+        choices = f"{', '.join(others)}, or {last}" if len(others) > 1 else " or ".join(known)
+        raise ApiError(f"Invalid {path}: must be one of {choices}", param=path)
     if parameter.values and raw not in parameter.values:
         raise not_implemented(f"the value {raw} of {path}", path)
     return raw

@@ -136,6 +136,8 @@ DELAYED_METHODS = {
     "mxn": "oxxo",
     "brl": "boleto",
 }
+#: A debit that exists in a second currency: ``currency`` of ``payment_method_options[acss_debit]``.
+SECOND_CURRENCIES = {"acss_debit": "usd"}
 PLAYED_TYPES = ("card", *DELAYED_METHODS.values())
 
 

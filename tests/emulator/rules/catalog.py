@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .rule import Rule, get, post, refusal, sdk, shows
+from .rule import Rule, delete, get, post, refusal, sdk, shows
 
 PRODUCTS, PRICES = "/v1/products", "/v1/prices"
 PRICE = "product=<product>&currency=eur&unit_amount=1000"
@@ -47,6 +47,34 @@ RULES = (
         refused=post(f"{PRICES}/<price>", "lookup_key=standard"),
         answer=refusal("already uses that lookup key"),
         accepted=post(f"{PRICES}/<keyed_price>", "lookup_key=standard"),
+    ),
+    Rule(
+        id="price.lookup-key.transfer",
+        says="A price takes the lookup key of another one with `transfer_lookup_key`.",
+        source=_price(".transfer_lookup_key"),
+        given=("keyed_price",),
+        refused=post(PRICES, PRICE, "lookup_key=standard&transfer_lookup_key=false"),
+        answer=refusal("already uses that lookup key"),
+        accepted=post(PRICES, PRICE, "lookup_key=standard&transfer_lookup_key=true"),
+        result=shows(lookup_key="standard"),
+    ),
+    Rule(
+        id="price.interval.text",
+        says="The refusal of an unknown value lists the known ones.",
+        source="stripe/stripe-python#123",
+        refused=post(PRICES, PRICE, "recurring[interval]=daily"),
+        answer=refusal(", or year", param="recurring[interval]"),
+        accepted=post(PRICES, PRICE, "recurring[interval]=day"),
+    ),
+    Rule(
+        id="product.deletion",
+        says="A product with prices cannot be deleted.",
+        source="stripe/stripe-python#658",
+        given=("price",),
+        refused=delete(f"{PRODUCTS}/<product>"),
+        answer=refusal("This product cannot be deleted because it has one or more user-created prices."),
+        accepted=delete(f"{PRODUCTS}/<jug>"),
+        result=shows(deleted=True),
     ),
     Rule(
         id="price.lookup-key.length",

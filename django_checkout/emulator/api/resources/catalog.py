@@ -8,7 +8,7 @@ from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata, retrieve
 from django_checkout.emulator.api.resources.session_values import check_descriptor, invalid_integer
-from django_checkout.emulator.messages import ApiError, Doc
+from django_checkout.emulator.messages import ApiError, Doc, StateError
 from django_checkout.emulator.reference.currencies import check_currency, check_unit_amount
 from django_checkout.emulator.state.state import State
 
@@ -73,7 +73,7 @@ def new_price(state: State, params: Doc, param: str = "", *, active: bool = True
     currency = check_currency(params["currency"], inside(param, "currency"))
     amount, exact = _unit_amount(params, currency, param)
     recurring = params.get("recurring")
-    _check_lookup_key(state, params, "")
+    _claim_lookup_key(state, params, "")
     price = state.new(
         "price",
         active=params.get("active", active),
@@ -125,9 +125,9 @@ def _unit_amount(params: Doc, currency: str, param: str) -> tuple[int | None, st
     try:
         exact = Decimal(params["unit_amount_decimal"])
     except InvalidOperation:
-        raise ApiError("Invalid decimal", code="parameter_invalid_decimal", param=where) from None
+        raise ApiError("Invalid decimal", param=where) from None
     if not exact.is_finite() or exact < 0 or exact != exact.quantize(Decimal(1).scaleb(-12)):
-        raise ApiError("Invalid decimal", code="parameter_invalid_decimal", param=where)
+        raise ApiError("Invalid decimal", param=where)
     whole = int(exact) if exact == int(exact) else None
     if whole is not None:
         check_unit_amount(whole, currency, where)
@@ -149,13 +149,16 @@ def _recurring(params: Doc, param: str) -> Doc:
     }
 
 
-def _check_lookup_key(state: State, params: Doc, price_id: str) -> None:
-    """Raise Stripe's error if another price has the lookup key: stripe/stripe-ruby#933."""
+def _claim_lookup_key(state: State, params: Doc, price_id: str) -> None:
+    """Take the lookup key from another price on request, else raise Stripe's error: stripe/stripe-ruby#933."""
     key = params.get("lookup_key")
     known = state.store.select("price", {"lookup_key": key}, limit=1) if key else []
-    if known and known[0]["id"] != price_id:
+    if not known or known[0]["id"] == price_id:
+        return
+    if not params.get("transfer_lookup_key"):
         message = f"A price (`{known[0]['id']}`) already uses that lookup key."
         raise ApiError(message, param="lookup_key")
+    state.update(known[0], "price.updated", lookup_key=None)
 
 
 def create_product(call: Call) -> Doc:
@@ -171,6 +174,17 @@ def update_product(call: Call) -> Doc:
     return _update(call, "product", updated=call.state.clock.now())
 
 
+def delete_product(call: Call) -> Doc:
+    """DELETE /v1/products/:id, of a product without prices."""
+    product = call.target("product")
+    if call.state.store.select("price", {"product": product["id"]}, limit=1):
+        # stripe/stripe-python#658
+        raise StateError("This product cannot be deleted because it has one or more user-created prices.")
+    call.state.store.delete(product["id"])
+    call.state.emit("product.deleted", product)
+    return {"id": product["id"], "object": "product", "deleted": True}
+
+
 def create_price(call: Call) -> Doc:
     """POST /v1/prices."""
     price = new_price(call.state, call.params)
@@ -180,13 +194,13 @@ def create_price(call: Call) -> Doc:
 
 def update_price(call: Call) -> Doc:
     """POST /v1/prices/:price."""
-    _check_lookup_key(call.state, call.params, call.ids["price"])
+    _claim_lookup_key(call.state, call.params, call.ids["price"])
     return _update(call, "price")
 
 
 def _update(call: Call, kind: str, **extra: object) -> Doc:
     document = call.target(kind)
-    changes = call.changes(document, *call.params.keys() - {"expand"})
+    changes = call.changes(document, *call.params.keys() - {"expand", "transfer_lookup_key"})
     return call.state.update(document, f"{kind}.updated", **changes, **extra)
 
 
@@ -200,13 +214,14 @@ ROUTES = {
     ),
     "POST /v1/prices": Route(
         create_price,
-        "currency_options custom_unit_amount recurring.meter tiers tiers_mode transfer_lookup_key transform_quantity",
+        "currency_options custom_unit_amount recurring.meter tiers tiers_mode transform_quantity",
         {"billing_scheme": "per_unit", "recurring.usage_type": "licensed"},
     ),
     "GET /v1/prices/{price}": Route(partial(retrieve, "price")),
-    "POST /v1/prices/{price}": Route(update_price, "currency_options tax_behavior transfer_lookup_key"),
+    "POST /v1/prices/{price}": Route(update_price, "currency_options tax_behavior"),
     "GET /v1/products": Route(partial(list_kind, "product", "active shippable url ids=id")),
     "POST /v1/products": Route(create_product, "default_price_data marketing_features package_dimensions"),
     "GET /v1/products/{id}": Route(partial(retrieve, "product")),
+    "DELETE /v1/products/{id}": Route(delete_product),
     "POST /v1/products/{id}": Route(update_product, "marketing_features package_dimensions statement_descriptor"),
 }

@@ -81,7 +81,7 @@ def close_dispute(state: State, dispute: Doc, status: str) -> Doc:
 
 def _check_open(dispute: Doc) -> None:
     if dispute["status"] in CLOSED:
-        raise StateError(f"This dispute is already closed: {dispute['status']}.", code="dispute_already_closed")
+        raise StateError(f"This dispute is already closed: {dispute['status']}.")
 
 
 def lose_dispute(state: State, dispute: Doc) -> None:

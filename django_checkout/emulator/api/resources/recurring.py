@@ -71,7 +71,7 @@ def renew(state: State, subscription: Doc) -> None:
 def collect(state: State, invoice: Doc, *, card: cards.Card | None = None) -> Doc:
     """Attempt to collect an open invoice with the subscription's card, or with another one."""
     if invoice["status"] != "open":
-        raise ApiError(f"This invoice is {invoice['status']}.", code="invoice_not_open")
+        raise ApiError(f"This invoice is {invoice['status']}.")
     subscription = state.get(subscriptions.KIND, invoice["_subscription"])
     if not invoice["amount_due"]:
         return invoices.pay(state, invoice, None)
