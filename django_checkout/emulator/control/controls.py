@@ -122,6 +122,11 @@ class Controls:
         with self.state.transaction():
             return shown(amounts.adjust(self.state, self._session(session_id), line, quantity))
 
+    def choose_amount(self, session_id: str, amount: int, *, line: int = 0) -> Doc:
+        """Choose an amount on the payment page, in minor units, where the price lets the customer choose it."""
+        with self.state.transaction():
+            return shown(amounts.choose_amount(self.state, self._session(session_id), line, amount))
+
     def apply_promotion_code(self, session_id: str, code: str) -> Doc:
         """Apply a promotion code on the payment page. Raises ``ApiError`` if the code is refused."""
         with self.state.transaction():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.resources import charges, disputes, payments, recurring
+from django.utils.translation import gettext as _
+
+from django_checkout.emulator.api.resources import amounts, charges, disputes, payments, recurring
 from django_checkout.emulator.api.resources.session_rules import check_open
 from django_checkout.emulator.ids import new_id
 from django_checkout.emulator.messages import ApiError, Doc
@@ -26,6 +28,8 @@ def pay(
     customer's PaymentMethod if ``method`` is a saved card.
     """
     check_open(session)
+    if not amounts.is_chosen(session):
+        raise ApiError(_("Choose an amount."), param="amount")
     set_shopper(state, session, shopper)
     if not needs_method(session):
         return _finish_free(state, session, shopper)

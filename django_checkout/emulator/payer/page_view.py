@@ -7,14 +7,16 @@ from django.utils.translation import ngettext
 
 from django_checkout.emulator.api.resources import amounts, methods, sessions, tax
 from django_checkout.emulator.api.resources.account import NAME
-from django_checkout.emulator.api.resources.catalog import line_amount
 from django_checkout.emulator.api.resources.coupons import CODE, COUPON
+from django_checkout.emulator.api.resources.lines import full_amount
+from django_checkout.emulator.api.resources.pricing import cost, in_currency
 from django_checkout.emulator.messages import Doc
 from django_checkout.emulator.payer.checkout import needs_method
 from django_checkout.emulator.payer.completion import offers_saving
 from django_checkout.emulator.payer.rendering import COUNTRIES, country_names, format_day, format_minor
 from django_checkout.emulator.payer.shopper_input import TAX_IDS
 from django_checkout.emulator.reference import cards, conversion
+from django_checkout.emulator.reference.currencies import to_decimal
 from django_checkout.emulator.state.state import State
 
 COMMON_CARDS = 5
@@ -54,7 +56,7 @@ class PageView:
             "can_update": len(session["shipping_options"]) > 1
             or self._depends_on_address()
             or bool(session["optional_items"])
-            or any(line["adjustable_quantity"] for line in lines),
+            or any(line["adjustable_quantity"] or line["price"]["custom_unit_amount"] for line in lines),
             "depends_on_address": self._depends_on_address(),
             "is_free": not needs_method(session),
             "success_url": sessions.substituted(session["success_url"], session),
@@ -120,17 +122,27 @@ class PageView:
         product = self._state.get("product", line["price"]["product"])
         interval = interval_text(line["price"]["recurring"])
         is_on_trial = bool(interval and amounts.has_trial(self._session))
-        later = line_amount(line["price"], line["quantity"])
+        later = full_amount(line)
         return {
+            "custom": self._custom(line),
             "image": next(iter(product["images"]), ""),
             "name": line["description"],
             "adjustable": line["adjustable_quantity"],
             "description": product["description"],
             "quantity": line["quantity"],
             "amount": self._price(line["amount_subtotal"]) if is_on_trial else self.money(line["amount_subtotal"]),
-            "unit": self.money(line_amount(line["price"], 1)) if line["quantity"] > 1 else "",
+            "unit": self.money(full_amount(line, 1)) if line["quantity"] > 1 else "",
             "interval": f"{self.money(later)} {interval}" if is_on_trial else interval,
         }
+
+    def _custom(self, line: Doc) -> Doc | None:
+        """Return the field for an amount that the shopper chooses, in major units."""
+        bounds, currency = (line.get("_pricing") or line["price"]).get("custom_unit_amount"), line["currency"]
+        if not bounds:
+            return None
+        values = {"value": line.get("_chosen", bounds["preset"]), "min": bounds["minimum"], "max": bounds["maximum"]}
+        shown = {name: str(to_decimal(minor, currency)) for name, minor in values.items() if minor is not None}
+        return {**shown, "step": str(to_decimal(1, currency)), "code": currency.upper()}
 
     def _discount(self) -> Doc | None:
         given = self._session["_discount"]
@@ -171,7 +183,7 @@ class PageView:
         return {
             "name": product["name"],
             "description": product["description"],
-            "amount": self.money(line_amount(price, item["quantity"])),
+            "amount": self.money(cost(in_currency(price, self._session["currency"], ""), item["quantity"])),
             "is_chosen": any(line.get("_optional") == index for line in self._session["_lines"]),
         }
 
@@ -181,7 +193,7 @@ class PageView:
         lines = [line for line in session.get("_lines", []) if line["price"]["type"] == "recurring"]
         if not lines:
             return {}
-        price = sum(line_amount(line["price"], line["quantity"]) for line in lines)
+        price = sum(full_amount(line) for line in lines)
         text = f"{self.money(price)} {interval_text(lines[0]['price']['recurring'])}"
         trial = amounts.trial_of(session)
         if trial is not None:

@@ -33,6 +33,8 @@ class PaymentForm:
     errors: dict[str, str] = field(default_factory=dict)
     #: By line index.
     quantities: dict[int, int] = field(default_factory=dict)
+    #: Amounts that the shopper chooses, in major units, by line index.
+    amounts: dict[int, str] = field(default_factory=dict)
     #: Answers to the shop's custom fields, by key.
     answers: dict[str, str] = field(default_factory=dict)
     #: Indexes of the chosen optional items; None before the form is submitted.
@@ -58,6 +60,8 @@ class PaymentForm:
         for name, value in (typed or {}).items():
             if re.fullmatch(r"quantity_[0-9]{1,2}", name) and re.fullmatch(r"[0-9]{1,6}", value):
                 form.quantities[int(name.removeprefix("quantity_"))] = int(value)
+            if re.fullmatch(r"amount_[0-9]{1,2}", name):
+                form.amounts[int(name.removeprefix("amount_"))] = value.strip()
         if typed is not None and session["optional_items"]:
             indexes = range(len(session["optional_items"]))
             form.optional = [index for index in indexes if f"optional_{index}" in typed]
@@ -103,6 +107,8 @@ class PaymentForm:
             entered["tax_id"] = {"type": kind, "value": values["tax_id"], "business_name": values["business_name"]}
         if self.quantities:
             entered["quantities"] = self.quantities
+        if self.amounts:
+            entered["amounts"] = self.amounts
         if self.optional is not None:
             entered["optional"] = self.optional
         if values["currency"]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from django.utils import formats, translation
 
 from django_checkout.emulator.api.resources import portal, subscriptions
-from django_checkout.emulator.api.resources.catalog import line_amount
+from django_checkout.emulator.api.resources.lines import full_amount
 from django_checkout.emulator.messages import Doc, Request, Response
 from django_checkout.emulator.payer.page_view import interval_text
 from django_checkout.emulator.payer.rendering import format_minor, language_of, redirect, render, security_headers
@@ -72,7 +72,7 @@ class PortalPage:
 
 def _subscription(subscription: Doc, card: Doc | None) -> Doc:
     items = subscription["items"]["data"]
-    amount = sum(line_amount(item["price"], item["quantity"]) for item in items)
+    amount = sum(full_amount(line) for line in subscription["_lines"] if line["price"]["type"] == "recurring")
     names = [line["description"] for line in subscription["_lines"]]
     return {
         "id": subscription["id"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -14,7 +15,7 @@ from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.payer import checkout
 from django_checkout.emulator.payer.shopper import PaymentOutcome, Shopper
 from django_checkout.emulator.payer.snapshot import missing
-from django_checkout.emulator.reference import conversion
+from django_checkout.emulator.reference import conversion, currencies
 from django_checkout.emulator.reference.cards import (
     INCOMPLETE,
     INCOMPLETE_CVC,
@@ -144,12 +145,14 @@ def _typed(session: Doc, entered: Payload) -> Doc:
 
 
 def _set_quantities(state: State, session: Doc, entered: Payload) -> None:
-    """Set the quantity of one line by id, or of lines by index, and choose the optional items."""
+    """Set the quantity of one line by id, or of lines by index, chosen amounts, and the optional items."""
     if "line_item" in entered:
         _set_quantity(session, entered)
     for index, quantity in entered.get("quantities", {}).items():
         if [line["quantity"] for line in session["_lines"][index : index + 1]] != [quantity]:
             amounts.adjust(state, session, index, quantity)
+    for index, text in entered.get("amounts", {}).items():
+        amounts.choose_amount(state, session, index, _minor(text, session["currency"]))
     if "optional" in entered:
         _choose_optional(state, session, entered["optional"])
 
@@ -163,6 +166,17 @@ def _set_quantity(session: Doc, entered: Payload) -> None:
     lines.set_quantity(found[0], quantity, "quantity")
 
 
+def _minor(text: str, currency: str) -> int:
+    """Return an amount that the shopper typed in minor units."""
+    try:
+        exact = Decimal(text.replace(",", ".")).scaleb(currencies.exponent(currency))
+    except InvalidOperation:
+        raise ApiError(_("This amount cannot be chosen."), param="amount") from None
+    if not exact.is_finite() or exact != exact.to_integral_value():
+        raise ApiError(_("This amount cannot be chosen."), param="amount")
+    return int(exact)
+
+
 def _choose_optional(state: State, session: Doc, chosen: list[int]) -> None:
     """Add the chosen optional items to the lines, and remove the others."""
     own = [line for line in session["_lines"] if line.get("_optional") is None or line["_optional"] in chosen]
@@ -171,7 +185,9 @@ def _choose_optional(state: State, session: Doc, chosen: list[int]) -> None:
         if index not in known:
             item = session["optional_items"][index]
             param = f"optional_items[{index}]"
-            line = lines.new_line(state, {"price": item["price"], "quantity": item["quantity"]}, param)
+            line = lines.new_line(
+                state, {"price": item["price"], "quantity": item["quantity"]}, param, session["currency"]
+            )
             own.append({**line, "_optional": index})
     session["_lines"] = own
 

@@ -10,7 +10,6 @@ from copy import deepcopy
 from decimal import Decimal
 
 from django_checkout.emulator.api.resources import amounts, lines, methods, tax
-from django_checkout.emulator.api.resources.catalog import line_amount
 from django_checkout.emulator.api.resources.coupons import CODE, COUPON
 from django_checkout.emulator.messages import Doc
 from django_checkout.emulator.payer.rendering import format_minor
@@ -86,7 +85,7 @@ def _line(state: State, line: Doc, amount: Amount) -> Doc:
     product = state.store.find(price["product"]) or {"description": None, "images": [], "unit_label": None}
     inclusive, exclusive = _split(line["_taxes"])
     bounds = line["adjustable_quantity"]
-    per_unit = line_amount(price, 1)
+    per_unit = lines.full_amount(line, 1)
     return {
         "id": line["id"],
         "name": line["description"],

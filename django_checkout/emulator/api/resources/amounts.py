@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
+
 from django_checkout.emulator.api.resources import discounts, lines, tax
 from django_checkout.emulator.api.resources.session_rules import check_open
 from django_checkout.emulator.api.resources.shipping import chosen_cost
@@ -78,6 +80,23 @@ def adjust(state: State, session: Doc, index: int, quantity: int) -> Doc:
     lines.set_quantity(items[index], quantity, f"line_items[{index}]")
     recalculate(state, session)
     return state.store.save(session)
+
+
+def choose_amount(state: State, session: Doc, index: int, amount: int) -> Doc:
+    """Set the unit amount of a line whose price lets the customer choose it."""
+    check_open(session)
+    items = session.get("_lines", [])
+    if not 0 <= index < len(items):
+        raise ApiError(_("This amount cannot be chosen."), param=f"line_items[{index}]")
+    lines.choose_amount(items[index], amount, f"line_items[{index}]")
+    recalculate(state, session)
+    return state.store.save(session)
+
+
+def is_chosen(session: Doc) -> bool:
+    """Return whether every amount that the customer chooses has a value."""
+    custom = [line for line in session.get("_lines", []) if line["price"]["custom_unit_amount"]]
+    return all(line.get("_chosen", line["price"]["custom_unit_amount"]["preset"]) is not None for line in custom)
 
 
 def apply_code(state: State, session: Doc, text: str) -> Doc:

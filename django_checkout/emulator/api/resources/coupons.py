@@ -6,7 +6,7 @@ import re
 from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, list_objects, merged_metadata, retrieve
-from django_checkout.emulator.api.resources.catalog import missing, one_of
+from django_checkout.emulator.api.resources.pricing import missing, one_of
 from django_checkout.emulator.api.resources.session_values import invalid_integer
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc

@@ -7,8 +7,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from django.utils.translation import gettext as _
 
 from django_checkout.emulator.api.resources import lines
-from django_checkout.emulator.api.resources.catalog import missing, one_of
 from django_checkout.emulator.api.resources.coupons import CODE, COUPON, find_code
+from django_checkout.emulator.api.resources.pricing import missing, one_of
 from django_checkout.emulator.messages import ApiError, Doc, without_hidden
 from django_checkout.emulator.state.state import State
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from django_checkout.emulator.api.calls import Call, Route, list_objects
-from django_checkout.emulator.api.resources.catalog import one_of
+from django_checkout.emulator.api.resources.pricing import one_of
 from django_checkout.emulator.messages import ApiError, Doc, missing_object
 
 MAX_TYPES = 20

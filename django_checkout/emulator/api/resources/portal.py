@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django_checkout.emulator.api.calls import Call, Route
 from django_checkout.emulator.api.resources import subscriptions
-from django_checkout.emulator.api.resources.catalog import missing
+from django_checkout.emulator.api.resources.pricing import missing
 from django_checkout.emulator.api.resources.session_rules import check_urls
 from django_checkout.emulator.api.resources.sessions import page_url
 from django_checkout.emulator.messages import Doc

@@ -6,7 +6,7 @@ from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata, retrieve
 from django_checkout.emulator.api.resources.balance import new_balance_transaction
-from django_checkout.emulator.api.resources.catalog import missing
+from django_checkout.emulator.api.resources.pricing import missing
 from django_checkout.emulator.messages import ApiError, Doc, StateError
 from django_checkout.emulator.reference.currencies import with_symbol
 from django_checkout.emulator.state.state import State

@@ -7,7 +7,7 @@ Messages known from a public report are Stripe's own; the comment names the repo
 from __future__ import annotations
 
 from django_checkout.emulator.api.params import plain
-from django_checkout.emulator.api.resources.catalog import missing, one_of
+from django_checkout.emulator.api.resources.pricing import missing, one_of
 from django_checkout.emulator.api.resources.session_values import check_values
 from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.state.clock import Clock

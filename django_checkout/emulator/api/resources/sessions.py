@@ -67,9 +67,10 @@ def new_session(state: State, params: Doc, base_url: str, **overrides: object) -
     if customer:
         check_customer(params, customer)
     email = params.get("customer_email") or customer.get("email")
-    items = (
-        lines.new_lines(state, params["line_items"], mode, params.get("optional_items", [])) if mode != "setup" else []
-    )
+    items, optional = [], params.get("optional_items", [])
+    currency = check_currency(params["currency"], "currency") if "currency" in params else None
+    if mode != "setup":
+        items = lines.new_lines(state, params["line_items"], mode, optional, currency)
     if customer and mode == "subscription":
         check_currency_of(state, customer, items[0]["currency"])
     session = state.new(KIND, **defaults(params, mode, ui_mode))
@@ -97,8 +98,8 @@ def new_session(state: State, params: Doc, base_url: str, **overrides: object) -
         _offer_delayed_method(session, params, currency)
         attach(state, session, params.get("discounts", []))
         set_lines(state, session, items)
-    elif "currency" in params:
-        session["currency"] = check_currency(params["currency"], "currency")
+    else:
+        session["currency"] = currency
     if not session["payment_method_types"]:
         raise ApiError(NO_METHODS)
     _check_methods(session)
@@ -220,7 +221,7 @@ def update(call: Call) -> Doc:
         payments.update_data(state, session, params["payment_intent_data"])
     items = session.get("_lines", [])
     if "line_items" in params:
-        items = lines.replaced_lines(state, items, params["line_items"], session["mode"])
+        items = lines.replaced_lines(state, items, params["line_items"], session["mode"], session["currency"])
     if changes and session["mode"] != "setup":
         set_lines(state, session, items)
     return state.store.save(session)
@@ -265,7 +266,7 @@ ROUTES = {
         "automatic_tax.liability customer_account "
         "invoice_creation.invoice_data.account_tax_ids invoice_creation.invoice_data.issuer "
         "invoice_creation.invoice_data.rendering_options "
-        "line_items.tax_rates managed_payments payment_intent_data.shipping "
+        "managed_payments payment_intent_data.shipping "
         "payment_intent_data.transfer_data payment_method_configuration payment_method_data "
         "shipping_options.shipping_rate_data.fixed_amount.currency_options",
         {
@@ -279,7 +280,7 @@ ROUTES = {
     ),
     "GET /v1/checkout/sessions/{session}": Route(partial(retrieve, "checkout.session")),
     "POST /v1/checkout/sessions/{session}": Route(
-        update, "line_items.tax_rates shipping_options.shipping_rate_data.fixed_amount.currency_options"
+        update, "shipping_options.shipping_rate_data.fixed_amount.currency_options"
     ),
     "POST /v1/checkout/sessions/{session}/expire": Route(expire),
     "GET /v1/checkout/sessions/{session}/line_items": Route(list_line_items),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, retrieve
-from django_checkout.emulator.api.resources.catalog import inside, missing
+from django_checkout.emulator.api.resources.pricing import inside, missing
 from django_checkout.emulator.api.resources.session_values import invalid_integer
 from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.reference.currencies import check_currency
