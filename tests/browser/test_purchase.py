@@ -81,7 +81,7 @@ def test_a_changed_cart_changes_the_amount(page: Page):
     page.get_by_role("button", name="Go to payment").click()
 
     expect(page).to_have_url(re.compile("/emulator/pay/"))
-    expect(page.get_by_role("button", name=f"Pay {money('68.00')}")).to_be_visible()
+    expect(page.get_by_role("button", name=f"Pay {money('72.90')}")).to_be_visible()
 
 
 def test_a_shopper_finds_the_order_in_the_history(page: Page):

@@ -10,6 +10,8 @@
   let current = null;
 
   if (updateButton) updateButton.hidden = true;
+  // Browsers ignore autofocus in the frame of another origin.
+  document.querySelector(".alert")?.focus();
 
   const payButton = () => form.querySelector("button.pay");
   const dueText = () => document.querySelector(".totals .due")?.textContent.trim().replace(/\s+/g, " ") ?? "";
