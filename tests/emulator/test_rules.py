@@ -16,6 +16,7 @@ from django_checkout.emulator.server import EmulatorServer
 from tests.serving import serving
 
 from .rules import RULES
+from .rules.__main__ import PATH, page
 from .rules.player import Player
 from .rules.rule import SOURCE
 
@@ -49,6 +50,10 @@ def test_register_has_at_least_150_rules_with_ids_of_their_own():
 
     assert len(counted) >= 150
     assert max(counted.values()) == 1
+
+
+def test_the_documented_register_is_up_to_date():
+    assert PATH.read_text(encoding="utf-8") == page(), "run python -m tests.emulator.rules --write"
 
 
 def test_every_rule_has_a_source_that_can_be_looked_up():

@@ -90,7 +90,7 @@ def option(method, name, value):
     return {f"payment_method_options[{method}][{name}]": value}
 
 
-TOO_LONG = (400, "parameter_invalid_string_too_long")
+TOO_LONG = (400, None)
 INVALID = (400, None)
 MISSING = (400, "parameter_missing")
 METHODS = {"payment_method_types[0]": "card"}

@@ -12,6 +12,7 @@ from . import (
     coupons,
     customers,
     discounts,
+    disputes,
     fields,
     lengths,
     lifecycle,
@@ -24,6 +25,7 @@ from . import (
     recurrence,
     shipping,
     ui_modes,
+    versions,
     webhooks,
 )
 from .rule import Rule
@@ -43,9 +45,11 @@ AREAS = {
     "Shipping": shipping.RULES,
     "Sessions and subscriptions": lifecycle.RULES,
     "Capture, cancellation and refunds": payments.RULES,
+    "Disputes": disputes.RULES,
     "Products and prices": (*catalog.RULES, *prices.RULES),
     "Events and webhook endpoints": webhooks.RULES,
     "Keys, idempotency and unknown ids": api.RULES,
     "Metadata, lists and expansion": lists.RULES,
+    "Versions": versions.RULES,
 }
 RULES: tuple[Rule, ...] = tuple(rule for rules in AREAS.values() for rule in rules)

@@ -130,6 +130,11 @@ GIVENS: Mapping[str, Given] = {
     "refund": made("/v1/refunds", "payment_intent=<refunded_intent>"),
     "disputed_intent": paid("disputed_session", "card=4000000000000259"),
     "disputed_session": made(SESSIONS, PAYMENT),
+    "dispute": Given(
+        sent=Sent(method="GET", path="/v1/disputes", form={"payment_intent": "<disputed_intent>"}), path="data.0.id"
+    ),
+    "staged_evidence": made("/v1/disputes/<dispute>", "evidence[customer_name]=Kim&submit=false"),
+    "accepted_dispute": made("/v1/disputes/<dispute>/close"),
     "authorized_intent": paid("authorized_session"),
     "authorized_session": made(SESSIONS, PAYMENT, MANUAL),
     "part_capture": made("/v1/payment_intents/<authorized_intent>/capture", "amount_to_capture=600"),

@@ -6,13 +6,15 @@ from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, retrieve
 from django_checkout.emulator.api.resources.balance import new_balance_transaction
-from django_checkout.emulator.messages import Doc, StateError
+from django_checkout.emulator.messages import ApiError, Doc, StateError
 from django_checkout.emulator.state.state import State
 
 KIND = "dispute"
 WARNING_KIND = "radar.early_fraud_warning"
 ANSWER_SECONDS = 7 * 24 * 3600
 DISPUTE_FEE_MINOR = 1500
+#: The characters of all fields of evidence together: ``stripe/params/_dispute_update_params.py``.
+MAXIMUM_EVIDENCE = 150_000
 CLOSED = ("won", "lost", "warning_closed", "prevented")
 _EVIDENCE = (
     "access_activity_log billing_address cancellation_policy cancellation_policy_disclosure cancellation_rebuttal "
@@ -117,18 +119,25 @@ def update_dispute(call: Call) -> Doc:
     state, dispute = call.state, call.target(KIND)
     _check_open(dispute)
     evidence = {name: value or None for name, value in call.params.get("evidence", {}).items()}
+    if sum(len(value) for value in evidence.values() if isinstance(value, str)) > MAXIMUM_EVIDENCE:
+        raise ApiError(
+            f"Evidence has at most {MAXIMUM_EVIDENCE:,} characters in all fields together.", param="evidence"
+        )
     details = dict(dispute["evidence_details"])
     changes = call.changes(dispute, "intended_submission_method")
     changes |= {"evidence": {**dispute["evidence"], **evidence}, "evidence_details": details}
     details["has_evidence"] = any(value for name, value in changes["evidence"].items() if name in EVIDENCE)
-    is_submitted = evidence and call.params.get("submit", True)
+    # Staged evidence is submitted by a request with nothing but ``submit``.
+    has_more = evidence or ("submit" in call.params and details["has_evidence"])
+    is_submitted = has_more and call.params.get("submit", True)
     if is_submitted:
         details["submission_count"] += 1
         details["submission_method"] = "manual"
         is_inquiry = dispute["status"].startswith("warning")
         changes["status"] = "warning_under_review" if is_inquiry else "under_review"
     state.update(dispute, "charge.dispute.updated", **changes)
-    decision = {"winning_evidence": "won", "losing_evidence": "lost"}.get(evidence.get("uncategorized_text") or "")
+    words = changes["evidence"]["uncategorized_text"] or ""
+    decision = {"winning_evidence": "won", "losing_evidence": "lost"}.get(words)
     return close_dispute(state, dispute, decision) if is_submitted and decision else dispute
 
 
