@@ -209,13 +209,17 @@ def _scalar(parameter: Parameter, kind: str, raw: object, path: str) -> object:
             return _choice(parameter, rest.split(" "), raw, path)
     limit = int(word.partition("<=")[2] or 5000)
     if len(raw) > limit:
-        raise ApiError(
-            f"Invalid string: {raw[:20]}...; must be at most {limit} characters",
-            param=path,
-        )
+        raise ApiError(_too_long(raw, limit, path), param=path)
     if parameter.values and raw not in parameter.values:
         raise not_implemented(f"the value {raw} of {path}", path)
     return raw
+
+
+def _too_long(raw: str, limit: int, path: str) -> str:
+    if path in ("success_url", "cancel_url", "return_url"):
+        # vm0-ai/vm0#25340
+        return f"Invalid URL: URL must be {limit} characters or less."
+    return f"Invalid string: {raw[:20]}...; must be at most {limit} characters"
 
 
 def _choice(parameter: Parameter, known: list[str], raw: str, path: str) -> str:

@@ -153,6 +153,20 @@ _MISSING = (
         accepted=get("/v1/customers"),
     ),
     Rule(
+        id="missing.slash",
+        says="An empty id is an unknown URL.",
+        source="exercism/website#7474",
+        refused=get("/v1/checkout/sessions/"),
+        answer=refusal(
+            "Unrecognized request URL (GET: /v1/checkout/sessions/). If you are trying to list objects, remove the "
+            "trailing slash. If you are trying to retrieve an object, make sure you passed a valid (non-empty) "
+            "identifier in your code. Please see https://stripe.com/docs or we can help at "
+            "https://support.stripe.com/.",
+            status=404,
+        ),
+        accepted=get("/v1/checkout/sessions"),
+    ),
+    Rule(
         id="unknown.parameter",
         says="An unknown parameter is refused.",
         source="https://docs.stripe.com/error-codes#parameter-unknown",

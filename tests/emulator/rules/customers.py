@@ -114,6 +114,17 @@ RULES = (
         answer=refusal("Tax ID collection requires updating business name on the customer."),
         accepted=post(SESSIONS, PAYMENT, CUSTOMER, "tax_id_collection[enabled]=true&customer_update[name]=auto"),
     ),
+    Rule(
+        id="customer.shipping",
+        says="Shipping and phone of a known customer are collected without `customer_update`, unlike tax IDs.",
+        source="TryGhost/Ghost#30304",
+        refused=post(SESSIONS, PAYMENT, CUSTOMER, "tax_id_collection[enabled]=true&customer_update[address]=auto"),
+        answer=refusal(
+            "Tax ID collection requires updating business name on the customer. To enable tax ID collection for an "
+            "existing customer, please set `customer_update[name]` to `auto`."
+        ),
+        accepted=post(SESSIONS, PAYMENT, CUSTOMER, SHIPPING, "phone_number_collection[enabled]=true"),
+    ),
     *_EMAILS,
     Rule(
         id="customer.deleted.session",

@@ -198,4 +198,21 @@ _SUBSCRIPTIONS = (
     ),
 )
 
-RULES = (*_SESSIONS, *_SUBSCRIPTIONS)
+RULES = (
+    Rule(
+        id="intent.update.receipt_email",
+        says="The receipt's address of a payment in process cannot be changed.",
+        source="solspace/craft-freeform#2644",
+        given=("debited_intent", "intent"),
+        refused=post("/v1/payment_intents/<debited_intent>", "receipt_email=kim@example.com"),
+        answer=refusal(
+            "This PaymentIntent's receipt_email could not be updated because it has a status of processing. You may "
+            "only update the receipt_email of a PaymentIntent with one of the following statuses: "
+            "requires_payment_method, requires_confirmation, requires_action, requires_capture, succeeded."
+        ),
+        accepted=post("/v1/payment_intents/<intent>", "receipt_email=kim@example.com"),
+        result=shows(receipt_email="kim@example.com"),
+    ),
+    *_SESSIONS,
+    *_SUBSCRIPTIONS,
+)

@@ -177,6 +177,14 @@ def _needed() -> list[Rule]:
             )
             for name, ui_form in (("success_url", ""), ("cancel_url", ""), ("return_url", EMBEDDED))
         ),
+        Rule(
+            id="url.length",
+            says="A URL has at most 5,000 characters.",
+            source="vm0-ai/vm0#25340",
+            refused=post(SESSIONS, PAYMENT, f"success_url=https://shop.example.com/{'a' * 4976}"),
+            answer=refusal("Invalid URL: URL must be 5000 characters or less.", param="success_url"),
+            accepted=post(SESSIONS, PAYMENT, f"success_url=https://shop.example.com/{'a' * 4975}"),
+        ),
     ]
 
 

@@ -108,6 +108,8 @@ def succeed(state: State, intent: Doc, charge: Doc, amount: int) -> None:
     state.emit("charge.updated", charge, previous)
 
 
+#: The statuses in which the receipt's address of an intent can be changed.
+MAILED = ("requires_payment_method", "requires_confirmation", "requires_action", "requires_capture", "succeeded")
 #: The statuses in which an intent can be canceled: exercism/website#7062.
 CANCELABLE = ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action", "processing")
 
@@ -121,6 +123,14 @@ def _unexpected(message: str, *allowed: str, verb: str = "") -> StateError:
 def update_intent(call: Call) -> Doc:
     """POST /v1/payment_intents/:intent."""
     intent = call.target("payment_intent")
+    status = intent["status"]
+    if "receipt_email" in call.params and status not in MAILED:
+        # solspace/craft-freeform#2644
+        raise _unexpected(
+            f"This PaymentIntent's receipt_email could not be updated because it has a status of {status}. You may "
+            "only update the receipt_email of a PaymentIntent with one of the following statuses: "
+            f"{', '.join(MAILED)}."
+        )
     return call.state.update(intent, **call.changes(intent, "description", "receipt_email"))
 
 

@@ -108,6 +108,11 @@ def _check_alphanumeric(text: str, param: str) -> None:
         raise ApiError(f"Invalid value: '{text}'. It must be alphanumeric.", param=param)
 
 
+def _check_key(text: str, param: str) -> None:
+    # Stripe accepts underscores: TryGhost/Ghost#30304.
+    _check_alphanumeric(text.replace("_", "a"), param)
+
+
 def _check_color(color: str, param: str) -> None:
     if color and not re.fullmatch(r"#[0-9A-Fa-f]{3,8}", color):
         raise ApiError(f"Invalid hex color: {color}", param=param)
@@ -139,7 +144,8 @@ def _check_unique(values: list[str], param: str) -> None:
 #: The checks of single values, and the parameters that they apply to.
 CHECKS: dict[Callable[[Any, str], None], tuple[str, ...]] = {
     check_email: ("customer_email", "payment_intent_data.receipt_email"),
-    _check_alphanumeric: ("custom_fields[].key", "custom_fields[].dropdown.options[].value"),
+    _check_alphanumeric: ("custom_fields[].dropdown.options[].value",),
+    _check_key: ("custom_fields[].key",),
     _check_color: ("branding_settings.background_color", "branding_settings.button_color"),
     check_descriptor: (
         "payment_intent_data.statement_descriptor",
