@@ -60,7 +60,7 @@ EMULATOR_LAYERS = (
     ("webhooks",),
     ("payer",),
     ("api",),
-    ("state", "chaos", "incidents"),
+    ("state", "chaos", "incidents", "request_log"),
     ("reference",),
     ("messages", "ids"),
 )

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from django_checkout.emulator.api.dispatch import Api
+from django_checkout.emulator.api.rate_limits import RateLimits
 from django_checkout.emulator.api.resources import webhooks
 from django_checkout.emulator.api.versions import shown
 from django_checkout.emulator.control.controls import Controls
@@ -20,6 +21,7 @@ from django_checkout.emulator.payer.pages import Pages
 from django_checkout.emulator.payer.portal_page import PortalPage
 from django_checkout.emulator.payer.rendering import asset
 from django_checkout.emulator.payer.tokens import Tokens
+from django_checkout.emulator.request_log import KEPT, LoggedRequest
 from django_checkout.emulator.state.clock import Clock
 from django_checkout.emulator.state.state import State
 from django_checkout.emulator.state.store import Store
@@ -55,7 +57,7 @@ class Emulator(Controls):
         wall: Callable[[], float] = time.time,
     ) -> None:
         opened = Store(store)
-        super().__init__(State(opened, Clock(opened, wall), JOBS))
+        super().__init__(State(opened, Clock(opened, wall), JOBS), RateLimits(wall))
         self.webhook_secret = webhook_secret
         with opened.transaction():
             configured = webhooks.configure(self.state, webhook_url, webhook_secret, enabled_events, webhook_version)
@@ -64,7 +66,7 @@ class Emulator(Controls):
             opened.set_setting("form_secret", self.form_secret)
         tokens = Tokens(self.form_secret)
         self._handlers: dict[str, Handler] = {
-            "v1": (api := Api(self.state, self.chaos, self.incidents).answer),
+            "v1": (api := Api(self.state, self.chaos, self.incidents, self.rate_limits, self.request_log).answer),
             "v2": api,
             "control": ControlPage(self, tokens).answer,
             "elements": ElementFrames(self.state, tokens).answer,
@@ -121,6 +123,10 @@ class Emulator(Controls):
         """Return the newest objects of a type."""
         with self.state.transaction():
             return [shown(document) for document in self.store.select(kind, limit=count)]
+
+    def requests(self, count: int = KEPT) -> list[LoggedRequest]:
+        """Return the newest API requests to this process, newest first."""
+        return self.request_log.latest(count)
 
     # Webhooks
 

@@ -59,8 +59,8 @@ class Response:
 
     @classmethod
     def from_json(cls, status: int, document: object, headers: Mapping[str, str] | None = None) -> Response:
-        """Return a JSON response."""
-        body = json.dumps(document).encode()
+        """Return a JSON response, indented as Stripe's."""
+        body = json.dumps(document, indent=2).encode()
         return cls(status=status, headers={"Content-Type": "application/json", **(headers or {})}, body=body)
 
 

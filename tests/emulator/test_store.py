@@ -223,7 +223,9 @@ def test_a_request_to_a_closed_store_is_a_server_error(tmp_path):
     emulator = Emulator(store=str(tmp_path / "emulator.sqlite3"))
     emulator.close()
 
-    answer = emulator.handle(Request(method="GET", base_url=BASE_URL, path="/v1/account"))
+    answer = emulator.handle(
+        Request(method="GET", base_url=BASE_URL, path="/v1/account", headers={"authorization": "Bearer sk_test_x"})
+    )
 
     assert answer.status == 500
 

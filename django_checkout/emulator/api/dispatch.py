@@ -8,15 +8,17 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from email.utils import formatdate
 
 from django_checkout.emulator.api import parameters
 from django_checkout.emulator.api.calls import Call
 from django_checkout.emulator.api.expansion import expand
+from django_checkout.emulator.api.rate_limits import RateLimits
 from django_checkout.emulator.api.resources.account import ACCOUNT_ID
-from django_checkout.emulator.api.routes import ROUTES, find_route, table
+from django_checkout.emulator.api.routes import ROUTES, find_operation, find_route, table
 from django_checkout.emulator.api.versions import rendered
-from django_checkout.emulator.chaos import Chaos
+from django_checkout.emulator.chaos import Chaos, key_in_use
 from django_checkout.emulator.ids import new_id
 from django_checkout.emulator.incidents import Incidents
 from django_checkout.emulator.messages import (
@@ -29,44 +31,62 @@ from django_checkout.emulator.messages import (
     not_implemented,
 )
 from django_checkout.emulator.reference.versions import PLAYED, is_known
+from django_checkout.emulator.request_log import RequestLog
 from django_checkout.emulator.state.state import Origin, State
 
 MAX_KEY_LENGTH = 255
 KEY_LIFE_SECONDS = 24 * 3600
 MAX_BODY_BYTES = 1024 * 1024
+#: The response to a request with a key that has begun to execute would be the same again.
+STORED = {"Stripe-Should-Retry": "false"}
 
 
 class Api:
     """Answers ``/v1/`` and ``/v2/``. Each request is one transaction: an error rolls back everything."""
 
-    def __init__(self, state: State, chaos: Chaos, incidents: Incidents) -> None:
+    def __init__(
+        self, state: State, chaos: Chaos, incidents: Incidents, rate_limits: RateLimits, log: RequestLog
+    ) -> None:
         self._state = state
         self._chaos = chaos
         self._incidents = incidents
+        self._rate_limits = rate_limits
+        self._log = log
         self._in_flight: set[str] = set()
         self._lock = threading.Lock()
 
     def answer(self, request: Request) -> Response:
         """Return the response. Raises ``DroppedError`` if an incident or chaos drops it."""
         request_id = new_id("request")
+        now = self._state.clock.known_now()
         headers = {
-            "Date": formatdate(self._state.clock.wall_now(), usegmt=True),
+            "Date": formatdate(now, usegmt=True),
             "Request-Id": request_id,
             "Stripe-Version": _version_of(request),
         }
         key = request.headers.get("idempotency-key", "") if request.method == "POST" else ""
         if key:
-            headers["Idempotency-Key"] = key
+            headers |= {"Idempotency-Key": key, "Original-Request": request_id}
+        response = None
+        try:
+            response = self._answer(request, key, headers)
+        finally:
+            self._log.add(request, response, headers, now)
+        return response
+
+    def _answer(self, request: Request, key: str, headers: dict[str, str]) -> Response:
         try:
             if replaced := self._incidents.apply(request):
                 return replaced
             self._incidents.check_key(_authenticate(request), request, ACCOUNT_ID)
             _check_version(headers["Stripe-Version"])
+            self._rate_limits.check(_operation_of(request))
             self._chaos.raise_fault(request.method, request.path, "before")
             with self._claimed(key):
                 return self._incidents.cut(request, self._answer_once(request, key, headers))
         except ApiError as error:
-            return Response.from_json(error.status, error.document(request_id), {**headers, **error.headers})
+            document = error.document(headers["Request-Id"])
+            return Response.from_json(error.status, document, {**headers, **error.headers})
 
     def _answer_once(self, request: Request, key: str, headers: dict[str, str]) -> Response:
         state, store = self._state, self._state.store
@@ -81,13 +101,11 @@ class Api:
                     document = self._act(request)
                 finally:
                     state.origin = Origin()
-                response = Response.from_json(200, document, headers)
-                self._store_answer(request, key, response)
+                response = self._stored(request, key, Response.from_json(200, document, headers))
         except StateError as error:
             response = Response.from_json(error.status, error.document(headers["Request-Id"]), headers)
             with store.transaction():
-                self._store_answer(request, key, response)
-            return response
+                return self._stored(request, key, response)
         self._raise_fault_after(request, key, headers)
         return response
 
@@ -112,7 +130,7 @@ class Api:
             if error.is_stored:
                 response = Response.from_json(error.status, error.document(headers["Request-Id"]), headers)
                 with self._state.store.transaction():
-                    self._store_answer(request, key, response)
+                    error.headers = dict(self._stored(request, key, response).headers)
             raise
 
     @contextmanager
@@ -125,12 +143,7 @@ class Api:
             raise ApiError("Idempotency keys must be at most 255 characters.", param="idempotency_key")
         with self._lock:
             if key in self._in_flight:
-                raise ApiError(
-                    f"There is currently another in-progress request using this Idempotent Key: {key}.",
-                    status=409,
-                    kind="idempotency_error",
-                    code="idempotency_key_in_use",
-                )
+                raise key_in_use(key)
             self._in_flight.add(key)
         try:
             yield
@@ -151,13 +164,14 @@ class Api:
                 f"Try using a key other than '{key}' if you meant to execute a different request.",
                 kind="idempotency_error",
             )
-        again = {**headers, "Idempotent-Replayed": "true", "Original-Request": known["request_id"]}
+        again = {**headers, **STORED, "Idempotent-Replayed": "true", "Original-Request": known["request_id"]}
         again["Content-Type"] = "application/json"
         return Response(status=known["status"], headers=again, body=known["body"].encode())
 
-    def _store_answer(self, request: Request, key: str, response: Response) -> None:
+    def _stored(self, request: Request, key: str, response: Response) -> Response:
+        """Store a response under its key, and return it as Stripe sends it then."""
         if not key:
-            return
+            return response
         self._state.store.delete(f"key:{key}")
         self._state.store.insert(
             {
@@ -171,6 +185,7 @@ class Api:
                 "at": self._state.clock.now(),
             }
         )
+        return replace(response, headers={**response.headers, **STORED})
 
 
 def _sent(request: Request) -> Doc:
@@ -179,6 +194,11 @@ def _sent(request: Request) -> Doc:
         return parameters.decode(request.query)
     body = request.body.decode(errors="replace")
     return parameters.from_json(body) if request.path.startswith("/v2/") else parameters.decode(body)
+
+
+def _operation_of(request: Request) -> str:
+    found = find_operation(request.method, request.path, _version_of(request))
+    return found[0] if found else f"{request.method} {request.path}"
 
 
 def _fingerprint(request: Request) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from django_checkout.emulator.api.rate_limits import RateLimits
 from django_checkout.emulator.api.resources import (
     amounts,
     disputes,
@@ -24,6 +25,7 @@ from django_checkout.emulator.payer import checkout, shopper_input
 from django_checkout.emulator.payer.shopper import PaymentOutcome, Shopper
 from django_checkout.emulator.reference import cards
 from django_checkout.emulator.reference.cards import BankAccount, Card, Decline
+from django_checkout.emulator.request_log import RequestLog
 from django_checkout.emulator.state.state import ENDPOINT_KINDS, State
 from django_checkout.emulator.webhooks.deliveries import Outbox
 
@@ -64,9 +66,11 @@ class EmulatorClock:
 class Controls:
     """Actions without an API request. Each is one transaction."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, rate_limits: RateLimits) -> None:
         self.state = state
         self.store = state.store
+        self.rate_limits = rate_limits
+        self.request_log = RequestLog()
         self.clock = EmulatorClock(state)
         self.chaos: Chaos = Chaos()
         self.incidents = Incidents()

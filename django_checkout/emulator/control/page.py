@@ -46,6 +46,9 @@ class ControlPage:
             return redirect(f"{request.base_url}/control/")
 
     def _answer_json(self, request: Request) -> Response:
+        if request.path.rstrip("/").endswith("/requests"):
+            requests = [asdict(one) for one in self._controls.request_log.latest()]
+            return Response.from_json(200, {"requests": requests})
         if request.method != "POST":
             return Response.from_json(200, status_of(self._controls))
         form = request.form
@@ -72,6 +75,10 @@ class ControlPage:
             "order": chaos.order,
             "correction_minutes": clock.correction_seconds // 60,
             "incidents": self._controls.incidents,
+            "rate_limit": self._controls.rate_limits.mode,
+            "requests": [
+                (one, datetime.fromtimestamp(one.created, UTC)) for one in self._controls.request_log.latest(SHOWN)
+            ],
             **self._tables(),
         }
         return render("control.html", request, context, security_headers([]), status=status)

@@ -8,7 +8,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from django.utils.translation import gettext_noop as _
+
+def _(message: str) -> str:
+    """Mark a message for translation. Django's marker would read settings when this module is imported."""
+    return message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

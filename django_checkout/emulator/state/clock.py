@@ -18,6 +18,7 @@ class Clock:
     def __init__(self, store: Store, wall: Callable[[], float] = time.time) -> None:
         self._store = store
         self._wall = wall
+        self._known_correction = 0
 
     def now(self) -> int:
         """Return the account's time in whole seconds."""
@@ -27,14 +28,20 @@ class Clock:
         """Return the server's time in whole seconds."""
         return int(self._wall()) + self.correction_seconds
 
+    def known_now(self) -> int:
+        """Return the server's time as this process knows it, without waiting for the store."""
+        return int(self._wall()) + self._known_correction
+
     @property
     def correction_seconds(self) -> int:
         """How far the server's clock is ahead of the system clock."""
-        return int(self._store.setting("clock_correction_seconds", "0"))
+        self._known_correction = int(self._store.setting("clock_correction_seconds", "0"))
+        return self._known_correction
 
     def correct(self, seconds: int) -> None:
         """Set how far the server's clock is ahead of the system clock. Call it inside a transaction."""
         self._store.set_setting("clock_correction_seconds", str(seconds))
+        self._known_correction = seconds
 
     @property
     def offset_seconds(self) -> int:

@@ -82,6 +82,7 @@ class State:
                     "attempts": 0,
                     "due_at": event["created"],
                     "last_status": None,
+                    "is_acknowledged": False,
                 }
             )
         return event

@@ -15,7 +15,7 @@ from django_checkout.emulator.messages import Doc, StoreError
 #: SQLite's ``application_id`` of a store.
 APPLICATION_ID = 0x43484B54
 #: SQLite's ``user_version`` of a store. Increase it if stored documents or this schema change.
-FORMAT = 2
+FORMAT = 3
 SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS objects (

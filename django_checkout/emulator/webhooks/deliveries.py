@@ -121,7 +121,7 @@ class Outbox:
             return
         attempts = document["attempts"] + 1
         if is_acknowledged(status):
-            self._state.update(document, state="delivered", attempts=attempts, last_status=status)
+            self._state.update(document, state="delivered", attempts=attempts, last_status=status, is_acknowledged=True)
             self._settle_event(document["event"])
         elif attempts > len(BACK_OFF_SECONDS):
             self._state.update(document, state="failed", attempts=attempts, last_status=status)
@@ -160,7 +160,8 @@ class Outbox:
     def _settle_event(self, event_id: str) -> None:
         event = self._state.store.find(event_id)
         if event is not None:
-            left = max(event["pending_webhooks"] - 1, 0)
+            sent = self._state.store.select("_delivery", {"event": event_id})
+            left = sum(not delivery["is_acknowledged"] for delivery in sent)
             self._state.update(event, pending_webhooks=left, _is_delivered=left == 0)
 
     def _signed(self, document: Doc) -> Delivery:
@@ -172,7 +173,7 @@ class Outbox:
             event["livemode"] = event["data"]["object"]["livemode"] = True
         version = endpoint.get("api_version") or API_VERSION
         shown = thin(event) if is_thin else rendered_event(event, version, store)
-        body = json.dumps(shown).encode()
+        body = json.dumps(shown, indent=2).encode()
         return Delivery(
             id=document["id"],
             event_id=document["event"],

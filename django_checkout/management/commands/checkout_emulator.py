@@ -40,6 +40,12 @@ class Command(BaseCommand):
         )
         parser.add_argument("--webhook-secret", default="", help="Signing secret. Defaults to the site's first.")
         parser.add_argument(
+            "--rate-limit",
+            choices=["sandbox", "live"],
+            default="",
+            help="Answer 429 to more requests per second than Stripe allows there. Defaults to no limit.",
+        )
+        parser.add_argument(
             "--coverage", action="store_true", help="Print which of Stripe's operations are implemented, and exit."
         )
         parser.add_argument("--format", choices=["text", "json"], help="Format of --coverage. Defaults to text.")
@@ -67,6 +73,7 @@ class Command(BaseCommand):
             )
         except StoreError as error:
             raise CommandError(str(error)) from error
+        emulator.rate_limits.mode = options["rate_limit"]
         try:
             address = (options["host"], options["port"])
             server = EmulatorServer(address, emulator, allowed_hosts=options["allowed_host"])
