@@ -158,6 +158,8 @@ if CHECKOUT_EMULATOR:
     STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS", default=["whsec_emulator"])
     STRIPE_API_BASE = env.str("STRIPE_API_BASE", default=f"{CHECKOUT_BASE_URL}/emulator")
     STRIPE_JS_URL = env.str("STRIPE_JS_URL", default=stripe_js_url(CHECKOUT_API_VERSION, STRIPE_API_BASE))
+    # A real account has a name of its own.
+    CHECKOUT_SESSION_DEFAULTS = {"branding_settings": {"display_name": "Thistle & Slip"}}
 else:
     STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY")
     STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY")
