@@ -14,6 +14,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from django_checkout import reconcile, services
+from django_checkout.api_versions import API_VERSIONS
 from django_checkout.conf import conf
 from django_checkout.emulator.messages import ApiError
 from django_checkout.models import (
@@ -166,6 +167,12 @@ def test_advice_about_an_endpoint_of_another_version_can_be_followed(site, chang
     for finding in found:
         _, name, *options = finding.command.split()
         call_command(name, *options, "--dry-run", stdout=StringIO())
+
+
+def test_endpoint_is_compared_with_the_version_of_the_setting(site, settings):
+    settings.CHECKOUT_API_VERSION = next(name for name in API_VERSIONS if name != settings.CHECKOUT_API_VERSION)
+
+    assert _names() == ["version"]
 
 
 def test_two_endpoints_with_one_url(site):

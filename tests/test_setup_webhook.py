@@ -12,6 +12,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from django_checkout import services
+from django_checkout.api_versions import DAHLIA, ENDIVE
 from django_checkout.conf import conf
 from django_checkout.models import Observation
 from django_checkout.operations import doctor
@@ -58,6 +59,18 @@ def test_endpoint_is_created_and_its_secret_printed_once(stripe_emulator):
     assert "whsec_" in first
     assert "whsec_" not in second
     assert "No changes" in second
+
+
+@pytest.mark.parametrize(("before", "after"), [(DAHLIA, ENDIVE), (ENDIVE, DAHLIA)])
+def test_another_version_of_the_setting_needs_a_second_endpoint(stripe_emulator, settings, before, after):
+    settings.CHECKOUT_API_VERSION = before
+    _setup()
+    settings.CHECKOUT_API_VERSION = after
+
+    with pytest.raises(CommandError, match=f"{before}, not {after}"):
+        _setup()
+    assert "whsec_" in _setup(upgrade=True)
+    assert {endpoint["api_version"] for endpoint in _endpoints()} == {before, after}
 
 
 def test_missing_trailing_slash_is_added(stripe_emulator):
