@@ -86,6 +86,8 @@ class ApiError(Exception):
         self.param = param
         #: The code of ``stripe.js`` for what has none in the API.
         self.reason = reason
+        #: Further fields of the error: the charge, payment method and intent that it is about.
+        self.details: Doc = {}
         self.headers = dict(headers or {})
         #: Stripe stores a response under its idempotency key only after the endpoint has started to execute.
         self.is_stored = False
@@ -99,6 +101,7 @@ class ApiError(Exception):
             error["doc_url"] = f"https://stripe.com/docs/error-codes/{self.code.replace('_', '-')}"
         if self.param:
             error["param"] = self.param
+        error.update(self.details)
         error["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{request_id}"
         return {"error": error}
 
@@ -109,6 +112,10 @@ class StateError(ApiError):
 
 class StoreError(Exception):
     """The store cannot be opened, read or written. The message names its file."""
+
+
+class DeclinedError(ApiError):
+    """A payment method is refused. Unlike other errors, it does not undo what the attempt has changed."""
 
 
 class DroppedError(Exception):

@@ -129,11 +129,11 @@ OF_SESSIONS = [
 ]
 #: Other requests, in the same form.
 OF_OTHERS = [
-    (REMOVED_FROM_INTENTS, "/v1/payment_intents", METHODS, UNPLAYED, GONE),
-    (REMOVED_FROM_INTENTS, "/v1/payment_intents/pi_1", METHODS, UNPLAYED, GONE),
-    (REMOVED_FROM_INTENTS, "/v1/payment_intents/pi_1/confirm", METHODS, UNPLAYED, GONE),
-    (REMOVED_FROM_INTENTS, "/v1/setup_intents", METHODS, UNPLAYED, GONE),
-    (REMOVED_FROM_INTENTS, "/v1/setup_intents/seti_1", METHODS, UNPLAYED, GONE),
+    (REMOVED_FROM_INTENTS, "/v1/payment_intents", {**METHODS, "amount": 1000, "currency": "eur"}, OK, GONE),
+    (REMOVED_FROM_INTENTS, "/v1/payment_intents/pi_1", METHODS, (404, "resource_missing"), GONE),
+    (REMOVED_FROM_INTENTS, "/v1/payment_intents/pi_1/confirm", METHODS, (404, "resource_missing"), GONE),
+    (REMOVED_FROM_INTENTS, "/v1/setup_intents", METHODS, OK, GONE),
+    (REMOVED_FROM_INTENTS, "/v1/setup_intents/seti_1", METHODS, (404, "resource_missing"), GONE),
     ("changelog 2026-09-30/pause-subscription", "/v1/subscriptions/sub_1/pause", {}, (404, None), UNPLAYED),
     (TICKETS, "/v1/products", {"name": "Tea", "tax_details[tax_code]": "t"}, UNKNOWN, UNPLAYED),
 ]

@@ -24,6 +24,7 @@ from django_checkout.emulator.incidents import Incidents
 from django_checkout.emulator.messages import (
     API_VERSION,
     ApiError,
+    DeclinedError,
     Doc,
     Request,
     Response,
@@ -85,8 +86,7 @@ class Api:
             with self._claimed(key):
                 return self._incidents.cut(request, self._answer_once(request, key, headers))
         except ApiError as error:
-            document = error.document(headers["Request-Id"])
-            return Response.from_json(error.status, document, {**headers, **error.headers})
+            return _failed(error, {**headers, **error.headers})
 
     def _answer_once(self, request: Request, key: str, headers: dict[str, str]) -> Response:
         state, store = self._state, self._state.store
@@ -98,18 +98,18 @@ class Api:
             with store.transaction():
                 state.origin = Origin(request_id=headers["Request-Id"], idempotency_key=key or None)
                 try:
-                    document = self._act(request)
+                    response = self._act(request, headers)
                 finally:
                     state.origin = Origin()
-                response = self._stored(request, key, Response.from_json(200, document, headers))
+                response = self._stored(request, key, response)
         except StateError as error:
-            response = Response.from_json(error.status, error.document(headers["Request-Id"]), headers)
+            response = _failed(error, headers)
             with store.transaction():
                 return self._stored(request, key, response)
         self._raise_fault_after(request, key, headers)
         return response
 
-    def _act(self, request: Request) -> Doc:
+    def _act(self, request: Request, headers: dict[str, str]) -> Response:
         if len(request.body) > MAX_BODY_BYTES:
             raise ApiError("Request body too large", status=413)
         version, sent = _version_of(request), _sent(request)
@@ -118,17 +118,21 @@ class Api:
         call = Call(
             state=self._state, path=request.path, base_url=request.base_url, version=version, ids=ids, params=params
         )
-        document = ROUTES[route].endpoint(call)
-        shown: Doc = rendered(expand(self._state, document, params.get("expand", [])), call.version)
+        paths = params.get("expand", [])
+        try:
+            document = ROUTES[route].endpoint(call)
+            response = Response.from_json(200, rendered(expand(self._state, document, paths), call.version), headers)
+        except DeclinedError as error:
+            response = _failed(error, headers)
         parameters.refuse_unread(params)
-        return shown
+        return response
 
     def _raise_fault_after(self, request: Request, key: str, headers: dict[str, str]) -> None:
         try:
             self._chaos.raise_fault(request.method, request.path, "after")
         except ApiError as error:
             if error.is_stored:
-                response = Response.from_json(error.status, error.document(headers["Request-Id"]), headers)
+                response = _failed(error, headers)
                 with self._state.store.transaction():
                     error.headers = dict(self._stored(request, key, response).headers)
             raise
@@ -186,6 +190,12 @@ class Api:
             }
         )
         return replace(response, headers={**response.headers, **STORED})
+
+
+def _failed(error: ApiError, headers: dict[str, str]) -> Response:
+    """Return the response of an error, with the objects in it as the version of the request shows them."""
+    document = rendered(error.document(headers["Request-Id"]), headers["Stripe-Version"])
+    return Response.from_json(error.status, document, headers)
 
 
 def _sent(request: Request) -> Doc:

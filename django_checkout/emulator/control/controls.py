@@ -21,7 +21,7 @@ from django_checkout.emulator.api.versions import shown
 from django_checkout.emulator.chaos import Chaos
 from django_checkout.emulator.incidents import Incidents
 from django_checkout.emulator.messages import Doc, missing_object
-from django_checkout.emulator.payer import checkout, shopper_input
+from django_checkout.emulator.payer import authentication, checkout, shopper_input
 from django_checkout.emulator.payer.shopper import PaymentOutcome, Shopper
 from django_checkout.emulator.reference import cards
 from django_checkout.emulator.reference.cards import BankAccount, Card, Decline
@@ -94,10 +94,12 @@ class Controls:
         with self.state.transaction():
             return checkout.pay(self.state, self._session(session_id), find_method(card, iban), shopper)
 
-    def authenticate(self, session_id: str, *, succeed: bool = True) -> PaymentOutcome:
-        """Complete or fail the 3-D Secure challenge of a session."""
+    def authenticate(self, object_id: str, *, succeed: bool = True) -> PaymentOutcome:
+        """Complete or fail the 3-D Secure challenge of a session, or of an intent that the API has created."""
         with self.state.transaction():
-            return checkout.authenticate(self.state, self._session(session_id), succeed=succeed)
+            if intent := self._direct_intent(object_id):
+                return authentication.authenticate(self.state, intent, succeed=succeed)
+            return checkout.authenticate(self.state, self._session(object_id), succeed=succeed)
 
     def recover(self, session_id: str) -> Doc:
         """Open the recovery URL of an expired session, and return the new session."""
@@ -116,10 +118,12 @@ class Controls:
         with self.store.transaction():
             self.store.set_setting(sessions.CUSTOM_DOMAIN, origin)
 
-    def settle(self, session_id: str, *, succeed: bool = True) -> PaymentOutcome:
-        """Settle the delayed payment of a session."""
+    def settle(self, object_id: str, *, succeed: bool = True) -> PaymentOutcome:
+        """Settle the delayed payment of a session, or of a PaymentIntent that the API has created."""
         with self.state.transaction():
-            return checkout.settle(self.state, self._session(session_id), succeed=succeed)
+            if intent := self._direct_intent(object_id):
+                return authentication.settle(self.state, intent, succeed=succeed)
+            return checkout.settle(self.state, self._session(object_id), succeed=succeed)
 
     def adjust(self, session_id: str, quantity: int, *, line: int = 0) -> Doc:
         """Change an adjustable quantity on the payment page."""
@@ -258,6 +262,11 @@ class Controls:
 
     def _session(self, session_id: str) -> Doc:
         return self.state.get(sessions.KIND, session_id, "session", status=404)
+
+    def _direct_intent(self, object_id: str) -> Doc | None:
+        """Return an intent that the API has created, or None for an id of another type."""
+        kind = authentication.kind_of(object_id)
+        return self.state.get(kind, object_id, "intent", status=404) if kind else None
 
     def _charge(self, payment_intent: str) -> Doc:
         return self.state.get("charge", self.state.get("payment_intent", payment_intent)["latest_charge"])

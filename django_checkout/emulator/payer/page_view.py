@@ -209,7 +209,7 @@ def method_choices(session: Doc) -> Doc:
     """Return the choices that the payment page and the frames of Elements share."""
     return {
         "common_cards": [_choice(card) for card in cards.CARDS[:COMMON_CARDS]],
-        "other_cards": [_choice(card) for card in cards.CARDS[COMMON_CARDS:]],
+        "other_cards": [_choice(card) for card in cards.CARDS[COMMON_CARDS:] if card.title],
         "bank_accounts": [_choice(one) for one in cards.BANK_ACCOUNTS if len(session["payment_method_types"]) > 1],
         "offers_saving": offers_saving(session),
         "tax_id_types": tuple(TAX_IDS),

@@ -13,6 +13,7 @@ from django_checkout.emulator.api.resources import sessions
 from django_checkout.emulator.api.resources.session_rules import ELEMENTS, EMBEDDED, HOSTED
 from django_checkout.emulator.messages import ApiError, Doc, Request, Response
 from django_checkout.emulator.payer import checkout, shopper_input
+from django_checkout.emulator.payer.authentication import AuthenticationPage, kind_of
 from django_checkout.emulator.payer.page_view import PageView
 from django_checkout.emulator.payer.payment_form import PaymentForm
 from django_checkout.emulator.payer.rendering import (
@@ -45,6 +46,7 @@ class Pages:
     def __init__(self, state: State, tokens: Tokens, wait_until_acknowledged: Callable[[str], None]) -> None:
         self._state = state
         self._tokens = tokens
+        self._authentication = AuthenticationPage(state, tokens)
         self._wait_until_acknowledged = wait_until_acknowledged
 
     def answer(self, request: Request) -> Response:
@@ -53,6 +55,10 @@ class Pages:
         if root == "assets":
             return asset(rest)
         session_id, _, step = rest.strip("/").partition("/")
+        if step == "authenticate" and kind_of(session_id):
+            with translation.override(language_of(request, None)):
+                page = self._authentication.answer(request, session_id)
+                return page or self._message(request, None, "missing", status=404)
         session = self._find(session_id)
         with translation.override(language_of(request, session)):
             if session is None or step not in ("", "authenticate") or not self._may_open(request, session, step):

@@ -12,7 +12,7 @@ from django_checkout.emulator.messages import Doc
 from django_checkout.emulator.payer.checkout import needs_method
 from django_checkout.emulator.payer.completion import known_email
 from django_checkout.emulator.payer.shopper import Shopper
-from django_checkout.emulator.reference.cards import BankAccount, Card, Decline, find_bank_account, find_card
+from django_checkout.emulator.reference.cards import BankAccount, Card, Decline, find_bank_account, find_card, is_luhn
 
 _FIELDS = (
     "email phone method card_number card_expiry card_cvc same_address name country postal_code line1 city iban "
@@ -240,12 +240,6 @@ def answer_error(entry: Doc, answer: str) -> str:
     if len(answer) > (rules["maximum_length"] or 255):
         return _("Enter at most %(count)s characters.") % {"count": rules["maximum_length"] or 255}
     return ""
-
-
-def is_luhn(digits: str) -> bool:
-    """Return whether the check digit of a card number is valid."""
-    doubled = [int(digit) * (1 + index % 2) for index, digit in enumerate(reversed(digits))]
-    return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
 
 
 def _full_year(text: str) -> int:

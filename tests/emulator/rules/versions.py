@@ -43,7 +43,7 @@ RULES = (
         refused=_endive("/v1/payment_intents", CHARGE, CARD),
         answer=refusal(code="payment_method_types_no_longer_supported"),
         accepted=_endive("/v1/payment_intents", CHARGE),
-        result=shows(status="succeeded", payment_method_types=["card"]),
+        result=shows(status="succeeded"),
     ),
     Rule(
         id="version.dahlia.label",

@@ -7,12 +7,13 @@ from functools import partial
 from django_checkout.emulator.api.calls import Route, list_kind, retrieve
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import Doc, without_hidden
-from django_checkout.emulator.reference.cards import BankAccount, Card, Decline
+from django_checkout.emulator.reference.cards import BankAccount, Card, Decline, find_card
 from django_checkout.emulator.state.state import State
 
 AUTHORIZATION_SECONDS = 7 * 24 * 3600
 ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
-CARD_BRANDS = {"4": "visa", "5": "mastercard"}
+CHECKS = ("address_line1_check", "address_postal_code_check", "cvc_check")
+BRANDS_SHOWN = {"amex": "american_express", "diners": "diners_club", "unionpay": "union_pay"}
 #: Fields of a new object that are null.
 NULLS = (
     "application application_fee application_fee_amount balance_transaction failure_balance_transaction "
@@ -24,21 +25,20 @@ def new_method(state: State, method: Card | BankAccount, kind: str, billing: Doc
     """Create a PaymentMethod."""
     details: Doc = {"fingerprint": random_text(16), "last4": method.last4}
     if isinstance(method, Card):
-        brand = CARD_BRANDS[method.number[0]]
         details = {
-            "brand": brand,
-            "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
-            "country": "US",
-            "display_brand": brand,
+            "brand": method.brand,
+            "checks": {**dict.fromkeys(CHECKS), "cvc_check": "pass", **method.checks},
+            "country": method.country,
+            "display_brand": BRANDS_SHOWN.get(method.brand, method.brand),
             "exp_month": 12,
             "exp_year": 2034,
             "fingerprint": random_text(16),
-            "funding": "credit",
+            "funding": method.funding,
             "generated_from": None,
             "last4": method.last4,
-            "networks": {"available": [brand], "preferred": None},
+            "networks": {"available": [method.brand], "preferred": None},
             "regulated_status": "unregulated",
-            "three_d_secure_usage": {"supported": True},
+            "three_d_secure_usage": {"supported": method.brand != "amex"},
             "wallet": None,
         }
     elif kind in ("konbini", "boleto", "oxxo"):
@@ -78,7 +78,7 @@ def new_charge(state: State, intent: Doc, method: Doc, *, status: str, decline: 
         failure_message=decline.message if decline else None,
         fraud_details={},
         metadata=dict(intent["metadata"]),
-        outcome=_outcome(decline),
+        outcome=_outcome(decline, find_card(method["_number"])),
         paid=status == "succeeded",
         payment_intent=intent["id"],
         payment_method=method["id"],
@@ -99,6 +99,8 @@ def new_charge(state: State, intent: Doc, method: Doc, *, status: str, decline: 
 
 def _details(state: State, intent: Doc, method: Doc, status: str) -> Doc:
     known: Doc = method[method["type"]]
+    if method["type"] == "sepa_debit":
+        return {**known, "mandate": method.get("_mandate")}
     if method["type"] != "card":
         return dict(known)
     details = {name: known[name] for name in ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint")}
@@ -119,27 +121,39 @@ def _details(state: State, intent: Doc, method: Doc, status: str) -> Doc:
     )
     if intent["capture_method"] == "manual" and status == "succeeded":
         details["capture_before"] = state.clock.now() + AUTHORIZATION_SECONDS
+        options = intent["payment_method_options"].get("card") or {}
+        if options.get("request_incremental_authorization") == "if_available":
+            details["incremental_authorization"] = {"status": "available"}
     return details
 
 
-def _outcome(decline: Decline | None) -> Doc:
-    refused = "The bank did not return any further details with this decline."
-    return {
+RISK_SCORES = {"normal": 18, "elevated": 67, "highest": 91}
+
+
+def _outcome(decline: Decline | None, card: Card | None) -> Doc:
+    risk = card.risk if card else "normal"
+    outcome = {
         "advice_code": None,
         "network_advice_code": None,
         "network_decline_code": "02" if decline else None,
         "network_status": "declined_by_network" if decline else "approved_by_network",
         "reason": decline.decline_code if decline else None,
-        "risk_level": "normal",
-        "risk_score": 18,
-        "seller_message": refused if decline else "Payment complete.",
+        "risk_level": risk,
+        "risk_score": RISK_SCORES[risk],
+        "seller_message": "Payment complete.",
         "type": "issuer_declined" if decline else "authorized",
     }
+    if decline:
+        outcome["seller_message"] = "The bank did not return any further details with this decline."
+    if decline and risk == "highest":
+        outcome |= {"network_status": "not_sent_to_network", "network_decline_code": None, "type": "blocked"}
+        outcome |= {"reason": "highest_risk_level", "seller_message": "Stripe blocked this payment as too risky."}
+    return outcome
 
 
 def payment_error(decline: Decline, method: Doc, charge: Doc | None) -> Doc:
     """Return the ``last_payment_error`` of an intent."""
-    is_card = method["type"] == "card" and decline.code != "payment_intent_authentication_failure"
+    is_card = method["type"] == "card" and not decline.code.endswith("_authentication_failure")
     error: Doc = {
         "code": decline.code,
         "doc_url": f"https://stripe.com/docs/error-codes/{decline.code.replace('_', '-')}",

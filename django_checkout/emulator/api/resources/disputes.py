@@ -25,6 +25,12 @@ _EVIDENCE = (
     "uncategorized_file uncategorized_text"
 )
 EVIDENCE = tuple(_EVIDENCE.split())
+#: Effects of test cards to the reason of the dispute that they open, and whether it is an inquiry.
+DISPUTES = {
+    "dispute": ("fraudulent", False),
+    "dispute_not_received": ("product_not_received", False),
+    "dispute_inquiry": ("fraudulent", True),
+}
 
 
 def open_dispute(state: State, charge: Doc, reason: str, amount: int | None = None, *, inquiry: bool = False) -> Doc:
@@ -106,6 +112,16 @@ def warn(state: State, charge: Doc, fraud_type: str = "made_with_stolen_card") -
     state.store.insert(warning)
     state.emit("radar.early_fraud_warning.created", warning)
     return warning
+
+
+def follow_up(state: State, charge: Doc) -> None:
+    """Open the dispute or send the warning that a test card causes, once its charge is captured."""
+    effect = charge.get("_effect", "")
+    if effect in DISPUTES and charge["captured"]:
+        reason, inquiry = DISPUTES[effect]
+        open_dispute(state, charge, reason, inquiry=inquiry)
+    if effect == "fraud_warning" and charge["captured"]:
+        warn(state, charge)
 
 
 def _move_funds(state: State, dispute: Doc, amount: int, fee: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata, retrieve
+from django_checkout.emulator.api.resources import disputes
 from django_checkout.emulator.api.resources.balance import new_balance_transaction
 from django_checkout.emulator.api.resources.refunds import release
 from django_checkout.emulator.api.resources.session_values import check_descriptor
@@ -22,24 +23,33 @@ NULLS = (
 
 def new_intent(state: State, session: Doc) -> Doc:
     """Create the PaymentIntent of a session at its first payment attempt."""
-    asked = session["_params"].get("payment_intent_data", {})
+    return create(
+        state,
+        session["_params"].get("payment_intent_data", {}),
+        session["payment_method_types"],
+        amount=session["amount_total"],
+        currency=session["currency"],
+        customer=session["customer"],
+        _session=session["id"],
+    )
+
+
+def create(state: State, asked: Doc, types: list[str], **fields: object) -> Doc:
+    """Create a PaymentIntent with the parameters ``asked`` that a session also has, and ``fields``; emit the event."""
     intent = state.new(
         "payment_intent",
         NULLS,
-        amount=session["amount_total"],
         amount_capturable=0,
         amount_details={"tip": {}},
         amount_received=0,
         application_fee_amount=asked.get("application_fee_amount"),
         capture_method=asked.get("capture_method", "automatic_async"),
         confirmation_method="automatic",
-        currency=session["currency"],
-        customer=session["customer"],
         description=asked.get("description"),
         metadata=merged_metadata({}, asked.get("metadata", {})),
         on_behalf_of=asked.get("on_behalf_of"),
-        payment_method_options={"card": {"request_three_d_secure": "automatic"}},
-        payment_method_types=session["payment_method_types"],
+        payment_method_options={"card": {"request_three_d_secure": "automatic"}} if "card" in types else {},
+        payment_method_types=types,
         receipt_email=asked.get("receipt_email"),
         setup_future_usage=asked.get("setup_future_usage"),
         statement_descriptor=asked.get("statement_descriptor"),
@@ -47,8 +57,7 @@ def new_intent(state: State, session: Doc) -> Doc:
         status="requires_payment_method",
         transfer_group=asked.get("transfer_group"),
     )
-    intent["client_secret"] = f"{intent['id']}_secret_{random_text(25)}"
-    intent["_session"] = session["id"]
+    intent.update(fields, client_secret=f"{intent['id']}_secret_{random_text(25)}")
     state.store.insert(intent)
     state.emit("payment_intent.created", intent)
     return intent
@@ -73,15 +82,7 @@ def update_data(state: State, session: Doc, data: Doc) -> None:
 
 def new_off_session_intent(state: State, method: Doc, customer: str, amount: int, currency: str, data: Doc) -> Doc:
     """Create the PaymentIntent of a charge to a customer's saved payment method, without a session."""
-    payer = {
-        "_params": {"payment_intent_data": data},
-        "amount_total": amount,
-        "currency": currency,
-        "customer": customer,
-        "id": None,
-        "payment_method_types": [method["type"]],
-    }
-    intent = new_intent(state, payer)
+    intent = create(state, data, [method["type"]], amount=amount, currency=currency, customer=customer, _session=None)
     intent["payment_method"] = method["id"]
     return intent
 
@@ -108,8 +109,6 @@ def succeed(state: State, intent: Doc, charge: Doc, amount: int) -> None:
     state.emit("charge.updated", charge, previous)
 
 
-#: The statuses in which the receipt's address of an intent can be changed.
-MAILED = ("requires_payment_method", "requires_confirmation", "requires_action", "requires_capture", "succeeded")
 #: The statuses in which an intent can be canceled: exercism/website#7062.
 CANCELABLE = ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action", "processing")
 
@@ -118,20 +117,6 @@ def _unexpected(message: str, *allowed: str, verb: str = "") -> StateError:
     if allowed:
         message += f" Only a PaymentIntent with one of the following statuses may be {verb}: {', '.join(allowed)}."
     return StateError(message, code="payment_intent_unexpected_state")
-
-
-def update_intent(call: Call) -> Doc:
-    """POST /v1/payment_intents/:intent."""
-    intent = call.target("payment_intent")
-    status = intent["status"]
-    if "receipt_email" in call.params and status not in MAILED:
-        # solspace/craft-freeform#2644
-        raise _unexpected(
-            f"This PaymentIntent's receipt_email could not be updated because it has a status of {status}. You may "
-            "only update the receipt_email of a PaymentIntent with one of the following statuses: "
-            f"{', '.join(MAILED)}."
-        )
-    return call.state.update(intent, **call.changes(intent, "description", "receipt_email"))
 
 
 def capture_intent(call: Call) -> Doc:
@@ -160,6 +145,7 @@ def capture_intent(call: Call) -> Doc:
     session = state.store.find(intent["_session"])
     if session:
         state.update(session, payment_status="paid")
+    disputes.follow_up(state, charge)
     return intent
 
 
@@ -229,14 +215,6 @@ EXPANDABLE = {
 ROUTES = {
     "GET /v1/payment_intents": Route(partial(list_kind, "payment_intent", "customer"), "customer_account"),
     "GET /v1/payment_intents/{intent}": Route(partial(retrieve, "payment_intent"), "client_secret"),
-    "POST /v1/payment_intents/{intent}": Route(
-        update_intent,
-        "allowed_payment_method_types amount amount_details application_fee_amount capture_method "
-        "currency customer customer_account excluded_payment_method_types hooks payment_details "
-        "payment_method payment_method_configuration payment_method_data payment_method_options "
-        "payment_method_types setup_future_usage shipping statement_descriptor "
-        "statement_descriptor_suffix transfer_data transfer_group",
-    ),
     "POST /v1/payment_intents/{intent}/cancel": Route(cancel_intent),
     "POST /v1/payment_intents/{intent}/capture": Route(
         capture_intent,

@@ -12,7 +12,14 @@ from django_checkout.emulator.api.resources import lines, payments
 from django_checkout.emulator.api.resources.amounts import set_lines
 from django_checkout.emulator.api.resources.customers import full_address
 from django_checkout.emulator.api.resources.discounts import attach
-from django_checkout.emulator.api.resources.session_object import ECHOED, ECHOED_IF_SENT, defaults, details, is_offered
+from django_checkout.emulator.api.resources.session_object import (
+    ECHOED,
+    ECHOED_IF_SENT,
+    check_methods,
+    defaults,
+    details,
+    is_offered,
+)
 from django_checkout.emulator.api.resources.session_rules import (
     ELEMENTS,
     HOSTED,
@@ -27,7 +34,7 @@ from django_checkout.emulator.api.resources.shipping import offered
 from django_checkout.emulator.api.resources.subscriptions import check_currency_of
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc, StateError
-from django_checkout.emulator.reference.cards import DELAYED_METHODS, PLAYED_TYPES, SECOND_CURRENCIES
+from django_checkout.emulator.reference.cards import DELAYED_METHODS, PLAYED_TYPES
 from django_checkout.emulator.reference.currencies import check_currency
 from django_checkout.emulator.state.state import State
 
@@ -102,24 +109,10 @@ def new_session(state: State, params: Doc, base_url: str, **overrides: object) -
         session["currency"] = currency
     if not session["payment_method_types"]:
         raise ApiError(NO_METHODS)
-    _check_methods(session)
+    check_methods(session["payment_method_types"], session["currency"])
     state.store.insert(session)
     state.schedule("expire_session", session["id"], state.clock.now() + life)
     return session
-
-
-def _check_methods(session: Doc) -> None:
-    """Raise Stripe's error for a payment method that does not exist in the session's currency."""
-    currencies = {method: currency for currency, method in DELAYED_METHODS.items()}
-    for method in session["payment_method_types"]:
-        only = {currencies.get(method, session["currency"]), SECOND_CURRENCIES.get(method)}
-        if session["currency"] and session["currency"] not in only:
-            # stripe-samples/firebase-subscription-payments#39
-            raise ApiError(
-                f"Invalid currency options ``{session['currency']}``. The payment method `{method}` only supports the "
-                f"following currencies: ``{currencies[method]}``.",
-                param="payment_method_types",
-            )
 
 
 def _offer_delayed_method(session: Doc, params: Doc, currency: str) -> None:
