@@ -62,7 +62,7 @@ EMULATOR_LAYERS = (
     ("api",),
     ("state", "chaos", "incidents", "request_log"),
     ("reference",),
-    ("messages", "ids"),
+    ("messages", "ids", "websocket"),
 )
 MAX_LINES = 381
 

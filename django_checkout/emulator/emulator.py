@@ -23,9 +23,10 @@ from django_checkout.emulator.payer.rendering import asset
 from django_checkout.emulator.payer.tokens import Tokens
 from django_checkout.emulator.request_log import KEPT, LoggedRequest
 from django_checkout.emulator.state.clock import Clock
-from django_checkout.emulator.state.state import State
+from django_checkout.emulator.state.state import LISTENER, State
 from django_checkout.emulator.state.store import Store
 from django_checkout.emulator.webhooks.deliveries import Attempt, Delivery, Post
+from django_checkout.emulator.webhooks.listening import Listening
 from django_checkout.emulator.webhooks.webhook_sender import WebhookSender
 
 logger = logging.getLogger("django_checkout.emulator")
@@ -64,6 +65,8 @@ class Emulator(Controls):
             self.webhook_url: str = configured["url"]
             self.form_secret = opened.setting("form_secret", "") or random_text(32)
             opened.set_setting("form_secret", self.form_secret)
+            for listener in opened.select(LISTENER):
+                self.outbox.forget(listener["id"])
         tokens = Tokens(self.form_secret)
         self._handlers: dict[str, Handler] = {
             "v1": (api := Api(self.state, self.chaos, self.incidents, self.rate_limits, self.request_log).answer),
@@ -74,6 +77,7 @@ class Emulator(Controls):
             "portal": PortalPage(self.state, tokens).answer,
         }
         self._pages = Pages(self.state, tokens, self.wait_until_acknowledged)
+        self.listening = Listening(self.state, self.outbox, self.request_log)
         self._webhook_sender: WebhookSender | None = None
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from django_checkout.emulator.api.calls import Call
 from django_checkout.emulator.api.expansion import expand
 from django_checkout.emulator.api.rate_limits import RateLimits
 from django_checkout.emulator.api.resources.account import ACCOUNT_ID
-from django_checkout.emulator.api.routes import ROUTES, find_operation, find_route, table
+from django_checkout.emulator.api.routes import find_operation, find_route, route_of, table
 from django_checkout.emulator.api.versions import rendered
 from django_checkout.emulator.chaos import Chaos, key_in_use
 from django_checkout.emulator.ids import new_id
@@ -120,7 +120,7 @@ class Api:
         )
         paths = params.get("expand", [])
         try:
-            document = ROUTES[route].endpoint(call)
+            document = route_of(route).endpoint(call)
             response = Response.from_json(200, rendered(expand(self._state, document, paths), call.version), headers)
         except DeclinedError as error:
             response = _failed(error, headers)

@@ -14,6 +14,8 @@ from importlib.resources import files
 from django_checkout.emulator.messages import API_VERSION
 from django_checkout.emulator.reference.versions import PLAYED
 
+#: The operations that Stripe's document does not have.
+UNDOCUMENTED = "parameters_cli.txt"
 EXPAND = " expand: [] str"
 #: What newer versions change.
 CHANGED = {PLAYED[1]: "parameters_endive.txt"}
@@ -73,6 +75,11 @@ def operations(version: str = API_VERSION) -> tuple[str, ...]:
     return tuple(name for name in {**_blocks(), **_changes(version)} if name[0] not in "@%")
 
 
+def undocumented() -> tuple[str, ...]:
+    """Return the names of the operations that Stripe's document does not have."""
+    return tuple(_blocks(UNDOCUMENTED))
+
+
 def is_expandable(kind: str, field_path: str) -> bool:
     """Return whether Stripe's API can expand a field of this type of object, or one below it."""
     names = _blocks().get(f"%{kind}", "").split()
@@ -81,7 +88,8 @@ def is_expandable(kind: str, field_path: str) -> bool:
 
 def parameters_of(operation: str, version: str = API_VERSION) -> Parameter:
     """Return the parameters of an operation, as the children of one object. Raises ``KeyError``."""
-    parameters = Parameter(operation, children=_members(_blocks()[operation]))
+    lines = _blocks()[operation] if operation in _blocks() else _blocks(UNDOCUMENTED)[operation]
+    parameters = Parameter(operation, children=_members(lines))
     _change(parameters, _members(_changes(version).get(operation, "")))
     return parameters
 

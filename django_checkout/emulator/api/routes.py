@@ -7,7 +7,7 @@ from functools import cache
 
 from django_checkout.emulator.api.calls import Route
 from django_checkout.emulator.api.declared import declared
-from django_checkout.emulator.api.document import Parameter, operations, parameters_of, removed_from
+from django_checkout.emulator.api.document import Parameter, operations, parameters_of, removed_from, undocumented
 from django_checkout.emulator.messages import API_VERSION, ApiError, not_implemented
 
 HELP = "Please see https://stripe.com/docs or we can help at https://support.stripe.com/."
@@ -19,12 +19,19 @@ TRAILING_SLASH = (
 
 
 ROUTES: dict[str, Route] = declared("ROUTES")
+#: Those of Stripe's command line, which Stripe's document does not have.
+UNDOCUMENTED: dict[str, Route] = declared("UNDOCUMENTED")
+
+
+def route_of(name: str) -> Route:
+    """Return a route that is played. Raises ``KeyError``."""
+    return ROUTES[name] if name in ROUTES else UNDOCUMENTED[name]
 
 
 @cache
 def table(route: str, version: str = API_VERSION) -> Parameter:
     """Return the parameters of a route in a version, with what it does not play marked."""
-    played, parameters, removed = ROUTES[route], parameters_of(route, version), removed_from(route, version)
+    played, parameters, removed = route_of(route), parameters_of(route, version), removed_from(route, version)
     for path in played.not_played.split():
         if path not in removed:
             parameters.find(path).is_played = False
@@ -43,7 +50,7 @@ def table(route: str, version: str = API_VERSION) -> Parameter:
 def _by_length(version: str) -> dict[tuple[str, int], list[tuple[list[str], str]]]:
     """Return the segments of all operations by method and number of segments, those with the fewest ids first."""
     found: dict[tuple[str, int], list[tuple[list[str], str]]] = {}
-    for name in sorted(operations(version), key=lambda name: name.count("{")):
+    for name in sorted((*operations(version), *undocumented()), key=lambda name: name.count("{")):
         method, _, path = name.partition(" ")
         segments = path.split("/")
         found.setdefault((method, len(segments)), []).append((segments, name))
@@ -75,6 +82,6 @@ def find_route(
     for name, code in removed_from(found[0], version).items():
         if code and name in sent:
             raise ApiError(f"The parameter `{name}` is no longer supported.", code=code, param=name)
-    if found[0] not in ROUTES:
+    if found[0] not in ROUTES and found[0] not in UNDOCUMENTED:
         raise not_implemented(f"the operation {found[0]}")
     return found

@@ -14,7 +14,9 @@ from django_checkout.emulator.state.store import Store
 
 #: The endpoint that is configured rather than created over the API; the API does not list it.
 TARGET = "_target"
-ENDPOINT_KINDS = ("webhook_endpoint", TARGET)
+#: The endpoint that a listening command line is; the API does not list it either.
+LISTENER = "_listener"
+ENDPOINT_KINDS = ("webhook_endpoint", TARGET, LISTENER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class State:
         self.store = store
         self.clock = clock
         self.origin = Origin()
+        #: Whether a server is there that accepts WebSockets.
+        self.has_websockets = False
         self._jobs = jobs
 
     @contextmanager
@@ -71,21 +75,25 @@ class State:
         event["_is_delivered"] = not endpoints
         self.store.insert(event)
         for endpoint in endpoints:
-            self.store.insert(
-                {
-                    "id": new_id("_delivery"),
-                    "object": "_delivery",
-                    "event": event["id"],
-                    "type": event_type,
-                    "endpoint": endpoint["id"],
-                    "state": "pending",
-                    "attempts": 0,
-                    "due_at": event["created"],
-                    "last_status": None,
-                    "is_acknowledged": False,
-                }
-            )
+            self.queue(event, endpoint)
         return event
+
+    def queue(self, event: Doc, endpoint: Doc) -> None:
+        """Queue the delivery of an event to an endpoint."""
+        self.store.insert(
+            {
+                "id": new_id("_delivery"),
+                "object": "_delivery",
+                "event": event["id"],
+                "type": event["type"],
+                "endpoint": endpoint["id"],
+                "state": "pending",
+                "attempts": 0,
+                "due_at": self.clock.now(),
+                "last_status": None,
+                "is_acknowledged": False,
+            }
+        )
 
     def update(self, document: Doc, event_type: str | None = None, **changes: object) -> Doc:
         """Change and store an object; with ``event_type``, emit the event, with the previous values if it has them."""
