@@ -21,6 +21,7 @@ SHAPES = {
     "invoice": ("in_", 24),
     "invoice_payment": ("inpay_", 24),
     "item": ("li_", 24),
+    "invoiceitem": ("ii_", 24),
     "line_item": ("il_", 24),
     "mandate": ("mandate_", 24),
     "payment_intent": ("pi_", 24),

@@ -1,4 +1,4 @@
-"""The jobs that the clock starts, by the name under which they are scheduled."""
+"""The jobs that the clock or another change starts, by name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django_checkout.emulator.api.resources import (
     recurring,
     refunds,
     sessions,
+    subscription_changes,
     subscriptions,
 )
 from django_checkout.emulator.payer import checkout
@@ -17,14 +18,20 @@ from django_checkout.emulator.state.state import Job
 
 JOBS: dict[str, Job] = {
     "announce_trial_end": subscriptions.announce_trial_end,
+    "cancel_due": subscriptions.cancel_due,
     "end_code": coupons.end_code,
     "end_coupon": coupons.end_coupon,
+    "expire_incomplete": subscriptions.expire_incomplete,
     "expire_authorization": payments.expire_authorization,
     "expire_session": sessions.expire_due,
     "fail_refund": refunds.fail_due,
+    "finalize_invoice": recurring.finalize_due,
     "finish_refund": refunds.finish_due,
+    "invoice_paid": recurring.on_paid,
+    "invoice_refused": recurring.on_refused,
     "lose_dispute": disputes.lose_dispute,
     "make_available": balance.make_available,
     "renew": recurring.renew,
+    "resume_collection": subscription_changes.resume_collection,
     "settle": checkout.settle_due,
 }

@@ -62,8 +62,8 @@ def _expand_field(state: State, shown: Doc, whole: Doc, steps: list[str], path: 
     name, allowed = lead + step, EXPANDABLE.get(kind, ())
     if name in allowed:
         found = _lookup(state, whole, kind, name, step)
-        if isinstance(shown.get(step), str) or (step not in shown and found is not None):
-            shown[step] = _shown(found)
+        if isinstance(shown.get(step), str) or (found is not None and _is_missing(shown, step)):
+            shown[step] = [_shown(item) for item in found] if isinstance(found, list) else _shown(found)
         _expand(state, shown.get(step), found, rest, path)
     elif isinstance(shown.get(step), dict) and "object" in shown[step] and rest:
         found = state.store.find(shown[step].get("id")) or shown[step]
@@ -77,6 +77,12 @@ def _expand_field(state: State, shown: Doc, whole: Doc, steps: list[str], path: 
         raise _not_expandable(path)
     elif step not in shown or shown[step] is not None:
         raise not_implemented(f"the expansion of {path}", "expand")
+
+
+def _is_missing(shown: Doc, step: str) -> bool:
+    """Return whether a field is left out, or is a list of ids."""
+    value = shown.get(step, [])
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _add_hidden(session: Doc, step: str) -> None:
@@ -98,6 +104,8 @@ def _lookup(state: State, whole: Doc, kind: str, name: str, step: str) -> Any:
         return list_of(refunds, f"/v1/charges/{whole['id']}/refunds")
     if kind == "invoice" and name == "payments":
         return invoices.payments_of(state, whole)
+    if kind == "subscription" and name == "discounts":
+        return [whole["_discount"]["discount"]] if whole["discounts"] else []
     if f"_{step}" in whole:
         return whole[f"_{step}"]
     current = whole.get(step)

@@ -65,15 +65,17 @@ class PortalPage:
             cards = {found["id"]: state.store.find(found["default_payment_method"]) for found in bought}
         return {
             "customer": customer,
-            "subscriptions": [_subscription(found, cards[found["id"]]) for found in bought],
+            "subscriptions": [
+                _subscription(found, subscriptions.lines_of(state, found), cards[found["id"]]) for found in bought
+            ],
             "invoices": [_invoice(invoice) for invoice in invoices],
         }
 
 
-def _subscription(subscription: Doc, card: Doc | None) -> Doc:
+def _subscription(subscription: Doc, lines: list[Doc], card: Doc | None) -> Doc:
     items = subscription["items"]["data"]
-    amount = sum(full_amount(line) for line in subscription["_lines"] if line["price"]["type"] == "recurring")
-    names = [line["description"] for line in subscription["_lines"]]
+    amount = sum(full_amount(line) for line in lines)
+    names = [line["description"] for line in lines]
     return {
         "id": subscription["id"],
         "name": ", ".join(names),

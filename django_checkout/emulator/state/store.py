@@ -127,6 +127,16 @@ class Store:
         with self._reported():
             return self._connection.execute(sql, arguments)
 
+    @contextmanager
+    def discarded(self) -> Iterator[None]:
+        """Undo all changes of the block when it ends. Call it inside ``transaction()``."""
+        self._connection.execute("SAVEPOINT discarded")
+        try:
+            yield
+        finally:
+            self._connection.execute("ROLLBACK TO discarded")
+            self._connection.execute("RELEASE discarded")
+
     def insert(self, document: Doc) -> Doc:
         """Insert a new document."""
         self._execute(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from . import (
     amounts,
     api,
+    billing,
     catalog,
     coupons,
     customers,
@@ -44,6 +45,7 @@ AREAS = {
     "Discounts": discounts.RULES,
     "Shipping": shipping.RULES,
     "Sessions and subscriptions": lifecycle.RULES,
+    "Billing": billing.RULES,
     "Capture, cancellation and refunds": payments.RULES,
     "Disputes": disputes.RULES,
     "Products and prices": (*catalog.RULES, *prices.RULES),

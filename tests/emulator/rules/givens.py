@@ -172,6 +172,16 @@ GIVENS: Mapping[str, Given] = {
     "subscription_payment": done("pay", "id=<subscribed_session>"),
     "subscribed_session": made(SESSIONS, SUBSCRIPTION, "customer=<customer>"),
     "canceled_subscription": Given(sent=Sent(method="DELETE", path="/v1/subscriptions/<subscription>")),
+    "subscription_with_trial": made(
+        "/v1/subscriptions", "customer=<customer>&items[0][price]=<monthly_price>&trial_period_days=7"
+    ),
+    "draft_invoice": made("/v1/invoices", "customer=<customer>&currency=eur"),
+    "open_invoice": Given(sent=post("/v1/invoices/<item_of_invoice>/finalize")),
+    "item_of_invoice": Given(
+        sent=post("/v1/invoiceitems", "customer=<customer>&currency=eur&amount=900&invoice=<other_draft>"),
+        path="invoice",
+    ),
+    "other_draft": made("/v1/invoices", "customer=<customer>&currency=eur"),
     # Webhook endpoints and time.
     "endpoint": made("/v1/webhook_endpoints", ENDPOINT),
     "30_days": done("advance", f"seconds={30 * 24 * 3600 + 1}"),

@@ -82,6 +82,8 @@ def fail(state: State, intent: Doc, error: Doc) -> None:
     """Return an intent to the state before an attempt."""
     changes = {"status": "requires_payment_method", "payment_method": None, "next_action": None}
     state.update(intent, "payment_intent.payment_failed", **changes, last_payment_error=error)
+    if intent.get("_invoice"):
+        state.run("invoice_refused", intent)
 
 
 def settle(state: State, intent: Doc, *, succeed: bool) -> Decline | None:

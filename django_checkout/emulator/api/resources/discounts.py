@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from django_checkout.emulator.api.resources import lines
 from django_checkout.emulator.api.resources.coupons import CODE, COUPON, find_code
 from django_checkout.emulator.api.resources.pricing import missing, one_of
-from django_checkout.emulator.messages import ApiError, Doc, without_hidden
+from django_checkout.emulator.messages import ApiError, Doc, not_implemented, without_hidden
+from django_checkout.emulator.reference.periods import end_of_period
 from django_checkout.emulator.state.state import State
 
 #: The codes of ``stripe.js`` for a refused promotion code.
@@ -26,18 +27,51 @@ def attach(state: State, session: Doc, params: list[Doc]) -> None:
     """Apply the ``discounts`` of a new session."""
     session["_discount"] = None
     for index, discount in enumerate(params):
-        param = f"discounts[{index}]"
-        if "coupon" in discount and "promotion_code" in discount:
-            raise one_of("coupon", "promotion_code", param)
-        if "promotion_code" in discount:
-            code = state.get(CODE, discount["promotion_code"], f"{param}[promotion_code]")
-            session["_discount"] = {"coupon": code["promotion"]["coupon"], "promotion_code": code["id"]}
-        elif "coupon" in discount:
-            coupon = state.get(COUPON, discount["coupon"], f"{param}[coupon]")
-            session["_discount"] = {"coupon": coupon["id"], "promotion_code": None}
-        else:
-            raise missing(f"{param}[coupon]")
+        session["_discount"] = _given(state, discount, f"discounts[{index}]")
     _show(state, session)
+
+
+def _given(state: State, params: Doc, param: str) -> Doc:
+    """Return the coupon and promotion code that a request names."""
+    if "coupon" in params and "promotion_code" in params:
+        raise one_of("coupon", "promotion_code", param)
+    if "promotion_code" in params:
+        code = state.get(CODE, params["promotion_code"], f"{param}[promotion_code]")
+        return {"coupon": code["promotion"]["coupon"], "promotion_code": code["id"]}
+    if "coupon" not in params:
+        raise missing(f"{param}[coupon]")
+    return {"coupon": state.get(COUPON, params["coupon"], f"{param}[coupon]")["id"], "promotion_code": None}
+
+
+def granted(state: State, params: list[Doc], customer: str, items: list[Doc], **fields: object) -> Doc | None:
+    """Return the discount that a request gives without a session, checked, or None. One is played.
+
+    ``fields`` name the subscription or invoice that it belongs to. ``until`` is the end of its duration, if it has one.
+    """
+    if not params:
+        return None
+    if len(params) > 1:
+        raise not_implemented("more than one discount", "discounts[1]")
+    given = _given(state, params[0], "discounts[0]")
+    coupon = state.store.find(given["coupon"], COUPON)
+    code = state.store.find(given["promotion_code"], CODE) if given["promotion_code"] else None
+    basket = {"_lines": items, "currency": items[0]["currency"], "customer": customer, "customer_creation": None}
+    for line in items:
+        lines.set_subtotal(line)
+    _check(state, basket, coupon, code, _eligible(coupon, items) if coupon else [])
+    now = state.clock.now()
+    until = None
+    if coupon and coupon["duration"] == "repeating":
+        until = end_of_period(now, {"interval": "month", "interval_count": coupon["duration_in_months"]})
+    shown = _new_discount(state, given, customer=customer, end=until, **fields)
+    return {**given, "_coupon": coupon, "discount": shown, "until": until}
+
+
+def lasting(given: Doc | None, at: int) -> Doc | None:
+    """Return a subscription's discount for a period that begins at ``at``, or None if it has ended."""
+    if given is None or (given["until"] is not None and given["until"] <= at):
+        return None
+    return given
 
 
 def apply_code(state: State, session: Doc, text: str) -> None:
@@ -126,22 +160,21 @@ def _show(state: State, session: Doc) -> None:
         return
     code, coupon = given["promotion_code"], given["coupon"]
     session["discounts"] = [{"coupon": None if code else coupon, "promotion_code": code}]
-    discount = state.new(
-        "discount",
-        NULLS,
-        checkout_session=session["id"],
-        customer=session["customer"],
-        promotion_code=code,
-        source={"type": "coupon", "coupon": coupon},
-    )
+    given["discount"] = _new_discount(state, given, checkout_session=session["id"], customer=session["customer"])
+
+
+def _new_discount(state: State, given: Doc, **fields: object) -> Doc:
+    source = {"type": "coupon", "coupon": given["coupon"]}
+    discount = state.new("discount", NULLS, promotion_code=given["promotion_code"], source=source)
     discount["start"] = discount.pop("created")
     del discount["livemode"]
-    given["discount"] = without_hidden(discount)
+    return {"checkout_session": None, **without_hidden(discount), **fields}
 
 
 def _eligible(coupon: Doc, items: list[Doc]) -> list[Doc]:
     products = coupon.get("_applies_to", {}).get("products")
-    return [line for line in items if products is None or line["price"]["product"] in products]
+    found = [line for line in items if line.get("_discountable", True)]
+    return [line for line in found if products is None or (line["price"] and line["price"]["product"] in products)]
 
 
 def _check(state: State, session: Doc, coupon: Doc | None, code: Doc | None, eligible: list[Doc]) -> None:

@@ -108,6 +108,9 @@ def set_subtotal(line: Doc, *, on_trial: bool = False) -> None:
 
 def full_amount(line: Doc, quantity: int | None = None) -> int:
     """Return the amount of a line without a trial, for its own quantity or another one."""
+    if "_amount" in line:
+        amount: int = line["_amount"]
+        return amount
     pricing = line.get("_pricing") or line["price"]
     return cost(pricing, line["quantity"] if quantity is None else quantity, line.get("_chosen"))
 

@@ -107,6 +107,8 @@ def succeed(state: State, intent: Doc, charge: Doc, amount: int) -> None:
         latest_charge=charge["id"],
     )
     state.emit("charge.updated", charge, previous)
+    if intent.get("_invoice"):
+        state.run("invoice_paid", intent)
 
 
 #: The statuses in which an intent can be canceled: exercism/website#7062.
