@@ -18,7 +18,7 @@ from django_checkout.emulator import Emulator
 from django_checkout.emulator.reference.versions import KNOWN, PLAYED
 from django_checkout.emulator.server import EmulatorServer
 
-from .conftest import SECRET
+from .conftest import SECRET, client_of
 
 DAHLIA, ENDIVE = PLAYED
 CARD = "4242424242424242"
@@ -313,8 +313,7 @@ def test_endpoint_receives_events_in_its_own_version(call, emulator, version, ha
 def test_configured_endpoint_has_the_version_it_was_given():
     emulator = Emulator(webhook_secret=SECRET, webhook_version=ENDIVE)
     try:
-        with emulator.state.transaction():
-            emulator.state.emit("product.created", {"id": "prod_1", "object": "product", "tax_details": None})
+        client_of(emulator).v1.products.create({"name": "Tea"})
         (delivery,) = emulator.pending_deliveries()
     finally:
         emulator.close()
