@@ -7,6 +7,7 @@ from django_checkout.emulator.api.resources import (
     coupons,
     disputes,
     payments,
+    payouts,
     recurring,
     refunds,
     sessions,
@@ -17,6 +18,7 @@ from django_checkout.emulator.payer import checkout
 from django_checkout.emulator.state.state import Job
 
 JOBS: dict[str, Job] = {
+    "arrive_payout": payouts.arrive,
     "announce_trial_end": subscriptions.announce_trial_end,
     "cancel_due": subscriptions.cancel_due,
     "end_code": coupons.end_code,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from django_checkout.emulator.reference import testing_page
@@ -104,7 +104,12 @@ UNAUTHENTICATED = Decline(
         "We are unable to authenticate your payment method. Please choose a different payment method and try again."
     ),
 )
-UNAUTHENTICATED_SETUP = replace(UNAUTHENTICATED, code="setup_intent_authentication_failure")
+#: stripe/stripe-node#1904
+UNAUTHENTICATED_SETUP = Decline(
+    code="setup_intent_authentication_failure",
+    decline_code=None,
+    message=_("The latest attempt to set up the payment method has failed because authentication failed."),
+)
 AUTHENTICATION_REQUIRED = Decline(
     code="authentication_required",
     decline_code="authentication_required",

@@ -17,6 +17,8 @@ SUBSCRIPTION = f"{PAYMENT}&mode=subscription&{_DATA}[recurring][interval]=month"
 SETUP = "mode=setup&success_url=https://shop.example.com/&currency=eur"
 EMBEDDED = "-success_url&ui_mode=embedded_page&return_url=https://shop.example.com/"
 ELEMENTS = "-success_url&ui_mode=elements&return_url=https://shop.example.com/"
+BY_CARD = "amount=1000&currency=eur&payment_method_types[0]=card"
+CARD_NUMBER = "card[number]=4242424242424242&card[exp_month]=12&card[exp_year]=40&card[cvc]=123"
 MANUAL = "payment_intent_data[capture_method]=manual"
 SHIPPING = "shipping_address_collection[allowed_countries][0]=DE"
 RATE = (
@@ -153,6 +155,28 @@ GIVENS: Mapping[str, Given] = {
     "voucher_intent": paid("voucher_session", "iban=AT611904300234573201"),
     "voucher_payment": done("settle", "id=<voucher_session>"),
     "voucher_session": made(SESSIONS, PAYMENT, f"{_DATA}[currency]=jpy"),
+    # Intents without a session, tokens and payouts.
+    "new_intent": made("/v1/payment_intents", "amount=1000&currency=eur"),
+    "new_card_intent": made("/v1/payment_intents", BY_CARD),
+    "direct_intent": made("/v1/payment_intents", BY_CARD, "payment_method=pm_card_visa&confirm=true"),
+    "available_intent": made("/v1/payment_intents", BY_CARD, "payment_method=pm_card_bypassPending&confirm=true"),
+    "held_intent": made(
+        "/v1/payment_intents",
+        BY_CARD,
+        "payment_method=pm_card_visa&confirm=true&capture_method=manual",
+        "payment_method_options[card][request_incremental_authorization]=if_available",
+    ),
+    "new_setup": made("/v1/setup_intents", "payment_method_types[0]=card"),
+    "done_setup": made("/v1/setup_intents", "payment_method_types[0]=card&payment_method=pm_card_visa&confirm=true"),
+    "token": made("/v1/tokens", CARD_NUMBER),
+    "other_token": made("/v1/tokens", CARD_NUMBER),
+    "method_of_token": made("/v1/payment_methods", "type=card&card[token]=<token>"),
+    "payout": made("/v1/payouts", "amount=100&currency=eur"),
+    "other_payout": made("/v1/payouts", "amount=100&currency=eur"),
+    "canceled_payout": made("/v1/payouts/<payout>/cancel"),
+    "disputed_charge": Given(
+        sent=Sent(method="GET", path="/v1/payment_intents/<disputed_intent>"), path="latest_charge"
+    ),
     # Saved cards and subscriptions.
     "saved_card": Given(sent=Sent(method="GET", path="/v1/payment_intents/<saving_intent>"), path="payment_method"),
     "saving_intent": paid("saving_session"),

@@ -23,7 +23,7 @@ def challenge(state: State, intent: Doc, url: str, return_url: str | None, *, by
     """Ask for 3-D Secure at ``url`` before the card of a PaymentIntent or SetupIntent is used."""
     action: Doc = {"type": "redirect_to_url", "redirect_to_url": {"return_url": return_url, "url": url}}
     if by_sdk:
-        # GTrack/laravel-crm-invoicing shows the shape; ``stripe_js`` is the page that Stripe.js opens.
+        # stripe/stripe-dotnet#2361. Stripe.js opens the page ``stripe_js``.
         action = {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect", "stripe_js": url}}
     state.update(intent, f"{intent['object']}.requires_action", status="requires_action", next_action=action)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from django_checkout.emulator.api.calls import Route, list_kind, retrieve
+from django_checkout.emulator.api.calls import Call, Route, list_kind, list_objects, retrieve
 from django_checkout.emulator.ids import random_text
-from django_checkout.emulator.messages import Doc, without_hidden
+from django_checkout.emulator.messages import ApiError, Doc, without_hidden
 from django_checkout.emulator.reference.cards import BankAccount, Card, Decline, find_card
 from django_checkout.emulator.state.state import State
 
@@ -168,6 +168,51 @@ def payment_error(decline: Decline, method: Doc, charge: Doc | None) -> Doc:
     return error
 
 
+def full_shipping(params: Doc | None) -> Doc | None:
+    """Return the shipping of a payment with all of Stripe's fields."""
+    if params is None:
+        return None
+    address = {**dict.fromkeys(ADDRESS), **params["address"]}
+    return {"carrier": None, "phone": None, "tracking_number": None, **params, "address": address}
+
+
+def update(call: Call) -> Doc:
+    """POST /v1/charges/:charge."""
+    charge, params = call.target("charge"), call.params
+    changes = call.changes(charge, "description", "receipt_email", "transfer_group")
+    if "shipping" in params:
+        changes["shipping"] = full_shipping(params["shipping"])
+    if "fraud_details" in params:
+        # stripe/params/_charge_update_params.py ChargeUpdateParams.fraud_details
+        report = params["fraud_details"].get("user_report")
+        changes["fraud_details"] = {"user_report": report} if report else {}
+    if "customer" in params:
+        changes["customer"] = _new_customer(call, charge)
+    return call.state.update(charge, "charge.updated", **changes)
+
+
+def _new_customer(call: Call, charge: Doc) -> str:
+    """Return the customer of a charge that has none: ChargeUpdateParams.customer."""
+    customer = call.state.get("customer", call.params["customer"], "customer")
+    if charge["customer"] not in (None, customer["id"]):
+        raise ApiError("You can only set a customer on a charge that has none.", param="customer")
+    return str(customer["id"])
+
+
+def list_refunds(call: Call) -> Doc:
+    """GET /v1/charges/:charge/refunds."""
+    return list_objects(call, "refund", (), {"charge": call.target("charge")["id"]})
+
+
+def retrieve_dispute(call: Call) -> Doc:
+    """GET /v1/charges/:charge/dispute."""
+    charge = call.target("charge")
+    found = call.state.store.select("dispute", {"charge": charge["id"]}, limit=1)
+    if not found:
+        raise ApiError(f"No dispute for charge: {charge['id']}", status=404, code="resource_missing", param="charge")
+    return found[0]
+
+
 def blank_billing(**known: object) -> Doc:
     """Return ``billing_details`` with the known fields."""
     return {"address": dict.fromkeys(ADDRESS), "email": None, "name": None, "phone": None, "tax_id": None, **known}
@@ -179,4 +224,7 @@ EXPANDABLE = {
 ROUTES = {
     "GET /v1/charges": Route(partial(list_kind, "charge", "customer payment_intent transfer_group")),
     "GET /v1/charges/{charge}": Route(partial(retrieve, "charge")),
+    "GET /v1/charges/{charge}/dispute": Route(retrieve_dispute),
+    "GET /v1/charges/{charge}/refunds": Route(list_refunds),
+    "POST /v1/charges/{charge}": Route(update),
 }

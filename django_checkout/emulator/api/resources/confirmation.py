@@ -103,19 +103,20 @@ def check_usable(intent: Doc, method: Doc) -> None:
     """Raise Stripe's error if a payment method cannot be used with an intent."""
     kind, owner = KINDS[intent["object"]], method["customer"]
     if owner and owner != intent["customer"]:
-        # Reported of the pinned version, and https://docs.stripe.com/api/payment_intents/create
+        # https://docs.stripe.com/api/payment_intents/create#create_payment_intent-payment_method
         message = (
             f"The PaymentMethod {method['id']} does not belong to the Customer you supplied {intent['customer']}. "
             "Please use this PaymentMethod with the Customer that it belongs to instead."
         )
         if not intent["customer"]:
+            # ezet/stripe-sdk#49
             message = (
-                f"The payment method supplied ({method['id']}) belongs to the Customer {owner}. Please include the "
-                f"Customer in the `customer` parameter on the {kind.name}."
+                f"The `payment_method` parameter supplied {method['id']} belongs to the Customer {owner}. Please "
+                f"include the Customer in the `customer` parameter on the {kind.name}."
             )
         raise ApiError(message, param="payment_method")
     if method.get("_used") and not owner:
-        # strapi-community/strapi-plugin-payments has the text; stripe/stripe-php#1221 the rule.
+        # liberapay/liberapay.com#2686
         raise ApiError(
             "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared "
             "with a connected account without Customer attachment, or was detached from a Customer. It may not be used "
@@ -151,7 +152,10 @@ def check_return_url(intent: Doc, params: Doc) -> None:
 
 
 def ask_for_authentication(state: State, intent: Doc, params: Doc, base_url: str) -> Doc:
-    """Ask the customer for 3-D Secure, by the page at the address in ``next_action``. Return the intent."""
+    """Ask the customer for 3-D Secure, by the page at the address in ``next_action``. Return the intent.
+
+    Without a ``return_url`` the action is for Stripe.js: stripe/stripe-ios#1198.
+    """
     return_url = params.get("return_url")
     by_sdk = bool(params.get("use_stripe_sdk")) or not return_url
     intent["_return_url"] = return_url

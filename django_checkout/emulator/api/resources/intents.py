@@ -5,7 +5,7 @@ from __future__ import annotations
 from django_checkout.emulator.api.calls import Call, Route
 from django_checkout.emulator.api.params import defer
 from django_checkout.emulator.api.resources import attempts, confirmation, disputes, mandates, methods, payments
-from django_checkout.emulator.api.resources.charges import ADDRESS
+from django_checkout.emulator.api.resources.charges import full_shipping
 from django_checkout.emulator.api.resources.confirmation import PAYMENT, wrong_state
 from django_checkout.emulator.api.resources.session_values import check_descriptor, check_email, invalid_integer
 from django_checkout.emulator.messages import Doc, StateError
@@ -16,7 +16,7 @@ from django_checkout.emulator.state.state import State
 
 KIND = PAYMENT.object
 OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
-#: The statuses in which a parameter can be changed: solspace/craft-freeform#2644.
+#: The statuses in which a parameter can be changed: solidusio/solidus_stripe#186, solspace/craft-freeform#2644.
 CHANGEABLE = {
     "amount": OPEN,
     "currency": OPEN,
@@ -47,7 +47,7 @@ def create(call: Call) -> Doc:
         "currency": currency,
         "customer": customer,
         "payment_method": method["id"] if method else None,
-        "shipping": _shipping(params.get("shipping")),
+        "shipping": full_shipping(params.get("shipping")),
         "status": "requires_confirmation" if method else "requires_payment_method",
         "_session": None,
     }
@@ -106,7 +106,7 @@ def _nested_changes(params: Doc, intent: Doc) -> Doc:
     """Return the changes of shipping, and of the types and options of payment methods."""
     changes: Doc = {}
     if "shipping" in params:
-        changes["shipping"] = _shipping(params["shipping"] or None)
+        changes["shipping"] = full_shipping(params["shipping"] or None)
     if "payment_method_types" in params:
         asked = {"payment_method_types": params["payment_method_types"]}
         automatic, types = confirmation.method_types(asked, intent["currency"])
@@ -121,6 +121,7 @@ def _confirm(call: Call, intent: Doc) -> Doc:
     state, params = call.state, call.params
     method = _method(state, intent, params)
     if intent["status"] == "succeeded":
+        # stripe/stripe-android#4959
         raise wrong_state(
             intent,
             "You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed.",
@@ -152,6 +153,7 @@ def _confirm(call: Call, intent: Doc) -> Doc:
     if is_needed and not is_authenticated:
         if not off_session and not fails:
             return confirmation.ask_for_authentication(state, intent, params, call.base_url)
+        # stripe/stripe-ruby#838
         attempts.decline(state, intent, method, cards.AUTHENTICATION_REQUIRED, with_charge=False)
         raise attempts.declined_error(cards.AUTHENTICATION_REQUIRED, method, None, intent)
     if why := attempts.refusal(card, method, off_session=off_session):
@@ -247,13 +249,6 @@ def _options(params: Doc, current: Doc) -> Doc:
     sent = (params.get("payment_method_options") or {}).get("card") or {}
     default = {"installments": None, "mandate_options": None, "network": None, "request_three_d_secure": "automatic"}
     return {"card": {**default, **current.get("card", {}), **sent}}
-
-
-def _shipping(params: Doc | None) -> Doc | None:
-    if params is None:
-        return None
-    address = {**dict.fromkeys(ADDRESS), **params["address"]}
-    return {"carrier": None, "phone": None, "tracking_number": None, **params, "address": address}
 
 
 CARD_ONLY = {

@@ -49,18 +49,30 @@ def create(call: Call) -> Doc:
             f"Refund amount ({with_symbol(amount, currency)}) is greater than {what} ({with_symbol(limit, currency)})"
         )
         raise ApiError(message, param="amount")
-    return new_refund(state, charge, amount, params.get("reason"), merged_metadata({}, params.get("metadata", {})))
+    metadata = merged_metadata({}, params.get("metadata", {}))
+    email = params.get("instructions_email")
+    return new_refund(state, charge, amount, params.get("reason"), metadata, instructions_email=email)
 
 
-def new_refund(state: State, charge: Doc, amount: int, reason: str | None, metadata: Doc) -> Doc:
-    """Create a refund and emit the events."""
+def new_refund(
+    state: State,
+    charge: Doc,
+    amount: int,
+    reason: str | None,
+    metadata: Doc,
+    *,
+    instructions_email: str | None = None,
+) -> Doc:
+    """Create a refund and emit the events. The shopper may be asked for a bank account by ``instructions_email``."""
     effect = charge.get("_effect", "")
     needs_shopper = charge["payment_method_details"]["type"] in VOUCHERS
     is_pending = effect == "refund_pending" or needs_shopper
     refund = _new(state, charge, amount, reason, metadata)
     refund["status"] = "requires_action" if needs_shopper else "pending" if is_pending else "succeeded"
+    if instructions_email:
+        refund["instructions_email"] = instructions_email
     if needs_shopper:
-        refund["next_action"] = _next_action(state, charge)
+        refund["next_action"] = _next_action(state, instructions_email or charge["billing_details"]["email"])
     elif is_pending:
         refund["pending_reason"] = "processing"
     if is_pending:
@@ -154,9 +166,9 @@ def _clear_wait(refund: Doc) -> None:
     refund.pop("next_action", None)
 
 
-def _next_action(state: State, charge: Doc) -> Doc:
+def _next_action(state: State, email: str | None) -> Doc:
     now = state.clock.now()
-    sent = {"email_sent_at": now, "email_sent_to": charge["billing_details"]["email"]}
+    sent = {"email_sent_at": now, "email_sent_to": email}
     return {"type": "display_details", "display_details": {"email_sent": sent, "expires_at": now + ANSWER_SECONDS}}
 
 
@@ -206,6 +218,17 @@ def cancel(call: Call) -> Doc:
     return call.state.update(refund, "refund.updated", status="canceled")
 
 
+def expire(call: Call) -> Doc:
+    """POST /v1/test_helpers/refunds/:refund/expire, of a refund whose shopper gave no bank account.
+
+    It fails, and the money returns to the balance: https://docs.stripe.com/refunds#failed-refunds.
+    """
+    refund = call.target(KIND)
+    if refund["status"] != "requires_action":
+        raise StateError(f"You cannot expire a refund with a status of {refund['status']}.", param="refund")
+    return fail_refund(call.state, refund, "unknown")
+
+
 EXPANDABLE = {
     "refund": (
         "balance_transaction",
@@ -220,9 +243,10 @@ ROUTES = {
     "GET /v1/refunds": Route(partial(list_kind, "refund", "charge payment_intent")),
     "POST /v1/refunds": Route(
         create,
-        "currency customer instructions_email origin refund_application_fee reverse_transfer",
+        "currency customer origin refund_application_fee reverse_transfer",
     ),
     "GET /v1/refunds/{refund}": Route(partial(retrieve, "refund")),
     "POST /v1/refunds/{refund}": Route(update),
     "POST /v1/refunds/{refund}/cancel": Route(cancel),
+    "POST /v1/test_helpers/refunds/{refund}/expire": Route(expire),
 }

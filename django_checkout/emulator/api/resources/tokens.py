@@ -87,6 +87,7 @@ def _use(state: State, object_id: str, param: str) -> tuple[Card, Doc]:
             raise missing_object(KIND, object_id, param)
         raise not_implemented(f"the test token {object_id}", param)
     if token["used"]:
+        # MuckRock/squarelet#246
         message = f"You cannot use a Stripe token more than once: {object_id}."
         raise StateError(message, code="token_already_used", param=param)
     state.update(token, used=True)
