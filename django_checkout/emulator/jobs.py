@@ -14,13 +14,14 @@ from django_checkout.emulator.api.resources import (
     subscription_changes,
     subscriptions,
 )
-from django_checkout.emulator.payer import checkout
+from django_checkout.emulator.payer import checkout, page_confirmation
 from django_checkout.emulator.state.state import Job
 
 JOBS: dict[str, Job] = {
     "arrive_payout": payouts.arrive,
     "announce_trial_end": subscriptions.announce_trial_end,
     "cancel_due": subscriptions.cancel_due,
+    "confirm_page": page_confirmation.confirm,
     "end_code": coupons.end_code,
     "end_coupon": coupons.end_coupon,
     "expire_incomplete": subscriptions.expire_incomplete,

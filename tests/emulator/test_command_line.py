@@ -301,3 +301,61 @@ def test_a_site_without_websockets_says_so():
     assert answer.status == 501
     assert "checkout_emulator" in json.loads(answer.body)["error"]["message"]
     emulator.close()
+
+
+SHIPPING = {"name": "Jenny Rosen", "address": {"line1": "510 Townsend St", "city": "San Francisco", "country": "US"}}
+
+
+@pytest.fixture
+def page(client, make_session):
+    """Create a session and a PaymentMethod as the triggers do, and return what confirms the payment page."""
+
+    def make(method, **params):
+        session = make_session(payment_intent_data={"shipping": SHIPPING}, **params)
+        billing = {"email": "stripe@example.com", "name": "Jenny Rosen", "address": {"country": "US"}}
+        made = client.v1.payment_methods.create({"billing_details": billing, **method})
+        return session.id, {"payment_method": made.id, "expected_amount": session.amount_total}
+
+    return make
+
+
+CARD = {"type": "card", "card": {"token": "tok_visa"}}
+SEPA = "AT611904300234573201"
+
+
+def test_a_payment_page_is_confirmed(emulator, call, page):
+    session, confirmation = page(CARD)
+
+    shown = call("GET", f"/v1/payment_pages/{session}").json()
+    paid = call("POST", f"/v1/payment_pages/{session}/confirm", **confirmation).json()
+
+    assert (shown["id"], shown["status"]) == (session, "open")
+    assert (paid["status"], paid["payment_status"]) == ("complete", "paid")
+    assert emulator.events("checkout.session.completed")[0]["data"]["object"]["id"] == session
+    intent = emulator.get(paid["payment_intent"])
+    assert intent["payment_method"] == confirmation["payment_method"]
+    assert (intent["shipping"]["name"], intent["shipping"]["address"]["line2"]) == ("Jenny Rosen", None)
+    assert emulator.get(intent["latest_charge"])["shipping"] == intent["shipping"]
+
+
+@pytest.mark.parametrize(("iban", "end"), [(SEPA, "succeeded"), ("IT60X0542811101000000123456", "failed")])
+def test_a_delayed_payment_of_a_payment_page_settles_at_once(emulator, call, page, iban, end):
+    session, confirmation = page(
+        {"type": "sepa_debit", "sepa_debit": {"iban": iban}}, payment_method_types=["sepa_debit"]
+    )
+
+    call("POST", f"/v1/payment_pages/{session}/confirm", **confirmation)
+
+    types = [event["type"] for event in emulator.events() if event["type"].startswith("checkout.")]
+    assert types == ["checkout.session.completed", f"checkout.session.async_payment_{end}"]
+
+
+def test_a_payment_page_refuses_another_amount_and_a_declined_card(emulator, call, page):
+    session, confirmation = page({"type": "card", "card": {"token": "tok_chargeDeclined"}})
+
+    other = call("POST", f"/v1/payment_pages/{session}/confirm", **{**confirmation, "expected_amount": 1})
+    declined = call("POST", f"/v1/payment_pages/{session}/confirm", **confirmation)
+
+    assert (other.status_code, other.json()["error"]["code"]) == (400, "checkout_amount_mismatch")
+    assert (declined.status_code, declined.json()["error"]["code"]) == (402, "card_declined")
+    assert len(emulator.events("payment_intent.payment_failed")) == 1

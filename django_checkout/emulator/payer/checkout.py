@@ -22,7 +22,7 @@ def pay(
     """Attempt to pay an open session. Raises ``ApiError`` if it is not open.
 
     A ``Decline`` for ``method`` is a card that the page itself refuses, without charge and event. ``saved`` is the
-    customer's PaymentMethod if ``method`` is a saved card.
+    PaymentMethod of ``method`` if there is one already, of the customer if the card is saved.
     """
     check_open(session)
     if not amounts.is_chosen(session):
@@ -45,7 +45,7 @@ def pay(
     intent["payment_method"] = payment_method["id"]
     if isinstance(method, BankAccount):
         return _submit(state, session, intent, payment_method, shopper)
-    if method.needs_authentication(is_saved=bool(saved)):
+    if method.needs_authentication(is_saved=bool(saved and saved["customer"])):
         return setups.challenge(state, session, intent)
     if why := attempts.refusal(method, payment_method):
         return _decline(state, session, intent, payment_method, why)

@@ -193,6 +193,12 @@ BANK_ACCOUNTS = (
     BankAccount(number="AT611904300234573201", title=_("Succeeds after three days"), succeeds=True),
     BankAccount(number="AT861904300235473202", title=_("Fails after three days"), succeeds=False),
 )
+#: Those with which Stripe's command line triggers ``payment_intent.processing`` and
+#: ``checkout.session.async_payment_failed``. Pages do not offer them.
+MORE_ACCOUNTS = (
+    BankAccount(number="AT321904300235473204", title="", succeeds=True),
+    BankAccount(number="IT60X0542811101000000123456", title="", succeeds=False),
+)
 #: The delayed payment method of each currency.
 DELAYED_METHODS = {
     "eur": "sepa_debit",
@@ -218,7 +224,7 @@ def find_card(number: str) -> Card | None:
 def find_bank_account(number: str) -> BankAccount | None:
     """Return the test account with this number, spaces ignored, or None."""
     compact = re.sub(r"\s", "", number).upper()
-    return next((account for account in BANK_ACCOUNTS if account.number == compact), None)
+    return next((account for account in (*BANK_ACCOUNTS, *MORE_ACCOUNTS) if account.number == compact), None)
 
 
 def is_luhn(digits: str) -> bool:

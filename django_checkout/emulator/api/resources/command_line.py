@@ -6,6 +6,8 @@ import json
 
 from django_checkout.emulator.api.calls import Call, Route
 from django_checkout.emulator.api.resources.account import ACCOUNT_ID
+from django_checkout.emulator.api.resources.methods import get_method
+from django_checkout.emulator.api.resources.sessions import KIND as SESSION
 from django_checkout.emulator.api.resources.webhooks import KIND as ENDPOINT
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc, not_implemented
@@ -92,6 +94,26 @@ def retry_event(call: Call) -> Doc:
     return event
 
 
+def payment_page(call: Call) -> Doc:
+    """GET /v1/payment_pages/:session. Stripe's object is not public: the emulator returns the session."""
+    return call.target(SESSION, "session")
+
+
+def confirm_page(call: Call) -> Doc:
+    """POST /v1/payment_pages/:session/confirm. Pays as the payment page does."""
+    state, params = call.state, call.params
+    session = call.target(SESSION, "session")
+    if params["expected_amount"] != session["amount_total"]:
+        raise ApiError(
+            "The expected amount does not match the amount of the Checkout Session.",
+            code="checkout_amount_mismatch",
+            param="expected_amount",
+        )
+    session["_confirmed_with"] = get_method(state, params["payment_method"])["id"]
+    state.run("confirm_page", session)
+    return state.get(SESSION, session["id"])
+
+
 def _secret(state: State) -> str:
     """Return the signing secret of all command lines, which stays the same."""
     secret = state.store.setting("cli_secret", "") or f"whsec_{random_text(64)}"
@@ -101,6 +123,8 @@ def _secret(state: State) -> str:
 
 #: Routes that Stripe's OpenAPI document does not have.
 UNDOCUMENTED = {
+    "GET /v1/payment_pages/{session}": Route(payment_page),
+    "POST /v1/payment_pages/{session}/confirm": Route(confirm_page),
     "POST /v1/events/{id}/retry": Route(retry_event),
     "POST /v1/stripecli/sessions": Route(create_session),
 }

@@ -7,6 +7,7 @@ from functools import partial
 from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata, retrieve
 from django_checkout.emulator.api.resources import disputes
 from django_checkout.emulator.api.resources.balance import new_balance_transaction
+from django_checkout.emulator.api.resources.charges import full_shipping
 from django_checkout.emulator.api.resources.refunds import release
 from django_checkout.emulator.api.resources.session_values import check_descriptor
 from django_checkout.emulator.ids import random_text
@@ -23,10 +24,12 @@ NULLS = (
 
 def new_intent(state: State, session: Doc) -> Doc:
     """Create the PaymentIntent of a session at its first payment attempt."""
+    asked = session["_params"].get("payment_intent_data", {})
     return create(
         state,
-        session["_params"].get("payment_intent_data", {}),
+        asked,
         session["payment_method_types"],
+        shipping=full_shipping(asked.get("shipping")),
         amount=session["amount_total"],
         currency=session["currency"],
         customer=session["customer"],

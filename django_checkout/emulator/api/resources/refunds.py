@@ -130,7 +130,15 @@ def finish_refund(state: State, refund: Doc) -> Doc:
     if refund["status"] not in WAITING:
         raise StateError(f"This refund has a status of {refund['status']}.")
     _clear_wait(refund)
-    return state.update(refund, "refund.updated", status="succeeded")
+    return _updated(state, refund, status="succeeded")
+
+
+def _updated(state: State, refund: Doc, **changes: object) -> Doc:
+    """Change a refund, and emit the event under both of its names: stripe-cli, charge.refund.updated.json."""
+    previous = {name: refund.get(name) for name, value in changes.items() if refund.get(name) != value}
+    state.update(refund, "charge.refund.updated", **changes)
+    state.emit("refund.updated", refund, previous)
+    return refund
 
 
 def finish_due(state: State, refund: Doc) -> None:
@@ -150,6 +158,7 @@ def fail_refund(state: State, refund: Doc, failure_reason: str = "expired_or_can
     refund["failure_reason"] = failure_reason
     state.update(refund, status="failed")
     _reduce_refunded(state, refund)
+    state.emit("charge.refund.updated", refund, {"status": before})
     state.emit("refund.updated", refund, {"status": before})
     state.emit("refund.failed", refund)
     return refund
@@ -205,7 +214,7 @@ def _destination(charge: Doc) -> Doc:
 def update(call: Call) -> Doc:
     """POST /v1/refunds/:refund."""
     refund = call.target(KIND)
-    return call.state.update(refund, "refund.updated", **call.changes(refund))
+    return _updated(call.state, refund, **call.changes(refund))
 
 
 def cancel(call: Call) -> Doc:
@@ -215,7 +224,7 @@ def cancel(call: Call) -> Doc:
         raise StateError(f"You cannot cancel a refund with a status of {refund['status']}.", param="refund")
     _clear_wait(refund)
     _reduce_refunded(call.state, refund)
-    return call.state.update(refund, "refund.updated", status="canceled")
+    return _updated(call.state, refund, status="canceled")
 
 
 def expire(call: Call) -> Doc:

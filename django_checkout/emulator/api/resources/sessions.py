@@ -259,8 +259,7 @@ ROUTES = {
         "automatic_tax.liability customer_account "
         "invoice_creation.invoice_data.account_tax_ids invoice_creation.invoice_data.issuer "
         "invoice_creation.invoice_data.rendering_options "
-        "managed_payments payment_intent_data.shipping "
-        "payment_intent_data.transfer_data payment_method_configuration payment_method_data "
+        "managed_payments payment_intent_data.transfer_data payment_method_configuration payment_method_data "
         "shipping_options.shipping_rate_data.fixed_amount.currency_options",
         {
             "payment_method_options": "card",
