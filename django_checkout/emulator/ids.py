@@ -41,6 +41,7 @@ SHAPES = {
     "subscription_item": ("si_", 14),
     "tax_rate": ("txr_", 24),
     "token": ("tok_", 24),
+    "test_helpers.test_clock": ("clock_", 24),
     "webhook_endpoint": ("we_", 24),
     "_delivery": ("delivery_", 24),
     "_job": ("job_", 24),

@@ -16,6 +16,7 @@ from django_checkout.emulator.api.calls import Call
 from django_checkout.emulator.api.expansion import expand
 from django_checkout.emulator.api.rate_limits import RateLimits
 from django_checkout.emulator.api.resources.account import ACCOUNT_ID
+from django_checkout.emulator.api.resources.test_clocks import attached
 from django_checkout.emulator.api.routes import find_operation, find_route, route_of, table
 from django_checkout.emulator.api.versions import rendered
 from django_checkout.emulator.chaos import Chaos, key_in_use
@@ -120,7 +121,8 @@ class Api:
         )
         paths = params.get("expand", [])
         try:
-            document = route_of(route).endpoint(call)
+            with self._state.on_clock_of(attached(self._state, ids, params)):
+                document = route_of(route).endpoint(call)
             response = Response.from_json(200, rendered(expand(self._state, document, paths), call.version), headers)
         except DeclinedError as error:
             response = _failed(error, headers)

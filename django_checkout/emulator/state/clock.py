@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from django_checkout.emulator.state.store import Store
 
@@ -19,10 +21,25 @@ class Clock:
         self._store = store
         self._wall = wall
         self._known_correction = 0
+        self._frozen = threading.local()
 
     def now(self) -> int:
+        """Return the time in whole seconds: the account's, or within ``frozen`` that of a test clock."""
+        at: int | None = getattr(self._frozen, "at", None)
+        return self.account_now() if at is None else at
+
+    def account_now(self) -> int:
         """Return the account's time in whole seconds."""
         return self.wall_now() + self.offset_seconds
+
+    @contextmanager
+    def frozen(self, at: int) -> Iterator[None]:
+        """Stop the clock at a time for the block, in this thread."""
+        outer, self._frozen.at = getattr(self._frozen, "at", None), at
+        try:
+            yield
+        finally:
+            self._frozen.at = outer
 
     def wall_now(self) -> int:
         """Return the server's time in whole seconds."""

@@ -16,6 +16,7 @@ from django_checkout.emulator.state.store import Store
 TARGET = "_target"
 #: The endpoint that a listening command line is; the API does not list it either.
 LISTENER = "_listener"
+TEST_CLOCK, CLOCK_JOB = "test_helpers.test_clock", "_clock_job"
 ENDPOINT_KINDS = ("webhook_endpoint", TARGET, LISTENER)
 
 
@@ -37,6 +38,7 @@ class State:
         #: Whether a server is there that accepts WebSockets.
         self.has_websockets = False
         self._jobs = jobs
+        self._test_clock: str | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -64,6 +66,7 @@ class State:
             payload["previous_attributes"] = previous
         event = self.new(
             "event",
+            created=self.clock.account_now(),
             api_version=API_VERSION,
             data=payload,
             pending_webhooks=0,
@@ -89,7 +92,7 @@ class State:
                 "endpoint": endpoint["id"],
                 "state": "pending",
                 "attempts": 0,
-                "due_at": self.clock.now(),
+                "due_at": self.clock.account_now(),
                 "last_status": None,
                 "is_acknowledged": False,
             }
@@ -115,9 +118,40 @@ class State:
         ]
 
     def schedule(self, name: str, target: str, due_at: int) -> None:
-        """Run the job ``name`` on the object ``target`` once the clock has passed ``due_at``."""
+        """Run the job ``name`` on the object ``target`` once the clock has passed ``due_at``.
+
+        On a test clock, it is run when that clock is advanced.
+        """
         job = {"id": new_id("_job"), "object": "_job", "name": name, "target": target, "due_at": due_at}
+        if self._test_clock:
+            job.update(object=CLOCK_JOB, state=self._test_clock)
         self.store.insert(job)
+
+    @contextmanager
+    def on_clock_of(self, document: Doc | None) -> Iterator[None]:
+        """Use the test clock that an object is attached to for the block; without one, the current clock."""
+        clock = self.store.find((document or {}).get("test_clock"), TEST_CLOCK)
+        if clock is None:
+            yield
+            return
+        outer, self._test_clock = self._test_clock, clock["id"]
+        try:
+            with self.clock.frozen(clock["frozen_time"]):
+                yield
+        finally:
+            self._test_clock = outer
+
+    def advance(self, clock: Doc, to: int) -> None:
+        """Move a test clock to a time, and run its jobs, each at its own time."""
+        while due := self.store.select(CLOCK_JOB, {"state": clock["id"]}, ranges={"due_at": {"lte": to}}):
+            job = min(due, key=lambda one: one["due_at"])
+            self.store.delete(job["id"])
+            self.update(clock, frozen_time=max(clock["frozen_time"], job["due_at"]))
+            target = self.store.find(job["target"])
+            if target is not None:
+                with self.on_clock_of({"test_clock": clock["id"]}):
+                    self.run(job["name"], target)
+        self.update(clock, frozen_time=to)
 
     def run(self, name: str, document: Doc) -> None:
         """Run a job now: what follows from a change in modules that the changing one must not import."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -130,10 +130,12 @@ class Store:
     @contextmanager
     def discarded(self) -> Iterator[None]:
         """Undo all changes of the block when it ends. Call it inside ``transaction()``."""
+        indexed = set(self._indexed)
         self._connection.execute("SAVEPOINT discarded")
         try:
             yield
         finally:
+            self._indexed = indexed
             self._connection.execute("ROLLBACK TO discarded")
             self._connection.execute("RELEASE discarded")
 
@@ -141,7 +143,7 @@ class Store:
         """Insert a new document."""
         self._execute(
             "INSERT INTO objects (id, object, created, body) VALUES (?, ?, ?, ?)",
-            (document["id"], document["object"], document.get("created"), json.dumps(document)),
+            (document["id"], document["object"], _created(document), json.dumps(document)),
         )
         return document
 
@@ -149,7 +151,7 @@ class Store:
         """Save a changed document."""
         self._execute(
             "UPDATE objects SET created = ?, body = ? WHERE id = ?",
-            (document.get("created"), json.dumps(document), document["id"]),
+            (_created(document), json.dumps(document), document["id"]),
         )
         return document
 
@@ -178,8 +180,8 @@ class Store:
     ) -> list[Doc]:
         """Return documents of a type, newest first: by ``created``, then in the order of their insertion.
 
-        ``where`` maps paths such as ``customer_details.email`` to a value or a list of values; ``ranges`` maps a path
-        to comparisons; ``after`` and ``before`` are cursors: ids in the order of the result.
+        ``where`` maps paths such as ``customer_details.email`` to a value, None or a list of values; ``ranges`` maps
+        a path to comparisons; ``after`` and ``before`` are cursors: ids in the order of the result.
         """
         choices = {
             path: list(dict.fromkeys(wanted)) if isinstance(wanted, list) else [wanted]
@@ -196,10 +198,11 @@ class Store:
         ending = f" ORDER BY created {order}, seq {order}" + (f" LIMIT {int(limit)}" if limit is not None else "")
         selects, values = [], list[object]()
         for branch in branches:
-            chosen = [self._is_one_of(path, len(wanted)) for path, wanted in zip(choices, branch, strict=True)]
+            chosen = [self._is_one_of(path, wanted) for path, wanted in zip(choices, branch, strict=True)]
             conditions = " AND ".join(["object = ?", *chosen, *clauses])
             selects.append(f"SELECT * FROM (SELECT created, seq, body FROM objects WHERE {conditions}{ending})")  # noqa: S608 - own names
-            values += [kind, *(value for wanted in branch for value in wanted), *arguments]
+            given = (value for wanted in branch for value in wanted if value is not None)
+            values += [kind, *given, *arguments]
         sql = " UNION ALL ".join(selects) + (ending if len(selects) > 1 else "")
         found = [json.loads(row[2]) for row in self._execute(sql, values)]
         return found[::-1] if is_reversed else found
@@ -218,8 +221,11 @@ class Store:
                 arguments += self._execute("SELECT created, seq FROM objects WHERE id = ?", (cursor,)).fetchone()
         return clauses, arguments
 
-    def _is_one_of(self, path: str, count: int) -> str:
-        return f"{self._column(path)} = ?" if count == 1 else f"{self._column(path)} IN ({', '.join('?' * count)})"
+    def _is_one_of(self, path: str, wanted: Sequence[object]) -> str:
+        if list(wanted) == [None]:
+            return f"{self._column(path)} IS NULL"
+        choices = ", ".join("?" * len(wanted))
+        return f"{self._column(path)} = ?" if len(wanted) == 1 else f"{self._column(path)} IN ({choices})"
 
     def _column(self, path: str) -> str:
         """Return the expression of a field. Its index is created on first use, for documents that have the field."""
@@ -255,3 +261,9 @@ class Store:
     def set_setting(self, name: str, value: str) -> None:
         """Save a setting."""
         self._execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value))
+
+
+def _created(document: Doc) -> int | None:
+    """Return when an object was created. Invoice items call it ``date``."""
+    created: int | None = document.get("created", document.get("date"))
+    return created

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from .rule import Rule, delete, post, refusal, sdk, shows
+from .rule import Rule, delete, get, post, refusal, sdk, shows
 
 SUBSCRIPTIONS, INVOICES, ITEMS = "/v1/subscriptions", "/v1/invoices", "/v1/invoiceitems"
 BASE = "customer=<customer>&items[0][price]=<monthly_price>"
 TRIAL = f"{BASE}&trial_period_days=7"
 DRAFT = "customer=<customer>&currency=eur"
+CLOCKS = "/v1/test_helpers/test_clocks"
 SENT = f"{DRAFT}&collection_method=send_invoice"
 
 
@@ -141,5 +142,24 @@ RULES = (
         answer=refusal(),
         accepted=post(ITEMS, DRAFT, "amount=-100"),
         result=shows(amount=-100, discountable=False),
+    ),
+    Rule(
+        id="clock.forward",
+        says="A test clock is advanced to a later time.",
+        source="https://docs.stripe.com/billing/testing/test-clocks",
+        refused=post(f"{CLOCKS}/<test_clock>/advance", "frozen_time=1800000000"),
+        answer=refusal(param="frozen_time"),
+        accepted=post(f"{CLOCKS}/<test_clock>/advance", "frozen_time=1800086400"),
+        result=shows(status="advancing"),
+    ),
+    Rule(
+        id="clock.customers",
+        says="Customers on test clocks are listed by their clock only.",
+        source="OpenAPI GET /v1/customers test_clock",
+        given=("customer_on_clock",),
+        refused=get("/v1/customers", "test_clock=clock_unknown"),
+        answer=shows(data=[]),
+        accepted=get("/v1/customers", "test_clock=<test_clock>"),
+        result=shows(data__0__id="<customer_on_clock>"),
     ),
 )

@@ -199,6 +199,8 @@ GIVENS: Mapping[str, Given] = {
     "subscription_with_trial": made(
         "/v1/subscriptions", "customer=<customer>&items[0][price]=<monthly_price>&trial_period_days=7"
     ),
+    "test_clock": made("/v1/test_helpers/test_clocks", "frozen_time=1800000000"),
+    "customer_on_clock": made("/v1/customers", "test_clock=<test_clock>"),
     "draft_invoice": made("/v1/invoices", "customer=<customer>&currency=eur"),
     "open_invoice": Given(sent=post("/v1/invoices/<item_of_invoice>/finalize")),
     "item_of_invoice": Given(

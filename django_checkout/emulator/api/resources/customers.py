@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata
+from django_checkout.emulator.api.calls import Call, Route, list_objects, merged_metadata
 from django_checkout.emulator.api.params import plain
-from django_checkout.emulator.api.resources import subscriptions
+from django_checkout.emulator.api.resources import subscriptions, test_clocks
 from django_checkout.emulator.api.resources.charges import ADDRESS
 from django_checkout.emulator.api.resources.session_values import check_email
 from django_checkout.emulator.ids import random_text
@@ -16,7 +14,7 @@ from django_checkout.emulator.state.state import State
 _FIELDS = "address business_name description email individual_name name phone shipping preferred_locales tax_exempt"
 FIELDS = tuple(_FIELDS.split())
 #: Fields of a new object that are null.
-NULLS = "currency customer_account default_source discount test_clock"
+NULLS = "currency customer_account default_source discount"
 
 
 def new_customer(state: State, params: Doc) -> Doc:
@@ -37,6 +35,7 @@ def new_customer(state: State, params: Doc) -> Doc:
         phone=params.get("phone"),
         preferred_locales=params.get("preferred_locales", []),
         shipping=_shipping(params.get("shipping")),
+        test_clock=test_clocks.joined(state, params["test_clock"]) if params.get("test_clock") else None,
         tax_exempt=params.get("tax_exempt") or "none",
     )
     customer.update({name: params[name] for name in ("business_name", "individual_name") if params.get(name)})
@@ -58,6 +57,11 @@ def create_customer(call: Call) -> Doc:
     """POST /v1/customers."""
     _check(call.params)
     return new_customer(call.state, call.params)
+
+
+def list_customers(call: Call) -> Doc:
+    """GET /v1/customers."""
+    return list_objects(call, "customer", ("email",), {"test_clock": call.params.get("test_clock")})
 
 
 def retrieve_customer(call: Call) -> Doc:
@@ -105,11 +109,11 @@ def _get(call: Call, *, with_deleted: bool = False) -> Doc:
 
 
 ROUTES = {
-    "GET /v1/customers": Route(partial(list_kind, "customer", "email"), "test_clock"),
+    "GET /v1/customers": Route(list_customers),
     "POST /v1/customers": Route(
         create_customer,
         "balance cash_balance invoice_prefix invoice_settings next_invoice_sequence payment_method "
-        "source tax tax_id_data test_clock",
+        "source tax tax_id_data",
     ),
     "GET /v1/customers/{customer}": Route(retrieve_customer),
     "POST /v1/customers/{customer}": Route(

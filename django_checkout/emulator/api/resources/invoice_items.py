@@ -236,7 +236,7 @@ def _subscription_of(item: Doc) -> str | None:
 
 EXPANDABLE = {"invoiceitem": ("customer", "invoice", "pricing.price_details.price", "test_clock")}
 ROUTES = {
-    "GET /v1/invoiceitems": Route(list_items, "created customer_account"),
+    "GET /v1/invoiceitems": Route(list_items, "customer_account"),
     "POST /v1/invoiceitems": Route(create, "customer_account discounts quantity_decimal tax_code"),
     "GET /v1/invoiceitems/{invoiceitem}": Route(partial(retrieve, KIND)),
     "POST /v1/invoiceitems/{invoiceitem}": Route(

@@ -40,9 +40,14 @@ def start(state: State, session: Doc, intent: Doc | None, method: Doc | None) ->
 
     Without an intent the invoice is paid only if nothing is due.
     """
+    customer = state.get("customer", session["customer"])
+    with state.on_clock_of(customer):
+        return _start(state, session, customer, intent, method)
+
+
+def _start(state: State, session: Doc, customer: Doc, intent: Doc | None, method: Doc | None) -> Doc:
     subscription = subscriptions.of_session(state, session, method)
     subscription["_discount"] = _renewal_discount(state, session)
-    customer = state.get("customer", session["customer"])
     invoice = invoices.new_invoice(state, session, customer, "subscription_create", subscription=subscription)
     if intent or not invoice["amount_due"]:
         invoices.pay(state, invoice, intent)

@@ -222,7 +222,9 @@ def list_subscriptions(call: Call) -> Doc:
     alive = ["active", "trialing", "past_due", "unpaid", "incomplete", "paused"]
     wanted = ended.get(status, [status]) if status else alive
     where = {} if status == "all" else {"status": wanted}
-    return list_objects(call, KIND, ("collection_method", "customer"), where)
+    customer = call.state.store.find(call.params["customer"]) if "customer" in call.params else None
+    clock = call.params.get("test_clock", (customer or {}).get("test_clock"))
+    return list_objects(call, KIND, ("collection_method", "customer"), {**where, "test_clock": clock})
 
 
 def cancel(call: Call) -> Doc:
@@ -277,7 +279,7 @@ EXPANDABLE = {
 ROUTES = {
     "GET /v1/subscriptions": Route(
         list_subscriptions,
-        "automatic_tax current_period_end current_period_start customer_account price test_clock",
+        "automatic_tax current_period_end current_period_start customer_account price",
     ),
     "GET /v1/subscriptions/{subscription_exposed_id}": Route(partial(retrieve, "subscription", param="id")),
     "DELETE /v1/subscriptions/{subscription_exposed_id}": Route(cancel, "invoice_now prorate"),
