@@ -26,6 +26,7 @@ from django_checkout.emulator.state.clock import Clock
 from django_checkout.emulator.state.state import LISTENER, State
 from django_checkout.emulator.state.store import Store
 from django_checkout.emulator.webhooks.deliveries import Attempt, Delivery, Post
+from django_checkout.emulator.webhooks.failures import EMAIL
 from django_checkout.emulator.webhooks.listening import Listening
 from django_checkout.emulator.webhooks.webhook_sender import WebhookSender
 
@@ -138,6 +139,10 @@ class Emulator(Controls):
         """Wait until all endpoints have acknowledged the session's completion, at most as long as Stripe does."""
         if self._webhook_sender:
             self._webhook_sender.wait_until_acknowledged(session_id, timeout_seconds)
+
+    def emails(self) -> list[Doc]:
+        """Return the e-mails about failing endpoints, newest first: when they fail since, and are disabled."""
+        return self.latest(EMAIL, 100)
 
     def pending_deliveries(self) -> list[Delivery]:
         """Return all unacknowledged deliveries, oldest first, freshly signed, for the caller to post."""

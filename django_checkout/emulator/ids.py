@@ -44,6 +44,7 @@ SHAPES = {
     "test_helpers.test_clock": ("clock_", 24),
     "webhook_endpoint": ("we_", 24),
     "_delivery": ("delivery_", 24),
+    "_email": ("email_", 24),
     "_job": ("job_", 24),
 }
 

@@ -247,7 +247,7 @@ class Controls:
 
     def _set_status(self, endpoint_id: str, status: str) -> str:
         with self.store.transaction():
-            return str(self.state.update(self._endpoint(endpoint_id), status=status)["id"])
+            return str(webhooks.set_status(self.state, self._endpoint(endpoint_id), status)["id"])
 
     def _endpoint(self, endpoint_id: str) -> Doc:
         """Return an endpoint, by default the newest one, or the configured one if there is no other."""

@@ -13,6 +13,7 @@ from django_checkout.emulator.control.controls import Controls
 from django_checkout.emulator.messages import ApiError, Doc, Request, Response
 from django_checkout.emulator.payer.rendering import format_minor, language_of, redirect, render, security_headers
 from django_checkout.emulator.payer.tokens import Tokens
+from django_checkout.emulator.webhooks.failures import EMAIL
 
 SHOWN = 25
 SUBJECT = "control"
@@ -97,6 +98,7 @@ class ControlPage:
                 for name, kind in kinds.items()
             }
             tables["endpoints"] = endpoints_of(self._controls)
+            tables["emails"] = state.store.select(EMAIL, limit=SHOWN)
             tables["events"] = [self._event_row(event) for event in state.store.select("event", limit=SHOWN)]
         return tables
 

@@ -16,6 +16,7 @@ from django_checkout.emulator.chaos import Chaos
 from django_checkout.emulator.incidents import Incidents
 from django_checkout.emulator.messages import API_VERSION, Doc, without_hidden
 from django_checkout.emulator.state.state import LISTENER, State
+from django_checkout.emulator.webhooks import failures
 
 #: Delays before the second and later attempts, in seconds of the emulator's clock.
 BACK_OFF_SECONDS = (2, 10, 60, 600, 3600, 6 * 3600, 24 * 3600)
@@ -123,6 +124,7 @@ class Outbox:
         if document is None or document["state"] == "delivered":
             return
         attempts = document["attempts"] + 1
+        failures.follow(self._state, document["endpoint"], is_acknowledged=is_acknowledged(status))
         if is_acknowledged(status):
             self._state.update(document, state="delivered", attempts=attempts, last_status=status, is_acknowledged=True)
             self._settle_event(document["event"])

@@ -65,8 +65,13 @@ def update(call: Call) -> Doc:
     _check(params)
     changes = call.changes(endpoint, "enabled_events", "url", "description")
     if "disabled" in params:
-        changes["status"] = "disabled" if params["disabled"] else "enabled"
+        set_status(call.state, endpoint, "disabled" if params["disabled"] else "enabled")
     return call.state.update(endpoint, **changes)
+
+
+def set_status(state: State, endpoint: Doc, status: str) -> Doc:
+    """Enable or disable an endpoint. One that is enabled again counts as if it had never failed."""
+    return state.update(endpoint, status=status, _failing_since=None)
 
 
 def roll_secret(state: State, endpoint: Doc, secret: str = "", *, overlap_seconds: int = 0) -> str:
