@@ -29,7 +29,7 @@ _SCALARS = {str: str, int: int, bool: bool, float: (int, float), Decimal: str, o
 def faults(document: dict[str, Any]) -> list[str]:
     """Return what an object has that its class does not allow, and what it lacks."""
     kind = str(document.get("object"))
-    if kind == "list":
+    if kind in ("list", "search_result"):
         return [fault for item in document["data"] for fault in faults(item)]
     return [f"{kind} {fault}" for fault in _of_object(document, class_of(document), "")]
 

@@ -10,6 +10,7 @@ import pytest
 from django_checkout.emulator import Emulator
 from django_checkout.emulator.api.calls import list_kind, retrieve
 from django_checkout.emulator.api.resources.events import object_url
+from django_checkout.emulator.api.resources.search import search_kind
 from django_checkout.emulator.api.routes import ROUTES, find_route
 from tests.conformance.visits import NOT_VISITED, visit_every_route
 
@@ -24,8 +25,9 @@ def test_endpoint_that_only_reads_returns_the_objects_of_its_route(route):
     endpoint = READING[route]
     path = route.removeprefix("GET ").partition("/{")[0]
 
-    assert endpoint.func is (retrieve if "{" in route else list_kind)
-    assert object_url({"id": "", "object": endpoint.args[0]}) == f"{path}/"
+    expected = search_kind if path.endswith("/search") else retrieve if "{" in route else list_kind
+    assert endpoint.func is expected
+    assert object_url({"id": "", "object": endpoint.args[0]}) == f"{path.removesuffix('/search')}/"
 
 
 @pytest.mark.parametrize("route", sorted(ROUTES.keys() - READING))

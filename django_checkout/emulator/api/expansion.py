@@ -14,6 +14,9 @@ from django_checkout.emulator.state.state import State
 
 MAX_DEPTH = 4
 LINE_ITEMS_PAGE = 10
+LISTS = ("list", "search_result")
+#: The field of search results that the endpoint adds if it is expanded.
+COUNT = "total_count"
 
 #: Expandable fields by object type, of all resource modules: ids, and fields that are otherwise left out. A dot leads
 #: into a nested hash.
@@ -22,12 +25,14 @@ EXPANDABLE: dict[str, tuple[str, ...]] = declared("EXPANDABLE")
 
 def expand(state: State, document: Doc, paths: list[str]) -> Doc:
     """Return ``document`` as the API returns it, with ``paths`` expanded."""
-    is_list = document.get("object") == "list"
+    is_list = document.get("object") in LISTS
     shown = document if is_list else without_hidden(document)
     if is_list:
         shown = {**document, "data": [without_hidden(item) for item in document["data"]]}
     for path in paths:
         steps = path.split(".")
+        if is_list and path in document and path == COUNT:
+            continue
         if is_list and steps[0] != "data":
             raise _not_expandable(path)
         if len(steps) > MAX_DEPTH + is_list:
@@ -46,7 +51,7 @@ def _expand(state: State, shown: Any, whole: Any, steps: list[str], path: str, w
     if isinstance(shown, list):
         for part, whole_part in zip(shown, whole, strict=True):
             _expand(state, part, whole_part, steps, path, within)
-    elif shown.get("object") != "list":
+    elif shown.get("object") not in LISTS:
         _expand_field(state, shown, whole, steps, path, within)
     elif steps[0] == "data":
         _expand(state, shown["data"], whole["data"], steps[1:], path)

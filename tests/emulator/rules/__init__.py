@@ -25,6 +25,7 @@ from . import (
     payments,
     prices,
     recurrence,
+    search,
     shipping,
     ui_modes,
     versions,
@@ -54,6 +55,7 @@ AREAS = {
     "Events and webhook endpoints": webhooks.RULES,
     "Keys, idempotency and unknown ids": api.RULES,
     "Metadata, lists and expansion": lists.RULES,
+    "Searches": search.RULES,
     "Versions": versions.RULES,
 }
 RULES: tuple[Rule, ...] = tuple(rule for rules in AREAS.values() for rule in rules)
