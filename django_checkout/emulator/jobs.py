@@ -12,6 +12,7 @@ from django_checkout.emulator.api.resources import (
     refunds,
     sessions,
     subscription_changes,
+    subscription_schedules,
     subscriptions,
 )
 from django_checkout.emulator.payer import checkout, page_confirmation
@@ -34,6 +35,7 @@ JOBS: dict[str, Job] = {
     "invoice_refused": recurring.on_refused,
     "lose_dispute": disputes.lose_dispute,
     "make_available": balance.make_available,
+    "next_phase": subscription_schedules.next_phase,
     "renew": recurring.renew,
     "resume_collection": subscription_changes.resume_collection,
     "settle": checkout.settle_due,

@@ -121,7 +121,7 @@ class Api:
         )
         paths = params.get("expand", [])
         try:
-            with self._state.on_clock_of(attached(self._state, ids, params)):
+            with self._state.on_clock_of(attached(self._state, route, ids, params)):
                 document = route_of(route).endpoint(call)
             response = Response.from_json(200, rendered(expand(self._state, document, paths), call.version), headers)
         except DeclinedError as error:

@@ -8,6 +8,7 @@ SUBSCRIPTIONS, INVOICES, ITEMS = "/v1/subscriptions", "/v1/invoices", "/v1/invoi
 BASE = "customer=<customer>&items[0][price]=<monthly_price>"
 TRIAL = f"{BASE}&trial_period_days=7"
 DRAFT = "customer=<customer>&currency=eur"
+NOTES, SCHEDULES = "/v1/credit_notes", "/v1/subscription_schedules"
 CLOCKS = "/v1/test_helpers/test_clocks"
 SENT = f"{DRAFT}&collection_method=send_invoice"
 
@@ -161,5 +162,39 @@ RULES = (
         answer=shows(data=[]),
         accepted=get("/v1/customers", "test_clock=<test_clock>"),
         result=shows(data__0__id="<customer_on_clock>"),
+    ),
+    Rule(
+        id="credit-note.draft",
+        says="A credit note needs a finalized invoice.",
+        source="https://docs.stripe.com/api/credit_notes/create",
+        refused=post(NOTES, "invoice=<draft_invoice>&amount=100"),
+        answer=refusal(),
+        accepted=post(NOTES, "invoice=<open_invoice>&amount=100"),
+        result=shows(status="issued", pre_payment_amount=100),
+    ),
+    Rule(
+        id="credit-note.amount",
+        says="A credit note is not larger than its invoice.",
+        source="https://docs.stripe.com/invoicing/integration/programmatic-credit-notes",
+        refused=post(NOTES, "invoice=<open_invoice>&amount=901"),
+        answer=refusal(),
+        accepted=post(NOTES, "invoice=<open_invoice>&amount=900"),
+    ),
+    Rule(
+        id="credit-note.lines",
+        says="A credit note has an amount or lines.",
+        source=sdk("_credit_note_create_params", "CreditNoteCreateParams.amount"),
+        refused=post(NOTES, "invoice=<open_invoice>"),
+        answer=refusal(),
+        accepted=post(NOTES, "invoice=<open_invoice>&amount=900"),
+    ),
+    Rule(
+        id="schedule.one",
+        says="A schedule from a subscription has neither phases nor a customer of its own.",
+        source=sdk("_subscription_schedule_create_params", "SubscriptionScheduleCreateParams.from_subscription"),
+        refused=post(SCHEDULES, "from_subscription=<subscription_with_trial>&customer=<customer>"),
+        answer=refusal(),
+        accepted=post(SCHEDULES, "from_subscription=<subscription_with_trial>"),
+        result=shows(status="active"),
     ),
 )

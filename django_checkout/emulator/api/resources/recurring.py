@@ -60,9 +60,16 @@ def renew(state: State, subscription: Doc) -> None:
     """Begin the next period or end the subscription, once the current period is over."""
     if subscription["status"] in (*subscriptions.ENDED, "incomplete", "paused"):
         return
-    if subscriptions.period_end(subscription) > state.clock.now():
+    ends = subscriptions.period_end(subscription)
+    if ends > state.clock.now():
         return
-    if subscription["cancel_at_period_end"]:
+    schedule = state.store.find(subscription["schedule"])
+    if schedule and schedule["current_phase"] and schedule["current_phase"]["end_date"] <= ends:
+        state.run("next_phase", schedule)
+        subscription = state.get(subscriptions.KIND, subscription["id"])
+        if subscription["status"] in subscriptions.ENDED:
+            return
+    if subscription["cancel_at_period_end"] or (subscription["cancel_at"] or ends + 1) <= ends:
         subscriptions.end(state, subscription)
         return
     if subscription["status"] == "trialing" and not default_method(state, None, subscription):
