@@ -356,6 +356,6 @@ def test_a_payment_page_refuses_another_amount_and_a_declined_card(emulator, cal
     other = call("POST", f"/v1/payment_pages/{session}/confirm", **{**confirmation, "expected_amount": 1})
     declined = call("POST", f"/v1/payment_pages/{session}/confirm", **confirmation)
 
-    assert (other.status_code, other.json()["error"]["code"]) == (400, "checkout_amount_mismatch")
+    assert (other.status_code, other.json()["error"]["param"]) == (400, "expected_amount")
     assert (declined.status_code, declined.json()["error"]["code"]) == (402, "card_declined")
     assert len(emulator.events("payment_intent.payment_failed")) == 1

@@ -106,7 +106,6 @@ def confirm_page(call: Call) -> Doc:
     if params["expected_amount"] != session["amount_total"]:
         raise ApiError(
             "The expected amount does not match the amount of the Checkout Session.",
-            code="checkout_amount_mismatch",
             param="expected_amount",
         )
     session["_confirmed_with"] = get_method(state, params["payment_method"])["id"]

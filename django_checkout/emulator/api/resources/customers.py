@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django_checkout.emulator.api.calls import Call, Route, list_objects, merged_metadata
 from django_checkout.emulator.api.params import plain
-from django_checkout.emulator.api.resources import subscriptions, test_clocks
+from django_checkout.emulator.api.resources import methods, subscriptions, test_clocks
 from django_checkout.emulator.api.resources.charges import ADDRESS
 from django_checkout.emulator.api.resources.session_values import check_email
 from django_checkout.emulator.ids import random_text
@@ -55,8 +55,36 @@ def _shipping(params: Doc | None) -> Doc | None:
 
 def create_customer(call: Call) -> Doc:
     """POST /v1/customers."""
-    _check(call.params)
-    return new_customer(call.state, call.params)
+    state, params = call.state, call.params
+    _check(params)
+    sent = params.get("payment_method")
+    method = methods.get_method(state, sent) if sent else None
+    if method:
+        methods.check_attachable(method)
+    customer = new_customer(state, params)
+    if method:
+        methods.attach_to_customer(state, method, customer["id"])
+    if "invoice_settings" in params:
+        settings = dict(params["invoice_settings"])
+        if method and settings.get("default_payment_method") == sent:
+            settings["default_payment_method"] = method["id"]
+        changes = _invoice_settings(state, customer, settings)
+        # The default can be attached only to a customer that exists.
+        event = "customer.updated" if changes["default_payment_method"] else None
+        state.update(customer, event, invoice_settings=changes)
+    return customer
+
+
+def _invoice_settings(state: State, customer: Doc, sent: Doc) -> Doc:
+    """Return the invoice settings of a customer after a change. "" unsets a field."""
+    changed: Doc = {**customer["invoice_settings"], **{name: value or None for name, value in sent.items()}}
+    if sent.get("default_payment_method"):
+        changed["default_payment_method"] = methods.own_method(
+            state, customer["id"], sent["default_payment_method"], "invoice_settings[default_payment_method]"
+        )
+    if changed["rendering_options"]:
+        changed["rendering_options"] = {"amount_tax_display": None, "template": None, **changed["rendering_options"]}
+    return changed
 
 
 def list_customers(call: Call) -> Doc:
@@ -78,6 +106,8 @@ def update_customer(call: Call) -> Doc:
         changes["address"] = full_address(changes["address"])
     if "shipping" in changes:
         changes["shipping"] = _shipping(changes["shipping"])
+    if "invoice_settings" in call.params:
+        changes["invoice_settings"] = _invoice_settings(call.state, customer, call.params["invoice_settings"])
     return call.state.update(customer, "customer.updated", **changes)
 
 
@@ -112,14 +142,13 @@ ROUTES = {
     "GET /v1/customers": Route(list_customers),
     "POST /v1/customers": Route(
         create_customer,
-        "balance cash_balance invoice_prefix invoice_settings next_invoice_sequence payment_method "
-        "source tax tax_id_data",
+        "balance cash_balance invoice_prefix next_invoice_sequence source tax tax_id_data",
     ),
     "GET /v1/customers/{customer}": Route(retrieve_customer),
     "POST /v1/customers/{customer}": Route(
         update_customer,
         "balance bank_account card cash_balance default_alipay_account default_bank_account "
-        "default_card default_source invoice_prefix invoice_settings next_invoice_sequence source "
+        "default_card default_source invoice_prefix next_invoice_sequence source "
         "tax",
     ),
     "DELETE /v1/customers/{customer}": Route(delete_customer),

@@ -13,8 +13,9 @@ from django_checkout.emulator.api.resources import (
     subscriptions,
     tax_rates,
 )
+from django_checkout.emulator.api.resources.methods import own_method
 from django_checkout.emulator.api.resources.pricing import missing, one_of
-from django_checkout.emulator.api.resources.subscription_params import check_future, own_method
+from django_checkout.emulator.api.resources.subscription_params import check_future
 from django_checkout.emulator.messages import ApiError, Doc, StateError, without_hidden
 from django_checkout.emulator.reference.currencies import check_currency
 from django_checkout.emulator.state.state import State

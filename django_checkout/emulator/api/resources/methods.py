@@ -55,6 +55,19 @@ def get_method(state: State, object_id: str, param: str = "payment_method", *, s
     return _unused(state, charges.new_method(state, card, "card", charges.blank_billing()))
 
 
+def own_method(state: State, customer: str, method_id: str, param: str = "default_payment_method") -> str:
+    """Return the id of a payment method of the customer, or raise Stripe's error."""
+    method = state.get(KIND, method_id, param)
+    if method["customer"] != customer:
+        # getlago/lago-api#3826
+        raise ApiError(
+            f"The customer does not have a payment method with the ID {method['id']}. The payment method must be "
+            "attached to the customer.",
+            param=param,
+        )
+    return method_id
+
+
 def described(state: State, params: Doc, param: str = "") -> Doc:
     """Create a PaymentMethod from its parameters."""
     billing = _billing(charges.blank_billing(), params.get("billing_details", {}))
@@ -131,7 +144,15 @@ def attach(call: Call) -> Doc:
     if "customer" not in call.params:
         raise missing("customer")
     customer = state.get("customer", call.params["customer"], "customer")
-    if method["customer"] and method["customer"] != customer["id"]:
+    check_attachable(method, customer["id"])
+    if not method["customer"]:
+        attach_to_customer(state, method, customer["id"])
+    return method
+
+
+def check_attachable(method: Doc, customer: str = "") -> None:
+    """Raise Stripe's error for a payment method that cannot be attached to a customer, by default a new one."""
+    if method["customer"] and method["customer"] != customer:
         raise ApiError("The payment method you provided has already been attached to a customer.")
     if method.get("_used") and not method["customer"]:
         # stripe/stripe-php#1221
@@ -143,9 +164,6 @@ def attach(call: Call) -> Doc:
     if card and card.decline and card.risk != "highest":
         # The cards that are declined cannot be attached: https://docs.stripe.com/testing#declined-payments
         raise attempts.declined_error(card.decline, method)
-    if not method["customer"]:
-        attach_to_customer(state, method, customer["id"])
-    return method
 
 
 def detach(call: Call) -> Doc:

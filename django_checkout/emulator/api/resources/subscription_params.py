@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django_checkout.emulator.api.resources import baskets, invoice_items, lines, tax_rates
 from django_checkout.emulator.api.resources.catalog import new_price
+from django_checkout.emulator.api.resources.methods import own_method
 from django_checkout.emulator.api.resources.pricing import cost, in_currency, inside, missing, one_of
 from django_checkout.emulator.messages import ApiError, Doc, without_hidden
 from django_checkout.emulator.reference import cards
@@ -81,19 +82,6 @@ def settings_of(state: State, customer: Doc, params: Doc) -> Doc:
         }
     params.get("off_session")
     return fields
-
-
-def own_method(state: State, customer: str, method_id: str) -> str:
-    """Return the id of a payment method of the customer, or raise Stripe's error."""
-    method = state.get("payment_method", method_id, "default_payment_method")
-    if method["customer"] != customer:
-        # getlago/lago-api#3826
-        raise ApiError(
-            f"The customer does not have a payment method with the ID {method['id']}. The payment method must be "
-            "attached to the customer.",
-            param="default_payment_method",
-        )
-    return method_id
 
 
 def add_items(state: State, customer: Doc, subscription: Doc, params: Doc) -> None:
