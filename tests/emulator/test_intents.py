@@ -75,6 +75,14 @@ def test_a_declined_request_is_replayed_under_its_idempotency_key(client):
     assert len(client.v1.payment_intents.list().data) == 1
 
 
+def test_parameters_that_make_no_difference_to_a_payment_are_taken(client, pay):
+    debit = client.v1.payment_methods.create({"type": "sepa_debit", "sepa_debit": {"iban": "AT611904300234573201"}})
+
+    assert pay(use_stripe_sdk=True, return_url=SHOP, error_on_requires_action=True).status == "succeeded"
+    types = ["card", "sepa_debit"]
+    assert pay(debit.id, payment_method_types=types, off_session=True, return_url=SHOP).status == "processing"
+
+
 @pytest.mark.parametrize("succeed", [True, False])
 def test_three_d_secure_is_answered_by_the_emulator(emulator, client, pay, succeed):
     intent = pay(CHALLENGED, return_url=SHOP)

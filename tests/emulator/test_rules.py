@@ -60,8 +60,8 @@ def test_every_rule_has_a_source_that_can_be_looked_up():
     assert [rule.id for rule in RULES if not SOURCE.fullmatch(rule.source)] == []
 
 
-#: Codes that are not in the SDK's list: of ``stripe.js``, and why a bank declines a card.
-OTHER_CODES = {"email_incomplete", "generic_decline", "live_mode_test_card"}
+#: Codes that are not in the SDK's list: of ``stripe.js`` and the payment page, and why a bank declines a card.
+OTHER_CODES = {"checkout_amount_mismatch", "email_incomplete", "generic_decline", "live_mode_test_card"}
 #: What Stripe answers to a restricted key.
 OF_KEYS = {"more_permissions_required"}
 

@@ -68,6 +68,8 @@ ACTIONS: dict[str, Callable[[Controls, Form], object]] = {
     # The shopper, the bank and the dashboard.
     "pay": _pay,
     "expire": lambda controls, form: controls.expire(form["id"]),
+    "authenticate": lambda controls, form: controls.authenticate(form["id"]),
+    "authenticate_failed": lambda controls, form: controls.authenticate(form["id"], succeed=False),
     "settle": lambda controls, form: controls.settle(form["id"]),
     "settle_failed": lambda controls, form: controls.settle(form["id"], succeed=False),
     "refund": _refund,

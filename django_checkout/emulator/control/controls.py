@@ -20,7 +20,7 @@ from django_checkout.emulator.api.resources.session_rules import check_open
 from django_checkout.emulator.api.versions import shown
 from django_checkout.emulator.chaos import Chaos
 from django_checkout.emulator.incidents import Incidents
-from django_checkout.emulator.messages import Doc, missing_object
+from django_checkout.emulator.messages import Doc, missing_object, not_implemented
 from django_checkout.emulator.payer import authentication, checkout, shopper_input
 from django_checkout.emulator.payer.shopper import PaymentOutcome, Shopper
 from django_checkout.emulator.reference import cards
@@ -279,4 +279,6 @@ def find_method(card: str, iban: str | None) -> Card | BankAccount | Decline:
     digits = "".join(character for character in card if character.isdigit())
     if not 13 <= len(digits) <= 19:
         return cards.INCOMPLETE
+    if cards.is_not_played(digits):
+        raise not_implemented(f"the test card {digits}")
     return cards.find_card(digits) or cards.UNKNOWN

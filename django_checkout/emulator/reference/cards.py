@@ -221,6 +221,11 @@ def find_card(number: str) -> Card | None:
     return next((card for card in CARDS if card.number == digits), None)
 
 
+def is_not_played(number: str) -> bool:
+    """Return whether a number is one of Stripe's test cards that the emulator does not play."""
+    return re.sub(r"[\s-]", "", number) in testing_page.NOT_PLAYED.split()
+
+
 def find_bank_account(number: str) -> BankAccount | None:
     """Return the test account with this number, spaces ignored, or None."""
     compact = re.sub(r"\s", "", number).upper()

@@ -1,8 +1,8 @@
 """The test cards of https://docs.stripe.com/testing, as a table.
 
 The columns are the number; the names after ``pm_card_`` and ``tok_``; brand, country and funding; and what happens:
-``-``, or words joined by ``+``: an effect, a decline, a check that fails, a level of risk, or when the card requires
-3-D Secure.
+``-`` if the payment succeeds in an account with Stripe's default settings, or words joined by ``+``: an effect, a
+decline, a check that fails, a level of risk, or when the card requires 3-D Secure.
 """
 
 from __future__ import annotations
@@ -51,6 +51,15 @@ CARDS = """
 4000000000000028 avsLine1Fail visa US credit line1_fails
 4000000000000010 avsFail visa US credit zip_fails+line1_fails
 4000000000000044 avsUnchecked visa US credit unchecked
+4000008400000407 highFraudDisputeScore visa US credit -
+4000008400000159 highEfwScore visa US credit -
+4000008400001017 radarDynamicRiskThreshold visa US credit -
+4001858821843804 freeTrialAbuseBlock visa US credit -
+4000008405600003 adaptive3dsChallenge visa US credit -
+4000582600000094 - visa US credit authenticate
+4000582600000045 - visa US credit authenticate
+4000582600000102 - visa US credit authenticate
+4000582600000110 - visa US credit authenticate
 4000056655665556 visa_debit visa US debit -
 2223003122003222 - mastercard US credit -
 5200828282828210 mastercard_debit mastercard US debit -
@@ -81,6 +90,7 @@ CARDS = """
 4000006040000068 pe visa PE credit -
 4000008580000003 uy visa UY credit -
 4000007840000001 ae visa AE credit -
+5200007840000022 ae_mastercard mastercard AE credit -
 4000000400000008 at visa AT credit -
 4000000560000004 be visa BE credit -
 4000001000000000 bg visa BG credit -
@@ -118,6 +128,8 @@ CARDS = """
 4000058260000005 gb_debit visa GB debit -
 5555558265554449 gb_mastercard mastercard GB credit -
 4000000360000006 au visa AU credit -
+4000050360000001 - visa AU debit -
+5555050360000080 - mastercard AU debit -
 4000001560000002 cn visa CN credit -
 4000003440000004 hk visa HK credit -
 4000003560000008 in visa IN credit -
@@ -130,6 +142,11 @@ CARDS = """
 4000007640000003 th_credit visa TH credit -
 4000057640000008 th_debit visa TH debit -
 """
+#: Numbers of that page that do more than the emulator does: several disputes, other evidence, captchas.
+NOT_PLAYED = (
+    "4000000404000079 4000000404000038 4000008400000779 5105008400000002 4000000001000043 4000000000001208 "
+    "4000000000003725 4000000000003097 4000051230000072 6555900000604105"
+)
 #: The titles of the cards that the payment page shows; pages translate them.
 TITLES = {
     "4242424242424242": _("Succeeds"),

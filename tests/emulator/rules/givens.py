@@ -166,6 +166,10 @@ GIVENS: Mapping[str, Given] = {
         "payment_method=pm_card_visa&confirm=true&capture_method=manual",
         "payment_method_options[card][request_incremental_authorization]=if_available",
     ),
+    "challenged_intent": made(
+        "/v1/payment_intents", BY_CARD, "payment_method=pm_card_threeDSecure2Required&confirm=true"
+    ),
+    "authentication": done("authenticate", "id=<challenged_intent>", path="result.status"),
     "new_setup": made("/v1/setup_intents", "payment_method_types[0]=card"),
     "done_setup": made("/v1/setup_intents", "payment_method_types[0]=card&payment_method=pm_card_visa&confirm=true"),
     "token": made("/v1/tokens", CARD_NUMBER),

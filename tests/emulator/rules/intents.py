@@ -135,6 +135,18 @@ _CONFIRMATION = (
         result=shows(next_action__redirect_to_url__return_url="https://shop.example.com/"),
     ),
     Rule(
+        id="intent.authenticated",
+        says="An intent is paid once the customer has authenticated, without a further confirmation.",
+        source="stripe/_payment_intent_service.py PaymentIntentService.confirm",
+        given=("challenged_intent", "authentication"),
+        refused=post(f"{INTENTS}/<challenged_intent>/confirm"),
+        answer=refusal(code=UNEXPECTED),
+        accepted=get(f"{INTENTS}/<challenged_intent>", "expand[0]=latest_charge"),
+        result=shows(
+            status="succeeded", latest_charge__payment_method_details__card__three_d_secure__result="authenticated"
+        ),
+    ),
+    Rule(
         id="intent.method.type",
         says="An intent is paid by one of its types of methods.",
         source="stripe/stripe-terminal-react-native#745",

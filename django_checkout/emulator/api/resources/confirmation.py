@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django_checkout.emulator.api.params import defer
 from django_checkout.emulator.api.resources import attempts, methods
 from django_checkout.emulator.api.resources.pricing import one_of
 from django_checkout.emulator.api.resources.session_object import check_methods, is_offered
@@ -16,6 +17,9 @@ SETUP_DEBIT = "sepa_debit"
 #: The parameters of a confirmation. When an intent is created, they need ``confirm``:
 #: https://docs.stripe.com/api/payment_intents/create
 ONLY_WITH_CONFIRM = ("error_on_requires_action", "mandate_data", "off_session", "return_url")
+
+#: One of these says what happens if the customer must be redirected.
+REDIRECTING = ("off_session", "return_url", "use_stripe_sdk")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +141,13 @@ def check_return_url(intent: Doc, params: Doc) -> None:
 
     aschmelyun/laravel-vue-stripe-cashier#4, opencollective/opencollective-frontend#12346
     """
+    # They make no difference to a payment that succeeds at once.
+    defer(params, "error_on_requires_action", *REDIRECTING)
     if "://" not in params.get("return_url", "://"):
         raise ApiError("Not a valid URL", code="url_invalid", param="return_url")
     automatic = intent["automatic_payment_methods"]
     can_redirect = automatic and automatic["enabled"] and automatic["allow_redirects"] == "always"
-    if can_redirect and not any(params.get(name) for name in ("off_session", "return_url", "use_stripe_sdk")):
+    if can_redirect and not any(params.get(name) for name in REDIRECTING):
         name = "Payment Intent" if intent["object"] == PAYMENT.object else "Setup Intent"
         raise ApiError(
             f"A `return_url` must be specified because this {name} is configured to automatically accept the payment "

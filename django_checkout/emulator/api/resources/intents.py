@@ -136,7 +136,6 @@ def _confirm(call: Call, intent: Doc) -> Doc:
     confirmation.check_return_url(intent, params)
     if intent["statement_descriptor"]:
         payments.check_descriptor_of(method)
-    is_authenticated = intent.get("_authenticated") == method["id"]
     intent["payment_method"] = method["id"]
     card = cards.find_card(method["_number"])
     if card is None:
@@ -144,7 +143,13 @@ def _confirm(call: Call, intent: Doc) -> Doc:
         mandates.accept(state, method, params, None if intent["setup_future_usage"] else once)
         attempts.submit(state, intent, method)
         return _attach(state, intent, method)
+    return _pay_by_card(call, intent, method, card)
+
+
+def _pay_by_card(call: Call, intent: Doc, method: Doc, card: Card) -> Doc:
+    state, params = call.state, call.params
     defer(params, "mandate_data")
+    is_authenticated = intent.get("_authenticated") == method["id"]
     off_session, fails = bool(params.get("off_session")), bool(params.get("error_on_requires_action"))
     asked = (intent["payment_method_options"].get("card") or {}).get("request_three_d_secure")
     is_needed = card.needs_authentication(

@@ -47,6 +47,8 @@ def read_card(state: State, params: Doc, param: str = "card") -> tuple[Card, Doc
     if not re.fullmatch(r"\d{3,4}", params.get("cvc", "123")):
         raise _invalid("invalid_cvc", "Your card's security code is invalid.", inside(param, "cvc"))
     card = cards.find_card(number)
+    if card is None and cards.is_not_played(number):
+        raise not_implemented(f"the test card {number}", inside(param, "number"))
     if card is None:
         error = _invalid(cards.UNKNOWN.code, cards.UNKNOWN.message, "")
         error.details = {"decline_code": cards.UNKNOWN.decline_code}
