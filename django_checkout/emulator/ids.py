@@ -10,6 +10,7 @@ ALPHABET = string.ascii_letters + string.digits
 #: Prefix and number of random characters by object type.
 SHAPES = {
     "balance_transaction": ("txn_", 24),
+    "billing_portal.configuration": ("bpc_", 24),
     "billing_portal.session": ("bps_", 24),
     "charge": ("ch_", 24),
     "checkout.session": ("cs_test_", 58),

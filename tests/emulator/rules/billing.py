@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from .rule import Rule, delete, get, post, refusal, sdk, shows
+from .rule import MISSING, Rule, delete, get, post, refusal, sdk, shows
 
 SUBSCRIPTIONS, INVOICES, ITEMS = "/v1/subscriptions", "/v1/invoices", "/v1/invoiceitems"
 BASE = "customer=<customer>&items[0][price]=<monthly_price>"
 TRIAL = f"{BASE}&trial_period_days=7"
 DRAFT = "customer=<customer>&currency=eur"
 NOTES, SCHEDULES = "/v1/credit_notes", "/v1/subscription_schedules"
+PORTAL = "/v1/billing_portal/sessions"
 CLOCKS = "/v1/test_helpers/test_clocks"
 SENT = f"{DRAFT}&collection_method=send_invoice"
 
@@ -196,5 +197,39 @@ RULES = (
         answer=refusal(),
         accepted=post(SCHEDULES, "from_subscription=<subscription_with_trial>"),
         result=shows(status="active"),
+    ),
+    Rule(
+        id="portal.flow.details",
+        says="A flow names what it is about.",
+        source=sdk("billing_portal/_session_create_params", "SessionCreateParamsFlowData.subscription_cancel"),
+        given=("subscription_with_trial",),
+        refused=post(PORTAL, "customer=<customer>&flow_data[type]=subscription_cancel"),
+        answer=refusal(param="flow_data[subscription_cancel]", code="parameter_missing"),
+        accepted=post(
+            PORTAL,
+            "customer=<customer>&flow_data[type]=subscription_cancel",
+            "flow_data[subscription_cancel][subscription]=<subscription_with_trial>",
+        ),
+        result=shows(flow__type="subscription_cancel"),
+    ),
+    Rule(
+        id="portal.flow.feature",
+        says="A flow needs its feature in the configuration of the portal.",
+        source="https://docs.stripe.com/customer-management/portal-deep-links",
+        refused=post(
+            PORTAL,
+            "customer=<customer>&flow_data[type]=subscription_update",
+            "flow_data[subscription_update][subscription]=<subscription_with_trial>",
+        ),
+        answer=refusal(param="flow_data[type]"),
+        accepted=post(PORTAL, "customer=<customer>&flow_data[type]=payment_method_update"),
+    ),
+    Rule(
+        id="portal.configuration",
+        says="The configuration of a portal session exists.",
+        source=MISSING,
+        refused=post(PORTAL, "customer=<customer>&configuration=bpc_unknown"),
+        answer=refusal(param="configuration", code="resource_missing"),
+        accepted=post(PORTAL, "customer=<customer>&configuration=<portal_configuration>"),
     ),
 )

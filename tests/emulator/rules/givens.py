@@ -205,6 +205,9 @@ GIVENS: Mapping[str, Given] = {
     ),
     "test_clock": made("/v1/test_helpers/test_clocks", "frozen_time=1800000000"),
     "customer_on_clock": made("/v1/customers", "test_clock=<test_clock>"),
+    "portal_configuration": made(
+        "/v1/billing_portal/configurations", "features[invoice_history][enabled]=true&name=Club"
+    ),
     "draft_invoice": made("/v1/invoices", "customer=<customer>&currency=eur"),
     "open_invoice": Given(sent=post("/v1/invoices/<item_of_invoice>/finalize")),
     "item_of_invoice": Given(

@@ -76,6 +76,7 @@ def object_url(document: Doc) -> str:
     """Return the API path of an object."""
     kind: str = document["object"]
     path = {"checkout.session": "checkout/sessions", "radar.early_fraud_warning": "radar/early_fraud_warnings"}
+    path["billing_portal.configuration"] = "billing_portal/configurations"
     path["test_helpers.test_clock"] = "test_helpers/test_clocks"
     return f"/v1/{path.get(kind, kind + 's')}/{document['id']}"
 

@@ -241,6 +241,22 @@ def _apply(state: State, schedule: Doc, behavior: str) -> None:
     change(state, subscription, Params({"items": sent, "proration_behavior": behavior}))
 
 
+def change_at_period_end(state: State, subscription: Doc, items: list[Doc]) -> None:
+    """Schedule other prices or quantities of items for the next period."""
+    schedule = state.store.find(subscription["schedule"]) or _from_subscription(
+        state, {"from_subscription": subscription["id"]}
+    )
+    current = schedule["phases"][0]
+    changed = {item["id"]: item for item in items}
+    wanted = [
+        {"price": item["price"]["id"], "quantity": item["quantity"], **changed.get(item["id"], {})}
+        for item in subscription["items"]["data"]
+    ]
+    sent = [{"items": wanted, "proration_behavior": "none"}]
+    later = _phases(state, sent, current["end_date"])
+    state.update(schedule, "subscription_schedule.updated", phases=[current, *later])
+
+
 def release(call: Call) -> Doc:
     """POST /v1/subscription_schedules/:schedule/release. The subscription goes on."""
     schedule, state = call.target(KIND), call.state
