@@ -14,6 +14,7 @@ from django_checkout.emulator.api.resources import (
     subscription_changes,
     subscription_schedules,
     subscriptions,
+    tax_ids,
 )
 from django_checkout.emulator.payer import checkout, page_confirmation
 from django_checkout.emulator.state.state import Job
@@ -39,4 +40,5 @@ JOBS: dict[str, Job] = {
     "renew": recurring.renew,
     "resume_collection": subscription_changes.resume_collection,
     "settle": checkout.settle_due,
+    "verify_tax_id": tax_ids.verify,
 }

@@ -20,6 +20,7 @@ SESSIONS = "/v1/checkout/sessions"
 #: Fields of nested hashes that are missing unless they are expanded: Stripe's document does not mark these.
 NOT_MARKED = {
     "checkout.session shipping_cost.taxes",
+    "customer cash_balance",
     "checkout.session total_details.breakdown",
     "invoice confirmation_secret",
 }

@@ -8,7 +8,7 @@ from typing import Any
 from django_checkout.emulator.api.calls import list_of
 from django_checkout.emulator.api.declared import declared
 from django_checkout.emulator.api.document import is_expandable
-from django_checkout.emulator.api.resources import discounts, invoices, tax
+from django_checkout.emulator.api.resources import customer_balance, discounts, invoices, subscriptions, tax, tax_ids
 from django_checkout.emulator.messages import ApiError, Doc, not_implemented, without_hidden
 from django_checkout.emulator.state.state import State
 
@@ -109,6 +109,13 @@ def _lookup(state: State, whole: Doc, kind: str, name: str, step: str) -> Any:
         return list_of(refunds, f"/v1/charges/{whole['id']}/refunds")
     if kind == "invoice" and name == "payments":
         return invoices.payments_of(state, whole)
+    if kind == "customer" and name == "tax_ids":
+        return tax_ids.list_on_customer(state, whole)
+    if kind == "customer" and name == "cash_balance":
+        return customer_balance.cash_balance(state, whole["id"])
+    if kind == "customer" and name == "subscriptions":
+        found = subscriptions.alive_of(state, whole["id"])
+        return list_of(found, f"/v1/customers/{whole['id']}/subscriptions")
     if kind == "subscription" and name == "discounts":
         return [whole["_discount"]["discount"]] if whole["discounts"] else []
     if f"_{step}" in whole:

@@ -14,8 +14,7 @@ from django_checkout.emulator.messages import Doc
 from django_checkout.emulator.payer.checkout import needs_method
 from django_checkout.emulator.payer.completion import offers_saving
 from django_checkout.emulator.payer.rendering import COUNTRIES, country_names, format_day, format_minor
-from django_checkout.emulator.payer.shopper_input import TAX_IDS
-from django_checkout.emulator.reference import cards, conversion
+from django_checkout.emulator.reference import cards, conversion, tax_ids
 from django_checkout.emulator.reference.currencies import to_decimal
 from django_checkout.emulator.state.state import State
 
@@ -212,7 +211,7 @@ def method_choices(session: Doc) -> Doc:
         "other_cards": [_choice(card) for card in cards.CARDS[COMMON_CARDS:] if card.title],
         "bank_accounts": [_choice(one) for one in cards.BANK_ACCOUNTS if len(session["payment_method_types"]) > 1],
         "offers_saving": offers_saving(session),
-        "tax_id_types": tuple(TAX_IDS),
+        "tax_id_types": tuple(tax_ids.PATTERNS),
     }
 
 

@@ -15,7 +15,7 @@ from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.payer import checkout
 from django_checkout.emulator.payer.shopper import PaymentOutcome, Shopper
 from django_checkout.emulator.payer.snapshot import missing
-from django_checkout.emulator.reference import conversion, currencies
+from django_checkout.emulator.reference import conversion, currencies, tax_ids
 from django_checkout.emulator.reference.cards import (
     INCOMPLETE,
     INCOMPLETE_CVC,
@@ -29,15 +29,6 @@ from django_checkout.emulator.reference.cards import (
 from django_checkout.emulator.state.state import State
 
 Payload = dict[str, Any]
-
-#: Patterns of tax IDs. Other types take any text of four characters or more.
-TAX_IDS = {
-    "eu_vat": r"[A-Z]{2}[A-Z0-9]{2,12}",
-    "gb_vat": r"GB(\d{9}|\d{12}|GD\d{3}|HA\d{3})",
-    "us_ein": r"\d{2}-?\d{7}",
-    "ch_vat": r"CHE-?\d{3}\.?\d{3}\.?\d{3} ?(MWST|TVA|IVA)",
-    "au_abn": r"\d{11}",
-}
 
 
 def enter(state: State, session: Doc, entered: Payload) -> Doc:
@@ -124,7 +115,7 @@ def _checked_tax_id(session: Doc, value: object) -> Doc:
         raise ApiError("Tax IDs are not collected by this Checkout Session.", code="tax_id_invalid")
     given = value if isinstance(value, dict) else {}
     kind, number = _text(given.get("type")), _text(given.get("value")).upper()
-    if not kind or not re.fullmatch(TAX_IDS.get(kind, r".{4,}"), number):
+    if not kind or not tax_ids.is_valid(kind, number):
         raise ApiError(_("This tax ID is invalid."), code="tax_id_invalid", param="tax_id")
     return {"tax_id": {"type": kind, "value": number}, "business_name": _text(given.get("business_name")) or None}
 

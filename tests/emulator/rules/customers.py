@@ -8,6 +8,7 @@ from .rule import Rule, delete, get, post, refusal, session_field, shows
 TAX_GUIDE = "https://docs.stripe.com/tax/checkout"
 TAX = "automatic_tax[enabled]=true"
 CUSTOMER = "customer=<customer>"
+BALANCE = "/v1/customers/<customer>/balance_transactions"
 DETACHED = (
     "This PaymentMethod was previously used without being attached to a Customer or was detached from a Customer, and "
     "may not be used again"
@@ -170,6 +171,37 @@ RULES = (
         refused=post("/v1/customers", f"phone={'1' * 21}"),
         answer=refusal(param="phone"),
         accepted=post("/v1/customers", f"phone={'1' * 20}"),
+    ),
+    Rule(
+        id="customer.tax-id.form",
+        says="A tax ID has the form of its type.",
+        source="https://docs.stripe.com/error-codes#tax-id-invalid",
+        refused=post("/v1/customers/<customer>/tax_ids", "type=eu_vat&value=1"),
+        answer=refusal(param="value", code="tax_id_invalid"),
+        accepted=post("/v1/customers/<customer>/tax_ids", "type=eu_vat&value=DE123456789"),
+        result=shows(country="DE", verification__status="pending"),
+    ),
+    Rule(
+        id="customer.default-payment-method",
+        says="The payment method of a customer's invoices is one of the customer's.",
+        source="getlago/lago-api#3826",
+        refused=post("/v1/customers/<other_customer>", "invoice_settings[default_payment_method]=<saved_card>"),
+        answer=refusal("The customer does not have a payment method with the ID <saved_card>."),
+        accepted=post("/v1/customers/<customer>", "invoice_settings[default_payment_method]=<saved_card>"),
+        result=shows(invoice_settings__default_payment_method="<saved_card>"),
+    ),
+    Rule(
+        id="customer.balance.description",
+        says="The description of a credit has at most 350 characters.",
+        source="OpenAPI POST /v1/customers/{customer}/balance_transactions description",
+        refused=post(
+            "/v1/customers/<customer>/balance_transactions", f"amount=-1&currency=eur&description={'x' * 351}"
+        ),
+        answer=refusal(param="description"),
+        accepted=post(
+            "/v1/customers/<customer>/balance_transactions", f"amount=-1&currency=eur&description={'x' * 350}"
+        ),
+        result=shows(type="adjustment", ending_balance=-1),
     ),
     # Saved cards.
     Rule(

@@ -9,7 +9,7 @@ from copy import deepcopy
 from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, list_of, list_values, merged_metadata, retrieve
-from django_checkout.emulator.api.resources import invoices, refunds, tax, tax_rates
+from django_checkout.emulator.api.resources import customer_balance, invoices, refunds, tax, tax_rates
 from django_checkout.emulator.api.resources.invoice_lines import tax_of
 from django_checkout.emulator.api.resources.pricing import inside, missing, one_of
 from django_checkout.emulator.api.resources.prorations import portion
@@ -113,7 +113,9 @@ def _after_payment(params: Doc, amount: int) -> Doc:
 def _pay_back(state: State, invoice: Doc, note: Doc, parts: Doc) -> None:
     if parts["credit_amount"]:
         customer = state.get("customer", invoice["customer"])
-        state.update(customer, "customer.updated", balance=customer["balance"] - parts["credit_amount"])
+        fields = {"credit_note": note["id"], "currency": note["currency"], "invoice": invoice["id"]}
+        credit = customer_balance.adjust(state, customer, -parts["credit_amount"], "credit_note", **fields)
+        note["customer_balance_transaction"] = credit["id"]
     if parts["refund_amount"]:
         paid = state.store.select(invoices.PAYMENT, {"invoice": invoice["id"], "status": "paid"}, limit=1)
         if not paid:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from django_checkout.emulator.api.calls import Call, Route, list_objects, merged_metadata
 from django_checkout.emulator.api.params import plain
-from django_checkout.emulator.api.resources import methods, subscriptions, test_clocks
+from django_checkout.emulator.api.resources import customer_balance, methods, subscriptions, tax_ids, test_clocks
 from django_checkout.emulator.api.resources.charges import ADDRESS
 from django_checkout.emulator.api.resources.session_values import check_email
 from django_checkout.emulator.ids import random_text
-from django_checkout.emulator.messages import Doc, missing_object
+from django_checkout.emulator.messages import ApiError, Doc, missing_object
 from django_checkout.emulator.state.state import State
 
 _FIELDS = "address business_name description email individual_name name phone shipping preferred_locales tax_exempt"
 FIELDS = tuple(_FIELDS.split())
+INVOICE_SETTINGS = ("custom_fields", "default_payment_method", "footer", "rendering_options")
 #: Fields of a new object that are null.
 NULLS = "currency customer_account default_source discount"
 
@@ -28,7 +31,7 @@ def new_customer(state: State, params: Doc) -> Doc:
         description=params.get("description"),
         email=params.get("email"),
         invoice_prefix=random_text(8).upper(),
-        invoice_settings=dict.fromkeys(("custom_fields", "default_payment_method", "footer", "rendering_options")),
+        invoice_settings=dict.fromkeys(INVOICE_SETTINGS),
         metadata=merged_metadata({}, params.get("metadata", {})),
         name=params.get("name"),
         next_invoice_sequence=1,
@@ -64,15 +67,31 @@ def create_customer(call: Call) -> Doc:
     customer = new_customer(state, params)
     if method:
         methods.attach_to_customer(state, method, customer["id"])
+    changes = _numbering(params)
     if "invoice_settings" in params:
         settings = dict(params["invoice_settings"])
         if method and settings.get("default_payment_method") == sent:
             settings["default_payment_method"] = method["id"]
-        changes = _invoice_settings(state, customer, settings)
+        changes["invoice_settings"] = _invoice_settings(state, customer, settings)
+    if changes:
         # The default can be attached only to a customer that exists.
-        event = "customer.updated" if changes["default_payment_method"] else None
-        state.update(customer, event, invoice_settings=changes)
+        event = "customer.updated" if changes.get("invoice_settings", {}).get("default_payment_method") else None
+        state.update(customer, event, **changes)
+    for index, tax_id in enumerate(params.get("tax_id_data", ())):
+        tax_ids.new_tax_id(state, customer["id"], tax_id["type"], tax_id["value"], f"tax_id_data[{index}][value]")
+    customer_balance.set_cash(state, customer["id"], params.get("cash_balance", {}))
+    if params.get("balance"):
+        customer_balance.adjust(state, customer, params["balance"], "initial")
     return customer
+
+
+def _numbering(params: Doc) -> Doc:
+    """Return the changes of how invoices of the customer are numbered. Raises ``ApiError``."""
+    changes: Doc = {name: params[name] for name in ("invoice_prefix", "next_invoice_sequence") if name in params}
+    if not re.fullmatch("[A-Z0-9]{3,12}", changes.get("invoice_prefix", "AAA")):
+        # https://docs.stripe.com/invoicing/customize#invoice-numbering
+        raise ApiError("Invoice prefix must be 3-12 uppercase letters or numbers", param="invoice_prefix")
+    return changes
 
 
 def _invoice_settings(state: State, customer: Doc, sent: Doc) -> Doc:
@@ -108,6 +127,12 @@ def update_customer(call: Call) -> Doc:
         changes["shipping"] = _shipping(changes["shipping"])
     if "invoice_settings" in call.params:
         changes["invoice_settings"] = _invoice_settings(call.state, customer, call.params["invoice_settings"])
+    changes.update(_numbering(call.params))
+    customer_balance.set_cash(call.state, customer["id"], call.params.get("cash_balance", {}))
+    if call.params.get("balance", customer["balance"]) != customer["balance"]:
+        call.state.update(customer, **changes)
+        customer_balance.adjust(call.state, customer, call.params["balance"] - customer["balance"])
+        return customer
     return call.state.update(customer, "customer.updated", **changes)
 
 
@@ -138,18 +163,25 @@ def _get(call: Call, *, with_deleted: bool = False) -> Doc:
     return document
 
 
+EXPANDABLE = {
+    "customer": (
+        "cash_balance",
+        "invoice_settings.default_payment_method",
+        "subscriptions",
+        "tax_ids",
+        "test_clock",
+    ),
+}
 ROUTES = {
     "GET /v1/customers": Route(list_customers),
     "POST /v1/customers": Route(
         create_customer,
-        "balance cash_balance invoice_prefix next_invoice_sequence source tax tax_id_data",
+        "source tax",
     ),
     "GET /v1/customers/{customer}": Route(retrieve_customer),
     "POST /v1/customers/{customer}": Route(
         update_customer,
-        "balance bank_account card cash_balance default_alipay_account default_bank_account "
-        "default_card default_source invoice_prefix next_invoice_sequence source "
-        "tax",
+        "bank_account card default_alipay_account default_bank_account default_card default_source source tax",
     ),
     "DELETE /v1/customers/{customer}": Route(delete_customer),
 }

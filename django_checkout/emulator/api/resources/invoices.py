@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, list_objects, list_of, list_values, retrieve
-from django_checkout.emulator.api.resources import baskets
+from django_checkout.emulator.api.resources import baskets, customer_balance, tax_ids
 from django_checkout.emulator.api.resources.account import NAME
 from django_checkout.emulator.api.resources.invoice_lines import new_line, tax_of
 from django_checkout.emulator.messages import Doc, without_hidden
@@ -68,7 +68,7 @@ def draft(
         currency=basket["currency"],
         custom_fields=data.get("custom_fields") or None,
         customer=customer["id"],
-        customer_tax_ids=[],
+        customer_tax_ids=tax_ids.shown_on_documents(state, customer["id"]),
         default_tax_rates=[without_hidden(rate) for rate in basket.get("_tax_rates") or []],
         description=data.get("description"),
         footer=data.get("footer"),
@@ -149,7 +149,10 @@ def finalize(state: State, invoice: Doc) -> Doc:
     left = invoice["total"] + starting
     ending = min(left, 0)
     if customer and ending != starting:
-        state.update(customer, "customer.updated", balance=ending)
+        kind = "applied_to_invoice"
+        customer_balance.adjust(
+            state, customer, ending - starting, kind, currency=invoice["currency"], invoice=invoice["id"]
+        )
     return state.update(
         invoice,
         "invoice.finalized",
@@ -228,8 +231,18 @@ def close(state: State, invoice: Doc, status: str) -> Doc:
     changes: Doc = {"auto_advance": False, "next_payment_attempt": None, "status": status}
     if status == "void":
         changes["amount_remaining"] = invoice["amount_remaining"]
+        _give_back(state, invoice)
     transitions = {**invoice["status_transitions"], name: state.clock.now()}
     return state.update(invoice, event, **changes, status_transitions=transitions)
+
+
+def _give_back(state: State, invoice: Doc) -> None:
+    """Return the part of the customer's balance that an invoice has used: https://docs.stripe.com/billing/customer/balance"""
+    customer = state.store.find(invoice["customer"], "customer")
+    used = (invoice["ending_balance"] or 0) - invoice["starting_balance"]
+    if customer and used:
+        fields = {"currency": invoice["currency"], "invoice": invoice["id"]}
+        customer_balance.adjust(state, customer, -used, "unapplied_from_invoice", **fields)
 
 
 def payments_of(state: State, invoice: Doc) -> Doc:
