@@ -129,6 +129,22 @@ def test_a_trial_is_ended_at_once(client, subscribe):
     assert latest(client, subscription).amount_paid == 1000
 
 
+@pytest.mark.parametrize(("behavior", "status"), [("pause", "paused"), ("cancel", "canceled")])
+def test_a_trial_that_is_ended_without_a_card_pauses_or_cancels(emulator, client, subscribe, behavior, status):
+    subscription = subscribe(
+        card=None,
+        trial_period_days=7,
+        trial_settings={"end_behavior": {"missing_payment_method": behavior}},
+    )
+
+    changed = client.v1.subscriptions.update(subscription.id, {"trial_end": "now", "metadata": {"a": "b"}})
+
+    name = {"paused": "customer.subscription.paused", "canceled": "customer.subscription.deleted"}[status]
+    (event,) = emulator.events(name)
+    assert (changed.status, changed.trial_end) == (status, emulator.clock.now())
+    assert event["data"]["object"]["metadata"] == {"a": "b"}
+
+
 def test_a_trial_is_extended(emulator, client, subscribe):
     subscription = subscribe(trial_period_days=7)
     end = subscription.trial_end + 7 * DAY_SECONDS

@@ -40,15 +40,21 @@ pytestmark = [
 
 #: What ``stripe trigger`` causes, of the events that integrations of Checkout handle. docs/emulator.md has the others.
 TRIGGERED = """
-charge.captured charge.dispute.closed charge.dispute.created charge.dispute.updated charge.failed
-charge.refund.updated charge.refunded charge.succeeded checkout.session.async_payment_failed
-checkout.session.async_payment_succeeded checkout.session.completed checkout.session.expired coupon.created
-coupon.deleted coupon.updated customer.created customer.deleted customer.updated
-payment_intent.amount_capturable_updated payment_intent.canceled payment_intent.created payment_intent.payment_failed
-payment_intent.processing payment_intent.requires_action payment_intent.succeeded payment_method.attached
-payment_method.detached price.created price.updated product.created product.deleted product.updated
-setup_intent.canceled setup_intent.created setup_intent.setup_failed setup_intent.succeeded tax_rate.created
-tax_rate.updated
+balance.available billing_portal.session.created charge.captured charge.dispute.closed charge.dispute.created
+charge.dispute.updated charge.failed charge.refund.updated charge.refunded charge.succeeded
+checkout.session.async_payment_failed checkout.session.async_payment_succeeded checkout.session.completed
+checkout.session.expired coupon.created coupon.deleted coupon.updated credit_note.created credit_note.updated
+credit_note.voided customer.created customer.deleted customer.subscription.created customer.subscription.deleted
+customer.subscription.paused customer.subscription.trial_will_end customer.subscription.updated customer.updated
+invoice.created invoice.deleted invoice.finalized invoice.marked_uncollectible invoice.paid
+invoice.payment_action_required invoice.payment_failed invoice.payment_succeeded invoice.sent invoice.updated
+invoice.voided invoiceitem.created invoiceitem.deleted payment_intent.amount_capturable_updated
+payment_intent.canceled payment_intent.created payment_intent.payment_failed payment_intent.processing
+payment_intent.requires_action payment_intent.succeeded payment_method.attached payment_method.detached payout.created
+payout.updated price.created price.updated product.created product.deleted product.updated setup_intent.canceled
+setup_intent.created setup_intent.setup_failed setup_intent.succeeded tax_rate.created tax_rate.updated
+test_helpers.test_clock.advancing test_helpers.test_clock.created test_helpers.test_clock.deleted
+test_helpers.test_clock.ready
 """
 
 

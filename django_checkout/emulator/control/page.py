@@ -104,7 +104,12 @@ class ControlPage:
 
     def _event_row(self, event: Doc) -> Doc:
         deliveries = self._controls.store.select("_delivery", {"event": event["id"]}, oldest_first=True)
-        return {**_row(event), "type": event["type"], "about": event["data"]["object"]["id"], "deliveries": deliveries}
+        return {
+            **_row(event),
+            "type": event["type"],
+            "about": event["data"]["object"].get("id", ""),
+            "deliveries": deliveries,
+        }
 
 
 def _row(document: Doc) -> Doc:

@@ -52,6 +52,8 @@ def new_balance_transaction(
     state.store.insert(transaction)
     if not available_at_once:
         state.schedule("make_available", transaction["id"], transaction["available_on"])
+    elif kind == "charge":
+        state.emit("balance.available", _shown(state))
     return transaction
 
 
@@ -74,9 +76,13 @@ def _balance(state: State, status: str) -> dict[str, int]:
 
 def retrieve_balance(call: Call) -> Doc:
     """GET /v1/balance. The account's own currency is always there."""
+    return _shown(call.state)
+
+
+def _shown(state: State) -> Doc:
     shown = {}
     for status in ("available", "pending"):
-        amounts = {DEFAULT_CURRENCY: 0, **_balance(call.state, status)}
+        amounts = {DEFAULT_CURRENCY: 0, **_balance(state, status)}
         shown[status] = [
             {"amount": amount, "currency": currency, "source_types": {"card": amount}}
             for currency, amount in sorted(amounts.items())

@@ -56,7 +56,7 @@ def thin(event: Doc) -> Doc:
         .replace("+00:00", "Z"),
         "livemode": event["livemode"],
         "context": None,
-        "related_object": {"id": shown["id"], "type": shown["object"], "url": object_url(shown)},
+        "related_object": {"id": shown.get("id", ""), "type": shown["object"], "url": object_url(shown)},
     }
 
 
@@ -75,6 +75,8 @@ def retrieve_thin(call: Call) -> Doc:
 def object_url(document: Doc) -> str:
     """Return the API path of an object."""
     kind: str = document["object"]
+    if kind == "balance":
+        return "/v1/balance"
     path = {"checkout.session": "checkout/sessions", "radar.early_fraud_warning": "radar/early_fraud_warnings"}
     path["billing_portal.configuration"] = "billing_portal/configurations"
     path["test_helpers.test_clock"] = "test_helpers/test_clocks"

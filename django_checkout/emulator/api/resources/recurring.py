@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django_checkout.emulator.api.resources import (
     attempts,
     baskets,
@@ -72,14 +74,8 @@ def renew(state: State, subscription: Doc) -> None:
     if subscription["cancel_at_period_end"] or (subscription["cancel_at"] or ends + 1) <= ends:
         subscriptions.end(state, subscription)
         return
-    if subscription["status"] == "trialing" and not default_method(state, None, subscription):
-        behavior = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
-        if behavior == "cancel":
-            subscriptions.end(state, subscription, None)
-            return
-        if behavior == "pause":
-            state.update(subscription, "customer.subscription.paused", status="paused")
-            return
+    if subscription["status"] == "trialing" and stop_without_method(state, subscription):
+        return
     items = subscriptions.next_items(subscription)
     status = "active" if subscription["status"] == "trialing" else subscription["status"]
     state.update(subscription, "customer.subscription.updated", items=items, status=status)
@@ -87,6 +83,22 @@ def renew(state: State, subscription: Doc) -> None:
     state.update(subscription, latest_invoice=invoice["id"])
     advance(state, invoice, subscription)
     subscriptions.schedule_next(state, state.get(subscriptions.KIND, subscription["id"]))
+
+
+def stop_without_method(state: State, subscription: Doc, **changes: Any) -> bool:
+    """Cancel or pause a subscription whose trial ends without a payment method, if its settings say so.
+
+    ``changes`` are made with it.
+    """
+    behavior = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
+    if behavior == "create_invoice" or default_method(state, None, subscription):
+        return False
+    if behavior == "cancel":
+        state.update(subscription, **changes)
+        subscriptions.end(state, subscription, None)
+    else:
+        state.update(subscription, "customer.subscription.paused", status="paused", **changes)
+    return True
 
 
 def next_draft(state: State, subscription: Doc, reason: str, *, with_items: bool = True) -> Doc:

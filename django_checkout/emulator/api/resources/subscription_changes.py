@@ -59,6 +59,9 @@ def change(state: State, subscription: Doc, params: Doc, **changes: Any) -> Doc:
             discounts.redeem(state, {"_discount": discount})
     add_items(state, customer, subscription, params)
     plan = Plan(state, subscription, params)
+    ended = {**changes, "trial_end": state.clock.now()}
+    if plan.ends_trial and recurring.stop_without_method(state, subscription, **ended):
+        return state.get(KIND, subscription["id"])
     changes.update(plan.changes())
     if changes:
         state.update(subscription, "customer.subscription.updated", **changes)

@@ -31,7 +31,7 @@ class Plan:
         self.is_restarted = self.trial_end is None and (ends_trial or resets or changed)
         self._behavior = params.get("proration_behavior", "create_prorations")
         self._at = params.get("proration_date") or state.clock.now()
-        self._ends_trial = ends_trial
+        self.ends_trial = ends_trial
         self.is_billed_now = self.is_restarted or (self._behavior == "always_invoice" and self._after != self._before)
 
     def changes(self) -> Doc:
@@ -47,7 +47,7 @@ class Plan:
             now = self._state.clock.now()
             after = [restarted(item, now) for item in after]
             fields.update(billing_cycle_anchor=now, status=self._status())
-            if self._ends_trial:
+            if self.ends_trial:
                 fields["trial_end"] = now
         elif self.trial_end:
             after = [{**item, "current_period_end": self.trial_end} for item in after]
