@@ -131,6 +131,13 @@ def missing_object(kind: str, object_id: object, param: str = "id", *, status: i
     return ApiError(f"No such {kind}: '{object_id}'", status=status, code="resource_missing", param=param)
 
 
+def wrong_state(intent: Doc, message: str, *, param: str | None = None) -> StateError:
+    """Return the error, with the intent, for a PaymentIntent or SetupIntent in another state than the request needs."""
+    error = StateError(message, code=f"{intent['object']}_unexpected_state", param=param)
+    error.details = {intent["object"]: without_hidden(intent)}
+    return error
+
+
 def not_implemented(what: str, param: str | None = None) -> ApiError:
     """Return the emulator's own error for what Stripe's API has and it does not play. Clients must not retry it."""
     return ApiError(

@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import stripe
 
+from django_checkout.emulator import ApiError
+
 from .conftest import event_types
 
 SHOP = "https://shop.example.com/done?order=1"
@@ -168,6 +170,18 @@ def test_three_d_secure_that_the_shop_requests_is_asked_for(pay):
     options = {"card": {"request_three_d_secure": "any"}}
 
     assert pay("pm_card_threeDSecureOptional", payment_method_options=options).status == "requires_action"
+
+
+def test_a_canceled_intent_waits_for_nothing(emulator, client, pay):
+    intent = pay(CHALLENGED, return_url=SHOP)
+
+    canceled = client.v1.payment_intents.cancel(intent.id, {"cancellation_reason": "abandoned"})
+
+    assert (canceled.status, canceled.next_action, canceled.cancellation_reason) == ("canceled", None, "abandoned")
+    with pytest.raises(ApiError):
+        emulator.authenticate(intent.id)
+    with pytest.raises(stripe.InvalidRequestError, match="status of canceled"):
+        client.v1.payment_intents.confirm(intent.id, {"return_url": SHOP})
 
 
 def test_an_authorization_is_incremented_and_captured(emulator, client, pay):

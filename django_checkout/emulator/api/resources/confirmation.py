@@ -8,7 +8,7 @@ from django_checkout.emulator.api.params import defer
 from django_checkout.emulator.api.resources import attempts, methods
 from django_checkout.emulator.api.resources.pricing import one_of
 from django_checkout.emulator.api.resources.session_object import check_methods, is_offered
-from django_checkout.emulator.messages import ApiError, Doc, StateError, not_implemented, without_hidden
+from django_checkout.emulator.messages import ApiError, Doc, not_implemented
 from django_checkout.emulator.reference.cards import DELAYED_METHODS, PLAYED_TYPES
 from django_checkout.emulator.state.state import State
 
@@ -29,22 +29,10 @@ class Kind:
     object: str
     name: str
 
-    @property
-    def code(self) -> str:
-        """The code of errors in the wrong state."""
-        return f"{self.object}_unexpected_state"
-
 
 PAYMENT = Kind(object="payment_intent", name="PaymentIntent")
 SETUP = Kind(object="setup_intent", name="SetupIntent")
 KINDS = {kind.object: kind for kind in (PAYMENT, SETUP)}
-
-
-def wrong_state(intent: Doc, message: str, *, param: str | None = None) -> StateError:
-    """Return Stripe's error for an intent in another state than the request needs."""
-    error = StateError(message, code=KINDS[intent["object"]].code, param=param)
-    error.details = {intent["object"]: without_hidden(intent)}
-    return error
 
 
 def refuse_of_session(intent: Doc, what: str) -> None:

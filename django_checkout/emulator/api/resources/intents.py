@@ -6,9 +6,9 @@ from django_checkout.emulator.api.calls import Call, Route
 from django_checkout.emulator.api.params import defer
 from django_checkout.emulator.api.resources import attempts, confirmation, disputes, mandates, methods, payments
 from django_checkout.emulator.api.resources.charges import full_shipping
-from django_checkout.emulator.api.resources.confirmation import PAYMENT, wrong_state
+from django_checkout.emulator.api.resources.confirmation import PAYMENT
 from django_checkout.emulator.api.resources.session_values import check_descriptor, check_email, invalid_integer
-from django_checkout.emulator.messages import Doc, StateError
+from django_checkout.emulator.messages import Doc, StateError, wrong_state
 from django_checkout.emulator.reference import cards
 from django_checkout.emulator.reference.cards import Card
 from django_checkout.emulator.reference.currencies import check_charge_amount, check_currency

@@ -11,7 +11,7 @@ from django_checkout.emulator.api.resources.charges import full_shipping
 from django_checkout.emulator.api.resources.refunds import release
 from django_checkout.emulator.api.resources.session_values import check_descriptor
 from django_checkout.emulator.ids import random_text
-from django_checkout.emulator.messages import ApiError, Doc, StateError
+from django_checkout.emulator.messages import ApiError, Doc, wrong_state
 from django_checkout.emulator.state.state import State
 
 #: Fields of a new object that are null.
@@ -118,10 +118,8 @@ def succeed(state: State, intent: Doc, charge: Doc, amount: int) -> None:
 CANCELABLE = ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action", "processing")
 
 
-def _unexpected(message: str, *allowed: str, verb: str = "") -> StateError:
-    if allowed:
-        message += f" Only a PaymentIntent with one of the following statuses may be {verb}: {', '.join(allowed)}."
-    return StateError(message, code="payment_intent_unexpected_state")
+def _only(*allowed: str, verb: str) -> str:
+    return f" Only a PaymentIntent with one of the following statuses may be {verb}: {', '.join(allowed)}."
 
 
 def capture_intent(call: Call) -> Doc:
@@ -158,11 +156,11 @@ def _check_capture(state: State, intent: Doc, params: Doc) -> None:
     status = intent["status"]
     if status == "succeeded":
         # stripe/stripe-php#818
-        raise _unexpected("This PaymentIntent could not be captured because it has already been captured.")
+        raise wrong_state(intent, "This PaymentIntent could not be captured because it has already been captured.")
     if status != "requires_capture":
         # grandnode/grandnode#985
         message = f"This PaymentIntent could not be captured because it has a status of {status}."
-        raise _unexpected(message, "requires_capture", verb="captured")
+        raise wrong_state(intent, message + _only("requires_capture", verb="captured"))
     for name in ("statement_descriptor", "statement_descriptor_suffix"):
         if params.get(name):
             check_descriptor(params[name], name)
@@ -187,13 +185,13 @@ def cancel_intent(call: Call) -> Doc:
     intent, state = call.target("payment_intent"), call.state
     if intent["status"] not in CANCELABLE:
         message = f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}."
-        raise _unexpected(message, *CANCELABLE, verb="canceled")
+        raise wrong_state(intent, message + _only(*CANCELABLE, verb="canceled"))
     session = state.store.find(intent["_session"])
     if intent["status"] != "requires_capture" and session:
-        raise StateError(
+        raise wrong_state(
+            intent,
             "You cannot cancel this PaymentIntent because it was created by a Checkout Session. "
             "Expire the Checkout Session instead.",
-            code="payment_intent_unexpected_state",
         )
     return void(state, intent, call.params.get("cancellation_reason"))
 
@@ -204,7 +202,7 @@ def void(state: State, intent: Doc, reason: str | None) -> Doc:
     if intent["status"] == "requires_capture":
         release(state, state.get("charge", intent["latest_charge"]), intent["amount_capturable"])
     changes = {"status": "canceled", "canceled_at": now, "cancellation_reason": reason, "amount_capturable": 0}
-    return state.update(intent, "payment_intent.canceled", **changes)
+    return state.update(intent, "payment_intent.canceled", **changes, next_action=None)
 
 
 def expire_authorization(state: State, intent: Doc) -> None:

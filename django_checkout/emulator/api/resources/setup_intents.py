@@ -7,9 +7,9 @@ from functools import partial
 from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata, retrieve
 from django_checkout.emulator.api.params import defer
 from django_checkout.emulator.api.resources import attempts, charges, confirmation, mandates, methods
-from django_checkout.emulator.api.resources.confirmation import SETUP, wrong_state
+from django_checkout.emulator.api.resources.confirmation import SETUP
 from django_checkout.emulator.ids import new_id, random_text
-from django_checkout.emulator.messages import Doc
+from django_checkout.emulator.messages import Doc, wrong_state
 from django_checkout.emulator.reference import cards
 from django_checkout.emulator.reference.cards import Decline
 from django_checkout.emulator.state.state import State
