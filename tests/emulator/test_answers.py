@@ -249,7 +249,7 @@ def test_the_control_page_lists_requests(emulator, call):
 def test_pending_webhooks_counts_down_as_endpoints_acknowledge(emulator, call):
     for name in ("one", "two"):
         url = f"http://localhost/{name}/"
-        call("POST", "/v1/webhook_endpoints", url=url, **{"enabled_events[]": "customer.created"})
+        call("POST", "/v1/webhook_endpoints", url=url, **{"enabled_events[0]": "customer.created"})
     created = call("POST", "/v1/customers").json()["id"]
 
     def pending():
@@ -268,7 +268,7 @@ def test_pending_webhooks_counts_down_as_endpoints_acknowledge(emulator, call):
 
 
 def test_a_second_delivery_to_one_endpoint_does_not_stand_for_another(emulator, call):
-    call("POST", "/v1/webhook_endpoints", url="http://localhost/", **{"enabled_events[]": "customer.created"})
+    call("POST", "/v1/webhook_endpoints", url="http://localhost/", **{"enabled_events[0]": "customer.created"})
     call("POST", "/v1/customers")
     first, _ = emulator.pending_deliveries()
     emulator.acknowledge(first)

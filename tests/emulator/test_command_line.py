@@ -203,7 +203,7 @@ def test_an_event_is_sent_again_to_one_endpoint(emulator, call):
     call("POST", "/v1/customers")
     (event,) = call("GET", "/v1/events").json()["data"]
     endpoint = call(
-        "POST", "/v1/webhook_endpoints", url="http://localhost/", **{"enabled_events[]": "refund.created"}
+        "POST", "/v1/webhook_endpoints", url="http://localhost/", **{"enabled_events[0]": "refund.created"}
     ).json()
 
     call("POST", f"/v1/events/{event['id']}/retry", webhook_endpoint=endpoint["id"])
@@ -307,7 +307,7 @@ SHIPPING = {"name": "Jenny Rosen", "address": {"line1": "510 Townsend St", "city
 
 
 @pytest.fixture
-def page(client, make_session):
+def payment_page(client, make_session):
     """Create a session and a PaymentMethod as the triggers do, and return what confirms the payment page."""
 
     def make(method, **params):
@@ -323,8 +323,8 @@ CARD = {"type": "card", "card": {"token": "tok_visa"}}
 SEPA = "AT611904300234573201"
 
 
-def test_a_payment_page_is_confirmed(emulator, call, page):
-    session, confirmation = page(CARD)
+def test_a_payment_page_is_confirmed(emulator, call, payment_page):
+    session, confirmation = payment_page(CARD)
 
     shown = call("GET", f"/v1/payment_pages/{session}").json()
     paid = call("POST", f"/v1/payment_pages/{session}/confirm", **confirmation).json()
@@ -339,8 +339,8 @@ def test_a_payment_page_is_confirmed(emulator, call, page):
 
 
 @pytest.mark.parametrize(("iban", "end"), [(SEPA, "succeeded"), ("IT60X0542811101000000123456", "failed")])
-def test_a_delayed_payment_of_a_payment_page_settles_at_once(emulator, call, page, iban, end):
-    session, confirmation = page(
+def test_a_delayed_payment_of_a_payment_page_settles_at_once(emulator, call, payment_page, iban, end):
+    session, confirmation = payment_page(
         {"type": "sepa_debit", "sepa_debit": {"iban": iban}}, payment_method_types=["sepa_debit"]
     )
 
@@ -350,8 +350,8 @@ def test_a_delayed_payment_of_a_payment_page_settles_at_once(emulator, call, pag
     assert types == ["checkout.session.completed", f"checkout.session.async_payment_{end}"]
 
 
-def test_a_payment_page_refuses_another_amount_and_a_declined_card(emulator, call, page):
-    session, confirmation = page({"type": "card", "card": {"token": "tok_chargeDeclined"}})
+def test_a_payment_page_refuses_another_amount_and_a_declined_card(emulator, call, payment_page):
+    session, confirmation = payment_page({"type": "card", "card": {"token": "tok_chargeDeclined"}})
 
     other = call("POST", f"/v1/payment_pages/{session}/confirm", **{**confirmation, "expected_amount": 1})
     declined = call("POST", f"/v1/payment_pages/{session}/confirm", **confirmation)
