@@ -213,12 +213,14 @@ def _new_route(method: str, template: str, operation: Mapping[str, Any]) -> Rout
     parameters = operation.get("parameters", [])
     body = operation.get("requestBody", {}).get("content", {})
     answers = {status: answer["content"] for status, answer in operation["responses"].items()}
+    form = strict(body[FORM]["schema"]) if FORM in body else _parameters([], "body")
     return Route(
         name=f"{method} {template}",
         pattern=_pattern(template),
         path=_parameters(parameters, "path"),
-        query=_parameters(parameters, "query"),
-        body=strict(body[FORM]["schema"]) if FORM in body else _parameters([], "body"),
+        # The document describes parameters of DELETE as a body; the libraries send them in the query.
+        query=form if method == "DELETE" else _parameters(parameters, "query"),
+        body=form,
         answers={status: strict(next(iter(content.values()))["schema"]) for status, content in answers.items()},
     )
 

@@ -90,6 +90,7 @@ def _visit_subscriptions(client: stripe.StripeClient, emulator: Emulator, custom
     v1.subscription_items.update(added.id, {"quantity": 3, "metadata": {"a": "b"}})
     v1.subscription_items.delete(added.id)
     v1.subscriptions.update(subscription.id, {"pause_collection": "", "cancel_at_period_end": True})
+    v1.subscriptions.cancel(subscription.id, {"prorate": True, "invoice_now": True})
     settings: Any = {"end_behavior": {"missing_payment_method": "pause"}}
     trial: Any = {"customer": customer, "items": [{"price": price.id}], "trial_period_days": 3}
     paused = v1.subscriptions.create({**trial, "trial_settings": settings})

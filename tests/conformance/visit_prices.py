@@ -35,5 +35,8 @@ def visit(client: stripe.StripeClient, emulator: Emulator) -> None:
         session = v1.checkout.sessions.create({"mode": "payment", "line_items": items, "success_url": URL})
         emulator.pay(session.id)
         v1.checkout.sessions.line_items.list(session.id, {"expand": ["data.taxes"]})
+    amounts: Any = {"usd": {"amount_off": 120}}
+    coupon = v1.coupons.create({"amount_off": 100, "currency": "eur", "currency_options": amounts})
+    v1.coupons.retrieve(coupon.id, {"expand": ["currency_options"]})
     v1.prices.update(price.id, {"tax_behavior": "exclusive"})
     v1.products.delete(v1.products.create({"name": "Pot"}).id)

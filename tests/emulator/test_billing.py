@@ -393,3 +393,13 @@ def test_a_renewal_that_needs_authentication_says_so(emulator, client, subscribe
 
     assert client.v1.subscriptions.retrieve(subscription.id).status == "past_due"
     assert "invoice.payment_action_required" in event_types(emulator)
+
+
+def test_a_canceled_subscription_credits_its_unused_time(client, subscribe):
+    subscription = subscribe(3000)
+
+    client.v1.subscriptions.cancel(subscription.id, {"prorate": True, "invoice_now": True})
+
+    credit = latest(client, subscription)
+    assert credit.total == pytest.approx(-3000, abs=1)
+    assert client.v1.customers.retrieve(subscription.customer).balance == credit.total

@@ -32,6 +32,7 @@ def buy(client, product):
     return create
 
 
+USD = {"usd": {"unit_amount": 1100}}
 TIERS = [{"up_to": 5, "unit_amount": 1000, "flat_amount": 100}, {"up_to": "inf", "unit_amount_decimal": "750.5"}]
 
 
@@ -173,3 +174,15 @@ def test_a_renewal_costs_what_its_tiers_and_tax_rates_say(emulator, client, buy)
     renewed, first = client.v1.invoices.list().data
     assert (first.total, renewed.total) == (5254 + 525, 5254 + 525)
     assert renewed.total_taxes[0].tax_rate_details.tax_rate == rate.id
+
+
+def test_a_coupon_reduces_by_its_amount_in_the_currency_of_the_session(client, buy):
+    coupon = client.v1.coupons.create(
+        {"amount_off": 200, "currency": "eur", "currency_options": {"usd": {"amount_off": 300}}}
+    )
+
+    session = buy(1, {"currency": "usd", "discounts": [{"coupon": coupon.id}]}, unit_amount=1000, currency_options=USD)
+
+    assert session.total_details.amount_discount == 300
+    shown = client.v1.coupons.retrieve(coupon.id, {"expand": ["currency_options"]}).currency_options
+    assert shown["usd"]["amount_off"] == 300

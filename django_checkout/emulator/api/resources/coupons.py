@@ -39,6 +39,8 @@ def create_coupon(call: Call) -> Doc:
         valid=True,
     )
     coupon["id"] = params.get("id", coupon["id"])
+    if "amount_off" in params:
+        coupon["_currency_options"] = {coupon["currency"]: {"amount_off": coupon["amount_off"]}, **_options(params)}
     if "applies_to" in params:
         coupon["_applies_to"] = {"products": params["applies_to"].get("products", [])}
     state.store.insert(coupon)
@@ -46,6 +48,23 @@ def create_coupon(call: Call) -> Doc:
     if coupon["redeem_by"]:
         state.schedule("end_coupon", coupon["id"], coupon["redeem_by"])
     return coupon
+
+
+def _options(params: Doc) -> Doc:
+    """Return ``currency_options``: https://docs.stripe.com/api/coupons/create#create_coupon-currency_options"""
+    options: Doc = {}
+    for code, option in params.get("currency_options", {}).items():
+        currency = check_currency(code, "currency_options")
+        if option["amount_off"] < 1:
+            raise invalid_integer("Invalid positive integer", f"currency_options[{code}][amount_off]")
+        options[currency] = {"amount_off": option["amount_off"]}
+    return options
+
+
+def in_currency(coupon: Doc, currency: str) -> Doc:
+    """Return a coupon with its reduction in a currency, or as it is if it has none in it."""
+    option = (coupon.get("_currency_options") or {}).get(currency)
+    return {**coupon, **option, "currency": currency} if option else coupon
 
 
 def _check_coupon(state: State, params: Doc) -> None:
@@ -81,9 +100,12 @@ def end_coupon(state: State, coupon: Doc) -> None:
 
 
 def update_coupon(call: Call) -> Doc:
-    """POST /v1/coupons/:coupon, for name and metadata only."""
+    """POST /v1/coupons/:coupon, for name, metadata and the amounts in other currencies only."""
     coupon = call.target(COUPON)
-    return call.state.update(coupon, "coupon.updated", **call.changes(coupon, "name"))
+    changes = call.changes(coupon, "name")
+    if "currency_options" in call.params:
+        changes["_currency_options"] = {**(coupon.get("_currency_options") or {}), **_options(call.params)}
+    return call.state.update(coupon, "coupon.updated", **changes)
 
 
 def delete_coupon(call: Call) -> Doc:
@@ -197,14 +219,14 @@ def is_used_up(code: Doc, now: int) -> bool:
 
 
 EXPANDABLE = {
-    "coupon": ("applies_to",),
+    "coupon": ("applies_to", "currency_options"),
     "promotion_code": ("customer", "promotion.coupon"),
 }
 ROUTES = {
     "GET /v1/coupons": Route(partial(list_kind, "coupon", "")),
-    "POST /v1/coupons": Route(create_coupon, "currency_options"),
+    "POST /v1/coupons": Route(create_coupon),
     "GET /v1/coupons/{coupon}": Route(partial(retrieve, "coupon")),
-    "POST /v1/coupons/{coupon}": Route(update_coupon, "currency_options"),
+    "POST /v1/coupons/{coupon}": Route(update_coupon),
     "DELETE /v1/coupons/{coupon}": Route(delete_coupon),
     "GET /v1/promotion_codes": Route(list_codes, "customer_account"),
     "POST /v1/promotion_codes": Route(create_code, "customer_account restrictions.currency_options"),

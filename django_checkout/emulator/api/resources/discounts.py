@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from django.utils.translation import gettext as _
 
 from django_checkout.emulator.api.resources import lines
-from django_checkout.emulator.api.resources.coupons import CODE, COUPON, find_code
+from django_checkout.emulator.api.resources.coupons import CODE, COUPON, find_code, in_currency
 from django_checkout.emulator.api.resources.pricing import missing, one_of
 from django_checkout.emulator.messages import ApiError, Doc, not_implemented, without_hidden
 from django_checkout.emulator.reference.periods import end_of_period
@@ -55,10 +55,11 @@ def granted(state: State, params: list[Doc], customer: str, items: list[Doc], **
     given = _given(state, params[0], "discounts[0]")
     coupon = state.store.find(given["coupon"], COUPON)
     code = state.store.find(given["promotion_code"], CODE) if given["promotion_code"] else None
+    offered = in_currency(coupon, items[0]["currency"]) if coupon else None
     basket = {"_lines": items, "currency": items[0]["currency"], "customer": customer, "customer_creation": None}
     for line in items:
         lines.set_subtotal(line)
-    _check(state, basket, coupon, code, _eligible(coupon, items) if coupon else [])
+    _check(state, basket, offered, code, _eligible(offered, items) if offered else [])
     now = state.clock.now()
     until = None
     if coupon and coupon["duration"] == "repeating":
@@ -102,6 +103,7 @@ def distribute(state: State, session: Doc, *, is_given: bool = False) -> None:
         return
     coupon = given.get("_coupon") or state.store.find(given["coupon"], COUPON)
     code = state.store.find(given["promotion_code"], CODE) if given["promotion_code"] else None
+    coupon = in_currency(coupon, session["currency"]) if coupon else None
     eligible = _eligible(coupon, session["_lines"]) if coupon else []
     if not is_given:
         _check(state, session, coupon, code, eligible)

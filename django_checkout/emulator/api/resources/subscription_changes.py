@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django_checkout.emulator.api.calls import Call, Route, list_of
-from django_checkout.emulator.api.resources import discounts, invoices, recurring, subscriptions
+from django_checkout.emulator.api.resources import discounts, invoices, prorations, recurring, subscriptions
 from django_checkout.emulator.api.resources.pricing import one_of
 from django_checkout.emulator.api.resources.subscription_params import (
     BEHAVIORS,
@@ -126,6 +126,19 @@ def _invoice_now(state: State, subscription: Doc, *, with_items: bool, params: D
         raise declined(refused)
 
 
+def cancel(call: Call) -> Doc:
+    """DELETE /v1/subscriptions/:subscription_exposed_id."""
+    subscription, state, params = call.target(KIND, "id"), call.state, call.params
+    subscriptions.check_alive(subscription)
+    details = params.get("cancellation_details", {})
+    subscription["cancellation_details"] = {**subscription["cancellation_details"], **details}
+    if params.get("prorate") and subscription["status"] not in ("trialing", "incomplete"):
+        prorations.prorate(state, subscription, subscription["items"]["data"], [], state.clock.now())
+    if params.get("invoice_now"):
+        _invoice_now(state, subscription, with_items=False, params=params)
+    return subscriptions.end(state, subscription)
+
+
 def resume(call: Call) -> Doc:
     """POST /v1/subscriptions/:subscription/resume."""
     state, subscription, params = call.state, call.target(KIND, "subscription"), call.params
@@ -154,6 +167,7 @@ def resume(call: Call) -> Doc:
 
 
 ROUTES = {
+    "DELETE /v1/subscriptions/{subscription_exposed_id}": Route(cancel),
     "POST /v1/subscriptions/{subscription_exposed_id}": Route(update, f"{NOT_PLAYED} items.clear_usage", BEHAVIORS),
     "POST /v1/subscriptions/{subscription}/resume": Route(resume),
 }

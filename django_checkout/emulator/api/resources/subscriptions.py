@@ -227,15 +227,6 @@ def list_subscriptions(call: Call) -> Doc:
     return list_objects(call, KIND, ("collection_method", "customer"), {**where, "test_clock": clock})
 
 
-def cancel(call: Call) -> Doc:
-    """DELETE /v1/subscriptions/:subscription_exposed_id."""
-    subscription = call.target(KIND, "id")
-    check_alive(subscription)
-    details = call.params.get("cancellation_details", {})
-    subscription["cancellation_details"] = {**subscription["cancellation_details"], **details}
-    return end(call.state, subscription)
-
-
 def check_alive(subscription: Doc) -> None:
     """Raise Stripe's error for a subscription that has ended."""
     if subscription["status"] in ENDED:
@@ -282,5 +273,4 @@ ROUTES = {
         "automatic_tax current_period_end current_period_start customer_account price",
     ),
     "GET /v1/subscriptions/{subscription_exposed_id}": Route(partial(retrieve, "subscription", param="id")),
-    "DELETE /v1/subscriptions/{subscription_exposed_id}": Route(cancel, "invoice_now prorate"),
 }
