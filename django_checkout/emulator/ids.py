@@ -49,6 +49,7 @@ SHAPES = {
     "tax_rate": ("txr_", 24),
     "token": ("tok_", 24),
     "test_helpers.test_clock": ("clock_", 24),
+    "v2.core.event_destination": ("ed_test_", 24),
     "webhook_endpoint": ("we_", 24),
     "_delivery": ("delivery_", 24),
     "_email": ("email_", 24),

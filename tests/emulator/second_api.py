@@ -12,6 +12,7 @@ from typing import Any
 
 import stripe.params.v2
 import stripe.v2
+import typing_extensions
 
 METHOD = re.compile(r"^    def \w+\(.*?(?=^    (?:async )?def |\Z)", re.MULTILINE | re.DOTALL)
 REQUEST = re.compile(r'_request\(\s*"(\w+)",\s*"(/v2/[^"]+)"')
@@ -49,7 +50,7 @@ def _object(kind: Any) -> dict[str, Any]:
 
 def _schema(hint: Any) -> dict[str, Any]:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if typing.is_typeddict(hint):
+    if typing_extensions.is_typeddict(hint):
         return _object(hint)
     if getattr(origin, "__name__", "") in ("NotRequired", "Required"):
         return _schema(arguments[0])

@@ -150,6 +150,8 @@ def test_bank_transfer_funds_the_cash_balance(emulator, client, customer):
     assert (balance.available["eur"], balance.settings.using_merchant_default) == (500, False)
     assert client.v1.customers.retrieve(customer.id, {"expand": ["cash_balance"]}).cash_balance == balance
     assert "cash_balance.funds_available" in event_types(emulator)
+    thin = client.v2.core.events.list({"types": ["v1.cash_balance.funds_available"]}).data[0]
+    assert thin.related_object.url == f"/v1/customers/{customer.id}/cash_balance"
     assert len(client.v1.customers.cash_balance_transactions.list(customer.id).data) == 2
 
 

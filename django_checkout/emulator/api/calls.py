@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
-from django_checkout.emulator.api.params import Params
+from django_checkout.emulator.api.params import Params, plain
 from django_checkout.emulator.messages import API_VERSION, ApiError, Doc
 from django_checkout.emulator.state.state import State
 
@@ -122,6 +123,30 @@ def list_values(call: Call, documents: list[Doc]) -> Doc:
         raise ApiError("Invalid cursor", code="resource_missing", param="starting_after") from None
     has_more = start > 0 if "ending_before" in call.params else end - start > limit
     return list_of(documents[start:end][:limit], call.path, has_more=has_more)
+
+
+def list_page(call: Call, documents: list[Doc], shown: Callable[[Doc], Doc]) -> Doc:
+    """Return a page of the second API: https://docs.stripe.com/api-v2-overview#list-pagination"""
+    limit, page = page_limit(call), call.params.get("page", "")
+    ids = [document["id"] for document in documents]
+    if page and page not in ids:
+        raise ApiError("Invalid page token", param="page")
+    start = ids.index(page) if page else 0
+    end = start + limit
+    return {
+        "data": [shown(document) for document in documents[start:end]],
+        "next_page_url": _page_url(call, ids[end]) if end < len(ids) else None,
+        "previous_page_url": _page_url(call, ids[max(start - limit, 0)]) if start else None,
+    }
+
+
+def _page_url(call: Call, page: str) -> str:
+    """Return the URL of the same list from an object on."""
+    fields = {}
+    for name, value in {**plain(call.params), "page": page}.items():
+        items = {f"{name}[{n}]": item for n, item in enumerate(value)} if isinstance(value, list) else {name: value}
+        fields.update(items)
+    return f"{call.path}?{urlencode(fields)}"
 
 
 def _page(call: Call, found: list[Doc], limit: int) -> Doc:

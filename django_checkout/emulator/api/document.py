@@ -91,6 +91,9 @@ def parameters_of(operation: str, version: str = API_VERSION) -> Parameter:
     lines = _blocks()[operation] if operation in _blocks() else _blocks(UNDOCUMENTED)[operation]
     parameters = Parameter(operation, children=_members(lines))
     _change(parameters, _members(_changes(version).get(operation, "")))
+    if operation.startswith("GET /v2/") and "limit" in parameters.children:
+        # The URL of the next page has it; the stripe library's types do not.
+        parameters.children["page"] = Parameter("page", "str")
     return parameters
 
 

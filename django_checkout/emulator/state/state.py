@@ -17,7 +17,9 @@ TARGET = "_target"
 #: The endpoint that a listening command line is; the API does not list it either.
 LISTENER = "_listener"
 TEST_CLOCK, CLOCK_JOB = "test_helpers.test_clock", "_clock_job"
-ENDPOINT_KINDS = ("webhook_endpoint", TARGET, LISTENER)
+#: An endpoint of the second API.
+DESTINATION = "v2.core.event_destination"
+ENDPOINT_KINDS = ("webhook_endpoint", DESTINATION, TARGET, LISTENER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from django_checkout.emulator.api.resources.events import thin
+from django_checkout.emulator.api.resources.events import PING, thin
 from django_checkout.emulator.api.resources.webhooks import secrets_of
 from django_checkout.emulator.api.versions import rendered_event
 from django_checkout.emulator.chaos import Chaos
@@ -194,11 +194,15 @@ class Outbox:
         store = self._state.store
         endpoint = store.find(document["endpoint"]) or {"url": "", "secret": "", "enabled_events": []}
         event = without_hidden(store.find(document["event"]) or {})
-        is_thin = version == "thin" or any(name.startswith("v1.") for name in endpoint["enabled_events"])
+        is_thin = (
+            version == "thin"
+            or endpoint.get("event_payload") == "thin"
+            or any(name.startswith("v1.") for name in endpoint["enabled_events"])
+        )
         if self._incidents.is_other_mode:
             event["livemode"] = event["data"]["object"]["livemode"] = True
         version = version or endpoint.get("api_version") or API_VERSION
-        shown = thin(event) if is_thin else rendered_event(event, version, store)
+        shown = thin(event) if is_thin or event["type"] == PING else rendered_event(event, version, store)
         body = json.dumps(shown, indent=2).encode()
         return Delivery(
             id=document["id"],

@@ -99,17 +99,22 @@ def delete(call: Call) -> Doc:
 
 
 def _check(params: Doc) -> None:
-    if "url" in params and not params["url"].startswith(("http://", "https://")):
-        raise ApiError(
-            "Invalid URL: An explicit scheme (such as https) must be provided.", code="url_invalid", param="url"
-        )
-    if "url" in params and not _is_plain(params["url"]):
-        raise ApiError("Not a valid URL", code="url_invalid", param="url")
+    if "url" in params:
+        check_url(params["url"])
     for index, name in enumerate(params.get("enabled_events", ())):
         if name != "*" and name.removeprefix("v1.") not in EVENT_TYPES:
             raise ApiError(f"Invalid enabled_events: unknown event {name}", param=f"enabled_events[{index}]")
     if "api_version" in params and params["api_version"] not in KNOWN:
         raise ApiError(f"Invalid api_version: {params['api_version']}", param="api_version")
+
+
+def check_url(url: str, param: str = "url") -> None:
+    """Raise Stripe's error for the URL of an endpoint that is not one."""
+    if not url.startswith(("http://", "https://")):
+        message = "Invalid URL: An explicit scheme (such as https) must be provided."
+        raise ApiError(message, code="url_invalid", param=param)
+    if not _is_plain(url):
+        raise ApiError("Not a valid URL", code="url_invalid", param=param)
 
 
 def _is_plain(url: str) -> bool:
