@@ -20,7 +20,7 @@ from django_checkout.emulator.api.resources.session_rules import check_open
 from django_checkout.emulator.api.versions import shown
 from django_checkout.emulator.chaos import Chaos
 from django_checkout.emulator.incidents import Incidents
-from django_checkout.emulator.messages import Doc, missing_object, not_implemented
+from django_checkout.emulator.messages import ApiError, Doc, missing_object, not_implemented
 from django_checkout.emulator.payer import authentication, checkout, shopper_input
 from django_checkout.emulator.payer.shopper import PaymentOutcome, Shopper
 from django_checkout.emulator.reference import cards
@@ -192,6 +192,8 @@ class Controls:
         """Dispute a payment. Raises ``ApiError`` unless it has succeeded."""
         with self.state.transaction():
             charge = self._charge(payment_intent)
+            if charge["status"] != "succeeded":
+                raise ApiError(f"The charge {charge['id']} has not succeeded, so that it cannot be disputed.")
             return shown(disputes.open_dispute(self.state, charge, reason, amount, inquiry=inquiry))
 
     def close_dispute(self, dispute_id: str, status: str = "won") -> Doc:
