@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django_checkout.conf import conf
+from django_checkout.conf import API_VERSION, conf
 from django_checkout.models import Observation
 from django_checkout.stripe_api import observations
 from django_checkout.stripe_api.observations import Kind
@@ -71,8 +71,7 @@ def finish_problem(endpoint: Json, others: Sequence[Json]) -> str:
     # Every event goes to all of them.
     if at is not None and (latest is None or at >= latest - REPEATED_WITHIN):
         return ""
-    version = conf.CHECKOUT_API_VERSION
-    if endpoint["api_version"] == version and all(other["api_version"] != version for other in others):
+    if endpoint["api_version"] == API_VERSION and all(other["api_version"] != API_VERSION for other in others):
         since = "yet" if at is None else f"since {at:%Y-%m-%d %H:%M} UTC, and other endpoints have delivered later"
         return (
             f"No delivery of {endpoint['id']} has been verified here {since}. Add its signing secret to "
