@@ -10,7 +10,6 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
@@ -44,8 +43,6 @@ _READS = ("retrieve", "list", "search")
 
 logger = logging.getLogger("django_checkout")
 
-_is_refusal_expected: ContextVar[bool] = ContextVar("django_checkout_is_refusal_expected", default=False)
-
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -57,12 +54,28 @@ def ask(blocking: Callable[P, T], awaited: Callable[P, Awaitable[T]], /, *args: 
         StripeUnavailableError: no response, 409, 429 or 5xx; retry.
         StripeRefusedError: Stripe refused the call, and a retry changes nothing.
     """
-    permission = permission_for(blocking, args)
+    call = _Call(partial(blocking, *args, **kwargs), partial(awaited, *args, **kwargs))
+    return (yield from _recorded(call, permission_for(blocking, args)))
+
+
+def ask_expecting_refusal(
+    blocking: Callable[P, T], awaited: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+) -> Steps[T]:
+    """Call a method as ``ask`` does, and log no warning if Stripe refuses it, except for the key.
+
+    A missing permission is no alert: the site may not need what was only tried, and the caller reports it.
+    """
+    call = _Call(partial(blocking, *args, **kwargs), partial(awaited, *args, **kwargs), is_refusal_expected=True)
+    return (yield from _recorded(call, permission_for(blocking, args)))
+
+
+def _recorded(call: _Call[T], permission: str) -> Steps[T]:
+    """Make the call, and record whether the key was accepted."""
     try:
-        answer: T = yield _Call(partial(blocking, *args, **kwargs), partial(awaited, *args, **kwargs))
+        answer: T = yield call
     except StripeError as error:
         is_missing = isinstance(error, StripeCredentialsError) and not error.is_revoked
-        if not (is_missing and _is_refusal_expected.get()):
+        if not (is_missing and call.is_refusal_expected):
             observations.record_error(error, permission)
         raise
     observations.record_answer(permission)
@@ -86,13 +99,14 @@ class _Call(Generic[T]):
 
     blocking: Callable[[], T] = field(repr=False)
     awaited: Callable[[], Awaitable[T]] = field(repr=False)
+    is_refusal_expected: bool = False
 
     def block(self) -> T:
-        with forgetting_variables(), without_bodies(), _circuit().guard(), translated():
+        with forgetting_variables(), without_bodies(), _circuit().guard(), translated(self.is_refusal_expected):
             return self.blocking()
 
     async def wait(self) -> T:
-        with forgetting_variables(), without_bodies(), _circuit().guard(), translated():
+        with forgetting_variables(), without_bodies(), _circuit().guard(), translated(self.is_refusal_expected):
             return await self.awaited()
 
 
@@ -103,6 +117,13 @@ def read_raw(path: str, **params: Any) -> Steps[tuple[dict[str, Any], Mapping[st
     """
     raw = get_client()
     answer = yield from ask(raw.raw_request, raw.raw_request_async, "get", path, **params)
+    return answer.data, answer.headers
+
+
+def read_raw_expecting_refusal(path: str, **params: Any) -> Steps[tuple[dict[str, Any], Mapping[str, str]]]:
+    """Read a path as ``read_raw`` does, and log no warning if Stripe refuses it, except for the key."""
+    raw = get_client()
+    answer = yield from ask_expecting_refusal(raw.raw_request, raw.raw_request_async, "get", path, **params)
     return answer.data, answer.headers
 
 
@@ -142,20 +163,7 @@ def _build_circuit(key: str, api_base: str) -> Circuit:
 
 
 @contextmanager
-def expecting_refusal() -> Iterator[None]:
-    """Log no warning about calls in this block that Stripe refuses, except for the key.
-
-    A missing permission is no alert: the site may not need what was only tried, and the caller reports it.
-    """
-    token = _is_refusal_expected.set(True)
-    try:
-        yield
-    finally:
-        _is_refusal_expected.reset(token)
-
-
-@contextmanager
-def translated() -> Iterator[None]:
+def translated(is_refusal_expected: bool = False) -> Iterator[None]:
     """Raise the app's errors instead of the SDK's; keep ids and codes, drop bodies."""
     import stripe
 
@@ -167,10 +175,10 @@ def translated() -> Iterator[None]:
     except stripe.APIConnectionError as error:
         raise StripeUnavailableError("Stripe did not respond.") from error
     except stripe.StripeError as error:
-        raise _translate(error) from error
+        raise _translate(error, is_refusal_expected) from error
 
 
-def _translate(error: stripe.StripeError) -> StripeError:
+def _translate(error: stripe.StripeError, is_refusal_expected: bool) -> StripeError:
     import stripe
 
     status = error.http_status or 0
@@ -179,7 +187,7 @@ def _translate(error: stripe.StripeError) -> StripeError:
     details = {"stripe_code": stripe_code, "request_id": request_id, "param": param}
     named = ", ".join(f"{name}={value}" for name, value in (("request_id", request_id), ("param", param)) if value)
     note = " ".join(filter(None, ("Stripe responded with", str(status), stripe_code, named and f"({named})")))
-    level = logging.DEBUG if _is_refusal_expected.get() and status not in (401, 403) else logging.WARNING
+    level = logging.DEBUG if is_refusal_expected and status not in (401, 403) else logging.WARNING
     logger.log(level, "stripe_error status=%s code=%s request_id=%s", status, stripe_code, request_id)
     definite = (stripe.InvalidRequestError, stripe.CardError, stripe.AuthenticationError, stripe.PermissionError)
     if not isinstance(error, definite) or status in (409, 429) or status >= 500:

@@ -16,10 +16,10 @@ from django_checkout.stripe_api import facts
 from django_checkout.stripe_api.client import (
     ask,
     checked,
-    expecting_refusal,
     get_client,
     plain,
     read_raw,
+    read_raw_expecting_refusal,
     request_id_of,
 )
 from django_checkout.stripe_api.json_fields import mapping
@@ -232,8 +232,7 @@ def retrieve_account() -> Steps[tuple[dict[str, Any], datetime | None]]:
 
     A restricted key may lack the permission for it, which no payment needs.
     """
-    with expecting_refusal():
-        account, headers = yield from read_raw("/v1/account")
+    account, headers = yield from read_raw_expecting_refusal("/v1/account")
     try:
         return account, parsedate_to_datetime(headers.get("Date") or "")
     except ValueError:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django_checkout.exceptions import StripeCredentialsError, StripeRefusedError
-from django_checkout.stripe_api.client import ask, expecting_refusal, get_client, read_raw
+from django_checkout.stripe_api.client import ask_expecting_refusal, get_client, read_raw_expecting_refusal
 from django_checkout.stripe_api.steps import Steps
 
 #: No object has this id.
@@ -25,8 +25,7 @@ def check_can_list(path: str) -> Steps[None]:
     Raises:
         StripeCredentialsError: it may not; the message names the missing permission if Stripe does.
     """
-    with expecting_refusal():
-        yield from read_raw(path, limit=1)
+    yield from read_raw_expecting_refusal(path, limit=1)
 
 
 def check_can_write(resource: str) -> Steps[None]:
@@ -36,43 +35,42 @@ def check_can_write(resource: str) -> Steps[None]:
         StripeCredentialsError: it may not; the message names the missing permission if Stripe does.
         StripeUnavailableError: Stripe did not say.
     """
-    with expecting_refusal():
-        try:
-            yield from WRITES[resource]()
-        except StripeCredentialsError:
-            raise
-        except StripeRefusedError:
-            return
+    try:
+        yield from WRITES[resource]()
+    except StripeCredentialsError:
+        raise
+    except StripeRefusedError:
+        return
 
 
 def _sessions() -> Steps[Any]:
     sessions = get_client().v1.checkout.sessions
-    return ask(sessions.expire, sessions.expire_async, _NOBODY)
+    return ask_expecting_refusal(sessions.expire, sessions.expire_async, _NOBODY)
 
 
 def _payments() -> Steps[Any]:
     intents = get_client().v1.payment_intents
-    return ask(intents.cancel, intents.cancel_async, _NOBODY)
+    return ask_expecting_refusal(intents.cancel, intents.cancel_async, _NOBODY)
 
 
 def _refunds() -> Steps[Any]:
     refunds = get_client().v1.refunds
-    return ask(refunds.create, refunds.create_async, {"payment_intent": _NOBODY})
+    return ask_expecting_refusal(refunds.create, refunds.create_async, {"payment_intent": _NOBODY})
 
 
 def _customers() -> Steps[Any]:
     customers = get_client().v1.customers
-    return ask(customers.update, customers.update_async, _NOBODY)
+    return ask_expecting_refusal(customers.update, customers.update_async, _NOBODY)
 
 
 def _portals() -> Steps[Any]:
     portals = get_client().v1.billing_portal.sessions
-    return ask(portals.create, portals.create_async, {"customer": _NOBODY})
+    return ask_expecting_refusal(portals.create, portals.create_async, {"customer": _NOBODY})
 
 
 def _subscriptions() -> Steps[Any]:
     subscriptions = get_client().v1.subscriptions
-    return ask(subscriptions.cancel, subscriptions.cancel_async, _NOBODY)
+    return ask_expecting_refusal(subscriptions.cancel, subscriptions.cancel_async, _NOBODY)
 
 
 #: What the app writes at Stripe, as ``client.permission_for`` names it.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from django_checkout.conf import API_VERSION
 from django_checkout.exceptions import EndpointError
-from django_checkout.stripe_api.client import ask, checked, expecting_refusal, get_client, plain
+from django_checkout.stripe_api.client import ask_expecting_refusal, checked, get_client, plain
 from django_checkout.stripe_api.gateway import read_all
 from django_checkout.stripe_api.steps import Steps
 from django_checkout.stripe_api.time_limit import time_limit
@@ -35,8 +35,7 @@ def create_endpoint(url: str, enabled_events: Sequence[str], *, description: str
     }
     endpoints = get_client().v1.webhook_endpoints
     # An operator who creates the endpoint in the Dashboard needs no permission for it.
-    with expecting_refusal():
-        return plain((yield from ask(endpoints.create, endpoints.create_async, params)))
+    return plain((yield from ask_expecting_refusal(endpoints.create, endpoints.create_async, params)))
 
 
 def update_endpoint(
@@ -44,8 +43,8 @@ def update_endpoint(
 ) -> Steps[dict[str, Any]]:
     """Update an endpoint's ``url``, ``enabled_events`` or ``disabled``; its API version is fixed."""
     endpoints = get_client().v1.webhook_endpoints
-    with expecting_refusal():
-        return plain((yield from ask(endpoints.update, endpoints.update_async, checked(endpoint_id), changes)))
+    update = ask_expecting_refusal(endpoints.update, endpoints.update_async, checked(endpoint_id), changes)
+    return plain((yield from update))
 
 
 def deliver(url: str, body: bytes, signature: str) -> int:
