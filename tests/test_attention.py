@@ -1,4 +1,4 @@
-"""Attention is a function of the facts and of what staff resolved, in any order of arrival."""
+"""The reasons for attention depend on the facts and on what staff resolved, and not on the order of the events."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_review_needs_attention_until_it_is_closed(paid_order, stripe_emulator, 
 
 
 @pytest.mark.parametrize("reason", ["approved", "refunded", "refunded_as_fraud", "disputed", "redacted"])
-def test_review_whose_opening_arrives_late_needs_no_attention(reason, paid_order, stripe_emulator):
+def test_review_opened_event_after_the_closed_event_raises_no_attention(reason, paid_order, stripe_emulator):
     review = stripe_emulator.open_review(_intent())
     stripe_emulator.close_review(review["id"], reason)
 
@@ -71,7 +71,7 @@ def test_review_whose_opening_arrives_late_needs_no_attention(reason, paid_order
     assert _codes(paid_order) == []
 
 
-def test_review_whose_events_are_lost_is_read(paid_order, stripe_emulator):
+def test_sync_reads_a_review_whose_events_are_lost(paid_order, stripe_emulator):
     review = stripe_emulator.open_review(_intent())
     assert _codes(services.sync(paid_order)) == ["review"]
     stripe_emulator.close_review(review["id"])
@@ -101,7 +101,7 @@ def test_resolved_reason_is_not_raised_again(paid_order, stripe_emulator, delive
     assert (_codes(paid_order), AttentionItem.objects.get().note) == ([], "Answered.")
 
 
-def test_withheld_order_is_announced_as_paid_once_the_mismatch_is_gone(order, stripe_emulator, recorder):
+def test_order_paid_is_delivered_once_after_the_mismatch_is_gone(order, stripe_emulator, recorder):
     session = services.start(order)
     stripe_emulator.pay(session.stripe_id)
     CheckoutSession.objects.update(asked_subtotal_minor=1)
@@ -127,10 +127,10 @@ def test_currencies_of_a_mismatch_are_stored_in_lower_case_and_shown_in_upper_ca
 
 
 @pytest.mark.parametrize("names", [("charge",), ("charge", "payment_intent")])
-def test_fraud_warning_that_arrives_first_is_stored_with_its_payment(
+def test_fraud_warning_before_its_payment_is_stored_with_the_payment(
     names, order, stripe_emulator, deliver_events, recorder
 ):
-    """A claimed payment has the facts that were stored before, also those that named only its charge."""
+    """The warning may name only the charge, before the payment is known to belong to an order."""
     session = services.start(order)
     stripe_emulator.pay(session.stripe_id)
     stripe_emulator.warn_of_fraud(stripe_emulator.get(session.stripe_id)["payment_intent"])
@@ -147,13 +147,13 @@ def test_fraud_warning_that_arrives_first_is_stored_with_its_payment(
     assert recorder.names == ["order_paid", "attention_needed"]
 
 
-@pytest.mark.parametrize("doubt", ["warn_of_fraud", "open_review"])
-def test_surplus_is_not_refunded_while_the_kept_payment_is_in_doubt(
-    doubt, doubly_paid_order, stripe_emulator, deliver_events, settings
+@pytest.mark.parametrize("suspicion", ["warn_of_fraud", "open_review"])
+def test_surplus_is_not_refunded_while_the_kept_payment_may_be_fraudulent(
+    suspicion, doubly_paid_order, stripe_emulator, deliver_events, settings
 ):
     """The kept payment may have to be refunded itself."""
     settings.CHECKOUT_DOUBLE_PAYMENT = "refund"
-    getattr(stripe_emulator, doubt)(doubly_paid_order.kept_payment.stripe_id)
+    getattr(stripe_emulator, suspicion)(doubly_paid_order.kept_payment.stripe_id)
     deliver_events()
 
     pending_work.process_pending()
@@ -188,7 +188,7 @@ def test_payment_with_a_fraud_warning_needs_no_attention_once_it_is_refunded(
     assert _codes(paid_order) == []
 
 
-def test_refund_that_fails_raises_the_reason_for_it_again(paid_order, stripe_emulator, deliver_events):
+def test_failed_refund_raises_the_fraud_warning_again(paid_order, stripe_emulator, deliver_events):
     stripe_emulator.warn_of_fraud(_intent())
     refund = services.refund(paid_order)
     deliver_events()
@@ -200,11 +200,11 @@ def test_refund_that_fails_raises_the_reason_for_it_again(paid_order, stripe_emu
 
 
 @pytest.mark.parametrize("how", ["gone", "accepted"])
-def test_reason_that_nobody_was_told_is_not_told_once_it_is_over(how, paid_order, stripe_emulator, deliver_events):
+def test_pending_notification_of_a_resolved_reason_is_superseded(how, paid_order, stripe_emulator, deliver_events):
     stripe_emulator.warn_of_fraud(_intent())
     deliver_events()
-    told = Announcement.objects.filter(signal="attention_needed")
-    assert told.get().state == "pending"
+    notification = Announcement.objects.filter(signal="attention_needed")
+    assert notification.get().state == "pending"
 
     if how == "gone":
         services.refund(paid_order)
@@ -212,10 +212,10 @@ def test_reason_that_nobody_was_told_is_not_told_once_it_is_over(how, paid_order
     else:
         services.accept(paid_order, "Known customer.")
 
-    assert told.get().state == "superseded"
+    assert notification.get().state == "superseded"
 
 
-def test_reason_that_was_over_before_anyone_was_told_is_told_once_it_is_back(
+def test_superseded_notification_is_delivered_when_its_reason_returns(
     paid_order, stripe_emulator, deliver_events, recorder_of
 ):
     stripe_emulator.warn_of_fraud(_intent())
@@ -228,12 +228,12 @@ def test_reason_that_was_over_before_anyone_was_told_is_told_once_it_is_back(
     deliver_events()
 
     assert _codes(paid_order) == ["fraud_warning", "refund_failed"]
-    told = {sent["reason"] for sent in recorder.arguments("attention_needed")}
-    assert told == {"fraud_warning", "refund_failed"}
+    delivered = {sent["reason"] for sent in recorder.arguments("attention_needed")}
+    assert delivered == {"fraud_warning", "refund_failed"}
 
 
-def test_refund_that_stripe_makes_after_refusing_it_is_stored(paid_order, stripe_emulator, deliver_events):
-    """The requested refunds then exceed the captured amount; a fact is stored all the same."""
+def test_refund_that_stripe_had_refused_before_is_stored(paid_order, stripe_emulator, deliver_events):
+    """It is stored although the requested refunds then exceed the captured amount."""
     services.refund(paid_order, 500)
     deliver_events()
     refused = Refund.objects.create(
@@ -250,8 +250,8 @@ def test_refund_that_stripe_makes_after_refusing_it_is_stored(paid_order, stripe
     assert _codes(paid_order) == ["over_refunded"]
 
 
-def _life(shop):
-    """Two sessions paid, a review, a warning, two disputes, a refund that fails, and a mismatch."""
+def _make_events(shop):
+    """Make two payments with reviews, a fraud warning, disputes, a failed refund and a mismatch."""
     emulator = shop.emulator
     first = shop.start()
     second = shop.start_second()
@@ -267,8 +267,8 @@ def _life(shop):
     emulator.close_dispute(disputes[0]["id"], "won")
 
 
-#: By whether the first session's payment is kept: only that one has a mismatch.
-ENDS = {
+#: By whether the order keeps the first payment, the only one with a mismatch.
+REASONS = {
     True: ["amount_mismatch", "disputed", "double_payment", "fraud_warning", "refund_failed", "review"],
     False: ["disputed", "double_payment", "fraud_warning", "refund_failed", "review"],
 }
@@ -277,14 +277,14 @@ ENDS = {
 @pytest.mark.slow
 @settings(max_examples=25)
 @given(data=st.data())
-def test_events_end_with_the_same_reasons_in_every_order_of_arrival(db, data):
+def test_reasons_do_not_depend_on_the_order_of_the_events(db, data):
     with rolled_back(), emulated_stripe() as emulator:
         shop = Shop(emulator)
-        _life(shop)
+        _make_events(shop)
         first = CheckoutSession.objects.order_by("pk").first()
 
         shop.post(*data.draw(st.permutations(shop.events())))
 
         end = shop.outcome()
         is_first_kept = end["kept"] == shop.intent_of(first.stripe_id)
-        assert end["reasons"] == ENDS[is_first_kept]
+        assert end["reasons"] == REASONS[is_first_kept]

@@ -21,6 +21,7 @@ from django_checkout.models import (
     AttentionItem,
     CheckoutSession,
     Discrepancy,
+    ReconciliationRun,
     WebhookEvent,
 )
 from django_checkout.operations import doctor, health
@@ -516,6 +517,27 @@ def test_neglected_maintenance(site, order):
     WebhookEvent.objects.update(received_at=now - timedelta(days=400))
 
     assert _names() == ["not_reconciled", "discrepancies", "retention", "attention"]
+
+
+@pytest.mark.parametrize(
+    ("ran_days_ago", "message"),
+    [
+        (None, "No reconciliation has been completed yet."),
+        (6, None),
+        (9, "The last complete reconciliation was 9 days ago."),
+    ],
+)
+def test_reconciliation_that_has_never_run_is_not_said_to_be_late(ran_days_ago, message, site, order):
+    services.start(order)
+    now = timezone.now()
+    ReconciliationRun.objects.create(scope="orders", state="stopped", since=now - timedelta(days=1), until=now)
+    if ran_days_ago:
+        until = now - timedelta(days=ran_days_ago)
+        ReconciliationRun.objects.create(scope="orders", state="complete", since=until, until=until)
+
+    found = [finding.message for finding in site_examination.examine_upkeep(now) if finding.id == IDS["not_reconciled"]]
+
+    assert found == ([message] if message else [])
 
 
 def test_unapplied_migrations(site):

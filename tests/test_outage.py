@@ -312,9 +312,18 @@ def clock(monkeypatch):
     return clock
 
 
-def _fail(guarded, error=None):
-    with pytest.raises(type(error) if error else StripeUnavailableError), guarded.guard():
-        raise error or StripeUnavailableError("no response")
+def _fail(guarded, error=None, *, times=1):
+    for _ in range(times):
+        with pytest.raises(type(error) if error else StripeUnavailableError), guarded.guard():
+            raise error or StripeUnavailableError("no response")
+
+
+@pytest.fixture
+def open_circuit(clock):
+    """A circuit that has just opened: as many calls as it takes have failed."""
+    guarded = circuit.Circuit()
+    _fail(guarded, times=circuit.MAX_FAILURES)
+    return guarded
 
 
 def _responded(status):
@@ -345,86 +354,68 @@ def _is_open(guarded):
 )
 def test_only_failures_of_stripe_stop_calls(clock, error, is_open):
     guarded = circuit.Circuit()
-    for _ in range(circuit.MAX_FAILURES):
-        _fail(guarded, error)
+    _fail(guarded, error, times=circuit.MAX_FAILURES)
     assert _is_open(guarded) is is_open
 
 
-def test_response_of_something_else_does_not_end_the_outage(clock):
-    guarded, other = circuit.Circuit(), StripeAnswerError("a proxy's page")
+def test_response_of_something_else_does_not_end_the_outage(open_circuit, clock):
+    other = StripeAnswerError("a proxy's page")
     other.answered_status = 200
-    for _ in range(circuit.MAX_FAILURES):
-        _fail(guarded)
     clock.now += circuit.PROBE_SECONDS
-    _fail(guarded, other)
+    _fail(open_circuit, other)
     clock.now += circuit.PROBE_SECONDS
-    _fail(guarded)
-    assert _is_open(guarded)
+    _fail(open_circuit)
+    assert _is_open(open_circuit)
 
 
 def test_response_in_between_starts_the_count_again(clock):
     guarded = circuit.Circuit()
-    for _ in range(circuit.MAX_FAILURES - 1):
-        _fail(guarded)
+    _fail(guarded, times=circuit.MAX_FAILURES - 1)
     _fail(guarded, _responded(429))
-    for _ in range(circuit.MAX_FAILURES - 1):
-        _fail(guarded)
+    _fail(guarded, times=circuit.MAX_FAILURES - 1)
     assert not _is_open(guarded)
 
 
-def test_one_probe_at_a_time_and_any_response_ends_the_outage(clock):
-    guarded = circuit.Circuit()
-    for _ in range(circuit.MAX_FAILURES):
-        _fail(guarded)
-    assert _is_open(guarded)
+def test_one_probe_at_a_time_and_any_response_ends_the_outage(open_circuit, clock):
+    assert _is_open(open_circuit)
 
     clock.now += circuit.PROBE_SECONDS
-    with guarded.guard():
-        assert _is_open(guarded)
-    assert not _is_open(guarded)
+    with open_circuit.guard():
+        assert _is_open(open_circuit)
+    assert not _is_open(open_circuit)
 
 
-def test_failed_probe_prolongs_the_outage(clock):
-    guarded = circuit.Circuit()
-    for _ in range(circuit.MAX_FAILURES):
-        _fail(guarded)
+def test_failed_probe_prolongs_the_outage(open_circuit, clock):
     clock.now += circuit.PROBE_SECONDS
-    _fail(guarded)
-    assert _is_open(guarded)
+    _fail(open_circuit)
+    assert _is_open(open_circuit)
     clock.now += circuit.PROBE_SECONDS
-    _fail(guarded, _responded(429))
-    assert not _is_open(guarded)
+    _fail(open_circuit, _responded(429))
+    assert not _is_open(open_circuit)
 
 
-def test_probe_that_fails_by_a_bug_leaves_room_for_the_next(clock):
-    guarded = circuit.Circuit()
-    for _ in range(circuit.MAX_FAILURES):
-        _fail(guarded)
+def test_probe_that_fails_by_a_bug_leaves_room_for_the_next(open_circuit, clock):
     clock.now += circuit.PROBE_SECONDS
-    _fail(guarded, KeyError("a bug"))
-    with guarded.guard():
+    _fail(open_circuit, KeyError("a bug"))
+    with open_circuit.guard():
         pass
 
 
 def test_call_that_was_allowed_little_time_does_not_count(clock):
     guarded = circuit.Circuit()
     with time_limit(1):
-        for _ in range(circuit.MAX_FAILURES):
-            _fail(guarded)
+        _fail(guarded, times=circuit.MAX_FAILURES)
     assert not _is_open(guarded)
 
 
-def test_one_probe_is_made_by_many_threads(clock):
-    guarded = circuit.Circuit()
-    for _ in range(circuit.MAX_FAILURES):
-        _fail(guarded)
+def test_one_probe_is_made_by_many_threads(open_circuit, clock):
     clock.now += circuit.PROBE_SECONDS
     release, made, barrier = threading.Event(), [], threading.Barrier(8)
 
     def call():
         barrier.wait(30)
         try:
-            with guarded.guard():
+            with open_circuit.guard():
                 made.append(True)
                 release.wait(30)
         except StripeUnavailableError:

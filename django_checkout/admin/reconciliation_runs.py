@@ -14,8 +14,8 @@ from django_checkout.models import ReconciliationRun
 from django_checkout.models.reconciliation import RunState
 from django_checkout.states import Tone
 
-#: The labels of what a run counts.
-_SEEN = {
+#: The labels of the objects that a run compares.
+_OBJECTS = {
     "sessions": gettext_lazy("sessions"),
     "refunds": gettext_lazy("refunds"),
     "disputes": gettext_lazy("disputes"),
@@ -27,26 +27,26 @@ _SEEN = {
 
 @admin.register(ReconciliationRun)
 class ReconciliationRunAdmin(FactsAdmin[ReconciliationRun]):
-    """Lists when Stripe was compared with our rows, and the result."""
+    """Lists the runs, with the period that each compared and the differences that it found."""
 
-    list_display = ("begun", "state_badge", "scope_and_window", "looked_at", "differences")
+    list_display = ("started_and_duration", "state_badge", "scope_and_period", "compared", "differences")
     list_filter = (RunScopeFilter, by(RunState, "state", gettext_lazy("state")))
     sortable_by = ()
     ordering = ("-id",)
     fieldsets = (
-        (None, {"fields": ("scope_label", "state_badge", "is_fixing", "window")}),
-        (gettext_lazy("Result"), {"fields": ("looked_at", "found", "mended", "started", "duration")}),
+        (None, {"fields": ("scope_label", "state_badge", "is_fixing", "period")}),
+        (gettext_lazy("Result"), {"fields": ("compared", "found", "mended", "started", "duration")}),
     )
 
     started = columns.instant(gettext_lazy("started"), "started_at")
 
     @admin.display(description=gettext_lazy("started"))
-    def begun(self, run: ReconciliationRun) -> SafeString:
-        took = _("took %(time)s") % {"time": self.duration(run)} if run.finished_at else ""
-        return display.lines(display.instant_cell(run.started_at), took)
+    def started_and_duration(self, run: ReconciliationRun) -> SafeString:
+        duration = _("duration %(time)s") % {"time": self.duration(run)} if run.finished_at else ""
+        return display.lines(display.instant_cell(run.started_at), duration)
 
     @admin.display(description=gettext_lazy("scope and period"))
-    def scope_and_window(self, run: ReconciliationRun) -> SafeString:
+    def scope_and_period(self, run: ReconciliationRun) -> SafeString:
         return display.lines(self.scope_label(run), f"{display.day(run.since)} {display.DASH} {display.day(run.until)}")
 
     @admin.display(description=gettext_lazy("scope"))
@@ -56,17 +56,17 @@ class ReconciliationRunAdmin(FactsAdmin[ReconciliationRun]):
     state_badge = columns.status(RunState, "state", label=gettext_lazy("state"))
 
     @admin.display(description=gettext_lazy("period"))
-    def window(self, run: ReconciliationRun) -> SafeString:
+    def period(self, run: ReconciliationRun) -> SafeString:
         return display.join([display.instant_cell(run.since), display.DASH, display.instant_cell(run.until)])
 
-    @admin.display(description=gettext_lazy("checked"))
-    def looked_at(self, run: ReconciliationRun) -> str:
-        counts = (f"{display.number(number)} {_SEEN.get(name, name)}" for name, number in sorted(run.seen.items()))
+    @admin.display(description=gettext_lazy("compared"))
+    def compared(self, run: ReconciliationRun) -> str:
+        counts = (f"{display.number(number)} {_OBJECTS.get(name, name)}" for name, number in sorted(run.seen.items()))
         return ", ".join(counts) or display.DASH
 
     @admin.display(description=gettext_lazy("differences"))
     def differences(self, run: ReconciliationRun) -> SafeString:
-        """Show how many differences the run found and, if it fixes them, how many it fixed."""
+        """Show the number of differences that the run found and, with ``--fix``, of those that it fixed."""
         if not run.found:
             return display.badge(_("none"), Tone.GOOD)
         numbers = {"count": run.found, "fixed": run.mended}
@@ -76,7 +76,7 @@ class ReconciliationRunAdmin(FactsAdmin[ReconciliationRun]):
             text = _("%(count)d, dry run") % numbers
         return display.badge(text, Tone.GOOD if run.mended >= run.found else Tone.BAD)
 
-    @admin.display(description=gettext_lazy("took"))
+    @admin.display(description=gettext_lazy("duration"))
     def duration(self, run: ReconciliationRun) -> str:
         if run.finished_at is None:
             return display.DASH

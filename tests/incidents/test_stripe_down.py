@@ -1,4 +1,4 @@
-"""Stripe is down, hangs, or something between Stripe and the site answers in its place."""
+"""Stripe does not respond, or something between Stripe and the site responds in its place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .world import HOUR
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch):
-    """Pauses of real time are short."""
+    """Wait only briefly between calls."""
     monkeypatch.setattr(circuit, "PROBE_SECONDS", 0)
     monkeypatch.setattr(reads, "ATTEMPTS", 2)
     monkeypatch.setattr(reads, "FIRST_PAUSE_SECONDS", 0)
@@ -28,39 +28,39 @@ def _short_pauses(monkeypatch):
 @pytest.mark.parametrize(
     "outage", [pytest.param(kind, marks=[pytest.mark.slow] if kind == "hang" else []) for kind in OUTAGES[1:]]
 )
-def test_an_outage(world, outage):
+def test_outage_of_stripe(world, outage):
     paid, wanted, on_the_page = world.pay(), world.order(), world.order()
     Discrepancy.objects.create(kind="refund_differs", subject="re_1")
     session = world.start(on_the_page)
     world.stripe.do("outage", kind=outage)
     if outage == "hang":
-        # Only while nothing answers anyway.
+        # Only while Stripe does not respond.
         world.deploy(CHECKOUT_STRIPE_TIMEOUT_SECONDS=2)
 
-    # Shoppers and staff are told that Stripe cannot be reached, and nothing is claimed to have failed.
+    # Pages and services say that Stripe cannot be reached. They do not say that a payment or a refund has failed.
     answer = world.press_button(wanted)
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
     with suppress(StripeUnavailableError) if outage == "half" else pytest.raises(StripeUnavailableError):
         services.refund(paid, 500)
-    # Whoever is on Stripe's page pays, and the event arrives.
+    # A shopper who is on Stripe's page already pays, and the event arrives.
     world.stripe.pay(session.stripe_id)
     world.stripe.wait_until_delivered()
     on_the_page.refresh_from_db()
     assert on_the_page.status == "paid"
 
-    # The operator is told by the command that cron runs, by health within minutes, and by the doctor.
+    # The command that cron runs exits with 1, health reports an alert within minutes, and the doctor a finding.
     runs = world.every_minute(6)
     assert {ran.code for ran in runs} == {1}
-    # The answer to the refund was cut, but its event tells that it was made; reading its charge fails.
+    # The response to the refund was incomplete. Its event arrives, but its charge cannot be read.
     left = "events: 1 failed" if outage == "half" else "refunds: 1 not confirmed"
     assert left in runs[-1].text
     status, reasons = world.health()
     assert (status, ("events_failed" if outage == "half" else "stripe_silent") in reasons) == (503, True)
-    told = {"half": "event_failed", "garbage": "start_failed"}.get(outage, "stripe_unavailable")
-    assert {told, "alert_began"} <= world.logged()
+    record = {"half": "event_failed", "garbage": "start_failed"}.get(outage, "stripe_unavailable")
+    assert {record, "alert_began"} <= world.logged()
     assert ("Events that failed" if outage == "half" else "Calls that Stripe did not respond to") in world.dashboard()
     commands = ["checkout_reconcile --fix", "checkout_reconcile --missed-events", "checkout_setup_webhook"]
-    # The doctor says what it received, and what it finds out without Stripe.
+    # The doctor reports what it received, and the findings that do not need Stripe.
     found = world.doctor()
     assert "https://status.stripe.com" in found["D003"]["command"]
     assert "D061" in found
@@ -69,13 +69,14 @@ def test_an_outage(world, outage):
         ran = world.run(command)
         assert (ran.code, ran.text.count("\n")) == (2, 1), ran
 
-    # It is over: cron sends the refund, once, and says so although the shopper did not come back. Then he pays.
+    # The outage is over. Cron sends the refund once, and exits with 0 although a session is not confirmed. Its shopper
+    # then pays.
     Discrepancy.objects.all().delete()
     world.stripe.do("end_incidents")
     world.deploy(CHECKOUT_STRIPE_TIMEOUT_SECONDS=PATIENCE_SECONDS)
     runs = world.every_minute(3)
     if outage != "half":
-        # There an event has failed, and is retried after the hour.
+        # With "half", an event has failed, and is retried within the hour.
         assert (runs[-1].code, "Left:" in runs[-1].text) == (0, False)
         assert "1 session was not confirmed by Stripe" in runs[-1].text
     world.pay(wanted)

@@ -167,7 +167,7 @@ PAINS: dict[str, Pain] = {
         ("test_subscriptions::test_invoice_that_starts_no_period_is_not_a_renewal",),
     ),
     "Woocommerce/woocommerce-gateway-stripe#261 #2679 a payment in review is not shown": Pain(
-        "it needs attention", ("test_attention::test_review_whose_events_are_lost_is_read",)
+        "it needs attention", ("test_attention::test_sync_reads_a_review_whose_events_are_lost",)
     ),
     "Woocommerce-gateway-stripe#1058 Sylius/PayumStripePlugin#9 nursit/bank#95 a value that Stripe refuses": Pain(
         "it is corrected or left out",

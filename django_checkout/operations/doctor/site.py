@@ -241,10 +241,12 @@ def _examine_receivers() -> Iterator[Finding]:
 
 def examine_upkeep(now: datetime) -> Iterator[Finding]:
     """Check that reconciliation and pruning run, and that open differences and orders are looked at."""
-    recent = now - timedelta(days=RECONCILED_WITHIN_DAYS)
-    runs = ReconciliationRun.objects.filter(state=RunState.COMPLETE, scope__startswith="orders", until__gte=recent)
-    if CheckoutSession.objects.exists() and not runs.exists():
-        message = f"Reconciliation has not run for {RECONCILED_WITHIN_DAYS} days."
+    runs = ReconciliationRun.objects.filter(state=RunState.COMPLETE, scope__startswith="orders")
+    days = None if (last := runs.aggregate(last=models.Max("until"))["last"]) is None else (now - last).days
+    if (days is None or days >= RECONCILED_WITHIN_DAYS) and CheckoutSession.objects.exists():
+        message = "No reconciliation has been completed yet."
+        if days is not None:
+            message = f"The last complete reconciliation was {days} days ago."
         yield new("not_reconciled", Severity.WARNING, message, "Run manage.py checkout_reconcile --fix every night")
     number = Discrepancy.objects.filter(state=DiscrepancyState.OPEN).count()
     if number:
