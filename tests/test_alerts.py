@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import time
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import F
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from django_checkout import services
 from django_checkout.exceptions import StripeError, StripeNotFoundError
-from django_checkout.models import Observation, Refund, WebhookEvent
-from django_checkout.operations import doctor, health
+from django_checkout.models import Observation, Order, Refund, WebhookEvent
+from django_checkout.operations import alert_log, doctor, health
 from django_checkout.operations.alerts import RULES
 from django_checkout.stripe_api import billing, gateway, observations
 from django_checkout.stripe_api.client import forget_clients, get_client, permission_for
 from django_checkout.stripe_api.observations import Kind
 from django_checkout.stripe_api.steps import run
 from django_checkout.testing import deliver_events, post_event, sign
+from django_checkout.webhooks import proof
+from tests.races.together import run_after
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -428,6 +434,73 @@ def test_alert_is_logged_once_when_it_begins_and_ends(session, caplog):
     assert ended.levelno == logging.INFO
 
 
+def _logged(caplog):
+    """Return how often alerts began and ended in the log."""
+    names = [record.getMessage().split(" ")[0] for record in caplog.records if record.name == "django_checkout"]
+    return names.count("alert_began"), names.count("alert_ended")
+
+
+def _begin(session):
+    refuse(session)
+    later(minutes=5)
+    assert reasons() == ["deliveries_refused"]
+
+
+def test_older_evaluation_is_not_logged_after_a_newer_one(session, caplog):
+    """A slow request reads the alerts, and writes what it read after a quick one."""
+    caplog.set_level(logging.INFO, "django_checkout")
+    with run_after("django_checkout.operations.health.read", lambda: _begin(session)):
+        assert reasons() == []
+    assert _logged(caplog) == (1, 0)
+
+    def end():
+        post_event(about(session))
+        assert reasons() == []
+
+    with run_after("django_checkout.operations.health.read", end):
+        assert reasons() == ["deliveries_refused"]
+    assert _logged(caplog) == (1, 1)
+    assert reasons() == []
+    assert _logged(caplog) == (1, 1)
+
+
+def test_older_evaluation_is_not_logged_after_a_newer_one_without_alerts(session, caplog):
+    """No row of an alert shows that the newer one was made."""
+    caplog.set_level(logging.INFO, "django_checkout")
+    refuse(session)
+    later(minutes=5)
+
+    def end():
+        post_event(about(session))
+        assert reasons() == []
+
+    with run_after("django_checkout.operations.health.read", end):
+        assert reasons() == ["deliveries_refused"]
+
+    assert _logged(caplog) == (0, 0)
+
+
+def test_evaluation_of_a_machine_whose_clock_is_ahead_stops_no_other(session, caplog):
+    health.report(now=timezone.now() + timedelta(hours=1))
+
+    _begin(session)
+
+    assert "alert_began reason=deliveries_refused" in caplog.text
+
+
+def test_older_look_at_the_endpoints_does_not_replace_a_newer_one(db):
+    began_at = timezone.now()
+    enabled, disabled = [{"status": "enabled"}], [{"status": "disabled"}]
+    proof.record_status(disabled, began_at=began_at)
+    proof.record_status(enabled, began_at=began_at + timedelta(seconds=2))
+
+    proof.record_status(disabled, began_at=began_at + timedelta(seconds=1))
+    assert reasons() == []
+
+    proof.record_status(disabled, began_at=began_at + timedelta(seconds=3))
+    assert reasons() == ["endpoint_disabled"]
+
+
 def test_sweep_logs_alerts_of_a_site_without_a_monitor(session, caplog):
     refuse(session)
     later(minutes=5)
@@ -437,16 +510,161 @@ def test_sweep_logs_alerts_of_a_site_without_a_monitor(session, caplog):
     assert "alert_began reason=deliveries_refused" in caplog.text
 
 
-def test_health_answers_503_without_a_traceback_if_the_database_fails(caplog):
-    def fail_all(execute, sql, params, many, context):
-        raise DatabaseError("the database is gone")
+#: The members of every response of health, and the types of their values.
+MEMBERS = {
+    "ok": bool,
+    "reasons": list,
+    "alerts": dict,
+    "last_event_seconds": int,
+    "oldest_waiting_seconds": int,
+    "events_waiting": int,
+    "events_failed": int,
+    "announcements_pending": int,
+    "runbook": str,
+}
 
-    with connection.execute_wrapper(fail_all):
+
+@pytest.fixture
+def new_process(monkeypatch):
+    """A process that has not logged that the database cannot be used."""
+    monkeypatch.setattr(alert_log, "_unstored", {})
+
+
+def _no_database(execute, sql, params, many, context):
+    raise OperationalError("the server closed the connection") from OSError("it is gone")
+
+
+def _read_only(execute, sql, params, many, context):
+    if not sql.startswith(("SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK", "PRAGMA")):
+        raise OperationalError("attempt to write a readonly database")
+    return execute(sql, params, many, context)
+
+
+def _no_events(execute, sql, params, many, context):
+    """Let the table of events be missing, as SQLite says it."""
+    if "django_checkout_webhookevent" in sql:
+        raise OperationalError("no such table") from Exception("no such table: django_checkout_webhookevent")
+    return execute(sql, params, many, context)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "is_read"),
+    [
+        (None, None, True),
+        (_no_database, "database_unavailable", False),
+        (_read_only, "database_unavailable", True),
+        (_no_events, "migrations_pending", False),
+    ],
+)
+def test_every_response_of_health_has_the_same_members(fault, reason, is_read, paid_order, new_process, caplog):
+    with connection.execute_wrapper(fault) if fault else nullcontext():
         response = Client().get(reverse("django_checkout:health"))
 
-    assert (response.status_code, response.json()["reasons"]) == (503, ["database_unavailable"])
-    (record,) = [record for record in caplog.records if record.name == "django_checkout"]
-    assert record.exc_info is None
+    found = response.json()
+    assert response.status_code == (503 if reason else 200)
+    assert (found["reasons"], found["alerts"]) == (([reason], {reason: 1}) if reason else ([], {}))
+    assert list(found) == list(MEMBERS)
+    assert {name for name in MEMBERS if found[name] is None} == (
+        {"oldest_waiting_seconds"} if is_read else {name for name in MEMBERS if MEMBERS[name] is int}
+    )
+    assert all(value is None or type(value) is MEMBERS[name] for name, value in found.items())
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+@pytest.mark.parametrize("fault", [_no_database, _read_only])
+def test_database_that_stores_nothing_is_logged_once_per_process(fault, new_process, caplog):
+    caplog.set_level(logging.INFO, "django_checkout")
+    with connection.execute_wrapper(fault):
+        for _ in range(3):
+            assert reasons() == ["database_unavailable"]
+    assert _logged(caplog) == (1, 0)
+    assert "alert_began reason=database_unavailable" in caplog.text
+    assert "free space" in caplog.text
+
+    for _ in range(2):
+        assert reasons() == []
+    assert _logged(caplog) == (1, 1)
+
+
+def test_missing_migration_is_logged_once_and_ends_no_other_alert(session, new_process, caplog):
+    caplog.set_level(logging.INFO, "django_checkout")
+    _begin(session)
+
+    with connection.execute_wrapper(_no_events):
+        for _ in range(3):
+            assert reasons() == ["migrations_pending"]
+    assert _logged(caplog) == (2, 0)
+
+    assert reasons() == ["deliveries_refused"]
+    assert _logged(caplog) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"),
+    [
+        (_no_database, "The database does not respond, or refuses writes."),
+        (_no_events, "A table or column is missing in the database."),
+    ],
+)
+def test_dashboard_shows_the_same_alert_as_health(fault, text, admin_client, new_process):
+    """The pages of the admin read the site's tables as well, which are there."""
+
+    def of_ours(execute, sql, params, many, context):
+        if "django_checkout_" in sql:
+            return fault(execute, sql, params, many, context)
+        return execute(sql, params, many, context)
+
+    cache.clear()
+    with connection.execute_wrapper(of_ours):
+        page = admin_client.get(reverse("admin:django_checkout_order_dashboard"))
+        index = admin_client.get(reverse("admin:app_list", args=["django_checkout"]))
+
+    for response in (page, index):
+        assert response.status_code == 200
+        assert text in response.text
+        assert "No alerts" not in response.text
+
+
+def _no_tables(execute, sql, params, many, context):
+    if "django_checkout_" in sql:
+        raise OperationalError("no such table") from Exception("no such table: django_checkout_order")
+    return execute(sql, params, many, context)
+
+
+COMMANDS = {
+    "checkout_process_events": (),
+    "checkout_reconcile": ("--fix",),
+    "checkout_prune": (),
+    "checkout_erase": ("--order", "R-1"),
+    "checkout_setup_webhook": ("--url", "https://shop.example/checkout/webhook/"),
+}
+
+
+@pytest.mark.parametrize("fault", [_no_database, _read_only, _no_tables])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_says_in_one_line_that_the_database_cannot_be_used(fault, command, paid_order, caplog):
+    # What prune deletes, and what erase erases.
+    WebhookEvent.objects.update(received_at=F("received_at") - timedelta(days=900))
+    Order.objects.update(reference="R-1")
+    caplog.clear()
+
+    with connection.execute_wrapper(fault), pytest.raises(CommandError) as caught:
+        call_command(command, *COMMANDS[command], stdout=io.StringIO(), stderr=io.StringIO())
+
+    rule = RULES["migrations_pending" if fault is _no_tables else "database_unavailable"]
+    assert caught.value.returncode == 2
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(str(rule.text))
+    assert [record for record in caplog.records if record.name == "django_checkout"] == []
+
+
+@pytest.mark.parametrize("fault", [_no_database, _read_only])
+def test_doctor_reports_a_database_that_cannot_be_used(fault, stripe_emulator, settings, db):
+    settings.CHECKOUT_BASE_URL = "https://shop.example"
+    with connection.execute_wrapper(fault):
+        found = {finding.id for finding in doctor.examine(delivers=False)}
+
+    assert doctor.IDS["database"] in found
 
 
 def test_health_reports_no_ids_and_no_secrets(session):

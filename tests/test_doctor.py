@@ -9,7 +9,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
@@ -538,6 +538,16 @@ def test_reconciliation_that_has_never_run_is_not_said_to_be_late(ran_days_ago, 
     found = [finding.message for finding in site_examination.examine_upkeep(now) if finding.id == IDS["not_reconciled"]]
 
     assert found == ([message] if message else [])
+
+
+def test_database_that_does_not_respond_is_reported(site):
+    def fail(execute, sql, params, many, context):
+        raise OperationalError("the server closed the connection")
+
+    with connection.execute_wrapper(fail):
+        found = {finding.id for finding in doctor.examine(delivers=False)}
+
+    assert IDS["database"] in found
 
 
 def test_unapplied_migrations(site):

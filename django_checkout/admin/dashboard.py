@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import Error
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -17,7 +18,7 @@ from django.utils.translation import ngettext
 
 from django_checkout.admin import charts, display, statistics_cache
 from django_checkout.conf import conf
-from django_checkout.operations import statistics
+from django_checkout.operations import health, statistics
 from django_checkout.operations.alerts import RUNBOOK, Alert, display_number
 from django_checkout.states import Tone
 
@@ -86,6 +87,9 @@ def build(request: HttpRequest) -> dict[str, Any]:
     except ImproperlyConfigured as error:
         # Shown on the page, because a missing key means that setup is not finished.
         return {"checkout_dashboard_url": url, "problem": str(error)}
+    except Error as error:
+        alerts = health.Health(alerts=()).with_error(error).alerts
+        return {"checkout_dashboard_url": url, "alerts": [_alert_line(request, alert) for alert in alerts]}
     return {
         "checkout_dashboard_url": url,
         "at": shown.at,

@@ -138,4 +138,4 @@ class Health(StaffView):
 
     @staff_operation("read_health", "Get the state of webhook processing", response=staff_serializers.HealthSerializer)
     def get(self, request: Request) -> Response:
-        return Response(staff_serializers.HealthSerializer(health.read()).data)
+        return Response(staff_serializers.HealthSerializer(health.evaluate()).data)

@@ -276,16 +276,19 @@ class ReportSerializer(serializers.Serializer[Any]):
 
 
 class HealthSerializer(serializers.Serializer[Any]):
-    """The state of webhook processing, and the alerts: the number of problems of each reason, up to 1000."""
+    """The state of webhook processing, and the alerts: the number of problems of each reason, up to 1000.
+
+    Ages and counts are null while the database cannot be read.
+    """
 
     ok = serializers.BooleanField(read_only=True)
     reasons = serializers.ListField(child=serializers.ChoiceField(choices=[*Reason]), read_only=True)
     alerts = serializers.DictField(source="numbers", child=serializers.IntegerField(), read_only=True)
     last_event_seconds = serializers.IntegerField(read_only=True, allow_null=True)
     oldest_waiting_seconds = serializers.IntegerField(read_only=True, allow_null=True)
-    events_waiting = serializers.IntegerField(read_only=True)
-    events_failed = serializers.IntegerField(read_only=True)
-    announcements_pending = serializers.IntegerField(read_only=True)
+    events_waiting = serializers.IntegerField(read_only=True, allow_null=True)
+    events_failed = serializers.IntegerField(read_only=True, allow_null=True)
+    announcements_pending = serializers.IntegerField(read_only=True, allow_null=True)
 
 
 class TotalSerializer(serializers.Serializer[Any]):

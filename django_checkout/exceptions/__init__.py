@@ -9,7 +9,13 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from django_checkout.exceptions.base import CheckoutError
-from django_checkout.exceptions.database import MigrationsPendingError, is_schema_missing
+from django_checkout.exceptions.database import (
+    DATABASE_UNAVAILABLE,
+    MigrationsPendingError,
+    find_database_reason,
+    is_database_unavailable,
+    is_schema_missing,
+)
 from django_checkout.exceptions.operation import (
     DerivedColumnError,
     DiscrepancySettledError,
@@ -43,6 +49,7 @@ from django_checkout.exceptions.stripe import (
 )
 
 __all__ = [
+    "DATABASE_UNAVAILABLE",
     "AcceptError",
     "CannotShipError",
     "CaptureError",
@@ -95,6 +102,8 @@ __all__ = [
     "UiModeError",
     "UnknownFactError",
     "UnstorableFactError",
+    "find_database_reason",
+    "is_database_unavailable",
     "is_schema_missing",
 ]
 

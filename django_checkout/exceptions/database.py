@@ -1,10 +1,10 @@
-"""The error of a database that lacks what this release needs."""
+"""What an error of the database says about its state: migrations are missing, or it cannot be used at all."""
 
 from __future__ import annotations
 
 import re
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
 from django.utils.translation import gettext_lazy as _
 
 from django_checkout.exceptions.base import CheckoutError
@@ -12,7 +12,13 @@ from django_checkout.exceptions.base import CheckoutError
 #: "No such table" and "no such column": SQLSTATEs of PostgreSQL, numbers of MariaDB, texts of SQLite.
 _SQLSTATES = frozenset(("42P01", "42703"))
 _NUMBERS = frozenset((1146, 1054))
+#: "Read-only transaction", which PostgreSQL reports as an internal error.
+_READ_ONLY = "25006"
 _TEXTS = re.compile(r"no such (table|column)|has no column named")
+
+
+#: The reason of the alert while the database cannot be read or written.
+DATABASE_UNAVAILABLE = "database_unavailable"
 
 
 class MigrationsPendingError(CheckoutError):
@@ -24,13 +30,31 @@ class MigrationsPendingError(CheckoutError):
     retry_after_seconds = 30
 
 
+def find_database_reason(error: BaseException) -> str:
+    """Return the reason of the alert that an error of the database is about; "" if it is a bug or another error."""
+    if is_schema_missing(error):
+        return MigrationsPendingError.code
+    return DATABASE_UNAVAILABLE if is_database_unavailable(error) else ""
+
+
+def is_database_unavailable(error: BaseException) -> bool:
+    """Return whether the database does not respond, or refuses writes, for example because its disk is full."""
+    if isinstance(error, InternalError):
+        return _READ_ONLY in _states_of(error)
+    return isinstance(error, OperationalError | InterfaceError) and not is_schema_missing(error)
+
+
 def is_schema_missing(error: BaseException) -> bool:
     """Return whether a table or a column is missing in the database."""
     if not isinstance(error, DatabaseError):
         return False
-    cause = error.__cause__
-    # psycopg has ``sqlstate``, psycopg2 ``pgcode``.
-    if {getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None)} & _SQLSTATES:
+    if _states_of(error) & _SQLSTATES:
         return True
-    first = next(iter(getattr(cause, "args", ())), None)
+    first = next(iter(getattr(error.__cause__, "args", ())), None)
     return first in _NUMBERS or (isinstance(first, str) and bool(_TEXTS.search(first)))
+
+
+def _states_of(error: BaseException) -> set[str | None]:
+    """Return the SQLSTATE of an error: psycopg has ``sqlstate``, psycopg2 ``pgcode``."""
+    cause = error.__cause__
+    return {getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None)}

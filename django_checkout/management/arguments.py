@@ -17,7 +17,8 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from django_checkout.exceptions import CheckoutError, is_schema_missing
+from django_checkout.exceptions import CheckoutError, find_database_reason
+from django_checkout.operations.alerts import RULES, Reason
 from django_checkout.operations.spreadsheets import cell
 from django_checkout.stripe_api.time_limit import no_time_limit
 from django_checkout.telemetry import logs
@@ -56,7 +57,8 @@ def positive(text: str) -> int:
 def command_errors() -> Iterator[None]:
     """Turn exceptions into ``CommandError`` with exit code 2; unexpected ones are logged with their traceback.
 
-    Nobody waits for a command, so only each attempt of a call to Stripe is limited.
+    A database that cannot be used, or lacks migrations, is described in one line. Nobody waits for a command, so only
+    each attempt of a call to Stripe is limited.
     """
     try:
         with no_time_limit():
@@ -66,12 +68,17 @@ def command_errors() -> Iterator[None]:
     except (CheckoutError, ImproperlyConfigured) as error:
         raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
     except Exception as error:
+        if reason := find_database_reason(error):
+            # The line says everything; cron would mail a second one of the log.
+            raise CommandError(_describe_database(error, reason), returncode=COULD_NOT_RUN) from error
         logs.error_once(error, "command_failed")
-        if is_schema_missing(error):
-            message = "A table or column is missing in the database. Run manage.py migrate django_checkout"
-            raise CommandError(message, returncode=COULD_NOT_RUN) from error
         message = f"{type(error).__name__}: {error} (see the log, or use --traceback)"
         raise CommandError(message, returncode=COULD_NOT_RUN) from error
+
+
+def _describe_database(error: Exception, reason: str) -> str:
+    rule, detail = RULES[Reason(reason)], " ".join(str(error).split())
+    return f"{rule.text} {rule.hint}. ({type(error).__name__}: {detail})"
 
 
 class Progress:

@@ -3,32 +3,63 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from functools import partial
 
 from django.utils import timezone, translation
 
-from django_checkout.models import Observation
-from django_checkout.operations.alerts import Alert
+from django_checkout.models import Observation, database
+from django_checkout.operations.alerts import OF_ERRORS, Alert
 from django_checkout.stripe_api import observations
 from django_checkout.stripe_api.observations import Kind
 
 logger = logging.getLogger("django_checkout")
 
+#: When the alerts began that this process has logged and the database could not store, by reason.
+_unstored: dict[str, datetime] = {}
 
-def update(alerts: Collection[Alert]) -> None:
+
+def update(alerts: Collection[Alert], *, at: datetime, is_complete: bool = True) -> None:
     """Log what has begun and ended since the last call: ERROR when an alert begins, INFO when it ends.
 
-    Without changes it takes one query. An error of the database is logged.
+    ``at`` is when the alerts began to be evaluated: if a newer evaluation was stored meanwhile, this one is ignored.
+    With ``is_complete`` unset, more alerts may hold than could be read, so none ends.
+
+    Raises:
+        Error: the database does not respond, or refuses writes.
     """
-    with observations.best_effort():
-        known = {row.subject: row for row in Observation.objects.filter(kind=Kind.ALERT)}
-        for alert in alerts:
-            if alert.reason not in known and observations.insert(Kind.ALERT, alert.reason):
-                with translation.override("en"):
-                    logger.error("alert_began reason=%s text=%s hint=%s", alert.reason, alert.text, alert.hint)
-        for reason in known.keys() - {alert.reason.value for alert in alerts}:
-            row = known[reason]
-            deleted, _ = Observation.objects.filter(pk=row.pk).delete()
-            if deleted:
-                seconds = int((timezone.now() - row.first_at).total_seconds())
-                logger.info("alert_ended reason=%s after_seconds=%s", reason, seconds)
+    began, ended = database.in_transaction(partial(_store, alerts, at=at, is_complete=is_complete))
+    for alert in began:
+        if _unstored.pop(alert.reason, None) is None:
+            _log_began(alert)
+    if is_complete:
+        for reason in _unstored.keys() - {alert.reason.value for alert in alerts}:
+            ended |= {reason: _unstored.pop(reason)}
+    for reason, began_at in ended.items():
+        seconds = int((timezone.now() - began_at).total_seconds())
+        logger.info("alert_ended reason=%s after_seconds=%s", reason, seconds)
+
+
+def log_unstored(alerts: Collection[Alert]) -> None:
+    """Log that the database cannot be used, once per process, because it cannot store that this was logged."""
+    for alert in alerts:
+        if alert.reason in OF_ERRORS and alert.reason not in _unstored:
+            _unstored[alert.reason] = timezone.now()
+            _log_began(alert)
+
+
+def _store(alerts: Collection[Alert], *, at: datetime, is_complete: bool) -> tuple[list[Alert], dict[str, datetime]]:
+    """Store what has begun and ended, and return it; nothing, if a newer evaluation is stored."""
+    if not observations.supersede(Kind.EVALUATED, began_at=at):
+        return [], {}
+    known: Mapping[str, Observation] = {row.subject: row for row in Observation.objects.filter(kind=Kind.ALERT)}
+    began = [alert for alert in alerts if alert.reason not in known and observations.insert(Kind.ALERT, alert.reason)]
+    over = known.keys() - {alert.reason.value for alert in alerts} if is_complete else ()
+    observations.delete([known[reason].pk for reason in over])
+    return began, {reason: known[reason].first_at for reason in over}
+
+
+def _log_began(alert: Alert) -> None:
+    with translation.override("en"):
+        logger.error("alert_began reason=%s text=%s hint=%s", alert.reason, alert.text, alert.hint)

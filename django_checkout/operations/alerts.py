@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from django_checkout.exceptions import DATABASE_UNAVAILABLE, MigrationsPendingError
 from django_checkout.states import Labeled
 
 #: What each alert, finding and log record means and what to do.
@@ -24,6 +25,8 @@ MAX_COUNT = 1000
 class Reason(Labeled):
     """Why an operator must act."""
 
+    DATABASE = DATABASE_UNAVAILABLE, _("the database does not respond, or refuses writes")
+    MIGRATIONS = MigrationsPendingError.code, _("migrations are not applied")
     FAILED = "events_failed", _("events failed")
     STUCK = "events_stuck", _("events have waited for too long")
     QUEUE = "queue_stopped", _("no worker takes events from the queue")
@@ -68,8 +71,21 @@ class Rule:
     page: tuple[str, str] | None = None
 
 
+#: The alerts that an error of the database raises, and no number of rows. ``CHECKOUT_ALERTS`` cannot turn them off.
+OF_ERRORS = (Reason.DATABASE, Reason.MIGRATIONS)
+
 #: Each hint works when it is followed literally.
 RULES: Mapping[Reason, Rule] = {
+    Reason.DATABASE: Rule(
+        text=_("The database does not respond, or refuses writes."),
+        hint=_(
+            "Look at the log of the database server and the free space of its disk, then run manage.py checkout_doctor"
+        ),
+    ),
+    Reason.MIGRATIONS: Rule(
+        text=_("A table or column is missing in the database."),
+        hint=_("Run manage.py migrate django_checkout, then manage.py checkout_process_events --now"),
+    ),
     Reason.FAILED: Rule(
         text=_("Events that failed: %(number)s."),
         hint=_("Correct the error that the admin shows, then run manage.py checkout_process_events --now"),

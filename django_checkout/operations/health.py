@@ -6,27 +6,40 @@ the answer down.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import Error
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from django_checkout import thresholds
 from django_checkout.conf import conf
-from django_checkout.exceptions import StripeAnswerError, StripeUnavailableError
+from django_checkout.exceptions import StripeAnswerError, StripeUnavailableError, is_schema_missing
 from django_checkout.ledger import announcements
-from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Observation, Order, WebhookEvent, sites
+from django_checkout.models import (
+    Announcement,
+    AttentionItem,
+    CheckoutSession,
+    Observation,
+    Order,
+    WebhookEvent,
+    database,
+    sites,
+)
 from django_checkout.models.announcements import AnnouncementState
 from django_checkout.models.events import EventState
-from django_checkout.operations import alert_log
+from django_checkout.operations import alert_log, silence
 from django_checkout.operations.alerts import MAX_COUNT, Alert, Reason, Seen, find_alerts
 from django_checkout.states import SessionStatus
 from django_checkout.stripe_api import observations
 from django_checkout.stripe_api.observations import Kind
 from django_checkout.webhooks import inbox, pending_work
+
+logger = logging.getLogger("django_checkout")
 
 #: The reasons that only what was seen of deliveries and calls gives.
 OBSERVED: Mapping[Kind, Reason] = {
@@ -42,27 +55,22 @@ _FORGOTTEN_KINDS = (Kind.REFUSED, Kind.LATE, Kind.OTHER_MODE)
 #: An event that fails because Stripe does not respond is retried for this long before it counts.
 RETRIED_FOR = timedelta(minutes=5)
 _UNANSWERED = (StripeUnavailableError.code, StripeAnswerError.code)
-#: How many of the sessions that ended last are examined.
-SESSIONS = 20
-#: The event of a session that has ended is due after this time.
-DUE_AFTER = timedelta(minutes=5)
-#: The time of the last delivery is exact to a minute, and a session may be read a moment before its event arrives.
-DELIVERED_SLACK = timedelta(minutes=2)
-#: A session's event may have been pruned this long before the session leaves the window.
-PRUNED_SLACK = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """The alerts, and the state of webhooks as ages in seconds and counts, without ids or secrets."""
+    """The alerts, and the state of webhooks as ages in seconds and counts, without ids or secrets.
+
+    While the database cannot be read, ages and counts are None.
+    """
 
     alerts: tuple[Alert, ...]
-    last_event_seconds: int | None
-    oldest_waiting_seconds: int | None
+    last_event_seconds: int | None = None
+    oldest_waiting_seconds: int | None = None
     #: Counted up to ``alerts.MAX_COUNT``, as the next two are.
-    events_waiting: int
-    events_failed: int
-    announcements_pending: int
+    events_waiting: int | None = None
+    events_failed: int | None = None
+    announcements_pending: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -79,9 +87,27 @@ class Health:
         """The number of problems of each alert, counted up to ``alerts.MAX_COUNT``."""
         return {alert.reason.value: alert.number for alert in self.alerts}
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the database could be read, so that there are no other alerts than these."""
+        return self.events_waiting is not None
+
+    def with_error(self, error: Error) -> Health:
+        """Return a copy with the alert that an error of the database raises."""
+        reason = Reason.MIGRATIONS if is_schema_missing(error) else Reason.DATABASE
+        if reason in self.reasons:
+            return self
+        logger.error("health_failed error=%s reason=%s", type(error).__name__, reason)
+        return replace(self, alerts=(Alert(reason=reason, number=1), *self.alerts))
+
 
 def read(*, now: datetime | None = None) -> Health:
-    """Return the alerts and the state of webhooks."""
+    """Return the alerts and the state of webhooks.
+
+    Raises:
+        Error: the database does not respond, or lacks a table or a column.
+    """
+    database.check_schema()
     now = now or timezone.now()
     events = WebhookEvent.objects
     last = events.order_by("-pk").values_list("received_at", flat=True).first()
@@ -98,7 +124,7 @@ def read(*, now: datetime | None = None) -> Health:
         Reason.STUCK: Seen(number=events_waiting, since=oldest),
         Reason.QUEUE: Seen(number=events_waiting if is_queue else 0, since=oldest),
         Reason.PENDING: Seen(number=pending),
-        Reason.SILENT: _silent_sessions(rows, now),
+        Reason.SILENT: silence.silent_sessions(rows, now),
         Reason.REFUNDS: _unconfirmed_refunds(),
         Reason.OTHER_SITE: Seen(number=min(_sessions_elsewhere(now) + pending_elsewhere, MAX_COUNT)),
         Reason.BASE_URLS: _other_base_urls(now),
@@ -115,15 +141,26 @@ def read(*, now: datetime | None = None) -> Health:
     )
 
 
+def evaluate(*, now: datetime | None = None) -> Health:
+    """Return what ``read`` does; if the database cannot be read, only the alert about it."""
+    try:
+        return read(now=now)
+    except Error as error:
+        return Health(alerts=()).with_error(error)
+
+
 def report(*, now: datetime | None = None) -> dict[str, Any]:
     """Return the alerts and the state of webhooks as plain values, for monitoring; log alerts that begin or end.
 
-    Raises:
-        DatabaseError: the database does not respond, or refuses writes.
+    It has the same members whatever is wrong. It writes, so that a database that refuses writes is noticed.
     """
-    found = read(now=now)
-    observations.check_writable()
-    alert_log.update(found.alerts)
+    now = now or timezone.now()
+    found = evaluate(now=now)
+    try:
+        alert_log.update(found.alerts, at=now, is_complete=found.is_complete)
+    except Error as error:
+        found = found.with_error(error)
+        alert_log.log_unstored(found.alerts)
     return {"ok": found.ok, "reasons": found.reasons, **asdict(found), "alerts": found.numbers}
 
 
@@ -228,41 +265,3 @@ def _sessions_elsewhere(now: datetime) -> int:
     # A slice of an index: a copy has no newer sessions of its own, or few.
     own = set(sites.own_urls())
     return sum(site_url not in own for site_url in live.values_list("site_url", flat=True)[:MAX_COUNT])
-
-
-def _silent_sessions(rows: Collection[Observation], now: datetime) -> Seen:
-    """Return the sessions that ended since the last one whose event was delivered, and when the first of them ended.
-
-    A session ends when it is completed or expires; Stripe reports either. What the sweep, the return page or
-    reconciliation reads is no delivery. A delivery about another session counts if this one's was due by then: it
-    proves that deliveries arrive again.
-    """
-    delivered_at = next((row.last_at for row in rows if row.kind == Kind.SESSION_EVENT), None)
-    ended = sorted(_ended_sessions(now), reverse=True)[:SESSIONS]
-    ids = [session_id for _, session_id in ended]
-    reported = set(WebhookEvent.objects.filter(object_id__in=ids).order_by().values_list("object_id", flat=True))
-    silent: list[datetime] = []
-    for at, session_id in ended:
-        # Before the first delivery on record a stored event is taken for one.
-        is_own = session_id in reported and (delivered_at is None or at <= delivered_at + DELIVERED_SLACK)
-        if is_own or (delivered_at is not None and delivered_at >= at + DUE_AFTER):
-            break
-        silent.append(at)
-    return Seen(number=len(silent), since=min(silent, default=None))
-
-
-def _ended_sessions(now: datetime) -> Iterator[tuple[datetime, str]]:
-    """Yield when sessions of the key's mode ended, and their ids; of each way to end the latest ``SESSIONS``."""
-    sessions = CheckoutSession.objects.filter(sites.own()).exclude(stripe_id=None)
-    livemode = conf.find("livemode")
-    if livemode is not None:
-        sessions = sessions.filter(livemode=livemode)
-    days = conf.find("CHECKOUT_EVENT_RETENTION_DAYS") or 1
-    window = (now - timedelta(days=days) + PRUNED_SLACK, now)
-    for column, rows in (
-        ("completed_at", sessions),
-        ("expired_at", sessions),
-        ("expires_at", sessions.filter(status=SessionStatus.OPEN)),
-    ):
-        latest = rows.filter(**{f"{column}__range": window}).order_by(f"-{column}")
-        yield from latest.values_list(column, "stripe_id")[:SESSIONS]

@@ -104,8 +104,11 @@ class DisputesDue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhooks(health.Health):
-    """The state of webhooks, and the number of events received today."""
+    """The state of webhooks, which could be read, and the number of events received today."""
 
+    events_waiting: int
+    events_failed: int
+    announcements_pending: int
     received_today: int
     #: Every pending notification, due or not, with or without a receiver; counted up to ``alerts.MAX_COUNT``.
     notifications_pending: int
@@ -131,8 +134,13 @@ class Dashboard:
 
 
 def dashboard(*, now: datetime | None = None) -> Dashboard:
-    """Return the statistics of today and of the 7 and 30 days that end today."""
+    """Return the statistics of today and of the 7 and 30 days that end today.
+
+    Raises:
+        Error: the database does not respond, or lacks a table or a column.
+    """
     now = now or timezone.now()
+    webhooks = _webhooks(now)
     today = timezone.localdate(now)
     first = today - timedelta(days=max(PERIODS) - 1)
     orders = Order.objects.filter(livemode=conf.livemode)
@@ -159,7 +167,7 @@ def dashboard(*, now: datetime | None = None) -> Dashboard:
         disputes=_disputes(now),
         discrepancies=_discrepancies(),
         attention=AttentionItem.objects.filter(resolved_at=None).count(),
-        webhooks=_webhooks(now),
+        webhooks=webhooks,
     )
 
 

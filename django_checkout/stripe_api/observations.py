@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.db import Error, IntegrityError
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from django_checkout.exceptions import (
@@ -55,11 +55,17 @@ class Kind(StrEnum):
     WRITTEN = "written"
     #: An alert; the subject is its reason.
     ALERT = "alert"
+    #: When the newest evaluation of the alerts began.
+    EVALUATED = "evaluated"
+    #: When the newest look at the endpoints at Stripe began.
+    LOOKED = "looked"
 
 
 #: The first observations of a row are counted exactly; after these, at most one in ``PAUSE`` is.
 EXACT = 10
 PAUSE = timedelta(seconds=5)
+#: No reading takes this long; a time so far in the future is of a wrong clock.
+CLOCK_SLACK = timedelta(minutes=5)
 
 
 def observe(kind: Kind, subject: str = "", *, detail: str = "") -> None:
@@ -115,6 +121,19 @@ def check_writable() -> None:
         rows.update(last_at=now)
 
 
+def supersede(kind: Kind, *, began_at: datetime) -> bool:
+    """Record when something was read; False if something that was read later is recorded already.
+
+    Inside a transaction, what was read can then be written: the row is locked, so that an older reading cannot be
+    written after a newer one. A time in the future, from a machine whose clock is wrong, is replaced.
+    """
+    rows = Observation.objects.filter(kind=kind)
+    is_older = Q(last_at__lte=began_at) | Q(last_at__gt=began_at + CLOCK_SLACK)
+    if rows.filter(is_older).update(last_at=began_at):
+        return True
+    return not rows.exists() and insert(kind, "", at=began_at)
+
+
 def delete(pks: Collection[int]) -> None:
     """Delete rows by their primary keys, if there are any."""
     if pks:
@@ -130,9 +149,9 @@ def best_effort() -> Iterator[None]:
         logger.warning("observation_failed error=%s", type(error).__name__)
 
 
-def insert(kind: Kind, subject: str, *, detail: str = "") -> bool:
-    """Insert a row now; False if it exists."""
-    now = timezone.now()
+def insert(kind: Kind, subject: str, *, detail: str = "", at: datetime | None = None) -> bool:
+    """Insert a row now; False if it exists. ``at`` is when it was observed, by default now."""
+    now = at or timezone.now()
     try:
         with database.atomic():
             Observation.objects.create(kind=kind, subject=subject, detail=detail, first_at=now, last_at=now)

@@ -14,10 +14,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 
 from django_checkout.conf import API_VERSION, conf
 from django_checkout.exceptions import EndpointError, StripeError
-from django_checkout.stripe_api import webhook_endpoints
+from django_checkout.stripe_api import observations, webhook_endpoints
 from django_checkout.stripe_api.steps import run
 from django_checkout.webhooks import proof
 from django_checkout.webhooks.registry import handled_types
@@ -96,8 +97,10 @@ def set_up(url: str = "", *, is_dry: bool = False, upgrade: bool = False, finish
     Raises:
         EndpointError: the endpoint has another API version, and neither ``upgrade`` nor ``finish`` is set; or with
             ``finish``, no delivery of the new endpoint has been verified.
+        Error: the database could not store which secret a new endpoint has.
     """
     url = webhook_url(url)
+    observations.check_writable()
     known = endpoints_for(run(webhook_endpoints.list_endpoints()), url)
     current, others = divide(known, url)
     if finish:
@@ -130,8 +133,8 @@ def divide(known: Sequence[Json], url: str) -> tuple[Json | None, list[Json]]:
 def look() -> None:
     """Read the site's endpoints and record whether one is enabled, for the alert; nothing is raised."""
     with suppress(EndpointError, StripeError):
-        url = webhook_url()
-        proof.record_status(endpoints_for(run(webhook_endpoints.list_endpoints()), url))
+        url, began_at = webhook_url(), timezone.now()
+        proof.record_status(endpoints_for(run(webhook_endpoints.list_endpoints()), url), began_at=began_at)
 
 
 def _create(url: str, others: Sequence[Json], *, is_dry: bool) -> SetUp:
@@ -146,10 +149,11 @@ def _create(url: str, others: Sequence[Json], *, is_dry: bool) -> SetUp:
         )
     if is_dry:
         return SetUp(url=url, endpoint_id="", steps=steps, notes=tuple(notes))
+    began_at = timezone.now()
     made = run(webhook_endpoints.create_endpoint(url, events, description=DESCRIPTION))
     secret = made.get("secret") or ""
     proof.record_created(made["id"], secret)
-    proof.record_status([made])
+    proof.record_status([made], began_at=began_at)
     return SetUp(url=url, endpoint_id=made["id"], steps=steps, notes=tuple(notes), secret=secret)
 
 
@@ -168,8 +172,9 @@ def _update(url: str, endpoint: Json, others: Sequence[Json], *, is_dry: bool) -
         changes["disabled"] = False
         steps.append("enable the endpoint")
     if not is_dry:
+        began_at = timezone.now()
         updated = run(webhook_endpoints.update_endpoint(endpoint["id"], **changes)) if changes else endpoint
-        proof.record_status([updated, *others])
+        proof.record_status([updated, *others], began_at=began_at)
     return SetUp(url=url, endpoint_id=endpoint["id"], steps=tuple(steps), notes=tuple(_notes(endpoint, others)))
 
 

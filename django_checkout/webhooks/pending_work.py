@@ -13,13 +13,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
-from django.db import InterfaceError, OperationalError
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from django_checkout import ledger, services
 from django_checkout.conf import conf
-from django_checkout.exceptions import CheckoutError, EventBusyError, StripeUnavailableError
+from django_checkout.exceptions import CheckoutError, EventBusyError, StripeUnavailableError, is_database_unavailable
 from django_checkout.ledger import announcements
 from django_checkout.models import AttentionItem, CheckoutSession, Order, Refund, WebhookEvent, sites
 from django_checkout.services.lost_sessions import find_lost_session
@@ -129,7 +128,9 @@ def _process_batch(run: _Run, pks: Sequence[int]) -> None:
         except EventBusyError:
             # Another worker is processing it.
             continue
-        except Exception:
+        except Exception as error:
+            if is_database_unavailable(error):
+                raise
             # It is recorded and logged already.
             failed = 1
         run.count("events", failed=failed)
@@ -157,7 +158,9 @@ def _deliver(run: _Run, order_pk: int, number: int) -> None:
     """Deliver an order's pending notifications, also those that are not due yet; ``number`` are known."""
     try:
         results = services.deliver_pending(Order(pk=order_pk))
-    except Exception:
+    except Exception as error:
+        if is_database_unavailable(error):
+            raise
         # A failure with one order does not stop the others.
         results = announcements.Deliveries(failed=number)
         logger.exception("processing_failed kind=notifications")
@@ -266,10 +269,10 @@ def _call_for_each(run: _Run, kind: str, work: Sequence[Callable[[], object]]) -
             failed = 1
             unanswered = unanswered + 1 if isinstance(error, StripeUnavailableError) else 0
             logger.warning("processing_failed kind=%s code=%s", kind, error.code)
-        except (InterfaceError, OperationalError):
-            # The database: every other item would fail as well.
-            raise
-        except Exception:
+        except Exception as error:
+            if is_database_unavailable(error):
+                # Every other item would fail as well.
+                raise
             # A bug that one item shows, perhaps the site's own, does not stop the others.
             failed, unanswered = 1, 0
             logger.exception("processing_failed kind=%s", kind)

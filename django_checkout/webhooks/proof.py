@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django_checkout.conf import API_VERSION, conf
-from django_checkout.models import Observation
+from django_checkout.models import Observation, database
 from django_checkout.stripe_api import observations
 from django_checkout.stripe_api.observations import Kind
 from django_checkout.stripe_api.signatures import fingerprint
@@ -29,12 +30,24 @@ def record_created(endpoint_id: str, secret: str) -> None:
     observations.observe(Kind.ENDPOINT, endpoint_id, detail=fingerprint(secret))
 
 
-def record_status(endpoints: Sequence[Json]) -> None:
-    """Record whether one of the site's endpoints is enabled, for the alert; without any, nothing is known."""
-    if any(endpoint["status"] == "enabled" for endpoint in endpoints):
-        observations.forget([Kind.DISABLED])
-    elif endpoints:
-        observations.observe(Kind.DISABLED)
+def record_status(endpoints: Sequence[Json], *, began_at: datetime) -> None:
+    """Record whether one of the site's endpoints is enabled, for the alert; without any, nothing is known.
+
+    ``began_at`` is when they began to be read: what was read later is not overwritten.
+    """
+    is_enabled = any(endpoint["status"] == "enabled" for endpoint in endpoints)
+    if endpoints:
+        with observations.best_effort():
+            database.in_transaction(partial(_store_status, is_enabled=is_enabled, began_at=began_at))
+
+
+def _store_status(*, is_enabled: bool, began_at: datetime) -> None:
+    if not observations.supersede(Kind.LOOKED, began_at=began_at):
+        return
+    if is_enabled:
+        Observation.objects.filter(kind=Kind.DISABLED).delete()
+    else:
+        observations.insert(Kind.DISABLED, "")
 
 
 def find_last_delivery(endpoint: Json, others: Sequence[Json] = ()) -> datetime | None:

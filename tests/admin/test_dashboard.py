@@ -15,6 +15,7 @@ from django_checkout.admin.dashboard import age
 from tests.admin import factories
 from tests.admin.conftest import staff_client
 from tests.amounts import money
+from tests.races.together import run_after
 from tests.test_health_speed import MAX_QUERIES
 
 pytestmark = pytest.mark.django_db
@@ -135,6 +136,18 @@ def test_statistics_are_cached_until_an_operation(viewer, operator):
     operator.post(reverse("admin:django_checkout_discrepancy_operate", args=[row.pk, "ignore"]), {"note": "ours"})
     factories.DiscrepancyFactory()
     assert tile.search(read(operator)).group(1) == "2"
+
+
+def test_statistics_that_were_read_before_an_operation_are_not_shown_after_it(db):
+    def operate():
+        factories.DiscrepancyFactory()
+        statistics_cache.clear()
+
+    statistics_cache.clear()
+    with run_after("django_checkout.operations.statistics.dashboard", operate):
+        statistics_cache.read()
+
+    assert sum(statistics_cache.read().discrepancies.values()) == 1
 
 
 def test_it_shows_a_missing_key(settings, viewer):

@@ -15,7 +15,7 @@ from django_checkout.models import Discrepancy, Order
 from tests.host.models import HostOrder
 
 from .stripe_side import PATIENCE_SECONDS
-from .world import DAY, HOUR, merchant
+from .world import DAY, HOUR, MINUTE, merchant
 
 #: Who pays at the emulator.
 SHOPPER = "shopper@example.com"
@@ -119,3 +119,26 @@ def test_a_backup_of_yesterday_is_restored(world):
     world.pay()
     assert world.run("checkout_reconcile").text.splitlines()[-1] == "Differences: none."
     world.is_over()
+
+
+@pytest.mark.parametrize("minutes", [1, 6])
+def test_silence_after_a_restore_ends_with_the_next_delivery(world, minutes):
+    """The events of what was lost arrived before the restore, and their rows are lost as well."""
+    world.pay()
+    order = world.order()
+    session = world.start(order)
+    backup = Backup()
+    world.wait(HOUR)
+    world.stripe.pay(session.stripe_id)
+    world.stripe.wait_until_delivered()
+    world.wait(HOUR)
+    backup.restore()
+
+    assert world.run("checkout_reconcile --fix").code == 0
+    world.wait(minutes * MINUTE)
+    assert world.health() == ((503, ["webhooks_silent"]) if minutes >= 5 else (200, []))
+    world.pay()
+
+    assert world.health() == (200, [])
+    world.wait(6 * MINUTE)
+    assert world.health() == (200, [])

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from django_checkout.management.arguments import Progress, command_errors, exit_with, positive, write_json
-from django_checkout.operations import alert_log, health, remaining
+from django_checkout.operations import health, remaining
 from django_checkout.operations.remaining import Remaining
 from django_checkout.webhooks import pending_work
 
@@ -68,7 +68,7 @@ class Command(BaseCommand):
                 progress.clear()
             left = remaining.find()
             # A site without a monitor has at least its log.
-            alert_log.update(health.read().alerts)
+            health.report()
         has_failed = any(group.has_failed for group in left) or any(report[f"{kind}_failed"] for kind in _KINDS)
         if options["format"] == "json":
             write_json(self.stdout, _as_json(report, left, has_failed=has_failed))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import Error
 from django.utils import timezone
 
 from django_checkout.operations.doctor import account, site
@@ -47,13 +48,23 @@ def _findings(url: str, *, delivers: bool, now: datetime) -> Iterator[Finding]:
 def _examine_installation(url: str, *, delivers: bool, now: datetime) -> Iterator[Finding]:
     schema = list(site.examine_schema())
     yield from schema
-    # The checks before take their own time.
-    with time_limit():
-        at_stripe = list(account.examine(url, now))
+    is_usable = not any(finding.id in (IDS["migrations"], IDS["database"]) for finding in schema)
+    at_stripe = list(_examine_account(url, now, is_usable=is_usable))
     yield from at_stripe
-    if any(finding.id in (IDS["migrations"], IDS["database"]) for finding in schema):
+    if not is_usable:
         return
     if delivers:
         yield from site.examine_delivery(url, now)
     yield from site.examine_backlog(now, reported={finding.id for finding in at_stripe})
     yield from site.examine_upkeep(now)
+
+
+def _examine_account(url: str, now: datetime, *, is_usable: bool) -> Iterator[Finding]:
+    """Examine the account as far as the database, which may be unusable, lets it."""
+    # The checks before take their own time.
+    with time_limit():
+        try:
+            yield from account.examine(url, now)
+        except Error:
+            if is_usable:
+                raise

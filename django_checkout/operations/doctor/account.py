@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
+
 from django_checkout.conf import API_VERSION, conf
 from django_checkout.exceptions import (
     EndpointError,
@@ -139,6 +141,7 @@ def examine_endpoints(url: str, now: datetime) -> Iterator[Finding]:
     except EndpointError as error:
         yield new("no_address", Severity.ERROR, str(error), "Set CHECKOUT_BASE_URL, and run this command again")
         return
+    began_at = timezone.now()
     try:
         known = endpoints.endpoints_for(run(webhook_endpoints.list_endpoints()), url)
         undelivered, unreported = _count_undelivered(now), _count_unreported(now)
@@ -148,7 +151,7 @@ def examine_endpoints(url: str, now: datetime) -> Iterator[Finding]:
     except StripeError as error:
         yield _unavailable(error, Severity.WARNING)
         return
-    proof.record_status(known)
+    proof.record_status(known, began_at=began_at)
     yield from _check_enabled(known, url)
     yield from _check_proof(known, url, now)
     if undelivered:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from django.apps import apps
 from django.core import checks
-from django.db import DatabaseError, models
+from django.db import Error, models
 from django.db.migrations.executor import MigrationExecutor
 from django.views.decorators.debug import sensitive_variables
 
@@ -33,7 +33,7 @@ from django_checkout.models import (
 from django_checkout.models.announcements import AnnouncementState
 from django_checkout.models.reconciliation import DiscrepancyState, RunState
 from django_checkout.operations import health
-from django_checkout.operations.alerts import Reason
+from django_checkout.operations.alerts import RULES, Reason
 from django_checkout.operations.doctor.findings import IDS, Finding, Severity, new
 from django_checkout.stripe_api import observations, webhook_endpoints
 from django_checkout.stripe_api.observations import Kind
@@ -82,8 +82,7 @@ def examine_schema() -> Iterator[Finding]:
         unapplied = [migration.name for migration, _ in executor.migration_plan(targets)]
         if unapplied:
             message = f"Unapplied migrations: {', '.join(unapplied)}."
-            command = f"manage.py migrate {LABEL}, then manage.py checkout_process_events --now"
-            yield new("migrations", Severity.ERROR, message, command)
+            yield new("migrations", Severity.ERROR, message, str(RULES[Reason.MIGRATIONS].hint))
             return
         for model in apps.get_app_config(LABEL).get_models():
             for name in _missing_constraints(model):
@@ -91,10 +90,9 @@ def examine_schema() -> Iterator[Finding]:
                 command = f"Create it with the statement that manage.py sqlmigrate {LABEL} shows"
                 yield new("constraint", Severity.ERROR, message, command)
         observations.check_writable()
-    except DatabaseError as error:
-        message = f"The database does not respond, or refuses writes: {type(error).__name__}."
-        hint = "Look at the log of the database server and at the free space of its disk"
-        yield new("database", Severity.ERROR, message, hint)
+    except Error as error:
+        rule = RULES[Reason.DATABASE]
+        yield new("database", Severity.ERROR, f"{rule.text} ({type(error).__name__})", str(rule.hint))
 
 
 def _missing_constraints(model: type[models.Model]) -> Iterator[str]:
@@ -175,6 +173,8 @@ def _signature(body: bytes, secret: str, now: datetime) -> str:
 
 #: The finding of each alert.
 FINDINGS: Mapping[Reason, str] = {
+    Reason.DATABASE: "database",
+    Reason.MIGRATIONS: "migrations",
     Reason.FAILED: "failed_events",
     Reason.STUCK: "stuck_events",
     Reason.QUEUE: "stopped_queue",
