@@ -6,8 +6,10 @@ import json
 from datetime import timedelta
 from email.utils import format_datetime
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
@@ -25,6 +27,7 @@ from django_checkout.models import (
     WebhookEvent,
 )
 from django_checkout.operations import doctor, health
+from django_checkout.operations.alerts import RUNBOOK, Alert
 from django_checkout.operations.doctor import IDS, Severity
 from django_checkout.operations.doctor import site as site_examination
 from django_checkout.reconcile import missed_events
@@ -247,7 +250,7 @@ def test_emulator_needs_no_endpoint(stripe_emulator, own_webhook, settings):
 def test_emulator_in_production(own_webhook, settings, monkeypatch):
     settings.CHECKOUT_EMULATOR = True
     settings.STRIPE_API_BASE = "https://api.stripe.com"
-    monkeypatch.setattr(doctor.account, "examine_account", lambda now: iter(()))
+    monkeypatch.setattr(doctor.account, "examine_account", lambda: iter(()))
     monkeypatch.setattr(doctor.account, "examine_endpoints", lambda url, now: iter(()))
 
     assert {"E043", "emulator"} <= set(_names())
@@ -585,7 +588,7 @@ def test_command_exits_zero_without_errors(site):
     text, code = _command()
 
     assert code == 0
-    assert "0 errors" in text or "No problems found." in text
+    assert "Errors: 0." in text or "No problems found." in text
 
 
 def test_command_exits_one_on_errors_and_writes_json(stripe_emulator, own_webhook):
@@ -593,7 +596,7 @@ def test_command_exits_one_on_errors_and_writes_json(stripe_emulator, own_webhoo
 
     report = json.loads(text)
     assert (code, report["ok"]) == (1, False)
-    assert {"id", "severity", "message", "command"} == set(report["findings"][0])
+    assert {"id", "severity", "message", "command", "url"} == set(report["findings"][0])
     assert report["findings"][0]["id"] == IDS["no_endpoint"]
 
 
@@ -615,3 +618,102 @@ def test_command_exits_two_if_it_cannot_run(site, monkeypatch):
     with pytest.raises(CommandError, match="a bug") as caught:
         _command()
     assert caught.value.returncode == 2
+
+
+def test_session_whose_event_waits_is_not_called_unreported(site, order, pay, queue):
+    """The queue has stopped: the event has arrived, at any state, and the session is still open here."""
+    pay(order)
+    later = timezone.now() + timedelta(minutes=11)
+    for state in ("received", "processing", "failed"):
+        WebhookEvent.objects.update(state=state, received_at=timezone.now() - timedelta(hours=2))
+        assert CheckoutSession.objects.get().status == "open"
+        assert "no_events" not in _names(now=later, delivers=False)
+    # Its time is over as well, and the event of no other session has arrived since.
+    CheckoutSession.objects.update(expires_at=later - timedelta(minutes=1))
+    assert "no_events" not in _names(now=later + timedelta(hours=1), delivers=False)
+
+
+def test_advice_about_missing_events_ends_the_finding(site, order, settings):
+    site.pay(services.start(order).stripe_id)
+    site.deliver_to(lambda body, headers: 200)
+    later = timezone.now() + timedelta(minutes=11)
+    (finding,) = [found for found in doctor.examine(now=later, delivers=False) if found.id == IDS["no_events"]]
+    reconcile.run(fix=True)
+    CheckoutSession.objects.update(completed_at=timezone.now() - timedelta(minutes=6))
+    (alert,) = [found for found in doctor.examine(delivers=False) if found.id == IDS["no_events"]]
+
+    assert finding.command == alert.command
+    assert "checkout_doctor" not in alert.command
+    with site.store.transaction():
+        (event,) = site.store.select("event", {"type": "checkout.session.completed"})
+    assert post_event(event).status_code == 200
+
+    assert "no_events" not in _names(delivers=False)
+
+
+def test_advice_of_no_finding_is_to_run_the_doctor(site, monkeypatch):
+    """It was run already; with an option it does something else."""
+    alerts = tuple(Alert(reason=reason, number=1) for reason in site_examination.FINDINGS)
+    monkeypatch.setattr(health, "read", lambda *, now: SimpleNamespace(alerts=alerts))
+
+    found = list(site_examination.examine_backlog(timezone.now()))
+
+    assert len(found) == len(alerts)
+    assert [finding.id for finding in found if "manage.py checkout_doctor" in finding.command] == []
+
+
+@pytest.mark.parametrize("leg", ["request", "response"])
+def test_time_of_a_slow_call_is_no_difference_of_clocks(site, monkeypatch, leg):
+    handle = site.handle
+    with time_machine.travel(timezone.now(), tick=True) as traveller:
+
+        def slow(request):
+            is_slow = request.path == "/v1/account"
+            if is_slow and leg == "request":
+                traveller.shift(400)
+            answer = handle(request)
+            answer.headers["Date"] = format_datetime(timezone.now(), usegmt=True)
+            if is_slow and leg == "response":
+                traveller.shift(400)
+            return answer
+
+        monkeypatch.setattr(site, "handle", slow)
+
+        assert "clock" not in _names(delivers=False)
+
+
+def test_test_delivery_is_signed_when_it_is_sent(site, monkeypatch):
+    """The checks before may take longer than the tolerance of the webhook."""
+    examine_account = doctor.account.examine_account
+    with time_machine.travel(timezone.now(), tick=True) as traveller:
+
+        def slow():
+            yield from examine_account()
+            traveller.shift(400)
+
+        monkeypatch.setattr(doctor.account, "examine_account", slow)
+
+        assert "delivery_refused" not in _names()
+
+
+def test_hint_for_a_silent_stripe_says_what_to_check_in_order(site, settings):
+    site.incidents.start_outage("close")
+
+    (finding,) = [found for found in doctor.examine(delivers=False) if found.id == IDS["stripe_unavailable"]]
+
+    words = ("https://status.stripe.com", "DNS", "HTTPS_PROXY", "curl -sv")
+    places = [finding.command.find(word) for word in words]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert settings.STRIPE_API_BASE in finding.command
+
+
+def test_link_of_each_finding_leads_to_it(site):
+    _edit_endpoint(site, status="disabled")
+    text, _ = _command(no_delivery=True)
+    report = json.loads(_command(format="json", no_delivery=True)[0])
+
+    assert f"{RUNBOOK}#d012" in text
+    assert {finding["id"]: finding["url"] for finding in report["findings"]}["D012"] == f"{RUNBOOK}#d012"
+    # The reference has the system checks in common.
+    assert {finding["url"] for finding in report["findings"] if finding["id"] in OF_TESTS} == {f"{RUNBOOK}#findings"}

@@ -10,6 +10,7 @@ from django_checkout.models import CheckoutSession, Observation, WebhookEvent, s
 from django_checkout.operations.alerts import Seen
 from django_checkout.states import SessionStatus
 from django_checkout.stripe_api.observations import Kind
+from django_checkout.webhooks import inbox
 
 #: How many of the sessions that ended last are examined.
 SESSIONS = 20
@@ -26,16 +27,19 @@ def silent_sessions(rows: Collection[Observation], now: datetime) -> Seen:
 
     A session ends when it is completed or expires; Stripe reports either. What the sweep, the return page or
     reconciliation reads is no delivery. A delivery about another session counts if this one's was due by then: it
-    proves that deliveries arrive again.
+    proves that deliveries arrive again. An event that is not processed yet, or that failed, has arrived as well.
     """
     delivered_at = next((row.last_at for row in rows if row.kind == Kind.SESSION_EVENT), None)
     ended = sorted(_ended_sessions(now), reverse=True)[:SESSIONS]
     ids = [session_id for _, session_id in ended]
-    reported = set(WebhookEvent.objects.filter(object_id__in=ids).order_by().values_list("object_id", flat=True))
+    arrived = dict(WebhookEvent.objects.filter(object_id__in=ids).order_by("pk").values_list("object_id", "state"))
     silent: list[datetime] = []
     for at, session_id in ended:
         # Before the first delivery on record a stored event is taken for one.
-        is_own = session_id in reported and (delivered_at is None or at <= delivered_at + DELIVERED_SLACK)
+        state = arrived.get(session_id)
+        if state is not None and state not in inbox.SETTLED:
+            continue
+        is_own = state is not None and (delivered_at is None or at <= delivered_at + DELIVERED_SLACK)
         if is_own or (delivered_at is not None and delivered_at >= at + DUE_AFTER):
             break
         silent.append(at)

@@ -12,7 +12,7 @@ import django_checkout
 from django_checkout.emulator.control.actions import ACTIONS
 from django_checkout.emulator.incidents import OUTAGES
 from django_checkout.operations.alerts import RUNBOOK, Reason
-from django_checkout.operations.doctor import IDS
+from django_checkout.operations.doctor import IDS, Finding, Severity
 
 from .world import commands_in
 
@@ -73,6 +73,17 @@ def test_index_links_every_page():
 def test_site_links_the_reference():
     assert RUNBOOK.endswith("/docs/runbook/reference.md")
     assert "docs/runbook/README.md" in (FOLDER.parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def test_link_of_every_finding_and_of_every_alert_leads_to_its_anchor():
+    known = anchors("reference.md")
+    findings = [
+        Finding(id=number, severity=Severity.INFO, message="", command="") for number in (*IDS.values(), "E001", "W005")
+    ]
+    links = [*(finding.url for finding in findings), *(f"{RUNBOOK}#{reason}" for reason in Reason)]
+
+    assert len({*links}) == len(IDS) + 1 + len(Reason)
+    assert [link for link in links if link.partition("#")[2] not in known or not link.startswith(RUNBOOK)] == []
 
 
 def test_controls_of_the_practice_exist():

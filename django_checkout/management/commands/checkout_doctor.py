@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from django_checkout.management.arguments import COULD_NOT_RUN, command_errors, exit_with, write_json
 from django_checkout.operations import doctor
-from django_checkout.operations.alerts import RUNBOOK
-from django_checkout.operations.doctor import Finding, Severity
+from django_checkout.operations.doctor import ForeignAnswer, Severity
 
 
 class Command(BaseCommand):
@@ -38,24 +38,14 @@ class Command(BaseCommand):
             found = doctor.examine(url=options["url"], delivers=not options["no_delivery"])
         errors = sum(finding.severity is Severity.ERROR for finding in found)
         if options["format"] == "json":
-            write_json(self.stdout, {"ok": not errors, "findings": [_members(finding) for finding in found]})
+            findings = [{**asdict(finding), "url": finding.url} for finding in found]
+            write_json(self.stdout, {"ok": not errors, "findings": findings})
         else:
             for finding in found:
                 self.stdout.write(f"{finding.severity:8} {finding.id}  {finding.message}")
                 self.stdout.write(f"         {finding.command}")
-            self.stdout.write(
-                f"{_counted(len(found), 'finding')}, {_counted(errors, 'error')}." if found else "No problems found."
-            )
-            if found:
-                self.stdout.write(f"Runbook: {RUNBOOK}")
-        if foreign := next((finding for finding in found if finding.is_foreign), None):
+                self.stdout.write(f"         {finding.url}")
+            self.stdout.write(f"Findings: {len(found)}. Errors: {errors}." if found else "No problems found.")
+        if foreign := next((finding for finding in found if isinstance(finding, ForeignAnswer)), None):
             raise CommandError(foreign.message, returncode=COULD_NOT_RUN)
         exit_with(1 if errors else 0)
-
-
-def _members(finding: Finding) -> dict[str, str]:
-    return {name: getattr(finding, name) for name in ("id", "severity", "message", "command")}
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

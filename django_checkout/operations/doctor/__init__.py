@@ -13,10 +13,10 @@ from django.db import Error
 from django.utils import timezone
 
 from django_checkout.operations.doctor import account, site
-from django_checkout.operations.doctor.findings import IDS, Finding, Severity
+from django_checkout.operations.doctor.findings import IDS, Finding, ForeignAnswer, Severity
 from django_checkout.stripe_api.time_limit import time_limit
 
-__all__ = ["IDS", "Finding", "Severity", "examine"]
+__all__ = ["IDS", "Finding", "ForeignAnswer", "Severity", "examine"]
 
 
 def examine(*, url: str = "", delivers: bool = True, now: datetime | None = None) -> list[Finding]:
@@ -54,7 +54,7 @@ def _examine_installation(url: str, *, delivers: bool, now: datetime) -> Iterato
     if not is_usable:
         return
     if delivers:
-        yield from site.examine_delivery(url, now)
+        yield from site.examine_delivery(url)
     yield from site.examine_backlog(now, reported={finding.id for finding in at_stripe})
     yield from site.examine_upkeep(now)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.utils import timezone
 
@@ -18,7 +18,7 @@ from django_checkout.exceptions import (
     StripeUnavailableError,
 )
 from django_checkout.models import CheckoutSession, WebhookEvent
-from django_checkout.operations.doctor.findings import IDS, Finding, Severity, new
+from django_checkout.operations.doctor.findings import IDS, Finding, ForeignAnswer, Severity, new
 from django_checkout.states import SessionStatus
 from django_checkout.stripe_api import gateway, permissions, webhook_endpoints
 from django_checkout.stripe_api.steps import run
@@ -58,19 +58,24 @@ MAX_PAGES = 3
 PROOF_DAYS = 7
 _SETUP = "manage.py checkout_setup_webhook"
 _KEY = "Copy a valid key from https://dashboard.stripe.com/apikeys into STRIPE_SECRET_KEY"
-_LATER = "Run this command again; see https://status.stripe.com"
+#: Resending an event proves that deliveries arrive again.
+NO_EVENTS_HINT = (
+    "Correct what the other findings say about the endpoint, then run manage.py checkout_reconcile --fix. The finding "
+    "ends with the next event of a session: wait for a payment, or resend one at https://dashboard.stripe.com/events"
+)
 
 
 def examine(url: str, now: datetime) -> Iterator[Finding]:
     """Check the account and the endpoints; the endpoints only if Stripe responds."""
-    found = list(examine_account(now))
+    found = list(examine_account())
     yield from found
     if not any(one.id == IDS["stripe_unavailable"] and one.severity is Severity.ERROR for one in found):
         yield from examine_endpoints(url, now)
 
 
-def examine_account(now: datetime) -> Iterator[Finding]:
+def examine_account() -> Iterator[Finding]:
     """Retrieve the account, compare the clocks, and try the key's permissions."""
+    began = timezone.now()
     try:
         with time_limit(FIRST_SECONDS):
             account, server_time = run(gateway.retrieve_account())
@@ -90,7 +95,7 @@ def examine_account(now: datetime) -> Iterator[Finding]:
             "Complete the account at https://dashboard.stripe.com/account/onboarding",
         )
     if server_time is not None:
-        yield from _compare_clocks(server_time, now)
+        yield from _compare_clocks(server_time, began, timezone.now())
     yield from _try_permissions()
 
 
@@ -114,12 +119,24 @@ def _try_permissions() -> Iterator[Finding]:
 
 
 def _unavailable(error: StripeError, severity: Severity, prefix: str = "") -> Finding:
-    found = new("stripe_unavailable", severity, f"{prefix}{error}", _LATER)
-    return replace(found, is_foreign=isinstance(error, StripeAnswerError))
+    kind = ForeignAnswer if isinstance(error, StripeAnswerError) else Finding
+    message = f"{prefix}{error}"
+    return kind(id=IDS["stripe_unavailable"], severity=severity, message=message, command=unavailable_hint())
 
 
-def _compare_clocks(server_time: datetime, now: datetime) -> Iterator[Finding]:
-    skew = (now - server_time).total_seconds()
+def unavailable_hint() -> str:
+    """Return what to check if Stripe does not respond, in this order."""
+    base = conf.STRIPE_API_BASE
+    return (
+        "Check in this order, and run this command again: 1. https://status.stripe.com; if Stripe is fine, 2. DNS: "
+        f"getent hosts {urlsplit(base).hostname}; 3. the proxy: the environment variables HTTPS_PROXY and NO_PROXY of "
+        f"this process; 4. the firewall: curl -sv {base}/healthcheck"
+    )
+
+
+def _compare_clocks(server_time: datetime, began: datetime, ended: datetime) -> Iterator[Finding]:
+    """Compare Stripe's time with this machine's while the call lasted, however long that was."""
+    skew = (min(max(began, server_time), ended) - server_time).total_seconds()
     if abs(skew) < SKEW_SECONDS:
         return
     tolerance = conf.CHECKOUT_WEBHOOK_TOLERANCE_SECONDS
@@ -159,9 +176,7 @@ def examine_endpoints(url: str, now: datetime) -> Iterator[Finding]:
         yield new("undelivered", Severity.ERROR, message, "manage.py checkout_reconcile --missed-events")
     if unreported:
         message = f"{unreported} sessions are complete at Stripe and open here: their events have not arrived."
-        yield new(
-            "no_events", Severity.ERROR, message, "Follow the other findings, then manage.py checkout_reconcile --fix"
-        )
+        yield new("no_events", Severity.ERROR, message, NO_EVENTS_HINT)
 
 
 def _check_enabled(known: Sequence[Mapping[str, Any]], url: str) -> Iterator[Finding]:
@@ -248,14 +263,20 @@ def _count_undelivered(now: datetime) -> int:
 
 
 def _count_unreported(now: datetime) -> int:
-    """Return how many of the last 100 sessions that Stripe calls complete are open here.
+    """Return how many of the last 100 sessions that Stripe calls complete are open here without an event.
 
-    Where shoppers do not return, nothing else than events reports them before they expire.
+    Where shoppers do not return, nothing else than events reports them before they expire. An event that is not
+    processed yet, or that failed, has arrived.
     """
     begins, ends = (int((now - ago).timestamp()) for ago in (timedelta(days=1), timedelta(seconds=UNREPORTED_SECONDS)))
     page, _ = run(gateway.read_page("/v1/checkout/sessions", status="complete", created={"gte": begins, "lte": ends}))
     ids = [session["id"] for session in page]
-    return CheckoutSession.objects.filter(stripe_id__in=ids, status=SessionStatus.OPEN).count()
+    arrived = WebhookEvent.objects.filter(object_id__in=ids).order_by().values("object_id")
+    return (
+        CheckoutSession.objects.filter(stripe_id__in=ids, status=SessionStatus.OPEN)
+        .exclude(stripe_id__in=arrived)
+        .count()
+    )
 
 
 def _count_unknown(**filters: Any) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django_checkout.operations.alerts import RUNBOOK
+
 
 class Severity(StrEnum):
     """How severe a finding is, the most severe first."""
@@ -79,13 +81,20 @@ class Finding:
     message: str
     #: The command to run or the setting to change.
     command: str
-    #: Something other than Stripe answered, so that nothing of the account could be examined.
-    is_foreign: bool = False
+
+    @property
+    def url(self) -> str:
+        """What the runbook says about it; about a system check its hint says all."""
+        return f"{RUNBOOK}#{self.id.lower() if self.id in IDS.values() else 'findings'}"
 
     @property
     def is_key(self) -> bool:
         """Whether the secret key is unusable."""
         return self.id in KEY_IDS
+
+
+class ForeignAnswer(Finding):
+    """Something other than Stripe answered, so that nothing of the account could be examined."""
 
 
 def new(name: str, severity: Severity, message: str, command: str) -> Finding:

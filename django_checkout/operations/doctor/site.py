@@ -14,6 +14,7 @@ from django.apps import apps
 from django.core import checks
 from django.db import Error, models
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from django_checkout.conf import API_VERSION, conf
@@ -34,6 +35,7 @@ from django_checkout.models.announcements import AnnouncementState
 from django_checkout.models.reconciliation import DiscrepancyState, RunState
 from django_checkout.operations import health
 from django_checkout.operations.alerts import RULES, Reason
+from django_checkout.operations.doctor import account
 from django_checkout.operations.doctor.findings import IDS, Finding, Severity, new
 from django_checkout.stripe_api import observations, webhook_endpoints
 from django_checkout.stripe_api.observations import Kind
@@ -114,7 +116,7 @@ def _missing_constraints(model: type[models.Model]) -> Iterator[str]:
 
 
 @sensitive_variables()
-def examine_delivery(url: str, now: datetime) -> Iterator[Finding]:
+def examine_delivery(url: str) -> Iterator[Finding]:
     """Post an event to this site's webhook, signed with each secret, and check that it is recorded in our database."""
     try:
         url = endpoints.webhook_url(url)
@@ -123,6 +125,8 @@ def examine_delivery(url: str, now: datetime) -> Iterator[Finding]:
     for number, secret in enumerate(conf.STRIPE_WEBHOOK_SECRETS):
         name = f"STRIPE_WEBHOOK_SECRETS[{number}]"
         event_id = f"evt_doctor_{uuid4().hex}"
+        # The checks before take their own time, and the webhook compares it.
+        now = timezone.now()
         body = _event(event_id, now)
         began = time.monotonic()
         try:
@@ -201,8 +205,14 @@ def examine_backlog(now: datetime, *, reported: Container[str] = ()) -> Iterator
         elif alert.reason is Reason.FORBIDDEN:
             yield _report_permissions()
         elif IDS[FINDINGS[alert.reason]] not in reported:
-            yield new(FINDINGS[alert.reason], Severity.ERROR, alert.text, alert.hint)
+            hint = _hints().get(alert.reason, alert.hint)
+            yield new(FINDINGS[alert.reason], Severity.ERROR, alert.text, hint)
     yield from _examine_receivers()
+
+
+def _hints() -> dict[Reason, str]:
+    """Return the hints of the alerts that advise to run the doctor."""
+    return {Reason.SILENT: account.NO_EVENTS_HINT, Reason.STRIPE_SILENT: account.unavailable_hint()}
 
 
 def _report_permissions() -> Finding:
