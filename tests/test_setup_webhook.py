@@ -337,3 +337,40 @@ def test_refused_key_is_reported(stripe_emulator, settings):
 
     with pytest.raises(CommandError, match="check STRIPE_SECRET_KEY"):
         _setup()
+
+
+@pytest.fixture
+def upgraded_long_ago(stripe_emulator, settings):
+    """An old endpoint for all events, and a new one whose last delivery verified a day ago; return their ids."""
+    old = _create(stripe_emulator, api_version=OLD, enabled_events=["*"])
+    secret = _secret(_setup(upgrade=True))
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_old", secret]
+    _deliver(secret)
+    Observation.objects.update(last_at=timezone.now() - timedelta(days=1))
+    (new,) = [endpoint["id"] for endpoint in _endpoints() if endpoint["id"] != old]
+    # Of a type that the new endpoint is not subscribed to.
+    _deliver("whsec_old", OLD)
+    return old, new
+
+
+def test_upgrade_from_an_endpoint_for_all_events_is_finished(upgraded_long_ago, stripe_emulator):
+    """What only the old endpoint receives says nothing about the new one."""
+    old, _ = upgraded_long_ago
+
+    assert f"disable {old}" in _setup(finish_upgrade=True)
+
+    assert {endpoint["id"]: endpoint["status"] for endpoint in _endpoints()}[old] == "disabled"
+
+
+def test_upgrade_is_not_finished_before_the_new_endpoint_receives_every_event(upgraded_long_ago, stripe_emulator):
+    old, new = upgraded_long_ago
+    with stripe_emulator.store.transaction():
+        types = registry.handled_types()[1:]
+        stripe_emulator.store.save({**stripe_emulator.store.find(new), "enabled_events": types})
+
+    with pytest.raises(CommandError, match="does not receive: ") as refused:
+        _setup(finish_upgrade=True)
+    assert "--finish-upgrade" in str(refused.value)
+
+    assert "add " in _setup()
+    assert f"disable {old}" in _setup(finish_upgrade=True)

@@ -21,12 +21,12 @@ from django_checkout.exceptions import EndpointError, StripeError
 from django_checkout.stripe_api import observations, webhook_endpoints
 from django_checkout.stripe_api.steps import run
 from django_checkout.webhooks import proof
+from django_checkout.webhooks.proof import ALL_EVENTS
 from django_checkout.webhooks.registry import handled_types
 
 Json = Mapping[str, Any]
 
 DESCRIPTION = "django_checkout"
-ALL_EVENTS = "*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +194,11 @@ def _notes(endpoint: Json, others: Sequence[Json]) -> Iterator[str]:
 def _finish(url: str, endpoint: Json | None, others: Sequence[Json], *, is_dry: bool) -> SetUp:
     if endpoint is None or _is_disabled(endpoint):
         raise EndpointError(f"No endpoint with API version {API_VERSION} is enabled for {url}: pass --upgrade first.")
+    if others and (missing := missing_events(endpoint)):
+        raise EndpointError(
+            f"The endpoint {endpoint['id']} does not receive: {', '.join(missing)}. Run manage.py "
+            "checkout_setup_webhook, which adds them, then pass --finish-upgrade."
+        )
     if others and (problem := proof.finish_problem(endpoint, others)):
         raise EndpointError(f"{problem}.")
     for other in others:

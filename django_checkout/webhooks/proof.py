@@ -21,6 +21,8 @@ from django_checkout.stripe_api.storable import find_instant
 
 Json = Mapping[str, Any]
 
+#: In place of event types, a subscription to all of them.
+ALL_EVENTS = "*"
 #: Stripe repeats a delivery that failed within this time.
 REPEATED_WITHIN = timedelta(hours=1)
 
@@ -76,12 +78,19 @@ def find_last_delivery(endpoint: Json, others: Sequence[Json] = ()) -> datetime 
     return max((row.last_at for row in proofs), default=None)
 
 
+def _receives_more(endpoint: Json, than: Json) -> bool:
+    """Whether an endpoint is subscribed to event types that another one is not."""
+    types, known = ({*one["enabled_events"]} for one in (endpoint, than))
+    return ALL_EVENTS not in known and not types <= known
+
+
 def finish_problem(endpoint: Json, others: Sequence[Json]) -> str:
     """Return why the other endpoints must not be disabled yet and what to do, or ""."""
     at = find_last_delivery(endpoint, others)
-    known = (find_last_delivery(one, [endpoint, *(other for other in others if other is not one)]) for one in others)
+    # What only another endpoint receives says nothing about this one; every other event goes to all of them.
+    alike = [one for one in others if not _receives_more(one, endpoint)]
+    known = (find_last_delivery(one, [endpoint, *(other for other in others if other is not one)]) for one in alike)
     latest = max(filter(None, known), default=None)
-    # Every event goes to all of them.
     if at is not None and (latest is None or at >= latest - REPEATED_WITHIN):
         return ""
     if endpoint["api_version"] == API_VERSION and all(other["api_version"] != API_VERSION for other in others):
