@@ -9,7 +9,7 @@ from django.utils import timezone
 from django_checkout import reconcile, services, signals
 from django_checkout.exceptions import NotDeliverableError
 from django_checkout.models import Announcement, CheckoutSession, Order, WebhookEvent
-from django_checkout.operations import health, retention
+from django_checkout.operations import health, remaining, retention
 from django_checkout.operations.doctor.site import examine_backlog
 from django_checkout.testing import post_event
 from django_checkout.webhooks import pending_work
@@ -247,6 +247,65 @@ def test_doctor_counts_notifications_without_a_receiver(late_recorder, order):
 
     (finding,) = [found for found in examine_backlog(timezone.now()) if found.id == "D035"]
     assert (finding.severity, "session_expired 1" in finding.message) == ("info", True)
+
+
+def _expired_session(order, stripe_emulator, deliver_events):
+    services.start(order)
+    stripe_emulator.clock.advance(25 * 3600)
+    deliver_events()
+    return Announcement.objects.get(signal="session_expired")
+
+
+def _no_receiver(now=None):
+    return [found.command for found in examine_backlog(now or timezone.now()) if found.id == "D035"]
+
+
+def test_finding_about_an_expired_session_without_a_receiver_ends_after_a_day(
+    late_recorder, order, stripe_emulator, deliver_events
+):
+    """Nobody could do anything about it: it is not delivered to a receiver that is connected later."""
+    announcement = _expired_session(order, stripe_emulator, deliver_events)
+    assert _no_receiver()
+
+    Announcement.objects.update(created_at=_later(-25))
+
+    announcement.refresh_from_db()
+    assert (_no_receiver(), announcement.state) == ([], "pending")
+
+
+def test_advice_about_notifications_without_a_receiver_ends_the_finding(
+    late_recorder, order, stripe_emulator, deliver_events
+):
+    announcement = _expired_session(order, stripe_emulator, deliver_events)
+    (advice,) = _no_receiver()
+    assert "checkout_prune" not in advice
+    assert "waive them in the admin under Notifications" in advice
+
+    services.waive(announcement, "Nobody listens.")
+
+    assert _no_receiver() == []
+
+
+@pytest.mark.parametrize(("signal", "status"), [("order_pending", "paid"), ("order_payment_failed", "paid")])
+def test_superseded_notification_is_reported_nowhere(late_recorder, order, signal, status):
+    """A receiver raised, or there was none, and the order has moved on: the next run does not deliver it."""
+    overwrite(Order.objects.filter(pk=order.pk), status=status)
+    Announcement.objects.create(order=order, signal=signal, fact="cs_1", next_attempt_at=_later(-1))
+    assert _no_receiver() == []
+
+    late_recorder.connect(signal)
+    Announcement.objects.update(attempts=3, next_attempt_at=_later(1), last_error="RuntimeError")
+
+    assert (health.read().reasons, remaining.find()) == ((), [])
+    assert [found.id for found in examine_backlog(timezone.now())] == []
+
+
+def test_notifications_of_another_site_are_not_counted(late_recorder, order):
+    overwrite(Order.objects.filter(pk=order.pk), site_url="https://other.example")
+    for signal in ("order_paid", "order_canceled"):
+        Announcement.objects.create(order=order, signal=signal, fact="cs_1")
+
+    assert (_no_receiver(), remaining.find()) == ([], [])
 
 
 def test_check_reports_that_order_paid_has_no_receiver(late_recorder):

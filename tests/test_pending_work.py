@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from django_checkout import services, signals
 from django_checkout.exceptions import StripeUnavailableError
-from django_checkout.models import CheckoutSession, Order, Refund, WebhookEvent
+from django_checkout.models import Announcement, CheckoutSession, Order, Refund, WebhookEvent
+from django_checkout.operations import remaining
 from django_checkout.webhooks import pending_work
 from tests.factories import HostOrderFactory
 from tests.races.together import run_before
@@ -434,3 +435,110 @@ def test_event_that_another_worker_has_is_neither_processed_nor_failed(
     assert (report["events"], report["events_failed"]) == (number - 1, 0)
     busy.refresh_from_db()
     assert (busy.attempts, busy.processed_at) == (0, None)
+
+
+def _unanswered(stripe_emulator, paid_order):
+    """A refund that Stripe has not confirmed, and that it does not confirm now."""
+    stripe_emulator.chaos.drop(2, when="before", match=REFUND)
+    with pytest.raises(StripeUnavailableError):
+        services.refund(paid_order)
+    stripe_emulator.incidents.start_outage("close")
+
+
+def test_while_stripe_does_not_respond_now_is_not_advised(stripe_emulator, paid_order):
+    _unanswered(stripe_emulator, paid_order)
+
+    code, text = _run_command()
+
+    assert (code, "--now" in text) == (1, False)
+    assert "Stripe did not respond. Nothing has to be done" in text.splitlines()[-1]
+
+
+def test_failures_of_the_site_are_advised_to_be_fixed_also_while_stripe_does_not_respond(
+    stripe_emulator, deliver_events, failing_receiver, paid_order
+):
+    _unanswered(stripe_emulator, paid_order)
+    Announcement.objects.update(state="pending", attempts=1, last_error="LookupError")
+
+    code, text = _run_command()
+
+    assert code == 1
+    assert "Stripe did not respond. Nothing has to be done" in text
+    assert "--now" in text.splitlines()[-1]
+
+
+def test_event_that_a_request_reads_is_not_said_to_be_another_worker_s(order, pay):
+    pay(order)
+    leased_until = timezone.now() + timedelta(seconds=60)
+    WebhookEvent.objects.filter(type="checkout.session.completed").update(state="processing", leased_until=leased_until)
+
+    code, text = _run_command()
+
+    expected = f"events: 1 being read from Stripe by a request or worker; next attempt at {leased_until:%Y-%m-%d %H:%M}"
+    assert (code, expected in text) == (0, True)
+
+
+def test_next_attempt_is_not_shown_when_it_is_over(order, pay):
+    pay(order)
+    event = {"state": "failed", "error_code": "x", "next_attempt_at": timezone.now() - timedelta(hours=1)}
+    WebhookEvent.objects.filter(type="checkout.session.completed").update(**event)
+
+    (group,) = remaining.find()
+
+    assert (group.kind, group.next_attempt_at) == ("events", None)
+
+
+def test_session_that_waits_for_its_shopper_is_mentioned_for_an_hour(order, stripe_emulator):
+    stripe_emulator.chaos.drop(2, when="before", match=CREATE)
+    with pytest.raises(StripeUnavailableError):
+        services.start(order)
+    assert "not confirmed by Stripe" in _run_command()[1]
+
+    CheckoutSession.objects.update(created_at=timezone.now() - timedelta(hours=2))
+
+    assert _run_command() == (0, "Nothing is pending.\n")
+    assert "not confirmed by Stripe" in _run_command("--verbosity", "2")[1]
+    (group,) = json.loads(_run_command("--format", "json")[1])["left"]
+    assert group["is_waiting"]
+
+
+@pytest.mark.parametrize("work", ["refund", "session"])
+def test_revoked_key_ends_the_command_with_two_and_is_named(work, stripe_emulator, paid_order, order, pay, recorder):
+    if work == "refund":
+        stripe_emulator.chaos.drop(2, when="before", match=REFUND)
+        with pytest.raises(StripeUnavailableError):
+            services.refund(paid_order)
+    else:
+        session = services.start(HostOrderFactory())
+        stripe_emulator.pay(session.stripe_id)
+        CheckoutSession.objects.filter(pk=session.pk).update(expires_at=timezone.now() - timedelta(hours=1))
+    Announcement.objects.update(state="pending", attempts=1, next_attempt_at=timezone.now())
+    stripe_emulator.incidents.revoke_keys("")
+
+    with pytest.raises(CommandError, match=r"401.*STRIPE_SECRET_KEY") as ended:
+        call_command("checkout_process_events", stdout=StringIO())
+
+    assert (ended.value.returncode, len(str(ended.value).splitlines())) == (2, 1)
+    # What needs no call was done.
+    assert not Announcement.objects.filter(state="pending").exists()
+
+
+@pytest.mark.parametrize("fault", ["silent", "forbidden"])
+def test_session_of_another_site_that_cannot_be_looked_up_is_no_failure(fault, stripe_emulator, deliver_events, order):
+    """Two sites share the account: this one only looks whether it has lost the row."""
+    session = services.start(order)
+    stripe_emulator.pay(session.stripe_id)
+    Order.objects.all().delete()
+    deliver_events()
+    assert WebhookEvent.objects.filter(state="ignored", error_code="not_ours").exists()
+    if fault == "silent":
+        stripe_emulator.incidents.start_outage("close")
+    else:
+        stripe_emulator.incidents.restrict_keys("GET /v1/checkout/sessions*")
+
+    code, text = _run_command()
+    assert (code, text) == (0, "Nothing is pending.\n")
+
+    stripe_emulator.incidents.end()
+    _run_command()
+    assert not WebhookEvent.objects.filter(state="ignored", error_code="not_ours", type="checkout.session.completed")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from django_checkout import ledger
 from django_checkout.admin import display
 from django_checkout.admin.base import FactsAdmin
 from django_checkout.admin.order_rows import OrderRows
@@ -219,7 +220,8 @@ class OrderTables:
                     display.status_badge(AnnouncementState, row.state),
                     row.attempts,
                     row.last_error or display.NOTHING,
-                    display.instant_cell(row.next_attempt_at),
+                    # Without a receiver there is no attempt.
+                    display.instant_cell(row.next_attempt_at if ledger.has_receiver(row.signal) else None),
                     display.instant_cell(row.announced_at or row.created_at),
                 )
                 for row in self.rows.announcements

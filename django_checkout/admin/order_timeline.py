@@ -12,6 +12,7 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_checkout import ledger
 from django_checkout.admin import display, kinds
 from django_checkout.admin.order_rows import OrderRows
 from django_checkout.models import (
@@ -237,7 +238,8 @@ def _announcement(row: Announcement, currency: str) -> TimelineEntry:
         details.append(display.amount(row.amount_minor, currency))
     if row.state == AnnouncementState.PENDING:
         details.append(row.last_error)
-        if row.next_attempt_at:
+        # Without a receiver there is no attempt.
+        if row.next_attempt_at and ledger.has_receiver(row.signal):
             details.append(_("next attempt %(at)s") % {"at": display.instant(row.next_attempt_at, seconds=True)})
     if row.attempts > 1:
         details.append(_("%(count)d attempts") % {"count": row.attempts})

@@ -38,6 +38,7 @@ from django_checkout.exceptions.operation import (
     UnstorableFactError,
 )
 from django_checkout.exceptions.stripe import (
+    UNANSWERED_CODES,
     RefundedElsewhereError,
     StripeAnswerError,
     StripeCredentialsError,
@@ -50,6 +51,7 @@ from django_checkout.exceptions.stripe import (
 
 __all__ = [
     "DATABASE_UNAVAILABLE",
+    "UNANSWERED_CODES",
     "AcceptError",
     "CannotShipError",
     "CaptureError",

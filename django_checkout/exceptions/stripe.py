@@ -82,3 +82,7 @@ class RefundedElsewhereError(StripeRefusedError):
 
     code = "refunded_elsewhere"
     http_status = 409
+
+
+#: The codes of errors that say that Stripe did not respond, or something else did.
+UNANSWERED_CODES = (StripeUnavailableError.code, StripeAnswerError.code, StripeUnansweredError.code)

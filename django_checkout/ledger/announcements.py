@@ -46,7 +46,6 @@ AFTER_PAID = frozenset(("order_refunded", "refund_failed"))
 #: Signals that stay pending however old they are: money was paid or refunded.
 _NEVER_SUPERSEDED = ("order_paid", "order_refunded")
 
-
 _PENDING = Select(lambda: Announcement.objects.filter(order=1, state=AnnouncementState.PENDING).order_by("pk"))
 _SESSION = Select(lambda: CheckoutSession.objects.filter(pk=1).order_by())
 
@@ -125,6 +124,19 @@ def _is_stale(announcement: Announcement) -> bool:
     return announcement.signal == "session_expired" and not announcement.attempts and announcement.created_at < since
 
 
+def _stale(now: datetime) -> Q:
+    """Return the condition that corresponds to ``_is_stale``."""
+    return Q(signal="session_expired", attempts=0, created_at__lt=now - timedelta(seconds=STALE_SECONDS))
+
+
+def superseded(now: datetime) -> Q:
+    """Return the condition of pending notifications that nobody gets any more, even from a receiver connected now."""
+    which = _stale(now)
+    for signal, status in STATUS_REQUIRED.items():
+        which |= Q(signal=signal) & ~Q(order__status=status)
+    return which
+
+
 def delivered_amount(signal: str, fact: str) -> int | None:
     """Return the amount that a signal delivered for a fact; None if it was not delivered."""
     rows = Announcement.objects.filter(signal=signal, fact=fact, state=AnnouncementState.ANNOUNCED)
@@ -169,19 +181,29 @@ def waive(order: Order, announcement_pk: int, *, note: str, by: Any) -> bool:
 
 def stuck(now: datetime) -> QuerySet[Announcement]:
     """Return the pending notifications of this site that stay pending until someone acts."""
-    return stuck_on_any_site(now).filter(sites.own("order__"))
+    return stuck_on_any_site(now).filter(sites.own("order__")).exclude(superseded(now))
 
 
 def stuck_on_any_site(now: datetime) -> QuerySet[Announcement]:
     """Return the pending notifications that stay pending until someone acts, those of another site included.
 
-    A receiver raises, ``order_paid`` has no receiver, or the notification is overdue.
+    A receiver raises, ``order_paid`` has no receiver, or the notification is overdue. The caller leaves out those that
+    ``is_superseded``, which the order says.
     """
     connected = connected_signals()
     which = Q(signal__in=connected) & (Q(attempts__gt=0) | _is_due(now - timedelta(seconds=OVERDUE_SECONDS)))
     if "order_paid" not in connected:
         which |= Q(signal="order_paid")
-    return Announcement.objects.filter(which, state=AnnouncementState.PENDING)
+    return Announcement.objects.filter(which, ~_stale(now), state=AnnouncementState.PENDING)
+
+
+def without_receiver(now: datetime) -> QuerySet[Announcement]:
+    """Return the pending notifications of this site that stay pending until their signal has a receiver.
+
+    Those of ``order_paid`` are stuck.
+    """
+    pending = Announcement.objects.filter(sites.own("order__"), state=AnnouncementState.PENDING)
+    return pending.exclude(signal__in=["order_paid", *connected_signals()]).exclude(superseded(now))
 
 
 def deliverable() -> QuerySet[Announcement]:

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from django_checkout import thresholds
 from django_checkout.conf import conf
-from django_checkout.exceptions import StripeAnswerError, StripeUnavailableError, is_schema_missing
+from django_checkout.exceptions import UNANSWERED_CODES, is_schema_missing
 from django_checkout.ledger import announcements
 from django_checkout.models import (
     Announcement,
@@ -54,7 +54,6 @@ FORGOTTEN = timedelta(days=7)
 _FORGOTTEN_KINDS = (Kind.REFUSED, Kind.LATE, Kind.OTHER_MODE)
 #: An event that fails because Stripe does not respond is retried for this long before it counts.
 RETRIED_FOR = timedelta(minutes=5)
-_UNANSWERED = (StripeUnavailableError.code, StripeAnswerError.code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +173,7 @@ def count(rows: QuerySet[Any], *order: str) -> int:
 
 def _failed_events(failed: Collection[tuple[str, datetime]], now: datetime) -> Seen:
     """Return the failed events, without those that the next attempts are likely to process."""
-    return Seen(number=sum(code not in _UNANSWERED or now - at >= RETRIED_FOR for code, at in failed))
+    return Seen(number=sum(code not in UNANSWERED_CODES or now - at >= RETRIED_FOR for code, at in failed))
 
 
 def _oldest(rows: QuerySet[Any], column: str) -> datetime | None:
@@ -238,9 +237,9 @@ def _attention() -> Seen:
     return Seen(number=len(since), since=min(since, default=None))
 
 
-def _own_orders(pks: Collection[int]) -> set[int]:
-    """Return which of the orders are this site's."""
-    return set(Order.objects.filter(sites.own(), pk__in=pks).values_list("pk", flat=True)) if pks else set()
+def _own_orders(pks: Collection[int]) -> dict[int, Order]:
+    """Return which of the orders are this site's, with their status."""
+    return Order.objects.filter(sites.own()).only("status").in_bulk(pks) if pks else {}
 
 
 def _pending_notifications(now: datetime) -> tuple[int, int]:
@@ -249,14 +248,15 @@ def _pending_notifications(now: datetime) -> tuple[int, int]:
     The orders are read by their keys: a database that joins them may read all of them instead of the index.
     """
     stuck, pending = (
-        list(rows.order_by("signal", "next_attempt_at").values_list("order_id", flat=True)[:MAX_COUNT])
+        list(rows.order_by("signal", "next_attempt_at").values_list("order_id", "signal")[:MAX_COUNT])
         for rows in (
             announcements.stuck_on_any_site(now),
             Announcement.objects.filter(state=AnnouncementState.PENDING),
         )
     )
-    own = _own_orders({*stuck, *pending})
-    return sum(pk in own for pk in stuck), sum(pk not in own for pk in pending)
+    own = _own_orders({pk for pk, _ in (*stuck, *pending)})
+    stuck = [(pk, signal) for pk, signal in stuck if pk in own and not announcements.is_superseded(own[pk], signal)]
+    return len(stuck), sum(pk not in own for pk, _ in pending)
 
 
 def _sessions_elsewhere(now: datetime) -> int:

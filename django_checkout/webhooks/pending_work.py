@@ -18,7 +18,14 @@ from django.utils import timezone
 
 from django_checkout import ledger, services
 from django_checkout.conf import conf
-from django_checkout.exceptions import CheckoutError, EventBusyError, StripeUnavailableError, is_database_unavailable
+from django_checkout.exceptions import (
+    CheckoutError,
+    EventBusyError,
+    StripeCredentialsError,
+    StripeError,
+    StripeUnavailableError,
+    is_database_unavailable,
+)
 from django_checkout.ledger import announcements
 from django_checkout.models import AttentionItem, CheckoutSession, Order, Refund, WebhookEvent, sites
 from django_checkout.services.lost_sessions import find_lost_session
@@ -56,11 +63,17 @@ class _Run:
     ignores_backoff: bool = False
     progress: Progress | None = None
     report: Counter[str] = field(default_factory=Counter)
+    #: What Stripe said if it refused the key. The work without calls goes on.
+    refused_key: StripeCredentialsError | None = None
 
-    def count(self, kind: str, number: int = 1, *, failed: int = 0) -> None:
+    def count(self, kind: str, number: int = 1, *, failed: int = 0, error: Exception | None = None) -> None:
         self.report[kind] += number
         if failed:
             self.report[f"{kind}_failed"] += failed
+        if isinstance(error, StripeUnavailableError):
+            self.report[f"{kind}_unanswered"] += failed
+        elif isinstance(error, StripeCredentialsError) and error.is_revoked:
+            self.refused_key = error
         if self.progress is not None and number:
             self.progress(kind.replace("_", " "), self.report[kind])
 
@@ -74,9 +87,12 @@ def process_pending(
 ) -> Counter[str]:
     """Process pending work until none is due, up to ``limit`` items of each kind; each item is attempted once.
 
-    With ``ignores_backoff``, failed events and notifications are taken before their next attempt is due. Return for
-    each kind how many items were attempted, and as ``<kind>_failed`` how many of them were not processed. Must run
-    outside transactions.
+    With ``ignores_backoff``, failed events and notifications are taken before they are due. Return how many items of
+    each kind were attempted, as ``<kind>_failed`` how many were not processed, and as ``<kind>_unanswered`` how many
+    because Stripe did not respond. Must run outside transactions.
+
+    Raises:
+        StripeCredentialsError: Stripe refused the key; what needs no call has been done.
     """
     run = _Run(limit=limit, now=now or timezone.now(), ignores_backoff=ignores_backoff, progress=progress)
     inbox.reopen_ignored_elsewhere()
@@ -88,6 +104,8 @@ def process_pending(
     _expire_deleted_orders(run)
     if conf.CHECKOUT_DOUBLE_PAYMENT == "refund":
         _return_surplus(run)
+    if run.refused_key is not None:
+        raise run.refused_key
     return run.report
 
 
@@ -122,18 +140,17 @@ def _process_batch(run: _Run, pks: Sequence[int]) -> None:
     for order_pk in done.to_deliver:
         _deliver(run, order_pk, 1)
     for row in inbox.load(done.alone):
-        failed = 0
+        failure: Exception | None = None
         try:
             processing.process(row)
         except EventBusyError:
-            # Another worker is processing it.
             continue
         except Exception as error:
             if is_database_unavailable(error):
                 raise
             # It is recorded and logged already.
-            failed = 1
-        run.count("events", failed=failed)
+            failure = error
+        run.count("events", failed=int(failure is not None), error=failure)
 
 
 def _find_lost_sessions(run: _Run) -> None:
@@ -144,7 +161,7 @@ def _find_lost_sessions(run: _Run) -> None:
         inbox.explain(row, IgnoreReason.LOST_SESSION if is_lost else IgnoreReason.OTHER_SITE)
 
     rows = inbox.unexplained_sessions(run.now - timedelta(days=LOST_WITHIN_DAYS)).defer("payload")[: run.limit]
-    _call_for_each(run, "unknown_sessions", [partial(examine, row) for row in rows])
+    _call_for_each(run, "unknown_sessions", [partial(examine, row) for row in rows], is_own=False)
 
 
 def _deliver_notifications(run: _Run) -> None:
@@ -257,26 +274,29 @@ def _return_surplus(run: _Run) -> None:
     _call_for_each(run, "double_payments", work)
 
 
-def _call_for_each(run: _Run, kind: str, work: Sequence[Callable[[], object]]) -> None:
-    """Do each of the work; what calls Stripe stops while Stripe does not answer."""
+def _call_for_each(run: _Run, kind: str, work: Sequence[Callable[[], object]], *, is_own: bool = True) -> None:
+    """Do each of the work; what calls Stripe stops while it does not answer or refuses the key.
+
+    What is most likely another site's (not ``is_own``) has not failed if Stripe does not tell.
+    """
     unanswered = 0
     for number, call in enumerate(work, start=1):
-        failed = 0
+        failure: Exception | None = None
         try:
             call()
-            unanswered = 0
         except CheckoutError as error:
-            failed = 1
-            unanswered = unanswered + 1 if isinstance(error, StripeUnavailableError) else 0
+            failure = error
             logger.warning("processing_failed kind=%s code=%s", kind, error.code)
         except Exception as error:
             if is_database_unavailable(error):
                 # Every other item would fail as well.
                 raise
             # A bug that one item shows, perhaps the site's own, does not stop the others.
-            failed, unanswered = 1, 0
+            failure = error
             logger.exception("processing_failed kind=%s", kind)
-        run.count(kind, failed=failed)
-        if unanswered == UNANSWERED_CALLS and number < len(work):
+        unanswered = unanswered + 1 if isinstance(failure, StripeUnavailableError) else 0
+        is_counted = is_own or not isinstance(failure, StripeError)
+        run.count(kind, int(is_counted), failed=int(is_counted and failure is not None), error=failure)
+        if (run.refused_key is not None or unanswered == UNANSWERED_CALLS) and number < len(work):
             logger.warning("processing_stopped kind=%s left=%s", kind, len(work) - number)
             return

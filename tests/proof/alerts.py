@@ -93,8 +93,8 @@ FAULTS = (
     Fault(
         name="what reconciliation fetches proves that webhooks arrive",
         file="operations/silence.py",
-        old="session_id in reported and (delivered_at is None or at <= delivered_at + DELIVERED_SLACK)",
-        new="session_id in reported",
+        old="state is not None and (delivered_at is None or at <= delivered_at + DELIVERED_SLACK)",
+        new="state is not None",
         tests=(f"{HEALTH}::test_events_that_reconciliation_fetches_are_no_proof",),
     ),
     Fault(
@@ -140,7 +140,7 @@ FAULTS = (
     Fault(
         name="a missing permission to write is not found",
         file="stripe_api/permissions.py",
-        old="        except StripeCredentialsError:\n            raise\n",
+        old="    except StripeCredentialsError:\n        raise\n",
         tests=(f"{DOCTOR}::test_missing_permission_of_a_restricted_key_is_named",),
     ),
 )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.utils import timezone
 
 from django_checkout.management.arguments import Progress, command_errors, exit_with, positive, write_json
 from django_checkout.operations import health, remaining
@@ -26,6 +28,8 @@ _KINDS = {
     "surplus_sessions": "orders with surplus sessions checked",
     "double_payments": "orders with a double payment checked",
 }
+#: Sessions that wait for their shoppers are mentioned for this long: nothing has to be done.
+_MENTIONED_FOR = timedelta(hours=1)
 
 
 class Command(BaseCommand):
@@ -36,8 +40,8 @@ class Command(BaseCommand):
         "refunds that Stripe has not confirmed, until nothing is due. Then lists what is left and why. Run it every "
         "minute. What fails again is retried after a minute, then after two, four and so on, up to six hours; --now "
         "does not wait for that. Exit codes: 0 nothing has failed, 1 something is left that failed, so that someone "
-        "has to look at the cause, 2 the command could not run. Orders that need attention are listed and do not "
-        "change the exit code. Safe to repeat, to run twice at the same time and to interrupt."
+        "has to look at the cause, 2 the command could not run or Stripe refuses the key. Orders that need attention "
+        "are listed and do not change the exit code. Safe to repeat, to run twice at the same time and to interrupt."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -66,17 +70,30 @@ class Command(BaseCommand):
                 )
             finally:
                 progress.clear()
+                # A site without a monitor has at least its log.
+                health.report()
             left = remaining.find()
-            # A site without a monitor has at least its log.
-            health.report()
         has_failed = any(group.has_failed for group in left) or any(report[f"{kind}_failed"] for kind in _KINDS)
         if options["format"] == "json":
             write_json(self.stdout, _as_json(report, left, has_failed=has_failed))
         else:
             self._print(report, left, has_failed=has_failed, verbosity=options["verbosity"])
-            if has_failed and not options["now"]:
-                self.stdout.write("After you have fixed the cause, run this command with --now: it retries them all.")
+            if has_failed:
+                self._advise(report, left, is_now=options["now"])
         exit_with(int(has_failed))
+
+    def _advise(self, report: Mapping[str, int], left: Sequence[Remaining], *, is_now: bool) -> None:
+        failed = [group for group in left if group.has_failed]
+        others = any(not group.is_unanswered for group in failed) or any(
+            report[f"{kind}_failed"] > report[f"{kind}_unanswered"] for kind in _KINDS
+        )
+        if any(group.is_unanswered for group in failed) or any(report[f"{kind}_unanswered"] for kind in _KINDS):
+            self.stdout.write(
+                "Stripe did not respond. Nothing has to be done: what failed is retried by the next run or at the time "
+                "shown, until Stripe responds. If this lasts, manage.py checkout_doctor says what to check."
+            )
+        if others and not is_now:
+            self.stdout.write("After you have fixed the cause, run this command with --now: it retries them all.")
 
     def _print(self, report: Mapping[str, int], left: Sequence[Remaining], *, has_failed: bool, verbosity: int) -> None:
         for kind, text in _KINDS.items():
@@ -95,6 +112,8 @@ class Command(BaseCommand):
         elif not left:
             self.stdout.write("Nothing is left." if any(report.values()) else "Nothing is pending.")
         for group in waiting:
+            if verbosity < 2 and group.waiting_since and timezone.now() - group.waiting_since > _MENTIONED_FOR:
+                continue
             noun = "session was" if group.count == 1 else "sessions were"
             self.stdout.write(
                 f"{group.count} {noun} not confirmed by Stripe. Nothing has to be done: this ends when the shopper "

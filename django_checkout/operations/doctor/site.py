@@ -21,7 +21,6 @@ from django_checkout.conf import API_VERSION, conf
 from django_checkout.exceptions import EndpointError
 from django_checkout.ledger import announcements
 from django_checkout.models import (
-    Announcement,
     AttentionItem,
     CheckoutSession,
     Discrepancy,
@@ -31,7 +30,6 @@ from django_checkout.models import (
     database,
     sites,
 )
-from django_checkout.models.announcements import AnnouncementState
 from django_checkout.models.reconciliation import DiscrepancyState, RunState
 from django_checkout.operations import health
 from django_checkout.operations.alerts import RULES, Reason
@@ -207,7 +205,7 @@ def examine_backlog(now: datetime, *, reported: Container[str] = ()) -> Iterator
         elif IDS[FINDINGS[alert.reason]] not in reported:
             hint = _hints().get(alert.reason, alert.hint)
             yield new(FINDINGS[alert.reason], Severity.ERROR, alert.text, hint)
-    yield from _examine_receivers()
+    yield from _examine_receivers(now)
 
 
 def _hints() -> dict[Reason, str]:
@@ -238,15 +236,15 @@ def _examine_pending(now: datetime) -> Iterator[Finding]:
         yield new("no_payment_receiver", Severity.ERROR, message, "Import your receivers in ready() of your AppConfig")
 
 
-def _examine_receivers() -> Iterator[Finding]:
-    pending = Announcement.objects.filter(state=AnnouncementState.PENDING)
-    undelivered = pending.exclude(signal__in=["order_paid", *announcements.connected_signals()]).order_by()
-    counted = undelivered.values_list("signal").annotate(number=models.Count("pk"))
+def _examine_receivers(now: datetime) -> Iterator[Finding]:
+    counted = announcements.without_receiver(now).order_by().values_list("signal").annotate(number=models.Count("pk"))
     if counts := ", ".join(f"{signal} {number}" for signal, number in sorted(counted)):
         message = f"Notifications are pending because their signal has no receiver: {counts}."
-        yield new(
-            "no_receiver", Severity.INFO, message, "Connect a receiver, or let manage.py checkout_prune delete them"
+        hint = (
+            "Connect a receiver and run manage.py checkout_process_events, or waive them in the admin under "
+            "Notifications. Those of session_expired end by themselves after a day"
         )
+        yield new("no_receiver", Severity.INFO, message, hint)
 
 
 def examine_upkeep(now: datetime) -> Iterator[Finding]:
