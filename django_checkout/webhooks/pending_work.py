@@ -22,7 +22,7 @@ from django_checkout.exceptions import (
     CheckoutError,
     EventBusyError,
     StripeCredentialsError,
-    StripeError,
+    StripeRefusedError,
     StripeUnavailableError,
     is_database_unavailable,
 )
@@ -277,7 +277,7 @@ def _return_surplus(run: _Run) -> None:
 def _call_for_each(run: _Run, kind: str, work: Sequence[Callable[[], object]], *, is_own: bool = True) -> None:
     """Do each of the work; what calls Stripe stops while it does not answer or refuses the key.
 
-    What is most likely another site's (not ``is_own``) has not failed if Stripe does not tell.
+    What is most likely another site's (not ``is_own``) has not failed if the key may not read it.
     """
     unanswered = 0
     for number, call in enumerate(work, start=1):
@@ -295,7 +295,7 @@ def _call_for_each(run: _Run, kind: str, work: Sequence[Callable[[], object]], *
             failure = error
             logger.exception("processing_failed kind=%s", kind)
         unanswered = unanswered + 1 if isinstance(failure, StripeUnavailableError) else 0
-        is_counted = is_own or not isinstance(failure, StripeError)
+        is_counted = is_own or not isinstance(failure, StripeRefusedError)
         run.count(kind, int(is_counted), failed=int(is_counted and failure is not None), error=failure)
         if (run.refused_key is not None or unanswered == UNANSWERED_CALLS) and number < len(work):
             logger.warning("processing_stopped kind=%s left=%s", kind, len(work) - number)
