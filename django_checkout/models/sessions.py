@@ -14,8 +14,10 @@ from django_checkout.models.orders import Order
 from django_checkout.models.payments import Payment
 from django_checkout.states import PaymentStatus, SessionStatus
 
-#: How far our clock and Stripe's may differ.
+#: How far our clock and Stripe's usually differ at most; a run remembers so much more of a list.
 CLOCK_SLACK = timedelta(minutes=10)
+#: How long Stripe keeps a session open at most.
+MAX_LIFE = timedelta(days=1)
 #: A key of the stored request: a guest with a link started the session of a user's order. Never sent to Stripe.
 GUEST_KEY = "is_guests"
 
@@ -111,9 +113,12 @@ class CheckoutSession(FactRow):
 
     @property
     def made_between(self) -> tuple[datetime, datetime]:
-        """Return the times, by Stripe's clock, between which a session without a response may have been created."""
-        last_attempt = min(self.updated_at, max(self.expires_at, self.created_at))
-        return self.created_at - CLOCK_SLACK, last_attempt + CLOCK_SLACK
+        """Return the times, by Stripe's clock, between which a session without a response may have been created.
+
+        Whatever our clock says, Stripe refuses to create a session that would stay open for longer than a day, or that
+        has expired: https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-expires_at.
+        """
+        return self.expires_at - MAX_LIFE, self.expires_at
 
     @property
     def is_guests(self) -> bool:

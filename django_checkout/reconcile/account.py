@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from django.utils import timezone
+
 from django_checkout.conf import conf
 from django_checkout.exceptions import StripeCredentialsError
 from django_checkout.models import CheckoutSession
@@ -35,6 +39,11 @@ def check_key() -> None:
             f"STRIPE_SECRET_KEY is a {keys} mode key of {_account_name()}, but all of our sessions were created in "
             f"{ours} mode. Set a {ours} mode key."
         )
+
+
+def find_time(now: datetime | None = None) -> datetime:
+    """Return ``now``, or Stripe's time, or ours if a proxy has removed Stripe's from the response."""
+    return now or fetch(gateway.retrieve_time) or timezone.now()
 
 
 def _lists_our_sessions() -> bool:

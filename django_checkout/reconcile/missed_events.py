@@ -6,9 +6,8 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
-
-from django.utils import timezone
+from datetime import datetime
+from typing import Any
 
 from django_checkout.exceptions import EventBusyError
 from django_checkout.models import WebhookEvent
@@ -20,8 +19,6 @@ from django_checkout.webhooks.envelope import without_secrets
 #: What becomes of a missed event.
 RESULTS = ("processed", "ignored", "failed", "busy")
 PATH = "/v1/events"
-#: Stripe keeps events for this long: https://docs.stripe.com/api/events.
-RETENTION_DAYS = 30
 #: How many types Stripe's list can be filtered by.
 MAX_TYPES = 20
 
@@ -32,7 +29,6 @@ def process(
     until: datetime | None = None,
     limit: int | None = None,
     progress: Callable[[str, int], None] | None = None,
-    now: datetime | None = None,
 ) -> Counter[str]:
     """Process every undelivered event of the types that we handle, as the webhook would, and count the results.
 
@@ -44,17 +40,17 @@ def process(
         StripeUnavailableError: Stripe does not answer; nothing was processed.
         StripeCredentialsError: the key is wrong or belongs to another account.
     """
-    now = now or timezone.now()
     account.check_key()
-    start = max(since or now - timedelta(days=RETENTION_DAYS), now - timedelta(days=RETENTION_DAYS))
-    created = {"gte": int(start.timestamp())} | ({"lte": int(until.timestamp())} if until else {})
+    # Without bounds Stripe lists what it keeps, whatever our clock says.
+    bounds = {name: int(at.timestamp()) for name, at in (("gte", since), ("lte", until)) if at is not None}
+    created: dict[str, Any] = {"created": bounds} if bounds else {}
     report: Counter[str] = Counter()
     # Stripe lists the newest first; they are processed oldest first, and compressed until then.
     missed: list[tuple[int, int, bytes]] = []
     types = registry.handled_types()
     for first in range(0, len(types), MAX_TYPES):
         some = types[first : first + MAX_TYPES]
-        for page in reads.pages(PATH, created=created, types=some, delivery_success="false"):
+        for page in reads.pages(PATH, **created, types=some, delivery_success="false"):
             ids = [event["id"] for event in page]
             settled = WebhookEvent.objects.filter(stripe_id__in=ids, state__in=inbox.SETTLED)
             arrived = set(settled.values_list("stripe_id", flat=True))

@@ -38,7 +38,7 @@ def find_affected(window: Window) -> QuerySet[Order]:
         | Q(paid_at__gte=window.since)
         | Exists(sessions)
     )
-    return Order.objects.filter(is_affected, created_at__lte=window.until)
+    return Order.objects.filter(is_affected, window.until_rows)
 
 
 def find_without_session(rows: QuerySet[Order]) -> Iterator[Difference]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -53,11 +54,13 @@ def run(
         StripeUnavailableError: Stripe does not answer; the next run begins where this one did.
         StripeCredentialsError: the key is wrong or belongs to another account.
     """
-    now = now or timezone.now()
     record = discrepancies.record if fix else discrepancies.compare
-    with runs.begin(scope=SCOPE, since=since, until=until, is_fixing=True, resumes=False, now=now) as active:
-        window = Window(active.row.since, active.row.until)
-        report = Report(since=window.since, until=window.until)
+    chosen = {"since": since, "until": until}
+    with runs.begin(scope=SCOPE, **chosen, is_fixing=True, resumes=False, now=now or timezone.now()) as active:
+        account.check_key()
+        active.set_window(**chosen, find_time=partial(account.find_time, now))
+        window = Window(active.row.since, until)
+        report = Report(since=active.row.since, until=active.row.until)
 
         def count(name: str, number: int) -> None:
             report.seen[name] += number
@@ -65,7 +68,6 @@ def run(
             if progress is not None:
                 progress(name, report.seen[name])
 
-        account.check_key()
         for page in reads.pages(LINES, created=window.created):
             _write_lines(page, None)
             count("balance_transactions", len(page))

@@ -34,7 +34,8 @@ class Window:
     """The time of creation that a run compares."""
 
     since: datetime
-    until: datetime
+    #: None compares everything since; our clock, which may be behind Stripe's, does not decide what is left out.
+    until: datetime | None = None
 
     def extended(self, days: int) -> Window:
         """Return the window with an earlier beginning."""
@@ -43,12 +44,18 @@ class Window:
     @property
     def created(self) -> dict[str, int]:
         """The ``created`` parameter of Stripe's lists."""
-        return {"gte": int(self.since.timestamp()), "lte": int(self.until.timestamp())}
+        until = {} if self.until is None else {"lte": int(self.until.timestamp())}
+        return {"gte": int(self.since.timestamp()), **until}
 
     @property
     def rows(self) -> Q:
         """The condition on our rows."""
-        return Q(created_at__gte=self.since, created_at__lte=self.until)
+        return Q(created_at__gte=self.since) & self.until_rows
+
+    @property
+    def until_rows(self) -> Q:
+        """The condition that our rows are not later."""
+        return Q() if self.until is None else Q(created_at__lte=self.until)
 
 
 class Resource(ABC):

@@ -79,8 +79,7 @@ def run(
         StripeCredentialsError: the key is wrong, belongs to another account, or lacks a permission that the message
         names.
     """
-    now = now or timezone.now()
-    new_run = partial(_Run, fix=fix, limit=limit, progress=progress, now=now)
+    new_run = partial(_Run, fix=fix, limit=limit, progress=progress, now=now or timezone.now())
     if order is not None:
         return new_run(Report(), order=order).compare_order(order)
     report = _run_window(new_run, since=since, until=until, fix=fix, now=now)
@@ -91,11 +90,14 @@ def run(
 
 
 def _run_window(
-    new_run: Callable[..., _Run], *, since: datetime | None, until: datetime | None, fix: bool, now: datetime
+    new_run: Callable[..., _Run], *, since: datetime | None, until: datetime | None, fix: bool, now: datetime | None
 ) -> Report:
-    with runs.begin(scope=SCOPE, since=since, until=until, is_fixing=fix, resumes=fix, now=now) as active:
+    chosen = {"since": since, "until": until}
+    with runs.begin(scope=SCOPE, **chosen, is_fixing=fix, resumes=fix, now=now or timezone.now()) as active:
+        account.check_key()
+        active.set_window(**chosen, find_time=partial(account.find_time, now))
         report = Report(since=active.row.since, until=active.row.until, is_resumed=active.is_resumed)
-        new_run(report, active=active).compare_window(active.row)
+        new_run(report, active=active).compare_window(active.row, Window(active.row.since, until))
         active.finish(is_complete=report.is_complete, seen=report.seen)
     return report
 
@@ -120,10 +122,8 @@ class _Run:
         new = partial(ListedIds, on_unlisted=partial(self._count, "unmentioned", 1))
         self._listed: dict[str, ListedIds] = defaultdict(new)
 
-    def compare_window(self, row: ReconciliationRun) -> Report:
+    def compare_window(self, row: ReconciliationRun, window: Window) -> Report:
         """Compare the lists from the saved cursor on, then what no list can contain."""
-        account.check_key()
-        window = Window(row.since, row.until)
         used = [resource for resource in resources.LISTED if resource.is_used()]
         names = [resource.name for resource in used]
         start, cursor = (names.index(row.stage), row.cursor) if row.stage in names else (0, "")

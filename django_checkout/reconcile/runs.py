@@ -10,10 +10,11 @@ import math
 import os
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from django.db import IntegrityError
 from django.db.models import Q
@@ -53,6 +54,16 @@ class ActiveRun:
     def __exit__(self, error_type: type[BaseException] | None, *args: object) -> None:
         if error_type is not None:
             self.stop()
+
+    def set_window(self, *, since: datetime | None, until: datetime | None, find_time: Callable[[], datetime]) -> None:
+        """Set the run's window by Stripe's clock, unless something was compared with the window that it has.
+
+        The end says up to when Stripe's objects were read, and our clock may be ahead of that.
+        """
+        if self.row.stage:
+            return
+        found = _window(self.row.lock or "", since, until, find_time())
+        self.row.scope, self.row.since, self.row.until = found.scope, min(self.row.since, found.since), found.until
 
     def save_cursor(self, stage: str, cursor: str, seen: Counter[str]) -> None:
         """Set how far the run has got; it is written every ``SAVE_SECONDS``, or with the next renewal of the lease.
@@ -100,7 +111,8 @@ class ActiveRun:
         self.row.seen = dict(self._seen_before + seen)
 
     def _progress(self) -> dict[str, Any]:
-        return {name: getattr(self.row, name) for name in ("stage", "cursor", "seen", "found", "mended")}
+        names = ("scope", "since", "until", "stage", "cursor", "seen", "found", "mended")
+        return {name: getattr(self.row, name) for name in names}
 
     def _write(self, **values: object) -> None:
         rows = ReconciliationRun.objects.filter(pk=self.row.pk, holder=self.row.holder).exclude(lock=None)
@@ -123,16 +135,15 @@ def begin(
     if unfinished is not None and _take_over(unfinished, scope, now):
         unfinished.refresh_from_db()
         return ActiveRun(unfinished, is_resumed=True)
-    start, has_gap = _start(scope, since, now)
+    window = _window(scope, since, until, now)
     row = ReconciliationRun(
-        # The next run cannot begin at the end of a window that leaves a gap or ends in the past.
-        scope=f"{scope}:window" if has_gap or until is not None else scope,
+        scope=window.scope,
+        since=window.since,
+        until=window.until,
         lock=scope,
         holder=holder(),
         leased_until=now + timedelta(seconds=LEASE_SECONDS),
         is_fixing=is_fixing,
-        since=start,
-        until=until or now,
     )
     try:
         with database.atomic():
@@ -185,19 +196,28 @@ def _take_over(row: ReconciliationRun, scope: str, now: datetime) -> bool:
     return bool(taken)
 
 
-def _start(scope: str, since: datetime | None, now: datetime) -> tuple[datetime, bool]:
-    """Return where a run begins, and whether that leaves a gap after the last one.
+class _Window(NamedTuple):
+    """The columns of a run's row that say what it compares."""
+
+    scope: str
+    since: datetime
+    until: datetime
+
+
+def _window(scope: str, since: datetime | None, until: datetime | None, now: datetime) -> _Window:
+    """Return what a run compares. The next run cannot begin at the end of one that leaves a gap or ends in the past.
 
     It begins at the end of the last run that had ``fix`` or found nothing: what a dry run found must be found again.
     """
     complete = ReconciliationRun.objects.filter(Q(is_fixing=True) | Q(found=0), scope=scope, state=RunState.COMPLETE)
-    last = complete.order_by("-until").values_list("until", flat=True).first()
+    # Not the one with the latest end: a run whose clock was ahead has an end that it never reached.
+    last = complete.order_by("-pk").values_list("until", flat=True).first()
     overlap = timedelta(hours=OVERLAP_HOURS)
     # A clock that was set back must not make the window empty.
     default = min(last, now) - overlap if last else now - timedelta(days=FIRST_DAYS)
-    if since is None:
-        return default, False
-    return since, since > default + overlap
+    has_gap = since is not None and since > default + overlap
+    name = f"{scope}:window" if has_gap or until is not None else scope
+    return _Window(name, since or default, until or now)
 
 
 def holder() -> str:

@@ -156,9 +156,9 @@ class Sessions(Resource):
         What was created within ``LOST_DAYS`` of the order and of now is searched.
         """
         now, days = timezone.now(), timedelta(days=LOST_DAYS)
-        around = Window(order.created_at - days, min(order.created_at + days, now))
-        recent = Window(now - days, now)
-        windows = [Window(around.since, now)] if around.until >= recent.since else [around, recent]
+        around, recent = Window(order.created_at - days, order.created_at + days), Window(now - days)
+        is_recent = order.created_at + days >= recent.since
+        windows = [Window(around.since)] if is_recent else [around, recent]
         for window in windows:
             for page in reads.pages(self.path, created=window.created, expand=[*EXPAND]):
                 named = {

@@ -239,7 +239,7 @@ def _create_coupon(session: CheckoutSession) -> Steps[None]:
 def _find_created(session: CheckoutSession) -> Steps[bool]:
     """Find the session that an earlier request created, and apply it; return whether Stripe has it."""
     try:
-        fact = yield from gateway.find_session(str(session.uuid), *session.made_between)
+        fact = yield from gateway.find_session(str(session.uuid), session.made_between[0])
     except StripeError as error:
         ledger.release_session(session.pk, **error.recorded)
         raise

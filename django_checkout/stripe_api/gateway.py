@@ -82,12 +82,15 @@ def retrieve_session_data(session_id: str) -> Steps[dict[str, Any]]:
     return data
 
 
-def find_session(session_uuid: str, created_after: datetime, created_before: datetime) -> Steps[SessionFact | None]:
+def find_session(session_uuid: str, created_after: datetime) -> Steps[SessionFact | None]:
     """Find the Checkout Session with this UUID in its metadata; Stripe's list filters by time but not by metadata."""
-    created = {"gte": int(created_after.timestamp()), "lte": int(created_before.timestamp())}
-    for data in (yield from read_all("/v1/checkout/sessions", created=created)):
-        if facts.read_ownership(data).session_uuid == session_uuid:
-            return facts.read_session(data)
+    created, cursor, has_more = {"gte": int(created_after.timestamp())}, "", True
+    while has_more:
+        page, has_more = yield from read_page("/v1/checkout/sessions", starting_after=cursor, created=created)
+        for data in page:
+            if facts.read_ownership(data).session_uuid == session_uuid:
+                return facts.read_session(data)
+        cursor, has_more = page[-1]["id"] if page else "", has_more and bool(page)
     return None
 
 
@@ -233,7 +236,17 @@ def retrieve_account() -> Steps[tuple[dict[str, Any], datetime | None]]:
     A restricted key may lack the permission for it, which no payment needs.
     """
     account, headers = yield from read_raw_expecting_refusal("/v1/account")
+    return account, _time_of(headers)
+
+
+def retrieve_time() -> Steps[datetime | None]:
+    """Retrieve Stripe's time, if the response states it, from a list that every key of the app may read."""
+    _, headers = yield from read_raw("/v1/checkout/sessions", limit=1)
+    return _time_of(headers)
+
+
+def _time_of(headers: Mapping[str, str]) -> datetime | None:
     try:
-        return account, parsedate_to_datetime(headers.get("Date") or "")
+        return parsedate_to_datetime(headers.get("Date") or "")
     except ValueError:
-        return account, None
+        return None
