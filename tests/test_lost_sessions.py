@@ -61,11 +61,18 @@ def test_recreated_order_is_joined_with_its_payment(
 
 
 @pytest.mark.parametrize(
-    "changed",
-    [{"email": "kim@example.com"}, {"email": ""}, {"price_minor": 1999}, {"currency": "usd"}],
-    ids=["shopper", "no email", "amount", "currency"],
+    ("changed", "differs"),
+    [
+        ({"email": "kim@example.com"}, "email"),
+        ({"email": ""}, "email"),
+        ({"price_minor": 1999}, "amount"),
+        ({"currency": "usd", "price_minor": 1999}, "amount, currency"),
+    ],
+    ids=["shopper", "no email", "amount", "amount and currency"],
 )
-def test_payment_is_not_joined_with_what_may_be_another_sale(changed, host_order, lost, stripe_emulator, recorder):
+def test_payment_is_not_joined_with_what_may_be_another_sale(
+    changed, differs, host_order, lost, stripe_emulator, recorder, capsys
+):
     """After a backup was restored, the number may be given to another shopper."""
     stripe_emulator.pay(lost, email=EMAIL)
     host_order.delete()
@@ -75,6 +82,11 @@ def test_payment_is_not_joined_with_what_may_be_another_sale(changed, host_order
 
     order.refresh_from_db()
     assert (order.status, recorder.names) == ("unpaid", [])
+    row = Discrepancy.objects.get()
+    assert (row.at_stripe["differs"], "join it in the admin" in row.suggestion) == (differs, True)
+    call_command("checkout_reconcile", "--format", "json")
+    printed = capsys.readouterr().out
+    assert (f'"differs": "{differs}"' in printed, "@example.com" in printed) == (True, False)
     with pytest.raises(PaymentUnmatchedError):
         services.start(order)
     assert len(stripe_emulator.latest("checkout.session", 10)) == 1
@@ -154,6 +166,25 @@ def test_open_session_of_a_lost_row_is_expired(host_order, lost, stripe_emulator
 
     assert stripe_emulator.get(lost)["status"] == "expired"
     assert reconcile.run(fix=True).differences == []
+
+
+@pytest.mark.parametrize("is_json", [True, False])
+def test_fixed_says_that_the_session_was_expired_at_stripe(is_json, lost, stripe_emulator, capsys):
+    call_command("checkout_reconcile", "--fix", *(["--format", "json"] if is_json else []))
+
+    assert ("  fixed  " if not is_json else '"mended"') in (printed := capsys.readouterr().out)
+    assert "was open at Stripe and was expired there" in printed
+
+
+def test_recorded_difference_says_that_the_session_was_expired_at_stripe(lost, stripe_emulator, settings):
+    base_url, settings.CHECKOUT_BASE_URL = settings.CHECKOUT_BASE_URL, ""
+    reconcile.run(fix=True)
+    settings.CHECKOUT_BASE_URL = base_url
+
+    reconcile.run(fix=True)
+
+    row = Discrepancy.objects.get()
+    assert (row.state, "was expired there" in row.note) == ("resolved", True)
 
 
 def test_open_session_of_a_recreated_order_is_expired_before_it_is_paid_twice(host_order, lost, stripe_emulator):

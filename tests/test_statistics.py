@@ -134,6 +134,19 @@ def test_the_funnel_counts_sessions_by_result(stripe_emulator, deliver_events):
     assert left.status == "open"
 
 
+def test_refund_counts_on_the_day_on_which_stripe_made_it(paid_order):
+    """It may be stored days later, for example after an outage; older rows do not have Stripe's time."""
+    payment, now = Payment.objects.get(), timezone.now()
+    common = {"payment": payment, "currency": "eur", "status": "succeeded"}
+    Refund.objects.create(**common, amount_minor=300, made_at=now - timedelta(days=3))
+    Refund.objects.create(**common, amount_minor=500, made_at=None)
+
+    today, week, _ = statistics.dashboard().periods
+
+    assert [total.amount_minor for total in today.refunds] == [500]
+    assert [total.amount_minor for total in week.refunds] == [800]
+
+
 def test_open_tasks_are_counted(paid_order):
     payment = Payment.objects.get()
     now = timezone.now()

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_checkout import services
-from django_checkout.admin import columns, display, kinds, statistics_cache, stripe_links
+from django_checkout.admin import columns, discrepancy_sides, display, kinds, statistics_cache
 from django_checkout.admin.filters import DiscrepancyKindFilter, DiscrepancyStateFilter
 from django_checkout.admin.forms import NoteActionForm, NoteForm, posted_note
 from django_checkout.admin.operations import OperableAdmin, Operation
@@ -27,57 +24,10 @@ from django_checkout.models.reconciliation import SESSION_WITHOUT_ORDER, Discrep
 from django_checkout.pages.responses import SeeOther
 from django_checkout.reconcile import discrepancies, unlinked_sessions
 from django_checkout.states import (
-    DisputeReason,
-    DisputeStatus,
-    IntentStatus,
     OrderStatus,
-    PaymentStatus,
-    PayoutStatus,
-    RefundStatus,
-    SessionStatus,
-    SubscriptionStatus,
-    find_label,
 )
 
 Values = Mapping[str, Any]
-#: The fields of a difference that are amounts in minor units.
-AMOUNTS = frozenset(("total", "paid", "captured", "refunded", "withdrawn", "amount", "lines"))
-#: The fields that hold the currency of an amount; they are shown with the amount.
-_OWN_CURRENCIES = frozenset(f"{name}_currency" for name in AMOUNTS)
-#: The enumerations of the statuses and reasons that a side may hold.
-_VALUES = (
-    *(OrderStatus, SessionStatus, PaymentStatus, IntentStatus, RefundStatus),
-    *(DisputeStatus, DisputeReason, SubscriptionStatus, PayoutStatus),
-)
-_FIELDS = {
-    "amount": gettext_lazy("amount"),
-    "cancels_at_period_end": gettext_lazy("cancels at period end"),
-    "captured": gettext_lazy("captured"),
-    "currency": gettext_lazy("currency"),
-    "customer": gettext_lazy("customer"),
-    "dispute": gettext_lazy("dispute"),
-    "kept": gettext_lazy("kept payment"),
-    "lines": gettext_lazy("lines"),
-    "order": gettext_lazy("order"),
-    "order_id": gettext_lazy("order ID"),
-    "paid": gettext_lazy("paid"),
-    "payment": gettext_lazy("payment"),
-    "payment_intent": gettext_lazy("payment intent"),
-    "payment_status": gettext_lazy("payment status"),
-    "payout": gettext_lazy("payout"),
-    "period_ends": gettext_lazy("period ends"),
-    "problem": gettext_lazy("problem"),
-    "refund": gettext_lazy("refund"),
-    "refunded": gettext_lazy("refunded"),
-    "session": gettext_lazy("session"),
-    "since": gettext_lazy("since"),
-    "status": gettext_lazy("status"),
-    "subscription": gettext_lazy("subscription"),
-    "total": gettext_lazy("total"),
-    "user": gettext_lazy("user"),
-    "withdrawn": gettext_lazy("withdrawn"),
-}
-_STRIPE_ID = re.compile(r"[a-z]{2,4}_\w*[0-9A-Z]\w*")
 
 
 class ResolveForm(NoteForm):
@@ -131,31 +81,6 @@ def _join(request: HttpRequest, row: Discrepancy, values: Values) -> str:
         "order": joined,
         "status": OrderStatus.label_of(joined.status),
     }
-
-
-def _value(side: Mapping[str, Any], name: str, currency: str, *, livemode: bool | None) -> object:
-    """Return the value of a field on one side: an amount in its own or the order's currency, a status by its label.
-
-    A Stripe ID is linked to its page in Stripe's dashboard.
-    """
-    value = side.get(name)
-    currency = str(side.get(f"{name}_currency") or side.get("currency") or currency)
-    if value is None:
-        return display.NOTHING
-    if isinstance(value, int) and not isinstance(value, bool) and name in AMOUNTS and currency:
-        return display.amount(value, currency)
-    if isinstance(value, str):
-        if not _STRIPE_ID.fullmatch(value):
-            return find_label(value, *_VALUES)
-        url = stripe_links.find_url(value, livemode=livemode)
-        return display.external_link(url, value) if url else display.code(value)
-    return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _differs(name: str, *sides: Mapping[str, Any]) -> bool:
-    """Whether both sides have a field, with different values."""
-    values = {repr((side.get(name), side.get(f"{name}_currency"))) for side in sides}
-    return all(name in side for side in sides) and len(values) > 1
 
 
 def _livemode(row: Discrepancy) -> bool | None:
@@ -214,7 +139,7 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
     )
     actions = ("resolve_selected", "ignore_selected")
     action_form = NoteActionForm
-    list_display = ("what", "order_link", "suggested", "state_since")
+    list_display = ("what", "order_shown", "suggested", "state_since")
     list_filter = (DiscrepancyStateFilter, DiscrepancyKindFilter)
     list_select_related = ("order",)
     sortable_by = ()
@@ -225,7 +150,7 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
     fieldsets = (
         (
             None,
-            {"fields": ("kind_name", "explanation", "suggested_action", "subject_link", "order_link", "state_badge")},
+            {"fields": ("kind_name", "explanation", "suggested_action", "subject_link", "order_shown", "state_badge")},
         ),
         (gettext_lazy("The difference"), {"fields": ("sides",)}),
         (
@@ -236,7 +161,15 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
 
     @admin.display(description=gettext_lazy("difference"))
     def what(self, row: Discrepancy) -> SafeString:
-        return display.lines(kinds.label_of(row.kind), display.short_id(row.subject))
+        return display.lines(kinds.label_of(row.kind), display.code(row.subject))
+
+    @admin.display(description=gettext_lazy("order"))
+    def order_shown(self, row: Discrepancy) -> SafeString | str:
+        """Return a link to the order, or the number that Stripe's metadata has of an order that is not here."""
+        reference = str(row.at_stripe.get("order_id") or "")
+        if row.order is not None or not reference:
+            return self.link(row.order)
+        return display.lines(display.code(reference), _("not stored here"))
 
     @admin.display(description=gettext_lazy("difference"))
     def kind_name(self, row: Discrepancy) -> str:
@@ -268,24 +201,7 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
     @admin.display(description=gettext_lazy("both sides"))
     def sides(self, row: Discrepancy) -> SafeString:
         """Show the values of both sides next to each other."""
-        names = [name for name in {**row.here, **row.at_stripe} if name not in _OWN_CURRENCIES]
-        currency = row.order.currency if row.order else str(row.at_stripe.get("currency") or "")
-        both = (row.here, row.at_stripe)
-        cells = (
-            (
-                "checkout-differs" if _differs(name, *both) else "",
-                _FIELDS.get(name) or name.replace("_", " "),
-                *(_value(side, name, currency, livemode=_livemode(row)) for side in both),
-            )
-            for name in names
-        )
-        return format_html(
-            '<table class="checkout-table checkout-sides"><thead><tr><td></td><th scope="col">{}</th>'
-            '<th scope="col">{}</th></tr></thead><tbody>{}</tbody></table>',
-            _("here"),
-            _("at Stripe"),
-            format_html_join("", '<tr class="{}"><th scope="row">{}</th><td>{}</td><td>{}</td></tr>', cells),
-        )
+        return discrepancy_sides.table(row, livemode=_livemode(row))
 
     def page_context(self, request: HttpRequest, row: Discrepancy) -> dict[str, Any]:
         return {**super().page_context(request, row), "title": kinds.label_of(row.kind), "subtitle": None}

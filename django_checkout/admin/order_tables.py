@@ -103,7 +103,7 @@ class OrderTables:
                     display.amount_cell(row.amount_minor, row.currency),
                     row.failure_reason or RefundReason.label_of(row.reason) or display.NOTHING,
                     row.asked_by or (_("this site") if row.is_ours else _("Stripe's dashboard")),
-                    display.instant_cell(row.created_at),
+                    display.instant_cell(row.occurred_at),
                 )
                 for row in self.rows.refunds
             ],

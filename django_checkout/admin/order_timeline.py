@@ -187,7 +187,7 @@ def _refund(refund: Refund) -> TimelineEntry:
     else:
         origin = _("requested here") if refund.is_ours else _("created at Stripe")
     return TimelineEntry(
-        at=refund.created_at,
+        at=refund.occurred_at,
         kind=Kind.REFUND,
         title=display.amount(refund.amount_minor, refund.currency),
         details=_non_empty(

@@ -56,7 +56,7 @@ class RefundAdmin(FactsAdmin[Refund]):
     search_help_text = gettext_lazy("Stripe ID of a refund, payment, charge, session or dispute")
     fieldsets = (
         (None, {"fields": ("order_link", "payment_link", "name", "amount", "status_badge", "reason_label")}),
-        (gettext_lazy("Origin"), {"fields": ("is_ours", "asked_by", "made_at", "created_at", "updated_at")}),
+        (gettext_lazy("Origin"), {"fields": ("is_ours", "asked_by", "created", "updated_at")}),
         (gettext_lazy("At Stripe"), {"fields": ("at_stripe", "created_by_request", "failure_reason", "error")}),
     )
 
@@ -69,6 +69,7 @@ class RefundAdmin(FactsAdmin[Refund]):
     at_stripe = columns.stripe_id(gettext_lazy("payment at Stripe"), "payment.stripe_id", livemode="payment.livemode")
     amount = columns.amount(gettext_lazy("amount"), "amount_minor")
     status_badge = columns.status(RefundStatus)
+    created = columns.instant(gettext_lazy("created"), "occurred_at")
 
     @admin.display(description=gettext_lazy("reason"))
     def reason_label(self, refund: Refund) -> str:

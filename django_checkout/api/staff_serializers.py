@@ -35,6 +35,7 @@ class RefundSerializer(ReadOnlySerializer[Refund]):
 
     id = serializers.UUIDField(source="uuid", read_only=True)
     amount = Money("amount_minor")
+    created_at = serializers.DateTimeField(source="occurred_at", read_only=True)
 
     class Meta:
         model = Refund
@@ -257,7 +258,8 @@ class DriftSerializer(serializers.Serializer[Any]):
     subject = serializers.CharField(read_only=True)
     order = serializers.CharField(source="reference", read_only=True)
     explanation = serializers.CharField(source="kind.explanation", read_only=True)
-    suggestion = serializers.CharField(source="kind.suggestion", read_only=True)
+    suggestion = serializers.CharField(read_only=True)
+    done = serializers.CharField(read_only=True)
     here = serializers.DictField(read_only=True)
     at_stripe = serializers.DictField(read_only=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -91,6 +92,11 @@ class Refund(FactRow):
             models.Index(fields=["status", "-id"], name="checkout_refund_status"),
             models.Index(fields=["created_at"], name="checkout_refund_created"),
         ]
+
+    @property
+    def occurred_at(self) -> datetime:
+        """When Stripe made it; when it was stored, if that is not known."""
+        return self.made_at or self.created_at
 
 
 class Dispute(FactRow):

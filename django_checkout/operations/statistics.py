@@ -26,7 +26,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Cast, TruncDate
+from django.db.models.functions import Cast, Coalesce, TruncDate
 from django.utils import timezone
 
 from django_checkout.conf import conf
@@ -146,7 +146,10 @@ def dashboard(*, now: datetime | None = None) -> Dashboard:
     orders = Order.objects.filter(livemode=conf.livemode)
     revenue = _daily(orders, "paid_at", "paid_minor", first, today)
     refunded = Refund.objects.filter(status=RefundStatus.SUCCEEDED, is_release=False, payment__livemode=conf.livemode)
-    refunds = _daily(refunded, "created_at", "amount_minor", first, today)
+    # No refund is stored long before Stripe makes it, and this column has the index.
+    refunded = refunded.filter(created_at__gte=_midnight(first) - timedelta(days=1))
+    dated = refunded.alias(at=Coalesce("made_at", "created_at"))
+    refunds = _daily(dated, "at", "amount_minor", first, today)
     funnels = _funnels(first, today)
 
     def period(first_day: date, days: int) -> Period:

@@ -71,8 +71,9 @@ def resolve(row: Discrepancy) -> None:
 
 def resolve_fixed(difference: Difference) -> None:
     """Resolve the open discrepancy of a difference that is fixed, if there is one."""
+    note = f"checkout_reconcile --fix resolved it. {difference.done}".rstrip()
     for row in _open().filter(kind=difference.kind, subject=difference.subject[:255]):
-        settle(row.pk, DiscrepancyState.RESOLVED, note="checkout_reconcile --fix resolved it.", by=None)
+        settle(row.pk, DiscrepancyState.RESOLVED, note=note, by=None)
 
 
 def settle(pk: int, state: DiscrepancyState, *, note: str, by: Any) -> bool:
@@ -92,7 +93,7 @@ def _open() -> QuerySet[Discrepancy]:
 
 def _columns(difference: Difference) -> dict[str, Any]:
     sides = {"here": dict(difference.here), "at_stripe": dict(difference.at_stripe)}
-    return {**sides, "suggestion": difference.kind.suggestion[:500]}
+    return {**sides, "suggestion": difference.suggestion[:500]}
 
 
 def _facts(at_stripe: Mapping[str, object]) -> dict[str, object]:

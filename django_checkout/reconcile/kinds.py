@@ -12,6 +12,14 @@ from django.utils.translation import gettext_noop as _
 
 from django_checkout.models.reconciliation import SESSION_WITHOUT_ORDER
 
+#: The suggestion where the order of a session without a row is here, and differs from what was sold.
+NOT_JOINED = _(
+    "The payment was not joined with the order of this number, because what “differs” names is not the same. Compare "
+    "the payment in Stripe's dashboard with the order. If it is the order's, join it in the admin under Differences. "
+    "Otherwise refund it in Stripe's dashboard, and resolve the difference with a note."
+)
+#: What ``--fix`` did at Stripe.
+EXPIRED = _("The session was open at Stripe and was expired there, so that nobody can pay it.")
 _FIX = _("Run checkout_reconcile --fix. If the difference remains, sync the order in the admin and read the error.")
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from django_checkout.models import Order
-from django_checkout.reconcile.kinds import Kind
+from django_checkout.reconcile.kinds import NOT_JOINED, Kind
 
 
 class Outcome(StrEnum):
@@ -48,6 +48,8 @@ class Difference:
     #: The UUID of the unanswered request that created Stripe's object, or "".
     answers: str = ""
     outcome: Outcome = Outcome.FOUND
+    #: What ``--fix`` did at Stripe, or "".
+    done: str = ""
 
     @classmethod
     def of(
@@ -57,6 +59,11 @@ class Difference:
         reference, order_pk = (order.reference, order.pk) if order else ("", None)
         here, at_stripe = dict(here), dict(at_stripe)
         return cls(kind=kind, subject=subject, reference=reference, order_pk=order_pk, here=here, at_stripe=at_stripe)
+
+    @property
+    def suggestion(self) -> str:
+        """What a person can do about it."""
+        return NOT_JOINED if self.at_stripe.get("differs") else self.kind.suggestion
 
     @property
     def is_fixed(self) -> bool:

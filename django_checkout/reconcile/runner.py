@@ -240,11 +240,13 @@ class _Run:
             self._report(discrepancies.compare(difference))
             return
         left = self._fix(difference)
-        if left is None or left.kind is not difference.kind:
+        if left is None or left.is_fixed or left.kind is not difference.kind:
             # Its facts were applied; what is left, if anything, is another difference.
+            done = left.done if left is not None and left.is_fixed else ""
+            difference = replace(difference, outcome=Outcome.FIXED, done=done)
             discrepancies.resolve_fixed(difference)
-            self._report(replace(difference, outcome=Outcome.FIXED))
-        if left is not None and (left.kind is difference.kind or self._is_new(left)):
+            self._report(difference)
+        if left is not None and not left.is_fixed and (left.kind is difference.kind or self._is_new(left)):
             self._report(discrepancies.record(left))
 
     def _as_double_payment(self, difference: Difference) -> Difference:

@@ -18,12 +18,18 @@ from django_checkout.conf import conf
 from django_checkout.exceptions import CheckoutError, NotJoinableError, StripeRefusedError
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.reconcile import reads
-from django_checkout.reconcile.kinds import Kind
+from django_checkout.reconcile.kinds import EXPIRED, Kind
 from django_checkout.reconcile.reads import with_retries
-from django_checkout.reconcile.report import Difference
+from django_checkout.reconcile.report import Difference, Outcome
 from django_checkout.reconcile.resource import Json
 from django_checkout.reconcile.session_differences import at_stripe, session_rows
-from django_checkout.services.lost_sessions import is_provably_of, is_started_here, is_to_this_site, links_of
+from django_checkout.services.lost_sessions import (
+    find_differing,
+    is_provably_of,
+    is_started_here,
+    is_to_this_site,
+    links_of,
+)
 from django_checkout.services.orders import check_site, place_by_reference
 from django_checkout.services.syncing import apply_facts
 from django_checkout.states import PaymentStatus, SessionStatus
@@ -62,7 +68,8 @@ def compare(unlinked: Mapping[str, Json]) -> Iterator[Difference]:
             order = Order.objects.filter(reference=reference).first() if reference else None
             here = {"order": order.reference if order else None, "session": None}
             there = {**at_stripe(unlinked[stripe_id]), "order_id": reference}
-            yield Difference.of(Kind.SESSION_WITHOUT_ORDER, stripe_id, order, here, there)
+            left = Difference.of(Kind.SESSION_WITHOUT_ORDER, stripe_id, order, here, there)
+            yield _with_order(left, unlinked[stripe_id], order)
 
 
 def _compare_with_row(row: CheckoutSession, stripe_id: str, data: Json) -> Difference | None:
@@ -98,13 +105,22 @@ def restore(stripe_id: str) -> Difference | None:
     if data.get("status") == SessionStatus.OPEN and is_started_here(data):
         data = _expire(stripe_id)
         if data.get("status") == SessionStatus.EXPIRED:
-            return None
+            return replace(left, outcome=Outcome.FIXED, done=EXPIRED)
     if order is None and (order := _place(data)) is not None:
-        left = Difference.of(left.kind, stripe_id, order, {**left.here, "order": order.reference}, left.at_stripe)
+        left = _with_order(left, data, order)
     if order is not None and is_provably_of(data, order):
         _join(order, data)
         return None
     return replace(left, at_stripe={**left.at_stripe, **at_stripe(data)})
+
+
+def _with_order(left: Difference, data: Json, order: Order | None) -> Difference:
+    """Return the difference of a session with the order that it names, and in what that differs from what was sold."""
+    if order is None:
+        return left
+    differs = ", ".join(find_differing(data, order))
+    there = {**left.at_stripe, **({"differs": differs} if differs and not _leads_back(data, order) else {})}
+    return Difference.of(left.kind, left.subject, order, {**left.here, "order": order.reference}, there)
 
 
 def _place(data: Json) -> Order | None:

@@ -12,6 +12,7 @@ Inside the package other functions use the generator behind both, e.g. ``yield f
 
 from __future__ import annotations
 
+from django_checkout.services.canceling import acancel, cancel
 from django_checkout.services.changing import (
     achange_quantity,
     achange_shipping,
@@ -20,7 +21,7 @@ from django_checkout.services.changing import (
     change_shipping,
     get_client_secret,
 )
-from django_checkout.services.checkout import acancel, astart, cancel, fail_unanswered_session, start
+from django_checkout.services.checkout import astart, fail_unanswered_session, start
 from django_checkout.services.customers import (
     acancel_subscription,
     aportal_url,

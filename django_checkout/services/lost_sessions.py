@@ -47,24 +47,35 @@ def is_started_here(data: Json) -> bool:
 
 
 def is_provably_of(data: Json, order: Order) -> bool:
-    """Whether a session that this site started was for this order: number, amount, currency and shopper are equal.
+    """Whether a session that this site started was for this order: number, amount, currency and shopper are equal."""
+    return not find_differing(data, order)
 
-    Its metadata can be edited with a key of the account, its ``client_reference_id`` cannot.
+
+def find_differing(data: Json, order: Order) -> list[str]:
+    """Return which facts do not prove that a session was for this order: their names, and no personal data.
+
+    A session's metadata can be edited with a key of the account, its ``client_reference_id`` cannot.
     """
     fact = facts.read_session(data)
-    named = {fact.ownership.reference, fact.client_reference_id}
-    amount = (fact.currency, fact.amount_subtotal_minor)
-    is_same_sale = named == {order.reference} and amount == (order.currency, order.subtotal_minor)
-    return is_same_sale and is_started_here(data) and _is_same_shopper(data, order)
+    equal = {
+        "site": is_started_here(data),
+        "order": {fact.ownership.reference, fact.client_reference_id} == {order.reference},
+        "amount": fact.amount_subtotal_minor == order.subtotal_minor,
+        "currency": fact.currency == order.currency,
+    }
+    return [*(name for name, is_equal in equal.items() if not is_equal), *_differing_shopper(data, order)]
 
 
-def _is_same_shopper(data: Json, order: Order) -> bool:
+def _differing_shopper(data: Json, order: Order) -> list[str]:
+    """Return what differs of the shopper: either the Customer or the e-mail address proves who it was."""
     customer_id = facts.find_id(data, "customer")
     if customer_id and customer_id in find_customer_ids(order.user):
-        return True
+        return []
     details = data.get("customer_details")
     emails = {data.get("customer_email"), details.get("email") if isinstance(details, Mapping) else None}
-    return bool(order.email) and order.email.casefold() in {str(email).casefold() for email in emails if email}
+    if order.email and order.email.casefold() in {str(email).casefold() for email in emails if email}:
+        return []
+    return ["email", "user"] if customer_id and order.user is not None else ["email"]
 
 
 def find_lost_session(session_id: str) -> bool:

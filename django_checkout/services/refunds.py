@@ -146,7 +146,7 @@ def find_repeated(refunds: Iterable[Refund], amount_minor: int, *, now: datetime
         for row in refunds
         if row.amount_minor == amount_minor
         and row.status in ACTIVE_REFUND_STATUSES
-        and (row.status == RefundStatus.CREATING or (row.made_at or row.created_at) > since)
+        and (row.status == RefundStatus.CREATING or row.occurred_at > since)
     ]
     return max(found, key=lambda row: row.pk, default=None)
 

@@ -203,3 +203,14 @@ def test_the_amounts_of_a_payout_are_in_its_currency(viewer):
     table = parse(viewer.get(url(row)).content.decode()).find_class("checkout-sides").text
     assert money("1500", "jpy") in table
     assert money("2000", "jpy") in table
+
+
+def test_lost_session_shows_its_number_and_its_whole_id(viewer):
+    subject = "cs_test_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0"
+    row = DiscrepancyFactory(
+        kind="session_without_order", subject=subject, order=None, at_stripe={"order_id": "N-17", "differs": "email"}
+    )
+
+    for page in (viewer.get(reverse(LIST)), viewer.get(url(row))):
+        text = parse(page.content.decode()).text
+        assert (subject in text, "N-17" in text) == (True, True)

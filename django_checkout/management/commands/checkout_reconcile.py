@@ -155,7 +155,9 @@ class Command(BaseCommand):
             self.stdout.write(f"    here: {key_values(difference.here)}")
             self.stdout.write(f"    at Stripe: {key_values(difference.at_stripe)}")
             if outcome in (Outcome.LISTED, Outcome.KNOWN) or (outcome is Outcome.FOUND and not fix):
-                self.stdout.write(f"    {difference.kind.suggestion}")
+                self.stdout.write(f"    {difference.suggestion}")
+            if difference.done:
+                self.stdout.write(f"    {difference.done}")
         if report.is_resumed:
             self.stdout.write(
                 "Resumed where the last run stopped. The differences that it reported are not repeated here."
@@ -204,7 +206,8 @@ def _as_json(difference: Difference) -> dict[str, Any]:
         "explanation": difference.kind.explanation,
         "here": difference.here,
         "at_stripe": difference.at_stripe,
-        "suggestion": difference.kind.suggestion,
+        "suggestion": difference.suggestion,
+        "done": difference.done,
     }
 
 
