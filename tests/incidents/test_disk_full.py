@@ -1,12 +1,19 @@
-"""The file system of the database is full: it can be read and not written."""
+"""The file system of the database is full: it cannot be written, or it can be written and cannot grow."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 
 import pytest
+from django.apps import apps
+from django.core.management import call_command
 from django.db import connection
 from django.db.backends.signals import connection_created
+from django.urls import reverse
+
+from django_checkout import services
+from django_checkout.models import Observation, WebhookEvent
+from django_checkout.testing import post_event
 
 from .world import HOUR, MINUTE
 
@@ -83,3 +90,59 @@ def test_a_database_that_refuses_writes(world):
     world.pay(wanted)
 
     world.is_over()
+
+
+@contextmanager
+def without_growth():
+    """Let SQLite refuse to take another page of the file system, as it does on a full one: every write that needs it.
+
+    A row that is changed in its place is written.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM")
+        cursor.execute("PRAGMA page_count")
+        (pages,) = cursor.fetchone()
+        cursor.execute("PRAGMA max_page_count")
+        (before,) = cursor.fetchone()
+        cursor.execute(f"PRAGMA max_page_count = {pages}")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA max_page_count = {before}")
+            cursor.execute("PRAGMA integrity_check")
+            assert cursor.fetchone() == ("ok",)
+
+
+def stored():
+    """Return all rows of the app, without the events and what is observed of deliveries."""
+    models = set(apps.get_app_config("django_checkout").get_models()) - {WebhookEvent, Observation}
+    return {model: list(model._default_manager.order_by("pk").values()) for model in models}
+
+
+@pytest.mark.core
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite can be told to stop growing")
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_cannot_grow(order, stripe_emulator, recorder, client):
+    session = services.start(order)
+    stripe_emulator.pay(session.stripe_id)
+    events = stripe_emulator.events()
+    with without_growth():
+        refused = []
+        for event in events:
+            before = stored()
+            answered = post_event(event)
+            if answered.status_code == 500:
+                # All of it is stored, or nothing: Stripe repeats the delivery.
+                assert stored() == before
+                assert not WebhookEvent.objects.filter(stripe_id=event["id"], state="processed").exists()
+                refused.append(event["id"])
+        call_command("checkout_process_events")
+    assert refused
+
+    for event in events:
+        assert post_event(event).status_code == 200
+
+    order.refresh_from_db()
+    assert (order.status, recorder.names) == ("paid", ["order_paid"])
+    assert client.get(reverse("django_checkout:health")).json()["ok"]
