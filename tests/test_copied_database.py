@@ -80,6 +80,7 @@ def test_pending_notification_is_left_to_the_original_site(order, pay, recorder,
     copied()
 
     assert pending_work.process_pending(ignores_backoff=True)["notifications"] == 0
+    assert health.read().reasons == (health.Reason.OTHER_SITE,)
     with pytest.raises(OtherSiteError):
         services.deliver_pending(order)
     with pytest.raises(OtherSiteError):

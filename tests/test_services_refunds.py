@@ -161,6 +161,31 @@ def test_refund_made_in_the_dashboard_meanwhile_is_not_made_again(paid_order, st
     assert (paid_order.refunded_minor, paid_order.needs_attention) == (1000, False)
 
 
+def test_refund_of_unknown_time_stops_an_unanswered_one(paid_order, stripe_emulator):
+    stripe_emulator.chaos.drop(2, when="before", match=REFUND)
+    with pytest.raises(StripeUnansweredError):
+        services.refund(paid_order, 500)
+    made = stripe_emulator.refund(paid_order.kept_payment.stripe_id, 500)
+    with stripe_emulator.store.transaction():
+        stripe_emulator.store.save({**stripe_emulator.store.find(made["id"]), "created": None})
+
+    pending_work.process_pending()
+
+    assert [row["amount"] for row in stripe_emulator.store.select("refund")] == [500]
+    assert Refund.objects.get(is_ours=False).made_at is None
+
+
+def test_time_of_a_refund_is_filled_in(paid_order):
+    """It was stored by a version that did not read it."""
+    row = services.refund(paid_order, 500)
+    Refund.objects.update(made_at=None)
+
+    services.sync(paid_order)
+
+    row.refresh_from_db()
+    assert row.made_at is not None
+
+
 def test_refund_made_in_the_dashboard_earlier_does_not_stop_a_later_one(paid_order, stripe_emulator, deliver_events):
     stripe_emulator.refund(paid_order.kept_payment.stripe_id, 500)
     deliver_events()

@@ -249,6 +249,16 @@ def test_upgrade_is_not_finished_when_only_the_old_endpoint_still_verifies(old_e
     assert {endpoint["status"] for endpoint in _endpoints()} == {"enabled"}
 
 
+def test_upgrade_is_finished_although_the_old_endpoint_delivered_last(old_endpoint, stripe_emulator, settings):
+    """Every event goes to both, one after the other."""
+    secret = _secret(_setup(upgrade=True))
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_old", secret]
+    _deliver(secret)
+    _deliver("whsec_old", OLD)
+
+    assert f"disable {old_endpoint}" in _setup(finish_upgrade=True)
+
+
 def test_delivery_of_a_deleted_endpoint_does_not_prove_the_one_that_is_left(old_endpoint, stripe_emulator, settings):
     """The secret of the new endpoint was never deployed."""
     settings.STRIPE_WEBHOOK_SECRETS = ["whsec_old"]
@@ -259,6 +269,18 @@ def test_delivery_of_a_deleted_endpoint_does_not_prove_the_one_that_is_left(old_
 
     assert "No delivery" in _setup()
     assert doctor.IDS["unproven"] in [finding.id for finding in doctor.examine(delivers=False)]
+
+
+def test_delivery_of_an_earlier_endpoint_does_not_prove_a_new_one(stripe_emulator, settings):
+    """The secret of the first is still set, and the secret of the second was never deployed."""
+    settings.STRIPE_WEBHOOK_SECRETS = [_secret(_setup())]
+    _deliver(settings.STRIPE_WEBHOOK_SECRETS[0])
+    Observation.objects.update(last_at=timezone.now() - timedelta(days=1))
+    with stripe_emulator.store.transaction():
+        stripe_emulator.store.delete(_endpoints()[0]["id"])
+    _setup()
+
+    assert "No delivery" in _setup()
 
 
 @pytest.mark.parametrize("version", [API_VERSION, None])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from requests import ConnectionError as NotConnectedError
 from requests import Session
 from urllib3 import HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPSConnection
 
-from django_checkout.stripe_api.time_limited import TimeLimitedAdapter
+from django_checkout.stripe_api.time_limit import time_limit
+from django_checkout.stripe_api.time_limited import TimeLimitedAdapter, _Reader
 
 pytestmark = pytest.mark.core
 
@@ -47,3 +50,15 @@ def test_calls_go_through_a_socks_proxy():
         session.mount("https://", TimeLimitedAdapter())
         with pytest.raises(NotConnectedError, match="SOCKS"):
             session.get("https://api.stripe.com", proxies={"https": "socks5h://127.0.0.1:9"}, timeout=5)
+
+
+def test_each_read_may_take_the_time_that_is_left():
+    """Otherwise a response that pauses shortly before the end may take twice the limit."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ours.makefile("rb", buffering=0) as raw, _Reader(ours, raw) as reader:
+        ours.settimeout(300)
+        theirs.send(b"ab")
+        assert (reader.read(1), ours.gettimeout()) == (b"a", 300)
+        with time_limit(60):
+            assert reader.read(1) == b"b"
+        assert ours.gettimeout() <= 60

@@ -9,8 +9,8 @@ from django.core.management import call_command
 from django.test import RequestFactory
 from django.utils import timezone
 
-from django_checkout import services
-from django_checkout.models import WebhookEvent
+from django_checkout import ledger, services
+from django_checkout.models import Subscription, WebhookEvent
 from django_checkout.operations import health
 from django_checkout.operations.doctor.site import examine_backlog
 from django_checkout.testing import post_event
@@ -105,6 +105,15 @@ def test_thin_event_of_a_renewal_is_processed_once_the_setting_is_corrected(pay,
     call_command("checkout_process_events")
 
     assert recorder.names == ["order_paid", "subscription_renewed"]
+
+
+def test_subscription_of_another_site_is_recognized_by_its_id(pay, stripe_emulator, settings):
+    pay(services.place(OrderData(reference="S-1", currency="eur", lines=(TEA,), user=UserFactory())))
+    names = {7: ["evt_1", Subscription.objects.get().stripe_id]}
+    assert ledger.find_other_sites(names) == {}
+    settings.CHECKOUT_BASE_URL = WRONG
+
+    assert ledger.find_other_sites(names) == {7: SHOP}
 
 
 def test_event_is_processed_although_stripe_does_not_respond_at_first(order, stripe_emulator, recorder, deliver):

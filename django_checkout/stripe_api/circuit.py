@@ -38,6 +38,7 @@ class Circuit:
         self._last_failure = ""
         #: On the monotonic clock: when the next call is made although calls have failed.
         self._probe_at = 0.0
+        self._probe: object = None
         self._answered_at = 0.0
         #: When each call that waits for a response began.
         self._waiting: dict[object, float] = {}
@@ -85,6 +86,7 @@ class Circuit:
                 if now < self._probe_at:
                     raise _unavailable(self._probe_at - now, self._last_failure)
                 # No other call is made while this one waits.
+                self._probe = call
                 self._probe_at = now + conf.CHECKOUT_STRIPE_TIMEOUT_SECONDS + PROBE_SECONDS
             elif self._is_silent(now):
                 raise _unavailable(PROBE_SECONDS)
@@ -107,8 +109,9 @@ class Circuit:
                 self._failures += 1
                 if self._failures == MAX_FAILURES:
                     logger.error("stripe_unavailable failures=%d", self._failures)
-            if self._failures >= MAX_FAILURES:
-                self._probe_at = now + (PROBE_SECONDS if is_answered is False else 0)
+                self._probe_at = now + PROBE_SECONDS
+            elif call is self._probe:
+                self._probe_at = now
 
 
 def _unavailable(seconds: float, last_failure: str = "") -> StripeUnavailableError:

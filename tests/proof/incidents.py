@@ -1,4 +1,4 @@
-"""Faults in what staff waive, in orders that the site has deleted, in unanswered calls, and in the pending work."""
+"""Faults in what staff waive, in deleted orders, in unanswered calls, in the time of refunds, and in pending work."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from tests.proof.fault import Fault
 
 WAIVE, DELETED, UNANSWERED = "tests/test_waive.py", "tests/test_deleted_orders.py", "tests/test_unanswered.py"
 PENDING, SPEED = "tests/test_pending_work.py", "tests/test_health_speed.py"
+REFUNDS = "tests/test_services_refunds.py"
+EARLIER = f"{REFUNDS}::test_earlier_refund_that_arrives_late_does_not_stop_an_unanswered_one"
 
 FAULTS = (
     Fault(
@@ -153,5 +155,50 @@ FAULTS = (
         old='values_list("order_id", "raised_at")[:MAX_COUNT])',
         new='values_list("order_id", "raised_at"))',
         tests=(f"{SPEED}::test_no_table_that_grows_is_read_without_a_limit",),
+    ),
+    Fault(
+        name="Stripe's time of a refund is not read",
+        file="stripe_api/facts.py",
+        old='        made_at=instant(stripe_object, "created"),\n',
+        tests=(EARLIER,),
+    ),
+    Fault(
+        name="Stripe's time of a refund is not stored",
+        file="ledger/refunds.py",
+        old="            made_at=fact.made_at,\n",
+        tests=(f"{REFUNDS}::test_earlier_refund_that_arrives_late_needs_no_confirmation",),
+    ),
+    Fault(
+        name="Stripe's time of a refund that was stored without it is not filled in",
+        file="ledger/refunds.py",
+        old='        "made_at": refund.made_at or fact.made_at,\n',
+        tests=(f"{REFUNDS}::test_time_of_a_refund_is_filled_in",),
+    ),
+    Fault(
+        name="a refund counts from when it arrived",
+        file="services/refunds.py",
+        old="(row.made_at or row.created_at) > since",
+        new="row.created_at > since",
+        tests=(f"{REFUNDS}::test_earlier_refund_that_arrives_late_needs_no_confirmation",),
+    ),
+    Fault(
+        name="an earlier refund that arrives late stops an unanswered one",
+        file="services/refunds.py",
+        old="        Q(made_at=None) | Q(made_at__gte=since),\n",
+        tests=(EARLIER,),
+    ),
+    Fault(
+        name="a refund of which the time is unknown is taken for an earlier one",
+        file="services/refunds.py",
+        old="Q(made_at=None) | Q(made_at__gte=since)",
+        new="Q(made_at__gte=since)",
+        tests=(f"{REFUNDS}::test_refund_of_unknown_time_stops_an_unanswered_one",),
+    ),
+    Fault(
+        name="a refund that was made a moment before does not stop an unanswered one",
+        file="services/refunds.py",
+        old="    since = row.created_at - timedelta(seconds=REPEAT_SECONDS)\n",
+        new="    since = row.created_at\n",
+        tests=(f"{REFUNDS}::test_refund_made_shortly_before_that_arrives_late_stops_an_unanswered_one",),
     ),
 )

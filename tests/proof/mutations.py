@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.proof import alerts, api, incidents, outages, parameters, pull, staff
+from tests.proof import alerts, api, incidents, outages, parameters, pull, sites, staff
 from tests.proof.fault import Fault
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -456,6 +456,7 @@ FAULTS = (
     *alerts.FAULTS,
     *outages.FAULTS,
     *incidents.FAULTS,
+    *sites.FAULTS,
     *parameters.FAULTS,
 )
 

@@ -1,8 +1,11 @@
-"""Faults in what limits waits for Stripe, and in what recognizes responses that are not Stripe's."""
+"""Faults in what limits waits for Stripe, in what steps hold meanwhile, and in what recognizes other responses."""
 
 from __future__ import annotations
 
 from tests.proof.fault import Fault
+
+LIMITS, LIMITED = "tests/test_outage.py", "tests/test_time_limited.py"
+SLOW = f"{LIMITS}::test_response_that_arrives_byte_by_byte_stays_within_the_limit"
 
 FAULTS = (
     Fault(
@@ -74,5 +77,173 @@ FAULTS = (
         old="if problem := _find_problem(method, url, response, livemode):",
         new='if problem := "":',
         tests=("tests/test_answers.py::test_services_and_coroutines_raise_the_same_error",),
+    ),
+    Fault(
+        name="a limit prolongs the one around it",
+        file="stripe_api/time_limit.py",
+        old="min(time.monotonic() + seconds, math.inf if outer is None else outer)",
+        new="time.monotonic() + seconds",
+        tests=(f"{LIMITS}::test_inner_limit_ends_no_later_than_the_outer_one",),
+    ),
+    Fault(
+        name="commands have the limit of a request",
+        file="stripe_api/time_limit.py",
+        old="    if _ends_at.get() is not None:\n",
+        new="    if _ends_at.get() not in (None, math.inf):\n",
+        tests=(f"{LIMITS}::test_command_tries_twice",),
+    ),
+    Fault(
+        name="a limit outlives its block",
+        file="stripe_api/time_limit.py",
+        old="        _ends_at.reset(token)\n",
+        new="        del token\n",
+        tests=(f"{LIMITS}::test_limit_ends_with_its_block",),
+    ),
+    Fault(
+        name="a slow response has no limit",
+        file="stripe_api/time_limited.py",
+        old="        seconds = seconds_left()\n",
+        new="        seconds = math.inf\n",
+        tests=(SLOW,),
+    ),
+    Fault(
+        name="the last read of a response may take the whole limit",
+        file="stripe_api/time_limited.py",
+        old="            self._socket.settimeout(seconds)\n",
+        new="            pass\n",
+        tests=(f"{LIMITED}::test_each_read_may_take_the_time_that_is_left",),
+    ),
+    Fault(
+        name="connections of a proxy have no limit",
+        file="stripe_api/time_limited.py",
+        old="        return _limit(manager)\n",
+        new="        return manager\n",
+        tests=(LIMITED,),
+    ),
+    Fault(
+        name="a slow response to a command has no limit",
+        file="stripe_api/http_client.py",
+        old="with transport.span(method, url) as record, time_limit(seconds):",
+        new="with transport.span(method, url) as record:",
+        tests=(f"{LIMITS}::test_each_attempt_of_a_command_is_limited",),
+    ),
+    Fault(
+        name="a slow response to a coroutine has no limit",
+        file="stripe_api/http_client.py",
+        old="                    asyncio.timeout(seconds),\n",
+        tests=(SLOW,),
+    ),
+    Fault(
+        name="an attempt may take longer than what is left",
+        file="stripe_api/http_client.py",
+        old="min(self._timeout_seconds, seconds_left())",
+        new="self._timeout_seconds",
+        tests=(f"{LIMITS}::test_attempt_takes_no_longer_than_what_is_left",),
+    ),
+    Fault(
+        name="an attempt is repeated after its limit",
+        file="stripe_api/http_client.py",
+        old="return seconds_left() > 1 and super()",
+        new="return super()",
+        tests=(f"{LIMITS}::test_attempts_and_pauses_stay_within_the_limit",),
+    ),
+    Fault(
+        name="any call that says nothing about Stripe ends the pause",
+        file="stripe_api/circuit.py",
+        old="            elif call is self._probe:\n",
+        new="            else:\n",
+        tests=(f"{LIMITS}::test_other_call_that_ends_by_a_bug_does_not_end_the_pause",),
+    ),
+    Fault(
+        name="a call is made although no time is left",
+        file="stripe_api/circuit.py",
+        old="        if seconds < MINIMUM_SECONDS:\n",
+        new="        if False:\n",
+        tests=(f"{LIMITS}::test_calls_of_one_request_share_one_limit",),
+    ),
+    Fault(
+        name="a call that was allowed little time counts as an outage",
+        file="stripe_api/circuit.py",
+        old="elif seconds >= min(FAIR_SECONDS, conf.CHECKOUT_STRIPE_TIMEOUT_SECONDS / 2):",
+        new="else:",
+        tests=(f"{LIMITS}::test_call_that_was_allowed_little_time_does_not_count",),
+    ),
+    Fault(
+        name="a coroutine may wait for Stripe for ever",
+        file="stripe_api/steps.py",
+        old="    with default_time_limit():\n        work = ",
+        new="    if True:\n        work = ",
+        tests=(f"{LIMITS}::test_calls_of_one_service_share_one_limit",),
+    ),
+    Fault(
+        name="each service of a page has a limit of its own",
+        file="pages/responses.py",
+        old="            with time_limit():\n                return view(",
+        new="            if True:\n                return view(",
+        tests=(f"{LIMITS}::test_calls_of_one_page_share_one_limit",),
+    ),
+    Fault(
+        name="each service of an asynchronous page has a limit of its own",
+        file="pages/responses.py",
+        old="            with time_limit():\n                return await view(",
+        new="            if True:\n                return await view(",
+        tests=(f"{LIMITS}::test_calls_of_one_page_share_one_limit",),
+    ),
+    Fault(
+        name="the page after a payment waits as long as others",
+        file="services/outcomes.py",
+        old="with time_limit(READ_SECONDS):",
+        new="if True:",
+        tests=(f"{LIMITS}::test_page_that_shows_the_order_waits_less",),
+    ),
+    Fault(
+        name="a worker has the limit of a request",
+        file="webhooks/tasks.py",
+        old="    with no_time_limit():\n",
+        new="    if True:\n",
+        tests=(f"{LIMITS}::test_nobody_waits_for_commands_and_workers",),
+    ),
+    Fault(
+        name="a command has the limit of a request",
+        file="management/arguments.py",
+        old="        with no_time_limit():\n",
+        new="        if True:\n",
+        tests=(f"{LIMITS}::test_nobody_waits_for_commands_and_workers",),
+    ),
+    Fault(
+        name="steps hold a context while they wait",
+        file="stripe_api/gateway.py",
+        old='    account, headers = yield from read_raw_expecting_refusal("/v1/account")\n',
+        new="    with suppress(KeyError):\n"
+        '        account, headers = yield from read_raw_expecting_refusal("/v1/account")\n',
+        tests=("tests/test_architecture.py::test_steps_hold_nothing_while_they_wait",),
+    ),
+    Fault(
+        name="a permission that was only tried raises an alert",
+        file="stripe_api/client.py",
+        old="if not (is_missing and call.is_refusal_expected):",
+        new="if True:",
+        tests=("tests/test_alerts.py",),
+    ),
+    Fault(
+        name="a permission that is missing raises no alert",
+        file="stripe_api/client.py",
+        old="if not (is_missing and call.is_refusal_expected):",
+        new="if not is_missing:",
+        tests=("tests/test_alerts.py::test_missing_permission_is_an_alert_until_that_permission_is_used",),
+    ),
+    Fault(
+        name="a refused try is logged as a warning",
+        file="stripe_api/client.py",
+        old="level = logging.DEBUG if is_refusal_expected and status not in (401, 403) else logging.WARNING",
+        new="level = logging.WARNING",
+        tests=("tests/test_doctor.py",),
+    ),
+    Fault(
+        name="a refused key is not logged if a refusal was expected",
+        file="stripe_api/client.py",
+        old="if is_refusal_expected and status not in (401, 403) else",
+        new="if is_refusal_expected else",
+        tests=("tests/test_doctor.py",),
     ),
 )
