@@ -25,14 +25,15 @@ pytestmark = pytest.mark.core
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(django_checkout.__file__).parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-#: Columns that the admin does not show: leases, hashes, counters and what only requests to Stripe contain.
+#: Columns that the admin does not name: leases, hashes, counters, what only requests to Stripe contain, and what a
+#: property shows.
 NOT_SHOWN = {
     Order: "asked_discount_minor asked_discount_name content_hash erased_at locale metadata params requests_count "
     "requests_since site_url source_deleted_at source_type",
     CheckoutSession: "expired_at is_adjustable leased_until live_for next_subtotal_minor recovery_url request_hash "
     "site_url url",
     Payment: "reviews",
-    Refund: "balance_transaction_id key leased_until refusal_code",
+    Refund: "balance_transaction_id key leased_until made_at refusal_code",
     Dispute: "",
     Subscription: "",
 }

@@ -165,7 +165,7 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
 
     @admin.display(description=gettext_lazy("order"))
     def order_shown(self, row: Discrepancy) -> SafeString | str:
-        """Return a link to the order, or the number that Stripe's metadata has of an order that is not here."""
+        """Return a link to the order, or its number at Stripe if it is not here."""
         reference = str(row.at_stripe.get("order_id") or "")
         if row.order is not None or not reference:
             return self.link(row.order)

@@ -79,7 +79,8 @@ RULES: Mapping[Reason, Rule] = {
     Reason.DATABASE: Rule(
         text=_("The database does not respond, or refuses writes."),
         hint=_(
-            "Look at the log of the database server and the free space of its disk, then run manage.py checkout_doctor"
+            "Look at the log of the database server and the free space of its disk. When it accepts writes again, run "
+            "manage.py checkout_process_events"
         ),
     ),
     Reason.MIGRATIONS: Rule(

@@ -177,7 +177,7 @@ FAULTS = (
     Fault(
         name="a refund counts from when it arrived",
         file="services/refunds.py",
-        old="(row.made_at or row.created_at) > since",
+        old="row.occurred_at > since",
         new="row.created_at > since",
         tests=(f"{REFUNDS}::test_earlier_refund_that_arrives_late_needs_no_confirmation",),
     ),

@@ -53,8 +53,8 @@ FAULTS = (
     Fault(
         name="a payment is joined with another shopper's order",
         file="services/lost_sessions.py",
-        old="is_same_sale and is_started_here(data) and _is_same_shopper(data, order)",
-        new="is_same_sale and is_started_here(data)",
+        old="*(name for name, is_equal in equal.items() if not is_equal), *_differing_shopper(data, order)",
+        new="*(name for name, is_equal in equal.items() if not is_equal)",
         tests=("tests/test_lost_sessions.py",),
     ),
     Fault(

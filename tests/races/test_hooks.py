@@ -72,7 +72,7 @@ def test_order_is_not_canceled_while_its_session_is_created(shop):
 def test_session_started_between_expiring_and_canceling_keeps_the_order_unpaid(shop):
     shop.start()
     with (
-        run_after("django_checkout.services.checkout.expire_steps", lambda: services.start(shop.host_order)),
+        run_after("django_checkout.services.canceling.expire_steps", lambda: services.start(shop.host_order)),
         pytest.raises(PaymentInFlightError),
     ):
         services.cancel(shop.host_order)

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from django_checkout.exceptions import StripeCredentialsError
 from django_checkout.management.arguments import Progress, command_errors, exit_with, positive, write_json
 from django_checkout.operations import health, remaining
 from django_checkout.operations.remaining import Remaining
@@ -68,10 +69,13 @@ class Command(BaseCommand):
                 report = pending_work.process_pending(
                     limit=options["limit"], ignores_backoff=options["now"], progress=progress
                 )
+            except StripeCredentialsError:
+                health.report()
+                raise
             finally:
                 progress.clear()
-                # A site without a monitor has at least its log.
-                health.report()
+            # A site without a monitor has at least its log.
+            health.report()
             left = remaining.find()
         has_failed = any(group.has_failed for group in left) or any(report[f"{kind}_failed"] for kind in _KINDS)
         if options["format"] == "json":
