@@ -7,6 +7,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.db.models.signals import post_save
 from django.utils import timezone
 
@@ -295,6 +296,32 @@ def test_notification_that_fails_again_and_again_does_not_hold_up_the_others(
     # The one that was due first.
     attempts = [row.announcements.get(signal="order_paid").attempts for row in (first, second)]
     assert attempts == [1, 2]
+
+
+@pytest.mark.parametrize(("number", "sqlstate"), [(1205, None), (None, "40P01")], ids=["mariadb", "postgresql"])
+def test_receiver_that_meets_another_transaction_every_time_does_not_hold_up_the_others(
+    number, sqlstate, stripe_emulator, deliver_events, failing_receiver
+):
+    """The database responds: one order's transaction waits for a row that another one holds."""
+    first, second = _pay_all(2, stripe_emulator, deliver_events)
+    Announcement.objects.update(next_attempt_at=timezone.now() - timedelta(minutes=1))
+    failing_receiver.is_fixed = True
+    cause = Exception(number, "lock wait timeout exceeded")
+    cause.sqlstate = sqlstate
+
+    def receive(sender, order, **kwargs):
+        if order == first:
+            raise OperationalError("lock wait timeout exceeded") from cause
+
+    signals.order_paid.connect(receive)
+    try:
+        report = pending_work.process_pending()
+    finally:
+        signals.order_paid.disconnect(receive)
+
+    assert (report["notifications"], report["notifications_failed"]) == (2, 1)
+    states = [row.announcements.get(signal="order_paid").state for row in (first, second)]
+    assert states == ["pending", "announced"]
 
 
 def test_event_that_fails_again_and_again_does_not_hold_up_the_others(order, pay, queue):

@@ -13,6 +13,7 @@ from django_checkout.exceptions.database import (
     DATABASE_UNAVAILABLE,
     MigrationsPendingError,
     find_database_reason,
+    is_conflict,
     is_database_unavailable,
     is_schema_missing,
 )
@@ -105,6 +106,7 @@ __all__ = [
     "UnknownFactError",
     "UnstorableFactError",
     "find_database_reason",
+    "is_conflict",
     "is_database_unavailable",
     "is_schema_missing",
 ]

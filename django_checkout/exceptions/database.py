@@ -12,6 +12,9 @@ from django_checkout.exceptions.base import CheckoutError
 #: "No such table" and "no such column": SQLSTATEs of PostgreSQL, numbers of MariaDB, texts of SQLite.
 _SQLSTATES = frozenset(("42P01", "42703"))
 _NUMBERS = frozenset((1146, 1054))
+#: "Start the transaction over": SQLSTATEs of PostgreSQL, numbers of MariaDB.
+_CONFLICT_SQLSTATES = frozenset(("40001", "40P01"))
+_CONFLICT_NUMBERS = frozenset((1205, 1213, 1020))
 #: "Read-only transaction", which PostgreSQL reports as an internal error.
 _READ_ONLY = "25006"
 _TEXTS = re.compile(r"no such (table|column)|has no column named")
@@ -41,7 +44,13 @@ def is_database_unavailable(error: BaseException) -> bool:
     """Return whether the database does not respond, or refuses writes, for example because its disk is full."""
     if isinstance(error, InternalError):
         return _READ_ONLY in _states_of(error)
-    return isinstance(error, OperationalError | InterfaceError) and not is_schema_missing(error)
+    is_operational = isinstance(error, OperationalError | InterfaceError)
+    return is_operational and not is_schema_missing(error) and not is_conflict(error)
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Return whether one transaction met another: a deadlock, a failed serialization, or a wait that was too long."""
+    return bool(_states_of(error) & _CONFLICT_SQLSTATES) or _first_argument(error) in _CONFLICT_NUMBERS
 
 
 def is_schema_missing(error: BaseException) -> bool:
@@ -50,8 +59,12 @@ def is_schema_missing(error: BaseException) -> bool:
         return False
     if _states_of(error) & _SQLSTATES:
         return True
-    first = next(iter(getattr(error.__cause__, "args", ())), None)
+    first = _first_argument(error)
     return first in _NUMBERS or (isinstance(first, str) and bool(_TEXTS.search(first)))
+
+
+def _first_argument(error: BaseException) -> object:
+    return next(iter(getattr(error.__cause__, "args", ())), None)
 
 
 def _states_of(error: BaseException) -> set[str | None]:

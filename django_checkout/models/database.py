@@ -17,6 +17,8 @@ from django.db import connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
+from django_checkout.exceptions import is_conflict
+
 logger = logging.getLogger("django_checkout")
 
 T = TypeVar("T")
@@ -24,9 +26,6 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 #: How often a transaction is tried before its deadlock is an error.
 ATTEMPTS = 8
-#: PostgreSQL's SQLSTATEs and MariaDB's error numbers for "start the transaction over".
-_RETRYABLE_SQLSTATES = frozenset(("40001", "40P01"))
-_RETRYABLE_ERRNOS = frozenset((1205, 1213, 1020))
 
 #: Whether the running code is this app's own, inside a transaction of its own.
 _is_writing: ContextVar[bool] = ContextVar("django_checkout_is_writing", default=False)
@@ -111,14 +110,7 @@ def _run_hooks(hooks: list[Any]) -> None:
 
 def is_retryable(error: Exception) -> bool:
     """Return whether the transaction must start over: a deadlock, a failed serialization, or ``in_transaction``'s."""
-    if isinstance(error, TransactionRestartError):
-        return True
-    cause = error.__cause__
-    # psycopg has ``sqlstate``, psycopg2 ``pgcode``.
-    if {getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None)} & _RETRYABLE_SQLSTATES:
-        return True
-    arguments: tuple[object, ...] = getattr(cause, "args", ())
-    return bool(arguments) and arguments[0] in _RETRYABLE_ERRNOS
+    return isinstance(error, TransactionRestartError) or is_conflict(error)
 
 
 @contextmanager
