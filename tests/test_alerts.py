@@ -586,6 +586,22 @@ def test_database_that_stores_nothing_is_logged_once_per_process(fault, new_proc
     assert _logged(caplog) == (1, 1)
 
 
+def test_end_that_another_thread_logs_at_the_same_time_is_logged_once(new_process, monkeypatch, caplog):
+    class Shared(dict):
+        """Another thread takes every reason once this one has seen it."""
+
+        def keys(self):
+            seen = [*super().keys()]
+            self.clear()
+            return {}.fromkeys(seen).keys()
+
+    caplog.set_level(logging.INFO, "django_checkout")
+    monkeypatch.setattr(alert_log, "_unstored", Shared(database_unavailable=timezone.now()))
+
+    assert reasons() == []
+    assert _logged(caplog) == (0, 0)
+
+
 def test_missing_migration_is_logged_once_and_ends_no_other_alert(session, new_process, caplog):
     caplog.set_level(logging.INFO, "django_checkout")
     _begin(session)

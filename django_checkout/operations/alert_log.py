@@ -35,7 +35,9 @@ def update(alerts: Collection[Alert], *, at: datetime, is_complete: bool = True)
             _log_began(alert)
     if is_complete:
         for reason in _unstored.keys() - {alert.reason.value for alert in alerts}:
-            ended |= {reason: _unstored.pop(reason)}
+            # Another thread may have logged the end.
+            if began_at := _unstored.pop(reason, None):
+                ended |= {reason: began_at}
     for reason, began_at in ended.items():
         seconds = int((timezone.now() - began_at).total_seconds())
         logger.info("alert_ended reason=%s after_seconds=%s", reason, seconds)
