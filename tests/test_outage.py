@@ -504,6 +504,19 @@ def test_other_call_that_ends_by_a_bug_does_not_end_the_pause(clock):
     assert _is_open(guarded)
 
 
+def test_other_call_that_fails_later_lets_no_second_probe_wait(clock):
+    guarded = circuit.Circuit()
+    other = guarded.guard()
+    other.__enter__()
+    _fail(guarded, times=circuit.MAX_FAILURES)
+    clock.now += circuit.PROBE_SECONDS
+    with guarded.guard():
+        assert not other.__exit__(StripeUnavailableError, StripeUnavailableError("no response"), None)
+        clock.now += circuit.PROBE_SECONDS
+        assert _is_open(guarded)
+    assert not _is_open(guarded)
+
+
 def test_call_that_was_allowed_little_time_does_not_count(clock):
     guarded = circuit.Circuit()
     with time_limit(1):

@@ -109,7 +109,8 @@ class Circuit:
                 self._failures += 1
                 if self._failures == MAX_FAILURES:
                     logger.error("stripe_unavailable failures=%d", self._failures)
-                self._probe_at = now + PROBE_SECONDS
+                if self._probe not in self._waiting:
+                    self._probe_at = now + PROBE_SECONDS
             elif call is self._probe:
                 self._probe_at = now
 

@@ -155,6 +155,13 @@ FAULTS = (
         tests=(f"{LIMITS}::test_other_call_that_ends_by_a_bug_does_not_end_the_pause",),
     ),
     Fault(
+        name="another call that fails lets a second probe wait",
+        file="stripe_api/circuit.py",
+        old="if self._probe not in self._waiting:",
+        new="if True:",
+        tests=(f"{LIMITS}::test_other_call_that_fails_later_lets_no_second_probe_wait",),
+    ),
+    Fault(
         name="a call is made although no time is left",
         file="stripe_api/circuit.py",
         old="        if seconds < MINIMUM_SECONDS:\n",
