@@ -18,6 +18,7 @@ from tests.admin.conftest import staff_client
 from tests.factories import HostOrderFactory
 from tests.host.adapters import HostAdapter
 from tests.host.models import HostOrder
+from tests.races.together import run_before
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -90,6 +91,31 @@ def test_payment_is_not_joined_with_what_may_be_another_sale(
     with pytest.raises(PaymentUnmatchedError):
         services.start(order)
     assert len(stripe_emulator.latest("checkout.session", 10)) == 1
+
+
+@pytest.mark.parametrize("fix", [False, True])
+def test_open_session_of_another_sale_is_not_said_to_be_a_payment(fix, host_order, lost, settings):
+    """Nothing was paid, so there is nothing to join or to refund."""
+    host_order.delete()
+    services.place(HostOrderFactory(number=host_order.number, email="kim@example.com"))
+    # Without it no session is known to have been started here, so that none is expired.
+    settings.CHECKOUT_BASE_URL = ""
+
+    (found,) = reconcile.run(fix=fix).differences
+
+    assert (found.kind, found.at_stripe["status"]) == (Kind.SESSION_WITHOUT_ORDER, "open")
+    assert found.suggestion == Kind.SESSION_WITHOUT_ORDER.suggestion
+    assert "differs" not in found.at_stripe
+
+
+def test_session_that_is_paid_while_it_is_expired_says_what_differs(host_order, lost, stripe_emulator):
+    host_order.delete()
+    services.place(HostOrderFactory(number=host_order.number, email="kim@example.com"))
+    expire = "django_checkout.reconcile.unlinked_sessions._expire"
+    with run_before(expire, lambda: stripe_emulator.pay(lost, email=EMAIL)):
+        (found,) = reconcile.run(fix=True).differences
+
+    assert (found.at_stripe["status"], found.at_stripe["differs"]) == ("complete", "email")
 
 
 def test_shopper_of_a_recreated_order_is_not_charged_again(host_order, lost, stripe_emulator, deliver_events):

@@ -106,20 +106,23 @@ def restore(stripe_id: str) -> Difference | None:
         data = _expire(stripe_id)
         if data.get("status") == SessionStatus.EXPIRED:
             return replace(left, outcome=Outcome.FIXED, done=EXPIRED)
-    if order is None and (order := _place(data)) is not None:
-        left = _with_order(left, data, order)
+    order = order or _place(data)
     if order is not None and is_provably_of(data, order):
         _join(order, data)
         return None
-    return replace(left, at_stripe={**left.at_stripe, **at_stripe(data)})
+    return _with_order(replace(left, at_stripe={**left.at_stripe, **at_stripe(data)}), data, order)
 
 
 def _with_order(left: Difference, data: Json, order: Order | None) -> Difference:
-    """Return the difference of a session with the order that it names, and in what that differs from what was sold."""
+    """Return the difference of a session with the order that it names, and in what that differs from what was sold.
+
+    Only a session that is complete can be joined with its order.
+    """
     if order is None:
         return left
-    differs = ", ".join(find_differing(data, order))
-    there = {**left.at_stripe, **({"differs": differs} if differs and not _leads_back(data, order) else {})}
+    is_joinable = data.get("status") == SessionStatus.COMPLETE and not _leads_back(data, order)
+    differs = ", ".join(find_differing(data, order)) if is_joinable else ""
+    there = {**left.at_stripe, **({"differs": differs} if differs else {})}
     return Difference.of(left.kind, left.subject, order, {**left.here, "order": order.reference}, there)
 
 
