@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import F
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -486,6 +487,18 @@ def test_evaluation_of_a_machine_whose_clock_is_ahead_stops_no_other(session, ca
     _begin(session)
 
     assert "alert_began reason=deliveries_refused" in caplog.text
+
+
+def test_monitor_that_asks_often_writes_once_in_five_seconds(session):
+    now = timezone.now()
+    health.report(now=now)
+    with CaptureQueriesContext(connection) as queries:
+        health.report(now=now + timedelta(seconds=4))
+        again = [query["sql"] for query in queries if not query["sql"].startswith("SELECT")]
+        health.report(now=now + timedelta(seconds=6))
+
+    assert again == []
+    assert any(query["sql"].startswith("UPDATE") for query in queries)
 
 
 def test_older_look_at_the_endpoints_does_not_replace_a_newer_one(db):

@@ -384,6 +384,14 @@ def test_upgrade_from_an_endpoint_for_all_events_is_finished(upgraded_long_ago, 
     assert {endpoint["id"]: endpoint["status"] for endpoint in _endpoints()}[old] == "disabled"
 
 
+def test_upgrade_is_not_finished_if_the_new_endpoint_of_fewer_events_has_been_silent_for_long(upgraded_long_ago):
+    """It may have been refused since, with another secret."""
+    Observation.objects.filter(detail=API_VERSION).update(last_at=timezone.now() - timedelta(days=8))
+
+    with pytest.raises(CommandError, match="No delivery of"):
+        _setup(finish_upgrade=True)
+
+
 def test_upgrade_is_not_finished_before_the_new_endpoint_receives_every_event(upgraded_long_ago, stripe_emulator):
     old, new = upgraded_long_ago
     with stripe_emulator.store.transaction():

@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 
 from django_checkout.admin import charts, display, statistics_cache
 from django_checkout.conf import conf
+from django_checkout.models import database
 from django_checkout.operations import health, statistics
 from django_checkout.operations.alerts import RUNBOOK, Alert, display_number
 from django_checkout.states import Tone
@@ -83,7 +84,8 @@ def build(request: HttpRequest) -> dict[str, Any]:
     """Return the context of the dashboard's templates; the statistics are the only queries."""
     url = find_url(request, "order", "dashboard", permission="view_order")
     try:
-        shown = statistics_cache.read()
+        with database.contained():
+            shown = statistics_cache.read()
     except ImproperlyConfigured as error:
         # Shown on the page, because a missing key means that setup is not finished.
         return {"checkout_dashboard_url": url, "problem": str(error)}

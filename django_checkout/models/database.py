@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cache, partial
 from typing import Any, TypeVar
@@ -56,6 +56,13 @@ def atomic(*, durable: bool = False) -> Iterator[None]:
     if durable:
         _refuse_open_transactions()
     with transaction.atomic(using=alias(), durable=durable), _writing(allowed=True):
+        yield
+
+
+@contextmanager
+def contained() -> Iterator[None]:
+    """In an open transaction, open a savepoint, so that a query that fails here does not end the transaction."""
+    with atomic() if connection().in_atomic_block else nullcontext():
         yield
 
 

@@ -24,12 +24,16 @@ def update(alerts: Collection[Alert], *, at: datetime, is_complete: bool = True)
     """Log what has begun and ended since the last call: ERROR when an alert begins, INFO when it ends.
 
     ``at`` is when the alerts began to be evaluated: if a newer evaluation was stored meanwhile, this one is ignored.
-    With ``is_complete`` unset, more alerts may hold than could be read, so none ends.
+    With ``is_complete`` unset, more alerts may hold than could be read, so none ends. Without changes it takes one
+    query, and a write every 5 seconds.
 
     Raises:
         Error: the database does not respond, or refuses writes.
     """
-    began, ended = database.in_transaction(partial(_store, alerts, at=at, is_complete=is_complete))
+    began: list[Alert] = []
+    ended: dict[str, datetime] = {}
+    if not _is_stored(alerts, at=at, is_complete=is_complete):
+        began, ended = database.in_transaction(partial(_store, alerts, at=at, is_complete=is_complete))
     for alert in began:
         if _unstored.pop(alert.reason, None) is None:
             _log_began(alert)
@@ -49,6 +53,17 @@ def log_unstored(alerts: Collection[Alert]) -> None:
         if alert.reason in OF_ERRORS and alert.reason not in _unstored:
             _unstored[alert.reason] = timezone.now()
             _log_began(alert)
+
+
+def _is_stored(alerts: Collection[Alert], *, at: datetime, is_complete: bool) -> bool:
+    """Whether the same alerts were stored just before; so monitors that ask often do not wait for each other's rows."""
+    rows = Observation.objects.filter(kind__in=(Kind.ALERT, Kind.EVALUATED)).values_list("kind", "subject", "last_at")
+    known = {(kind, subject): last_at for kind, subject, last_at in rows}
+    evaluated_at = known.pop((Kind.EVALUATED, ""), None)
+    if evaluated_at is None or evaluated_at <= at - observations.PAUSE:
+        return False
+    found = {(Kind.ALERT, alert.reason.value) for alert in alerts}
+    return found == known.keys() if is_complete else found <= known.keys()
 
 
 def _store(alerts: Collection[Alert], *, at: datetime, is_complete: bool) -> tuple[list[Alert], dict[str, datetime]]:

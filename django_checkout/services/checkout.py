@@ -41,6 +41,8 @@ from django_checkout.stripe_api.time_limit import seconds_left
 
 #: An open session that expires sooner is replaced, not reused.
 REUSE_MARGIN_SECONDS = 300
+#: By how much our clock may differ from Stripe's when a session that was created without a response is looked for.
+CLOCK_SLACK = timedelta(hours=1)
 #: How long a call waits while another call creates the order's session.
 BUSY_WAIT_SECONDS = 8.0
 _BUSY_POLL_SECONDS = 0.1
@@ -237,8 +239,9 @@ def _create_coupon(session: CheckoutSession) -> Steps[None]:
 
 def _find_created(session: CheckoutSession) -> Steps[bool]:
     """Find the session that an earlier request created, and apply it; return whether Stripe has it."""
+    after = max(session.made_between[0], session.created_at - CLOCK_SLACK)
     try:
-        fact = yield from gateway.find_session(str(session.uuid), session.made_between[0])
+        fact = yield from gateway.find_session(str(session.uuid), after)
     except StripeError as error:
         ledger.release_session(session.pk, **error.recorded)
         raise

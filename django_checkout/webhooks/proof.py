@@ -25,6 +25,8 @@ Json = Mapping[str, Any]
 ALL_EVENTS = "*"
 #: Stripe repeats a delivery that failed within this time.
 REPEATED_WITHIN = timedelta(hours=1)
+#: An endpoint that another one receives more than may have had nothing to deliver for this long.
+RARE_WITHIN = timedelta(days=7)
 
 
 def record_created(endpoint_id: str, secret: str) -> None:
@@ -78,6 +80,13 @@ def find_last_delivery(endpoint: Json, others: Sequence[Json] = ()) -> datetime 
     return max((row.last_at for row in proofs), default=None)
 
 
+def _find_due(other: Json, endpoint: Json, others: Sequence[Json]) -> datetime | None:
+    """Return since when an endpoint must have delivered, because the other one has; None if that one has not."""
+    last = find_last_delivery(other, [endpoint, *(one for one in others if one is not other)])
+    # What only the other one receives says little about this one; every other event goes to both.
+    return last and last - (RARE_WITHIN if _receives_more(other, endpoint) else REPEATED_WITHIN)
+
+
 def _receives_more(endpoint: Json, than: Json) -> bool:
     """Whether an endpoint is subscribed to event types that another one is not."""
     types, known = ({*one["enabled_events"]} for one in (endpoint, than))
@@ -87,11 +96,8 @@ def _receives_more(endpoint: Json, than: Json) -> bool:
 def finish_problem(endpoint: Json, others: Sequence[Json]) -> str:
     """Return why the other endpoints must not be disabled yet and what to do, or ""."""
     at = find_last_delivery(endpoint, others)
-    # What only another endpoint receives says nothing about this one; every other event goes to all of them.
-    alike = [one for one in others if not _receives_more(one, endpoint)]
-    known = (find_last_delivery(one, [endpoint, *(other for other in others if other is not one)]) for one in alike)
-    latest = max(filter(None, known), default=None)
-    if at is not None and (latest is None or at >= latest - REPEATED_WITHIN):
+    earliest = max(filter(None, (_find_due(one, endpoint, others) for one in others)), default=None)
+    if at is not None and (earliest is None or at >= earliest):
         return ""
     if endpoint["api_version"] == API_VERSION and all(other["api_version"] != API_VERSION for other in others):
         since = "yet" if at is None else f"since {at:%Y-%m-%d %H:%M} UTC, and other endpoints have delivered later"

@@ -164,15 +164,15 @@ FAULTS = (
     Fault(
         name="an old proof allows an upgrade",
         file="webhooks/proof.py",
-        old="if at is not None and (latest is None or at >= latest - REPEATED_WITHIN):",
+        old="if at is not None and (earliest is None or at >= earliest):",
         new="if at is not None:",
         tests=(f"{SETUP}::test_upgrade_is_not_finished_when_only_the_old_endpoint_still_verifies",),
     ),
     Fault(
         name="an upgrade is blocked while the old endpoint delivers as well",
         file="webhooks/proof.py",
-        old="at >= latest - REPEATED_WITHIN",
-        new="at > latest",
+        old="(RARE_WITHIN if _receives_more(other, endpoint) else REPEATED_WITHIN)",
+        new="timedelta()",
         tests=(f"{SETUP}::test_upgrade_is_finished_although_the_old_endpoint_delivered_last",),
     ),
     Fault(
