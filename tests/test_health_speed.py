@@ -24,7 +24,7 @@ _REFUNDS = re.compile(r"FROM \S+django_checkout_refund\b")
 _LIMIT = re.compile(r"LIMIT \d+(\) \S+)?$")
 #: As many rows as the query names.
 _BY_KEY = re.compile(r"""\b(id|object_id)["`] IN \(""")
-MAX_QUERIES = 21
+MAX_QUERIES = 22
 
 
 @pytest.fixture
