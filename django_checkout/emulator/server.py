@@ -10,9 +10,12 @@ from collections.abc import Collection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from django_checkout.emulator.api.resources.command_line import SUBSCRIBE
 from django_checkout.emulator.emulator import Emulator
-from django_checkout.emulator.messages import DroppedError, Request
+from django_checkout.emulator.messages import DroppedError, Request, Response
+from django_checkout.emulator.webhooks.listening import PROTOCOL, UNKNOWN_ID
 from django_checkout.emulator.webhooks.webhook_sender import is_address, is_localhost
+from django_checkout.emulator.websocket import WebSocket, accept_key
 
 logger = logging.getLogger("django_checkout.emulator")
 
@@ -29,6 +32,8 @@ class EmulatorServer(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], emulator: Emulator, *, allowed_hosts: Collection[str] = ()) -> None:
         super().__init__(address, HttpHandler)
         self.emulator = emulator
+        self.is_closing = False
+        emulator.state.has_websockets = True
         self._allowed_hosts = frozenset(name.lower() for name in (*allowed_hosts, address[0]))
 
     @property
@@ -36,6 +41,16 @@ class EmulatorServer(ThreadingHTTPServer):
         """The base URL of the server."""
         host, port = self.server_address[:2]
         return f"http://{host if isinstance(host, str) else host.decode()}:{port}"
+
+    def shutdown(self) -> None:
+        """Stop serving, and end the connections that stay open."""
+        self.is_closing = True
+        super().shutdown()
+
+    def server_close(self) -> None:
+        """Close the socket, and end the connections that stay open."""
+        self.is_closing = True
+        super().server_close()
 
     def is_allowed(self, host: str) -> bool:
         """Return whether a ``Host`` header is allowed. Other names are refused because of DNS rebinding."""
@@ -87,6 +102,9 @@ class HttpHandler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.send_error(403, "Host not allowed", "Start the emulator with --allowed-host and this name.")
             return
+        if url.path.startswith(SUBSCRIBE) and self.headers.get("Upgrade", "").lower() == "websocket":
+            self._listen()
+            return
         request = Request(
             method="GET" if self.command == "HEAD" else self.command,
             base_url=f"http://{host}",
@@ -104,6 +122,9 @@ class HttpHandler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
             return
         logger.info("%s %s %s", self.command, url.path, answer.status)
+        self._send(answer)
+
+    def _send(self, answer: Response) -> None:
         # Not send_response: it would add the date of the system clock to the API's.
         self.send_response_only(answer.status)
         for name, value in answer.headers.items():
@@ -114,6 +135,24 @@ class HttpHandler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body)
+
+    def _listen(self) -> None:
+        """Answer the handshake of Stripe's command line, and send it events until it leaves."""
+        self.close_connection = True
+        listening = self.server.emulator.listening
+        session = listening.find(self.headers.get("Websocket-Id", ""))
+        key = self.headers.get("Sec-WebSocket-Key")
+        if session is None or not key:
+            self._send(Response.from_json(401, {"error": {"message": UNKNOWN_ID}}))
+            return
+        self.send_response_only(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Accept", accept_key(key))
+        self.send_header("Sec-WebSocket-Protocol", PROTOCOL)
+        self.end_headers()
+        logger.info("The command line listens.")
+        listening.serve(session, WebSocket(self.connection), lambda: self.server.is_closing)
 
     def _hang(self) -> None:
         """Do not answer until the client gives up, the incident ends or the timeout of a connection passes."""

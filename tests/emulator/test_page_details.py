@@ -196,8 +196,9 @@ def test_subscriptions_and_setups_have_their_own_pages(emulator, client, visitor
     setup = client.v1.checkout.sessions.create({"mode": "setup", "currency": "eur", "success_url": url})
 
     text = text_of(visitor.get(path_of(trial)))
-    assert f"Free at first, then {money('9.00')} every 3 months" in text
-    assert ">Subscribe<" in text
+    assert "7 days free" in text
+    assert f"Then {money('9.00')} every 3 months, from " in text
+    assert ">Start trial<" in text
     assert 'id="error_card_number"' in text_of(visitor.send(path_of(trial), email="kim@example.com"))
     assert visitor.send(path_of(trial), **TYPED).status == 303
     assert ">Save card<" in text_of(visitor.get(path_of(setup)))

@@ -228,16 +228,15 @@ def test_a_payment_can_save_the_card(emulator, client):
     customer = emulator.get(session.id)["customer"]
     kept = client.v1.payment_methods.list({"customer": customer}).data
     assert len(kept) == 1
-    assert client.v1.payment_methods.detach(kept[0].id).customer is None
-    assert client.v1.payment_methods.list({"customer": customer}).data == []
-    with pytest.raises(stripe.InvalidRequestError, match="not attached"):
-        client.v1.payment_methods.detach(kept[0].id)
-    client.v1.payment_methods.attach(kept[0].id, {"customer": customer})
     other = client.v1.customers.create()
     with pytest.raises(stripe.InvalidRequestError, match="already"):
         client.v1.payment_methods.attach(kept[0].id, {"customer": other.id})
     shown = client.v1.payment_methods.update(kept[0].id, {"allow_redisplay": "always", "metadata": {"a": "b"}})
     assert shown.allow_redisplay == "always"
+    assert client.v1.payment_methods.detach(kept[0].id).customer is None
+    assert client.v1.payment_methods.list({"customer": customer}).data == []
+    with pytest.raises(stripe.InvalidRequestError, match="not attached"):
+        client.v1.payment_methods.detach(kept[0].id)
 
 
 def test_an_invoice_is_created_for_a_single_payment_on_request(emulator, client):

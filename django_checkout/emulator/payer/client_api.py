@@ -10,7 +10,6 @@ from typing import Any
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from django_checkout.emulator.api.resources.discounts import INVALID_CODE, NOTHING_TO_APPLY_TO, TOO_LITTLE
 from django_checkout.emulator.api.resources.sessions import KIND
 from django_checkout.emulator.messages import ApiError, Doc, Request, Response
 from django_checkout.emulator.payer import shopper_input
@@ -22,9 +21,6 @@ from django_checkout.emulator.state.state import State
 
 #: Error codes of the API to those of ``stripe.js``. Other errors have no code there.
 CODES = {
-    INVALID_CODE: "invalidCode",
-    TOO_LITTLE: "promotionCodeAmountInsufficient",
-    NOTHING_TO_APPLY_TO: "couponAppliesToNothing",
     "email_incomplete": "incompleteEmail",
     "email_invalid": "invalidEmail",
     "tax_id_invalid": "invalidTaxId",
@@ -49,7 +45,11 @@ class ClientApi:
             with translation.override(language_of(request, session)):
                 return self._act(request, session, action, payload)
         except ApiError as error:
-            document = {"message": error.message, "code": CODES.get(error.code or ""), "type": error.kind}
+            document = {
+                "message": error.message,
+                "code": error.reason or CODES.get(error.code or ""),
+                "type": error.kind,
+            }
             # An error that the shopper can correct is a normal response: browsers log failed requests to their console.
             status = 200 if error.status == 400 else error.status
             return Response.from_json(status, {"error": document}, HEADERS)
@@ -98,7 +98,7 @@ class ClientApi:
 
     def _result(self, request: Request, session: Doc, outcome: PaymentOutcome) -> Doc:
         if outcome.status == "declined":
-            return {"declined": {"message": outcome.message, "decline_code": outcome.decline_code or outcome.code}}
+            return {"declined": {"message": _(outcome.message), "decline_code": outcome.decline_code or outcome.code}}
         if outcome.status == "requires_action":
             query = f"frame={self._tokens.frame(session['id'])}"
             return {"challenge": f"{request.base_url}/pay/{session['id']}/authenticate?{query}"}

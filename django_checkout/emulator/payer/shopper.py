@@ -42,8 +42,9 @@ class Shopper:
 class PaymentOutcome:
     """The outcome of a payment attempt.
 
-    ``status`` is ``paid``, ``free``, ``saved``, ``authorized``, ``processing``, ``requires_action`` or ``declined``;
-    ``code``, ``decline_code`` and ``message`` give the reason of a decline.
+    ``status`` is ``paid``, ``free``, ``saved``, ``authorized``, ``processing``, ``requires_action``,
+    ``requires_confirmation`` or ``declined``; ``session_id`` is "" for an intent without a session; ``code``,
+    ``decline_code`` and ``message`` give the reason of a decline.
     """
 
     status: str
