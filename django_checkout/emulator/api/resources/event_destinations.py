@@ -111,7 +111,7 @@ def delete(call: Call) -> Doc:
 
 
 def _changed(call: Call, destination: Doc, include: object, **changes: object) -> Doc:
-    return _shown(call.state.update(destination, updated=call.state.clock.now(), **changes), include)
+    return _shown(call.state.update(destination, None, updated=call.state.clock.now(), **changes), include)
 
 
 def _check_events(names: list[str], *, is_thin: bool) -> None:
