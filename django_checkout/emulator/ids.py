@@ -22,6 +22,7 @@ SHAPES = {
     "customer_cash_balance_transaction": ("ccsbtxn_", 24),
     "discount": ("di_", 24),
     "dispute": ("du_", 24),
+    "ephemeral_key": ("ephkey_", 24),
     "event": ("evt_", 24),
     "invoice": ("in_", 24),
     "invoice_payment": ("inpay_", 24),

@@ -16,7 +16,7 @@ from .plausible import OPERATIONS
 from .write_coverage import PATH, text
 
 #: How many of the plausible operations are played. Only ever raise it; the goal is 110.
-FLOOR = 121
+FLOOR = 123
 
 
 def printed(*arguments):

@@ -22,6 +22,8 @@ class Call:
     path: str
     base_url: str
     version: str = API_VERSION
+    #: Whether the request has the version, and not the account.
+    names_version: bool = True
     ids: dict[str, str] = field(default_factory=dict)
     params: Params = field(default_factory=lambda: Params({}))
 

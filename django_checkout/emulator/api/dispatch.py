@@ -15,6 +15,7 @@ from django_checkout.emulator.api import parameters
 from django_checkout.emulator.api.calls import Call
 from django_checkout.emulator.api.expansion import expand
 from django_checkout.emulator.api.rate_limits import RateLimits
+from django_checkout.emulator.api.resources import ephemeral_keys
 from django_checkout.emulator.api.resources.account import ACCOUNT_ID
 from django_checkout.emulator.api.resources.test_clocks import attached
 from django_checkout.emulator.api.routes import find_operation, find_route, route_of, table
@@ -81,8 +82,9 @@ class Api:
             if replaced := self._incidents.apply(request):
                 return replaced
             self._incidents.check_key(_authenticate(request), request, ACCOUNT_ID)
-            _check_version(headers["Stripe-Version"])
-            self._rate_limits.check(_operation_of(request))
+            operation = _operation_of(request)
+            _check_version(headers["Stripe-Version"], operation)
+            self._rate_limits.check(operation)
             self._chaos.raise_fault(request.method, request.path, "before")
             with self._claimed(key):
                 return self._incidents.cut(request, self._answer_once(request, key, headers))
@@ -117,8 +119,16 @@ class Api:
         route, ids = find_route(request.method, request.path, version, sent)
         params = parameters.read(table(route, version), sent)
         call = Call(
-            state=self._state, path=request.path, base_url=request.base_url, version=version, ids=ids, params=params
+            state=self._state,
+            path=request.path,
+            base_url=request.base_url,
+            version=version,
+            names_version="stripe-version" in request.headers,
+            ids=ids,
+            params=params,
         )
+        if (key := _authenticate(request)).startswith(ephemeral_keys.PREFIX):
+            ephemeral_keys.authorize(self._state, key, route, ids, params)
         paths = params.get("expand", [])
         try:
             with self._state.on_clock_of(attached(self._state, route, ids, params)):
@@ -240,7 +250,7 @@ def _authenticate(request: Request) -> str:
     if key.startswith("pk_"):
         message = "This API call cannot be made with a publishable API key. Please use a secret API key."
         raise ApiError(message, status=403, code="secret_key_required")
-    if not re.fullmatch(r"(sk|rk)_test_\w+", key):
+    if not re.fullmatch(r"(sk|rk|ek)_test_\w+", key):
         raise ApiError(f"Invalid API Key provided: {masked}", status=401)
     return key
 
@@ -250,8 +260,9 @@ def _version_of(request: Request) -> str:
     return request.headers.get("stripe-version", API_VERSION)
 
 
-def _check_version(version: str) -> None:
+def _check_version(version: str, operation: str) -> None:
     if not is_known(version):
         raise ApiError(f"Invalid Stripe API version: {version}")
-    if version not in PLAYED:
+    # An ephemeral key has the version of a mobile library.
+    if version not in PLAYED and operation != "POST /v1/ephemeral_keys":
         raise not_implemented(f"the API version {version} (it implements {' and '.join(PLAYED)})")

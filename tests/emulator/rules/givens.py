@@ -65,6 +65,7 @@ GIVENS: Mapping[str, Given] = {
     "customer_deletion": Given(sent=Sent(method="DELETE", path="/v1/customers/<deleted_customer>")),
     "subscribing_customer_deletion": Given(sent=Sent(method="DELETE", path="/v1/customers/<customer>")),
     "customer_by_key": Given(sent=post("/v1/customers", "name=Kim", Idempotency_Key="rules-1")),
+    "ephemeral_secret": Given(sent=post("/v1/ephemeral_keys", "customer=<customer>"), path="secret"),
     "customer_with_metadata": made("/v1/customers", "metadata[a]=1&metadata[b]=2"),
     "product": made("/v1/products", "name=Tea"),
     "jug": made("/v1/products", "name=Jug"),

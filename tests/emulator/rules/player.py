@@ -45,6 +45,8 @@ class Player:
             "Stripe-Version": VERSION,
             **{name: self._filled(value) for name, value in sent.headers.items()},
         }
+        if not headers["Stripe-Version"]:
+            del headers["Stripe-Version"]
         if sent.method == "POST":
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             self._connection.request(sent.method, path, body, headers)
