@@ -14,6 +14,8 @@ Doc = dict[str, Any]
 API_VERSION = "2026-08-26.dahlia"
 #: The code of errors for what Stripe's API has and the emulator does not play.
 NOT_IMPLEMENTED = "emulator_not_implemented"
+#: The most characters of an error's fields, by Stripe's OpenAPI document.
+MAX_MESSAGE, MAX_PARAM = 40_000, 5_000
 ROOTS = ("/v1/", "/v2/", "/pay/", "/assets/", "/recover/", "/control/", "/elements/", "/payment_pages/", "/portal/")
 
 
@@ -94,13 +96,13 @@ class ApiError(Exception):
 
     def document(self, request_id: str) -> Doc:
         """Return the body of the error."""
-        error: Doc = {"message": self.message, "type": self.kind}
+        error: Doc = {"message": self.message[:MAX_MESSAGE], "type": self.kind}
         if self.code:
             error["code"] = self.code
         if self.code and self.code != NOT_IMPLEMENTED:
             error["doc_url"] = f"https://stripe.com/docs/error-codes/{self.code.replace('_', '-')}"
         if self.param:
-            error["param"] = self.param
+            error["param"] = self.param[:MAX_PARAM]
         error.update(self.details)
         error["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{request_id}"
         return {"error": error}
@@ -149,6 +151,16 @@ def not_implemented(what: str, param: str | None = None) -> ApiError:
         param=param,
         headers={"Stripe-Should-Retry": "false"},
     )
+
+
+def read_json(text: str) -> Doc | None:
+    """Return the JSON object that a client has sent, or None if it is none or cannot be stored as UTF-8."""
+    try:
+        value = json.loads(text or "{}")
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def without_hidden(document: Doc) -> Doc:

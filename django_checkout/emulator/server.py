@@ -20,6 +20,7 @@ from django_checkout.emulator.websocket import WebSocket, accept_key
 logger = logging.getLogger("django_checkout.emulator")
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
+MAX_LENGTH_DIGITS = 20
 HANG_POLL_SECONDS = 0.1
 
 
@@ -92,11 +93,17 @@ class HttpHandler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         length = self.headers.get("Content-Length", "0")
-        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        is_number = length.isascii() and length.isdecimal()
+        if not is_number or len(length) > MAX_LENGTH_DIGITS or int(length) > MAX_BODY_BYTES:
             self.close_connection = True
-            self.send_error(413 if length.isdigit() else 400)
+            self.send_error(413 if is_number else 400)
             return
-        url = urlsplit(self.path)
+        try:
+            url = urlsplit(self.path)
+        except ValueError:
+            self.close_connection = True
+            self.send_error(400)
+            return
         host = self.headers.get("Host") or urlsplit(self.server.url).netloc
         if not self.server.is_allowed(host):
             self.close_connection = True
@@ -121,6 +128,11 @@ class HttpHandler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return
+        except Exception:
+            # A closed connection would look like a fault of the network.
+            logger.exception("The emulator failed at %s %s.", self.command, url.path)
+            message = "The emulator failed; its log has the traceback. Please report it."
+            answer = Response.from_json(500, {"error": {"message": message, "type": "api_error"}})
         logger.info("%s %s %s", self.command, url.path, answer.status)
         self._send(answer)
 

@@ -117,17 +117,18 @@ class Validator:
         self._add_faults(kind, self.schemas.errors(self.schemas.named(kind), document))
 
     def _check_previous(self, name: str, kind: str, previous: Mapping[str, Any] | None) -> None:
-        """Check previous attributes. Nested objects may be partial."""
+        """Check previous attributes. Nested objects may be partial, and an attribute that was absent is null."""
         if previous is None:
             return
         if not name.endswith(".updated"):
             self._add_faults(name, ["previous_attributes are in events of type *.updated only"])
-        members = self.schemas.resolved(self.schemas.by_name[kind])["properties"]
+        schema = self.schemas.resolved(self.schemas.by_name[kind])
+        members, required = schema["properties"], schema.get("required", ())
         for attribute, value in previous.items():
             where = f"{name} data/previous_attributes/{attribute}"
             if attribute not in members:
                 self._add_faults(where, ["no such attribute"])
-            elif not isinstance(value, dict):
+            elif not isinstance(value, dict) and (value is not None or attribute in required):
                 self._add_faults(where, self.schemas.errors(members[attribute], value))
 
     def _check_tree(self, name: str, schema: Schema, tree: object) -> None:

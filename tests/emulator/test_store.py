@@ -8,10 +8,12 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+import stripe
 from django.core.management import CommandError, call_command
 from django.test import Client
 
@@ -53,7 +55,26 @@ def folder(path):
     path.mkdir()
 
 
+def truncated(path, part=0.5):
+    with closing(Emulator(store=str(path))) as emulator:
+        sessions = client_of(emulator).v1.checkout.sessions
+        for _ in range(5):
+            emulator.pay(sessions.create(session_params()).id)
+    os.truncate(path, int(path.stat().st_size * part))
+
+
+def truncated_within_a_page(path):
+    truncated(path, 0.777)
+
+
+def truncated_header(path):
+    truncated(path, 0.0005)
+
+
 UNUSABLE = {
+    truncated: "incomplete|malformed",
+    truncated_within_a_page: "incomplete|malformed",
+    truncated_header: "not a database",
     other_version: "another version",
     version_without_a_number: "another version",
     other_program: "another program",
@@ -72,7 +93,7 @@ def test_an_unusable_file_is_refused_in_one_line_and_not_changed(tmp_path, prepa
         Emulator(store=str(path))
 
     message = str(refused.value)
-    assert UNUSABLE[prepare] in message
+    assert re.search(UNUSABLE[prepare], message)
     assert str(path) in message
     assert "\n" not in message
     assert (path.read_bytes() if path.is_file() else b"") == before
@@ -81,8 +102,9 @@ def test_an_unusable_file_is_refused_in_one_line_and_not_changed(tmp_path, prepa
 def test_the_command_reports_an_unusable_store(tmp_path):
     other_program(path := tmp_path / "db.sqlite3")
 
-    with pytest.raises(CommandError, match="another program"):
+    with pytest.raises(CommandError, match="another program") as refused:
         call_command("checkout_emulator", port=0, store=str(path), webhook_url="")
+    assert refused.value.returncode == 2
 
 
 @pytest.mark.urls("tests.emulator.urls")
@@ -124,6 +146,46 @@ def test_a_killed_process_leaves_whole_payments(tmp_path):
     child.communicate()
 
     assert set(announced) <= assert_whole(path)
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_again_and_again_leaves_whole_payments(tmp_path):
+    path = tmp_path / "emulator.sqlite3"
+    announced: set[str] = set()
+    for kill in range(6):
+        child = run(path, ENDLESS)
+        assert child.stdout
+        announced.update(child.stdout.readline().strip() for _ in range(kill + 1))
+        # At another moment of a payment each time.
+        time.sleep(0.007 * kill)
+        child.kill()
+        left, _ = child.communicate()
+        # The last line may be cut off.
+        announced.update(left.rpartition("\n")[0].split())
+
+        assert announced <= assert_whole(path)
+
+
+def test_a_store_that_may_not_grow_refuses_whole_requests(tmp_path):
+    path = tmp_path / "emulator.sqlite3"
+    with closing(Emulator(store=str(path))) as emulator:
+        client, connection = client_of(emulator, max_network_retries=0), emulator.store._connection
+        emulator.pay(client.v1.checkout.sessions.create(session_params()).id)
+        (used,) = connection.execute("PRAGMA page_count").fetchone()
+        outcomes = []
+        for room in range(12):
+            connection.execute(f"PRAGMA max_page_count = {used + room}")
+            try:
+                emulator.pay(client.v1.checkout.sessions.create(session_params()).id)
+                outcomes.append("paid")
+            except (StoreError, stripe.APIError) as error:
+                outcomes.append("full" if "is full" in str(error) else str(error))
+        connection.execute("PRAGMA max_page_count = 1000000")
+        emulator.pay(client.v1.checkout.sessions.create(session_params()).id)
+
+    assert outcomes[0] == "full"
+    assert set(outcomes) <= {"paid", "full"}
+    assert len(assert_whole(path)) == outcomes.count("paid") + 2
 
 
 PRELUDE = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -11,13 +10,15 @@ from urllib.parse import parse_qsl
 
 from django_checkout.emulator.api.document import Parameter
 from django_checkout.emulator.api.params import Params
-from django_checkout.emulator.messages import ApiError, not_implemented
+from django_checkout.emulator.messages import ApiError, not_implemented, read_json
 
 Tree = dict[str, Any]
 
 MAX_METADATA_KEYS = 50
 MAX_METADATA_KEY = 40
 MAX_METADATA_VALUE = 500
+_POSITION = re.compile("[0-9]{1,9}")
+_DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 
 
 def decode(text: str) -> Tree:
@@ -38,13 +39,13 @@ def decode(text: str) -> Tree:
 
 def from_json(text: str) -> Tree:
     """Return a JSON object in the form of ``decode``: the second API takes JSON."""
+    value = read_json(text)
     try:
-        value = json.loads(text or "{}")
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise ApiError("Invalid JSON in the body of the request.")
-    return {name: _as_sent(item) for name, item in value.items()}
+        if value is not None:
+            return {name: _as_sent(item) for name, item in value.items()}
+    except RecursionError:
+        pass
+    raise ApiError("Invalid JSON in the body of the request.")
 
 
 def _as_sent(value: object) -> object:
@@ -144,7 +145,7 @@ def _typed(parameter: Parameter, kind: str, raw: object, path: str) -> object:
 
 def _items(raw: object, path: str) -> Iterator[tuple[object, str]]:
     """Yield the items of a list, each with its path."""
-    if not isinstance(raw, dict) or not all(key.isdigit() for key in raw):
+    if not isinstance(raw, dict) or not all(_POSITION.fullmatch(key) for key in raw):
         raise ApiError("Invalid array", param=path)
     for key in sorted(raw, key=int):
         yield raw[key], f"{path}[{key}]"
@@ -202,7 +203,7 @@ def _scalar(parameter: Parameter, kind: str, raw: object, path: str) -> object:
                 raise ApiError(f"Invalid boolean: {raw}", param=path)
             return raw == "true"
         case "num":
-            if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", raw):
+            if not _DECIMAL.fullmatch(raw):
                 raise ApiError(f"Invalid decimal: {raw}", param=path)
             return float(raw)
         case "enum":

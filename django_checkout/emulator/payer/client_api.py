@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import json
 import re
 from typing import Any
 
@@ -11,7 +10,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from django_checkout.emulator.api.resources.sessions import KIND
-from django_checkout.emulator.messages import ApiError, Doc, Request, Response
+from django_checkout.emulator.messages import ApiError, Doc, Request, Response, read_json
 from django_checkout.emulator.payer import shopper_input
 from django_checkout.emulator.payer.rendering import language_of
 from django_checkout.emulator.payer.shopper import PaymentOutcome
@@ -25,6 +24,13 @@ CODES = {
     "email_invalid": "invalidEmail",
     "tax_id_invalid": "invalidTaxId",
 }
+#: What ``stripe.js`` sends of the shopper's input.
+ENTERED = frozenset(
+    (
+        *("billing", "currency", "email", "line_item", "method", "phone", "promotion_code"),
+        *("quantity", "save", "saved", "shipping", "shipping_rate", "tax_id"),
+    )
+)
 #: The page and the emulator may have different origins. Nothing here depends on a cookie.
 HEADERS = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -65,13 +71,10 @@ class ClientApi:
         secret = (session or {}).get("_client_secret") or ""
         if session is None or not secret or not hmac.compare_digest(secret, form.get("client_secret", "")):
             raise ApiError("The client secret does not belong to a Checkout Session of this account.", status=401)
-        try:
-            payload = json.loads(form.get("payload") or "{}")
-        except ValueError:
-            payload = None
-        if not isinstance(payload, dict):
+        payload = read_json(form.get("payload", ""))
+        if payload is None or not isinstance(payload.get("method", {}), dict):
             raise ApiError("Invalid payload")
-        return session, payload
+        return session, {name: value for name, value in payload.items() if name in ENTERED}
 
     def _act(self, request: Request, session: Doc, action: str, payload: dict[str, Any]) -> Response:
         result: Doc = {}

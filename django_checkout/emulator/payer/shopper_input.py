@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -29,6 +29,7 @@ from django_checkout.emulator.reference.cards import (
 from django_checkout.emulator.state.state import State
 
 Payload = dict[str, Any]
+_AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{0,9})?")
 
 
 def enter(state: State, session: Doc, entered: Payload) -> Doc:
@@ -152,17 +153,15 @@ def _set_quantity(session: Doc, entered: Payload) -> None:
     found = [line for line in session["_lines"] if line["id"] == entered["line_item"]]
     quantity = entered.get("quantity")
     bounds = found[0]["adjustable_quantity"] if found else None
-    if not bounds or not isinstance(quantity, int) or not bounds["minimum"] <= quantity <= bounds["maximum"]:
+    if not bounds or type(quantity) is not int or not bounds["minimum"] <= quantity <= bounds["maximum"]:
         raise ApiError(_("This quantity cannot be chosen."), param="quantity")
     lines.set_quantity(found[0], quantity, "quantity")
 
 
 def _minor(text: str, currency: str) -> int:
     """Return an amount that the shopper typed in minor units."""
-    try:
-        exact = Decimal(text.replace(",", ".")).scaleb(currencies.exponent(currency))
-    except InvalidOperation:
-        raise ApiError(_("This amount cannot be chosen."), param="amount") from None
+    typed = text.replace(",", ".")
+    exact = Decimal(typed).scaleb(currencies.exponent(currency)) if _AMOUNT.fullmatch(typed) else Decimal("NaN")
     if not exact.is_finite() or exact != exact.to_integral_value():
         raise ApiError(_("This amount cannot be chosen."), param="amount")
     return int(exact)

@@ -73,6 +73,9 @@ class Store:
         application, version = (
             self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
         )
+        if self._is_truncated():
+            msg = f"The emulator's store {self.path} is incomplete: its end is missing. Delete it, or restore it."
+            raise StoreError(msg)
         tables = {row[0] for row in self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not tables or (application, version) == (APPLICATION_ID, FORMAT):
             return
@@ -82,6 +85,14 @@ class Store:
             reason = "is the database of another program. Choose another file."
         msg = f"The emulator's store {self.path} {reason}"
         raise StoreError(msg)
+
+    def _is_truncated(self) -> bool:
+        """Return whether the file is shorter than it says. Pages may be missing while SQLite has others in its log."""
+        log = Path(f"{self.path}-wal")
+        if log.is_file() and log.stat().st_size:
+            return False
+        pages, size = (self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        return bool(Path(self.path).stat().st_size < pages * size)
 
     @contextmanager
     def _reported(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django_checkout.conf import conf
 from django_checkout.emulator import Emulator, StoreError, coverage
 from django_checkout.emulator.server import EmulatorServer
+from django_checkout.management.arguments import COULD_NOT_RUN
 from django_checkout.webhooks.local import own_webhook_secret, own_webhook_url
 
 
@@ -56,9 +57,10 @@ class Command(BaseCommand):
             self._print_coverage(options["format"])
             return
         if options["format"]:
-            raise CommandError("--format needs --coverage.")
+            raise CommandError("--format needs --coverage.", returncode=COULD_NOT_RUN)
         if conf.has_live_key:
-            raise CommandError("The emulator does not run with a live key. Set a test key (sk_test_...).")
+            message = "The emulator does not run with a live key. Set a test key (sk_test_...)."
+            raise CommandError(message, returncode=COULD_NOT_RUN)
         secret = options["webhook_secret"] or own_webhook_secret()
         webhook_url = own_webhook_url() if options["webhook_url"] is None else options["webhook_url"]
         # Without a URL nothing subscribes, so that events do not count as undelivered.
@@ -72,7 +74,7 @@ class Command(BaseCommand):
                 webhook_version=conf.CHECKOUT_API_VERSION,
             )
         except StoreError as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
         emulator.rate_limits.mode = options["rate_limit"]
         try:
             address = (options["host"], options["port"])
@@ -80,7 +82,7 @@ class Command(BaseCommand):
         except OSError as error:
             emulator.close()
             msg = f"Cannot listen on {options['host']}:{options['port']}: {error.strerror}"
-            raise CommandError(msg) from error
+            raise CommandError(msg, returncode=COULD_NOT_RUN) from error
         emulator.start_webhook_sender()
         self.stdout.write(f"Emulator of Stripe at {server.url} (STRIPE_API_BASE={server.url})")
         if webhook_url:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 from django_checkout.emulator.api.calls import Call, Route
 from django_checkout.emulator.api.resources.account import ACCOUNT_ID
 from django_checkout.emulator.api.resources.methods import get_method
 from django_checkout.emulator.api.resources.sessions import KIND as SESSION
 from django_checkout.emulator.api.resources.webhooks import KIND as ENDPOINT
 from django_checkout.emulator.ids import random_text
-from django_checkout.emulator.messages import ApiError, Doc, not_implemented
+from django_checkout.emulator.messages import ApiError, Doc, not_implemented, read_json
 from django_checkout.emulator.reference.versions import PLAYED
 from django_checkout.emulator.state.state import LISTENER, State
 
@@ -44,7 +42,9 @@ def create_session(call: Call) -> Doc:
     state, params = call.state, call.params
     if not state.has_websockets:
         raise not_implemented("WebSockets in a site's own server. Run manage.py checkout_emulator for them: it")
-    filters: Doc = json.loads(params.get("filters") or "{}")
+    filters = read_json(params.get("filters", ""))
+    if filters is None:
+        raise ApiError("Invalid JSON", param="filters")
     unknown = sorted(filters.keys() - FILTERS)
     if unknown:
         raise not_implemented(f"the filter {unknown[0]} of the command line", "filters")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django_checkout.emulator.api.calls import Call, Route, list_objects
 from django_checkout.emulator.messages import ApiError, Doc, missing_object, not_implemented
+from django_checkout.emulator.reference.currencies import check_currency
 from django_checkout.emulator.state.state import State
 
 CREDIT, CASH, SETTINGS = "customer_balance_transaction", "customer_cash_balance_transaction", "_cash_balance"
@@ -45,7 +46,7 @@ def adjust(state: State, customer: Doc, amount: int, kind: str = "adjustment", *
 
 def create(call: Call) -> Doc:
     """POST /v1/customers/:customer/balance_transactions."""
-    customer, currency = _customer(call), call.params["currency"]
+    customer, currency = _customer(call), check_currency(call.params["currency"], "currency")
     if customer["currency"] is None:
         call.state.update(customer, currency=currency)
     elif customer["currency"] != currency:

@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidO
 
 from django_checkout.emulator.api.resources.session_values import invalid_integer
 from django_checkout.emulator.messages import ApiError, Doc
-from django_checkout.emulator.reference.currencies import check_currency, check_unit_amount
+from django_checkout.emulator.reference.currencies import MAXIMUM_MINOR, TOO_LARGE, check_currency, check_unit_amount
 
 #: The fields of a price that say how much it costs in one currency.
 AMOUNTS = ("custom_unit_amount", "tax_behavior", "unit_amount", "unit_amount_decimal")
@@ -154,7 +154,11 @@ def _amount(params: Doc, name: str, currency: str, param: str) -> tuple[int | No
         exact = Decimal(params[f"{name}_decimal"])
     except InvalidOperation:
         raise ApiError("Invalid decimal", param=where) from None
-    if not exact.is_finite() or exact < 0 or exact != exact.quantize(Decimal(1).scaleb(-12)):
+    if not exact.is_finite() or exact < 0:
+        raise ApiError("Invalid decimal", param=where)
+    if exact > MAXIMUM_MINOR:
+        raise ApiError(TOO_LARGE, code="amount_too_large", param=where)
+    if exact != exact.quantize(Decimal(1).scaleb(-12)):
         raise ApiError("Invalid decimal", param=where)
     whole = int(exact) if exact == int(exact) else None
     if whole is not None:

@@ -6,7 +6,7 @@ from django_checkout.emulator.api.resources import baskets, invoice_items, lines
 from django_checkout.emulator.api.resources.catalog import new_price
 from django_checkout.emulator.api.resources.methods import own_method
 from django_checkout.emulator.api.resources.pricing import cost, in_currency, inside, missing, one_of
-from django_checkout.emulator.messages import ApiError, Doc, without_hidden
+from django_checkout.emulator.messages import ApiError, Doc, not_implemented, without_hidden
 from django_checkout.emulator.reference import cards
 from django_checkout.emulator.state.state import State
 
@@ -43,8 +43,10 @@ def new_line(state: State, params: Doc, param: str, currency: str | None = None)
     return baskets.line_of_price(state, price, quantity, currency or price["currency"], **own)
 
 
-def check_future(state: State, at: int, param: str) -> None:
-    """Raise Stripe's error unless a time is in the future."""
+def check_future(state: State, at: int | str, param: str) -> None:
+    """Raise Stripe's error unless a time is in the future, and the emulator's own for the name of a time."""
+    if isinstance(at, str):
+        raise not_implemented(f"the value {at} of {param}", param)
     if at <= state.clock.now():
         raise ApiError(f"Invalid timestamp: `{param}` must be an integer Unix timestamp in the future.", param=param)
 
