@@ -55,12 +55,16 @@ def _module_of(module: Any, name: str) -> str:
 
 def _members(params: Any) -> dict[str, Any]:
     names = vars(sys.modules[params.__module__])
-    hints = {name: hint for name, hint in params.__annotations__.items() if name not in RequestOptions.__annotations__}
-    return {name: _shape(hint, names) or None for name, hint in hints.items()}
+    return {name: _shape(hint, names) or None for name, hint in hints_of(params).items()}
+
+
+def hints_of(params: Any) -> dict[str, Any]:
+    """Return the annotations of a class of parameters, without those of every request."""
+    return {name: hint for name, hint in params.__annotations__.items() if name not in RequestOptions.__annotations__}
 
 
 def _shape(hint: Any, names: dict[str, Any]) -> Shape:
-    hint = _evaluated(hint, names)
+    hint = evaluated(hint, names)
     origin, arguments = get_origin(hint), get_args(hint)
     if is_typeddict(hint):
         return _members(hint)
@@ -78,6 +82,7 @@ def _shape(hint: Any, names: dict[str, Any]) -> Shape:
     return None
 
 
-def _evaluated(hint: Any, names: dict[str, Any]) -> Any:
+def evaluated(hint: Any, names: dict[str, Any]) -> Any:
+    """Return an annotation as a type."""
     text = getattr(hint, "__forward_arg__", hint)
     return eval(text, names) if isinstance(text, str) else hint  # noqa: S307  # the SDK's own annotation

@@ -23,7 +23,7 @@ if VERSION not in PLAYED:
 IN_THE_SDK_ONLY = re.compile(
     # Deprecated.
     r"GET /v1/(products type|subscriptions plan)|POST /v1/(customers|customers/{}) validate"
-    r"|POST /v1/(prices recurring.trial_period_days|products type|subscriptions/{} items.plan|tokens card)"
+    r"|POST /v1/(prices recurring.trial_period_days|products type|tokens card)|POST \S+ (\w+\.)*plan$"
     # Not for everyone.
     r"|POST /v1/checkout/sessions ui_mode form|.* (payment_method_data\.)?fpx\.account_holder_type"
     r"|.* payment_method_options\.(card\.moto|link\.persistent_token)|.* mandate_data\.customer_acceptance\."
@@ -31,13 +31,15 @@ IN_THE_SDK_ONLY = re.compile(
 IN_THE_DOCUMENT_ONLY = re.compile(
     r"POST /v1/customers/{} (bank_account|card|default_alipay_account|default_bank_account|default_card)"
     r"|POST /v1/\w+_intents/{}/confirm client_secret|POST /v1/setup_intents\S* payment_method_options\.link"
-    r"|POST /v1/tokens card"
+    r"|POST /v1/tokens card|GET /v1/customers/{}/cash_balance_transactions/{} expand"
 )
+#: In the document, as older forms of other operations; the SDK has no methods for them.
+NOT_IN_THE_SDK = {"GET /v1/charges/{charge}/dispute", "GET /v1/charges/{charge}/refunds"}
 #: The emulator's table has texts instead of their long enumerations.
 OPEN = {"api_version", "enabled_events"}
 
 
-@pytest.mark.parametrize("route", sorted(name for name in ROUTES if " /v1/" in name))
+@pytest.mark.parametrize("route", sorted(name for name in ROUTES if " /v1/" in name and name not in NOT_IN_THE_SDK))
 def test_emulator_knows_the_parameters_of_the_sdk(route):
     operation = re.sub(r"\{\w+\}", "{}", route)
     assert operation in operations(), "the SDK has no such operation"

@@ -24,7 +24,7 @@ from stripe.events._event_classes import get_v2_event_class
 from tests.conformance.schemas import UNDOCUMENTED_FIELDS
 
 #: Fields that the classes still require and that Stripe's document no longer has.
-DEPRECATED = {("Product", "type"), ("SubscriptionItem", "plan")}
+DEPRECATED = {("Product", "type"), ("SubscriptionItem", "plan"), ("Item", "plan")}
 _SCALARS = {str: str, int: int, bool: bool, float: (int, float), Decimal: str, object: object}
 
 

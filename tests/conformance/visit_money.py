@@ -16,7 +16,7 @@ def visit(client: stripe.StripeClient, emulator: Emulator) -> None:
             "amount": 5000,
             "currency": "eur",
             "payment_method": "pm_card_bypassPending",
-            "payment_method_types": ["card"],
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
             "confirm": True,
         }
     )

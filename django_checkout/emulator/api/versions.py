@@ -18,6 +18,8 @@ OLD_UI_MODES = {"hosted_page": "hosted", "embedded_page": "embedded", "elements"
 
 #: The fields that a version added to a kind of object.
 ADDED: tuple[tuple[str, str, str], ...] = (
+    ("2026-10-28", "billing_portal.configuration", "features.subscription_pause"),
+    ("2026-10-28", "subscription_schedule", "pause_schedules"),
     ("2026-10-28", "dispute", "evidence_details.submission_method"),
     ("2026-10-28", "dispute", "intended_submission_method"),
     ("2026-09-30", "charge", "payment_method_details.card.electronic_commerce_indicator"),

@@ -7,7 +7,7 @@ from functools import partial
 from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata, retrieve
 from django_checkout.emulator.api.params import defer, plain
 from django_checkout.emulator.api.resources.session_rules import check_urls
-from django_checkout.emulator.messages import ApiError, Doc
+from django_checkout.emulator.messages import ApiError, Doc, not_implemented
 from django_checkout.emulator.state.state import State
 
 KIND = "billing_portal.configuration"
@@ -32,6 +32,7 @@ FEATURES: Doc = {
         "mode": "at_period_end",
         "proration_behavior": "none",
     },
+    "subscription_pause": {"duration": {"interval_options": [], "type": "indefinite"}, "enabled": False},
     "subscription_update": {
         "billing_cycle_anchor": None,
         "default_allowed_updates": [],
@@ -96,6 +97,8 @@ def _set_texts(configuration: Doc, params: Doc) -> None:
 
 def _features(state: State, sent: Doc, current: Doc) -> Doc:
     """Return the features with those that are sent."""
+    if "subscription_pause" in sent:
+        raise not_implemented("pauses on the portal's page", "features[subscription_pause]")
     merged: Doc = {name: dict(feature) for name, feature in current.items()}
     for name, feature in plain(sent).items():
         merged[name].update({key: value if value != "" else [] for key, value in feature.items()})
