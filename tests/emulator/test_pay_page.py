@@ -50,6 +50,31 @@ def test_the_shop_is_named_by_its_branding_or_its_account(visitor, client, make_
     assert f"Back to {account.business_profile.name}" in text_of(visitor.get(f"/pay/{make_session().id}"))
 
 
+@pytest.mark.parametrize(
+    ("colors", "rules"),
+    [
+        ({"button_color": "#123"}, [".pay { --action: #112233;", "--on-action: #ffffff; }"]),
+        ({"button_color": "#FFEE00"}, [".pay { --action: #ffee00;", "--on-action: #1b2233; }"]),
+        ({"background_color": "#ffffffcc", "border_style": "pill"}, ["--ink: #ffffff; --on-ink: #1b2233;", "1.5rem"]),
+    ],
+)
+def test_the_page_has_the_colors_of_the_shop_in_a_readable_way(visitor, make_session, colors, rules):
+    page = text_of(visitor.get(f"/pay/{make_session(branding_settings=colors).id}"))
+
+    (path,) = re.findall(r'href="(\S*/assets/branding/[^"]+)"', page)
+    css = text_of(visitor.get(path))
+    assert all(rule in css for rule in rules), css
+
+
+@pytest.mark.parametrize("path", ["branding/000-fff-.css", "branding/red--.css", "branding/-.css"])
+def test_an_unknown_stylesheet_is_not_found(visitor, path):
+    assert visitor.get(f"/assets/{path}").status == 404
+
+
+def test_a_page_without_branding_has_the_emulators_colors(visitor, make_session):
+    assert "branding" not in text_of(visitor.get(f"/pay/{make_session().id}"))
+
+
 def test_images_of_products_are_shown_and_allowed_by_the_policy(visitor, make_session):
     price = {"currency": "eur", "unit_amount": 1250, "product_data": {"name": "Teapot", "images": [IMAGE]}}
     session = make_session(line_items=[{"quantity": 2, "price_data": price}])

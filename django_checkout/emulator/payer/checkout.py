@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from django_checkout.emulator.api.resources import amounts, attempts, charges, disputes, payments, recurring
+from django_checkout.emulator.api.resources import amounts, attempts, charges, collection, disputes, payments, recurring
 from django_checkout.emulator.api.resources.session_rules import check_open
 from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.payer import setups
@@ -91,7 +91,7 @@ def settle(state: State, session: Doc, *, succeed: bool) -> PaymentOutcome:
     if intent is None or intent["status"] != "processing":
         raise ApiError("This Checkout Session has no payment in progress.")
     why = attempts.settle(state, intent, succeed=succeed)
-    recurring.settle(state, session, intent, succeed=succeed)
+    collection.settle(state, session, intent, succeed=succeed)
     if why:
         state.emit("checkout.session.async_payment_failed", session)
         return outcome(session, "declined", intent, decline=why)

@@ -11,6 +11,7 @@ from django_checkout.emulator.api.resources.coupons import CODE, COUPON
 from django_checkout.emulator.api.resources.lines import full_amount
 from django_checkout.emulator.api.resources.pricing import cost, in_currency
 from django_checkout.emulator.messages import Doc
+from django_checkout.emulator.payer import branding
 from django_checkout.emulator.payer.checkout import needs_method
 from django_checkout.emulator.payer.completion import offers_saving
 from django_checkout.emulator.payer.rendering import COUNTRIES, country_names, format_day, format_minor
@@ -43,6 +44,7 @@ class PageView:
         return {
             "session": session,
             "shop_name": self._shop_name(),
+            "branding": branding.stylesheet(session),
             "total": self.money(total) if total is not None else "",
             "subtotal": self.money(session["amount_subtotal"] or 0),
             "shipping": self._price(shipping["amount_subtotal"]) if shipping else "",

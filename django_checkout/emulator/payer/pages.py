@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django_checkout.emulator.api.resources import sessions
 from django_checkout.emulator.api.resources.session_rules import ELEMENTS, EMBEDDED, HOSTED
 from django_checkout.emulator.messages import ApiError, Doc, Request, Response
-from django_checkout.emulator.payer import checkout, shopper_input
+from django_checkout.emulator.payer import branding, checkout, shopper_input
 from django_checkout.emulator.payer.authentication import AuthenticationPage, kind_of
 from django_checkout.emulator.payer.page_view import PageView
 from django_checkout.emulator.payer.payment_form import PaymentForm
@@ -53,7 +53,7 @@ class Pages:
         """Return a page, or redirect."""
         root, _, rest = request.path.lstrip("/").partition("/")
         if root == "assets":
-            return asset(rest)
+            return branding.answer(rest) or asset(rest)
         session_id, _, step = rest.strip("/").partition("/")
         if step == "authenticate" and kind_of(session_id):
             with translation.override(language_of(request, None)):

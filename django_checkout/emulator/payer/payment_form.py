@@ -18,7 +18,7 @@ _FIELDS = (
     "email phone method card_number card_expiry card_cvc same_address name country postal_code line1 city iban "
     "shipping_rate "
     "shipping_name shipping_line1 shipping_city shipping_postal_code shipping_country tax_id_type tax_id "
-    "business_name promotion_code currency save_card terms promotions"
+    "business_name individual_name promotion_code currency save_card terms promotions"
 )
 FIELDS = tuple(_FIELDS.split())
 CUSTOM = "custom_"
@@ -96,6 +96,8 @@ class PaymentForm:
         entered: Doc = {"custom_fields": self.answers, "consent": {"promotions": bool(values["promotions"])}}
         if values["phone"]:
             entered["phone"] = values["phone"]
+        if session.get("name_collection"):
+            entered["names"] = {f"{kind}_name": values[f"{kind}_name"] for kind in session["name_collection"]}
         if values["country"]:
             entered["billing"] = {"name": values["name"], "address": self._address("")}
         if session["shipping_address_collection"] and values["shipping_country"]:
@@ -135,6 +137,9 @@ class PaymentForm:
         values, errors = self.values, self.errors
         if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", values["email"]):
             errors["email"] = _("Enter an e-mail address, such as name@example.com.")
+        for kind, asked in (session.get("name_collection") or {}).items():
+            if asked["enabled"] and not asked["optional"]:
+                self._require((f"{kind}_name",), _("Enter a name."))
         if session["phone_number_collection"]["enabled"] and not re.search(r"\d{4}", values["phone"]):
             errors["phone"] = _("Enter a phone number.")
         if needs_method(session) and not self.saved:

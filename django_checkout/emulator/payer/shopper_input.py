@@ -133,6 +133,7 @@ def _typed(session: Doc, entered: Payload) -> Doc:
             typed[kind] = checked_contact(session, kind, entered[kind])
     if "tax_id" in entered:
         typed.update(_checked_tax_id(session, entered["tax_id"]))
+    typed.update({name: _text(value) or None for name, value in entered.get("names", {}).items()})
     return {**typed, **{name: entered[name] for name in ("consent", "custom_fields") if name in entered}}
 
 
