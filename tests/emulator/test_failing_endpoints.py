@@ -64,6 +64,27 @@ def test_an_endpoint_that_fails_for_nine_days_is_disabled(emulator, client, endp
     assert all(missed.id.encode() not in one.body for one in late)
 
 
+def test_an_event_destination_that_fails_for_nine_days_is_disabled(emulator, client):
+    destination = client.v2.core.event_destinations.create(
+        {
+            "name": "Shop",
+            "type": "webhook_endpoint",
+            "event_payload": "thin",
+            "enabled_events": ["v1.customer.created"],
+            "webhook_endpoint": {"url": URL},
+        }
+    )
+
+    for _ in range(10):
+        assert client.v2.core.event_destinations.retrieve(destination.id).status == "enabled"
+        client.v1.customers.create({})
+        emulator.deliver_to(lambda body, headers: 500, endpoint_id=destination.id)
+        emulator.clock.advance(DAY)
+
+    assert client.v2.core.event_destinations.retrieve(destination.id).status == "disabled"
+    assert client.v2.core.event_destinations.enable(destination.id).status == "enabled"
+
+
 def test_one_success_starts_the_days_again(emulator, client, endpoint, day):
     for _ in range(8):
         day(500)

@@ -29,6 +29,27 @@ def available(client, currency="eur"):
     return {entry.currency: entry.amount for entry in client.v1.balance.retrieve().available}.get(currency)
 
 
+def test_the_balance_is_reported_when_pending_money_becomes_available(emulator, client):
+    intent = client.v1.payment_intents.create(
+        {
+            "amount": 5000,
+            "currency": "eur",
+            "payment_method": "pm_card_visa",
+            "payment_method_types": ["card"],
+            "confirm": True,
+        }
+    )
+    client.v1.refunds.create({"payment_intent": intent.id, "amount": 100})
+    assert emulator.events("balance.available") == []
+
+    emulator.clock.advance(2 * DAY)
+
+    (event,) = emulator.events("balance.available")
+    shown = {entry["currency"]: entry["amount"] for entry in event["data"]["object"]["available"]}
+    assert shown["eur"] > 0
+    assert client.v1.events.retrieve(event["id"]).type == "balance.available"
+
+
 def test_a_charge_is_updated(emulator, client, charge):
     changed = client.v1.charges.update(
         charge,

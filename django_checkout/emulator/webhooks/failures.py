@@ -9,7 +9,7 @@ from __future__ import annotations
 from django_checkout.emulator.api.resources.webhooks import KIND, set_status
 from django_checkout.emulator.ids import new_id
 from django_checkout.emulator.messages import Doc
-from django_checkout.emulator.state.state import State
+from django_checkout.emulator.state.state import DESTINATION, State
 
 NOTICE_SECONDS = 3 * 24 * 3600
 DISABLE_SECONDS = 9 * 24 * 3600
@@ -17,9 +17,9 @@ EMAIL = "_email"
 
 
 def follow(state: State, endpoint_id: str, *, is_acknowledged: bool) -> None:
-    """Follow an attempt to deliver to an endpoint of the API; the configured endpoint is never disabled."""
-    endpoint = state.store.find(endpoint_id, KIND)
-    if endpoint is None or endpoint["status"] != "enabled":
+    """Follow an attempt to deliver to an endpoint of either API; the configured endpoint is never disabled."""
+    endpoint = state.store.find(endpoint_id)
+    if endpoint is None or endpoint["object"] not in (KIND, DESTINATION) or endpoint["status"] != "enabled":
         return
     since = endpoint.get("_failing_since")
     if is_acknowledged:

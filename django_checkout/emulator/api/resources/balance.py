@@ -58,8 +58,13 @@ def new_balance_transaction(
 
 
 def make_available(state: State, transaction: Doc) -> None:
-    """Make a pending transaction available."""
+    """Make a pending transaction available.
+
+    The event "is not fired for negative transactions": https://docs.stripe.com/api/events/types
+    """
     state.update(transaction, status="available")
+    if transaction["net"] > 0:
+        state.emit("balance.available", _shown(state))
 
 
 def available(state: State) -> dict[str, int]:
