@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django_checkout.emulator.api.resources import (
     balance,
+    collection,
     coupons,
     disputes,
     payments,
@@ -30,10 +31,10 @@ JOBS: dict[str, Job] = {
     "expire_authorization": payments.expire_authorization,
     "expire_session": sessions.expire_due,
     "fail_refund": refunds.fail_due,
-    "finalize_invoice": recurring.finalize_due,
+    "finalize_invoice": collection.finalize_due,
     "finish_refund": refunds.finish_due,
-    "invoice_paid": recurring.on_paid,
-    "invoice_refused": recurring.on_refused,
+    "invoice_paid": collection.on_paid,
+    "invoice_refused": collection.on_refused,
     "lose_dispute": disputes.lose_dispute,
     "make_available": balance.make_available,
     "next_phase": subscription_schedules.next_phase,

@@ -365,6 +365,57 @@ def test_a_paused_subscription_is_resumed(emulator, client, subscribe, save_card
     assert event_types(emulator)[-1] == "customer.subscription.resumed"
 
 
+@pytest.fixture
+def paused(emulator, client, subscribe, save_card):
+    """A subscription that is paused after a trial of a day, and has a card since, a day later."""
+    settings = {"end_behavior": {"missing_payment_method": "pause"}}
+    subscription = subscribe(card=None, trial_period_days=1, trial_settings=settings)
+    emulator.clock.advance(2 * DAY_SECONDS)
+    return client.v1.subscriptions.update(subscription.id, {"default_payment_method": save_card()})
+
+
+def test_a_resumed_cycle_that_continues_is_prorated_at_the_next_renewal(client, paused):
+    resumed = client.v1.subscriptions.resume(paused.id, {"billing_cycle_anchor": "unchanged"})
+
+    assert (resumed.status, resumed.billing_cycle_anchor) == ("active", paused.billing_cycle_anchor)
+    (item,) = client.v1.invoice_items.list({"customer": paused.customer, "pending": True}).data
+    end = resumed["items"].data[0].current_period_end
+    assert (item.proration, item.period.end) == (True, end)
+    assert 900 < item.amount < 1000
+    assert latest(client, paused).billing_reason == "subscription_create"
+
+
+def test_a_resumed_cycle_is_prorated_from_the_asked_time_and_invoiced_at_once(client, paused):
+    asked = {"billing_cycle_anchor": "unchanged", "proration_behavior": "always_invoice"}
+    at = paused.billing_cycle_anchor + 15 * DAY_SECONDS
+
+    resumed = client.v1.subscriptions.resume(paused.id, {**asked, "proration_date": at})
+
+    end = resumed["items"].data[0].current_period_end
+    invoice = latest(client, paused)
+    assert (invoice.status, invoice.billing_reason) == ("paid", "subscription_update")
+    assert invoice.total == 1000 * (end - at) // (end - paused.billing_cycle_anchor)
+
+
+def test_a_cycle_is_resumed_without_proration_on_request(client, paused):
+    asked = {"billing_cycle_anchor": "unchanged", "proration_behavior": "none"}
+
+    assert client.v1.subscriptions.resume(paused.id, asked).status == "active"
+
+    assert client.v1.invoice_items.list({"customer": paused.customer}).data == []
+
+
+@pytest.mark.parametrize(("action", "status"), [("mark_uncollectible", "active"), ("void_invoice", "paused")])
+def test_a_refused_resumption_invoice_decides_by_how_it_is_closed(client, paused, action, status):
+    refused = client.v1.payment_methods.attach("pm_card_chargeCustomerFail", {"customer": paused.customer})
+    client.v1.subscriptions.update(paused.id, {"default_payment_method": refused.id})
+    assert client.v1.subscriptions.resume(paused.id).status == "paused"
+
+    getattr(client.v1.invoices, action)(latest(client, paused).id)
+
+    assert client.v1.subscriptions.retrieve(paused.id).status == status
+
+
 def test_a_confirmed_intent_pays_the_first_invoice_and_saves_the_card(emulator, client, subscribe):
     subscription = subscribe(
         card=None,

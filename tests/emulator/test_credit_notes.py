@@ -47,6 +47,50 @@ def test_a_credit_note_reduces_what_is_left_to_pay(emulator, client, make_invoic
     assert event_types(emulator)[-1] == "credit_note.created"
 
 
+def balance_of(client, intent):
+    """Return what the balance transactions of a payment add up to, without fees."""
+    charge = client.v1.payment_intents.retrieve(intent).latest_charge
+    refunds = client.v1.refunds.list({"payment_intent": intent}).data
+    sources = [charge, *(refund.id for refund in refunds)]
+    found = [row for source in sources for row in client.v1.balance_transactions.list({"source": source}).data]
+    return sum(row.amount for row in found)
+
+
+def intent_of(client, invoice):
+    """Return the PaymentIntent of an invoice."""
+    (payment,) = client.v1.invoice_payments.list({"invoice": invoice.id}).data
+    return payment.payment.payment_intent
+
+
+def test_a_credited_invoice_is_charged_what_is_left(client, make_invoice):
+    invoice = make_invoice()
+    client.v1.credit_notes.create({"invoice": invoice.id, "amount": 400})
+
+    paid = client.v1.invoices.pay(invoice.id)
+    client.v1.credit_notes.create({"invoice": invoice.id, "amount": 500, "refund_amount": 500})
+
+    assert (paid.amount_paid, client.v1.payment_intents.retrieve(intent_of(client, invoice)).amount) == (2000, 2000)
+    assert balance_of(client, intent_of(client, invoice)) == 1500
+
+
+def test_a_voided_credit_note_is_charged_again(client, make_invoice):
+    invoice = make_invoice()
+    note = client.v1.credit_notes.create({"invoice": invoice.id, "amount": 400})
+
+    client.v1.credit_notes.void_credit_note(note.id)
+
+    assert client.v1.payment_intents.retrieve(intent_of(client, invoice)).amount == 2400
+
+
+def test_an_invoice_that_is_credited_in_full_cannot_be_paid_any_more(client, make_invoice):
+    invoice = make_invoice()
+
+    client.v1.credit_notes.create({"invoice": invoice.id, "amount": 2400})
+
+    intent = client.v1.payment_intents.retrieve(intent_of(client, invoice))
+    assert intent.status == "canceled"
+
+
 def test_a_credit_note_over_everything_closes_an_open_invoice(client, make_invoice):
     invoice = make_invoice()
 

@@ -149,6 +149,16 @@ def test_a_trial_without_a_card_ends_as_configured(emulator, client, subscribe, 
     assert client.v1.subscriptions.retrieve(session.subscription.id).status == status
 
 
+def test_what_is_due_happens_at_its_own_time(emulator, client, subscribe):
+    subscription = subscribe().subscription
+    renews = subscription["items"].data[0].current_period_end
+
+    emulator.clock.advance(100 * DAY_SECONDS)
+
+    renewal = client.v1.invoices.list({"subscription": subscription.id}).data[-2]
+    assert (renewal.created, renewal.status_transitions.paid_at) == (renews, renews + 3600)
+
+
 def test_a_repeating_discount_applies_to_renewals(emulator, client, subscribe):
     client.v1.coupons.create({"id": "month", "percent_off": 50, "duration": "repeating", "duration_in_months": 2})
     subscription = subscribe(discounts=[{"coupon": "month"}]).subscription

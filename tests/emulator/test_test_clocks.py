@@ -79,7 +79,7 @@ def test_other_subscriptions_keep_the_time_of_the_account(emulator, client, cloc
 
 def test_events_of_a_test_clock_are_delivered_at_once(emulator, client, clock, subscribe):
     subscribe()
-    advance(client, clock, 31)
+    advance(client, clock, 32)
 
     due = [one for one in emulator.latest("_delivery", 100) if one["due_at"] <= emulator.clock.now()]
     assert [one["type"] for one in due].count("invoice.paid") == 2
@@ -91,6 +91,23 @@ def test_a_trial_ends_on_the_test_clock(client, clock, subscribe):
     advance(client, clock, 8)
 
     assert client.v1.subscriptions.retrieve(subscription.id).status == "past_due"
+
+
+def test_a_renewal_is_a_draft_for_an_hour(client, clock, subscribe):
+    subscription = subscribe()
+    renews = subscription["items"].data[0].current_period_end
+    clocks = client.v1.test_helpers.test_clocks
+
+    clocks.advance(clock.id, {"frozen_time": renews})
+    draft = client.v1.invoices.list({"subscription": subscription.id}).data[0]
+    assert (draft.status, draft.created, draft.automatically_finalizes_at) == ("draft", renews, renews + 3600)
+    client.v1.invoice_items.create(
+        {"customer": subscription.customer, "invoice": draft.id, "amount": 100, "currency": "eur"}
+    )
+    clocks.advance(clock.id, {"frozen_time": renews + 3600})
+
+    paid = client.v1.invoices.retrieve(draft.id)
+    assert (paid.status, paid.amount_paid, paid.status_transitions.paid_at) == ("paid", 1000, renews + 3600)
 
 
 def test_a_session_of_a_customer_on_a_test_clock_subscribes_at_its_time(emulator, client, clock):

@@ -7,9 +7,9 @@ from decimal import Decimal
 from django_checkout.emulator.api.rate_limits import RateLimits
 from django_checkout.emulator.api.resources import (
     amounts,
+    collection,
     disputes,
     payouts,
-    recurring,
     refunds,
     reviews,
     sessions,
@@ -160,7 +160,7 @@ class Controls:
         with self.state.transaction():
             invoice = self.state.get("invoice", invoice_id)
             other = cards.find_card(card) if card else None
-            return shown(recurring.collect(self.state, invoice, card=other))
+            return shown(collection.collect(self.state, invoice, card=other))
 
     def expire(self, session_id: str) -> Doc:
         """Expire an open session in the dashboard."""

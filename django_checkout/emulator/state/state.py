@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ class State:
         self.has_websockets = False
         self._jobs = jobs
         self._test_clock: str | None = None
+        #: When the first of the jobs is due that have been scheduled since the due ones were read.
+        self._earliest: float = math.inf
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -124,9 +127,12 @@ class State:
 
         On a test clock, it is run when that clock is advanced.
         """
+        due_at = max(due_at, self.clock.now())
         job = {"id": new_id("_job"), "object": "_job", "name": name, "target": target, "due_at": due_at}
         if self._test_clock:
             job.update(object=CLOCK_JOB, state=self._test_clock)
+        else:
+            self._earliest = min(self._earliest, due_at)
         self.store.insert(job)
 
     @contextmanager
@@ -160,13 +166,17 @@ class State:
         self._jobs[name](self, document)
 
     def run_due(self) -> None:
-        """Run all due jobs in the order of their times, including jobs that become due meanwhile."""
+        """Run all due jobs, each at its own time, in the order of their times, and those that they schedule."""
         while due := self.store.select("_job", ranges={"due_at": {"lte": self.clock.now()}}):
+            self._earliest = math.inf
             for job in sorted(due, key=lambda job: job["due_at"]):
+                if self._earliest < job["due_at"]:
+                    break
                 self.store.delete(job["id"])
                 target = self.store.find(job["target"])
                 if target is not None:
-                    self._jobs[job["name"]](self, target)
+                    with self.clock.frozen(job["due_at"]):
+                        self.run(job["name"], target)
 
 
 Job = Callable[[State, Doc], object]

@@ -17,8 +17,10 @@ Written by `python -m tests.emulator.rules --write`. See [What the emulator impl
 requests for each of these {len(RULES)} rules: one that Stripe refuses, or answers as described, and the nearest one
 that Stripe accepts.
 
-A source is a page of Stripe's, a class and field whose docstring in the Python library states the rule, an operation
-and parameter of the OpenAPI document, or an issue or pull request with Stripe's response (`owner/repository#number`).
+A source is a page of Stripe's, a class and field or method whose docstring in the Python library states the rule, an
+operation and parameter of the OpenAPI document, an issue or pull request with Stripe's response
+(`owner/repository#number`), or responses of Stripe's sandbox in version 2026-08-26.dahlia that a project has recorded
+(`owner/repository recording`).
 """
 
 

@@ -1,4 +1,4 @@
-"""Subscriptions and invoices that the API creates and changes."""
+"""Subscriptions, schedules, test clocks and the portal, which the API creates and changes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ TRIAL = f"{BASE}&trial_period_days=7"
 DRAFT = "customer=<customer>&currency=eur"
 NOTES, SCHEDULES = "/v1/credit_notes", "/v1/subscription_schedules"
 PORTAL = "/v1/billing_portal/sessions"
+PHASE = "phases[0][items][0][price]=<monthly_price>&phases[0][duration][interval]=month"
 CLOCKS = "/v1/test_helpers/test_clocks"
 SENT = f"{DRAFT}&collection_method=send_invoice"
 
 
 def _field(name: str) -> str:
     return sdk("_subscription_create_params", f"SubscriptionCreateParams.{name}")
-
-
-def _invoice(name: str) -> str:
-    return sdk("_invoice_create_params", f"InvoiceCreateParams.{name}")
 
 
 RULES = (
@@ -84,6 +81,35 @@ RULES = (
         accepted=post(SUBSCRIPTIONS, TRIAL),
     ),
     Rule(
+        id="billing.items.duplicate",
+        says="The items of a new subscription have different prices.",
+        source="Kiln-AI/stripe_world 12_subscriptions",
+        refused=post(SUBSCRIPTIONS, TRIAL, "items[1][price]=<monthly_price>"),
+        answer=refusal(
+            "Cannot create a Subscription with multiple Subscription Items with the same Price", param="plan"
+        ),
+        accepted=post(SUBSCRIPTIONS, TRIAL, "items[0][quantity]=2"),
+    ),
+    Rule(
+        id="billing.canceled.again",
+        says="A canceled subscription cannot be canceled again.",
+        source="Kiln-AI/stripe_world 12_subscriptions",
+        given=("subscription_payment", "subscription", "canceled_subscription"),
+        refused=delete(f"{SUBSCRIPTIONS}/<subscription>"),
+        answer=refusal("No such subscription", param="id", code="resource_missing", status=404),
+        accepted=delete(f"{SUBSCRIPTIONS}/<subscription_with_trial>"),
+        result=shows(status="canceled", cancellation_details__reason="cancellation_requested"),
+    ),
+    Rule(
+        id="billing.resume.paused",
+        says="Only a paused subscription can be resumed.",
+        source="Kiln-AI/stripe_world 12_subscriptions",
+        given=("pausing_subscription", "2_days"),
+        refused=post(f"{SUBSCRIPTIONS}/<subscription_with_trial>/resume"),
+        answer=refusal("You can only resume a subscription if it is `paused`."),
+        accepted=post(f"{SUBSCRIPTIONS}/<pausing_subscription>/resume"),
+    ),
+    Rule(
         id="billing.preview.ended",
         says="A subscription that has ended has no next invoice.",
         source="https://docs.stripe.com/error-codes#invoice-upcoming-none",
@@ -92,58 +118,6 @@ RULES = (
         answer=refusal(code="invoice_upcoming_none", status=404),
         accepted=post(f"{INVOICES}/create_preview", "subscription=<subscription_with_trial>"),
         result=shows(status="draft", total=1000),
-    ),
-    Rule(
-        id="invoice.finalized",
-        says="A finalized invoice takes no more items.",
-        source="stripe/stripe-php#1105",
-        refused=post(ITEMS, DRAFT, "amount=100&invoice=<open_invoice>"),
-        answer=refusal("Finalized invoices can't be updated in this way", code="invoice_not_editable"),
-        accepted=post(ITEMS, DRAFT, "amount=100&invoice=<draft_invoice>"),
-    ),
-    Rule(
-        id="invoice.finalized.update",
-        says="A finalized invoice keeps its collection method.",
-        source="https://docs.stripe.com/api/invoices/update",
-        refused=post(f"{INVOICES}/<open_invoice>", "collection_method=send_invoice&days_until_due=3"),
-        answer=refusal(code="invoice_not_editable"),
-        accepted=post(f"{INVOICES}/<open_invoice>", "description=Thanks"),
-        result=shows(description="Thanks"),
-    ),
-    Rule(
-        id="invoice.due",
-        says="`days_until_due` is for invoices that are sent.",
-        source=_invoice("days_until_due"),
-        refused=post(INVOICES, DRAFT, "days_until_due=3"),
-        answer=refusal(param="days_until_due"),
-        accepted=post(INVOICES, SENT, "days_until_due=3"),
-    ),
-    Rule(
-        id="invoice.delete",
-        says="A finalized invoice cannot be deleted.",
-        source="https://docs.stripe.com/api/invoices/delete",
-        refused=delete(f"{INVOICES}/<open_invoice>"),
-        answer=refusal(),
-        accepted=delete(f"{INVOICES}/<draft_invoice>"),
-        result=shows(deleted=True),
-    ),
-    Rule(
-        id="invoice.void.draft",
-        says="A draft cannot be voided.",
-        source="https://docs.stripe.com/api/invoices/void",
-        refused=post(f"{INVOICES}/<draft_invoice>/void"),
-        answer=refusal(),
-        accepted=post(f"{INVOICES}/<open_invoice>/void"),
-        result=shows(status="void"),
-    ),
-    Rule(
-        id="invoice.item.amount",
-        says="An invoice item has an amount or a price.",
-        source=sdk("_invoice_item_create_params", "InvoiceItemCreateParams.amount"),
-        refused=post(ITEMS, DRAFT),
-        answer=refusal(),
-        accepted=post(ITEMS, DRAFT, "amount=-100"),
-        result=shows(amount=-100, discountable=False),
     ),
     Rule(
         id="clock.forward",
@@ -165,29 +139,30 @@ RULES = (
         result=shows(data__0__id="<customer_on_clock>"),
     ),
     Rule(
-        id="credit-note.draft",
-        says="A credit note needs a finalized invoice.",
-        source="https://docs.stripe.com/api/credit_notes/create",
-        refused=post(NOTES, "invoice=<draft_invoice>&amount=100"),
-        answer=refusal(),
-        accepted=post(NOTES, "invoice=<open_invoice>&amount=100"),
-        result=shows(status="issued", pre_payment_amount=100),
+        id="schedule.attached",
+        says="A subscription has one schedule.",
+        source="BasedHardware/omi#7649",
+        given=("schedule",),
+        refused=post(SCHEDULES, "from_subscription=<subscription_with_trial>"),
+        answer=refusal("You cannot migrate a subscription that is already attached to a schedule"),
+        accepted=post(SCHEDULES, "from_subscription=<other_subscription_with_trial>"),
     ),
     Rule(
-        id="credit-note.amount",
-        says="A credit note is not larger than its invoice.",
-        source="https://docs.stripe.com/invoicing/integration/programmatic-credit-notes",
-        refused=post(NOTES, "invoice=<open_invoice>&amount=901"),
-        answer=refusal(),
-        accepted=post(NOTES, "invoice=<open_invoice>&amount=900"),
+        id="schedule.cancel",
+        says="A schedule that is released cannot be canceled.",
+        source="stripe/_subscription_schedule_service.py SubscriptionScheduleService.cancel",
+        given=("released_schedule",),
+        refused=post(f"{SCHEDULES}/<released_schedule>/cancel"),
+        answer=refusal("You cannot cancel a subscription schedule that is currently in the `released` status."),
+        accepted=post(SCHEDULES, "from_subscription=<subscription_with_trial>"),
     ),
     Rule(
-        id="credit-note.lines",
-        says="A credit note has an amount or lines.",
-        source=sdk("_credit_note_create_params", "CreditNoteCreateParams.amount"),
-        refused=post(NOTES, "invoice=<open_invoice>"),
+        id="schedule.phase.end",
+        says="A phase has either an end or a duration.",
+        source=sdk("_subscription_schedule_create_params", "SubscriptionScheduleCreateParamsPhase.duration"),
+        refused=post(f"{SCHEDULES}/<schedule>", PHASE, "phases[0][end_date]=<now+9000000>"),
         answer=refusal(),
-        accepted=post(NOTES, "invoice=<open_invoice>&amount=900"),
+        accepted=post(f"{SCHEDULES}/<schedule>", PHASE),
     ),
     Rule(
         id="schedule.one",

@@ -216,6 +216,25 @@ GIVENS: Mapping[str, Given] = {
         path="invoice",
     ),
     "other_draft": made("/v1/invoices", "customer=<customer>&currency=eur"),
+    "paid_invoice": made("/v1/invoices/<open_invoice>/pay", "paid_out_of_band=true"),
+    "uncollectible_invoice": made("/v1/invoices/<open_invoice>/mark_uncollectible"),
+    "credit_note": made("/v1/credit_notes", "invoice=<second_open_invoice>&amount=400"),
+    "second_open_invoice": made("/v1/invoices/<second_draft>/finalize"),
+    "full_credit_note": made("/v1/credit_notes", "invoice=<open_invoice>&amount=900"),
+    "second_draft": Given(
+        sent=post("/v1/invoiceitems", "customer=<customer>&currency=eur&amount=700&invoice=<draft_invoice>"),
+        path="invoice",
+    ),
+    "schedule": made("/v1/subscription_schedules", "from_subscription=<subscription_with_trial>"),
+    "released_schedule": made("/v1/subscription_schedules/<schedule>/release"),
+    "other_subscription_with_trial": made(
+        "/v1/subscriptions", "customer=<customer>&items[0][price]=<monthly_price>&trial_period_days=7"
+    ),
+    "pausing_subscription": made(
+        "/v1/subscriptions",
+        "customer=<customer>&items[0][price]=<monthly_price>&trial_period_days=1",
+        "trial_settings[end_behavior][missing_payment_method]=pause",
+    ),
     # Webhook endpoints and time.
     "endpoint": made("/v1/webhook_endpoints", ENDPOINT),
     "30_days": done("advance", f"seconds={30 * 24 * 3600 + 1}"),

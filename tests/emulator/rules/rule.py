@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 SDK_FILE = "stripe/params/"
 REFERENCE = "https://docs.stripe.com/api/checkout/sessions/create"
 MISSING = "https://docs.stripe.com/error-codes#resource-missing"
-#: What a source may be: a page of Stripe's, a report ``owner/repo#n``, or a class and field of the SDK's docstrings.
+#: What a source may be: a page of Stripe's, a report ``owner/repo#n``, a recording of its responses, or a class and
+#: field of the SDK's docstrings.
 SOURCE = re.compile(
     r"https://(docs|support)\.stripe\.com/\S+"
     r"|[\w.-]+/[\w.-]+#\d+"
+    r"|Kiln-AI/stripe_world \d\d_\w+"
     r"|stripe/params/\w+(/\w+)*\.py \w+\.\w+"
     r"|stripe/(\w+/)*_\w+\.py \w+\.\w+"
     r"|OpenAPI (GET|POST|DELETE) /v1/\S+ [\w.\[\]]+"

@@ -9,7 +9,7 @@ from copy import deepcopy
 from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, list_of, list_values, merged_metadata, retrieve
-from django_checkout.emulator.api.resources import customer_balance, invoices, refunds, tax, tax_rates
+from django_checkout.emulator.api.resources import collection, customer_balance, invoices, refunds, tax, tax_rates
 from django_checkout.emulator.api.resources.invoice_lines import tax_of
 from django_checkout.emulator.api.resources.pricing import inside, missing, one_of
 from django_checkout.emulator.api.resources.prorations import portion
@@ -99,7 +99,7 @@ def _left(state: State, invoice: Doc) -> int:
 
 
 def _after_payment(params: Doc, amount: int) -> Doc:
-    """Return how the paid part is given back. The parts must add up to it."""
+    """Return how the paid part is given back. The parts must add up to it: stripe/_credit_note_service.py create."""
     parts = {name: params.get(name) or 0 for name in POST_PAYMENT}
     if sum(parts.values()) != amount:
         message = (
@@ -140,6 +140,7 @@ def _reduce(state: State, invoice: Doc, before: int, after: int) -> None:
     )
     if before > 0 and not invoice["amount_remaining"]:
         invoices.pay(state, invoice, None)
+    collection.change_payment(state, invoice)
 
 
 def _lines(state: State, invoice: Doc, params: Doc) -> list[Doc]:
@@ -181,8 +182,6 @@ def _of_invoice(invoice: Doc, sent: Doc, param: str) -> Doc:
     whole = credited["amount"] - sum(entry["amount"] for entry in credited["discount_amounts"])
     quantity = sent.get("quantity", credited["quantity"])
     amount = sent.get("amount", portion(whole, quantity, credited["quantity"]))
-    if amount > whole:
-        raise ApiError("The amount is greater than that of the invoice's line item.", param=inside(param, "amount"))
     taxes = [
         {
             "amount": portion(entry["amount"], amount, whole) if whole else 0,
@@ -235,11 +234,11 @@ def update(call: Call) -> Doc:
 
 
 def void(call: Call) -> Doc:
-    """POST /v1/credit_notes/:id/void, while its invoice is open."""
+    """POST /v1/credit_notes/:id/void: https://docs.stripe.com/docs/billing/invoices/credit-notes#voiding"""
     note, state = call.target(KIND), call.state
     invoice = state.get(invoices.KIND, note["invoice"])
     if note["status"] == "void" or invoice["status"] != "open":
-        raise StateError("You can only void a credit note that is issued and whose invoice is open.", param="id")
+        raise StateError("You can only void a credit note if the associated invoice is open.", param="id")
     _reduce(state, invoice, -note["pre_payment_amount"], 0)
     return state.update(note, "credit_note.voided", status="void", voided_at=state.clock.now())
 

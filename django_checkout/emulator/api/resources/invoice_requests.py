@@ -6,15 +6,15 @@ from django_checkout.emulator.api.calls import Call, Route, merged_metadata
 from django_checkout.emulator.api.resources import (
     attempts,
     baskets,
+    collection,
     discounts,
     invoice_items,
     invoices,
-    recurring,
     subscriptions,
     tax_rates,
 )
 from django_checkout.emulator.api.resources.methods import own_method
-from django_checkout.emulator.api.resources.pricing import missing, one_of
+from django_checkout.emulator.api.resources.pricing import missing
 from django_checkout.emulator.api.resources.subscription_params import check_future
 from django_checkout.emulator.messages import ApiError, Doc, StateError, without_hidden
 from django_checkout.emulator.reference.currencies import check_currency
@@ -25,7 +25,23 @@ DEFAULT_CURRENCY = "usd"
 #: What an invoice keeps of the parameters unchanged.
 PLAIN = "auto_advance collection_method description effective_at footer number statement_descriptor"
 #: What can still be changed when an invoice is finalized: https://docs.stripe.com/api/invoices/update
-AFTER = {"auto_advance", "default_payment_method", "description", "due_date", "expand", "footer", "metadata"}
+AFTER = {"auto_advance", "default_payment_method", "due_date", "expand", "footer", "metadata"}
+#: Why a request about an invoice with a status is refused, as recorded in Kiln-AI/stripe_world 13_invoices.
+FINALIZED = "This invoice is already finalized, you can't re-finalize a non-draft invoice."
+NOT_OPEN = "You can only pass in open invoices. This invoice isn't open."
+REFUSED = {
+    "finalize": dict.fromkeys(("open", "paid", "uncollectible", "void"), FINALIZED),
+    # A void invoice is in a terminal state: https://docs.stripe.com/invoicing/overview
+    "pay": {"paid": "Invoice is already paid", "void": NOT_OPEN},
+    "void": {
+        **dict.fromkeys(("draft", "uncollectible", "void"), NOT_OPEN),
+        "paid": "Invoices with `paid` payments cannot be voided.",
+    },
+    "uncollectible": {
+        **dict.fromkeys(("draft", "paid", "void"), NOT_OPEN),
+        "uncollectible": "This invoice has already been marked uncollectible.",
+    },
+}
 
 
 def create(call: Call) -> Doc:
@@ -53,21 +69,21 @@ def create(call: Call) -> Doc:
     )
     _discount(state, invoice, params)
     if invoice["auto_advance"]:
-        recurring.finalize_later(state, invoice)
+        collection.finalize_later(state, invoice)
     return invoice
 
 
 def _check_due(params: Doc, method: str) -> None:
-    """Raise Stripe's error unless due date and collection method fit: https://docs.stripe.com/api/invoices/create"""
-    given = [name for name in ("days_until_due", "due_date") if params.get(name) is not None]
-    if len(given) > 1:
-        raise one_of(*given)
-    if given and method == "charge_automatically":
-        message = f"`{given[0]}` is only valid for invoices where `collection_method=send_invoice`."
-        raise ApiError(message, param=given[0])
-    if params.get("collection_method") == "send_invoice" and not given:
-        message = "`days_until_due` or `due_date` is required for invoices where `collection_method=send_invoice`."
-        raise ApiError(message, param="days_until_due")
+    """Raise Stripe's error unless due date and collection method fit."""
+    is_given = any(params.get(name) is not None for name in ("days_until_due", "due_date"))
+    if is_given and method == "charge_automatically":
+        raise ApiError(
+            "You can only specify 'due_date' or 'days_until_due' if invoice collection method is 'send_invoice'."
+        )
+    if params.get("collection_method") == "send_invoice" and not is_given:
+        raise ApiError(
+            "If invoice collection method is 'send_invoice', you must specify 'due_date' or 'days_until_due'."
+        )
 
 
 def _tax(params: Doc) -> Doc | None:
@@ -87,7 +103,7 @@ def _changes(state: State, customer: str, params: Doc) -> Doc:
     if "custom_fields" in params:
         changes["custom_fields"] = [dict(field) for field in params["custom_fields"] or []] or None
     if params.get("days_until_due") is not None:
-        changes["due_date"] = recurring.due_date(state, params["days_until_due"])
+        changes["due_date"] = collection.due_date(state, params["days_until_due"])
     if "due_date" in params:
         check_future(state, params["due_date"], "due_date")
         changes["due_date"] = params["due_date"]
@@ -133,8 +149,11 @@ def update(call: Call) -> Doc:
     _discount(state, invoice, params)
     if params.keys() & {"automatic_tax", "default_tax_rates"}:
         invoices.recalculate(state, invoice)
-    if changes.get("auto_advance") and invoice["status"] == "draft":
-        recurring.finalize_later(state, invoice)
+    if "auto_advance" in changes and invoice["status"] == "draft":
+        if changes["auto_advance"]:
+            collection.finalize_later(state, invoice)
+        else:
+            state.update(invoice, automatically_finalizes_at=None, next_payment_attempt=None)
     return invoice
 
 
@@ -142,9 +161,8 @@ def delete(call: Call) -> Doc:
     """DELETE /v1/invoices/:invoice, of a draft without subscription. https://docs.stripe.com/api/invoices/delete"""
     invoice, state = call.target(KIND), call.state
     if invoice["status"] != "draft" or invoice["_subscription"]:
-        raise StateError("You can only delete one-off invoices that are drafts.", param="invoice")
-    for item in state.store.select(invoices.ITEM, {"invoice": invoice["id"]}):
-        state.update(item, invoice=None)
+        raise StateError("You can only delete draft invoices.", param="invoice")
+    # Its invoice items are not pending again.
     state.store.delete(invoice["id"])
     state.emit("invoice.deleted", invoice)
     return {"id": invoice["id"], "object": KIND, "deleted": True}
@@ -153,19 +171,17 @@ def delete(call: Call) -> Doc:
 def finalize(call: Call) -> Doc:
     """POST /v1/invoices/:invoice/finalize."""
     invoice, state = call.target(KIND), call.state
-    _check_status(invoice, ("draft",), "finalized")
+    _check_status(invoice, "finalize")
     if "auto_advance" in call.params:
         invoice["auto_advance"] = call.params["auto_advance"]
-    return recurring.finish(state, invoice)
+    return collection.finish(state, invoice)
 
 
 def pay(call: Call) -> Doc:
     """POST /v1/invoices/:invoice/pay. A draft is finalized first."""
     invoice, state, params = call.target(KIND), call.state, call.params
-    _check_status(invoice, ("draft", "open", "uncollectible"), "paid")
-    if params.get("paid_out_of_band") and "payment_method" in params:
-        raise one_of("paid_out_of_band", "payment_method")
-    method = recurring.default_method(state, invoice, state.store.find(invoice["_subscription"]))
+    _check_status(invoice, "pay")
+    method = collection.default_method(state, invoice, state.store.find(invoice["_subscription"]))
     if "payment_method" in params:
         method = state.get("payment_method", params["payment_method"], "payment_method")
         own_method(state, invoice["customer"], params["payment_method"])
@@ -174,12 +190,13 @@ def pay(call: Call) -> Doc:
         invoices.finalize(state, invoice)
     if params.get("paid_out_of_band") or not invoice["amount_due"]:
         invoices.pay(state, invoice, None, off_stripe=params.get("paid_out_of_band", False))
-        recurring.settle_subscription(state, state.store.find(invoice["_subscription"]))
+        collection.change_payment(state, invoice)
+        collection.settle_subscription(state, state.store.find(invoice["_subscription"]))
         return invoice
     if method is None:
         # https://docs.stripe.com/api/invoices/pay
         raise ApiError("Neither this invoice nor its subscription or customer has a payment method.")
-    refused = recurring.attempt(state, invoice, method)
+    refused = collection.attempt(state, invoice, method)
     if refused:
         raise attempts.declined_error(refused, method)
     return invoice
@@ -187,46 +204,45 @@ def pay(call: Call) -> Doc:
 
 def void(call: Call) -> Doc:
     """POST /v1/invoices/:invoice/void."""
-    return _close(call, ("open", "uncollectible"), "void")
+    return _close(call, "void")
 
 
 def mark_uncollectible(call: Call) -> Doc:
     """POST /v1/invoices/:invoice/mark_uncollectible."""
-    return _close(call, ("open",), "uncollectible")
+    return _close(call, "uncollectible")
 
 
-def _close(call: Call, allowed: tuple[str, ...], status: str) -> Doc:
+def _close(call: Call, status: str) -> Doc:
     invoice, state = call.target(KIND), call.state
-    _check_status(invoice, allowed, {"void": "voided"}.get(status, f"marked as {status}"))
-    payment = invoices.payment_of(state, invoice) if status == "void" else None
-    if payment:
-        intent = state.get("payment_intent", payment["payment"]["payment_intent"])
-        changes = {"status": "canceled", "canceled_at": state.clock.now(), "cancellation_reason": "void_invoice"}
-        state.update(intent, "payment_intent.canceled", **changes)
-        transitions = {**payment["status_transitions"], "canceled_at": state.clock.now()}
-        state.update(payment, status="canceled", status_transitions=transitions)
-    return invoices.close(state, invoice, status)
+    _check_status(invoice, status)
+    if status == "void":
+        collection.cancel_payment(state, invoice, "void_invoice")
+    invoices.close(state, invoice, status)
+    subscription = state.store.find(invoice["_subscription"])
+    if subscription and subscription.get("_is_resuming"):
+        if status == "uncollectible":
+            collection.settle_subscription(state, subscription)
+        else:
+            state.update(subscription, _is_resuming=False)
+    return invoice
 
 
 def send(call: Call) -> Doc:
     """POST /v1/invoices/:invoice/send. A draft is finalized first."""
     invoice, state = call.target(KIND), call.state
-    _check_status(invoice, ("draft", "open", "paid"), "sent")
     if invoice["collection_method"] != "send_invoice":
         # https://docs.stripe.com/api/invoices/send
         raise StateError("You can only manually send an invoice if its collection method is 'send_invoice'.")
     if invoice["status"] == "draft":
         state.update(invoice, auto_advance=False)
-        recurring.finish(state, invoice)
-    return recurring.send(state, invoice)
+        collection.finish(state, invoice)
+    return collection.send(state, invoice)
 
 
-def _check_status(invoice: Doc, allowed: tuple[str, ...], done: str) -> None:
-    """Raise Stripe's error for an invoice in another state: https://docs.stripe.com/invoicing/overview"""
-    if invoice["status"] not in allowed:
-        states = " or ".join(allowed)
-        message = f"This invoice has a status of {invoice['status']}. Only an invoice that is {states} can be {done}."
-        raise StateError(message, param="invoice")
+def _check_status(invoice: Doc, action: str) -> None:
+    """Raise Stripe's error for an invoice with a status that does not allow an action."""
+    if message := REFUSED[action].get(invoice["status"]):
+        raise StateError(message)
 
 
 NOT_PLAYED = (

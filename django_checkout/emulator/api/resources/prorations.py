@@ -16,7 +16,11 @@ from django_checkout.emulator.state.state import State
 
 
 def prorate(state: State, subscription: Doc, before: list[Doc], after: list[Doc], at: int) -> list[Doc]:
-    """Create the items for a change from ``before`` to ``after`` in the current period, and return them."""
+    """Create the items for a change from ``before`` to ``after`` in the current period, and return them.
+
+    At the end of its period, an item has nothing to prorate.
+    """
+    before, after = ([item for item in items if at < item["current_period_end"]] for items in (before, after))
     old, new = {item["id"]: item for item in before}, {item["id"]: item for item in after}
     ids = (*old, *(key for key in new if key not in old))
     changed = [item_id for item_id in ids if _charged(old.get(item_id)) != _charged(new.get(item_id))]
@@ -48,7 +52,8 @@ def _item(state: State, subscription: Doc, item: Doc, at: int, sign: int) -> Doc
         state,
         state.get("customer", subscription["customer"]),
         subscription["currency"],
-        sign * portion(full, end - at, end - start),
+        # Rounded down, as recorded: -2.5 to -3 and 4.5 to 4 (Kiln-AI/stripe_world 01_proration_half_cent).
+        sign * full * (end - at) // (end - start),
         price,
         description=what,
         discountable=False,

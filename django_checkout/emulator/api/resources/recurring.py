@@ -1,28 +1,21 @@
-"""The billing of subscriptions: first invoice, renewals with the saved card, retries."""
+"""The billing of subscriptions: first invoice and renewals."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django_checkout.emulator.api.resources import (
-    attempts,
     baskets,
-    charges,
+    collection,
     discounts,
-    disputes,
     invoice_items,
     invoices,
-    payments,
     subscriptions,
 )
 from django_checkout.emulator.api.resources.coupons import COUPON
-from django_checkout.emulator.messages import Doc, StateError
-from django_checkout.emulator.reference import cards
-from django_checkout.emulator.reference.cards import Decline
+from django_checkout.emulator.messages import Doc
 from django_checkout.emulator.reference.periods import end_of_period
 from django_checkout.emulator.state.state import State
-
-DAY_SECONDS = 24 * 3600
 
 
 def bill(state: State, session: Doc, intent: Doc, method: Doc) -> Doc:
@@ -91,11 +84,11 @@ def stop_without_method(state: State, subscription: Doc, **changes: Any) -> bool
     ``changes`` are made with it.
     """
     behavior = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
-    if behavior == "create_invoice" or default_method(state, None, subscription):
+    if behavior == "create_invoice" or collection.default_method(state, None, subscription):
         return False
     if behavior == "cancel":
         state.update(subscription, **changes)
-        subscriptions.end(state, subscription, None)
+        subscriptions.end(state, subscription)
     else:
         state.update(subscription, "customer.subscription.paused", status="paused", **changes)
     return True
@@ -123,18 +116,13 @@ def next_draft(state: State, subscription: Doc, reason: str, *, with_items: bool
     fields: Doc = {
         "collection_method": subscription["collection_method"],
         "default_payment_method": None,
-        "due_date": due_date(state, subscription["days_until_due"]),
+        "due_date": collection.due_date(state, subscription["days_until_due"]),
     }
     return invoices.draft(state, basket, customer, reason, subscription=subscription, **fields)
 
 
-def due_date(state: State, days: int | None) -> int | None:
-    """Return the time until which an invoice that is sent must be paid, or None."""
-    return None if days is None else state.clock.now() + days * DAY_SECONDS
-
-
 def advance(state: State, invoice: Doc, subscription: Doc) -> None:
-    """Finalize and collect the invoice of a renewal, unless collection is paused or the invoice is sent later."""
+    """Let the draft of a renewal be finalized in an hour, unless collection is paused."""
     paused = subscription["pause_collection"]
     behavior = paused["behavior"] if paused else ""
     if behavior == "keep_as_draft":
@@ -143,167 +131,8 @@ def advance(state: State, invoice: Doc, subscription: Doc) -> None:
         # https://docs.stripe.com/billing/subscriptions/pause-payment
         invoices.finalize(state, invoice)
         invoices.close(state, invoice, "void" if behavior == "void" else "uncollectible")
-    elif subscription["collection_method"] == "send_invoice":
-        finalize_later(state, invoice)
     else:
-        invoices.finalize(state, invoice)
-        collect(state, invoice)
-
-
-def finalize_later(state: State, invoice: Doc) -> Doc:
-    """Schedule the finalization of a draft that advances by itself."""
-    due = state.clock.now() + invoices.DRAFT_SECONDS
-    state.schedule("finalize_invoice", invoice["id"], due)
-    return state.update(invoice, automatically_finalizes_at=due)
-
-
-def finalize_due(state: State, invoice: Doc) -> None:
-    """Finalize a draft at its due time, and collect or send it."""
-    due = invoice["automatically_finalizes_at"]
-    if invoice["status"] == "draft" and invoice["auto_advance"] and due is not None and due <= state.clock.now():
-        finish(state, invoice)
-
-
-def finish(state: State, invoice: Doc) -> Doc:
-    """Finalize a draft, and advance it if it advances by itself. An invoice without amount due is paid."""
-    invoices.finalize(state, invoice)
-    if not invoice["amount_due"]:
-        return invoices.pay(state, invoice, None)
-    intent_for(state, invoice)
-    if not invoice["auto_advance"]:
-        return invoice
-    if invoice["collection_method"] == "send_invoice":
-        return send(state, invoice)
-    return collect(state, invoice)
-
-
-def send(state: State, invoice: Doc) -> Doc:
-    """Record that an invoice is sent. Nothing is mailed, as at Stripe in test mode."""
-    state.emit("invoice.sent", invoice)
-    return invoice
-
-
-def collect(state: State, invoice: Doc, *, card: cards.Card | None = None) -> Doc:
-    """Attempt to collect an open invoice with its payment method, or with another card that becomes the default."""
-    if invoice["status"] != "open":
-        raise StateError(f"This invoice is {invoice['status']}.")
-    subscription = state.store.find(invoice["_subscription"])
-    if not invoice["amount_due"]:
-        return invoices.pay(state, invoice, None)
-    method = default_method(state, invoice, subscription)
-    if card and subscription:
-        billing = method["billing_details"] if method else charges.blank_billing()
-        method = charges.new_method(state, card, "card", billing)
-        method["customer"] = subscription["customer"]
-        state.store.save(method)
-        state.update(subscription, default_payment_method=method["id"])
-    attempt(state, invoice, method)
-    return invoice
-
-
-def attempt(state: State, invoice: Doc, method: Doc | None) -> Decline | None:
-    """Attempt to pay an open invoice off session. Return why the payment method is refused, or None."""
-    refused: Decline | None = cards.REFUSED
-    if method is None:
-        _fail(state, invoice)
-    else:
-        refused = _charge(state, invoice, method)
-    invoice.update(state.get(invoices.KIND, invoice["id"]))
-    return refused
-
-
-def _charge(state: State, invoice: Doc, method: Doc) -> Decline | None:
-    """Charge a saved payment method. ``on_paid`` and ``on_refused`` record what follows for the invoice."""
-    intent = intent_for(state, invoice)
-    state.update(intent, payment_method=method["id"])
-    card = cards.find_card(method.get("_number") or "")
-    if card is None:
-        attempts.submit(state, intent, method)
-        settle_subscription(state, state.store.find(invoice["_subscription"]))
-        return None
-    if card.needs_authentication(is_saved=bool(method["customer"]), off_session=True):
-        attempts.decline(state, intent, method, cards.AUTHENTICATION_REQUIRED, with_charge=False)
-        state.emit("invoice.payment_action_required", state.get(invoices.KIND, invoice["id"]))
-        return cards.AUTHENTICATION_REQUIRED
-    if why := attempts.refusal(card, method, off_session=True):
-        attempts.decline(state, intent, method, why)
-        return why
-    disputes.follow_up(state, attempts.charge(state, intent, method, card))
-    return None
-
-
-def on_paid(state: State, intent: Doc) -> None:
-    """Pay the invoice of a PaymentIntent that has succeeded, and activate its subscription."""
-    invoice = state.get(invoices.KIND, intent["_invoice"])
-    if invoice["status"] not in ("open", "uncollectible"):
-        return
-    invoices.pay(state, invoice, intent)
-    subscription = state.store.find(invoice["_subscription"])
-    if subscription and subscription["payment_settings"]["save_default_payment_method"] == "on_subscription":
-        state.update(subscription, default_payment_method=intent["payment_method"])
-    settle_subscription(state, subscription)
-
-
-def on_refused(state: State, intent: Doc) -> None:
-    """Record that the PaymentIntent of an invoice has not been paid."""
-    _fail(state, state.get(invoices.KIND, intent["_invoice"]))
-
-
-def _fail(state: State, invoice: Doc) -> None:
-    invoices.fail(state, invoice)
-    subscription = state.store.find(invoice["_subscription"])
-    if subscription and subscription["status"] in ("active", "trialing"):
-        state.update(subscription, "customer.subscription.updated", status="past_due")
-
-
-def settle_subscription(state: State, subscription: Doc | None) -> None:
-    """Activate a subscription whose invoice is paid."""
-    if subscription and subscription["status"] in ("incomplete", "past_due", "unpaid"):
-        status = "trialing" if (subscription["trial_end"] or 0) > state.clock.now() else "active"
-        state.update(subscription, "customer.subscription.updated", status=status)
-        if subscription.get("_is_waiting"):
-            state.update(subscription, _is_waiting=False)
-            subscriptions.schedule_next(state, subscription)
-
-
-def default_method(state: State, invoice: Doc | None, subscription: Doc | None) -> Doc | None:
-    """Return the payment method of an invoice: its own, the subscription's, or the customer's."""
-    customer = state.store.find((invoice or subscription or {}).get("customer"), "customer")
-    known = [owner["default_payment_method"] for owner in (invoice, subscription) if owner]
-    known.append(customer["invoice_settings"]["default_payment_method"] if customer else None)
-    return next((state.store.find(method, "payment_method") for method in known if method), None)
-
-
-def intent_for(state: State, invoice: Doc) -> Doc:
-    """Return the PaymentIntent of an open invoice, created on first use."""
-    payment = invoices.payment_of(state, invoice)
-    if payment:
-        return state.get("payment_intent", payment["payment"]["payment_intent"])
-    saves = {"setup_future_usage": "off_session"} if invoice["_subscription"] else {}
-    delayed = cards.DELAYED_METHODS.get(invoice["currency"])
-    intent = payments.create(
-        state,
-        saves,
-        [name for name in ("card", delayed) if name],
-        amount=invoice["amount_due"],
-        currency=invoice["currency"],
-        customer=invoice["customer"],
-        _invoice=invoice["id"],
-        _session=None,
-    )
-    invoices.open_payment(state, invoice, intent)
-    return intent
-
-
-def settle(state: State, session: Doc, intent: Doc, *, succeed: bool) -> None:
-    """Settle the delayed payment of a session's first invoice."""
-    invoice = state.store.find(session["invoice"])
-    if invoice is None or invoice["status"] != "open":
-        return
-    if succeed:
-        invoices.pay(state, invoice, intent)
-        return
-    _fail(state, invoice)
+        collection.finalize_later(state, invoice)
 
 
 def _renewal_discount(state: State, session: Doc) -> Doc | None:

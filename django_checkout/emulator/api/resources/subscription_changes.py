@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from django_checkout.emulator.api.calls import Call, Route, list_of
-from django_checkout.emulator.api.resources import discounts, invoices, prorations, recurring, subscriptions
+from django_checkout.emulator.api.calls import Call, Route
+from django_checkout.emulator.api.resources import (
+    collection,
+    discounts,
+    invoices,
+    prorations,
+    recurring,
+    subscriptions,
+)
 from django_checkout.emulator.api.resources.pricing import one_of
 from django_checkout.emulator.api.resources.subscription_params import (
     BEHAVIORS,
     NOT_PLAYED,
     add_items,
+    anchor_of,
     check_future,
     declined,
     settings_of,
@@ -110,18 +118,18 @@ def _invoice_now(state: State, subscription: Doc, *, with_items: bool, params: D
     invoice = recurring.next_draft(state, subscription, "subscription_update", with_items=with_items)
     state.update(subscription, latest_invoice=invoice["id"])
     if subscription["collection_method"] == "send_invoice":
-        recurring.finalize_later(state, invoice)
+        collection.finalize_later(state, invoice)
         return
     invoices.finalize(state, invoice)
     if not invoice["amount_due"]:
         invoices.pay(state, invoice, None)
         return
     behavior = params.get("payment_behavior", "allow_incomplete")
-    method = recurring.default_method(state, invoice, subscription)
-    recurring.intent_for(state, invoice)
+    method = collection.default_method(state, invoice, subscription)
+    collection.intent_for(state, invoice)
     if behavior == "default_incomplete":
         return
-    refused = recurring.attempt(state, invoice, method)
+    refused = collection.attempt(state, invoice, method)
     if refused and behavior == "error_if_incomplete":
         raise declined(refused)
 
@@ -143,27 +151,44 @@ def resume(call: Call) -> Doc:
     """POST /v1/subscriptions/:subscription/resume."""
     state, subscription, params = call.state, call.target(KIND, "subscription"), call.params
     if subscription["status"] != "paused":
-        # https://docs.stripe.com/api/subscriptions/resume
-        message = f"Cannot resume a subscription with a status of {subscription['status']}. It must be `paused`."
-        raise StateError(message, param="subscription")
+        # Recorded in Kiln-AI/stripe_world 12_subscriptions.
+        raise StateError("You can only resume a subscription if it is `paused`.")
     if subscription["collection_method"] != "charge_automatically":
         raise StateError("Resuming is only available for subscriptions that charge automatically.")
-    for name in ("proration_behavior", "proration_date"):
-        params.get(name)
-    changes: Doc = {"status": "active"}
+    invoice = _resumed(state, subscription, params)
+    state.update(subscription, _is_resuming=True)
+    if invoice and invoice["amount_due"]:
+        collection.attempt(state, invoice, collection.default_method(state, None, subscription))
+    else:
+        if invoice:
+            invoices.pay(state, invoice, None)
+        collection.settle_subscription(state, subscription)
+    return state.get(KIND, subscription["id"])
+
+
+def _resumed(state: State, subscription: Doc, params: Doc) -> Doc | None:
+    """Begin a period, or continue the one that the anchor gives, and return the invoice of that, finalized, or None.
+
+    Only a cycle that continues has prorations: https://docs.stripe.com/api/subscriptions/resume
+    """
     now = state.clock.now()
-    if params.get("billing_cycle_anchor", "now") == "now":
+    behavior = params.get("proration_behavior", "create_prorations")
+    at = params.get("proration_date", now)
+    is_restarted = anchor_of(params) != "unchanged"
+    if is_restarted:
         items = [restarted(item, now) for item in subscription["items"]["data"]]
-        changes.update(billing_cycle_anchor=now, items=list_of(items, subscription["items"]["url"]))
-    state.update(subscription, **changes)
-    invoice = recurring.next_draft(state, subscription, "subscription_update")
-    state.update(subscription, latest_invoice=invoice["id"], status="paused")
-    invoices.finalize(state, invoice)
-    if invoice["amount_due"] and recurring.attempt(state, invoice, recurring.default_method(state, None, subscription)):
-        return state.get(KIND, subscription["id"])
-    state.update(subscription, "customer.subscription.resumed", status="active")
-    subscriptions.schedule_next(state, subscription)
-    return subscription
+        state.update(subscription, billing_cycle_anchor=now, items={**subscription["items"], "data": items})
+    else:
+        while subscriptions.period_end(subscription) <= now:
+            state.update(subscription, items=subscriptions.next_items(subscription))
+        if behavior != "none":
+            prorations.prorate(state, subscription, [], subscription["items"]["data"], at)
+        if behavior != "always_invoice":
+            return None
+    reason = "subscription_cycle" if is_restarted else "subscription_update"
+    invoice = recurring.next_draft(state, subscription, reason, with_items=is_restarted)
+    state.update(subscription, latest_invoice=invoice["id"])
+    return invoices.finalize(state, invoice)
 
 
 ROUTES = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from django_checkout.emulator.api.calls import Call, Route
 from django_checkout.emulator.api.resources import (
     baskets,
+    collection,
     discounts,
     invoice_items,
     invoices,
     prorations,
-    recurring,
     subscriptions,
 )
 from django_checkout.emulator.api.resources.pricing import cost, missing, one_of
@@ -91,7 +91,9 @@ def _new_lines(state: State, params: Doc) -> list[Doc]:
         # https://docs.stripe.com/billing/subscriptions/multiple-products
         raise ApiError("All prices on a subscription must have the same currency.", param="items")
     if len({line["price"]["id"] for line in bought}) < len(bought):
-        raise ApiError("Cannot add multiple subscription items with the same price.", param="items")
+        # Recorded in Kiln-AI/stripe_world 12_subscriptions.
+        message = "Cannot create a Subscription with multiple Subscription Items with the same Price."
+        raise ApiError(message, param="plan")
     return bought
 
 
@@ -161,14 +163,14 @@ def _first_invoice(state: State, customer: Doc, subscription: Doc, bought: list[
         "subscription_create",
         subscription=subscription,
         collection_method=subscription["collection_method"],
-        due_date=recurring.due_date(state, subscription["days_until_due"]),
+        due_date=collection.due_date(state, subscription["days_until_due"]),
     )
 
 
 def _collect_first(state: State, subscription: Doc, invoice: Doc, behavior: str) -> None:
     """Collect the first invoice as ``payment_behavior`` says."""
     if subscription["collection_method"] == "send_invoice":
-        recurring.finalize_later(state, invoice)
+        collection.finalize_later(state, invoice)
         subscriptions.schedule_next(state, subscription)
         return
     invoices.finalize(state, invoice)
@@ -176,16 +178,16 @@ def _collect_first(state: State, subscription: Doc, invoice: Doc, behavior: str)
         invoices.pay(state, invoice, None)
         subscriptions.schedule_next(state, subscription)
         return
-    method = recurring.default_method(state, invoice, subscription)
+    method = collection.default_method(state, invoice, subscription)
     if method is None and behavior != "default_incomplete":
         raise ApiError(NO_METHOD, code="resource_missing")
     subscription.update(status="incomplete", _is_waiting=True)
     state.store.save(subscription)
     state.schedule("expire_incomplete", subscription["id"], state.clock.now() + INCOMPLETE_SECONDS)
-    recurring.intent_for(state, invoice)
+    collection.intent_for(state, invoice)
     if behavior == "default_incomplete" or method is None:
         return
-    refused = recurring.attempt(state, invoice, method)
+    refused = collection.attempt(state, invoice, method)
     if refused and behavior == "error_if_incomplete":
         raise declined(refused)
 

@@ -50,7 +50,7 @@ def list_items(call: Call) -> Doc:
 
 def _change(call: Call, subscription: Doc, item: Doc) -> Doc:
     """Change one item as an update of its subscription does."""
-    subscriptions.check_alive(subscription)
+    subscriptions.check_alive(subscription, "subscription")
     sent = {**item, **{name: call.params[name] for name in OWN if name in call.params}}
     others = {name: call.params[name] for name in call.params if name not in (*OWN, "expand", "subscription")}
     return change(call.state, subscription, Params({**others, "items": [Params(sent)]}))

@@ -43,6 +43,13 @@ def new_line(state: State, params: Doc, param: str, currency: str | None = None)
     return baskets.line_of_price(state, price, quantity, currency or price["currency"], **own)
 
 
+def anchor_of(params: Doc) -> str | None:
+    """Return what becomes of the billing cycle: ``now``, ``unchanged`` or None. Endive has an object with this type."""
+    anchor = params.get("billing_cycle_anchor")
+    kind: str | None = anchor["type"] if isinstance(anchor, dict) else anchor
+    return kind
+
+
 def check_future(state: State, at: int | str, param: str) -> None:
     """Raise Stripe's error unless a time is in the future, and the emulator's own for the name of a time."""
     if isinstance(at, str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django_checkout.emulator.api.calls import list_of
 from django_checkout.emulator.api.resources import prorations, subscriptions, tax_rates
 from django_checkout.emulator.api.resources.pricing import inside
-from django_checkout.emulator.api.resources.subscription_params import check_future, new_line
+from django_checkout.emulator.api.resources.subscription_params import anchor_of, check_future, new_line
 from django_checkout.emulator.messages import ApiError, Doc, without_hidden
 from django_checkout.emulator.reference.periods import end_of_period
 from django_checkout.emulator.state.state import State
@@ -24,7 +24,7 @@ class Plan:
         if self.trial_end is not None:
             check_future(state, self.trial_end, "trial_end")
         ends_trial = end == "now" and subscription["status"] == "trialing"
-        resets = params.get("billing_cycle_anchor") == "now"
+        resets = anchor_of(params) == "now"
         intervals = [{_interval(item) for item in items} for items in (self._before, self._after)]
         on_trial = subscription["status"] == "trialing" and not ends_trial
         changed = intervals[0] != intervals[1] and not on_trial

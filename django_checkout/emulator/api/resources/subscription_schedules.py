@@ -10,19 +10,13 @@ from functools import partial
 from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata, retrieve
 from django_checkout.emulator.api.params import Params
 from django_checkout.emulator.api.resources import subscription_create, subscriptions
-from django_checkout.emulator.api.resources.pricing import inside, missing, one_of
+from django_checkout.emulator.api.resources.pricing import missing, one_of
+from django_checkout.emulator.api.resources.schedule_phases import NOT_PLAYED, new_phase, new_phases
 from django_checkout.emulator.api.resources.subscription_changes import change
-from django_checkout.emulator.api.resources.subscription_params import new_line
-from django_checkout.emulator.messages import ApiError, Doc, StateError, not_implemented
-from django_checkout.emulator.reference.periods import end_of_period
+from django_checkout.emulator.messages import Doc, StateError, not_implemented
 from django_checkout.emulator.state.state import State
 
 KIND = "subscription_schedule"
-#: Fields of a phase that are null here.
-PHASE_NULLS = (
-    "application_fee_percent billing_cycle_anchor billing_thresholds collection_method default_payment_method "
-    "description invoice_settings on_behalf_of transfer_data trial_end"
-)
 NULLS = (
     "application canceled_at completed_at current_phase customer_account released_at released_subscription subscription"
 )
@@ -45,7 +39,7 @@ def create(call: Call) -> Doc:
     if starts != "now" and starts > now:
         raise not_implemented("a schedule that begins in the future", "start_date")
     schedule = _new(state, customer, params, params.get("end_behavior", "release"))
-    schedule["phases"] = _phases(state, params.get("phases") or [], now)
+    schedule["phases"] = new_phases(state, params.get("phases") or [], now)
     first = params["phases"][0]
     method = params.get("default_settings", {}).get("default_payment_method")
     if method:
@@ -60,10 +54,11 @@ def create(call: Call) -> Doc:
 def _from_subscription(state: State, params: Doc) -> Doc:
     """Create a schedule whose only phase is the current period of a subscription."""
     subscription = state.get(subscriptions.KIND, params["from_subscription"], "from_subscription")
-    subscriptions.check_alive(subscription)
+    subscriptions.check_alive(subscription, "from_subscription")
     if subscription["schedule"]:
+        # BasedHardware/omi#7649
         message = (
-            f"You cannot migrate a subscription that is already attached to a schedule: {subscription['schedule']}."
+            f"You cannot migrate a subscription that is already attached to a schedule: `{subscription['schedule']}`."
         )
         raise StateError(message, param="from_subscription")
     schedule = _new(state, state.get("customer", subscription["customer"]), params, "release")
@@ -72,7 +67,7 @@ def _from_subscription(state: State, params: Doc) -> Doc:
         for item in subscription["items"]["data"]
     ]
     start, end = subscriptions.period_start(subscription), subscriptions.period_end(subscription)
-    schedule["phases"] = [_phase(subscription["currency"], items, start, end)]
+    schedule["phases"] = [new_phase(subscription["currency"], items, start, end)]
     return _begin(state, schedule, subscription)
 
 
@@ -96,6 +91,7 @@ def _new(state: State, customer: Doc, params: Doc, end_behavior: str) -> Doc:
         },
         end_behavior=end_behavior,
         metadata=merged_metadata({}, params.get("metadata") or {}),
+        pause_schedules=[],
         phases=[],
         status="active",
         test_clock=customer["test_clock"],
@@ -121,78 +117,17 @@ def _set_current(state: State, schedule: Doc) -> Doc:
     return state.store.save(schedule)
 
 
-def _phases(state: State, params: list[Doc], start: int) -> list[Doc]:
-    """Return the phases, each beginning when the one before it ends."""
-    if not params:
-        raise missing("phases")
-    found = []
-    for index, sent in enumerate(params):
-        param = f"phases[{index}]"
-        lines = [new_line(state, item, inside(param, f"items][{at}")) for at, item in enumerate(sent["items"])]
-        begins = sent.get("start_date", start)
-        begins = start if begins == "now" else begins
-        if index and begins != start:
-            # https://docs.stripe.com/api/subscription_schedules/update#update_subscription_schedule-phases-start_date
-            raise ApiError("A phase begins when the phase before it ends.", param=inside(param, "start_date"))
-        end = _end(sent, begins, lines, param)
-        items = [
-            {"price": line["price"]["id"], "quantity": line["quantity"], "tax_rates": line["_tax_rates"]}
-            for line in lines
-        ]
-        behavior = sent.get("proration_behavior", "create_prorations")
-        found.append(_phase(lines[0]["currency"], items, begins, end, behavior, sent.get("metadata")))
-        start = end
-    return found
-
-
-def _end(sent: Doc, start: int, lines: list[Doc], param: str) -> int:
-    if "end_date" in sent and "duration" in sent:
-        raise one_of("end_date", "duration", param)
-    if isinstance(sent.get("end_date"), int):
-        if sent["end_date"] <= start:
-            raise ApiError("A phase ends after it begins.", param=inside(param, "end_date"))
-        return int(sent["end_date"])
-    if "duration" in sent:
-        count = sent["duration"].get("interval_count", 1)
-        return end_of_period(start, {"interval": sent["duration"]["interval"], "interval_count": count})
-    return end_of_period(start, lines[0]["price"]["recurring"])
-
-
-def _phase(
-    currency: str,
-    items: list[Doc],
-    start: int,
-    end: int,
-    proration_behavior: str = "create_prorations",
-    metadata: Doc | None = None,
-) -> Doc:
-    return {
-        **dict.fromkeys(PHASE_NULLS.split()),
-        "add_invoice_items": [],
-        "currency": currency,
-        "default_tax_rates": [],
-        "discounts": [],
-        "end_date": end,
-        "items": [
-            {**item, "billing_thresholds": None, "discounts": [], "metadata": {}, "tax_rates": item["tax_rates"] or []}
-            for item in items
-        ],
-        "metadata": dict(metadata or {}),
-        "proration_behavior": proration_behavior,
-        "start_date": start,
-    }
-
-
 def update(call: Call) -> Doc:
     """POST /v1/subscription_schedules/:schedule."""
     schedule, state, params = call.target(KIND), call.state, call.params
-    _check_active(schedule, "update")
+    if schedule["status"] != "active" and params.keys() - {"expand", "metadata"}:
+        raise not_implemented(f"an update of a schedule with the status {schedule['status']}")
     changes = call.changes(schedule, "end_behavior")
     if changes.get("end_behavior") not in (None, "cancel", "release"):
         raise not_implemented(f"the value {changes['end_behavior']} of end_behavior", "end_behavior")
     if "phases" in params:
         start = schedule["current_phase"]["start_date"]
-        changes["phases"] = _phases(state, params["phases"], start)
+        changes["phases"] = new_phases(state, params["phases"], start)
     state.update(schedule, "subscription_schedule.updated", **changes)
     if "phases" in params:
         _apply(state, schedule, params.get("proration_behavior", "create_prorations"))
@@ -253,7 +188,7 @@ def change_at_period_end(state: State, subscription: Doc, items: list[Doc]) -> N
         for item in subscription["items"]["data"]
     ]
     sent = [{"items": wanted, "proration_behavior": "none"}]
-    later = _phases(state, sent, current["end_date"])
+    later = new_phases(state, sent, current["end_date"])
     state.update(schedule, "subscription_schedule.updated", phases=[current, *later])
 
 
@@ -280,22 +215,12 @@ def cancel(call: Call) -> Doc:
 
 
 def _check_active(schedule: Doc, verb: str) -> None:
-    """Raise Stripe's error for a schedule that is over."""
+    """Raise Stripe's error for a schedule that is over: stripe/_subscription_schedule_service.py cancel, release."""
     if schedule["status"] != "active":
-        message = (
-            f"You cannot {verb} a subscription schedule that is currently in the `{schedule['status']}` status. It "
-            "must be `active` or `not_started`."
-        )
+        message = f"You cannot {verb} a subscription schedule that is currently in the `{schedule['status']}` status."
         raise StateError(message)
 
 
-PHASES = (
-    "phases.add_invoice_items phases.application_fee_percent phases.automatic_tax phases.billing_cycle_anchor "
-    "phases.billing_thresholds phases.collection_method phases.default_payment_method phases.on_behalf_of "
-    "phases.default_tax_rates phases.description phases.discounts phases.trial_end phases.invoice_settings "
-    "phases.items.billing_thresholds phases.items.discounts phases.items.metadata phases.items.price_data "
-    "phases.transfer_data phases.trial"
-)
 EXPANDABLE = {KIND: ("customer", "phases.items.price", "subscription", "test_clock")}
 ROUTES = {
     "GET /v1/subscription_schedules": Route(
@@ -303,11 +228,11 @@ ROUTES = {
     ),
     "POST /v1/subscription_schedules": Route(
         create,
-        f"{PHASES} billing_mode customer_account phases.currency",
+        f"{NOT_PLAYED} billing_mode customer_account phases.currency",
         {"default_settings": "default_payment_method"},
     ),
     "GET /v1/subscription_schedules/{schedule}": Route(partial(retrieve, KIND)),
-    "POST /v1/subscription_schedules/{schedule}": Route(update, f"{PHASES} default_settings"),
+    "POST /v1/subscription_schedules/{schedule}": Route(update, f"{NOT_PLAYED} default_settings"),
     "POST /v1/subscription_schedules/{schedule}/release": Route(release, "preserve_cancel_date"),
     "POST /v1/subscription_schedules/{schedule}/cancel": Route(cancel, "invoice_now prorate"),
 }

@@ -15,7 +15,7 @@ from django_checkout.emulator.api.calls import (
 from django_checkout.emulator.api.resources.baskets import line_of_price
 from django_checkout.emulator.api.resources.invoices import close
 from django_checkout.emulator.ids import new_id
-from django_checkout.emulator.messages import ApiError, Doc, StateError, without_hidden
+from django_checkout.emulator.messages import ApiError, Doc, missing_object, without_hidden
 from django_checkout.emulator.reference.periods import end_of_period
 from django_checkout.emulator.state.state import State
 
@@ -227,11 +227,10 @@ def list_subscriptions(call: Call) -> Doc:
     return list_objects(call, KIND, ("collection_method", "customer"), {**where, "test_clock": clock})
 
 
-def check_alive(subscription: Doc) -> None:
+def check_alive(subscription: Doc, param: str = "id") -> None:
     """Raise Stripe's error for a subscription that has ended."""
     if subscription["status"] in ENDED:
-        message = f"No such subscription: '{subscription['id']}'; it has been canceled and can no longer be changed."
-        raise StateError(message, code="resource_missing", param="id")
+        raise missing_object(KIND, subscription["id"], param, status=404)
 
 
 def _trial_end(asked: Doc, now: int) -> int | None:
