@@ -12,11 +12,13 @@ from django_checkout.emulator.api.resources import webhooks
 from django_checkout.emulator.api.versions import shown
 from django_checkout.emulator.control.controls import Controls
 from django_checkout.emulator.control.page import ControlPage
+from django_checkout.emulator.file_downloads import FileDownloads
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.jobs import JOBS
 from django_checkout.emulator.messages import Doc, Request, Response, StoreError
 from django_checkout.emulator.payer.client_api import ClientApi
 from django_checkout.emulator.payer.frames import ElementFrames
+from django_checkout.emulator.payer.link_page import LinkPage
 from django_checkout.emulator.payer.pages import Pages
 from django_checkout.emulator.payer.portal_page import PortalPage
 from django_checkout.emulator.payer.rendering import asset
@@ -72,8 +74,10 @@ class Emulator(Controls):
         self._handlers: dict[str, Handler] = {
             "v1": (api := Api(self.state, self.chaos, self.incidents, self.rate_limits, self.request_log).answer),
             "v2": api,
+            "buy": LinkPage(self.state).answer,
             "control": ControlPage(self, tokens).answer,
             "elements": ElementFrames(self.state, tokens).answer,
+            "links": FileDownloads(self.state).answer,
             "payment_pages": ClientApi(self.state, tokens).answer,
             "portal": PortalPage(self.state, tokens).answer,
         }

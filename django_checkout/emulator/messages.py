@@ -16,7 +16,8 @@ API_VERSION = "2026-08-26.dahlia"
 NOT_IMPLEMENTED = "emulator_not_implemented"
 #: The most characters of an error's fields, by Stripe's OpenAPI document.
 MAX_MESSAGE, MAX_PARAM = 40_000, 5_000
-ROOTS = ("/v1/", "/v2/", "/pay/", "/assets/", "/recover/", "/control/", "/elements/", "/payment_pages/", "/portal/")
+_ROOTS = "v1 v2 pay buy links assets recover control elements payment_pages portal"
+ROOTS = tuple(f"/{name}/" for name in _ROOTS.split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

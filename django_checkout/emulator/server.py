@@ -19,7 +19,7 @@ from django_checkout.emulator.websocket import WebSocket, accept_key
 
 logger = logging.getLogger("django_checkout.emulator")
 
-MAX_BODY_BYTES = 4 * 1024 * 1024
+MAX_BODY_BYTES = 20 * 1024 * 1024
 MAX_LENGTH_DIGITS = 20
 HANG_POLL_SECONDS = 0.1
 

@@ -27,7 +27,7 @@ HEADER = """\
 # Derived from Stripe's OpenAPI document {version}, (c) Stripe, Inc., MIT licence; /v2/ from the stripe library.
 # "!" is required, "?" may be emptied with "". {{}} is an object, <> a map to objects, map one to texts, [] a list,
 # | is "or", range is {{gt,gte,lt,lte}} or int, @1 a shape that is described once, below. "+" is "expand: [] str".
-# % are the expandable fields of an object.\
+# file is an uploaded file. % are the expandable fields of an object.\
 """
 
 
@@ -105,6 +105,8 @@ def described(choices: list[dict[str, Any]]) -> tuple[str, tuple[Parameter, ...]
 
 def word(schema: dict[str, Any]) -> str:
     """Return the type of a scalar or a map."""
+    if schema.get("format") == "binary":
+        return "file"
     values = " ".join(str(value) for value in schema.get("enum", []) if value != "")
     if values and len(values) < MAX_ENUMERATION:
         return f"enum {values}"

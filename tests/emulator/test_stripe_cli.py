@@ -50,7 +50,8 @@ invoice.created invoice.deleted invoice.finalized invoice.marked_uncollectible i
 invoice.payment_action_required invoice.payment_failed invoice.payment_succeeded invoice.sent invoice.updated
 invoice.voided invoiceitem.created invoiceitem.deleted payment_intent.amount_capturable_updated
 payment_intent.canceled payment_intent.created payment_intent.payment_failed payment_intent.processing
-payment_intent.requires_action payment_intent.succeeded payment_method.attached payment_method.detached payout.created
+payment_intent.requires_action payment_intent.succeeded payment_link.created payment_link.updated
+payment_method.attached payment_method.detached payout.created
 payout.updated price.created price.updated product.created product.deleted product.updated setup_intent.canceled
 setup_intent.created setup_intent.setup_failed setup_intent.succeeded tax_rate.created tax_rate.updated
 test_helpers.test_clock.advancing test_helpers.test_clock.created test_helpers.test_clock.deleted

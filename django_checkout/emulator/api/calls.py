@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from django_checkout.emulator.api.params import Params, plain
-from django_checkout.emulator.messages import API_VERSION, ApiError, Doc
+from django_checkout.emulator.messages import API_VERSION, ApiError, Doc, Response
 from django_checkout.emulator.state.state import State
 
 DEFAULT_LIMIT = 10
@@ -41,7 +41,8 @@ class Call:
         return changes
 
 
-Endpoint = Callable[[Call], Doc]
+#: Returns an object, or a response that is not JSON.
+Endpoint = Callable[[Call], Doc | Response]
 
 
 @dataclass(frozen=True, slots=True)

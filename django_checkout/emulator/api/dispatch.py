@@ -40,6 +40,8 @@ from django_checkout.emulator.state.state import Origin, State
 MAX_KEY_LENGTH = 255
 KEY_LIFE_SECONDS = 24 * 3600
 MAX_BODY_BYTES = 1024 * 1024
+MAX_UPLOAD_BYTES = 17 * 1024 * 1024
+MULTIPART = "multipart/form-data"
 #: The response to a request with a key that has begun to execute would be the same again.
 STORED = {"Stripe-Should-Retry": "false"}
 
@@ -113,7 +115,7 @@ class Api:
         return response
 
     def _act(self, request: Request, headers: dict[str, str]) -> Response:
-        if len(request.body) > MAX_BODY_BYTES:
+        if len(request.body) > (MAX_UPLOAD_BYTES if request.path == "/v1/files" else MAX_BODY_BYTES):
             raise ApiError("Request body too large", status=413)
         version, sent = _version_of(request), _sent(request)
         route, ids = find_route(request.method, request.path, version, sent)
@@ -132,8 +134,11 @@ class Api:
         paths = params.get("expand", [])
         try:
             with self._state.on_clock_of(attached(self._state, route, ids, params)):
-                document = route_of(route).endpoint(call)
-            response = Response.from_json(200, rendered(expand(self._state, document, paths), call.version), headers)
+                answer = route_of(route).endpoint(call)
+            if isinstance(answer, Response):
+                response = replace(answer, headers={**headers, **answer.headers})
+            else:
+                response = Response.from_json(200, rendered(expand(self._state, answer, paths), call.version), headers)
         except DeclinedError as error:
             response = _failed(error, headers)
         parameters.refuse_unread(params)
@@ -214,6 +219,8 @@ def _sent(request: Request) -> Doc:
     """Return the parameters of a request as they were sent: in the body of a POST, else in the query."""
     if request.method != "POST":
         return parameters.decode(request.query)
+    if (kind := request.headers.get("content-type", "")).startswith(MULTIPART):
+        return parameters.decode_multipart(kind, request.body)
     body = request.body.decode(errors="replace")
     return parameters.from_json(body) if request.path.startswith("/v2/") else parameters.decode(body)
 
@@ -224,7 +231,11 @@ def _operation_of(request: Request) -> str:
 
 
 def _fingerprint(request: Request) -> str:
-    text = b"\n".join((request.method.encode(), request.path.encode(), request.body))
+    body = request.body
+    if (kind := request.headers.get("content-type", "")).startswith(MULTIPART):
+        # Every request has another boundary.
+        body = body.replace(kind.rpartition("boundary=")[2].encode(), b"")
+    text = b"\n".join((request.method.encode(), request.path.encode(), body))
     return hashlib.sha256(text).hexdigest()
 
 

@@ -100,10 +100,12 @@ def _add_hidden(session: Doc, step: str) -> None:
 
 
 def _lookup(state: State, whole: Doc, kind: str, name: str, step: str) -> Any:
-    if kind == "checkout.session" and name == "line_items":
+    if name == "line_items":
         items = [dict(line) for line in whole.get("_lines", [])]
-        url = f"/v1/checkout/sessions/{whole['id']}/line_items"
+        url = f"/v1/{'payment_links' if kind == 'payment_link' else 'checkout/sessions'}/{whole['id']}/line_items"
         return list_of(items[:LINE_ITEMS_PAGE], url, has_more=len(items) > LINE_ITEMS_PAGE)
+    if kind == "file":
+        return whole[name]
     if kind == "charge" and name == "refunds":
         refunds = state.store.select("refund", {"charge": whole["id"]})
         return list_of(refunds, f"/v1/charges/{whole['id']}/refunds")

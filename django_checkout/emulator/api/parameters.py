@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
+from email.parser import HeaderParser
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -21,10 +23,41 @@ _POSITION = re.compile("[0-9]{1,9}")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """An uploaded file."""
+
+    name: str
+    content: bytes
+
+
 def decode(text: str) -> Tree:
     """Return ``a[0][b]=c&d[]=e`` as nested dictionaries, with list indexes as keys."""
+    return _nested(parse_qsl(text, keep_blank_values=True))
+
+
+def decode_multipart(content_type: str, body: bytes) -> Tree:
+    """Return the fields of ``multipart/form-data`` in the form of ``decode``, files as ``Upload`` (RFC 7578)."""
+    boundary = _parameter(f"Content-Type: {content_type}", "boundary", "content-type")
+    _, *parts = (b"\r\n" + body).split(b"\r\n--" + boundary.encode())
+    fields: list[tuple[str, str | Upload]] = []
+    for part in parts[:-1]:
+        head, _, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        text = head.decode(errors="replace")
+        name, file_name = (_parameter(text, name, "content-disposition") for name in ("name", "filename"))
+        file = Upload(name=file_name.rpartition("/")[2], content=content)
+        fields.append((name, file if file_name else content.decode(errors="replace")))
+    return _nested(fields)
+
+
+def _parameter(headers: str, name: str, header: str) -> str:
+    value = HeaderParser().parsestr(headers).get_param(name, "", header)
+    return value if isinstance(value, str) else ""
+
+
+def _nested(fields: Iterable[tuple[str, str | Upload]]) -> Tree:
     tree: Tree = {}
-    for key, value in parse_qsl(text, keep_blank_values=True):
+    for key, value in fields:
         steps = [step.rstrip("]") for step in key.split("[")]
         node = tree
         for step in steps[:-1]:
@@ -140,6 +173,8 @@ def _typed(parameter: Parameter, kind: str, raw: object, path: str) -> object:
             return _map(raw, path)
         case "range":
             return _range(raw, path)
+        case "file":
+            return _file(raw, path)
     return _scalar(parameter, kind, raw, path)
 
 
@@ -183,6 +218,12 @@ def _integer(raw: object, path: str) -> int:
     if not isinstance(raw, str) or not re.fullmatch(r"-?[0-9]{1,18}", raw):
         raise ApiError(f"Invalid integer: {raw}", code="parameter_invalid_integer", param=path)
     return int(raw)
+
+
+def _file(raw: object, path: str) -> Upload:
+    if not isinstance(raw, Upload):
+        raise ApiError(f"Invalid {path}: must be a file, sent as multipart/form-data", param=path)
+    return raw
 
 
 def _scalar(parameter: Parameter, kind: str, raw: object, path: str) -> object:

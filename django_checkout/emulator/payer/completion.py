@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.resources import discounts, tax_ids
+from django_checkout.emulator.api.resources import discounts, payment_links, tax_ids
 from django_checkout.emulator.api.resources.customers import new_customer
 from django_checkout.emulator.api.resources.methods import attach_to_customer
 from django_checkout.emulator.api.resources.session_object import details
@@ -88,6 +88,7 @@ def complete(state: State, session: Doc, shopper: Shopper, payment_status: str, 
         "client_secret": None,
     }
     state.update(session, "checkout.session.completed", **{**fields, **changes})
+    payment_links.count(state, session)
 
 
 def _save_on_customer(state: State, session: Doc, entered: Doc, shipping: Doc | None) -> None:

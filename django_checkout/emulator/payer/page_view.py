@@ -40,7 +40,7 @@ class PageView:
         """Return the context of the order summary."""
         session = self._session
         shipping, total = session["shipping_cost"], session["amount_total"]
-        lines = session.get("_lines", [])
+        lines, confirmation = session.get("_lines", []), session.get("_confirmation") or {}
         return {
             "session": session,
             "shop_name": self._shop_name(),
@@ -60,8 +60,9 @@ class PageView:
             or any(line["adjustable_quantity"] or line["price"]["custom_unit_amount"] for line in lines),
             "depends_on_address": self._depends_on_address(),
             "is_free": not needs_method(session),
-            "success_url": sessions.substituted(session["success_url"], session),
-            "cancel_url": session["cancel_url"],
+            "success_url": None if confirmation else sessions.substituted(session["success_url"], session),
+            "cancel_url": None if session["payment_link"] else session["cancel_url"],
+            "confirmation": confirmation.get("custom_message"),
         }
 
     def choices(self) -> Doc:

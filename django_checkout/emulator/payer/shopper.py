@@ -71,7 +71,8 @@ def outcome(
     redirect_url: str | None = None,
 ) -> PaymentOutcome:
     """Return the outcome of an attempt."""
-    if redirect_url is None and session["status"] == "complete":
+    is_shown_here = bool(session.get("_confirmation"))
+    if redirect_url is None and session["status"] == "complete" and not is_shown_here:
         redirect_url = sessions.substituted(session["success_url"] or session.get("return_url"), session)
     return PaymentOutcome(
         status=status,

@@ -275,6 +275,6 @@ class Store:
 
 
 def _created(document: Doc) -> int | None:
-    """Return when an object was created. Invoice items call it ``date``."""
-    created: int | None = document.get("created", document.get("date"))
-    return created
+    """Return when an object was created. Invoice items call it ``date``, payment links do not show it."""
+    names = ("created", "date", "_created")
+    return next((document[name] for name in names if name in document), None)

@@ -235,6 +235,13 @@ GIVENS: Mapping[str, Given] = {
         "customer=<customer>&items[0][price]=<monthly_price>&trial_period_days=1",
         "trial_settings[end_behavior][missing_payment_method]=pause",
     ),
+    # Files.
+    "evidence": made("/v1/files", "purpose=dispute_evidence&file=@tea.pdf"),
+    "large_evidence": made("/v1/files", "purpose=dispute_evidence&file=@tea.pdf+3000000"),
+    "icon": made("/v1/files", "purpose=business_icon&file=@icon.png"),
+    # Payment links.
+    "link": made("/v1/payment_links", "line_items[0][price]=<price>&line_items[0][quantity]=1"),
+    "line_of_link": Given(sent=Sent(method="GET", path="/v1/payment_links/<link>/line_items"), path="data.0.id"),
     # Webhook endpoints and time.
     "endpoint": made("/v1/webhook_endpoints", ENDPOINT),
     "30_days": done("advance", f"seconds={30 * 24 * 3600 + 1}"),

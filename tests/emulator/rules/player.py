@@ -15,6 +15,9 @@ KEY = "Bearer sk_test_rules"
 VERSION = "2026-08-26.dahlia"
 _PLACE = re.compile(r"<(\w+?)(?:([+-])(\d+))?>")
 
+#: How the content of a file begins, by the suffix of its name.
+MARKS = {"pdf": b"%PDF-", "png": b"\x89PNG\r\n\x1a\n", "txt": b"text"}
+
 
 class Player:
     """A client without knowledge of Stripe. It prepares each object at its first mention."""
@@ -47,13 +50,29 @@ class Player:
         }
         if not headers["Stripe-Version"]:
             del headers["Stripe-Version"]
-        if sent.method == "POST":
+        if any(value.startswith("@") for value in sent.form.values()):
+            headers["Content-Type"] = "multipart/form-data; boundary=rules"
+            self._connection.request(sent.method, path, self._multipart(sent), headers)
+        elif sent.method == "POST":
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             self._connection.request(sent.method, path, body, headers)
         else:
             self._connection.request(sent.method, f"{path}?{body}" if body else path, headers=headers)
         response = self._connection.getresponse()
         return response.status, json.loads(response.read())
+
+    def _multipart(self, sent: Sent) -> bytes:
+        """Return the body of an upload; ``@tea.pdf+9`` is a file of this name with 9 bytes beyond its mark."""
+        parts = []
+        for name, value in sent.form.items():
+            file, _, length = value.removeprefix("@").partition("+")
+            head = f'--rules\r\nContent-Disposition: form-data; name="{name}"'
+            content = self._filled(value).encode()
+            if value.startswith("@"):
+                head += f'; filename="{file}"'
+                content = MARKS[file.rpartition(".")[2]] + bytes(int(length or 0))
+            parts.append(f"{head}\r\n\r\n".encode() + content + b"\r\n")
+        return b"".join([*parts, b"--rules--\r\n"])
 
     def _differences(self, sent: Sent, expected: Answer) -> list[str]:
         status, body = self.send(sent)

@@ -16,6 +16,14 @@ DISPUTE_FEE_MINOR = 1500
 #: The characters of all fields of evidence together: ``stripe/params/_dispute_update_params.py``.
 MAXIMUM_EVIDENCE = 150_000
 CLOSED = ("won", "lost", "warning_closed", "prevented")
+#: Stripe refuses evidence when its files are larger together: Automattic/woocommerce-payments#559.
+MAX_FILES_BYTES = 9 * 1024**2 // 2
+#: The fields of evidence that are files.
+_FILES = (
+    "cancellation_policy customer_communication customer_signature duplicate_charge_documentation receipt "
+    "refund_policy service_documentation shipping_documentation uncategorized_file"
+)
+FILES = tuple(_FILES.split())
 _EVIDENCE = (
     "access_activity_log billing_address cancellation_policy cancellation_policy_disclosure cancellation_rebuttal "
     "customer_communication customer_email_address customer_name customer_purchase_ip customer_signature "
@@ -139,6 +147,7 @@ def update_dispute(call: Call) -> Doc:
         raise ApiError(
             f"Evidence has at most {MAXIMUM_EVIDENCE:,} characters in all fields together.", param="evidence"
         )
+    _check_files(state, {**dispute["evidence"], **evidence}, evidence)
     details = dict(dispute["evidence_details"])
     changes = call.changes(dispute, "intended_submission_method")
     changes |= {"evidence": {**dispute["evidence"], **evidence}, "evidence_details": details}
@@ -155,6 +164,26 @@ def update_dispute(call: Call) -> Doc:
     words = changes["evidence"]["uncategorized_text"] or ""
     decision = {"winning_evidence": "won", "losing_evidence": "lost"}.get(words)
     return close_dispute(state, dispute, decision) if is_submitted and decision else dispute
+
+
+def _check_files(state: State, evidence: Doc, sent: Doc) -> None:
+    """Raise Stripe's error for files of evidence that are unknown, for another purpose, or too large together."""
+    size = 0
+    for name in FILES:
+        if not evidence[name]:
+            continue
+        param = f"evidence[{name}]"
+        file = state.store.find(evidence[name], "file")
+        if file is None:
+            message = f"No such file upload: '{evidence[name]}'"
+            raise ApiError(message, code="resource_missing", param=param)
+        purposes = ("dispute_evidence", "customer_signature")[: 2 if name == "customer_signature" else 1]
+        if name in sent and file["purpose"] not in purposes:
+            raise ApiError(f"The purpose of the file {file['id']} is not `dispute_evidence`.", param=param)
+        size += file["size"]
+    if size > MAX_FILES_BYTES:
+        message = "The files you've attached to this dispute as evidence will exceed the limit for its total size."
+        raise ApiError(f"{message} Try using smaller files as evidence.", param="evidence")
 
 
 def close(call: Call) -> Doc:

@@ -71,7 +71,7 @@ def new_line(state: State, params: Doc, param: str, currency: str | None = None)
     line: Doc = {
         "id": new_id("item"),
         "object": "item",
-        "adjustable_quantity": _adjustable(params.get("adjustable_quantity")),
+        "adjustable_quantity": adjustable(params.get("adjustable_quantity")),
         "amount_discount": 0,
         "amount_subtotal": 0,
         "amount_tax": 0,
@@ -190,7 +190,8 @@ def total(lines: Iterable[Doc], name: str) -> int:
     return sum(line[name] for line in lines)
 
 
-def _adjustable(params: Doc | None) -> Doc | None:
+def adjustable(params: Doc | None) -> Doc | None:
+    """Return the ``adjustable_quantity`` of a line."""
     if not params or not params["enabled"]:
         return None
     return {"enabled": True, "minimum": params.get("minimum", 0), "maximum": params.get("maximum", 99)}

@@ -65,8 +65,10 @@ def page_url(state: State, base_url: str) -> str:
     return f"{domain}{urlsplit(base_url).path}" if domain else base_url
 
 
-def new_session(state: State, params: Doc, base_url: str, **overrides: object) -> Doc:
-    """Create a session."""
+def new_session(
+    state: State, params: Doc, base_url: str, *, items: list[Doc] | None = None, **overrides: object
+) -> Doc:
+    """Create a session. ``items`` are its line items if it is opened by a payment link, which has them already."""
     mode, ui_mode = params["mode"], params.get("ui_mode", HOSTED)
     life = life_seconds(params, state.clock)
     check_trial(params, state.clock)
@@ -74,10 +76,10 @@ def new_session(state: State, params: Doc, base_url: str, **overrides: object) -
     if customer:
         check_customer(params, customer)
     email = params.get("customer_email") or customer.get("email")
-    items, optional = [], params.get("optional_items", [])
+    optional = params.get("optional_items", [])
     currency = check_currency(params["currency"], "currency") if "currency" in params else None
-    if mode != "setup":
-        items = lines.new_lines(state, params["line_items"], mode, optional, currency)
+    if items is None:
+        items = [] if mode == "setup" else lines.new_lines(state, params["line_items"], mode, optional, currency)
     if customer and mode == "subscription":
         check_currency_of(state, customer, items[0]["currency"])
     session = state.new(KIND, **defaults(params, mode, ui_mode))
@@ -244,6 +246,7 @@ EXPANDABLE = {
         "invoice",
         "line_items",
         "payment_intent",
+        "payment_link",
         "setup_intent",
         "subscription",
         "shipping_cost.shipping_rate",
