@@ -36,7 +36,7 @@ LAYERS = (
     ("models",),
     ("csp", "money", "states", "values", "signals", "telemetry"),
     ("conf",),
-    ("api_versions", "exceptions", "placeholders", "thresholds"),
+    ("exceptions", "thresholds"),
     ("__init__",),
 )
 #: Imports allowed within a layer.
@@ -60,9 +60,9 @@ EMULATOR_LAYERS = (
     ("webhooks",),
     ("payer",),
     ("api",),
-    ("state", "chaos", "incidents", "request_log"),
+    ("state", "chaos", "incidents"),
     ("reference",),
-    ("messages", "ids", "websocket"),
+    ("messages", "ids"),
 )
 MAX_LINES = 381
 

@@ -42,9 +42,8 @@ class Shopper:
 class PaymentOutcome:
     """The outcome of a payment attempt.
 
-    ``status`` is ``paid``, ``free``, ``saved``, ``authorized``, ``processing``, ``requires_action``,
-    ``requires_confirmation`` or ``declined``; ``session_id`` is "" for an intent without a session; ``code``,
-    ``decline_code`` and ``message`` give the reason of a decline.
+    ``status`` is ``paid``, ``free``, ``saved``, ``authorized``, ``processing``, ``requires_action`` or ``declined``;
+    ``code``, ``decline_code`` and ``message`` give the reason of a decline.
     """
 
     status: str
@@ -71,8 +70,7 @@ def outcome(
     redirect_url: str | None = None,
 ) -> PaymentOutcome:
     """Return the outcome of an attempt."""
-    is_shown_here = bool(session.get("_confirmation"))
-    if redirect_url is None and session["status"] == "complete" and not is_shown_here:
+    if redirect_url is None and session["status"] == "complete":
         redirect_url = sessions.substituted(session["success_url"] or session.get("return_url"), session)
     return PaymentOutcome(
         status=status,
