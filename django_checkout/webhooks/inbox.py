@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from django_checkout import ledger
 from django_checkout.exceptions import CheckoutError, EventBusyError, NotPendingError
-from django_checkout.models import WebhookEvent, database, sites
+from django_checkout.models import WebhookEvent, database, sites, statements
 from django_checkout.models.events import EventState
 from django_checkout.states import IgnoreReason
 from django_checkout.stripe_api import facts
@@ -65,12 +64,7 @@ def insert(row: WebhookEvent) -> WebhookEvent:
     """Insert an event in a transaction of its own; return the stored row, which a duplicate finds."""
 
     def work() -> WebhookEvent:
-        try:
-            with database.atomic():
-                row.save(force_insert=True)
-        except IntegrityError:
-            return WebhookEvent.objects.get(stripe_id=row.stripe_id)
-        return row
+        return row if statements.insert_new(row) else WebhookEvent.objects.get(stripe_id=row.stripe_id)
 
     row.pk = None
     if not is_settled(row):
@@ -92,12 +86,7 @@ def insert_processed(row: WebhookEvent) -> WebhookEvent | None:
     values = {field.attname: getattr(row, field.attname) for field in WebhookEvent._meta.concrete_fields}
     values |= {"id": None, "state": EventState.PROCESSED, "attempts": 1, "processed_at": timezone.now()}
     fresh = WebhookEvent(**{**values, "payload": reduced(row.payload)})
-    try:
-        with database.atomic():
-            fresh.save(force_insert=True)
-    except IntegrityError:
-        return None
-    return fresh
+    return fresh if statements.insert_new(fresh) else None
 
 
 def payload_to_retry(row: WebhookEvent) -> dict[str, Any]:
