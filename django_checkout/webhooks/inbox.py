@@ -54,6 +54,11 @@ def due(*, now: datetime, limit: int, ignores_backoff: bool = False) -> list[int
     return list(first_due.values_list("pk", flat=True)[:limit])
 
 
+def is_behind_another(row: WebhookEvent) -> bool:
+    """Whether an event that was received earlier is waiting too."""
+    return WebhookEvent.objects.filter(state=EventState.RECEIVED, pk__lt=row.pk).exists()
+
+
 def load(pks: Sequence[int]) -> list[WebhookEvent]:
     """Read events in this order; deleted ones are left out."""
     rows = WebhookEvent.objects.in_bulk(pks)
@@ -109,11 +114,11 @@ def lock(pk: int, *, is_leased: bool = False) -> WebhookEvent:
     return row
 
 
-def lock_free(pks: Sequence[int], *, now: datetime) -> list[WebhookEvent]:
-    """Lock events together in the caller's transaction; without those that are settled or that another worker has."""
+def lock_free(pks: Sequence[int], *, now: datetime, limit: int | None = None) -> list[WebhookEvent]:
+    """Lock events in the caller's transaction, the first ``limit`` that are neither settled nor with another worker."""
     is_free = ~Q(state__in=SETTLED) & ~Q(state=EventState.PROCESSING, leased_until__gt=now)
     rows = WebhookEvent.objects.select_for_update(skip_locked=database.can_skip_locked())
-    return list(rows.filter(is_free, pk__in=pks).order_by("pk"))
+    return list(rows.filter(is_free, pk__in=pks).order_by("pk")[:limit])
 
 
 def lease(pk: int) -> bool:
