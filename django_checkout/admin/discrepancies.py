@@ -23,9 +23,7 @@ from django_checkout.models import Discrepancy, Order
 from django_checkout.models.reconciliation import SESSION_WITHOUT_ORDER, DiscrepancyState
 from django_checkout.pages.responses import SeeOther
 from django_checkout.reconcile import discrepancies, unlinked_sessions
-from django_checkout.states import (
-    OrderStatus,
-)
+from django_checkout.states import OrderStatus
 
 Values = Mapping[str, Any]
 
