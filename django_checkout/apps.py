@@ -34,4 +34,5 @@ class CheckoutConfig(AppConfig):
             "store": conf.CHECKOUT_EMULATOR_STORE,
             "webhook_url": own_webhook_url(),
             "webhook_secret": own_webhook_secret(),
+            "webhook_version": conf.CHECKOUT_API_VERSION,
         }

@@ -6,7 +6,7 @@ hint names. No check imports ``stripe``, queries the database, or calls middlewa
 CSP middleware and their subclasses. Messages name the setting and contain no key or secret.
 
 The id of a retired check is not used again.
-In use: E001-E055, W001-W026. Retired: E022, W022.
+In use: E001-E056, W001-W027. Retired: E022, W022.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ from django.db import router
 from django.urls import NoReverseMatch, reverse
 
 from django_checkout import ledger
-from django_checkout.conf import EMULATOR_SECRET, RENAMED_UI_MODES, STRIPE_API_BASE, STRIPE_JS_URL, conf, is_placeholder
+from django_checkout.api_versions import API_VERSIONS, DAHLIA
+from django_checkout.conf import EMULATOR_SECRET, RENAMED_UI_MODES, STRIPE_API_BASE, conf
 from django_checkout.csp import find_missing_sources, read_host_policies
 from django_checkout.exceptions import CheckoutError
 from django_checkout.models import Order
 from django_checkout.operations.missing import KEYS, SECRETS, MissingWarning, find_adapter, find_missing
 from django_checkout.params.rules import OWN_PARAMETERS, validate_defaults
+from django_checkout.params.versions import ALLOWED, LISTED
+from django_checkout.placeholders import is_placeholder
 from django_checkout.stripe_api.transport import is_async_installed
 from django_checkout.webhooks.tasks import find_framework
 
@@ -47,7 +50,8 @@ MALFORMED: Mapping[str, tuple[str, str]] = {
     "STRIPE_PUBLISHABLE_KEY": ("E005", f"Set STRIPE_PUBLISHABLE_KEY to a string. {KEYS}"),
     "STRIPE_WEBHOOK_SECRETS": ("E010", 'Set STRIPE_WEBHOOK_SECRETS to a list, such as ["whsec_..."].'),
     "STRIPE_API_BASE": ("E014", f"Remove STRIPE_API_BASE to use {STRIPE_API_BASE}."),
-    "STRIPE_JS_URL": ("E016", f"Remove STRIPE_JS_URL to load {STRIPE_JS_URL}."),
+    "STRIPE_JS_URL": ("E016", "Remove STRIPE_JS_URL to load Stripe's own script."),
+    "CHECKOUT_API_VERSION": ("E056", f"Set it to one of {', '.join(API_VERSIONS)}, or remove it to use the first."),
     "CHECKOUT_ADAPTER": ("E018", 'Set CHECKOUT_ADAPTER to a dotted path, such as "shop.checkout.ShopAdapter".'),
     "CHECKOUT_BASE_URL": ("E023", 'Set CHECKOUT_BASE_URL to a scheme and host, such as "https://shop.example".'),
     "CHECKOUT_FORMER_BASE_URLS": ("E055", 'Set it to a list, such as ["https://old.example"], or remove it.'),
@@ -65,10 +69,7 @@ MALFORMED: Mapping[str, tuple[str, str]] = {
     "CHECKOUT_CAPTURE_METHOD": ("E038", 'Set it to "automatic", "automatic_async" or "manual", or remove it.'),
     "CHECKOUT_TOKEN_MAX_AGE_SECONDS": ("E039", _SECONDS),
     "CHECKOUT_CSP": ("E040", 'Set CHECKOUT_CSP to a dict such as {"script-src": ["\'self\'"]}, or remove it.'),
-    "CHECKOUT_ALERTS": (
-        "E054",
-        'Set it to a dict, such as {"events_stuck": 1800}, or remove it. See README, "Alerts".',
-    ),
+    "CHECKOUT_ALERTS": ("E054", 'Set it to a dict such as {"events_stuck": 1800}. See README, "Alerts".'),
     "CHECKOUT_EMULATOR": ("E041", "Set it to True or False: convert the string of an environment variable."),
     "CHECKOUT_EMULATOR_STORE": ("E044", "Set CHECKOUT_EMULATOR_STORE to a string, or remove it."),
 }
@@ -139,8 +140,8 @@ def check_addresses(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMes
     elif _read("STRIPE_PUBLISHABLE_KEY") and (problem := _read("script_problem")):
         hint = "Use both from Stripe or both from the emulator. Until then a button to the hosted page is shown."
         yield _warning("W023", f"The embedded and Elements checkouts do not work: {problem}", hint)
-    elif is_stripe_js and urlsplit(conf.STRIPE_JS_URL).path != urlsplit(STRIPE_JS_URL).path:
-        hint = f"Use {STRIPE_JS_URL}, which matches this app's API version."
+    elif is_stripe_js and urlsplit(conf.STRIPE_JS_URL).path != urlsplit(conf.default_js_url).path:
+        hint = f"Use {conf.default_js_url}, which matches CHECKOUT_API_VERSION, or remove the setting."
         yield _warning("W008", "STRIPE_JS_URL is a different version of Stripe.js than this app requires.", hint)
 
 
@@ -164,7 +165,11 @@ def check_session_defaults(app_configs: AppConfigs, **kwargs: Any) -> Iterator[C
     except (TypeError, ValueError):
         hint = "Use only strings, integers, booleans, lists and dicts."
         yield _error("E029", "CHECKOUT_SESSION_DEFAULTS contains a value that is not JSON serializable.", hint)
-    for ui_mode in _read("CHECKOUT_UI_MODES") or ():
+    version = _read("CHECKOUT_API_VERSION")
+    if version not in (None, DAHLIA) and LISTED in defaults and ALLOWED not in defaults:
+        hint = f"Rename it to {ALLOWED}. Stripe then offers those of the methods that your Dashboard allows."
+        yield _warning("W027", f"CHECKOUT_SESSION_DEFAULTS: {LISTED} is sent as {ALLOWED} in API {version}.", hint)
+    for ui_mode in (version and _read("CHECKOUT_UI_MODES")) or ():
         try:
             validate_defaults(defaults, ui_mode=ui_mode)
         except CheckoutError as error:

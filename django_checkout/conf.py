@@ -6,7 +6,6 @@ name if its value is malformed; ``checks.py`` reports the same with a hint.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,19 +15,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http.request import HttpHeaders
 
 from django_checkout import thresholds
+from django_checkout.api_versions import API_VERSIONS, stripe_js_url
 
-#: The version of Stripe's API that every call names; tests/test_api_version.py finds every repetition.
-API_VERSION = "2026-08-26.dahlia"
 STRIPE_API_BASE = "https://api.stripe.com"
-STRIPE_JS_URL = f"https://js.stripe.com/{API_VERSION.partition('.')[2]}/stripe.js"
 #: The emulator's signing secret, which is public.
 EMULATOR_SECRET = "whsec_emulator"  # noqa: S105 - the emulator has no secrets
-#: Placeholders that documentation shows after a key's prefix.
-_PLACEHOLDER = re.compile(
-    r"[.…x*_-]*|<.*>|\{.*\}|.*\.\.\..*|(your|my|the|put|change|replace)[-_ ].*|(change|replace)me|secret|example|todo",
-    re.IGNORECASE,
-)
-_KEY_PREFIX = re.compile(r"(sk|rk|pk)_(test|live)_|whsec_")
 #: The default address of ``runserver``.
 RUNSERVER_URL = "http://127.0.0.1:8000"
 UI_MODES = ("hosted_page", "embedded_page", "elements")
@@ -64,8 +55,13 @@ class Settings:
 
     @property
     def STRIPE_JS_URL(self) -> str:
-        """The URL of Stripe.js; the emulator's may be a path of this site."""
-        return self._url("STRIPE_JS_URL", STRIPE_JS_URL, takes_path=True)
+        """The URL of Stripe.js, by default of the release of the API version; the emulator's may be a path."""
+        return self._url("STRIPE_JS_URL", self.default_js_url, takes_path=True)
+
+    @property
+    def CHECKOUT_API_VERSION(self) -> str:
+        """The version of Stripe's API that every call, every created webhook endpoint and Stripe.js have."""
+        return self._choice("CHECKOUT_API_VERSION", API_VERSIONS)
 
     @property
     def CHECKOUT_ADAPTER(self) -> str:
@@ -188,6 +184,11 @@ class Settings:
     def CHECKOUT_EMULATOR_STORE(self) -> str:
         """Path of the emulator's own SQLite file; empty keeps its objects in memory."""
         return self._text("CHECKOUT_EMULATOR_STORE")
+
+    @property
+    def default_js_url(self) -> str:
+        """The URL of Stripe's own script in the release of ``CHECKOUT_API_VERSION``."""
+        return stripe_js_url(self.find("CHECKOUT_API_VERSION") or API_VERSIONS[0])
 
     @property
     def base_url(self) -> str:
@@ -368,11 +369,6 @@ class Settings:
         if not isinstance(value, bool):
             raise ImproperlyConfigured(f"{name} must be True or False.")
         return value
-
-
-def is_placeholder(value: str) -> bool:
-    """Whether a key or secret is a placeholder from documentation."""
-    return bool(_PLACEHOLDER.fullmatch(_KEY_PREFIX.sub("", value, count=1)))
 
 
 conf = Settings()

@@ -15,6 +15,8 @@ import environ
 from django.contrib.messages import constants as message_levels
 from django.core.exceptions import ImproperlyConfigured
 
+from django_checkout.api_versions import API_VERSIONS, stripe_js_url
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 #: Everything that the shop writes at run time: databases, collected static files. Ignored by git.
 VAR_DIR = BASE_DIR / "var"
@@ -141,6 +143,7 @@ CHECKOUT_BASE_URL = env.str("CHECKOUT_BASE_URL", default="http://127.0.0.1:8000"
 CHECKOUT_ADAPTER = (
     "example_project.api_demo.adapters.ApiShopAdapter" if HAS_API else "example_project.shop.adapters.ShopAdapter"
 )
+CHECKOUT_API_VERSION = env.str("CHECKOUT_API_VERSION", default=API_VERSIONS[0])
 CHECKOUT_ASYNC_WEBHOOK = env.bool("CHECKOUT_ASYNC_WEBHOOK", default=False)
 CHECKOUT_EMULATOR_STORE = env.str("CHECKOUT_EMULATOR_STORE", default=str(VAR_DIR / "emulator.sqlite3"))
 CHECKOUT_PROCESS_EVENTS = env.str("CHECKOUT_PROCESS_EVENTS", default="inline")
@@ -154,13 +157,15 @@ if CHECKOUT_EMULATOR:
     STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY", default="pk_test_emulator")
     STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS", default=["whsec_emulator"])
     STRIPE_API_BASE = env.str("STRIPE_API_BASE", default=f"{CHECKOUT_BASE_URL}/emulator")
-    STRIPE_JS_URL = env.str("STRIPE_JS_URL", default=f"{CHECKOUT_BASE_URL}/emulator/stripe.js")
+    STRIPE_JS_URL = env.str("STRIPE_JS_URL", default=stripe_js_url(CHECKOUT_API_VERSION, STRIPE_API_BASE))
+    # A real account has a name of its own.
+    CHECKOUT_SESSION_DEFAULTS = {"branding_settings": {"display_name": "Thistle & Slip"}}
 else:
     STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY")
     STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY")
     STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS")
     STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com")
-    STRIPE_JS_URL = env.str("STRIPE_JS_URL", default="https://js.stripe.com/dahlia/stripe.js")
+    STRIPE_JS_URL = env.str("STRIPE_JS_URL", default=stripe_js_url(CHECKOUT_API_VERSION))
 
 if DEBUG:
     # The development server is one process, without a proxy in front of it.

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import environ
 
+from django_checkout.api_versions import API_VERSIONS
+
 env = environ.Env()
 
 SECRET_KEY = "tests only"
@@ -76,6 +78,7 @@ STRIPE_SECRET_KEY = "sk_test_tests"
 STRIPE_PUBLISHABLE_KEY = "pk_test_tests"
 STRIPE_WEBHOOK_SECRETS = ["whsec_tests"]
 STRIPE_API_BASE = "http://stripe.emulator"
+CHECKOUT_API_VERSION = env.str("CHECKOUT_API_VERSION", default=API_VERSIONS[0])
 CHECKOUT_ADAPTER = "tests.host.adapters.HostAdapter"
 CHECKOUT_BASE_URL = "http://testserver"
 CHECKOUT_ASYNC_WEBHOOK = env.bool("CHECKOUT_ASYNC_WEBHOOK", default=False)

@@ -1,15 +1,20 @@
-"""Everything that repeats the version of Stripe's API agrees with ``API_VERSION``, in code, documents and scripts."""
+"""Whatever repeats a version of Stripe's API names one of ``API_VERSIONS``, in code, documents and scripts."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
 
 import django_checkout
-from django_checkout.conf import API_VERSION, EMULATOR_SECRET, STRIPE_JS_URL
+from django_checkout.api_versions import API_VERSIONS, DAHLIA, stripe_js_url
+from django_checkout.conf import EMULATOR_SECRET
 from django_checkout.emulator import messages
 from django_checkout.emulator.emulator import DEFAULT_SECRET
+from django_checkout.emulator.reference.versions import PLAYED
 from tests.conformance import document
 
 ROOT = Path(__file__).parents[1]
@@ -24,11 +29,19 @@ OTHER_VERSIONS = {
     "tests/emulator/test_events.py": {"2025-09-30.clover", "2026-03-25.dahlia"},
     "docs/runbook/practice.md": {"2025-03-31.basil"},
     "tests/incidents/test_api_upgrade.py": {"2025-03-31.basil"},
-    "tests/test_checks.py": {"/clover/stripe.js", "/static/stripe.js"},
+    "tests/test_checks.py": {"/clover/stripe.js", "/static/stripe.js", "2025-09-30.clover"},
+    "tests/test_conf.py": {"2026-09-30.endive"},
+    "tests/emulator/test_versions.py": {
+        "2026-08-26.endive",
+        "2026-08-26.preview",
+        "2026-08-27.dahlia",
+        "2026-09-30.endive",
+        "2026-11-18.endive",
+    },
 }
 #: Files that repeat the version and do not import it.
 REPEATING = {
-    "django_checkout/conf.py",
+    "django_checkout/api_versions.py",
     "django_checkout/emulator/messages.py",
     "django_checkout/emulator/api/parameters.txt",
     "django_checkout/static/django_checkout/emulator/stripe.js",
@@ -49,11 +62,11 @@ def files() -> Iterator[tuple[str, Path]]:
 
 def mentions(name: str, path: Path) -> Iterator[tuple[str, bool]]:
     """Yield each mention with whether it agrees."""
-    release = API_VERSION.partition(".")[2]
+    releases = {version.partition(".")[2] for version in API_VERSIONS}
     for match in MENTION.finditer(path.read_text(encoding="utf-8")):
         found = match["path"] or match["default"]
         if match[0] not in OTHER_VERSIONS.get(name, ()) and found != "emulator":
-            yield match[0], found == release if found else match[0] == API_VERSION
+            yield match[0], found in releases if found else match[0] in API_VERSIONS
 
 
 def test_every_mention_of_the_version_agrees():
@@ -68,14 +81,16 @@ def test_the_files_that_repeat_the_version_are_compared():
 
 
 def test_the_emulator_and_the_conformance_tests_use_the_version():
-    assert (messages.API_VERSION, document.VERSION) == (API_VERSION, API_VERSION)
-    assert f"https://js.stripe.com/{API_VERSION.partition('.')[2]}/stripe.js" == STRIPE_JS_URL
+    assert (messages.API_VERSION, document.VERSION) == (DAHLIA, DAHLIA)
+    assert set(API_VERSIONS) == set(PLAYED)
+    assert API_VERSIONS[0] == DAHLIA
 
 
-def test_emulator_serves_stripe_js_of_the_release():
+@pytest.mark.parametrize("version", API_VERSIONS)
+def test_emulator_serves_stripe_js_of_the_release(version):
     script = (PACKAGE / "static/django_checkout/emulator/stripe.js").read_text(encoding="utf-8")
     (releases,) = re.findall(r'RELEASES = "(.*?)"', script)
-    assert API_VERSION.partition(".")[2] in releases.split("|")
+    assert urlsplit(stripe_js_url(version)).path.split("/")[1] in releases.split("|")
 
 
 def test_emulator_signs_with_the_secret_that_is_refused_with_a_live_key():

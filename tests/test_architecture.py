@@ -36,7 +36,7 @@ LAYERS = (
     ("models",),
     ("csp", "money", "states", "values", "signals", "telemetry"),
     ("conf",),
-    ("exceptions", "thresholds"),
+    ("api_versions", "exceptions", "placeholders", "thresholds"),
     ("__init__",),
 )
 #: Imports allowed within a layer.
@@ -60,9 +60,9 @@ EMULATOR_LAYERS = (
     ("webhooks",),
     ("payer",),
     ("api",),
-    ("state", "chaos", "incidents"),
+    ("state", "chaos", "incidents", "request_log"),
     ("reference",),
-    ("messages", "ids"),
+    ("messages", "ids", "websocket"),
 )
 MAX_LINES = 381
 

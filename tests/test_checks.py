@@ -19,6 +19,7 @@ from django.urls import include, path, resolve, reverse
 
 from django_checkout import checks
 from django_checkout.adapters import CheckoutAdapter
+from django_checkout.api_versions import DAHLIA, ENDIVE, stripe_js_url
 from django_checkout.conf import NAMES, STRIPE_API_BASE, Settings, conf
 from django_checkout.operations import missing
 from tests.test_conf import DEFAULTS
@@ -71,6 +72,9 @@ class SilentAdapter(CheckoutAdapter):
 class Undescribed:
     """Not an adapter."""
 
+
+METHODS = {"payment_method_types": ["card"]}
+FILTER = {"allowed_payment_method_types": ["card"]}
 
 #: Settings, and the ids that ``check`` reports.
 ALWAYS = [
@@ -131,6 +135,20 @@ ALWAYS = [
     ({**LIVE, "STRIPE_JS_URL": "http://js.stripe.com/dahlia/stripe.js"}, {"E017"}),
     ({"STRIPE_JS_URL": "https://js.stripe.com/v3/"}, {"W008"}),
     ({"STRIPE_JS_URL": "https://js.stripe.com/clover/stripe.js"}, {"W008"}),
+    # CHECKOUT_API_VERSION
+    ({"CHECKOUT_API_VERSION": "2025-09-30.clover"}, {"E056"}),
+    ({"CHECKOUT_API_VERSION": 2026}, {"E056"}),
+    ({"CHECKOUT_API_VERSION": None}, set()),
+    ({"CHECKOUT_API_VERSION": ENDIVE}, set()),
+    ({"CHECKOUT_API_VERSION": ENDIVE, "STRIPE_JS_URL": stripe_js_url(ENDIVE)}, set()),
+    ({"CHECKOUT_API_VERSION": ENDIVE, "STRIPE_JS_URL": stripe_js_url(DAHLIA)}, {"W008"}),
+    ({"CHECKOUT_API_VERSION": DAHLIA, "STRIPE_JS_URL": stripe_js_url(ENDIVE)}, {"W008"}),
+    ({"CHECKOUT_API_VERSION": DAHLIA, "CHECKOUT_SESSION_DEFAULTS": METHODS}, set()),
+    ({"CHECKOUT_API_VERSION": ENDIVE, "CHECKOUT_SESSION_DEFAULTS": METHODS}, {"W027"}),
+    ({"CHECKOUT_API_VERSION": DAHLIA, "CHECKOUT_SESSION_DEFAULTS": FILTER}, {"W025"}),
+    ({"CHECKOUT_API_VERSION": ENDIVE, "CHECKOUT_SESSION_DEFAULTS": FILTER}, set()),
+    ({"CHECKOUT_API_VERSION": DAHLIA, "CHECKOUT_SESSION_DEFAULTS": {**METHODS, **FILTER}}, set()),
+    ({"CHECKOUT_API_VERSION": ENDIVE, "CHECKOUT_SESSION_DEFAULTS": {**METHODS, **FILTER}}, set()),
     # CHECKOUT_ADAPTER
     ({"CHECKOUT_ADAPTER": CheckoutAdapter}, {"E018"}),
     ({"CHECKOUT_ADAPTER": None}, {"W020"}),
@@ -404,6 +422,13 @@ def test_databases_cause_ids(settings, monkeypatch, database, expected):
     monkeypatch.setattr(Settings, "databases", {"default": database})
 
     assert ids(run(deploy=True)) == expected
+
+
+def test_unknown_api_version_is_the_only_error_about_session_defaults(settings):
+    settings.CHECKOUT_API_VERSION = "2025-09-30.clover"
+    settings.CHECKOUT_SESSION_DEFAULTS = METHODS
+
+    assert ids(run()) == {"E056"}
 
 
 def test_tasks_without_a_framework_are_an_error(settings, monkeypatch):

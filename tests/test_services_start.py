@@ -316,6 +316,14 @@ def test_reference_may_be_any_printable_text():
     assert order.reference == "4242424242424242"
 
 
+def test_what_the_emulator_does_not_implement_is_a_definite_refusal_that_names_it(order, stripe_requests):
+    with pytest.raises(StripeRefusedError, match=r"the parameter payment_method_configuration .* docs/emulator.md"):
+        services.start(order, params={"payment_method_configuration": "pmc_1"})
+
+    assert len([request for request in stripe_requests if request.method == "POST"]) == 1
+    assert CheckoutSession.objects.get().status == "failed"
+
+
 def test_placing_again_returns_the_same_order(host_order):
     assert services.place(host_order) == services.place(host_order)
 

@@ -12,7 +12,8 @@ from django.test import override_settings
 from django.utils import timezone
 
 from django_checkout import services
-from django_checkout.conf import API_VERSION
+from django_checkout.api_versions import DAHLIA, ENDIVE
+from django_checkout.conf import conf
 from django_checkout.models import Observation
 from django_checkout.operations import doctor
 from django_checkout.stripe_api import webhook_endpoints
@@ -53,11 +54,23 @@ def test_endpoint_is_created_and_its_secret_printed_once(stripe_emulator):
     first, second = _setup(), _setup()
 
     (endpoint,) = _endpoints()
-    assert (endpoint["url"], endpoint["api_version"], endpoint["status"]) == (URL, API_VERSION, "enabled")
+    assert (endpoint["url"], endpoint["api_version"], endpoint["status"]) == (URL, conf.CHECKOUT_API_VERSION, "enabled")
     assert sorted(endpoint["enabled_events"]) == registry.handled_types()
     assert "whsec_" in first
     assert "whsec_" not in second
     assert "No changes" in second
+
+
+@pytest.mark.parametrize(("before", "after"), [(DAHLIA, ENDIVE), (ENDIVE, DAHLIA)])
+def test_another_version_of_the_setting_needs_a_second_endpoint(stripe_emulator, settings, before, after):
+    settings.CHECKOUT_API_VERSION = before
+    _setup()
+    settings.CHECKOUT_API_VERSION = after
+
+    with pytest.raises(CommandError, match=f"{before}, not {after}"):
+        _setup()
+    assert "whsec_" in _setup(upgrade=True)
+    assert {endpoint["api_version"] for endpoint in _endpoints()} == {before, after}
 
 
 def test_missing_trailing_slash_is_added(stripe_emulator):
@@ -151,7 +164,7 @@ def _secret(text: str) -> str:
     return next(line for line in text.splitlines() if line.startswith("whsec_"))
 
 
-def _deliver(secret, version=API_VERSION):
+def _deliver(secret, version=conf.CHECKOUT_API_VERSION):
     """Post an event of an API version, signed with a secret."""
     event = {"id": "evt_1", "object": "event", "type": "person.created", "livemode": False, "api_version": version}
     body = json.dumps(event).encode()
@@ -175,7 +188,7 @@ def test_version_is_upgraded_with_two_endpoints(old_endpoint, stripe_emulator, s
     assert f"disable {old_endpoint}" in _setup(finish_upgrade=True)
 
     states = {endpoint["api_version"]: endpoint["status"] for endpoint in _endpoints()}
-    assert states == {OLD: "disabled", API_VERSION: "enabled"}
+    assert states == {OLD: "disabled", conf.CHECKOUT_API_VERSION: "enabled"}
     assert "No changes" in _setup(finish_upgrade=True)
 
 
@@ -283,7 +296,7 @@ def test_delivery_of_an_earlier_endpoint_does_not_prove_a_new_one(stripe_emulato
     assert "No delivery" in _setup()
 
 
-@pytest.mark.parametrize("version", [API_VERSION, None])
+@pytest.mark.parametrize("version", [conf.CHECKOUT_API_VERSION, None])
 def test_endpoints_that_cannot_be_told_apart_are_not_disabled(stripe_emulator, settings, version):
     _create(stripe_emulator)
     _create(stripe_emulator, api_version=version)
@@ -386,7 +399,7 @@ def test_upgrade_from_an_endpoint_for_all_events_is_finished(upgraded_long_ago, 
 
 def test_upgrade_is_not_finished_if_the_new_endpoint_of_fewer_events_has_been_silent_for_long(upgraded_long_ago):
     """It may have been refused since, with another secret."""
-    Observation.objects.filter(detail=API_VERSION).update(last_at=timezone.now() - timedelta(days=8))
+    Observation.objects.filter(detail=conf.CHECKOUT_API_VERSION).update(last_at=timezone.now() - timedelta(days=8))
 
     with pytest.raises(CommandError, match="No delivery of"):
         _setup(finish_upgrade=True)

@@ -38,6 +38,8 @@ KEYWORDS = {
 }
 _PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%%|\{\w*\}|<[^>]+>")
 
+CONTROL_PAGE = ("control.html", "button.html", "page.py", "actions.py", "controls.py")
+
 GERMAN = {"Accept-Language": "de"}
 
 Key = tuple[str | None, str]
@@ -64,10 +66,10 @@ def texts(text: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
 
 
 def marked() -> Iterator[tuple[Key, str]]:
-    """Yield every message that the sources mark, with its place; the emulator is in English only."""
+    """Yield every message that the sources mark, with its place; the emulator's control page is in English only."""
     for path in sorted(PACKAGE.rglob("*")):
         name = path.relative_to(PACKAGE)
-        if path.suffix not in (".py", ".html") or any(part.startswith("emulator") for part in name.parts):
+        if path.suffix not in (".py", ".html") or ("emulator" in name.parts and name.name in CONTROL_PAGE):
             continue
         source = path.read_text(encoding="utf-8")
         if path.suffix == ".html":

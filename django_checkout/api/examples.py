@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django_checkout.conf import STRIPE_JS_URL
+from django_checkout.api_versions import API_VERSIONS, stripe_js_url
 
 _AT = "2026-11-24T12:00:00Z"
 
@@ -145,7 +145,7 @@ EXAMPLES: dict[str, Any] = {
     "SecretSerializer": {
         "client_secret": "cs_test_1_secret_...",
         "publishable_key": "pk_test_...",
-        "stripe_js_url": STRIPE_JS_URL,
+        "stripe_js_url": stripe_js_url(API_VERSIONS[0]),
     },
     "SubscriptionSerializer": {
         "id": "sub_1",

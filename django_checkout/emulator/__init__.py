@@ -16,11 +16,16 @@ django_checkout. Import only this package, ``server`` and ``transport``::
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from django_checkout.emulator.api import coverage
 from django_checkout.emulator.emulator import Emulator
-from django_checkout.emulator.messages import ApiError, DroppedError, Request, Response
+from django_checkout.emulator.messages import ApiError, DroppedError, Request, Response, StoreError
 from django_checkout.emulator.payer.shopper import PaymentOutcome
-from django_checkout.emulator.transport import EmulatorAdapter, async_transport, requests_session
 from django_checkout.emulator.webhooks.deliveries import Attempt, Delivery, signature_header
+
+if TYPE_CHECKING:
+    from django_checkout.emulator.transport import EmulatorAdapter, async_transport, requests_session
 
 __all__ = [
     "ApiError",
@@ -32,7 +37,19 @@ __all__ = [
     "PaymentOutcome",
     "Request",
     "Response",
+    "StoreError",
     "async_transport",
+    "coverage",
     "requests_session",
     "signature_header",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import ``transport`` on first use: ``requests`` takes longer to import than the whole emulator."""
+    if name not in __all__:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    from django_checkout.emulator import transport
+
+    return getattr(transport, name)

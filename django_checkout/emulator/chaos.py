@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -14,12 +15,44 @@ When = Literal["before", "after"]
 DeliveryFaultKind = Literal["lose", "duplicate", "delay"]
 Item = TypeVar("Item")
 
-ERRORS: dict[int, tuple[str, str | None, str]] = {
-    409: ("invalid_request_error", "lock_timeout", "This object cannot be accessed right now."),
-    429: ("invalid_request_error", "rate_limit", "Request rate limit exceeded."),
-    500: ("api_error", None, "An unknown error occurred."),
-    503: ("api_error", None, "Stripe is temporarily unavailable."),
+
+def key_in_use(key: str) -> ApiError:
+    """Return the error for a key whose request is not answered yet. Reports: stripe-go#647, stripity-stripe#564."""
+    return ApiError(
+        "There is currently another in-progress request using this Idempotent Key (that probably means you submitted "
+        f"twice, and the other request is still going through): {key}. Please try again later.",
+        status=409,
+        code="idempotency_key_in_use",
+    )
+
+
+def _rate_limit() -> ApiError:
+    message = (
+        "Request rate limit exceeded. You can learn more about rate limits here https://stripe.com/docs/rate-limits."
+    )
+    headers = {"Stripe-Rate-Limited-Reason": "global-rate"}
+    return ApiError(message, status=429, code="rate_limit", headers=headers)
+
+
+def _lock_timeout() -> ApiError:
+    """https://docs.stripe.com/rate-limits#object-lock-timeouts"""
+    message = (
+        "This object cannot be accessed right now because another API request or Stripe process is currently accessing "
+        "it. If you see this error intermittently, retry the request. If you see this error frequently and are making "
+        "multiple concurrent requests to a single object, make your requests serially or at a lower rate."
+    )
+    return ApiError(message, status=429, code="lock_timeout", headers={"Stripe-Should-Retry": "true"})
+
+
+#: The errors by status and code; the first of a status is the usual one.
+ERRORS: dict[tuple[int, str], Callable[[], ApiError]] = {
+    (409, "idempotency_key_in_use"): lambda: key_in_use("key"),
+    (429, "rate_limit"): _rate_limit,
+    (429, "lock_timeout"): _lock_timeout,
+    (500, ""): lambda: ApiError("An unknown error occurred.", status=500, kind="api_error"),
+    (503, ""): lambda: ApiError("Stripe is temporarily unavailable.", status=503, kind="api_error"),
 }
+STATUSES = sorted({status for status, _ in ERRORS})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,6 +63,7 @@ class Fault:
     when: When
     remaining: int
     status: int
+    code: str = ""
     timeout: bool = False
 
 
@@ -60,16 +94,23 @@ class Chaos:
             self.delivery_faults.clear()
             self._order = ""
 
-    def fail(self, count: int = 1, *, status: int = 500, when: When = "before", match: str = "*") -> None:
+    def fail(
+        self, count: int = 1, *, status: int = 500, code: str = "", when: When = "before", match: str = "*"
+    ) -> None:
         """Answer the next requests with an error; ``match`` is a pattern such as ``POST /v1/refunds*``.
 
-        ``after`` performs the request first; a 500 is then replayed for its idempotency key.
+        ``after`` performs the request first; a 500 is then replayed for its idempotency key. ``code`` chooses
+        between the errors of a status: 429 is ``rate_limit`` or ``lock_timeout``.
         """
-        if status not in ERRORS:
-            msg = f"the emulator cannot answer {status}, only {sorted(ERRORS)}"
+        codes = [known for known_status, known in ERRORS if known_status == status]
+        if not codes:
+            msg = f"the emulator cannot answer {status}, only {STATUSES}"
+            raise ValueError(msg)
+        if code and code not in codes:
+            msg = f"the emulator cannot answer {status} with the code {code}, only {codes}"
             raise ValueError(msg)
         with self._lock:
-            self.faults.append(Fault(match=match, when=when, remaining=count, status=status))
+            self.faults.append(Fault(match=match, when=when, remaining=count, status=status, code=code or codes[0]))
 
     def drop(self, count: int = 1, *, when: When = "after", match: str = "*", timeout: bool = False) -> None:
         """Drop the responses to the next requests, by default after performing them."""
@@ -107,9 +148,7 @@ class Chaos:
             return
         if fault.status == 0:
             raise DroppedError(timeout=fault.timeout)
-        kind, code, message = ERRORS[fault.status]
-        headers = {"Stripe-Rate-Limited-Reason": "global-rate"} if fault.status == 429 else {}
-        error = ApiError(message, status=fault.status, kind=kind, code=code, headers=headers)
+        error = ERRORS[fault.status, fault.code]()
         error.is_stored = when == "after" and fault.status >= 500
         raise error
 

@@ -1,30 +1,47 @@
-"""The jobs that the clock starts, by the name under which they are scheduled."""
+"""The jobs that the clock or another change starts, by name."""
 
 from __future__ import annotations
 
 from django_checkout.emulator.api.resources import (
     balance,
+    collection,
     coupons,
     disputes,
+    files,
     payments,
+    payouts,
     recurring,
     refunds,
     sessions,
+    subscription_changes,
+    subscription_schedules,
     subscriptions,
+    tax_ids,
 )
-from django_checkout.emulator.payer import checkout
+from django_checkout.emulator.payer import checkout, page_confirmation
 from django_checkout.emulator.state.state import Job
 
 JOBS: dict[str, Job] = {
+    "arrive_payout": payouts.arrive,
     "announce_trial_end": subscriptions.announce_trial_end,
+    "cancel_due": subscriptions.cancel_due,
+    "confirm_page": page_confirmation.confirm,
     "end_code": coupons.end_code,
     "end_coupon": coupons.end_coupon,
+    "expire_incomplete": subscriptions.expire_incomplete,
     "expire_authorization": payments.expire_authorization,
+    "expire_file_link": files.expire_link,
     "expire_session": sessions.expire_due,
     "fail_refund": refunds.fail_due,
+    "finalize_invoice": collection.finalize_due,
     "finish_refund": refunds.finish_due,
+    "invoice_paid": collection.on_paid,
+    "invoice_refused": collection.on_refused,
     "lose_dispute": disputes.lose_dispute,
     "make_available": balance.make_available,
+    "next_phase": subscription_schedules.next_phase,
     "renew": recurring.renew,
+    "resume_collection": subscription_changes.resume_collection,
     "settle": checkout.settle_due,
+    "verify_tax_id": tax_ids.verify,
 }

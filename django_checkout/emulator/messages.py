@@ -12,7 +12,12 @@ from urllib.parse import parse_qsl, urlsplit
 Doc = dict[str, Any]
 
 API_VERSION = "2026-08-26.dahlia"
-ROOTS = ("/v1/", "/v2/", "/pay/", "/assets/", "/recover/", "/control/", "/elements/", "/payment_pages/", "/portal/")
+#: The code of errors for what Stripe's API has and the emulator does not play.
+NOT_IMPLEMENTED = "emulator_not_implemented"
+#: The most characters of an error's fields, by Stripe's OpenAPI document.
+MAX_MESSAGE, MAX_PARAM = 40_000, 5_000
+_ROOTS = "v1 v2 pay buy links assets recover control elements payment_pages portal"
+ROOTS = tuple(f"/{name}/" for name in _ROOTS.split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +62,8 @@ class Response:
 
     @classmethod
     def from_json(cls, status: int, document: object, headers: Mapping[str, str] | None = None) -> Response:
-        """Return a JSON response."""
-        body = json.dumps(document).encode()
+        """Return a JSON response, indented as Stripe's."""
+        body = json.dumps(document, indent=2).encode()
         return cls(status=status, headers={"Content-Type": "application/json", **(headers or {})}, body=body)
 
 
@@ -73,6 +78,7 @@ class ApiError(Exception):
         kind: str = "invalid_request_error",
         code: str | None = None,
         param: str | None = None,
+        reason: str = "",
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
@@ -81,24 +87,38 @@ class ApiError(Exception):
         self.kind = kind
         self.code = code
         self.param = param
+        #: The code of ``stripe.js`` for what has none in the API.
+        self.reason = reason
+        #: Further fields of the error: the charge, payment method and intent that it is about.
+        self.details: Doc = {}
         self.headers = dict(headers or {})
         #: Stripe stores a response under its idempotency key only after the endpoint has started to execute.
         self.is_stored = False
 
     def document(self, request_id: str) -> Doc:
         """Return the body of the error."""
-        error: Doc = {"message": self.message, "type": self.kind}
+        error: Doc = {"message": self.message[:MAX_MESSAGE], "type": self.kind}
         if self.code:
             error["code"] = self.code
+        if self.code and self.code != NOT_IMPLEMENTED:
             error["doc_url"] = f"https://stripe.com/docs/error-codes/{self.code.replace('_', '-')}"
         if self.param:
-            error["param"] = self.param
+            error["param"] = self.param[:MAX_PARAM]
+        error.update(self.details)
         error["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{request_id}"
         return {"error": error}
 
 
 class StateError(ApiError):
     """The request is valid, but not in the object's current state."""
+
+
+class StoreError(Exception):
+    """The store cannot be opened, read or written. The message names its file."""
+
+
+class DeclinedError(ApiError):
+    """A payment method is refused. Unlike other errors, it does not undo what the attempt has changed."""
 
 
 class DroppedError(Exception):
@@ -109,9 +129,39 @@ class DroppedError(Exception):
         self.timeout = timeout
 
 
-def missing_object(kind: str, object_id: object, param: str = "id") -> ApiError:
-    """Return the error for an unknown id."""
-    return ApiError(f"No such {kind}: '{object_id}'", status=404, code="resource_missing", param=param)
+def missing_object(kind: str, object_id: object, param: str = "id", *, status: int = 400) -> ApiError:
+    """Return the error for an unknown id: 400 in a body or cursor, 404 in a path."""
+    return ApiError(f"No such {kind}: '{object_id}'", status=status, code="resource_missing", param=param)
+
+
+def wrong_state(intent: Doc, message: str, *, param: str | None = None) -> StateError:
+    """Return the error, with the intent, for a PaymentIntent or SetupIntent in another state than the request needs."""
+    error = StateError(message, code=f"{intent['object']}_unexpected_state", param=param)
+    error.details = {intent["object"]: without_hidden(intent)}
+    return error
+
+
+def not_implemented(what: str, param: str | None = None) -> ApiError:
+    """Return the emulator's own error for what Stripe's API has and it does not play. Clients must not retry it."""
+    return ApiError(
+        f"The emulator does not implement {what}, which Stripe does. See docs/emulator.md, or run manage.py "
+        "checkout_emulator --coverage.",
+        status=501,
+        kind="api_error",
+        code=NOT_IMPLEMENTED,
+        param=param,
+        headers={"Stripe-Should-Retry": "false"},
+    )
+
+
+def read_json(text: str) -> Doc | None:
+    """Return the JSON object that a client has sent, or None if it is none or cannot be stored as UTF-8."""
+    try:
+        value = json.loads(text or "{}")
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def without_hidden(document: Doc) -> Doc:

@@ -10,13 +10,17 @@ from collections.abc import Collection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from django_checkout.emulator.api.resources.command_line import SUBSCRIBE
 from django_checkout.emulator.emulator import Emulator
-from django_checkout.emulator.messages import DroppedError, Request
+from django_checkout.emulator.messages import DroppedError, Request, Response
+from django_checkout.emulator.webhooks.listening import PROTOCOL, UNKNOWN_ID
 from django_checkout.emulator.webhooks.webhook_sender import is_address, is_localhost
+from django_checkout.emulator.websocket import WebSocket, accept_key
 
 logger = logging.getLogger("django_checkout.emulator")
 
-MAX_BODY_BYTES = 4 * 1024 * 1024
+MAX_BODY_BYTES = 20 * 1024 * 1024
+MAX_LENGTH_DIGITS = 20
 HANG_POLL_SECONDS = 0.1
 
 
@@ -29,6 +33,8 @@ class EmulatorServer(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], emulator: Emulator, *, allowed_hosts: Collection[str] = ()) -> None:
         super().__init__(address, HttpHandler)
         self.emulator = emulator
+        self.is_closing = False
+        emulator.state.has_websockets = True
         self._allowed_hosts = frozenset(name.lower() for name in (*allowed_hosts, address[0]))
 
     @property
@@ -36,6 +42,16 @@ class EmulatorServer(ThreadingHTTPServer):
         """The base URL of the server."""
         host, port = self.server_address[:2]
         return f"http://{host if isinstance(host, str) else host.decode()}:{port}"
+
+    def shutdown(self) -> None:
+        """Stop serving, and end the connections that stay open."""
+        self.is_closing = True
+        super().shutdown()
+
+    def server_close(self) -> None:
+        """Close the socket, and end the connections that stay open."""
+        self.is_closing = True
+        super().server_close()
 
     def is_allowed(self, host: str) -> bool:
         """Return whether a ``Host`` header is allowed. Other names are refused because of DNS rebinding."""
@@ -77,15 +93,24 @@ class HttpHandler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         length = self.headers.get("Content-Length", "0")
-        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        is_number = length.isascii() and length.isdecimal()
+        if not is_number or len(length) > MAX_LENGTH_DIGITS or int(length) > MAX_BODY_BYTES:
             self.close_connection = True
-            self.send_error(413 if length.isdigit() else 400)
+            self.send_error(413 if is_number else 400)
             return
-        url = urlsplit(self.path)
+        try:
+            url = urlsplit(self.path)
+        except ValueError:
+            self.close_connection = True
+            self.send_error(400)
+            return
         host = self.headers.get("Host") or urlsplit(self.server.url).netloc
         if not self.server.is_allowed(host):
             self.close_connection = True
             self.send_error(403, "Host not allowed", "Start the emulator with --allowed-host and this name.")
+            return
+        if url.path.startswith(SUBSCRIBE) and self.headers.get("Upgrade", "").lower() == "websocket":
+            self._listen()
             return
         request = Request(
             method="GET" if self.command == "HEAD" else self.command,
@@ -103,7 +128,15 @@ class HttpHandler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return
+        except Exception:
+            # A closed connection would look like a fault of the network.
+            logger.exception("The emulator failed at %s %s.", self.command, url.path)
+            message = "The emulator failed; its log has the traceback. Please report it."
+            answer = Response.from_json(500, {"error": {"message": message, "type": "api_error"}})
         logger.info("%s %s %s", self.command, url.path, answer.status)
+        self._send(answer)
+
+    def _send(self, answer: Response) -> None:
         # Not send_response: it would add the date of the system clock to the API's.
         self.send_response_only(answer.status)
         for name, value in answer.headers.items():
@@ -114,6 +147,24 @@ class HttpHandler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body)
+
+    def _listen(self) -> None:
+        """Answer the handshake of Stripe's command line, and send it events until it leaves."""
+        self.close_connection = True
+        listening = self.server.emulator.listening
+        session = listening.find(self.headers.get("Websocket-Id", ""))
+        key = self.headers.get("Sec-WebSocket-Key")
+        if session is None or not key:
+            self._send(Response.from_json(401, {"error": {"message": UNKNOWN_ID}}))
+            return
+        self.send_response_only(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Accept", accept_key(key))
+        self.send_header("Sec-WebSocket-Protocol", PROTOCOL)
+        self.end_headers()
+        logger.info("The command line listens.")
+        listening.serve(session, WebSocket(self.connection), lambda: self.server.is_closing)
 
     def _hang(self) -> None:
         """Do not answer until the client gives up, the incident ends or the timeout of a connection passes."""

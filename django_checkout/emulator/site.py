@@ -16,7 +16,7 @@ def get_emulator() -> Emulator | None:
     """Return the site's emulator, created on first use, or None unless the site allows one now.
 
     The ``AppConfig`` of the app that contains this module decides: its ``emulator_options()`` returns ``store``,
-    ``webhook_url`` and ``webhook_secret``, or None.
+    ``webhook_url``, ``webhook_secret`` and ``webhook_version``, or None.
     """
     global _emulator
     read_options = getattr(apps.get_containing_app_config(__name__), "emulator_options", None)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
-from django_checkout.emulator.messages import DroppedError, Request
+from django_checkout.emulator.messages import DroppedError, Request, StoreError
 from django_checkout.emulator.site import get_emulator
+
+logger = logging.getLogger("django_checkout.emulator")
 
 #: How long the API hangs at most. Clients give up earlier.
 HANG_SECONDS = 60
@@ -24,8 +28,15 @@ class _EveryAlias:
 @login_not_required  # Visitors of Stripe's pages have no account at the shop either.
 @csrf_exempt  # The API is called with a key, and the pages have tokens of their own.
 def serve(request: HttpRequest, root: str, rest: str = "") -> HttpResponseBase:
-    """Pass a request to the emulator, or respond with 404 if the site does not allow it."""
-    emulator = get_emulator()
+    """Pass a request to the emulator, or respond with 404 if the site does not allow it.
+
+    The response is 503 with the reason if the emulator's store cannot be opened.
+    """
+    try:
+        emulator = get_emulator()
+    except StoreError as error:
+        logger.error("%s", error)
+        return HttpResponse(str(error), status=503, content_type="text/plain; charset=utf-8")
     if emulator is None:
         raise Http404
     prefix = reverse("django_checkout_emulator:index").rstrip("/")

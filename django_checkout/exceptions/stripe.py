@@ -72,7 +72,7 @@ class StripeCredentialsError(StripeRefusedError):
 
 
 class StripeNotFoundError(StripeRefusedError):
-    """404: the object does not exist in this account and mode."""
+    """404, or 400 for an id in the parameters: the object does not exist in this account and mode."""
 
     code = "stripe_not_found"
 

@@ -17,7 +17,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from django_checkout import ledger
-from django_checkout.conf import API_VERSION
+from django_checkout.conf import conf
 from django_checkout.exceptions import ErasureError
 from django_checkout.models import (
     CheckoutSession,
@@ -36,11 +36,12 @@ logger = logging.getLogger("django_checkout")
 
 #: The keys that an erased request keeps: items, prices and payment options.
 KEPT_OF_REQUESTS = keys(
-    "adjustable_quantity allow_promotion_codes automatic_tax capture_method card client_reference_id coupon",
-    "currency customer discounts enabled expires_at interval interval_count is_guests line_items maximum metadata",
-    "minimum mode optional_items payment_intent_data payment_method_options payment_method_types price price_data",
-    "product product_data promotion_code quantity recurring setup_future_usage setup_intent_data subscription_data",
-    "tax_behavior tax_code tax_rates trial_period_days ui_mode unit_amount unit_amount_decimal",
+    "adjustable_quantity allow_promotion_codes allowed_payment_method_types automatic_tax capture_method card",
+    "client_reference_id coupon currency customer discounts enabled expires_at interval interval_count is_guests",
+    "line_items maximum metadata minimum mode optional_items payment_intent_data payment_method_options",
+    "payment_method_types price price_data product product_data promotion_code quantity recurring",
+    "setup_future_usage setup_intent_data subscription_data tax_behavior tax_code tax_rates trial_period_days ui_mode",
+    "unit_amount unit_amount_decimal",
 )
 BATCH = 500
 
@@ -227,6 +228,7 @@ def refuse_redaction() -> None:
         ErasureError: always; the message says what to do instead.
     """
     raise ErasureError(
-        f"The data is erased here but not at Stripe: its API {API_VERSION} has no redaction jobs (they are a preview). "
+        f"The data is erased here but not at Stripe: its API {conf.CHECKOUT_API_VERSION} has no redaction jobs (they "
+        "are a preview). "
         "To redact the objects above, see https://docs.stripe.com/privacy/redaction."
     )

@@ -12,7 +12,8 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from django_checkout.adapters import CheckoutAdapter, get_adapter_class
-from django_checkout.conf import NO_ADAPTER, conf, is_placeholder
+from django_checkout.conf import NO_ADAPTER, conf
+from django_checkout.placeholders import is_placeholder
 
 KEYS = "Copy the key from https://dashboard.stripe.com/apikeys."
 SECRETS = "Use the signing secret that manage.py checkout_setup_webhook or `stripe listen` prints."

@@ -9,6 +9,7 @@ from copy import deepcopy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from django_checkout.conf import conf
 from django_checkout.models import Order, OrderLine
 from django_checkout.models.sessions import GUEST_KEY
 from django_checkout.params.rules import (
@@ -20,6 +21,7 @@ from django_checkout.params.rules import (
     leave_out,
 )
 from django_checkout.params.spelling import find_email, find_image_url, find_locale
+from django_checkout.params.versions import for_version
 from django_checkout.stripe_api.facts import ORDER_KEY, SESSION_KEY
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ def build(
         explicit.add("discounts")
     if "locale" in params:
         params["locale"] = find_locale(str(params["locale"] or "")) or None
-    params = _without_none(params)
+    params = for_version(_without_none(params), conf.CHECKOUT_API_VERSION)
     if is_guests:
         _save_nothing(params)
     leave_out(params, explicit)

@@ -12,6 +12,7 @@ from django_checkout.exceptions import OrderDataError, ParameterError
 from django_checkout.params.fields import amount, choice, flag, several, text, whole
 from django_checkout.params.rules import MAXIMUM_ITEMS
 from django_checkout.params.spelling import find_country
+from django_checkout.params.versions import MAXIMUM_LABEL
 from django_checkout.values import CheckoutOptions, CustomField, ShippingOption
 
 SAVE_CARD = ("on_session", "off_session")
@@ -189,10 +190,11 @@ def _custom_field(field: CustomField) -> dict[str, Any]:
     if not isinstance(field.choices, Mapping) or len(field.choices) > 200:
         raise OrderDataError("CustomField.choices must be a mapping with at most 200 items.")
     is_numeric = flag(field.is_numeric, "CustomField.is_numeric")
+    label = text(field.label, "CustomField.label", maximum=MAXIMUM_LABEL[conf.CHECKOUT_API_VERSION], is_required=True)
     kind = "dropdown" if field.choices else "numeric" if is_numeric else "text"
     result: dict[str, Any] = {
         "key": _alphanumeric(field.key, "CustomField.key", 200),
-        "label": {"type": "custom", "custom": text(field.label, "CustomField.label", maximum=50, is_required=True)},
+        "label": {"type": "custom", "custom": label},
         "type": kind,
         "optional": flag(field.is_optional, "CustomField.is_optional"),
     }

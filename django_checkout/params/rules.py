@@ -1,7 +1,7 @@
 """Stripe's rules for combinations of session parameters, as a table with sources.
 
 The rules are applied before any call. A refused parameter raises an error, or is removed if only the site's defaults
-set it; a required parameter is added. As of API version 2026-08-26.dahlia.
+set it; a required parameter is added. They are the same in all versions of the API that the app speaks.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django_checkout.conf import RENAMED_UI_MODES, UI_MODES
+from django_checkout.conf import RENAMED_UI_MODES, UI_MODES, conf
 from django_checkout.exceptions import ParameterError
 from django_checkout.params.metadata import usable_metadata
+from django_checkout.params.versions import for_version
 
 MODES = ("payment", "subscription", "setup")
 
@@ -175,7 +176,8 @@ def validate_defaults(defaults: Mapping[str, Any], *, ui_mode: str) -> None:
         MetadataError: nested metadata is invalid.
     """
     options = {name: value for name, value in defaults.items() if name not in OWN_PARAMETERS}
-    params = {"mode": "payment", "ui_mode": ui_mode, **checked_options(options)}
+    options = for_version(checked_options(options), conf.CHECKOUT_API_VERSION)
+    params = {"mode": "payment", "ui_mode": ui_mode, **options}
     leave_out(params, ())
     check_combination(params, filled_in=False)
 

@@ -105,6 +105,10 @@ def _mode(content: OrderData, lines: Sequence[Columns]) -> str:
             raise OrderDataError(
                 f"A subscription takes up to {MAXIMUM_SUBSCRIPTION_LINES} recurring and as many one-time lines."
             )
+        # https://github.com/better-auth/better-auth/pull/7221
+        intervals = {(line["recurring_interval"], line["recurring_interval_count"]) for line in lines}
+        if sum(1 for name, _count in intervals if name) > 1:
+            raise OrderDataError("The recurring lines of a subscription must have the same interval.")
     elif recurring:
         raise OrderDataError("A recurring line needs mode='subscription'.")
     if getattr(content.options, "trial_days", 0) and mode != "subscription":

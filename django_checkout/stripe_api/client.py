@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
-from django_checkout.conf import API_VERSION, conf
+from django_checkout.conf import conf
 from django_checkout.exceptions import (
     StripeAnswerError,
     StripeCredentialsError,
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 #: How often the SDK retries a call, with the same idempotency key, after no response, 409 or 5xx.
 MAX_NETWORK_RETRIES = 1
 
+#: The code of the emulator's errors for what it does not implement. A repetition cannot help.
+NOT_IMPLEMENTED = "emulator_not_implemented"
 #: The parts of paths that contain resources.
 _NAMESPACES = ("checkout", "billing_portal", "radar")
 #: How the names of the SDK's methods that only read begin.
@@ -129,7 +131,8 @@ def read_raw_expecting_refusal(path: str, **params: Any) -> Steps[tuple[dict[str
 
 def get_client() -> stripe.StripeClient:
     """Return the client for the current settings."""
-    return _build_client(conf.STRIPE_SECRET_KEY, conf.STRIPE_API_BASE, conf.CHECKOUT_STRIPE_TIMEOUT_SECONDS)
+    key, base, seconds = conf.STRIPE_SECRET_KEY, conf.STRIPE_API_BASE, conf.CHECKOUT_STRIPE_TIMEOUT_SECONDS
+    return _build_client(key, base, seconds, conf.CHECKOUT_API_VERSION)
 
 
 def forget_clients() -> None:
@@ -139,14 +142,14 @@ def forget_clients() -> None:
 
 
 @lru_cache(maxsize=4)
-def _build_client(key: str, api_base: str, timeout_seconds: int) -> stripe.StripeClient:
+def _build_client(key: str, api_base: str, timeout_seconds: int, version: str) -> stripe.StripeClient:
     import stripe
 
     from django_checkout.stripe_api.http_client import Client
 
     return stripe.StripeClient(
         key,
-        stripe_version=API_VERSION,
+        stripe_version=version,
         max_network_retries=MAX_NETWORK_RETRIES,
         http_client=Client(timeout_seconds=timeout_seconds, livemode=conf.find("livemode")),
         base_addresses={"api": api_base},
@@ -183,13 +186,15 @@ def _translate(error: stripe.StripeError, is_refusal_expected: bool) -> StripeEr
 
     status = error.http_status or 0
     stripe_code = getattr(error.error, "code", None) or error.code or ""
-    request_id, param = error.request_id or "", getattr(error, "param", None) or ""
+    request_id, param = error.request_id or "", getattr(error.error, "param", None) or ""
     details = {"stripe_code": stripe_code, "request_id": request_id, "param": param}
     named = ", ".join(f"{name}={value}" for name, value in (("request_id", request_id), ("param", param)) if value)
     note = " ".join(filter(None, ("Stripe responded with", str(status), stripe_code, named and f"({named})")))
     level = logging.DEBUG if is_refusal_expected and status not in (401, 403) else logging.WARNING
     logger.log(level, "stripe_error status=%s code=%s request_id=%s", status, stripe_code, request_id)
     definite = (stripe.InvalidRequestError, stripe.CardError, stripe.AuthenticationError, stripe.PermissionError)
+    if stripe_code == NOT_IMPLEMENTED:
+        return StripeRefusedError(f"{note}: {error.user_message}", **details)
     if not isinstance(error, definite) or status in (409, 429) or status >= 500:
         unavailable = StripeUnavailableError(f"{note}.", **details)
         unavailable.answered_status = status
@@ -205,7 +210,7 @@ def _translate(error: stripe.StripeError, is_refusal_expected: bool) -> StripeEr
         refused = StripeCredentialsError(f"{note}: {hint}.", **details)
         refused.is_revoked = status == 401
         return refused
-    if status == 404:
+    if status == 404 or stripe_code == "resource_missing":
         return StripeNotFoundError(f"{note}: no such object in this account and mode.", **details)
     return StripeRefusedError(f"{note}.", **details)
 

@@ -10,8 +10,9 @@ from typing import Any
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from django_checkout.conf import EMULATOR_SECRET, conf, is_placeholder
+from django_checkout.conf import EMULATOR_SECRET, conf
 from django_checkout.exceptions import SignatureError
+from django_checkout.placeholders import is_placeholder
 from django_checkout.stripe_api.storable import read_json
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
-from django_checkout.conf import API_VERSION
+from django_checkout.conf import conf
 from django_checkout.exceptions import EndpointError
 from django_checkout.stripe_api.client import ask_expecting_refusal, checked, get_client, plain
 from django_checkout.stripe_api.gateway import read_all
@@ -30,7 +30,7 @@ def create_endpoint(url: str, enabled_events: Sequence[str], *, description: str
     params: Any = {
         "url": url,
         "enabled_events": list(enabled_events),
-        "api_version": API_VERSION,
+        "api_version": conf.CHECKOUT_API_VERSION,
         "description": description,
     }
     endpoints = get_client().v1.webhook_endpoints

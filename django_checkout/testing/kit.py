@@ -31,7 +31,9 @@ def emulated_stripe(emulator: Emulator | None = None) -> Iterator[Emulator]:
     if not conf.STRIPE_WEBHOOK_SECRETS:
         overrides["STRIPE_WEBHOOK_SECRETS"] = [EMULATOR_SECRET]
     with override_settings(**overrides):
-        emulator = emulator or Emulator(webhook_secret=conf.STRIPE_WEBHOOK_SECRETS[0])
+        emulator = emulator or Emulator(
+            webhook_secret=conf.STRIPE_WEBHOOK_SECRETS[0], webhook_version=conf.CHECKOUT_API_VERSION
+        )
         with _mounted(emulator):
             yield emulator
 

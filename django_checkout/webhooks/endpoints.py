@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from django_checkout.conf import API_VERSION, conf
+from django_checkout.conf import conf
 from django_checkout.exceptions import EndpointError, StripeError
 from django_checkout.stripe_api import observations, webhook_endpoints
 from django_checkout.stripe_api.steps import run
@@ -110,15 +110,15 @@ def set_up(url: str = "", *, is_dry: bool = False, upgrade: bool = False, finish
     if others and not upgrade:
         version = others[0]["api_version"] or "the account's default"
         raise EndpointError(
-            f"The endpoint {others[0]['id']} has API version {version}, not {API_VERSION}, and it cannot be changed. "
-            "Pass --upgrade to create a second one, deploy its secret, then pass --finish-upgrade."
+            f"The endpoint {others[0]['id']} has API version {version}, not {conf.CHECKOUT_API_VERSION}, and it cannot "
+            "be changed. Pass --upgrade to create a second one, deploy its secret, then pass --finish-upgrade."
         )
     return _create(url, others, is_dry=is_dry)
 
 
 def divide(known: Sequence[Json], url: str) -> tuple[Json | None, list[Json]]:
     """Return the endpoint with the pinned API version that is kept, and the other ones that are enabled."""
-    current = [endpoint for endpoint in known if endpoint["api_version"] == API_VERSION]
+    current = [endpoint for endpoint in known if endpoint["api_version"] == conf.CHECKOUT_API_VERSION]
     # Prefer an endpoint that already delivers, then one whose deliveries verify here.
     enabled = [endpoint for endpoint in known if not _is_disabled(endpoint)]
 
@@ -139,7 +139,7 @@ def look() -> None:
 
 def _create(url: str, others: Sequence[Json], *, is_dry: bool) -> SetUp:
     events = handled_types()
-    steps = (f"create an endpoint for {len(events)} event types, API version {API_VERSION}",)
+    steps = (f"create an endpoint for {len(events)} event types, API version {conf.CHECKOUT_API_VERSION}",)
     notes = []
     if others:
         notes.append("Until you deploy the new secret, deliveries from the new endpoint fail and Stripe retries them.")
@@ -193,7 +193,9 @@ def _notes(endpoint: Json, others: Sequence[Json]) -> Iterator[str]:
 
 def _finish(url: str, endpoint: Json | None, others: Sequence[Json], *, is_dry: bool) -> SetUp:
     if endpoint is None or _is_disabled(endpoint):
-        raise EndpointError(f"No endpoint with API version {API_VERSION} is enabled for {url}: pass --upgrade first.")
+        raise EndpointError(
+            f"No endpoint with API version {conf.CHECKOUT_API_VERSION} is enabled for {url}: pass --upgrade first."
+        )
     if others and (missing := missing_events(endpoint)):
         raise EndpointError(
             f"The endpoint {endpoint['id']} does not receive: {', '.join(missing)}. Run manage.py "

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django_checkout.conf import API_VERSION, conf
+from django_checkout.conf import conf
 from django_checkout.models import Observation, database
 from django_checkout.stripe_api import observations
 from django_checkout.stripe_api.observations import Kind
@@ -99,7 +99,8 @@ def finish_problem(endpoint: Json, others: Sequence[Json]) -> str:
     earliest = max(filter(None, (_find_due(one, endpoint, others) for one in others)), default=None)
     if at is not None and (earliest is None or at >= earliest):
         return ""
-    if endpoint["api_version"] == API_VERSION and all(other["api_version"] != API_VERSION for other in others):
+    version = conf.CHECKOUT_API_VERSION
+    if endpoint["api_version"] == version and all(other["api_version"] != version for other in others):
         since = "yet" if at is None else f"since {at:%Y-%m-%d %H:%M} UTC, and other endpoints have delivered later"
         return (
             f"No delivery of {endpoint['id']} has been verified here {since}. Add its signing secret to "

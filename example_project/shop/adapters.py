@@ -40,7 +40,8 @@ class ShopAdapter(CheckoutAdapter):
             email=order.email,
             options=CheckoutOptions(
                 allow_promotion_codes=True,
-                shipping_countries=COUNTRIES,
+                # Stripe cannot ask for an address only if a parcel is chosen, so the shop asks for the choice before.
+                shipping_countries=() if order.is_picked_up else COUNTRIES,
                 shipping_options=() if is_recurring else _options(order, usual_parcel()),
             ),
         )
@@ -78,14 +79,10 @@ class ShopAdapter(CheckoutAdapter):
 
 
 def _options(order: Order, parcel: Parcel) -> tuple[ShippingOption, ...]:
-    return (
-        ShippingOption(name=gettext("Pick-up at the studio"), amount_minor=0),
-        ShippingOption(
-            name=parcel.name,
-            amount_minor=to_minor(parcel.price, order.currency),
-            business_days=parcel.business_days,
-        ),
-    )
+    if order.is_picked_up:
+        return (ShippingOption(name=gettext("Pick-up at the studio"), amount_minor=0),)
+    price = to_minor(parcel.price, order.currency)
+    return (ShippingOption(name=parcel.name, amount_minor=price, business_days=parcel.business_days),)
 
 
 def _refusal(name: str, most: int) -> str:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import requests
 
+from django_checkout.api_versions import API_VERSIONS, stripe_js_url
+
 HOST = "127.0.0.1"
 #: The folder of manage.py.
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +31,7 @@ def free_port() -> int:
 
 def environment(base_url: str, folder: Path) -> dict[str, str]:
     """Return environment variables that keep the demo away from this project's data and from any Stripe account."""
+    version = os.environ.get("CHECKOUT_API_VERSION", API_VERSIONS[0])
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "example_project.settings",
@@ -43,7 +46,7 @@ def environment(base_url: str, folder: Path) -> dict[str, str]:
         "CHECKOUT_EMULATOR": "True",
         "CHECKOUT_EMULATOR_STORE": str(folder / "emulator.sqlite3"),
         "STRIPE_API_BASE": f"{base_url}/emulator",
-        "STRIPE_JS_URL": f"{base_url}/emulator/stripe.js",
+        "STRIPE_JS_URL": stripe_js_url(version, f"{base_url}/emulator"),
         "STRIPE_SECRET_KEY": "sk_test_emulator",
         "STRIPE_PUBLISHABLE_KEY": "pk_test_emulator",
         "STRIPE_WEBHOOK_SECRETS": "whsec_emulator",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -25,11 +25,25 @@ class QuantityForm(forms.Form):
 class CheckoutForm(OrderForm):
     """The buyer. The payment page asks for everything about the payment."""
 
+    def __init__(self, *args: Any, is_recurring: bool, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if is_recurring:
+            # Its price includes shipping.
+            del self.fields["is_picked_up"]
+
     class Meta:
         model = Order
-        fields = ["email", "name", "note"]
-        labels = {"email": _("E-mail"), "name": _("Your name"), "note": _("A note to the studio (optional)")}
-        help_texts = {"email": _("We write when your order is ready.")}
+        fields = ["email", "name", "is_picked_up", "note"]
+        labels = {
+            "email": _("E-mail"),
+            "name": _("Your name"),
+            "is_picked_up": _("I pick it up at the studio"),
+            "note": _("A note to the studio (optional)"),
+        }
+        help_texts = {
+            "email": _("We write when your order is ready."),
+            "is_picked_up": _("Free, and no address is needed."),
+        }
         widgets = {
             "email": forms.EmailInput(attrs={"autocomplete": "email", "placeholder": "you@example.com"}),
             "name": forms.TextInput(attrs={"autocomplete": "name"}),

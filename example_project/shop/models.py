@@ -105,6 +105,7 @@ class Order(models.Model):
     name = models.CharField(_("name"), max_length=120)
     email = models.EmailField(_("email"))
     note = models.CharField(_("note"), max_length=300, blank=True)
+    is_picked_up = models.BooleanField(_("picked up at the studio"), default=False)
     currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
     state = models.CharField(_("state"), max_length=20, choices=State, default=State.NEW)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)

@@ -24,7 +24,8 @@ def place_order(request: HttpRequest, cart: Cart, order: Order) -> Order:
     try:
         placed = _place(cart, order)
     except OrderChangedError:
-        placed = _place(cart, Order(user=order.user, name=order.name, email=order.email, note=order.note))
+        known = {name: getattr(order, name) for name in ("user", "name", "email", "note", "is_picked_up")}
+        placed = _place(cart, Order(**known))
     cart.bind(placed)
     remember_order(request, placed)
     return placed
@@ -32,6 +33,8 @@ def place_order(request: HttpRequest, cart: Cart, order: Order) -> Order:
 
 def _place(cart: Cart, order: Order) -> Order:
     order.currency = CURRENCY
+    # A parcel of a subscription, whose price includes shipping.
+    order.is_picked_up = order.is_picked_up and not cart.is_recurring
     with transaction.atomic():
         payable = services.find_order(order) if order.pk else None
         if payable is not None:

@@ -110,7 +110,9 @@ def checkout(request: HttpRequest) -> HttpResponse:
         messages.info(request, _("A subscription needs an account, so that you can cancel it at any time."))
         return redirect_to_login(request.path)
     started = visitor_cart.find_order() or Order(name=_known_name(request), email=_known_email(request))
-    form = CheckoutForm(request.POST if request.method == "POST" else None, instance=started)
+    form = CheckoutForm(
+        request.POST if request.method == "POST" else None, instance=started, is_recurring=visitor_cart.is_recurring
+    )
     if request.method == "POST" and form.is_valid():
         order = place_order(request, visitor_cart, form.save(commit=False))
         return SeeOther(reverse("shop:pay", args=[order.number]))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from django_checkout import services
-from django_checkout.conf import API_VERSION
+from django_checkout.conf import conf
 from django_checkout.emulator import Emulator
 from django_checkout.emulator.server import EmulatorServer
 from django_checkout.models import WebhookEvent
@@ -41,7 +41,7 @@ def node(tmp_path_factory):
 
     def run(step, **values):
         answer = subprocess.run(  # noqa: S603  # our own script
-            ["node", str(SCRIPT), str(folder), step, json.dumps({"version": API_VERSION, **values})],  # noqa: S607
+            ["node", str(SCRIPT), str(folder), step, json.dumps({"version": conf.CHECKOUT_API_VERSION, **values})],  # noqa: S607
             capture_output=True,
             text=True,
             check=False,

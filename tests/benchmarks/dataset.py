@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
-from django_checkout.conf import API_VERSION
+from django_checkout.conf import conf
 
 DEFAULT_URL = "postgres://root@127.0.0.1:5432/checkout_benchmark"
 CHUNK = 100_000
@@ -254,7 +254,7 @@ def event_columns(orders: int, events: int) -> dict[str, str]:
     return {
         "stripe_id": "'evt_' || md5('e' || n)",
         "type": types,
-        "api_version": f"'{API_VERSION}'",
+        "api_version": f"'{conf.CHECKOUT_API_VERSION}'",
         "livemode": "false",
         "object_id": ids,
         "payment_intent_id": f"CASE WHEN n % 3 = 1 THEN '' ELSE 'pi_' || md5('p' || {order}) END",

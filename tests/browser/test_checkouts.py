@@ -22,13 +22,13 @@ def checkout(request, page: Page) -> Hosted:
     return checkout
 
 
-def pay(checkout: Hosted, amount: str = money("136.00")) -> None:
+def pay(checkout: Hosted, amount: str = money("140.90")) -> None:
     expect(checkout.pay_button).to_have_text(re.compile(f"Pay\\s+{re.escape(amount)}"))
     expect(checkout.pay_button).to_be_enabled()
     checkout.pay_button.click()
 
 
-def expect_paid(page: Page, total: str = money("136.00")) -> None:
+def expect_paid(page: Page, total: str = money("140.90")) -> None:
     """Assert that the return page shows the payment, and the shop's page its amount."""
     expect(page).to_have_url(re.compile("/checkout/return/"))
     expect(page.locator(".checkout-outcome-paid")).to_be_visible()
@@ -73,20 +73,23 @@ def test_a_payment_with_3d_secure_succeeds(page: Page, checkout: Hosted):
 
 def test_a_promotion_code_takes_10_percent_off(page: Page, checkout: Hosted):
     checkout.enter_code("WELCOME10")
-    expect(checkout.pay_button).to_contain_text(money("122.40"))
+    expect(checkout.pay_button).to_contain_text(money("127.30"))
     checkout.choose_card(GOOD)
-    pay(checkout, money("122.40"))
+    pay(checkout, money("127.30"))
 
-    expect_paid(page, money("122.40"))
+    expect_paid(page, money("127.30"))
 
 
-def test_shipping_is_charged_and_pick_up_is_free(page: Page, checkout: Hosted):
-    checkout.choose_shipping("Parcel")
-    expect(checkout.pay_button).to_contain_text(money("140.90"))
+@pytest.mark.parametrize("ui", CHECKOUTS)
+def test_pick_up_is_free_and_asks_for_no_address(page: Page, ui: str):
+    checkout = CHECKOUTS[ui](page)
+    checkout.open(place_order(page, is_picked_up="on"))
     checkout.choose_card(GOOD)
-    pay(checkout, money("140.90"))
+    expect(checkout.form.get_by_text("Shipping address")).to_have_count(0)
+    pay(checkout, money("136.00"))
 
-    expect_paid(page, money("140.90"))
+    expect_paid(page, money("136.00"))
+    expect(page.get_by_text("Pick-up at the studio")).to_be_visible()
 
 
 def test_a_bank_debit_is_processing(page: Page, checkout: Hosted):

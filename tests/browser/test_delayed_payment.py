@@ -45,7 +45,7 @@ def test_the_return_page_updates_when_a_delayed_payment_is_settled(
     go_to_payment(page)
     page.get_by_label("Bank debit").check()
     page.get_by_label(account).check()
-    page.get_by_role("button", name=f"Pay {money('136.00')}").click()
+    page.get_by_role("button", name=f"Pay {money('140.90')}").click()
 
     expect(page.get_by_role("heading", name="Your payment is being processed")).to_be_visible()
     shop = page.context.new_page()

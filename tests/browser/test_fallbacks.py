@@ -42,9 +42,11 @@ def test_without_any_script_the_hosted_page_is_the_fallback(page: Page, ui: str,
 
     page.goto(f"{pay_url}?ui={ui}")
 
-    complaints.clear()
     expect(page.get_by_text("If the payment form does not appear")).to_be_visible()
     use_the_fallback(page)
+    # The browser logs every script that was not loaded.
+    assert all("ERR_FAILED" in complaint for complaint in complaints)
+    complaints.clear()
 
 
 @WITHIN
@@ -80,7 +82,7 @@ def test_a_quantity_that_is_not_in_stock_is_refused_next_to_the_line(page: Page,
 
     quantity.fill("3")
     quantity.blur()
-    expect(checkout.pay_button).to_contain_text(money("126.00"))
+    expect(checkout.pay_button).to_contain_text(money("130.90"))
     quantity.fill("4")
     quantity.blur()
 
@@ -94,7 +96,6 @@ def test_a_quantity_that_is_not_in_stock_is_refused_next_to_the_line(page: Page,
 def test_shipping_costs_more_abroad_and_stays_selected(page: Page):
     checkout = Elements(page)
     checkout.open(place_order(page))
-    checkout.choose_shipping("Parcel")
     expect(checkout.pay_button).to_contain_text(money("140.90"))
 
     checkout.fill_address("France")
@@ -127,4 +128,4 @@ def test_a_checkout_that_a_script_adds_to_the_page_is_started(page: Page, ui: st
     )
 
     checkout.fill_address()
-    expect(checkout.pay_button).to_contain_text(money("136.00"))
+    expect(checkout.pay_button).to_contain_text(money("140.90"))

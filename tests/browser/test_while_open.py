@@ -75,7 +75,7 @@ def test_a_slow_server_update_shows_a_message_and_the_order_can_still_be_paid(pa
     page.route("**/checkout/update/**", lambda route: route.continue_())
     checkout.fill_address()
     checkout.choose_card(GOOD)
-    expect(checkout.pay_button).to_contain_text(money("136.00"))
+    expect(checkout.pay_button).to_contain_text(money("140.90"))
     checkout.pay_button.click()
     expect_paid(page)
 
@@ -90,7 +90,7 @@ def test_a_late_server_update_is_shown_when_it_arrives(page: Page, updates: list
 
     updates.pop().continue_()
 
-    expect(checkout.pay_button).to_contain_text(money("204.00"))
+    expect(checkout.pay_button).to_contain_text(money("208.90"))
     expect(page.get_by_label("Quantity: Moon Teapot")).to_have_value("3")
     expect(problem).to_be_hidden()
 

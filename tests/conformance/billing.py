@@ -47,6 +47,7 @@ def _visit_discounts(client: stripe.StripeClient, emulator: Emulator) -> None:
     expand: Any = ["total_details.breakdown", "discounts.promotion_code", "line_items.data.discounts"]
     v1.checkout.sessions.retrieve(session.id, {"expand": [*expand, "line_items.data.taxes"]})
     v1.coupons.delete("ten")
+    v1.products.delete(v1.products.create({"name": "Mug"}).id)
 
 
 def _visit_shipping_rates(client: stripe.StripeClient) -> None:
@@ -115,5 +116,5 @@ def _visit_cards(client: stripe.StripeClient, emulator: Emulator) -> None:
             "confirm": True,
         }
     )
-    v1.payment_methods.detach(method.id)
     v1.payment_methods.attach(method.id, {"customer": customer.id})
+    v1.payment_methods.detach(method.id)

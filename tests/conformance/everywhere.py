@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from django_checkout.emulator.reference.versions import KNOWN
 from tests.conformance.fixtures import session_validator, validator
 from tests.conformance.validator import Validator
 from tests.conformance.watch import watching
@@ -17,7 +18,11 @@ __all__ = ["session_validator", "validator"]
 
 #: The emulator's extensions of the document: an endpoint can subscribe to thin events, which Stripe sends to event
 #: destinations of its second API.
-EXTENSIONS = ("POST /v1/webhook_endpoints body: enabled_events/0: 'v1.",)
+EXTENSIONS = (
+    "POST /v1/webhook_endpoints body: enabled_events/0: 'v1.",
+    # Versions that are newer than the document.
+    *(f"POST /v1/webhook_endpoints body: api_version: '{name}'" for name in KNOWN if name.endswith(".endive")),
+)
 
 
 @pytest.fixture(autouse=True)

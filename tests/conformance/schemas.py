@@ -17,6 +17,9 @@ URI = "urn:stripe:openapi"
 _KEPT = frozenset(("type", "enum", "maxLength", "pattern", "minimum", "format", "required"))
 _IGNORED = frozenset(("description", "title", "nullable", "deprecated", "example"))
 
+#: Fields that Stripe returns and neither its document nor the types of its library have: stripe/stripe-dotnet#2269.
+UNDOCUMENTED_FIELDS: dict[str, Schema] = {"ephemeral_key": {"associated_objects": {"type": "array"}}}
+
 formats = FormatChecker(formats=())
 
 
@@ -79,7 +82,10 @@ class Schemas:
     @cached_property
     def by_name(self) -> dict[str, Schema]:
         """The strict schemas of ``components``."""
-        return {name: strict(schema) for name, schema in self._raw.items()}
+        found = {name: strict(schema) for name, schema in self._raw.items()}
+        for name, fields in UNDOCUMENTED_FIELDS.items():
+            found[name]["properties"] |= fields
+        return found
 
     @cached_property
     def _registry(self) -> Registry[Any]:

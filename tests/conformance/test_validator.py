@@ -90,6 +90,14 @@ def test_fault_in_request_is_found(validator, addition, message):
     assert message in found(validator)
 
 
+def test_parameters_of_a_deletion_are_checked_in_the_query(validator):
+    validator.check_request("DELETE", "/v1/subscriptions/sub_1?prorate=true", HEADERS, None)
+    validator.raise_faults()
+
+    validator.check_request("DELETE", "/v1/subscriptions/sub_1?colour=red", HEADERS, None)
+    assert "query: .: Additional properties" in found(validator)
+
+
 def test_fault_in_query_path_and_version_is_found(validator):
     validator.check_request("GET", f"{SESSIONS}?colour=red", HEADERS, None)
     assert "query: .: Additional properties" in found(validator)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -287,7 +289,7 @@ def visit_account(client: stripe.StripeClient, emulator: Emulator) -> None:
 
 
 def visit_every_route(client: stripe.StripeClient, emulator: Emulator) -> None:
-    """Call every route that can be called."""
+    """Call every route that can be called, here and in the ``visit`` of every module ``visit_*.py``."""
     visit_catalogue(client)
     visit_customers(client, emulator)
     visit_sessions(client, emulator)
@@ -297,6 +299,8 @@ def visit_every_route(client: stripe.StripeClient, emulator: Emulator) -> None:
     visit_payouts(client, emulator)
     visit_account(client, emulator)
     visit_billing(client, emulator)
+    for name in sorted(path.stem for path in Path(__file__).parent.glob("visit_*.py")):
+        import_module(f"tests.conformance.{name}").visit(client, emulator)
 
 
 #: Only a refund that waits for the shopper can be canceled, and no test card creates one.

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from django_checkout.emulator import Emulator, Request, Response
+from django_checkout.emulator.api.versions import shown
 from django_checkout.emulator.messages import API_VERSION
 from django_checkout.emulator.state.state import State
 from tests.conformance.validator import Validator
@@ -45,7 +46,7 @@ def watching(validator: Validator, *, refused_too: bool) -> Iterator[Validator]:
 
     def emit_checked(self: State, *args: Any, **options: Any) -> Mapping[str, Any]:
         event = emit(self, *args, **options)
-        validator.check_event({name: value for name, value in event.items() if not name.startswith("_")})
+        validator.check_event(shown(event))
         return event
 
     with pytest.MonkeyPatch.context() as patch:

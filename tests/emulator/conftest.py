@@ -85,6 +85,11 @@ def event_types(emulator):
     return [event["type"] for event in emulator.events()]
 
 
+def _request(method, url, **fields):
+    path, _, query = url.partition("?")
+    return Request(method=method, base_url=BASE_URL, path=path, query=query, **fields)
+
+
 class Visitor:
     """Opens the emulator's pages and submits their forms with the form token."""
 
@@ -93,14 +98,11 @@ class Visitor:
 
     def get(self, path, language="en"):
         """Return a page."""
-        request = Request(method="GET", base_url=BASE_URL, path=path, headers={"accept-language": language})
-        return self._emulator.handle(request)
+        return self._emulator.handle(_request("GET", path, headers={"accept-language": language}))
 
     def post(self, path, **typed):
         """Submit a form."""
-        return self._emulator.handle(
-            Request(method="POST", base_url=BASE_URL, path=path, body=urlencode(typed).encode())
-        )
+        return self._emulator.handle(_request("POST", path, body=urlencode(typed).encode()))
 
     def send(self, path, **typed):
         """Submit a form with the token of its page."""

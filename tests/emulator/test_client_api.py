@@ -208,9 +208,12 @@ def test_a_saved_card_is_charged_off_session(emulator, client):
     assert (intent.status, intent.amount_received, intent.metadata["order_id"]) == ("succeeded", 900, "A-1")
     with pytest.raises(stripe.CardError):
         charge(payment_method=kept("4000000000000341"))
-    for wrong in ({}, {"payment_method": good, "confirm": False}, {"payment_method": "pm_none"}):
-        with pytest.raises(stripe.InvalidRequestError):
-            charge(**wrong)
+    with pytest.raises(stripe.InvalidRequestError, match="missing a payment method"):
+        charge()
+    with pytest.raises(stripe.InvalidRequestError, match="unless `confirm` is set to true"):
+        charge(payment_method=good, confirm=False)
+    with pytest.raises(stripe.InvalidRequestError):
+        charge(payment_method="pm_none")
     other = client.v1.customers.create()
     with pytest.raises(stripe.InvalidRequestError, match="belong"):
         charge(payment_method=good, customer=other.id)

@@ -85,7 +85,6 @@ def test_invalid_products_are_refused(client, params):
         ({"line_items": [{**LINE, "quantity": "many"}]}, "line_items[0][quantity]"),
         ({"line_items": [{**LINE, "price": "price_1"}]}, "line_items[0][price]"),
         ({"line_items": [{"price_data": LINE["price_data"]}]}, "line_items[0][quantity]"),
-        ({"line_items": [{**LINE, "tax_rates": ["txr_1"]}]}, "line_items[0][tax_rates]"),
         ({"optional_items": [{"price": "price_1", "quantity": 1}]}, "optional_items[0][price]"),
         ({"shipping_options": [dollars()]}, "shipping_options[0]"),
         ({"shipping_options": [{"shipping_rate": "shr_1"}]}, "shipping_options[0][shipping_rate]"),

@@ -33,6 +33,20 @@ def test_a_code_is_applied_removed_and_paid_with(emulator, visitor, make_session
     assert emulator.get(session.id)["amount_total"] == 900
 
 
+def test_the_names_that_the_shop_asks_for_are_collected(emulator, visitor, make_session):
+    asked = {"business": {"enabled": True, "optional": True}, "individual": {"enabled": True}}
+    session = make_session(name_collection=asked)
+    page = text_of(visitor.get(path_of(session)))
+    assert ("Business name (optional)" in page, "Full name</label>" in page) == (True, True)
+
+    assert "Enter a name." in text_of(visitor.send(path_of(session), **TYPED))
+    visitor.send(path_of(session), **TYPED, individual_name="Kim Kaufer", business_name="Tea Ltd")
+
+    done = emulator.get(session.id)
+    for names in (done["customer_details"], done["collected_information"]):
+        assert (names["individual_name"], names["business_name"]) == ("Kim Kaufer", "Tea Ltd")
+
+
 @pytest.mark.parametrize("typed", [{"apply_code": "1", "promotion_code": "NONE"}, {"apply_code": "1"}])
 def test_a_wrong_code_is_an_error_next_to_its_field(visitor, make_session, typed):
     text = text_of(visitor.send(path_of(make_session(allow_promotion_codes=True)), **typed))
@@ -196,8 +210,9 @@ def test_subscriptions_and_setups_have_their_own_pages(emulator, client, visitor
     setup = client.v1.checkout.sessions.create({"mode": "setup", "currency": "eur", "success_url": url})
 
     text = text_of(visitor.get(path_of(trial)))
-    assert f"Free at first, then {money('9.00')} every 3 months" in text
-    assert ">Subscribe<" in text
+    assert "7 days free" in text
+    assert f"Then {money('9.00')} every 3 months, from " in text
+    assert ">Start trial<" in text
     assert 'id="error_card_number"' in text_of(visitor.send(path_of(trial), email="kim@example.com"))
     assert visitor.send(path_of(trial), **TYPED).status == 303
     assert ">Save card<" in text_of(visitor.get(path_of(setup)))

@@ -225,6 +225,14 @@ def test_a_captured_payment_cannot_be_captured_or_canceled(client, authorized):
         client.v1.payment_intents.cancel(authorized)
 
 
+def test_a_refused_capture_shows_the_payment(client, authorized):
+    client.v1.payment_intents.capture(authorized)
+
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        client.v1.payment_intents.capture(authorized)
+    assert caught.value.error.payment_intent.id == authorized
+
+
 def test_an_authorization_can_be_voided(emulator, client, authorized):
     intent = client.v1.payment_intents.cancel(authorized, {"cancellation_reason": "requested_by_customer"})
 

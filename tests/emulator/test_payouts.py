@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import stripe
 
@@ -54,3 +56,18 @@ def test_payouts_are_found_by_id_and_status(emulator, client, paid):
     assert client.v1.payouts.list({"status": "failed"}).data == []
     with pytest.raises(stripe.InvalidRequestError):
         client.v1.payouts.retrieve("po_none")
+
+
+def test_money_that_is_available_at_once_is_reported(emulator, client, paid, visitor):
+    endpoint = client.v1.webhook_endpoints.create(
+        {"url": "http://localhost/", "enabled_events": ["v1.balance.available"]}
+    )
+    intent = paid("4000000000000077", currency="usd")
+
+    (event,) = emulator.events("balance.available")
+    balance = event["data"]["object"]
+    net = client.v1.balance_transactions.list({"source": emulator.get(intent)["latest_charge"]}).data[0].net
+    assert {"amount": net, "currency": "usd", "source_types": {"card": net}} in balance["available"]
+    assert visitor.get("/control/").status == 200
+    (thin,) = [one for one in emulator.pending_deliveries() if one.endpoint_id == endpoint.id]
+    assert json.loads(thin.body)["related_object"]["url"] == "/v1/balance"

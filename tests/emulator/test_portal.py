@@ -45,7 +45,7 @@ def test_the_page_shows_subscriptions_invoices_and_a_link_to_the_shop(visitor, p
     text = text_of(page)
     assert page.status == 200
     assert portal.url.endswith(path_of(portal))
-    for shown in ("Club", money("9.00"), "every month", "Renews on", "VISA •••• 4242", "Paid"):
+    for shown in ("Club", money("9.00"), "per month", "Renews on", "VISA •••• 4242", "Paid"):
         assert shown in text
     assert 'href="https://shop.example.com/"' in text
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]

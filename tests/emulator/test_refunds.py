@@ -51,7 +51,9 @@ def test_a_pending_refund_succeeds_later(emulator, client, paid):
     emulator.clock.advance(3 * DAY)
 
     assert client.v1.refunds.retrieve(refund.id).status == "succeeded"
-    assert event_types(emulator)[-1] == "refund.updated"
+    assert event_types(emulator)[-2:] == ["charge.refund.updated", "refund.updated"]
+    changes = [event["data"]["previous_attributes"] for event in emulator.events()[-2:]]
+    assert changes == [{"status": "pending"}] * 2
 
 
 def test_a_succeeded_refund_can_fail_later(emulator, client, paid):
@@ -65,7 +67,7 @@ def test_a_succeeded_refund_can_fail_later(emulator, client, paid):
     assert (failed.status, failed.failure_reason) == ("failed", "expired_or_canceled_card")
     assert failed.failure_balance_transaction
     assert charge.amount_refunded == 0
-    assert event_types(emulator)[-2:] == ["refund.updated", "refund.failed"]
+    assert event_types(emulator)[-3:] == ["charge.refund.updated", "refund.updated", "refund.failed"]
 
 
 def test_a_refund_from_the_dashboard_has_no_metadata(emulator, client, paid):

@@ -32,18 +32,18 @@ LINE = session_params()["line_items"][0]
         ({"currency": "xyz"}, "line_items[0][price_data][currency]"),
         ({"currency": "isk", "amount": 150}, "line_items[0][price_data][unit_amount]"),
         ({"currency": "kwd", "amount": 1001}, "line_items[0][price_data][unit_amount]"),
-        ({"line_items": [{"quantity": 1, "price_data": RECURRING}]}, "line_items"),
+        ({"line_items": [{"quantity": 1, "price_data": RECURRING}]}, "line_items[0]"),
         ({"mode": "subscription"}, "mode"),
         ({"mode": "rent"}, "mode"),
         ({"ui_mode": "hosted"}, "ui_mode"),
-        ({"ui_mode": "embedded_page"}, "success_url"),
+        ({"ui_mode": "embedded_page"}, "cancel_url"),
         ({"return_url": "https://shop.example.com/"}, "return_url"),
         ({"success_url": "/return/"}, "success_url"),
         ({"subscription_data": {"description": "x"}}, "subscription_data"),
         ({"customer": "cus_none"}, "customer"),
         ({"customer_email": "nobody"}, "customer_email"),
         ({"customer_update": {"name": "auto"}}, "customer_update"),
-        ({"discounts": [{"coupon": "x"}], "allow_promotion_codes": False}, "discounts"),
+        ({"discounts": [{"coupon": "x"}], "allow_promotion_codes": False}, "allow_promotion_codes"),
         ({"discounts": [{"coupon": "NONE"}]}, "discounts[0][coupon]"),
         ({"client_reference_id": "x" * 201}, "client_reference_id"),
         ({"client_reference_id": ""}, "client_reference_id"),
@@ -60,7 +60,7 @@ def test_a_session_that_breaks_a_rule_is_refused_with_the_parameter(make_session
     with pytest.raises(stripe.InvalidRequestError) as caught:
         make_session(**params)
 
-    assert (caught.value.http_status, caught.value.param) in ((400, param), (404, param))
+    assert (caught.value.http_status, caught.value.param) == (400, param)
 
 
 @pytest.mark.parametrize(

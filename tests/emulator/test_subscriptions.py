@@ -149,6 +149,16 @@ def test_a_trial_without_a_card_ends_as_configured(emulator, client, subscribe, 
     assert client.v1.subscriptions.retrieve(session.subscription.id).status == status
 
 
+def test_what_is_due_happens_at_its_own_time(emulator, client, subscribe):
+    subscription = subscribe().subscription
+    renews = subscription["items"].data[0].current_period_end
+
+    emulator.clock.advance(100 * DAY_SECONDS)
+
+    renewal = client.v1.invoices.list({"subscription": subscription.id}).data[-2]
+    assert (renewal.created, renewal.status_transitions.paid_at) == (renews, renews + 3600)
+
+
 def test_a_repeating_discount_applies_to_renewals(emulator, client, subscribe):
     client.v1.coupons.create({"id": "month", "percent_off": 50, "duration": "repeating", "duration_in_months": 2})
     subscription = subscribe(discounts=[{"coupon": "month"}]).subscription
@@ -228,16 +238,15 @@ def test_a_payment_can_save_the_card(emulator, client):
     customer = emulator.get(session.id)["customer"]
     kept = client.v1.payment_methods.list({"customer": customer}).data
     assert len(kept) == 1
-    assert client.v1.payment_methods.detach(kept[0].id).customer is None
-    assert client.v1.payment_methods.list({"customer": customer}).data == []
-    with pytest.raises(stripe.InvalidRequestError, match="not attached"):
-        client.v1.payment_methods.detach(kept[0].id)
-    client.v1.payment_methods.attach(kept[0].id, {"customer": customer})
     other = client.v1.customers.create()
     with pytest.raises(stripe.InvalidRequestError, match="already"):
         client.v1.payment_methods.attach(kept[0].id, {"customer": other.id})
     shown = client.v1.payment_methods.update(kept[0].id, {"allow_redisplay": "always", "metadata": {"a": "b"}})
     assert shown.allow_redisplay == "always"
+    assert client.v1.payment_methods.detach(kept[0].id).customer is None
+    assert client.v1.payment_methods.list({"customer": customer}).data == []
+    with pytest.raises(stripe.InvalidRequestError, match="not attached"):
+        client.v1.payment_methods.detach(kept[0].id)
 
 
 def test_an_invoice_is_created_for_a_single_payment_on_request(emulator, client):

@@ -43,15 +43,22 @@ def test_an_order_is_described_in_minor_units(adapter, make_order, robin):
     )
 
 
-def test_shoppers_can_enter_a_promotion_code_and_choose_from_two_shipping_options(adapter, make_order):
+def test_shoppers_can_enter_a_promotion_code_and_a_parcel_needs_an_address(adapter, make_order):
     options = adapter.describe(make_order()).options
 
     assert options.allow_promotion_codes
     assert options.shipping_countries[0] == "DE"
-    assert [(option.name, option.amount_minor) for option in options.shipping_options] == [
-        ("Pick-up at the studio", 0),
-        ("Parcel", 490),
-    ]
+    assert [(option.name, option.amount_minor) for option in options.shipping_options] == [("Parcel", 490)]
+
+
+def test_an_order_that_is_picked_up_needs_no_address(adapter, make_order):
+    order = make_order(is_picked_up=True)
+
+    options = adapter.describe(order).options
+
+    assert options.shipping_countries == ()
+    assert [(option.name, option.amount_minor) for option in options.shipping_options] == [("Pick-up at the studio", 0)]
+    assert adapter.shipping_options(order, {"country": "US"}) == options.shipping_options
 
 
 def test_a_subscription_recurs_and_includes_shipping(adapter, make_order, shelf):
@@ -71,9 +78,9 @@ def test_a_subscription_recurs_and_includes_shipping(adapter, make_order, shelf)
     [({}, 490), ({"country": "DE"}, 490), ({"country": "FR"}, 990), ({"country": "US"}, 1690)],
 )
 def test_shipping_costs_more_over_a_longer_distance(adapter, make_order, address, price_minor):
-    pick_up, parcel = adapter.shipping_options(make_order(), address)
+    (parcel,) = adapter.shipping_options(make_order(), address)
 
-    assert (pick_up.amount_minor, parcel.amount_minor) == (0, price_minor)
+    assert parcel.amount_minor == price_minor
 
 
 def test_a_changed_quantity_keeps_the_price_of_the_order(adapter, make_order, shelf):

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from django_checkout import services
 from django_checkout.models import Order as Payable
+from example_project.shop.html import parse
 from example_project.shop.models import Order
 from tests.amounts import money
 
@@ -126,3 +128,30 @@ def test_every_state_has_its_page(visitor, make_order, robin, state):
 
     assert str(Order.State(state).label) in page
     assert ("Pay now" in page) is (state == "new")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_order_that_is_picked_up_is_paid_without_an_address(visitor, shelf, stripe_emulator):
+    visitor.post("/cart/add/moon-teapot/", {"quantity": 2})
+    details = {"email": "guest@example.com", "name": "A Guest", "is_picked_up": "on"}
+    pay = visitor.post("/cart/checkout/", details).url
+    [form] = parse(visitor.get(pay).content.decode()).find_all("form")
+
+    visitor.post(form.attributes["action"], form.fields)
+
+    order = Order.objects.get()
+    session = stripe_emulator.get(services.get_order(order).sessions.get().stripe_id)
+    assert session["shipping_address_collection"] is None
+    assert (session["amount_total"], session["total_details"]["amount_shipping"]) == (13600, 0)
+    assert "Pick-up at the studio" in visitor.get(order.get_absolute_url()).content.decode()
+
+
+def test_a_subscription_is_not_picked_up(client, shelf, robin):
+    client.force_login(robin)
+    client.post("/cart/add/tea-of-the-month/")
+
+    page = client.get("/cart/checkout/").content.decode()
+    client.post("/cart/checkout/", {"email": "robin@example.com", "name": "Robin", "is_picked_up": "on"})
+
+    assert "is_picked_up" not in page
+    assert not Order.objects.get().is_picked_up

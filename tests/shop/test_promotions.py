@@ -47,7 +47,6 @@ def test_the_order_shows_the_discount(visitor, shelf, session, stripe_emulator, 
     order = Order.objects.get()
     session_id = services.get_order(order).sessions.get().stripe_id
     stripe_emulator.apply_promotion_code(session_id, "welcome10")
-    stripe_emulator.choose_shipping(session_id, stripe_emulator.get(session_id)["shipping_options"][1]["shipping_rate"])
     stripe_emulator.pay(session_id)
     deliver_events()
 

@@ -36,7 +36,7 @@ def test_stripes_objects_have_the_order_number(bought, stripe_emulator):
     session = stripe_emulator.get(payable.sessions.get().stripe_id)
 
     assert session["metadata"]["order_id"] == bought.number
-    assert session["amount_total"] == 13600
+    assert session["amount_total"] == 14090
 
 
 @pytest.mark.parametrize(("amount_minor", "state"), [(1000, Order.State.PARTLY_REFUNDED), (None, Order.State.REFUNDED)])

@@ -6,6 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 import example_project.settings
+from django_checkout.api_versions import ENDIVE
 
 NAMES = (
     "ALLOWED_HOSTS",
@@ -17,6 +18,7 @@ NAMES = (
     "SECRET_KEY",
     "SECURE_SSL_REDIRECT",
     "STRIPE_API_BASE",
+    "CHECKOUT_API_VERSION",
     "STRIPE_JS_URL",
     "STRIPE_PUBLISHABLE_KEY",
     "STRIPE_SECRET_KEY",
@@ -50,7 +52,7 @@ def test_without_settings_the_shop_uses_the_emulator(load):
     assert settings["CHECKOUT_EMULATOR"] is True
     assert settings["STRIPE_API_BASE"] == "http://127.0.0.1:8000/emulator"
     assert settings["STRIPE_WEBHOOK_SECRETS"] == ["whsec_emulator"]
-    assert settings["STRIPE_JS_URL"] == "http://127.0.0.1:8000/emulator/stripe.js"
+    assert settings["STRIPE_JS_URL"] == "http://127.0.0.1:8000/emulator/dahlia/stripe.js"
 
 
 def test_with_keys_the_shop_uses_stripe(load):
@@ -59,6 +61,15 @@ def test_with_keys_the_shop_uses_stripe(load):
     assert settings["STRIPE_API_BASE"] == "https://api.stripe.com"
     assert settings["STRIPE_WEBHOOK_SECRETS"] == ["whsec_one", "whsec_two"]
     assert settings["STRIPE_JS_URL"] == "https://js.stripe.com/dahlia/stripe.js"
+
+
+def test_version_of_the_api_is_one_setting(load):
+    with_emulator = load(CHECKOUT_API_VERSION=ENDIVE)
+    with_stripe = load(**KEYS, CHECKOUT_API_VERSION=ENDIVE)
+
+    assert with_emulator["CHECKOUT_API_VERSION"] == with_stripe["CHECKOUT_API_VERSION"] == ENDIVE
+    assert with_emulator["STRIPE_JS_URL"] == "http://127.0.0.1:8000/emulator/endive/stripe.js"
+    assert with_stripe["STRIPE_JS_URL"] == "https://js.stripe.com/endive/stripe.js"
 
 
 def test_a_key_alone_turns_the_emulator_off(load):
@@ -74,7 +85,7 @@ def test_the_emulator_follows_the_base_url(load):
     settings = load(CHECKOUT_BASE_URL="http://127.0.0.1:9000/")
 
     assert settings["STRIPE_API_BASE"] == "http://127.0.0.1:9000/emulator"
-    assert settings["STRIPE_JS_URL"] == "http://127.0.0.1:9000/emulator/stripe.js"
+    assert settings["STRIPE_JS_URL"] == "http://127.0.0.1:9000/emulator/dahlia/stripe.js"
 
 
 def test_without_debug_the_secret_key_has_no_default(load):

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, cast
 
+from django_checkout.emulator.api.rate_limits import Mode
 from django_checkout.emulator.chaos import When
 from django_checkout.emulator.control.controls import Controls
 from django_checkout.emulator.incidents import Outage
@@ -21,7 +22,8 @@ def _fail(controls: Controls, form: Form) -> None:
     if form["status"] == "drop":
         controls.chaos.drop(count, when=when, match=match)
     else:
-        controls.chaos.fail(count, status=int(form["status"]), when=when, match=match)
+        status, _, code = form["status"].partition(" ")
+        controls.chaos.fail(count, status=int(status), code=code, when=when, match=match)
 
 
 def _fail_deliveries(controls: Controls, form: Form) -> None:
@@ -49,6 +51,10 @@ def _set_other_mode(controls: Controls, form: Form) -> None:
     controls.incidents.is_other_mode = form["on"] == "1"
 
 
+def _limit_requests(controls: Controls, form: Form) -> None:
+    controls.rate_limits.mode = cast("Mode", form["mode"])
+
+
 def _pay(controls: Controls, form: Form) -> object:
     return controls.pay(form["id"], form.get("card") or "4242424242424242", iban=form.get("iban") or None)
 
@@ -62,6 +68,8 @@ ACTIONS: dict[str, Callable[[Controls, Form], object]] = {
     # The shopper, the bank and the dashboard.
     "pay": _pay,
     "expire": lambda controls, form: controls.expire(form["id"]),
+    "authenticate": lambda controls, form: controls.authenticate(form["id"]),
+    "authenticate_failed": lambda controls, form: controls.authenticate(form["id"], succeed=False),
     "settle": lambda controls, form: controls.settle(form["id"]),
     "settle_failed": lambda controls, form: controls.settle(form["id"], succeed=False),
     "refund": _refund,
@@ -84,6 +92,7 @@ ACTIONS: dict[str, Callable[[Controls, Form], object]] = {
     ),
     "revoke_keys": lambda controls, form: controls.incidents.revoke_keys(form.get("ending", "")),
     "restrict_keys": lambda controls, form: controls.incidents.restrict_keys(form["match"], form.get("ending", "")),
+    "limit_requests": _limit_requests,
     "other_mode": _set_other_mode,
     "end_incidents": lambda controls, form: controls.incidents.end(),
     "roll_secret": _roll_secret,
@@ -103,6 +112,7 @@ def status_of(controls: Controls) -> dict[str, Any]:
             "now": clock.now(),
             "advanced_seconds": clock.offset_seconds,
             "correction_seconds": clock.correction_seconds,
+            "rate_limit": controls.rate_limits.mode,
             "outage": incidents.outage,
             "outage_match": incidents.match,
             "other_mode": incidents.is_other_mode,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from django_checkout.emulator.api.rate_limits import RateLimits
 from django_checkout.emulator.api.resources import (
     amounts,
+    collection,
     disputes,
     payouts,
-    recurring,
     refunds,
     reviews,
     sessions,
@@ -16,13 +17,15 @@ from django_checkout.emulator.api.resources import (
     webhooks,
 )
 from django_checkout.emulator.api.resources.session_rules import check_open
+from django_checkout.emulator.api.versions import shown
 from django_checkout.emulator.chaos import Chaos
 from django_checkout.emulator.incidents import Incidents
-from django_checkout.emulator.messages import ApiError, Doc, missing_object, without_hidden
-from django_checkout.emulator.payer import checkout, shopper_input
+from django_checkout.emulator.messages import ApiError, Doc, missing_object, not_implemented
+from django_checkout.emulator.payer import authentication, checkout, shopper_input
 from django_checkout.emulator.payer.shopper import PaymentOutcome, Shopper
 from django_checkout.emulator.reference import cards
 from django_checkout.emulator.reference.cards import BankAccount, Card, Decline
+from django_checkout.emulator.request_log import RequestLog
 from django_checkout.emulator.state.state import ENDPOINT_KINDS, State
 from django_checkout.emulator.webhooks.deliveries import Outbox
 
@@ -63,9 +66,11 @@ class EmulatorClock:
 class Controls:
     """Actions without an API request. Each is one transaction."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, rate_limits: RateLimits) -> None:
         self.state = state
         self.store = state.store
+        self.rate_limits = rate_limits
+        self.request_log = RequestLog()
         self.clock = EmulatorClock(state)
         self.chaos: Chaos = Chaos()
         self.incidents = Incidents()
@@ -89,15 +94,17 @@ class Controls:
         with self.state.transaction():
             return checkout.pay(self.state, self._session(session_id), find_method(card, iban), shopper)
 
-    def authenticate(self, session_id: str, *, succeed: bool = True) -> PaymentOutcome:
-        """Complete or fail the 3-D Secure challenge of a session."""
+    def authenticate(self, object_id: str, *, succeed: bool = True) -> PaymentOutcome:
+        """Complete or fail the 3-D Secure challenge of a session, or of an intent that the API has created."""
         with self.state.transaction():
-            return checkout.authenticate(self.state, self._session(session_id), succeed=succeed)
+            if intent := self._direct_intent(object_id):
+                return authentication.authenticate(self.state, intent, succeed=succeed)
+            return checkout.authenticate(self.state, self._session(object_id), succeed=succeed)
 
     def recover(self, session_id: str) -> Doc:
         """Open the recovery URL of an expired session, and return the new session."""
         with self.state.transaction():
-            return without_hidden(sessions.recover(self.state, self._session(session_id)))
+            return shown(sessions.recover(self.state, self._session(session_id)))
 
     def confirm(self, session_id: str, entered: Doc) -> PaymentOutcome:
         """Pay a session through an Elements page."""
@@ -111,30 +118,37 @@ class Controls:
         with self.store.transaction():
             self.store.set_setting(sessions.CUSTOM_DOMAIN, origin)
 
-    def settle(self, session_id: str, *, succeed: bool = True) -> PaymentOutcome:
-        """Settle the delayed payment of a session."""
+    def settle(self, object_id: str, *, succeed: bool = True) -> PaymentOutcome:
+        """Settle the delayed payment of a session, or of a PaymentIntent that the API has created."""
         with self.state.transaction():
-            return checkout.settle(self.state, self._session(session_id), succeed=succeed)
+            if intent := self._direct_intent(object_id):
+                return authentication.settle(self.state, intent, succeed=succeed)
+            return checkout.settle(self.state, self._session(object_id), succeed=succeed)
 
     def adjust(self, session_id: str, quantity: int, *, line: int = 0) -> Doc:
         """Change an adjustable quantity on the payment page."""
         with self.state.transaction():
-            return without_hidden(amounts.adjust(self.state, self._session(session_id), line, quantity))
+            return shown(amounts.adjust(self.state, self._session(session_id), line, quantity))
+
+    def choose_amount(self, session_id: str, amount: int, *, line: int = 0) -> Doc:
+        """Choose an amount on the payment page, in minor units, where the price lets the customer choose it."""
+        with self.state.transaction():
+            return shown(amounts.choose_amount(self.state, self._session(session_id), line, amount))
 
     def apply_promotion_code(self, session_id: str, code: str) -> Doc:
         """Apply a promotion code on the payment page. Raises ``ApiError`` if the code is refused."""
         with self.state.transaction():
-            return without_hidden(amounts.apply_code(self.state, self._session(session_id), code))
+            return shown(amounts.apply_code(self.state, self._session(session_id), code))
 
     def remove_promotion_code(self, session_id: str) -> Doc:
         """Remove the promotion code on the payment page."""
         with self.state.transaction():
-            return without_hidden(amounts.remove_code(self.state, self._session(session_id)))
+            return shown(amounts.remove_code(self.state, self._session(session_id)))
 
     def choose_shipping(self, session_id: str, shipping_rate: str) -> Doc:
         """Choose one of the session's shipping rates on the payment page."""
         with self.state.transaction():
-            return without_hidden(amounts.choose_shipping(self.state, self._session(session_id), shipping_rate))
+            return shown(amounts.choose_shipping(self.state, self._session(session_id), shipping_rate))
 
     def set_tax(self, percent: Decimal | int | str) -> None:
         """Set the rate of ``automatic_tax``, which is 20 % by default."""
@@ -146,31 +160,31 @@ class Controls:
         with self.state.transaction():
             invoice = self.state.get("invoice", invoice_id)
             other = cards.find_card(card) if card else None
-            return without_hidden(recurring.collect(self.state, invoice, card=other))
+            return shown(collection.collect(self.state, invoice, card=other))
 
     def expire(self, session_id: str) -> Doc:
         """Expire an open session in the dashboard."""
         with self.state.transaction():
             session = self._session(session_id)
             check_open(session)
-            return without_hidden(sessions.expire_session(self.state, session))
+            return shown(sessions.expire_session(self.state, session))
 
     def refund(self, payment_intent: str, amount: int | None = None) -> Doc:
         """Refund a payment in the dashboard, so without metadata."""
         with self.state.transaction():
             charge = self._charge(payment_intent)
             left = charge["amount"] - charge["amount_refunded"]
-            return without_hidden(refunds.new_refund(self.state, charge, amount or left, None, {}))
+            return shown(refunds.new_refund(self.state, charge, amount or left, None, {}))
 
     def finish_refund(self, refund_id: str) -> Doc:
         """Complete a pending refund."""
         with self.store.transaction():
-            return without_hidden(refunds.finish_refund(self.state, self.state.get("refund", refund_id)))
+            return shown(refunds.finish_refund(self.state, self.state.get("refund", refund_id)))
 
     def fail_refund(self, refund_id: str) -> Doc:
         """Fail a refund, pending or succeeded."""
         with self.store.transaction():
-            return without_hidden(refunds.fail_refund(self.state, self.state.get("refund", refund_id)))
+            return shown(refunds.fail_refund(self.state, self.state.get("refund", refund_id)))
 
     def open_dispute(
         self, payment_intent: str, *, reason: str = "fraudulent", amount: int | None = None, inquiry: bool = False
@@ -180,39 +194,39 @@ class Controls:
             charge = self._charge(payment_intent)
             if charge["status"] != "succeeded":
                 raise ApiError(f"The charge {charge['id']} has not succeeded, so that it cannot be disputed.")
-            return without_hidden(disputes.open_dispute(self.state, charge, reason, amount, inquiry=inquiry))
+            return shown(disputes.open_dispute(self.state, charge, reason, amount, inquiry=inquiry))
 
     def close_dispute(self, dispute_id: str, status: str = "won") -> Doc:
         """Close a dispute as ``won``, ``lost``, ``prevented`` or ``warning_closed``."""
         with self.store.transaction():
-            return without_hidden(disputes.close_dispute(self.state, self.state.get("dispute", dispute_id), status))
+            return shown(disputes.close_dispute(self.state, self.state.get("dispute", dispute_id), status))
 
     def pay_out(self) -> list[Doc]:
         """Pay out the available balance, one payout per currency. Payments are available after two days."""
         with self.state.transaction():
-            return [without_hidden(payout) for payout in payouts.pay_out(self.state)]
+            return [shown(payout) for payout in payouts.pay_out(self.state)]
 
     def warn_of_fraud(self, payment_intent: str) -> Doc:
         """Send an early fraud warning for a payment."""
         with self.state.transaction():
-            return without_hidden(disputes.warn(self.state, self._charge(payment_intent)))
+            return shown(disputes.warn(self.state, self._charge(payment_intent)))
 
     def open_review(self, payment_intent: str) -> Doc:
         """Place a payment in review."""
         with self.state.transaction():
-            return without_hidden(reviews.open_review(self.state, self._charge(payment_intent)))
+            return shown(reviews.open_review(self.state, self._charge(payment_intent)))
 
     def close_review(self, review_id: str, closed_reason: str = "approved") -> Doc:
         """Close a review in the dashboard, with one of Stripe's reasons."""
         with self.store.transaction():
             review = self.state.get(reviews.KIND, review_id)
-            return without_hidden(reviews.close_review(self.state, review, closed_reason))
+            return shown(reviews.close_review(self.state, review, closed_reason))
 
     def repeat(self, event_id: str) -> Doc:
         """Report a change a second time, as Stripe sometimes does: the same content under another event id."""
         with self.store.transaction():
             event = self.state.get("event", event_id)
-            return without_hidden(self.state.emit(event["type"], event["data"]["object"]))
+            return shown(self.state.emit(event["type"], event["data"]["object"]))
 
     def resend(self, event_id: str) -> None:
         """Send an event again to all its endpoints, as the dashboard does."""
@@ -235,7 +249,7 @@ class Controls:
 
     def _set_status(self, endpoint_id: str, status: str) -> str:
         with self.store.transaction():
-            return str(self.state.update(self._endpoint(endpoint_id), status=status)["id"])
+            return str(webhooks.set_status(self.state, self._endpoint(endpoint_id), status)["id"])
 
     def _endpoint(self, endpoint_id: str) -> Doc:
         """Return an endpoint, by default the newest one, or the configured one if there is no other."""
@@ -245,11 +259,16 @@ class Controls:
         else:
             known = [one for kind in ENDPOINT_KINDS for one in self.store.select(kind, limit=1)]
         if not known:
-            raise missing_object("webhook endpoint", endpoint_id)
+            raise missing_object("webhook endpoint", endpoint_id, status=404)
         return known[0]
 
     def _session(self, session_id: str) -> Doc:
-        return self.state.get(sessions.KIND, session_id, "session")
+        return self.state.get(sessions.KIND, session_id, "session", status=404)
+
+    def _direct_intent(self, object_id: str) -> Doc | None:
+        """Return an intent that the API has created, or None for an id of another type."""
+        kind = authentication.kind_of(object_id)
+        return self.state.get(kind, object_id, "intent", status=404) if kind else None
 
     def _charge(self, payment_intent: str) -> Doc:
         return self.state.get("charge", self.state.get("payment_intent", payment_intent)["latest_charge"])
@@ -262,4 +281,6 @@ def find_method(card: str, iban: str | None) -> Card | BankAccount | Decline:
     digits = "".join(character for character in card if character.isdigit())
     if not 13 <= len(digits) <= 19:
         return cards.INCOMPLETE
+    if cards.is_not_played(digits):
+        raise not_implemented(f"the test card {digits}")
     return cards.find_card(digits) or cards.UNKNOWN

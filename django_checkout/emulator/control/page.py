@@ -13,6 +13,7 @@ from django_checkout.emulator.control.controls import Controls
 from django_checkout.emulator.messages import ApiError, Doc, Request, Response
 from django_checkout.emulator.payer.rendering import format_minor, language_of, redirect, render, security_headers
 from django_checkout.emulator.payer.tokens import Tokens
+from django_checkout.emulator.webhooks.failures import EMAIL
 
 SHOWN = 25
 SUBJECT = "control"
@@ -46,6 +47,9 @@ class ControlPage:
             return redirect(f"{request.base_url}/control/")
 
     def _answer_json(self, request: Request) -> Response:
+        if request.path.rstrip("/").endswith("/requests"):
+            requests = [asdict(one) for one in self._controls.request_log.latest()]
+            return Response.from_json(200, {"requests": requests})
         if request.method != "POST":
             return Response.from_json(200, status_of(self._controls))
         form = request.form
@@ -72,6 +76,10 @@ class ControlPage:
             "order": chaos.order,
             "correction_minutes": clock.correction_seconds // 60,
             "incidents": self._controls.incidents,
+            "rate_limit": self._controls.rate_limits.mode,
+            "requests": [
+                (one, datetime.fromtimestamp(one.created, UTC)) for one in self._controls.request_log.latest(SHOWN)
+            ],
             **self._tables(),
         }
         return render("control.html", request, context, security_headers([]), status=status)
@@ -90,12 +98,18 @@ class ControlPage:
                 for name, kind in kinds.items()
             }
             tables["endpoints"] = endpoints_of(self._controls)
+            tables["emails"] = state.store.select(EMAIL, limit=SHOWN)
             tables["events"] = [self._event_row(event) for event in state.store.select("event", limit=SHOWN)]
         return tables
 
     def _event_row(self, event: Doc) -> Doc:
         deliveries = self._controls.store.select("_delivery", {"event": event["id"]}, oldest_first=True)
-        return {**_row(event), "type": event["type"], "about": event["data"]["object"]["id"], "deliveries": deliveries}
+        return {
+            **_row(event),
+            "type": event["type"],
+            "about": event["data"]["object"].get("id", ""),
+            "deliveries": deliveries,
+        }
 
 
 def _row(document: Doc) -> Doc:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hmac
-import json
 import re
 from typing import Any
 
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from django_checkout.emulator.api.resources.discounts import INVALID_CODE, NOTHING_TO_APPLY_TO, TOO_LITTLE
 from django_checkout.emulator.api.resources.sessions import KIND
-from django_checkout.emulator.messages import ApiError, Doc, Request, Response
+from django_checkout.emulator.messages import ApiError, Doc, Request, Response, read_json
 from django_checkout.emulator.payer import shopper_input
 from django_checkout.emulator.payer.rendering import language_of
 from django_checkout.emulator.payer.shopper import PaymentOutcome
@@ -22,13 +20,17 @@ from django_checkout.emulator.state.state import State
 
 #: Error codes of the API to those of ``stripe.js``. Other errors have no code there.
 CODES = {
-    INVALID_CODE: "invalidCode",
-    TOO_LITTLE: "promotionCodeAmountInsufficient",
-    NOTHING_TO_APPLY_TO: "couponAppliesToNothing",
     "email_incomplete": "incompleteEmail",
     "email_invalid": "invalidEmail",
     "tax_id_invalid": "invalidTaxId",
 }
+#: What ``stripe.js`` sends of the shopper's input.
+ENTERED = frozenset(
+    (
+        *("billing", "currency", "email", "line_item", "method", "phone", "promotion_code"),
+        *("quantity", "save", "saved", "shipping", "shipping_rate", "tax_id"),
+    )
+)
 #: The page and the emulator may have different origins. Nothing here depends on a cookie.
 HEADERS = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -49,7 +51,11 @@ class ClientApi:
             with translation.override(language_of(request, session)):
                 return self._act(request, session, action, payload)
         except ApiError as error:
-            document = {"message": error.message, "code": CODES.get(error.code or ""), "type": error.kind}
+            document = {
+                "message": error.message,
+                "code": error.reason or CODES.get(error.code or ""),
+                "type": error.kind,
+            }
             # An error that the shopper can correct is a normal response: browsers log failed requests to their console.
             status = 200 if error.status == 400 else error.status
             return Response.from_json(status, {"error": document}, HEADERS)
@@ -65,13 +71,10 @@ class ClientApi:
         secret = (session or {}).get("_client_secret") or ""
         if session is None or not secret or not hmac.compare_digest(secret, form.get("client_secret", "")):
             raise ApiError("The client secret does not belong to a Checkout Session of this account.", status=401)
-        try:
-            payload = json.loads(form.get("payload") or "{}")
-        except ValueError:
-            payload = None
-        if not isinstance(payload, dict):
+        payload = read_json(form.get("payload", ""))
+        if payload is None or not isinstance(payload.get("method", {}), dict):
             raise ApiError("Invalid payload")
-        return session, payload
+        return session, {name: value for name, value in payload.items() if name in ENTERED}
 
     def _act(self, request: Request, session: Doc, action: str, payload: dict[str, Any]) -> Response:
         result: Doc = {}
@@ -98,7 +101,7 @@ class ClientApi:
 
     def _result(self, request: Request, session: Doc, outcome: PaymentOutcome) -> Doc:
         if outcome.status == "declined":
-            return {"declined": {"message": outcome.message, "decline_code": outcome.decline_code or outcome.code}}
+            return {"declined": {"message": _(outcome.message), "decline_code": outcome.decline_code or outcome.code}}
         if outcome.status == "requires_action":
             query = f"frame={self._tokens.frame(session['id'])}"
             return {"challenge": f"{request.base_url}/pay/{session['id']}/authenticate?{query}"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.resources import discounts
+from django_checkout.emulator.api.resources import discounts, payment_links, tax_ids
 from django_checkout.emulator.api.resources.customers import new_customer
 from django_checkout.emulator.api.resources.methods import attach_to_customer
 from django_checkout.emulator.api.resources.session_object import details
@@ -72,6 +72,8 @@ def complete(state: State, session: Doc, shopper: Shopper, payment_status: str, 
     discounts.redeem(state, session)
     collected = _collected(session, shopper) or session["collected_information"]
     customer = bind_customer(state, session, shopper)
+    if customer and typed.get("tax_id"):
+        tax_ids.keep(state, customer, typed["tax_id"]["type"], typed["tax_id"]["value"])
     _save_on_customer(state, session, collected_details, (collected or {}).get("shipping_details"))
     fields: Doc = {
         "customer": customer,
@@ -86,6 +88,7 @@ def complete(state: State, session: Doc, shopper: Shopper, payment_status: str, 
         "client_secret": None,
     }
     state.update(session, "checkout.session.completed", **{**fields, **changes})
+    payment_links.count(state, session)
 
 
 def _save_on_customer(state: State, session: Doc, entered: Doc, shipping: Doc | None) -> None:

@@ -6,14 +6,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_checkout.emulator.api.resources import amounts, methods, sessions, tax
-from django_checkout.emulator.api.resources.catalog import line_amount
+from django_checkout.emulator.api.resources.account import NAME
 from django_checkout.emulator.api.resources.coupons import CODE, COUPON
+from django_checkout.emulator.api.resources.lines import full_amount
+from django_checkout.emulator.api.resources.pricing import cost, in_currency
 from django_checkout.emulator.messages import Doc
+from django_checkout.emulator.payer import branding
 from django_checkout.emulator.payer.checkout import needs_method
 from django_checkout.emulator.payer.completion import offers_saving
-from django_checkout.emulator.payer.rendering import COUNTRIES, country_names, format_minor
-from django_checkout.emulator.payer.shopper_input import TAX_IDS
-from django_checkout.emulator.reference import cards, conversion
+from django_checkout.emulator.payer.rendering import COUNTRIES, country_names, format_day, format_minor
+from django_checkout.emulator.reference import cards, conversion, tax_ids
+from django_checkout.emulator.reference.currencies import to_decimal
 from django_checkout.emulator.state.state import State
 
 COMMON_CARDS = 5
@@ -37,10 +40,11 @@ class PageView:
         """Return the context of the order summary."""
         session = self._session
         shipping, total = session["shipping_cost"], session["amount_total"]
-        lines = session.get("_lines", [])
+        lines, confirmation = session.get("_lines", []), session.get("_confirmation") or {}
         return {
             "session": session,
-            "shop_name": session["_params"].get("branding_settings", {}).get("display_name", ""),
+            "shop_name": self._shop_name(),
+            "branding": branding.stylesheet(session),
             "total": self.money(total) if total is not None else "",
             "subtotal": self.money(session["amount_subtotal"] or 0),
             "shipping": self._price(shipping["amount_subtotal"]) if shipping else "",
@@ -48,16 +52,17 @@ class PageView:
             "taxes": [self._tax(entry) for entry in tax.breakdown(session)],
             "is_tax_unknown": session["automatic_tax"]["status"] == "requires_location_inputs",
             "lines": [self._line(line) for line in lines],
-            "later_price": self._later_price(),
+            **(recurring := self._recurring()),
+            **self._texts(recurring),
             "can_update": len(session["shipping_options"]) > 1
-            or session["automatic_tax"]["enabled"]
+            or self._depends_on_address()
             or bool(session["optional_items"])
-            or any(line["adjustable_quantity"] for line in lines),
+            or any(line["adjustable_quantity"] or line["price"]["custom_unit_amount"] for line in lines),
+            "depends_on_address": self._depends_on_address(),
             "is_free": not needs_method(session),
-            "saves": not total,
-            "is_manual": session["_params"].get("payment_intent_data", {}).get("capture_method") == "manual",
-            "success_url": sessions.substituted(session["success_url"], session),
-            "cancel_url": session["cancel_url"],
+            "success_url": None if confirmation else sessions.substituted(session["success_url"], session),
+            "cancel_url": None if session["payment_link"] else session["cancel_url"],
+            "confirmation": confirmation.get("custom_message"),
         }
 
     def choices(self) -> Doc:
@@ -74,6 +79,35 @@ class PageView:
             "optional_items": [self._optional(index) for index in range(len(session["optional_items"] or ()))],
         }
 
+    def _texts(self, recurring: Doc) -> Doc:
+        """Return the headline with its price, the name of the button, and what the shopper agrees to."""
+        session = self._session
+        total, shop = self.money(session["amount_total"] or 0), {"shop_name": self._shop_name()}
+        if session["mode"] == "setup":
+            agreement = _("By saving your card, you allow %(shop_name)s to charge it for future payments.")
+            texts = (_("Save a card for later"), "", _("Save card"), agreement % shop)
+        elif recurring:
+            agreement = _("You allow %(shop_name)s to charge you for this subscription until you cancel it.")
+            is_simple = "trial" not in recurring and not recurring["later_price"]
+            is_free = "trial" in recurring and not session["amount_total"]
+            large = recurring["trial"] if is_free else recurring["recurring_price"] if is_simple else total
+            button = _("Start trial") if "trial" in recurring else _("Subscribe")
+            texts = (_("Subscribe to %(shop_name)s") % shop, large, button, agreement % shop)
+        else:
+            is_manual = session["_params"].get("payment_intent_data", {}).get("capture_method") == "manual"
+            button = _("Authorize %(total)s") if is_manual else _("Pay %(total)s")
+            action = button % {"total": total} if needs_method(session) else _("Complete order")
+            texts = (_("Pay %(shop_name)s") % shop, total, action, "")
+        return dict(zip(("headline", "large", "action", "agreement"), texts, strict=True))
+
+    def _shop_name(self) -> str:
+        name: str = (self._session.get("branding_settings") or {}).get("display_name") or NAME
+        return name
+
+    def _depends_on_address(self) -> bool:
+        """Return whether the total, or the currencies that are offered, depend on the shopper's address."""
+        return bool(self._session["automatic_tax"]["enabled"] or self._session["adaptive_pricing"]["enabled"])
+
     def _rate(self, option: Doc) -> Doc:
         rate = self._state.store.find(option["shipping_rate"]) or {"display_name": "", "delivery_estimate": None}
         return {
@@ -88,16 +122,29 @@ class PageView:
 
     def _line(self, line: Doc) -> Doc:
         product = self._state.get("product", line["price"]["product"])
-        unit = line["price"]["unit_amount"]
+        interval = interval_text(line["price"]["recurring"])
+        is_on_trial = bool(interval and amounts.has_trial(self._session))
+        later = full_amount(line)
         return {
+            "custom": self._custom(line),
+            "image": next(iter(product["images"]), ""),
             "name": line["description"],
             "adjustable": line["adjustable_quantity"],
             "description": product["description"],
             "quantity": line["quantity"],
-            "amount": self.money(line["amount_subtotal"]),
-            "unit": self.money(unit) if unit is not None and line["quantity"] > 1 else "",
-            "interval": interval_text(line["price"]["recurring"]),
+            "amount": self._price(line["amount_subtotal"]) if is_on_trial else self.money(line["amount_subtotal"]),
+            "unit": self.money(full_amount(line, 1)) if line["quantity"] > 1 else "",
+            "interval": f"{self.money(later)} {interval}" if is_on_trial else interval,
         }
+
+    def _custom(self, line: Doc) -> Doc | None:
+        """Return the field for an amount that the shopper chooses, in major units."""
+        bounds, currency = (line.get("_pricing") or line["price"]).get("custom_unit_amount"), line["currency"]
+        if not bounds:
+            return None
+        values = {"value": line.get("_chosen", bounds["preset"]), "min": bounds["minimum"], "max": bounds["maximum"]}
+        shown = {name: str(to_decimal(minor, currency)) for name, minor in values.items() if minor is not None}
+        return {**shown, "step": str(to_decimal(1, currency)), "code": currency.upper()}
 
     def _discount(self) -> Doc | None:
         given = self._session["_discount"]
@@ -138,32 +185,41 @@ class PageView:
         return {
             "name": product["name"],
             "description": product["description"],
-            "amount": self.money(line_amount(price, item["quantity"])),
+            "amount": self.money(cost(in_currency(price, self._session["currency"], ""), item["quantity"])),
             "is_chosen": any(line.get("_optional") == index for line in self._session["_lines"]),
         }
 
-    def _later_price(self) -> str:
-        """Return the later price of a subscription."""
+    def _recurring(self) -> Doc:
+        """Return the texts of a subscription: its price and interval, its trial, and what is due later."""
         session = self._session
         lines = [line for line in session.get("_lines", []) if line["price"]["type"] == "recurring"]
         if not lines:
-            return ""
-        price = sum(line_amount(line["price"], line["quantity"]) for line in lines)
-        what = f"{self.money(price)} {interval_text(lines[0]['price']['recurring'])}"
-        if amounts.has_trial(session):
-            return _("Free at first, then %(price)s") % {"price": what}
-        return _("Then %(price)s") % {"price": what}
+            return {}
+        price = sum(full_amount(line) for line in lines)
+        text = f"{self.money(price)} {interval_text(lines[0]['price']['recurring'])}"
+        trial = amounts.trial_of(session)
+        if trial is not None:
+            days, end = trial
+            free = ngettext("%(count)s day free", "%(count)s days free", days) % {"count": days}
+            later = _("Then %(price)s, from %(date)s") % {"price": text, "date": format_day(end)}
+            return {"recurring_price": text, "trial": free, "later_price": later}
+        is_all = price == session["amount_total"]
+        return {"recurring_price": text, "later_price": "" if is_all else _("Then %(price)s") % {"price": text}}
 
 
 def method_choices(session: Doc) -> Doc:
     """Return the choices that the payment page and the frames of Elements share."""
     return {
-        "common_cards": cards.CARDS[:COMMON_CARDS],
-        "other_cards": cards.CARDS[COMMON_CARDS:],
-        "bank_accounts": cards.BANK_ACCOUNTS if len(session["payment_method_types"]) > 1 else (),
+        "common_cards": [_choice(card) for card in cards.CARDS[:COMMON_CARDS]],
+        "other_cards": [_choice(card) for card in cards.CARDS[COMMON_CARDS:] if card.title],
+        "bank_accounts": [_choice(one) for one in cards.BANK_ACCOUNTS if len(session["payment_method_types"]) > 1],
         "offers_saving": offers_saving(session),
-        "tax_id_types": tuple(TAX_IDS),
+        "tax_id_types": tuple(tax_ids.PATTERNS),
     }
+
+
+def _choice(method: cards.Card | cards.BankAccount) -> Doc:
+    return {"number": method.number, "spaced": method.spaced, "title": _(method.title)}
 
 
 def interval_text(recurring: Doc | None) -> str:
@@ -172,10 +228,10 @@ def interval_text(recurring: Doc | None) -> str:
         return ""
     count = recurring["interval_count"]
     texts = {
-        "day": ngettext("every day", "every %(count)s days", count),
-        "week": ngettext("every week", "every %(count)s weeks", count),
-        "month": ngettext("every month", "every %(count)s months", count),
-        "year": ngettext("every year", "every %(count)s years", count),
+        "day": ngettext("per day", "every %(count)s days", count),
+        "week": ngettext("per week", "every %(count)s weeks", count),
+        "month": ngettext("per month", "every %(count)s months", count),
+        "year": ngettext("per year", "every %(count)s years", count),
     }
     return texts[recurring["interval"]] % {"count": count} if count > 1 else texts[recurring["interval"]]
 

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django_checkout.emulator.api.resources import sessions
 from django_checkout.emulator.api.resources.session_rules import ELEMENTS, EMBEDDED, HOSTED
 from django_checkout.emulator.messages import ApiError, Doc, Request, Response
-from django_checkout.emulator.payer import checkout, shopper_input
+from django_checkout.emulator.payer import branding, checkout, shopper_input
+from django_checkout.emulator.payer.authentication import AuthenticationPage, kind_of
 from django_checkout.emulator.payer.page_view import PageView
 from django_checkout.emulator.payer.payment_form import PaymentForm
 from django_checkout.emulator.payer.rendering import (
@@ -45,14 +46,19 @@ class Pages:
     def __init__(self, state: State, tokens: Tokens, wait_until_acknowledged: Callable[[str], None]) -> None:
         self._state = state
         self._tokens = tokens
+        self._authentication = AuthenticationPage(state, tokens)
         self._wait_until_acknowledged = wait_until_acknowledged
 
     def answer(self, request: Request) -> Response:
         """Return a page, or redirect."""
         root, _, rest = request.path.lstrip("/").partition("/")
         if root == "assets":
-            return asset(rest)
+            return branding.answer(rest) or asset(rest)
         session_id, _, step = rest.strip("/").partition("/")
+        if step == "authenticate" and kind_of(session_id):
+            with translation.override(language_of(request, None)):
+                page = self._authentication.answer(request, session_id)
+                return page or self._message(request, None, "missing", status=404)
         session = self._find(session_id)
         with translation.override(language_of(request, session)):
             if session is None or step not in ("", "authenticate") or not self._may_open(request, session, step):
@@ -118,8 +124,9 @@ class Pages:
         if outcome.is_complete:
             return self._leave(request, session, outcome)
         if outcome.status == "requires_action":
-            return redirect(f"{self._url(request, session)[0]}/authenticate{self._url(request, session)[1]}")
-        return self._form(request, session, form, decline=outcome.message)
+            address, query = self._url(request, session)
+            return redirect(f"{address}/authenticate{query}")
+        return self._form(request, session, form, decline=_(outcome.message))
 
     def _submit_payment(self, session: Doc, form: PaymentForm) -> PaymentOutcome:
         with self._state.transaction():
@@ -138,7 +145,7 @@ class Pages:
             return self._leave(request, session, outcome)
         if session["ui_mode"] == ELEMENTS:
             return self._message(request, session, "answered", status=200)
-        return self._form(request, session, PaymentForm.of(session), decline=outcome.message)
+        return self._form(request, session, PaymentForm.of(session), decline=_(outcome.message))
 
     def _leave(self, request: Request, session: Doc, outcome: PaymentOutcome) -> Response:
         """Redirect to the shop, or in a frame to a page that reports completion to the shop's page."""
@@ -172,7 +179,8 @@ class Pages:
             "outcome": frame_outcome(request, context),
         }
         targets = [shown.get("success_url"), shown.get("cancel_url")]
-        headers = frame_headers() if is_framed else security_headers(targets)
+        images = [line["image"] for line in shown.get("lines", ())]
+        headers = frame_headers(images) if is_framed else security_headers(targets, images)
         return render(template, request, {**extra, **shown, **context}, headers, status=status)
 
     def _shown(self, session: Doc) -> Doc:

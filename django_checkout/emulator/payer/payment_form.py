@@ -12,15 +12,17 @@ from django_checkout.emulator.messages import Doc
 from django_checkout.emulator.payer.checkout import needs_method
 from django_checkout.emulator.payer.completion import known_email
 from django_checkout.emulator.payer.shopper import Shopper
-from django_checkout.emulator.reference.cards import BankAccount, Card, Decline, find_bank_account, find_card
+from django_checkout.emulator.reference.cards import BankAccount, Card, Decline, find_bank_account, find_card, is_luhn
 
 _FIELDS = (
-    "email phone method card_number card_expiry card_cvc name country postal_code line1 city iban shipping_rate "
+    "email phone method card_number card_expiry card_cvc same_address name country postal_code line1 city iban "
+    "shipping_rate "
     "shipping_name shipping_line1 shipping_city shipping_postal_code shipping_country tax_id_type tax_id "
-    "business_name promotion_code currency save_card terms promotions"
+    "business_name individual_name promotion_code currency save_card terms promotions"
 )
 FIELDS = tuple(_FIELDS.split())
 CUSTOM = "custom_"
+ADDRESS = ("line1", "city", "postal_code", "country")
 
 
 @dataclass(slots=True)
@@ -31,6 +33,8 @@ class PaymentForm:
     errors: dict[str, str] = field(default_factory=dict)
     #: By line index.
     quantities: dict[int, int] = field(default_factory=dict)
+    #: Amounts that the shopper chooses, in major units, by line index.
+    amounts: dict[int, str] = field(default_factory=dict)
     #: Answers to the shop's custom fields, by key.
     answers: dict[str, str] = field(default_factory=dict)
     #: Indexes of the chosen optional items; None before the form is submitted.
@@ -41,8 +45,8 @@ class PaymentForm:
         """Return the form of a session, with its initial values or as submitted."""
         values = dict.fromkeys(FIELDS, "")
         known = known_email(session)
-        saved = (session["_typed"].get("billing") or {}).get("address") or {}
-        values.update(method="card", country=saved.get("country") or "US", email=known)
+        values.update(method="card", email=known)
+        values.update(_entered_before(session) if typed is None or not session["shipping_address_collection"] else {})
         if session["shipping_cost"]:
             values["shipping_rate"] = session["shipping_cost"]["shipping_rate"]
         values.update({name: value.strip() for name, value in (typed or {}).items() if name in values})
@@ -56,6 +60,8 @@ class PaymentForm:
         for name, value in (typed or {}).items():
             if re.fullmatch(r"quantity_[0-9]{1,2}", name) and re.fullmatch(r"[0-9]{1,6}", value):
                 form.quantities[int(name.removeprefix("quantity_"))] = int(value)
+            if re.fullmatch(r"amount_[0-9]{1,2}", name):
+                form.amounts[int(name.removeprefix("amount_"))] = value.strip()
         if typed is not None and session["optional_items"]:
             indexes = range(len(session["optional_items"]))
             form.optional = [index for index in indexes if f"optional_{index}" in typed]
@@ -71,12 +77,27 @@ class PaymentForm:
         """The id of the chosen saved card, or ""."""
         return self.values["method"] if self.values["method"].startswith("pm_") else ""
 
+    @property
+    def has_same_address(self) -> bool:
+        """Whether the shipping address is the billing address too, which it is if none other is typed."""
+        values = self.values
+        return bool(values["same_address"]) or not any(values[name] for name in ("name", *ADDRESS))
+
+    def _bill_to_shipping_address(self) -> None:
+        self.values["same_address"] = "1"
+        for name in ("name", *ADDRESS):
+            self.values[name] = self.values[f"shipping_{name}"]
+
     def entered(self, session: Doc) -> Doc:
         """Return the input that is applied to the session before payment."""
         values = self.values
+        if session["shipping_address_collection"] and self.has_same_address:
+            self._bill_to_shipping_address()
         entered: Doc = {"custom_fields": self.answers, "consent": {"promotions": bool(values["promotions"])}}
         if values["phone"]:
             entered["phone"] = values["phone"]
+        if session.get("name_collection"):
+            entered["names"] = {f"{kind}_name": values[f"{kind}_name"] for kind in session["name_collection"]}
         if values["country"]:
             entered["billing"] = {"name": values["name"], "address": self._address("")}
         if session["shipping_address_collection"] and values["shipping_country"]:
@@ -88,6 +109,8 @@ class PaymentForm:
             entered["tax_id"] = {"type": kind, "value": values["tax_id"], "business_name": values["business_name"]}
         if self.quantities:
             entered["quantities"] = self.quantities
+        if self.amounts:
+            entered["amounts"] = self.amounts
         if self.optional is not None:
             entered["optional"] = self.optional
         if values["currency"]:
@@ -114,6 +137,9 @@ class PaymentForm:
         values, errors = self.values, self.errors
         if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", values["email"]):
             errors["email"] = _("Enter an e-mail address, such as name@example.com.")
+        for kind, asked in (session.get("name_collection") or {}).items():
+            if asked["enabled"] and not asked["optional"]:
+                self._require((f"{kind}_name",), _("Enter a name."))
         if session["phone_number_collection"]["enabled"] and not re.search(r"\d{4}", values["phone"]):
             errors["phone"] = _("Enter a phone number.")
         if needs_method(session) and not self.saved:
@@ -122,7 +148,9 @@ class PaymentForm:
             else:
                 self._check_card(now)
         if session["billing_address_collection"] == "required":
-            self._require(("line1", "city", "postal_code"), _("Required for your invoice."))
+            prefix = "shipping_" if session["shipping_address_collection"] and values["same_address"] else ""
+            names = tuple(f"{prefix}{name}" for name in ("line1", "city", "postal_code"))
+            self._require(names, _("Required for your invoice."))
         if session["shipping_address_collection"]:
             self._check_shipping(session["shipping_address_collection"]["allowed_countries"])
         if (session["consent_collection"] or {}).get("terms_of_service") == "required":
@@ -157,8 +185,7 @@ class PaymentForm:
         )
 
     def _address(self, prefix: str) -> Doc:
-        names = ("line1", "city", "postal_code", "country")
-        return {name: self.values[prefix + name] or None for name in names}
+        return {name: self.values[prefix + name] or None for name in ADDRESS}
 
     def _require(self, names: tuple[str, ...], message: str) -> None:
         self.errors.update({name: message for name in names if not self.values[name]})
@@ -189,6 +216,20 @@ class PaymentForm:
             self.errors["card_cvc"] = _("Enter the three digits on the back of the card.")
 
 
+def _entered_before(session: Doc) -> dict[str, str]:
+    """Return the initial values: what the shopper entered before, such as before a failed 3-D Secure challenge."""
+    typed, known = session["_typed"], session.get("_shopper") or {}
+    values = {"email": typed.get("email") or known.get("email") or "", "phone": typed.get("phone") or ""}
+    contacts = {"": typed.get("billing") or {}, "shipping_": typed.get("shipping") or {}}
+    for prefix, contact in contacts.items():
+        address = contact.get("address") or {}
+        values[f"{prefix}name"] = contact.get("name") or ""
+        values.update({f"{prefix}{name}": address.get(name) or "" for name in ADDRESS})
+    values["country"] = values["country"] or "US"
+    is_same = all(values[name] == values[f"shipping_{name}"] for name in ADDRESS)
+    return {**values, "same_address": "1" if is_same or not typed.get("billing") else ""}
+
+
 def answer_error(entry: Doc, answer: str) -> str:
     """Return the error of an answer to a custom field, or ""."""
     kind, rules = entry["type"], entry[entry["type"]]
@@ -204,12 +245,6 @@ def answer_error(entry: Doc, answer: str) -> str:
     if len(answer) > (rules["maximum_length"] or 255):
         return _("Enter at most %(count)s characters.") % {"count": rules["maximum_length"] or 255}
     return ""
-
-
-def is_luhn(digits: str) -> bool:
-    """Return whether the check digit of a card number is valid."""
-    doubled = [int(digit) * (1 + index % 2) for index, digit in enumerate(reversed(digits))]
-    return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
 
 
 def _full_year(text: str) -> int:

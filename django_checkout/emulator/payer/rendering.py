@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from urllib.parse import urlsplit
 
 from babel.core import Locale, UnknownLocaleError
+from babel.dates import format_date
 from babel.numbers import format_currency
 from django.template import Context, Engine
 from django.utils import translation
+from django.utils.translation.trans_real import parse_accept_lang_header
 
 from django_checkout.emulator.messages import Doc, Request, Response
 from django_checkout.emulator.reference import currencies
@@ -66,49 +69,59 @@ def asset(name: str) -> Response:
     return Response(status=200, headers=headers, body=path.read_bytes())
 
 
-def security_headers(targets: Iterable[str | None]) -> dict[str, str]:
-    """Return headers that allow a page its style sheet, its own form and the redirect to ``targets``.
+def security_headers(targets: Iterable[str | None], images: Iterable[str] = ()) -> dict[str, str]:
+    """Return headers that allow a page its own files, its own form and the redirect to ``targets``.
 
     Browsers apply ``form-action`` to the redirects after a form as well.
     """
-    origins = {f"{parts.scheme}://{parts.netloc}" for url in targets if url and (parts := urlsplit(url)).netloc}
-    allowed = " ".join(["'self'", *sorted(origins)])
-    policy = (
-        "default-src 'none'",
-        "style-src 'self'",
-        "img-src 'self'",
-        f"form-action {allowed}",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
-    return {"Content-Security-Policy": "; ".join(policy), "X-Frame-Options": "DENY", **SAFE_HEADERS}
+    policy = _policy(images, f"form-action {_sources(targets)}", "frame-ancestors 'none'")
+    return {"Content-Security-Policy": policy, "X-Frame-Options": "DENY", **SAFE_HEADERS}
 
 
-def frame_headers() -> dict[str, str]:
+def frame_headers(images: Iterable[str] = ()) -> dict[str, str]:
     """Return headers for a page in a frame of the shop's page: only the emulator's own scripts and requests."""
-    policy = (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors http: https:",
-    )
-    return {"Content-Security-Policy": "; ".join(policy), **SAFE_HEADERS}
+    policy = _policy(images, "form-action 'self'", "frame-ancestors http: https:")
+    return {"Content-Security-Policy": policy, **SAFE_HEADERS}
+
+
+def _policy(images: Iterable[str], *others: str) -> str:
+    own = [f"{kind}-src 'self'" for kind in ("script", "style", "connect")]
+    return "; ".join(["default-src 'none'", *own, f"img-src {_sources(images)}", "base-uri 'none'", *others])
+
+
+def _sources(urls: Iterable[str | None]) -> str:
+    """Return the own origin and those of the URLs."""
+    origins = {f"{parts.scheme}://{parts.netloc}" for url in urls if url and (parts := urlsplit(url)).netloc}
+    return " ".join(["'self'", *sorted(origins)])
 
 
 def language_of(request: Request, session: Doc | None) -> str:
-    """Return the session's language, else the browser's, if Django supports it, else English."""
-    asked = (session or {}).get("locale")
-    accepted = [part.partition(";")[0].strip() for part in request.headers.get("accept-language", "").split(",")]
-    for tag in ([asked] if asked and asked != "auto" else []) + accepted:
-        try:
-            return translation.get_supported_language_variant(tag.lower())
-        except LookupError:
-            continue
+    """Return the session's locale, else the browser's preferred language, else English.
+
+    Only languages with a translation count. Their regions are kept, for amounts and dates.
+    """
+    asked = (session or {}).get("locale") or "auto"
+    accepted = [tag for tag, _weight in parse_accept_lang_header(request.headers.get("accept-language", "").lower())]
+    for tag in accepted if asked == "auto" else [asked.lower()]:
+        language = tag.partition("-")[0]
+        if language in _translated():
+            return tag if _is_known(tag) else language
     return "en"
+
+
+@cache
+def _translated() -> frozenset[str]:
+    """Return the languages of these pages."""
+    catalogs = files("django_checkout").joinpath("locale")
+    return frozenset({"en", *(folder.name for folder in catalogs.iterdir())})
+
+
+def _is_known(tag: str) -> bool:
+    try:
+        Locale.parse(tag, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return False
+    return True
 
 
 def country_names(codes: Sequence[str]) -> list[tuple[str, str]]:
@@ -126,6 +139,11 @@ def format_minor(minor: int, currency: str) -> str:
     pattern.frac_prec = (digits, digits)
     amount = currencies.to_decimal(minor, currency)
     return format_currency(amount, currency.upper(), format=pattern, locale=locale, currency_digits=False)
+
+
+def format_day(seconds: int) -> str:
+    """Return the day of a time as text in the active language."""
+    return format_date(datetime.fromtimestamp(seconds, UTC), format="long", locale=_locale())
 
 
 def _locale() -> Locale:

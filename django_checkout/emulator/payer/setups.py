@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.resources import charges, recurring
-from django_checkout.emulator.api.resources.methods import attach_to_customer
+from django_checkout.emulator.api.resources import attempts, recurring, setup_intents
 from django_checkout.emulator.api.resources.setup_intents import KIND, new_setup_intent
 from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.payer.completion import bind_customer, complete
@@ -17,18 +16,17 @@ def attempt(state: State, session: Doc, method: Doc, used: Card | BankAccount, s
     """Attempt to save a card."""
     intent = _get_or_create(state, session)
     intent["payment_method"] = method["id"]
+    if isinstance(used, Card) and used.needs_authentication(is_saved=bool(method["customer"])):
+        return challenge(state, session, intent)
     if isinstance(used, Card) and used.decline:
         return _decline(state, session, intent, method, used.decline)
-    if isinstance(used, Card) and used.effect == "challenge":
-        return challenge(state, session, intent)
     return _succeed(state, session, intent, method, shopper)
 
 
 def challenge(state: State, session: Doc, intent: Doc) -> PaymentOutcome:
     """Ask for 3-D Secure before the card of a PaymentIntent or SetupIntent is used."""
     url = f"{session['_base_url']}/pay/{session['id']}/authenticate"
-    action = {"type": "redirect_to_url", "redirect_to_url": {"return_url": session["url"], "url": url}}
-    state.update(intent, f"{intent['object']}.requires_action", status="requires_action", next_action=action)
+    attempts.challenge(state, intent, url, session["url"])
     return outcome(session, "requires_action", None if intent["object"] == KIND else intent, redirect_url=url)
 
 
@@ -39,7 +37,10 @@ def authenticate(state: State, session: Doc, *, succeed: bool) -> PaymentOutcome
         raise ApiError("This Checkout Session is not waiting for authentication.")
     method = state.get("payment_method", intent["payment_method"])
     if not succeed:
-        return _decline(state, session, intent, method, cards.UNAUTHENTICATED)
+        return _decline(state, session, intent, method, cards.UNAUTHENTICATED_SETUP)
+    card = cards.find_card(method["_number"])
+    if card and card.decline:
+        return _decline(state, session, intent, method, card.decline)
     return _succeed(state, session, intent, method, Shopper(**session["_shopper"]))
 
 
@@ -54,22 +55,13 @@ def _get_or_create(state: State, session: Doc) -> Doc:
 
 
 def _decline(state: State, session: Doc, intent: Doc, method: Doc, decline: Decline) -> PaymentOutcome:
-    changes = {
-        "status": "requires_payment_method",
-        "last_setup_error": charges.payment_error(decline, method, None),
-        "payment_method": None,
-        "next_action": None,
-    }
-    state.update(intent, "setup_intent.setup_failed", **changes)
+    setup_intents.decline(state, intent, method, decline)
     return outcome(session, "declined", decline=decline)
 
 
 def _succeed(state: State, session: Doc, intent: Doc, method: Doc, shopper: Shopper) -> PaymentOutcome:
     customer = bind_customer(state, session, shopper)
-    if customer and not method["customer"]:
-        attach_to_customer(state, method, customer, always=session["mode"] == "setup")
-    changes = {"status": "succeeded", "customer": customer, "last_setup_error": None, "next_action": None}
-    state.update(intent, "setup_intent.succeeded", **changes)
+    setup_intents.succeed(state, intent, method, customer, always=session["mode"] == "setup")
     started = recurring.start(state, session, None, method) if session["mode"] == "subscription" else {}
     complete(state, session, shopper, "no_payment_required", **started)
     return outcome(session, "saved" if session["mode"] == "setup" else "free")

@@ -42,8 +42,9 @@ class Shopper:
 class PaymentOutcome:
     """The outcome of a payment attempt.
 
-    ``status`` is ``paid``, ``free``, ``saved``, ``authorized``, ``processing``, ``requires_action`` or ``declined``;
-    ``code``, ``decline_code`` and ``message`` give the reason of a decline.
+    ``status`` is ``paid``, ``free``, ``saved``, ``authorized``, ``processing``, ``requires_action``,
+    ``requires_confirmation`` or ``declined``; ``session_id`` is "" for an intent without a session; ``code``,
+    ``decline_code`` and ``message`` give the reason of a decline.
     """
 
     status: str
@@ -70,7 +71,8 @@ def outcome(
     redirect_url: str | None = None,
 ) -> PaymentOutcome:
     """Return the outcome of an attempt."""
-    if redirect_url is None and session["status"] == "complete":
+    is_shown_here = bool(session.get("_confirmation"))
+    if redirect_url is None and session["status"] == "complete" and not is_shown_here:
         redirect_url = sessions.substituted(session["success_url"] or session.get("return_url"), session)
     return PaymentOutcome(
         status=status,

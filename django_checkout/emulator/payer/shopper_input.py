@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -14,7 +15,7 @@ from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.payer import checkout
 from django_checkout.emulator.payer.shopper import PaymentOutcome, Shopper
 from django_checkout.emulator.payer.snapshot import missing
-from django_checkout.emulator.reference import conversion
+from django_checkout.emulator.reference import conversion, currencies, tax_ids
 from django_checkout.emulator.reference.cards import (
     INCOMPLETE,
     INCOMPLETE_CVC,
@@ -28,15 +29,7 @@ from django_checkout.emulator.reference.cards import (
 from django_checkout.emulator.state.state import State
 
 Payload = dict[str, Any]
-
-#: Patterns of tax IDs. Other types take any text of four characters or more.
-TAX_IDS = {
-    "eu_vat": r"[A-Z]{2}[A-Z0-9]{2,12}",
-    "gb_vat": r"GB(\d{9}|\d{12}|GD\d{3}|HA\d{3})",
-    "us_ein": r"\d{2}-?\d{7}",
-    "ch_vat": r"CHE-?\d{3}\.?\d{3}\.?\d{3} ?(MWST|TVA|IVA)",
-    "au_abn": r"\d{11}",
-}
+_AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{0,9})?")
 
 
 def enter(state: State, session: Doc, entered: Payload) -> Doc:
@@ -123,7 +116,7 @@ def _checked_tax_id(session: Doc, value: object) -> Doc:
         raise ApiError("Tax IDs are not collected by this Checkout Session.", code="tax_id_invalid")
     given = value if isinstance(value, dict) else {}
     kind, number = _text(given.get("type")), _text(given.get("value")).upper()
-    if not kind or not re.fullmatch(TAX_IDS.get(kind, r".{4,}"), number):
+    if not kind or not tax_ids.is_valid(kind, number):
         raise ApiError(_("This tax ID is invalid."), code="tax_id_invalid", param="tax_id")
     return {"tax_id": {"type": kind, "value": number}, "business_name": _text(given.get("business_name")) or None}
 
@@ -140,16 +133,19 @@ def _typed(session: Doc, entered: Payload) -> Doc:
             typed[kind] = checked_contact(session, kind, entered[kind])
     if "tax_id" in entered:
         typed.update(_checked_tax_id(session, entered["tax_id"]))
+    typed.update({name: _text(value) or None for name, value in entered.get("names", {}).items()})
     return {**typed, **{name: entered[name] for name in ("consent", "custom_fields") if name in entered}}
 
 
 def _set_quantities(state: State, session: Doc, entered: Payload) -> None:
-    """Set the quantity of one line by id, or of lines by index, and choose the optional items."""
+    """Set the quantity of one line by id, or of lines by index, chosen amounts, and the optional items."""
     if "line_item" in entered:
         _set_quantity(session, entered)
     for index, quantity in entered.get("quantities", {}).items():
         if [line["quantity"] for line in session["_lines"][index : index + 1]] != [quantity]:
             amounts.adjust(state, session, index, quantity)
+    for index, text in entered.get("amounts", {}).items():
+        amounts.choose_amount(state, session, index, _minor(text, session["currency"]))
     if "optional" in entered:
         _choose_optional(state, session, entered["optional"])
 
@@ -158,9 +154,18 @@ def _set_quantity(session: Doc, entered: Payload) -> None:
     found = [line for line in session["_lines"] if line["id"] == entered["line_item"]]
     quantity = entered.get("quantity")
     bounds = found[0]["adjustable_quantity"] if found else None
-    if not bounds or not isinstance(quantity, int) or not bounds["minimum"] <= quantity <= bounds["maximum"]:
+    if not bounds or type(quantity) is not int or not bounds["minimum"] <= quantity <= bounds["maximum"]:
         raise ApiError(_("This quantity cannot be chosen."), param="quantity")
     lines.set_quantity(found[0], quantity, "quantity")
+
+
+def _minor(text: str, currency: str) -> int:
+    """Return an amount that the shopper typed in minor units."""
+    typed = text.replace(",", ".")
+    exact = Decimal(typed).scaleb(currencies.exponent(currency)) if _AMOUNT.fullmatch(typed) else Decimal("NaN")
+    if not exact.is_finite() or exact != exact.to_integral_value():
+        raise ApiError(_("This amount cannot be chosen."), param="amount")
+    return int(exact)
 
 
 def _choose_optional(state: State, session: Doc, chosen: list[int]) -> None:
@@ -171,7 +176,9 @@ def _choose_optional(state: State, session: Doc, chosen: list[int]) -> None:
         if index not in known:
             item = session["optional_items"][index]
             param = f"optional_items[{index}]"
-            line = lines.new_line(state, {"price": item["price"], "quantity": item["quantity"]}, param)
+            line = lines.new_line(
+                state, {"price": item["price"], "quantity": item["quantity"]}, param, session["currency"]
+            )
             own.append({**line, "_optional": index})
     session["_lines"] = own
 

@@ -10,7 +10,6 @@ from copy import deepcopy
 from decimal import Decimal
 
 from django_checkout.emulator.api.resources import amounts, lines, methods, tax
-from django_checkout.emulator.api.resources.catalog import line_amount
 from django_checkout.emulator.api.resources.coupons import CODE, COUPON
 from django_checkout.emulator.messages import Doc
 from django_checkout.emulator.payer.rendering import format_minor
@@ -18,7 +17,6 @@ from django_checkout.emulator.reference import conversion
 from django_checkout.emulator.reference.currencies import exponent
 from django_checkout.emulator.state.state import State
 
-DAY_SECONDS = 24 * 3600
 Amount = Callable[[int], Doc]
 
 
@@ -87,7 +85,7 @@ def _line(state: State, line: Doc, amount: Amount) -> Doc:
     product = state.store.find(price["product"]) or {"description": None, "images": [], "unit_label": None}
     inclusive, exclusive = _split(line["_taxes"])
     bounds = line["adjustable_quantity"]
-    per_unit = line_amount(price, 1)
+    per_unit = lines.full_amount(line, 1)
     return {
         "id": line["id"],
         "name": line["description"],
@@ -239,11 +237,8 @@ def _recurring(session: Doc, amount: Amount) -> Doc | None:
 
 
 def _trial(session: Doc) -> Doc | None:
-    if not amounts.has_trial(session):
-        return None
-    asked = session["_params"].get("subscription_data", {})
-    days = asked.get("trial_period_days") or (asked["trial_end"] - session["created"]) // DAY_SECONDS
-    return {"trialPeriodDays": days, "trialEnd": asked.get("trial_end") or session["created"] + days * DAY_SECONDS}
+    trial = amounts.trial_of(session)
+    return None if trial is None else {"trialPeriodDays": trial[0], "trialEnd": trial[1]}
 
 
 def _currencies(session: Doc) -> list[Doc] | None:

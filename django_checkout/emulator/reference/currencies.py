@@ -34,6 +34,7 @@ _MINIMUM_MINOR = {
     17500: "huf",
 }
 MINIMUM_MINOR = {code: minimum for minimum, codes in _MINIMUM_MINOR.items() for code in codes.split()}
+_SYMBOLS = {"eur": "€", "gbp": "£", "usd": "$"}
 MAXIMUM_MINOR = 999_999_999_999
 TOO_LARGE = f"Amount must be no more than {MAXIMUM_MINOR}"
 
@@ -55,6 +56,12 @@ def step_minor(currency: str) -> int:
 def to_decimal(minor: int, currency: str) -> Decimal:
     """Return an amount in major units."""
     return Decimal(minor).scaleb(-exponent(currency))
+
+
+def with_symbol(minor: int, currency: str) -> str:
+    """Return an amount as Stripe's error messages show it, such as ``€10.00``."""
+    amount = f"{to_decimal(minor, currency):f}"
+    return f"{_SYMBOLS[currency]}{amount}" if currency in _SYMBOLS else f"{amount} {currency}"
 
 
 def check_currency(currency: str, param: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,12 @@ from django_checkout.emulator.state.store import Store
 
 #: The endpoint that is configured rather than created over the API; the API does not list it.
 TARGET = "_target"
-ENDPOINT_KINDS = ("webhook_endpoint", TARGET)
+#: The endpoint that a listening command line is; the API does not list it either.
+LISTENER = "_listener"
+TEST_CLOCK, CLOCK_JOB = "test_helpers.test_clock", "_clock_job"
+#: An endpoint of the second API.
+DESTINATION = "v2.core.event_destination"
+ENDPOINT_KINDS = ("webhook_endpoint", DESTINATION, TARGET, LISTENER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +38,12 @@ class State:
         self.store = store
         self.clock = clock
         self.origin = Origin()
+        #: Whether a server is there that accepts WebSockets.
+        self.has_websockets = False
         self._jobs = jobs
+        self._test_clock: str | None = None
+        #: When the first of the jobs is due that have been scheduled since the due ones were read.
+        self._earliest: float = math.inf
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -46,11 +57,11 @@ class State:
         common = {"id": new_id(kind), "object": kind, "created": self.clock.now(), "livemode": False}
         return {**common, **dict.fromkeys(nulls.split()), **fields}
 
-    def get(self, kind: str, object_id: object, param: str = "id") -> Doc:
-        """Return the object, or raise Stripe's ``resource_missing``."""
+    def get(self, kind: str, object_id: object, param: str = "id", *, status: int = 400) -> Doc:
+        """Return the object, or raise Stripe's ``resource_missing``; its status is 404 for ids in paths."""
         document = self.store.find(object_id, kind)
         if document is None:
-            raise missing_object(kind, object_id, param)
+            raise missing_object(kind, object_id, param, status=status)
         return document
 
     def emit(self, event_type: str, document: Doc, previous: Doc | None = None) -> Doc:
@@ -60,6 +71,7 @@ class State:
             payload["previous_attributes"] = previous
         event = self.new(
             "event",
+            created=self.clock.account_now(),
             api_version=API_VERSION,
             data=payload,
             pending_webhooks=0,
@@ -71,20 +83,25 @@ class State:
         event["_is_delivered"] = not endpoints
         self.store.insert(event)
         for endpoint in endpoints:
-            self.store.insert(
-                {
-                    "id": new_id("_delivery"),
-                    "object": "_delivery",
-                    "event": event["id"],
-                    "type": event_type,
-                    "endpoint": endpoint["id"],
-                    "state": "pending",
-                    "attempts": 0,
-                    "due_at": event["created"],
-                    "last_status": None,
-                }
-            )
+            self.queue(event, endpoint)
         return event
+
+    def queue(self, event: Doc, endpoint: Doc) -> None:
+        """Queue the delivery of an event to an endpoint."""
+        self.store.insert(
+            {
+                "id": new_id("_delivery"),
+                "object": "_delivery",
+                "event": event["id"],
+                "type": event["type"],
+                "endpoint": endpoint["id"],
+                "state": "pending",
+                "attempts": 0,
+                "due_at": self.clock.account_now(),
+                "last_status": None,
+                "is_acknowledged": False,
+            }
+        )
 
     def update(self, document: Doc, event_type: str | None = None, **changes: object) -> Doc:
         """Change and store an object; with ``event_type``, emit the event, with the previous values if it has them."""
@@ -106,18 +123,60 @@ class State:
         ]
 
     def schedule(self, name: str, target: str, due_at: int) -> None:
-        """Run the job ``name`` on the object ``target`` once the clock has passed ``due_at``."""
+        """Run the job ``name`` on the object ``target`` once the clock has passed ``due_at``.
+
+        On a test clock, it is run when that clock is advanced.
+        """
+        due_at = max(due_at, self.clock.now())
         job = {"id": new_id("_job"), "object": "_job", "name": name, "target": target, "due_at": due_at}
-        self.store.insert({**job, "state": "pending"})
+        if self._test_clock:
+            job.update(object=CLOCK_JOB, state=self._test_clock)
+        else:
+            self._earliest = min(self._earliest, due_at)
+        self.store.insert(job)
+
+    @contextmanager
+    def on_clock_of(self, document: Doc | None) -> Iterator[None]:
+        """Use the test clock that an object is attached to for the block; without one, the current clock."""
+        clock = self.store.find((document or {}).get("test_clock"), TEST_CLOCK)
+        if clock is None:
+            yield
+            return
+        outer, self._test_clock = self._test_clock, clock["id"]
+        try:
+            with self.clock.frozen(clock["frozen_time"]):
+                yield
+        finally:
+            self._test_clock = outer
+
+    def advance(self, clock: Doc, to: int) -> None:
+        """Move a test clock to a time, and run its jobs, each at its own time."""
+        while due := self.store.select(CLOCK_JOB, {"state": clock["id"]}, ranges={"due_at": {"lte": to}}):
+            job = min(due, key=lambda one: one["due_at"])
+            self.store.delete(job["id"])
+            self.update(clock, frozen_time=max(clock["frozen_time"], job["due_at"]))
+            target = self.store.find(job["target"])
+            if target is not None:
+                with self.on_clock_of({"test_clock": clock["id"]}):
+                    self.run(job["name"], target)
+        self.update(clock, frozen_time=to)
+
+    def run(self, name: str, document: Doc) -> None:
+        """Run a job now: what follows from a change in modules that the changing one must not import."""
+        self._jobs[name](self, document)
 
     def run_due(self) -> None:
-        """Run all due jobs in the order of their times, including jobs that become due meanwhile."""
-        while due := self.store.select("_job", {"state": "pending"}, ranges={"due_at": {"lte": self.clock.now()}}):
+        """Run all due jobs, each at its own time, in the order of their times, and those that they schedule."""
+        while due := self.store.select("_job", ranges={"due_at": {"lte": self.clock.now()}}):
+            self._earliest = math.inf
             for job in sorted(due, key=lambda job: job["due_at"]):
+                if self._earliest < job["due_at"]:
+                    break
                 self.store.delete(job["id"])
                 target = self.store.find(job["target"])
                 if target is not None:
-                    self._jobs[job["name"]](self, target)
+                    with self.clock.frozen(job["due_at"]):
+                        self.run(job["name"], target)
 
 
 Job = Callable[[State, Doc], object]

@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from django_checkout.emulator.api.resources.events import thin
+from django_checkout.emulator.api.resources.events import PING, thin
 from django_checkout.emulator.api.resources.webhooks import secrets_of
-from django_checkout.emulator.api.versions import rendered
+from django_checkout.emulator.api.versions import rendered_event
 from django_checkout.emulator.chaos import Chaos
 from django_checkout.emulator.incidents import Incidents
-from django_checkout.emulator.messages import Doc, without_hidden
-from django_checkout.emulator.state.state import State
+from django_checkout.emulator.messages import API_VERSION, Doc, without_hidden
+from django_checkout.emulator.state.state import LISTENER, State
+from django_checkout.emulator.webhooks import failures
 
 #: Delays before the second and later attempts, in seconds of the emulator's clock.
 BACK_OFF_SECONDS = (2, 10, 60, 600, 3600, 6 * 3600, 24 * 3600)
@@ -91,7 +92,8 @@ class Outbox:
 
     def pending(self) -> list[Delivery]:
         """Return all unacknowledged deliveries, oldest first, due or not, without chaos."""
-        return [self._signed(document) for document in self._unacknowledged()]
+        found = [self._signed(document) for document in self._unacknowledged()]
+        return [one for one in found if not self._state.store.find(one.endpoint_id, LISTENER)]
 
     def take(self, *, due_only: bool, in_process: bool, endpoint_id: str | None = None) -> list[Delivery]:
         """Return the deliveries to post now, with chaos applied, and mark them as being sent."""
@@ -103,6 +105,8 @@ class Outbox:
             if endpoint_id is not None and document["endpoint"] != endpoint_id:
                 continue
             endpoint = self._state.store.find(document["endpoint"])
+            if endpoint_id is None and endpoint is not None and endpoint["object"] == LISTENER:
+                continue
             if endpoint is None or endpoint["status"] != "enabled":
                 # Stripe gives up if the endpoint is disabled or deleted when a retry is due.
                 self._state.update(document, state="failed")
@@ -120,14 +124,36 @@ class Outbox:
         if document is None or document["state"] == "delivered":
             return
         attempts = document["attempts"] + 1
+        failures.follow(self._state, document["endpoint"], is_acknowledged=is_acknowledged(status))
         if is_acknowledged(status):
-            self._state.update(document, state="delivered", attempts=attempts, last_status=status)
+            self._state.update(document, state="delivered", attempts=attempts, last_status=status, is_acknowledged=True)
             self._settle_event(document["event"])
         elif attempts > len(BACK_OFF_SECONDS):
             self._state.update(document, state="failed", attempts=attempts, last_status=status)
         else:
             due_at = self._state.clock.now() + BACK_OFF_SECONDS[attempts - 1]
             self._state.update(document, state="pending", attempts=attempts, last_status=status, due_at=due_at)
+
+    def record_forwarded(self, delivery_id: str, status: int) -> None:
+        """Record what a site answered to an event that the command line has acknowledged and forwarded."""
+        document = self._state.store.find(delivery_id, "_delivery")
+        if document is not None:
+            done = "delivered" if is_acknowledged(status) else "failed"
+            self._state.update(document, state=done, last_status=status, is_acknowledged=is_acknowledged(status))
+            self._settle_event(document["event"])
+
+    def forget(self, endpoint_id: str) -> None:
+        """Delete an endpoint and its unacknowledged deliveries."""
+        self._state.store.delete(endpoint_id)
+        for document in self._unacknowledged():
+            if document["endpoint"] == endpoint_id:
+                self._state.store.delete(document["id"])
+                self._settle_event(document["event"])
+
+    def rendered(self, delivery: Delivery, version: str) -> Delivery:
+        """Return a delivery in another version of the API, or as a ``thin`` event, freshly signed."""
+        document = self._state.store.find(delivery.id, "_delivery")
+        return self._signed(document, version) if document else delivery
 
     def resend(self, event_id: str) -> None:
         """Queue an event again for all its endpoints."""
@@ -160,18 +186,24 @@ class Outbox:
     def _settle_event(self, event_id: str) -> None:
         event = self._state.store.find(event_id)
         if event is not None:
-            left = max(event["pending_webhooks"] - 1, 0)
+            sent = self._state.store.select("_delivery", {"event": event_id})
+            left = sum(not delivery["is_acknowledged"] for delivery in sent)
             self._state.update(event, pending_webhooks=left, _is_delivered=left == 0)
 
-    def _signed(self, document: Doc) -> Delivery:
+    def _signed(self, document: Doc, version: str = "") -> Delivery:
         store = self._state.store
         endpoint = store.find(document["endpoint"]) or {"url": "", "secret": "", "enabled_events": []}
         event = without_hidden(store.find(document["event"]) or {})
-        is_thin = any(name.startswith("v1.") for name in endpoint["enabled_events"])
+        is_thin = (
+            version == "thin"
+            or endpoint.get("event_payload") == "thin"
+            or any(name.startswith("v1.") for name in endpoint["enabled_events"])
+        )
         if self._incidents.is_other_mode:
             event["livemode"] = event["data"]["object"]["livemode"] = True
-        shown = thin(event) if is_thin else rendered(event, endpoint.get("api_version"), store)
-        body = json.dumps(shown).encode()
+        version = version or endpoint.get("api_version") or API_VERSION
+        shown = thin(event) if is_thin or event["type"] == PING else rendered_event(event, version, store)
+        body = json.dumps(shown, indent=2).encode()
         return Delivery(
             id=document["id"],
             event_id=document["event"],

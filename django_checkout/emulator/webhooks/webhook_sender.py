@@ -6,12 +6,15 @@ import ipaddress
 import logging
 import threading
 import time
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import requests
-
+from django_checkout.emulator.messages import StoreError
 from django_checkout.emulator.state.state import State
 from django_checkout.emulator.webhooks.deliveries import Delivery, Outbox
+
+if TYPE_CHECKING:
+    import requests
 
 logger = logging.getLogger("django_checkout.emulator")
 
@@ -88,6 +91,8 @@ class WebhookSender:
                 for delivery in deliveries:
                     self._free.acquire()
                     threading.Thread(target=self._deliver, args=(delivery,), daemon=True).start()
+            except StoreError as error:
+                logger.error("%s", error)
             except Exception:
                 logger.exception("the emulator could not read its outbox")
             self._wake.wait(POLL_SECONDS)
@@ -103,6 +108,8 @@ class WebhookSender:
 
     def _post(self, delivery: Delivery) -> int | None:
         """Return the status of the response, or None without one."""
+        import requests
+
         status: int | None = None
         prepared = self._prepare(delivery)
         if prepared is None:
@@ -123,6 +130,8 @@ class WebhookSender:
 
         The URL is checked as ``requests`` has parsed it, because parsers disagree about malformed ones.
         """
+        import requests
+
         request = requests.Request("POST", delivery.url, headers=delivery.headers, data=delivery.body)
         try:
             prepared = request.prepare()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_checkout.conf import conf
-from django_checkout.emulator import Emulator
+from django_checkout.emulator import Emulator, StoreError, coverage
 from django_checkout.emulator.server import EmulatorServer
+from django_checkout.management.arguments import COULD_NOT_RUN
 from django_checkout.webhooks.local import own_webhook_secret, own_webhook_url
 
 
@@ -38,25 +40,49 @@ class Command(BaseCommand):
             help="URL that events are sent to, or an empty string for none. Defaults to the site's webhook.",
         )
         parser.add_argument("--webhook-secret", default="", help="Signing secret. Defaults to the site's first.")
+        parser.add_argument(
+            "--rate-limit",
+            choices=["sandbox", "live"],
+            default="",
+            help="Answer 429 to more requests per second than Stripe allows there. Defaults to no limit.",
+        )
+        parser.add_argument(
+            "--coverage", action="store_true", help="Print which of Stripe's operations are implemented, and exit."
+        )
+        parser.add_argument("--format", choices=["text", "json"], help="Format of --coverage. Defaults to text.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Serve until interrupted."""
+        """Serve until interrupted, or print the coverage."""
+        if options["coverage"]:
+            self._print_coverage(options["format"])
+            return
+        if options["format"]:
+            raise CommandError("--format needs --coverage.", returncode=COULD_NOT_RUN)
         if conf.has_live_key:
-            raise CommandError("The emulator does not run with a live key. Set a test key (sk_test_...).")
+            message = "The emulator does not run with a live key. Set a test key (sk_test_...)."
+            raise CommandError(message, returncode=COULD_NOT_RUN)
         secret = options["webhook_secret"] or own_webhook_secret()
         webhook_url = own_webhook_url() if options["webhook_url"] is None else options["webhook_url"]
         # Without a URL nothing subscribes, so that events do not count as undelivered.
         events = ("*",) if webhook_url else ()
-        emulator = Emulator(
-            store=options["store"], webhook_url=webhook_url, webhook_secret=secret, enabled_events=events
-        )
+        try:
+            emulator = Emulator(
+                store=options["store"],
+                webhook_url=webhook_url,
+                webhook_secret=secret,
+                enabled_events=events,
+                webhook_version=conf.CHECKOUT_API_VERSION,
+            )
+        except StoreError as error:
+            raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
+        emulator.rate_limits.mode = options["rate_limit"]
         try:
             address = (options["host"], options["port"])
             server = EmulatorServer(address, emulator, allowed_hosts=options["allowed_host"])
         except OSError as error:
             emulator.close()
             msg = f"Cannot listen on {options['host']}:{options['port']}: {error.strerror}"
-            raise CommandError(msg) from error
+            raise CommandError(msg, returncode=COULD_NOT_RUN) from error
         emulator.start_webhook_sender()
         self.stdout.write(f"Emulator of Stripe at {server.url} (STRIPE_API_BASE={server.url})")
         if webhook_url:
@@ -76,3 +102,10 @@ class Command(BaseCommand):
         finally:
             server.server_close()
             emulator.close()
+
+    def _print_coverage(self, output_format: str | None) -> None:
+        if output_format == "json":
+            self.stdout.write(json.dumps(coverage.as_json(), indent=2))
+            return
+        for line in coverage.as_text():
+            self.stdout.write(line)

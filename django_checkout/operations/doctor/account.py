@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.utils import timezone
 
-from django_checkout.conf import API_VERSION, conf
+from django_checkout.conf import conf
 from django_checkout.exceptions import (
     EndpointError,
     StripeAnswerError,
@@ -207,7 +207,7 @@ def _report_duplicates(known: Sequence[Mapping[str, Any]], url: str) -> Finding:
 
 def _compare_endpoint(endpoint: Mapping[str, Any], url: str) -> Iterator[Finding]:
     missing, extra = endpoints.missing_events(endpoint), endpoints.extra_events(endpoint)
-    is_old = endpoint["api_version"] != API_VERSION
+    is_old = endpoint["api_version"] != conf.CHECKOUT_API_VERSION
     # An endpoint with another version is not changed, but replaced.
     command = f"{_SETUP} --upgrade" if is_old else _SETUP
     if missing:
@@ -218,7 +218,7 @@ def _compare_endpoint(endpoint: Mapping[str, Any], url: str) -> Iterator[Finding
         yield new("extra_events", Severity.INFO, message, command)
     if is_old:
         version = endpoint["api_version"] or "the account's default"
-        message = f"The endpoint {endpoint['id']} uses API version {version}, not {API_VERSION}."
+        message = f"The endpoint {endpoint['id']} uses API version {version}, not {conf.CHECKOUT_API_VERSION}."
         yield new("version", Severity.WARNING, message, command)
     if not endpoints.is_exact(endpoint, url):
         message = (

@@ -17,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from django_checkout.conf import API_VERSION, conf
+from django_checkout.conf import conf
 from django_checkout.exceptions import EndpointError
 from django_checkout.ledger import announcements
 from django_checkout.models import (
@@ -157,7 +157,7 @@ def _event(event_id: str, now: datetime) -> bytes:
     event = {
         "id": event_id,
         "object": "event",
-        "api_version": API_VERSION,
+        "api_version": conf.CHECKOUT_API_VERSION,
         "created": int(now.timestamp()),
         "data": {"object": {}},
         "livemode": conf.livemode,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.calls import Call
+from django_checkout.emulator.api.calls import Call, Route
 from django_checkout.emulator.messages import Doc
 
 ACCOUNT_ID = "acct_1EmulatorAccount00"
@@ -47,3 +47,8 @@ def retrieve(call: Call) -> Doc:
         },
         "type": "standard",
     }
+
+
+ROUTES = {
+    "GET /v1/account": Route(retrieve),
+}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
+
 from django_checkout.emulator.api.resources import discounts, lines, tax
 from django_checkout.emulator.api.resources.session_rules import check_open
 from django_checkout.emulator.api.resources.shipping import chosen_cost
 from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.reference.currencies import check_charge_amount
 from django_checkout.emulator.state.state import State
+
+DAY_SECONDS = 24 * 3600
 
 
 def set_lines(state: State, session: Doc, items: list[Doc]) -> None:
@@ -34,6 +38,15 @@ def has_trial(session: Doc) -> bool:
     """Return whether a subscription begins with a free trial."""
     asked = session["_params"].get("subscription_data", {})
     return "trial_period_days" in asked or "trial_end" in asked
+
+
+def trial_of(session: Doc) -> tuple[int, int] | None:
+    """Return the days and the end of a subscription's trial, or None without one."""
+    if not has_trial(session):
+        return None
+    asked = session["_params"]["subscription_data"]
+    days = asked.get("trial_period_days") or (asked["trial_end"] - session["created"]) // DAY_SECONDS
+    return days, asked.get("trial_end") or session["created"] + days * DAY_SECONDS
 
 
 def _add_up(session: Doc) -> None:
@@ -67,6 +80,23 @@ def adjust(state: State, session: Doc, index: int, quantity: int) -> Doc:
     lines.set_quantity(items[index], quantity, f"line_items[{index}]")
     recalculate(state, session)
     return state.store.save(session)
+
+
+def choose_amount(state: State, session: Doc, index: int, amount: int) -> Doc:
+    """Set the unit amount of a line whose price lets the customer choose it."""
+    check_open(session)
+    items = session.get("_lines", [])
+    if not 0 <= index < len(items):
+        raise ApiError(_("This amount cannot be chosen."), param=f"line_items[{index}]")
+    lines.choose_amount(items[index], amount, f"line_items[{index}]")
+    recalculate(state, session)
+    return state.store.save(session)
+
+
+def is_chosen(session: Doc) -> bool:
+    """Return whether every amount that the customer chooses has a value."""
+    custom = [line for line in session.get("_lines", []) if line["price"]["custom_unit_amount"]]
+    return all(line.get("_chosen", line["price"]["custom_unit_amount"]["preset"]) is not None for line in custom)
 
 
 def apply_code(state: State, session: Doc, text: str) -> Doc:

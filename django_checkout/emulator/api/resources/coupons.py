@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.calls import Call, list_objects, merged_metadata
-from django_checkout.emulator.api.resources.catalog import missing, one_of
+import re
+from functools import partial
+
+from django_checkout.emulator.api.calls import Call, Route, list_kind, list_objects, merged_metadata, retrieve
+from django_checkout.emulator.api.resources.pricing import missing, one_of
+from django_checkout.emulator.api.resources.session_values import invalid_integer
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.reference.currencies import check_currency
@@ -11,6 +15,9 @@ from django_checkout.emulator.state.state import State
 
 COUPON, CODE = "coupon", "promotion_code"
 CODE_LENGTH = 8
+MAX_REDEEM_SECONDS = 5 * 366 * 24 * 3600 - 1
+#: Integers that are positive if they are sent.
+POSITIVE = ("amount_off", "duration_in_months", "max_redemptions")
 
 
 def create_coupon(call: Call) -> Doc:
@@ -32,6 +39,8 @@ def create_coupon(call: Call) -> Doc:
         valid=True,
     )
     coupon["id"] = params.get("id", coupon["id"])
+    if "amount_off" in params:
+        coupon["_currency_options"] = {coupon["currency"]: {"amount_off": coupon["amount_off"]}, **_options(params)}
     if "applies_to" in params:
         coupon["_applies_to"] = {"products": params["applies_to"].get("products", [])}
     state.store.insert(coupon)
@@ -41,6 +50,23 @@ def create_coupon(call: Call) -> Doc:
     return coupon
 
 
+def _options(params: Doc) -> Doc:
+    """Return ``currency_options``: https://docs.stripe.com/api/coupons/create#create_coupon-currency_options"""
+    options: Doc = {}
+    for code, option in params.get("currency_options", {}).items():
+        currency = check_currency(code, "currency_options")
+        if option["amount_off"] < 1:
+            raise invalid_integer("Invalid positive integer", f"currency_options[{code}][amount_off]")
+        options[currency] = {"amount_off": option["amount_off"]}
+    return options
+
+
+def in_currency(coupon: Doc, currency: str) -> Doc:
+    """Return a coupon with its reduction in a currency, or as it is if it has none in it."""
+    option = (coupon.get("_currency_options") or {}).get(currency)
+    return {**coupon, **option, "currency": currency} if option else coupon
+
+
 def _check_coupon(state: State, params: Doc) -> None:
     if "amount_off" in params and "percent_off" in params:
         raise one_of("amount_off", "percent_off")
@@ -48,11 +74,11 @@ def _check_coupon(state: State, params: Doc) -> None:
         raise ApiError("You must pass either `percent_off` or `amount_off`.", code="parameter_missing")
     if "percent_off" in params and not 0 < params["percent_off"] <= 100:
         raise ApiError("Invalid percent_off: must be above 0 and at most 100", param="percent_off")
-    if "amount_off" in params:
-        if "currency" not in params:
-            raise missing("currency")
-        if params["amount_off"] < 1:
-            raise ApiError("Invalid positive integer", code="parameter_invalid_integer", param="amount_off")
+    if "amount_off" in params and "currency" not in params:
+        raise missing("currency")
+    _check_positive(params)
+    if params.get("redeem_by", 0) > state.clock.now() + MAX_REDEEM_SECONDS:
+        raise ApiError("`redeem_by` can be at most five years in the future.", param="redeem_by")
     if (params.get("duration") == "repeating") != ("duration_in_months" in params):
         message = "You must pass `duration_in_months` if, and only if, `duration` is `repeating`."
         raise ApiError(message, param="duration_in_months")
@@ -62,15 +88,24 @@ def _check_coupon(state: State, params: Doc) -> None:
         state.get("product", product, "applies_to[products]")
 
 
+def _check_positive(params: Doc) -> None:
+    for name in POSITIVE:
+        if params.get(name, 1) < 1:
+            raise invalid_integer("Invalid positive integer", name)
+
+
 def end_coupon(state: State, coupon: Doc) -> None:
     """Invalidate an expired coupon."""
     state.update(coupon, "coupon.updated", valid=False)
 
 
 def update_coupon(call: Call) -> Doc:
-    """POST /v1/coupons/:coupon, for name and metadata only."""
+    """POST /v1/coupons/:coupon, for name, metadata and the amounts in other currencies only."""
     coupon = call.target(COUPON)
-    return call.state.update(coupon, "coupon.updated", **call.changes(coupon, "name"))
+    changes = call.changes(coupon, "name")
+    if "currency_options" in call.params:
+        changes["_currency_options"] = {**(coupon.get("_currency_options") or {}), **_options(call.params)}
+    return call.state.update(coupon, "coupon.updated", **changes)
 
 
 def delete_coupon(call: Call) -> Doc:
@@ -84,18 +119,15 @@ def delete_coupon(call: Call) -> Doc:
 def create_code(call: Call) -> Doc:
     """POST /v1/promotion_codes."""
     state, params = call.state, call.params
-    if "coupon" not in params["promotion"]:
+    promotion = params["promotion"]
+    if promotion["type"] == COUPON and "coupon" not in promotion:
         raise missing("promotion[coupon]")
-    coupon = state.get(COUPON, params["promotion"]["coupon"], "promotion[coupon]")
+    coupon = state.get(COUPON, promotion["coupon"], "promotion[coupon]")
     if "customer" in params:
         state.get("customer", params["customer"], "customer")
     text = params.get("code") or random_text(CODE_LENGTH).upper()
-    if find_code(state, text):
-        message = f"An active promotion code with `code: {text}` already exists."
-        raise ApiError(message, code="resource_already_exists", param="code")
+    _check_code(state, params, coupon, text)
     asked = params.get("restrictions", {})
-    if ("minimum_amount" in asked) != ("minimum_amount_currency" in asked):
-        raise missing("restrictions[minimum_amount_currency]")
     code = state.new(
         CODE,
         active=params.get("active", True),
@@ -122,16 +154,41 @@ def create_code(call: Call) -> Doc:
     return code
 
 
+def _check_code(state: State, params: Doc, coupon: Doc, text: str) -> None:
+    """Raise Stripe's error for a new promotion code; see ``stripe/params/_promotion_code_create_params.py``."""
+    if not re.fullmatch(r"[A-Za-z0-9-]+", text):
+        raise ApiError("Promotion codes may only contain letters, digits and dashes.", param="code")
+    _check_positive(params)
+    for name, limit in (("expires_at", coupon["redeem_by"]), ("max_redemptions", coupon["max_redemptions"])):
+        if limit is not None and params.get(name, limit) > limit:
+            raise ApiError(f"`{name}` of a promotion code cannot exceed that of its coupon.", param=name)
+    if params.get("active", True):
+        _check_unique(state, text, params.get("customer"))
+    asked = params.get("restrictions", {})
+    if ("minimum_amount" in asked) != ("minimum_amount_currency" in asked):
+        raise missing("restrictions[minimum_amount_currency]")
+
+
+def _check_unique(state: State, text: str, customer: str | None) -> None:
+    """Raise Stripe's error if the code is active already, for the same customer or for all."""
+    if any(code["customer"] == customer for code in _active(state, text)):
+        raise ApiError(f"An active promotion code with `code: {text}` already exists.", param="code")
+
+
 def end_code(state: State, code: Doc) -> None:
     """Deactivate an expired promotion code."""
     if code["active"]:
         state.update(code, "promotion_code.updated", active=False)
 
 
-def find_code(state: State, text: str) -> Doc | None:
-    """Return the active promotion code with this text, case-insensitively, or None."""
-    found = state.store.select(CODE, {"_folded": text.strip().casefold()})
-    return next((code for code in found if code["active"]), None)
+def find_code(state: State, text: str, customer: str | None) -> Doc | None:
+    """Return the active promotion code with this text, case-insensitively, or None; the customer's own comes first."""
+    found = _active(state, text)
+    return min(found, key=lambda code: (code["customer"] != customer, code["customer"] is not None), default=None)
+
+
+def _active(state: State, text: str) -> list[Doc]:
+    return state.store.select(CODE, {"_folded": text.strip().casefold(), "active": True})
 
 
 def list_codes(call: Call) -> Doc:
@@ -146,5 +203,33 @@ def list_codes(call: Call) -> Doc:
 
 def update_code(call: Call) -> Doc:
     """POST /v1/promotion_codes/:promotion_code."""
-    code = call.target(CODE)
-    return call.state.update(code, "promotion_code.updated", **call.changes(code, "active"))
+    code, state = call.target(CODE), call.state
+    if call.params.get("active") and not code["active"]:
+        coupon = state.store.find(code["_coupon"], COUPON)
+        if coupon is None or not coupon["valid"] or is_used_up(code, state.clock.now()):
+            raise ApiError("This promotion code cannot be reactivated.", param="active")
+        _check_unique(state, code["code"], code["customer"])
+    return state.update(code, "promotion_code.updated", **call.changes(code, "active"))
+
+
+def is_used_up(code: Doc, now: int) -> bool:
+    """Return whether a promotion code has expired or has been redeemed as often as allowed."""
+    is_redeemed = code["max_redemptions"] is not None and code["times_redeemed"] >= code["max_redemptions"]
+    return is_redeemed or bool(code["expires_at"] and code["expires_at"] <= now)
+
+
+EXPANDABLE = {
+    "coupon": ("applies_to", "currency_options"),
+    "promotion_code": ("customer", "promotion.coupon"),
+}
+ROUTES = {
+    "GET /v1/coupons": Route(partial(list_kind, "coupon", "")),
+    "POST /v1/coupons": Route(create_coupon),
+    "GET /v1/coupons/{coupon}": Route(partial(retrieve, "coupon")),
+    "POST /v1/coupons/{coupon}": Route(update_coupon),
+    "DELETE /v1/coupons/{coupon}": Route(delete_coupon),
+    "GET /v1/promotion_codes": Route(list_codes, "customer_account"),
+    "POST /v1/promotion_codes": Route(create_code, "customer_account restrictions.currency_options"),
+    "GET /v1/promotion_codes/{promotion_code}": Route(partial(retrieve, "promotion_code")),
+    "POST /v1/promotion_codes/{promotion_code}": Route(update_code, "restrictions"),
+}

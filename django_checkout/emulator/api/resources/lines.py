@@ -4,56 +4,85 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django_checkout.emulator.api.resources.catalog import inside, line_amount, missing, new_price, one_of
+from django.utils.translation import gettext as _
+
+from django_checkout.emulator.api.resources.catalog import new_price
+from django_checkout.emulator.api.resources.pricing import cost, in_currency, inside, missing, one_of
+from django_checkout.emulator.api.resources.session_values import MAX_QUANTITY
+from django_checkout.emulator.api.resources.tax_rates import usable_rates
 from django_checkout.emulator.ids import new_id
-from django_checkout.emulator.messages import ApiError, Doc, missing_object, without_hidden
+from django_checkout.emulator.messages import ApiError, Doc, without_hidden
 from django_checkout.emulator.state.state import State
 
-MAX_LINES = {"payment": 100, "subscription": 40}
-MAX_QUANTITY = 999_999
+#: The most line items, optional items included, by mode and by the type of their prices.
+MAX_LINES = {"payment": {"one_time": 100}, "subscription": {"recurring": 20, "one_time": 20}}
 
 
-def new_lines(state: State, params: list[Doc], mode: str) -> list[Doc]:
-    """Return line items for the ``line_items`` of a new session."""
-    if len(params) > MAX_LINES[mode]:
-        raise ApiError(
-            f"Array line_items exceeded maximum {MAX_LINES[mode]} allowed elements.",
-            code="parameter_invalid_array",
-            param="line_items",
-        )
-    lines = [new_line(state, line, f"line_items[{index}]") for index, line in enumerate(params)]
+def new_lines(
+    state: State, params: list[Doc], mode: str, optional: list[Doc], currency: str | None = None
+) -> list[Doc]:
+    """Return line items for the ``line_items`` of a new session; ``optional`` are its ``optional_items``.
+
+    ``currency`` chooses one of the currencies of the prices, by default each price's own.
+    """
+    _check_count(len(params), sum(MAX_LINES[mode].values()), "")
+    lines = [new_line(state, line, f"line_items[{index}]", currency) for index, line in enumerate(params)]
     check_lines(lines, mode)
+    prices = [bought_price(state, item["price"], f"optional_items[{at}][price]") for at, item in enumerate(optional)]
+    for kind, limit in MAX_LINES[mode].items():
+        count = sum(price["type"] == kind for price in (*(line["price"] for line in lines), *prices))
+        _check_count(count, limit, f" with {kind} prices")
     return lines
 
 
-def new_line(state: State, params: Doc, param: str) -> Doc:
+def _check_count(count: int, limit: int, which: str) -> None:
+    if count > limit:
+        raise ApiError(f"Array line_items exceeded maximum {limit} allowed elements{which}.", param="line_items")
+
+
+def bought_price(state: State, price_id: str, param: str) -> Doc:
+    """Return a price that can be bought: neither it nor its product is archived."""
+    price = state.get("price", price_id, param)
+    if not price["active"]:
+        # invertase/stripe-firebase-extensions#560
+        raise ApiError("The price specified is inactive. This field only accepts active prices.", param=param)
+    product = state.get("product", price["product"], param)
+    if not product["active"]:
+        # stripe/stripe-node#2131
+        message = f"The price specified belongs to an inactive product: {product['id']}."
+        raise ApiError(message, param=param)
+    return price
+
+
+def new_line(state: State, params: Doc, param: str, currency: str | None = None) -> Doc:
     """Return one line item."""
     if "price" in params and "price_data" in params:
         raise one_of("price", "price_data", param)
     if "price_data" in params:
         price = new_price(state, params["price_data"], inside(param, "price_data"), active=False)
     elif "price" in params:
-        price = state.get("price", params["price"], inside(param, "price"))
-        if not price["active"]:
-            raise ApiError(f"The price specified is inactive: {price['id']}", param=inside(param, "price"))
+        price = bought_price(state, params["price"], inside(param, "price"))
     else:
-        raise missing(inside(param, "price"))
-    if params.get("tax_rates"):
-        raise missing_object("tax_rate", params["tax_rates"][0], inside(param, "tax_rates"))
+        # exercism/website#7149
+        message = "You must provide either price or price_data for each line item when using prices."
+        raise ApiError(message, param=inside(param, "price"))
     product = state.get("product", price["product"])
+    currency = currency or price["currency"]
     line: Doc = {
         "id": new_id("item"),
         "object": "item",
-        "adjustable_quantity": _adjustable(params.get("adjustable_quantity")),
+        "adjustable_quantity": adjustable(params.get("adjustable_quantity")),
         "amount_discount": 0,
         "amount_subtotal": 0,
         "amount_tax": 0,
         "amount_total": 0,
-        "currency": price["currency"],
+        "currency": currency,
         "description": product["name"],
         "metadata": params.get("metadata", {}),
         "price": without_hidden(price),
         "quantity": None,
+        "_pricing": in_currency(price, currency, inside(param, "price")),
+        "_tax_rates": usable_rates(state, params.get("tax_rates") or [], inside(param, "tax_rates")),
     }
     return set_quantity(line, params.get("quantity"), param)
 
@@ -74,24 +103,49 @@ def set_quantity(line: Doc, quantity: int | None, param: str) -> Doc:
 
 def set_subtotal(line: Doc, *, on_trial: bool = False) -> None:
     """Set the amount of a line before discount and tax. It is 0 during a trial."""
-    line["amount_subtotal"] = 0 if on_trial else line_amount(line["price"], line["quantity"])
+    line["amount_subtotal"] = 0 if on_trial else full_amount(line)
 
 
-def replaced_lines(state: State, current: list[Doc], params: list[Doc], mode: str) -> list[Doc]:
+def full_amount(line: Doc, quantity: int | None = None) -> int:
+    """Return the amount of a line without a trial, for its own quantity or another one."""
+    if "_amount" in line:
+        amount: int = line["_amount"]
+        return amount
+    pricing = line.get("_pricing") or line["price"]
+    return cost(pricing, line["quantity"] if quantity is None else quantity, line.get("_chosen"))
+
+
+def choose_amount(line: Doc, amount: int, param: str) -> None:
+    """Set the unit amount of a line whose customer chooses it.
+
+    https://docs.stripe.com/payments/checkout/pay-what-you-want
+    """
+    custom = line["_pricing"].get("custom_unit_amount")
+    if not custom:
+        raise ApiError(_("This amount cannot be chosen."), param=param)
+    smallest, largest = custom["minimum"] or 0, custom["maximum"]
+    if amount < smallest or (largest is not None and amount > largest):
+        raise ApiError(_("This amount cannot be chosen."), param=param)
+    line["_chosen"] = amount
+
+
+def replaced_lines(state: State, current: list[Doc], params: list[Doc], mode: str, currency: str) -> list[Doc]:
     """Return the line items after an update, which sends the whole list. Lines with an id are kept or changed."""
     known = {line["id"]: line for line in current}
     lines = []
     for index, change in enumerate(params):
         param = f"line_items[{index}]"
         if "id" not in change:
-            lines.append(new_line(state, change, param))
+            lines.append(new_line(state, change, param, currency))
             continue
         if change["id"] not in known:
             raise ApiError(f"No such line item: '{change['id']}'", code="resource_missing", param=inside(param, "id"))
         line = known[change["id"]]
         if "price" in change or "price_data" in change:
-            renewed = new_line(state, {"quantity": line["quantity"], **change}, param)
+            renewed = new_line(state, {"quantity": line["quantity"], **change}, param, currency)
             line = {**renewed, "id": line["id"]}
+        if "tax_rates" in change:
+            line["_tax_rates"] = usable_rates(state, change["tax_rates"] or [], inside(param, "tax_rates"))
         if "metadata" in change:
             line["metadata"] = change["metadata"] or {}
         lines.append(set_quantity(line, change.get("quantity", line["quantity"]), param))
@@ -105,14 +159,30 @@ def check_lines(lines: list[Doc], mode: str) -> None:
         raise missing("line_items")
     if len({line["currency"] for line in lines}) > 1:
         raise ApiError("All line items must have the same currency.", param="line_items")
+    custom = [line for line in lines if line["price"]["custom_unit_amount"]]
+    if custom and (mode != "payment" or len(lines) > 1 or lines[0]["quantity"] != 1):
+        # https://docs.stripe.com/payments/checkout/pay-what-you-want
+        message = "A price with `custom_unit_amount` must be the only line item, with a quantity of 1."
+        raise ApiError(message, param=f"line_items[{lines.index(custom[0])}]")
     recurring = [line for line in lines if line["price"]["type"] == "recurring"]
     if mode == "payment" and recurring:
-        raise ApiError(
-            "You must provide at least one one-time price in `payment` mode and no recurring prices.",
-            param="line_items",
+        # dayhaysoos/use-shopping-cart#224
+        message = (
+            "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use "
+            "only one-time prices."
         )
+        raise ApiError(message, param=f"line_items[{lines.index(recurring[0])}]")
     if mode == "subscription" and not recurring:
-        raise ApiError("You must provide at least one recurring price in `subscription` mode.", param="mode")
+        # invertase/stripe-firebase-extensions#98
+        message = "You must provide at least one recurring price in `subscription` mode when using prices."
+        raise ApiError(message, param="mode")
+    intervals = {
+        (line["price"]["recurring"]["interval"], line["price"]["recurring"]["interval_count"]) for line in recurring
+    }
+    if len(intervals) > 1:
+        # better-auth/better-auth#7221
+        message = "Checkout does not support multiple prices with different billing intervals."
+        raise ApiError(message, param="line_items")
 
 
 def total(lines: Iterable[Doc], name: str) -> int:
@@ -120,7 +190,13 @@ def total(lines: Iterable[Doc], name: str) -> int:
     return sum(line[name] for line in lines)
 
 
-def _adjustable(params: Doc | None) -> Doc | None:
+def adjustable(params: Doc | None) -> Doc | None:
+    """Return the ``adjustable_quantity`` of a line."""
     if not params or not params["enabled"]:
         return None
     return {"enabled": True, "minimum": params.get("minimum", 0), "maximum": params.get("maximum", 99)}
+
+
+EXPANDABLE = {
+    "item": ("discounts", "taxes"),
+}

@@ -1,15 +1,21 @@
-"""The billing of subscriptions: first invoice, renewals with the saved card, retries."""
+"""The billing of subscriptions: first invoice and renewals."""
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.resources import charges, discounts, invoices, lines, payments, subscriptions, tax
+from typing import Any
+
+from django_checkout.emulator.api.resources import (
+    baskets,
+    collection,
+    discounts,
+    invoice_items,
+    invoices,
+    subscriptions,
+)
 from django_checkout.emulator.api.resources.coupons import COUPON
-from django_checkout.emulator.messages import ApiError, Doc
-from django_checkout.emulator.reference import cards
+from django_checkout.emulator.messages import Doc
 from django_checkout.emulator.reference.periods import end_of_period
 from django_checkout.emulator.state.state import State
-
-REFUSED = cards.Decline(code="card_declined", decline_code="generic_decline", message=cards.DECLINED)
 
 
 def bill(state: State, session: Doc, intent: Doc, method: Doc) -> Doc:
@@ -29,9 +35,14 @@ def start(state: State, session: Doc, intent: Doc | None, method: Doc | None) ->
 
     Without an intent the invoice is paid only if nothing is due.
     """
-    subscription = subscriptions.new_subscription(state, session, method)
-    subscription["_discount"] = _renewal_discount(state, session)
     customer = state.get("customer", session["customer"])
+    with state.on_clock_of(customer):
+        return _start(state, session, customer, intent, method)
+
+
+def _start(state: State, session: Doc, customer: Doc, intent: Doc | None, method: Doc | None) -> Doc:
+    subscription = subscriptions.of_session(state, session, method)
+    subscription["_discount"] = _renewal_discount(state, session)
     invoice = invoices.new_invoice(state, session, customer, "subscription_create", subscription=subscription)
     if intent or not invoice["amount_due"]:
         invoices.pay(state, invoice, intent)
@@ -42,116 +53,86 @@ def start(state: State, session: Doc, intent: Doc | None, method: Doc | None) ->
 
 def renew(state: State, subscription: Doc) -> None:
     """Begin the next period or end the subscription, once the current period is over."""
-    if subscription["status"] in (*subscriptions.ENDED, "paused"):
+    if subscription["status"] in (*subscriptions.ENDED, "incomplete", "paused"):
         return
-    if subscriptions.period_end(subscription) > state.clock.now():
+    ends = subscriptions.period_end(subscription)
+    if ends > state.clock.now():
         return
-    if subscription["cancel_at_period_end"]:
+    schedule = state.store.find(subscription["schedule"])
+    if schedule and schedule["current_phase"] and schedule["current_phase"]["end_date"] <= ends:
+        state.run("next_phase", schedule)
+        subscription = state.get(subscriptions.KIND, subscription["id"])
+        if subscription["status"] in subscriptions.ENDED:
+            return
+    if subscription["cancel_at_period_end"] or (subscription["cancel_at"] or ends + 1) <= ends:
         subscriptions.end(state, subscription)
         return
-    if subscription["status"] == "trialing" and not subscription["default_payment_method"]:
-        behavior = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
-        if behavior == "cancel":
-            subscriptions.end(state, subscription, None)
-            return
-        if behavior == "pause":
-            state.update(subscription, "customer.subscription.paused", status="paused")
-            return
+    if subscription["status"] == "trialing" and stop_without_method(state, subscription):
+        return
     items = subscriptions.next_items(subscription)
     status = "active" if subscription["status"] == "trialing" else subscription["status"]
     state.update(subscription, "customer.subscription.updated", items=items, status=status)
-    basket = _basket(state, subscription)
-    customer = state.get("customer", subscription["customer"])
-    invoice = invoices.new_invoice(state, basket, customer, "subscription_cycle", subscription=subscription)
+    invoice = next_draft(state, subscription, "subscription_cycle")
     state.update(subscription, latest_invoice=invoice["id"])
-    collect(state, invoice)
+    advance(state, invoice, subscription)
     subscriptions.schedule_next(state, state.get(subscriptions.KIND, subscription["id"]))
 
 
-def collect(state: State, invoice: Doc, *, card: cards.Card | None = None) -> Doc:
-    """Attempt to collect an open invoice with the subscription's card, or with another one."""
-    if invoice["status"] != "open":
-        raise ApiError(f"This invoice is {invoice['status']}.", code="invoice_not_open")
-    subscription = state.get(subscriptions.KIND, invoice["_subscription"])
-    if not invoice["amount_due"]:
-        return invoices.pay(state, invoice, None)
-    method = state.store.find(subscription["default_payment_method"])
-    if card:
-        billing = method["billing_details"] if method else charges.blank_billing()
-        method = charges.new_method(state, card, "card", billing)
-        method["customer"] = subscription["customer"]
-        state.store.save(method)
-        state.update(subscription, default_payment_method=method["id"])
-    intent = _charged(state, invoice, method)
-    if intent is None:
-        invoices.fail(state, invoice)
-        if subscription["status"] in ("active", "trialing"):
-            state.update(subscription, "customer.subscription.updated", status="past_due")
-        return invoice
-    invoices.pay(state, invoice, intent)
-    if subscription["status"] == "past_due":
-        state.update(subscription, "customer.subscription.updated", status="active")
-    return invoice
+def stop_without_method(state: State, subscription: Doc, **changes: Any) -> bool:
+    """Cancel or pause a subscription whose trial ends without a payment method, if its settings say so.
+
+    ``changes`` are made with it.
+    """
+    behavior = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
+    if behavior == "create_invoice" or collection.default_method(state, None, subscription):
+        return False
+    if behavior == "cancel":
+        state.update(subscription, **changes)
+        subscriptions.end(state, subscription)
+    else:
+        state.update(subscription, "customer.subscription.paused", status="paused", **changes)
+    return True
 
 
-def settle(state: State, session: Doc, intent: Doc, *, succeed: bool) -> None:
-    """Settle the delayed payment of a session's first invoice."""
-    invoice = state.store.find(session["invoice"])
-    if invoice is None or invoice["status"] != "open":
-        return
-    if succeed:
-        invoices.pay(state, invoice, intent)
-        return
-    invoices.fail(state, invoice)
-    subscription = state.store.find(session["subscription"])
-    if subscription and subscription["status"] == "active":
-        state.update(subscription, "customer.subscription.updated", status="past_due")
-
-
-def _charged(state: State, invoice: Doc, method: Doc | None) -> Doc | None:
-    """Charge a saved card. Return the intent, or None if the charge fails."""
-    if method is None:
-        return None
-    customer, due, currency = invoice["customer"], invoice["amount_due"], invoice["currency"]
-    intent = payments.new_off_session_intent(state, method, customer, due, currency, {})
-    card = cards.find_card(method.get("_number") or "")
-    if card and (card.decline or card.effect == "later_fails"):
-        refused = card.decline or REFUSED
-        charge = charges.new_charge(state, intent, method, status="failed", decline=refused)
-        state.emit("charge.failed", charge)
-        error = charges.payment_error(refused, method, charge)
-        changes = {"status": "requires_payment_method", "payment_method": None, "latest_charge": charge["id"]}
-        state.update(intent, "payment_intent.payment_failed", **changes, last_payment_error=error)
-        return None
-    charge = charges.new_charge(state, intent, method, status="succeeded")
-    state.emit("charge.succeeded", charge)
-    payments.succeed(state, intent, charge, intent["amount"])
-    return intent
-
-
-def _basket(state: State, subscription: Doc) -> Doc:
-    """Return the lines and amounts of a renewal, in the shape of a session."""
-    basket: Doc = {
-        "_discount": subscription["_discount"],
-        "_lines": [dict(line) for line in subscription["_lines"]],
-        "_typed": subscription["_typed"],
-        "automatic_tax": dict(subscription["automatic_tax"]),
-        "currency": subscription["currency"],
-        "customer": subscription["customer"],
-        "customer_details": None,
-        "shipping_address_collection": None,
-        "shipping_cost": None,
+def next_draft(state: State, subscription: Doc, reason: str, *, with_items: bool = True) -> Doc:
+    """Create the draft for the current period of a subscription, or for its pending invoice items only."""
+    customer = state.get("customer", subscription["customer"])
+    found = subscriptions.lines_of(state, subscription) if with_items else []
+    starts = subscriptions.period_start(subscription)
+    discount = discounts.lasting(subscription["_discount"], starts)
+    if subscription["_discount"] and not discount:
+        state.update(subscription, _discount=None, discounts=[])
+    pending = invoice_items.pending_lines(state, customer["id"], subscription["currency"], subscription["id"])
+    basket = baskets.new_basket(
+        state,
+        customer,
+        subscription["currency"],
+        [*pending, *found],
+        discount=discount,
+        automatic_tax=subscription["automatic_tax"],
+        tax_rates=subscription["default_tax_rates"],
+        typed=subscription["_typed"],
+    )
+    fields: Doc = {
+        "collection_method": subscription["collection_method"],
+        "default_payment_method": None,
+        "due_date": collection.due_date(state, subscription["days_until_due"]),
     }
-    given = basket["_discount"]
-    starts = subscription["items"]["data"][0]["current_period_start"]
-    if given and given["until"] is not None and given["until"] <= starts:
-        basket["_discount"] = None
-    for line in basket["_lines"]:
-        lines.set_subtotal(line)
-    discounts.distribute(state, basket, is_given=True)
-    tax.apply(state, basket)
-    basket["amount_total"] = lines.total(basket["_lines"], "amount_total")
-    return basket
+    return invoices.draft(state, basket, customer, reason, subscription=subscription, **fields)
+
+
+def advance(state: State, invoice: Doc, subscription: Doc) -> None:
+    """Let the draft of a renewal be finalized in an hour, unless collection is paused."""
+    paused = subscription["pause_collection"]
+    behavior = paused["behavior"] if paused else ""
+    if behavior == "keep_as_draft":
+        state.update(invoice, auto_advance=False)
+    elif behavior:
+        # https://docs.stripe.com/billing/subscriptions/pause-payment
+        invoices.finalize(state, invoice)
+        invoices.close(state, invoice, "void" if behavior == "void" else "uncollectible")
+    else:
+        collection.finalize_later(state, invoice)
 
 
 def _renewal_discount(state: State, session: Doc) -> Doc | None:

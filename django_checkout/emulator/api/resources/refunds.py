@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.calls import Call, merged_metadata
+from functools import partial
+
+from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata, retrieve
 from django_checkout.emulator.api.resources.balance import new_balance_transaction
-from django_checkout.emulator.api.resources.catalog import missing
+from django_checkout.emulator.api.resources.pricing import missing
 from django_checkout.emulator.messages import ApiError, Doc, StateError
+from django_checkout.emulator.reference.currencies import with_symbol
 from django_checkout.emulator.state.state import State
 
 KIND = "refund"
@@ -37,23 +40,39 @@ def create(call: Call) -> Doc:
     if amount < 1:
         raise ApiError("Invalid positive integer", code="parameter_invalid_integer", param="amount")
     if amount > left:
-        raise ApiError(
-            f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})",
-            code="refund_amount_too_large",
-            param="amount",
+        # reactioncommerce/reaction#3704, woocommerce/woocommerce-gateway-stripe#1315
+        limit, what = left, "unrefunded amount on charge"
+        if amount > charge["amount"]:
+            limit, what = charge["amount"], "charge amount"
+        currency = charge["currency"]
+        message = (
+            f"Refund amount ({with_symbol(amount, currency)}) is greater than {what} ({with_symbol(limit, currency)})"
         )
-    return new_refund(state, charge, amount, params.get("reason"), merged_metadata({}, params.get("metadata", {})))
+        raise ApiError(message, param="amount")
+    metadata = merged_metadata({}, params.get("metadata", {}))
+    email = params.get("instructions_email")
+    return new_refund(state, charge, amount, params.get("reason"), metadata, instructions_email=email)
 
 
-def new_refund(state: State, charge: Doc, amount: int, reason: str | None, metadata: Doc) -> Doc:
-    """Create a refund and emit the events."""
+def new_refund(
+    state: State,
+    charge: Doc,
+    amount: int,
+    reason: str | None,
+    metadata: Doc,
+    *,
+    instructions_email: str | None = None,
+) -> Doc:
+    """Create a refund and emit the events. The shopper may be asked for a bank account by ``instructions_email``."""
     effect = charge.get("_effect", "")
     needs_shopper = charge["payment_method_details"]["type"] in VOUCHERS
     is_pending = effect == "refund_pending" or needs_shopper
     refund = _new(state, charge, amount, reason, metadata)
     refund["status"] = "requires_action" if needs_shopper else "pending" if is_pending else "succeeded"
+    if instructions_email:
+        refund["instructions_email"] = instructions_email
     if needs_shopper:
-        refund["next_action"] = _next_action(state, charge)
+        refund["next_action"] = _next_action(state, instructions_email or charge["billing_details"]["email"])
     elif is_pending:
         refund["pending_reason"] = "processing"
     if is_pending:
@@ -111,7 +130,15 @@ def finish_refund(state: State, refund: Doc) -> Doc:
     if refund["status"] not in WAITING:
         raise StateError(f"This refund has a status of {refund['status']}.")
     _clear_wait(refund)
-    return state.update(refund, "refund.updated", status="succeeded")
+    return _updated(state, refund, status="succeeded")
+
+
+def _updated(state: State, refund: Doc, **changes: object) -> Doc:
+    """Change a refund, and emit the event under both of its names: stripe-cli, charge.refund.updated.json."""
+    previous = {name: refund.get(name) for name, value in changes.items() if refund.get(name) != value}
+    state.update(refund, "charge.refund.updated", **changes)
+    state.emit("refund.updated", refund, previous)
+    return refund
 
 
 def finish_due(state: State, refund: Doc) -> None:
@@ -131,6 +158,7 @@ def fail_refund(state: State, refund: Doc, failure_reason: str = "expired_or_can
     refund["failure_reason"] = failure_reason
     state.update(refund, status="failed")
     _reduce_refunded(state, refund)
+    state.emit("charge.refund.updated", refund, {"status": before})
     state.emit("refund.updated", refund, {"status": before})
     state.emit("refund.failed", refund)
     return refund
@@ -147,9 +175,9 @@ def _clear_wait(refund: Doc) -> None:
     refund.pop("next_action", None)
 
 
-def _next_action(state: State, charge: Doc) -> Doc:
+def _next_action(state: State, email: str | None) -> Doc:
     now = state.clock.now()
-    sent = {"email_sent_at": now, "email_sent_to": charge["billing_details"]["email"]}
+    sent = {"email_sent_at": now, "email_sent_to": email}
     return {"type": "display_details", "display_details": {"email_sent": sent, "expires_at": now + ANSWER_SECONDS}}
 
 
@@ -162,12 +190,13 @@ def _charge_to_refund(state: State, params: Doc) -> Doc:
     if "charge" in params:
         return state.get("charge", params["charge"], "charge")
     if "payment_intent" not in params:
-        raise missing("payment_intent")
+        # stripe/stripe-dotnet#2202
+        raise missing("charge")
     intent = state.get("payment_intent", params["payment_intent"], "payment_intent")
     if intent["status"] != "succeeded":
         raise StateError(
             f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.",
-            code="payment_intent_unexpected_state" if intent["latest_charge"] else "missing",
+            code="payment_intent_unexpected_state",
             param="payment_intent",
         )
     return state.get("charge", intent["latest_charge"])
@@ -185,7 +214,7 @@ def _destination(charge: Doc) -> Doc:
 def update(call: Call) -> Doc:
     """POST /v1/refunds/:refund."""
     refund = call.target(KIND)
-    return call.state.update(refund, "refund.updated", **call.changes(refund))
+    return _updated(call.state, refund, **call.changes(refund))
 
 
 def cancel(call: Call) -> Doc:
@@ -195,4 +224,38 @@ def cancel(call: Call) -> Doc:
         raise StateError(f"You cannot cancel a refund with a status of {refund['status']}.", param="refund")
     _clear_wait(refund)
     _reduce_refunded(call.state, refund)
-    return call.state.update(refund, "refund.updated", status="canceled")
+    return _updated(call.state, refund, status="canceled")
+
+
+def expire(call: Call) -> Doc:
+    """POST /v1/test_helpers/refunds/:refund/expire, of a refund whose shopper gave no bank account.
+
+    It fails, and the money returns to the balance: https://docs.stripe.com/refunds#failed-refunds.
+    """
+    refund = call.target(KIND)
+    if refund["status"] != "requires_action":
+        raise StateError(f"You cannot expire a refund with a status of {refund['status']}.", param="refund")
+    return fail_refund(call.state, refund, "unknown")
+
+
+EXPANDABLE = {
+    "refund": (
+        "balance_transaction",
+        "charge",
+        "customer",
+        "failure_balance_transaction",
+        "payment_intent",
+        "payment_method",
+    ),
+}
+ROUTES = {
+    "GET /v1/refunds": Route(partial(list_kind, "refund", "charge payment_intent")),
+    "POST /v1/refunds": Route(
+        create,
+        "currency customer origin refund_application_fee reverse_transfer",
+    ),
+    "GET /v1/refunds/{refund}": Route(partial(retrieve, "refund")),
+    "POST /v1/refunds/{refund}": Route(update),
+    "POST /v1/refunds/{refund}/cancel": Route(cancel),
+    "POST /v1/test_helpers/refunds/{refund}/expire": Route(expire),
+}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.calls import Call, list_objects
+from functools import partial
+
+from django_checkout.emulator.api.calls import Call, Route, list_objects, retrieve
 from django_checkout.emulator.messages import Doc, StateError
 from django_checkout.emulator.state.state import State
 
@@ -44,3 +46,13 @@ def list_reviews(call: Call) -> Doc:
 def approve(call: Call) -> Doc:
     """POST /v1/reviews/:review/approve."""
     return close_review(call.state, call.target(KIND), "approved")
+
+
+EXPANDABLE = {
+    "review": ("charge", "payment_intent"),
+}
+ROUTES = {
+    "GET /v1/reviews": Route(list_reviews),
+    "GET /v1/reviews/{review}": Route(partial(retrieve, "review")),
+    "POST /v1/reviews/{review}/approve": Route(approve),
+}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django_checkout.emulator.api.calls import merged_metadata
 from django_checkout.emulator.api.resources.account import NAME
 from django_checkout.emulator.api.resources.session_rules import ELEMENTS, EMBEDDED
-from django_checkout.emulator.messages import Doc
+from django_checkout.emulator.messages import ApiError, Doc
+from django_checkout.emulator.reference.cards import DELAYED_METHODS, SECOND_CURRENCIES
 
 #: Parameters that the object repeats unchanged.
 _ECHOED = (
@@ -38,6 +39,7 @@ def defaults(params: Doc, mode: str, ui_mode: str) -> Doc:
     return {
         **dict.fromkeys(NULLS.split()),
         "adaptive_pricing": {"enabled": params.get("adaptive_pricing", {}).get("enabled", False)},
+        "allowed_payment_method_types": params.get("allowed_payment_method_types"),
         "after_expiration": {"recovery": _recovery(recovery)} if recovery else None,
         "automatic_tax": {
             "enabled": tax["enabled"],
@@ -83,9 +85,28 @@ def _recovery(params: Doc) -> Doc:
     return {"allow_promotion_codes": allow, "enabled": params["enabled"], "expires_at": None, "url": None}
 
 
+def is_offered(params: Doc, method: str) -> bool:
+    """Return whether the parameters leave a payment method in the set that Stripe offers of its own accord."""
+    excluded, allowed = params.get("excluded_payment_method_types", ()), params.get("allowed_payment_method_types")
+    return method not in excluded and (allowed is None or method in allowed)
+
+
+def check_methods(types: list[str], currency: str | None) -> None:
+    """Raise Stripe's error for a payment method that does not exist in a currency."""
+    currencies = {method: own for own, method in DELAYED_METHODS.items()}
+    for method in types:
+        only = {currencies.get(method, currency), SECOND_CURRENCIES.get(method)}
+        if currency and currency not in only:
+            # stripe-samples/firebase-subscription-payments#39
+            raise ApiError(
+                f"Invalid currency options ``{currency}``. The payment method `{method}` only supports the following "
+                f"currencies: ``{currencies[method]}``.",
+                param="payment_method_types",
+            )
+
+
 def _method_types(params: Doc) -> list[str]:
-    default = [] if "card" in params.get("excluded_payment_method_types", []) else ["card"]
-    types: list[str] = params.get("payment_method_types", default)
+    types: list[str] = params.get("payment_method_types") or [name for name in ("card",) if is_offered(params, name)]
     return types
 
 

@@ -6,9 +6,9 @@ Messages known from a public report are Stripe's own; the comment names the repo
 
 from __future__ import annotations
 
-import re
-
-from django_checkout.emulator.api.resources.catalog import missing, one_of
+from django_checkout.emulator.api.params import plain
+from django_checkout.emulator.api.resources.pricing import missing, one_of
+from django_checkout.emulator.api.resources.session_values import check_values
 from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.state.clock import Clock
 
@@ -24,11 +24,9 @@ REFUSED_UI_MODES = {
     "branding_settings": (ELEMENTS,),
     "origin_context": (ELEMENTS,),
     "submit_type": (ELEMENTS,),
-    "payment_method_options.acss_debit": (ELEMENTS,),
     "custom_fields": (ELEMENTS,),
     "custom_text": (ELEMENTS,),
     "tax_id_collection.required": (ELEMENTS,),
-    "payment_method_options.card.restrictions": (ELEMENTS,),
     "optional_items": (ELEMENTS,),
     "permissions": (HOSTED,),
     "permissions.update_shipping_details": (HOSTED, EMBEDDED),
@@ -55,7 +53,8 @@ TAKEN_MODES = {
 EXCLUSIVE = (
     ("customer", "customer_email"),
     ("customer", "customer_creation"),
-    ("discounts", "allow_promotion_codes"),
+    # stripe/stripe-node#2248
+    ("allow_promotion_codes", "discounts"),
 )
 NEEDS = {"customer_update": "customer"}
 
@@ -86,10 +85,6 @@ TAX_ID_NAME = (
 MAXIMUM_ITEMS = {"discounts": 1, "shipping_options": 5, "custom_fields": 3, "optional_items": 10}
 URLS = ("success_url", "cancel_url", "return_url")
 
-#: Derived from known refusals: surrounding white space (stripe/stripe-dotnet#1897), no domain, a domain without a dot.
-#: The limit of 64 characters is RFC 5321's.
-EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)*\.[^@\s.]{2,}")
-
 #: Countries whose tax depends on the postal code.
 NEEDS_POSTAL_CODE = ("CA", "US")
 
@@ -116,7 +111,7 @@ def check_session(params: Doc) -> None:
         _check_return(params)
     if mode != "setup" and not params.get("line_items"):
         raise missing("line_items")
-    if mode == "setup" and "currency" not in params and "payment_method_types" not in params:
+    if mode == "setup" and not params.keys() & {"currency", "payment_method_types", "allowed_payment_method_types"}:
         raise missing("currency")
     check_urls(params)
     if params.get("automatic_tax", {}).get("enabled") and mode == "setup":
@@ -124,10 +119,7 @@ def check_session(params: Doc) -> None:
     if params.get("invoice_creation", {}).get("enabled") and mode != "payment":
         raise ApiError(INVOICES, param="invoice_creation[enabled]")
     _check_update(params)
-    if "customer_email" in params and not EMAIL.fullmatch(params["customer_email"]):
-        raise ApiError(
-            f"Invalid email address: {params['customer_email']}", code="email_invalid", param="customer_email"
-        )
+    check_values(plain(params))
 
 
 def check_customer(params: Doc, customer: Doc) -> None:
@@ -147,7 +139,7 @@ def check_customer(params: Doc, customer: Doc) -> None:
 def check_open(session: Doc) -> None:
     """Raise ``ApiError`` unless the session is open."""
     if session["status"] != "open":
-        raise ApiError(f"This Checkout Session is {session['status']}.", code="checkout_session_not_open")
+        raise ApiError(f"This Checkout Session is {session['status']}.")
 
 
 def life_seconds(params: Doc, clock: Clock) -> int:
@@ -170,9 +162,12 @@ def life_seconds(params: Doc, clock: Clock) -> int:
 
 
 def _check_tables(params: Doc, mode: str, ui_mode: str) -> None:
-    for path, ui_modes in REFUSED_UI_MODES.items():
-        if ui_mode in ui_modes and _has(params, path):
-            raise ApiError(f"You can not pass `{path}` when `ui_mode` is `{ui_mode}`.", param=_bracketed(path))
+    refused = sorted(path for path, ui_modes in REFUSED_UI_MODES.items() if ui_mode in ui_modes and _has(params, path))
+    if refused:
+        # laravel/cashier-stripe#1815
+        names = ", ".join(map(_bracketed, refused))
+        message = f"The following parameters are not supported with `ui_mode: {ui_mode}`: {names}."
+        raise ApiError(message, param=_bracketed(refused[0]))
     for name, modes in TAKEN_MODES.items():
         if name in params and mode not in modes:
             raise ApiError(f"You can not pass `{name}` in `{mode}` mode.", param=name)
@@ -182,6 +177,11 @@ def _check_tables(params: Doc, mode: str, ui_mode: str) -> None:
     for name, needed in NEEDS.items():
         if name in params and needed not in params:
             raise ApiError(f"`{name}` can only be used with `{needed}`.", param=name)
+    check_counts(params)
+
+
+def check_counts(params: Doc) -> None:
+    """Raise Stripe's error for a list that is too long."""
     for name, limit in MAXIMUM_ITEMS.items():
         if len(params.get(name, ())) > limit:
             raise ApiError(f"Array {name} exceeded maximum {limit} allowed elements.", param=name)

@@ -3,32 +3,53 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from urllib.parse import urlsplit
 
-from django_checkout.emulator.api.calls import Call, list_objects, list_values
-from django_checkout.emulator.api.resources import lines
+from django_checkout.emulator.api.calls import Call, Route, list_objects, list_values, retrieve
+from django_checkout.emulator.api.params import defer, plain
+from django_checkout.emulator.api.resources import lines, payments
 from django_checkout.emulator.api.resources.amounts import set_lines
 from django_checkout.emulator.api.resources.customers import full_address
 from django_checkout.emulator.api.resources.discounts import attach
-from django_checkout.emulator.api.resources.session_object import ECHOED, ECHOED_IF_SENT, defaults, details
+from django_checkout.emulator.api.resources.session_object import (
+    ECHOED,
+    ECHOED_IF_SENT,
+    check_methods,
+    defaults,
+    details,
+    is_offered,
+)
 from django_checkout.emulator.api.resources.session_rules import (
     ELEMENTS,
     HOSTED,
     TAKEN_MODES,
+    check_counts,
     check_customer,
     check_session,
     life_seconds,
 )
+from django_checkout.emulator.api.resources.session_values import check_trial
 from django_checkout.emulator.api.resources.shipping import offered
+from django_checkout.emulator.api.resources.subscriptions import check_currency_of
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc, StateError
-from django_checkout.emulator.reference.cards import DELAYED_METHODS
+from django_checkout.emulator.reference.cards import DELAYED_METHODS, PLAYED_TYPES
 from django_checkout.emulator.reference.currencies import check_currency
 from django_checkout.emulator.state.state import State
 
 KIND = "checkout.session"
 #: The setting with the origin of the payment pages: https://docs.stripe.com/payments/checkout/custom-domains.
 CUSTOM_DOMAIN = "custom_domain"
+#: CarSnoop-Inc/carsnoop-issues#135
+NO_METHODS = (
+    "No valid payment method types for this Checkout Session. Please ensure that you have activated payment methods "
+    "compatible with your chosen currency in your dashboard (https://dashboard.stripe.com/settings/payment-methods) or "
+    "specify `payment_method_types`."
+)
+#: Parameters that are applied when the session is paid.
+_DEFERRED = "customer_update payment_intent_data payment_method_options setup_intent_data subscription_data"
+DEFERRED = tuple(_DEFERRED.split())
 RECOVERY_SECONDS = 30 * 24 * 3600
 
 
@@ -44,17 +65,23 @@ def page_url(state: State, base_url: str) -> str:
     return f"{domain}{urlsplit(base_url).path}" if domain else base_url
 
 
-def new_session(state: State, params: Doc, base_url: str, **overrides: object) -> Doc:
-    """Create a session."""
+def new_session(
+    state: State, params: Doc, base_url: str, *, items: list[Doc] | None = None, **overrides: object
+) -> Doc:
+    """Create a session. ``items`` are its line items if it is opened by a payment link, which has them already."""
     mode, ui_mode = params["mode"], params.get("ui_mode", HOSTED)
     life = life_seconds(params, state.clock)
+    check_trial(params, state.clock)
     customer = state.get("customer", params["customer"], "customer") if "customer" in params else {}
     if customer:
         check_customer(params, customer)
     email = params.get("customer_email") or customer.get("email")
-    for index, item in enumerate(params.get("optional_items", [])):
-        state.get("price", item["price"], f"optional_items[{index}][price]")
-    items = lines.new_lines(state, params["line_items"], mode) if mode != "setup" else []
+    optional = params.get("optional_items", [])
+    currency = check_currency(params["currency"], "currency") if "currency" in params else None
+    if items is None:
+        items = [] if mode == "setup" else lines.new_lines(state, params["line_items"], mode, optional, currency)
+    if customer and mode == "subscription":
+        check_currency_of(state, customer, items[0]["currency"])
     session = state.new(KIND, **defaults(params, mode, ui_mode))
     session.update({name: params.get(name) for name in ECHOED})
     session.update({name: params[name] for name in ECHOED_IF_SENT if name in params})
@@ -69,7 +96,10 @@ def new_session(state: State, params: Doc, base_url: str, **overrides: object) -
     if email:
         session["customer_details"] = details(email=email, tax_exempt=customer.get("tax_exempt", "none"))
     # ``_typed``: the shopper's billing, shipping, phone, tax_id, business_name, currency, consent and custom_fields.
-    session.update(_params=params, _typed={}, _discount=None, _known_email=email, _base_url=base_url, **overrides)
+    defer(params, *DEFERRED)
+    session.update(
+        _params=plain(params), _typed={}, _discount=None, _known_email=email, _base_url=base_url, **overrides
+    )
     session["_customer_address"] = customer.get("address")
     if mode != "setup":
         currency = items[0]["currency"]
@@ -77,8 +107,11 @@ def new_session(state: State, params: Doc, base_url: str, **overrides: object) -
         _offer_delayed_method(session, params, currency)
         attach(state, session, params.get("discounts", []))
         set_lines(state, session, items)
-    elif "currency" in params:
-        session["currency"] = check_currency(params["currency"], "currency")
+    else:
+        session["currency"] = currency
+    if not session["payment_method_types"]:
+        raise ApiError(NO_METHODS)
+    check_methods(session["payment_method_types"], session["currency"])
     state.store.insert(session)
     state.schedule("expire_session", session["id"], state.clock.now() + life)
     return session
@@ -87,8 +120,8 @@ def new_session(state: State, params: Doc, base_url: str, **overrides: object) -
 def _offer_delayed_method(session: Doc, params: Doc, currency: str) -> None:
     """Offer the currency's delayed method unless the shop has set the methods."""
     delayed = DELAYED_METHODS.get(currency)
-    excluded = params.get("excluded_payment_method_types", [])
-    if delayed and "payment_method_types" not in params and delayed not in excluded and session["mode"] == "payment":
+    is_listed = "payment_method_types" in params
+    if delayed and not is_listed and session["mode"] == "payment" and is_offered(params, delayed):
         session["payment_method_types"].append(delayed)
 
 
@@ -110,7 +143,7 @@ def expire(call: Call) -> Doc:
     if session["status"] != "open":
         raise StateError(
             'Only Checkout Sessions with a status in ["open"] can be expired. '
-            f"This Checkout Session has a status of {session['status']}.",
+            f"This Checkout Session has a status of `{session['status']}`.",
             param="session",
         )
     return expire_session(call.state, session)
@@ -143,9 +176,9 @@ def recover(state: State, session: Doc) -> Doc:
     """Create the copy of an expired session for its recovery URL."""
     recovery = (session["after_expiration"] or {}).get("recovery")
     if session["status"] != "expired" or not recovery or not recovery["url"]:
-        raise ApiError("This Checkout Session cannot be recovered.", code="checkout_session_not_recoverable")
+        raise ApiError("This Checkout Session cannot be recovered.")
     if recovery["expires_at"] <= state.clock.now():
-        raise ApiError("This recovery link has expired.", code="checkout_session_not_recoverable")
+        raise ApiError("This recovery link has expired.")
     params = {name: value for name, value in session["_params"].items() if name != "expires_at"}
     if recovery["allow_promotion_codes"]:
         params["allow_promotion_codes"] = True
@@ -155,6 +188,7 @@ def recover(state: State, session: Doc) -> Doc:
 def update(call: Call) -> Doc:
     """POST /v1/checkout/sessions/:session."""
     state, session, params = call.state, call.target(KIND), call.params
+    check_counts(params)
     changes = set(params) - {"expand", "metadata"}
     if changes and session["status"] != "open":
         raise StateError(f"This Checkout Session is {session['status']} and can no longer be updated.", param="session")
@@ -163,6 +197,9 @@ def update(call: Call) -> Doc:
     if "collected_information" in params and session["ui_mode"] == HOSTED:
         message = "`collected_information` can not be updated when `ui_mode` is `hosted_page`."
         raise StateError(message, param="collected_information")
+    if "payment_intent_data" in params and (session["mode"], session["ui_mode"]) != ("payment", ELEMENTS):
+        message = "`payment_intent_data` can only be updated in `payment` mode when `ui_mode` is `elements`."
+        raise StateError(message, param="payment_intent_data")
     if params.get("shipping_options") and session["mode"] not in TAKEN_MODES["shipping_options"]:
         message = f"You can not pass `shipping_options` in `{session['mode']}` mode."
         raise StateError(message, param="shipping_options")
@@ -175,9 +212,11 @@ def update(call: Call) -> Doc:
         session["_typed"] = {**session["_typed"], "shipping": shipping}
     if "shipping_options" in params:
         session["shipping_options"] = offered(state, params["shipping_options"] or [], session["currency"])
+    if "payment_intent_data" in params:
+        payments.update_data(state, session, params["payment_intent_data"])
     items = session.get("_lines", [])
     if "line_items" in params:
-        items = lines.replaced_lines(state, items, params["line_items"], session["mode"])
+        items = lines.replaced_lines(state, items, params["line_items"], session["mode"], session["currency"])
     if changes and session["mode"] != "setup":
         set_lines(state, session, items)
     return state.store.save(session)
@@ -197,3 +236,47 @@ def _check_country(session: Doc, shipping: Doc | None) -> None:
 def substituted(url: str | None, session: Doc) -> str | None:
     """Return a URL of the shop with the session's id for ``{CHECKOUT_SESSION_ID}``."""
     return re.sub(r"\{CHECKOUT_SESSION_ID\}", session["id"], url) if url else None
+
+
+EXPANDABLE = {
+    "checkout.session": (
+        "customer",
+        "discounts.coupon",
+        "discounts.promotion_code",
+        "invoice",
+        "line_items",
+        "payment_intent",
+        "payment_link",
+        "setup_intent",
+        "subscription",
+        "shipping_cost.shipping_rate",
+        "shipping_cost.taxes",
+        "shipping_options.shipping_rate",
+        "total_details.breakdown",
+    ),
+}
+ROUTES = {
+    "GET /v1/checkout/sessions": Route(list_sessions),
+    "POST /v1/checkout/sessions": Route(
+        create,
+        "automatic_tax.liability customer_account "
+        "invoice_creation.invoice_data.account_tax_ids invoice_creation.invoice_data.issuer "
+        "invoice_creation.invoice_data.rendering_options "
+        "managed_payments payment_intent_data.transfer_data payment_method_configuration payment_method_data "
+        "shipping_options.shipping_rate_data.fixed_amount.currency_options",
+        {
+            "payment_method_options": "card",
+            "payment_method_options.card": "setup_future_usage",
+            "payment_method_types": " ".join(PLAYED_TYPES),
+            "subscription_data": (
+                "application_fee_percent description metadata on_behalf_of trial_end trial_period_days trial_settings"
+            ),
+        },
+    ),
+    "GET /v1/checkout/sessions/{session}": Route(partial(retrieve, "checkout.session")),
+    "POST /v1/checkout/sessions/{session}": Route(
+        update, "shipping_options.shipping_rate_data.fixed_amount.currency_options"
+    ),
+    "POST /v1/checkout/sessions/{session}/expire": Route(expire),
+    "GET /v1/checkout/sessions/{session}/line_items": Route(list_line_items),
+}

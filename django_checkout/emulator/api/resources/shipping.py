@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from django_checkout.emulator.api.calls import Call
-from django_checkout.emulator.api.resources.catalog import inside, missing
+from functools import partial
+
+from django_checkout.emulator.api.calls import Call, Route, list_kind, retrieve
+from django_checkout.emulator.api.resources.pricing import inside, missing
+from django_checkout.emulator.api.resources.session_values import invalid_integer
 from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.reference.currencies import check_currency
 from django_checkout.emulator.state.state import State
@@ -33,6 +36,12 @@ def new_rate(state: State, params: Doc, param: str = "") -> Doc:
     if "fixed_amount" not in params:
         raise missing(inside(param, "fixed_amount"))
     fixed = params["fixed_amount"]
+    if fixed["amount"] < 0:
+        raise invalid_integer("Invalid non-negative integer", inside(inside(param, "fixed_amount"), "amount"))
+    for bound in ("minimum", "maximum"):
+        if params.get("delivery_estimate", {}).get(bound, {}).get("value", 1) < 1:
+            where = inside(inside(inside(param, "delivery_estimate"), bound), "value")
+            raise invalid_integer("Invalid positive integer", where)
     estimate = params.get("delivery_estimate")
     rate = state.new(
         "shipping_rate",
@@ -43,7 +52,7 @@ def new_rate(state: State, params: Doc, param: str = "") -> Doc:
         metadata=params.get("metadata", {}),
         tax_behavior=params.get("tax_behavior", "unspecified"),
         tax_code=params.get("tax_code"),
-        type="fixed_amount",
+        type=params.get("type", "fixed_amount"),
     )
     return state.store.insert(rate)
 
@@ -68,3 +77,11 @@ def update_rate(call: Call) -> Doc:
     """POST /v1/shipping_rates/:shipping_rate_token."""
     rate = call.target("shipping_rate")
     return call.state.update(rate, **call.changes(rate, "active", "tax_behavior"))
+
+
+ROUTES = {
+    "GET /v1/shipping_rates": Route(partial(list_kind, "shipping_rate", "active currency=fixed_amount.currency")),
+    "POST /v1/shipping_rates": Route(create_rate, "fixed_amount.currency_options"),
+    "GET /v1/shipping_rates/{shipping_rate_token}": Route(partial(retrieve, "shipping_rate")),
+    "POST /v1/shipping_rates/{shipping_rate_token}": Route(update_rate, "fixed_amount"),
+}

@@ -1,11 +1,11 @@
-"""Automatic tax: one rate everywhere, on line items and shipping, inclusive or exclusive."""
+"""Tax on line items and shipping: automatic, with one rate everywhere, or by the tax rates of the lines."""
 
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 
 from django_checkout.emulator.api.resources.session_rules import NEEDS_POSTAL_CODE
-from django_checkout.emulator.messages import ApiError, Doc, without_hidden
+from django_checkout.emulator.messages import ApiError, Doc, not_implemented, without_hidden
 from django_checkout.emulator.state.state import State
 
 DEFAULT_PERCENT = "20"
@@ -42,29 +42,67 @@ def tax_address(session: Doc) -> Doc | None:
 
 def apply(state: State, session: Doc) -> None:
     """Set the tax of line items and shipping, and the status of ``automatic_tax``."""
+    is_automatic = session["automatic_tax"]["enabled"]
     for line in session["_lines"]:
-        line.update(amount_tax=0, _taxes=[])
         line["amount_total"] = line["amount_subtotal"] - line["amount_discount"]
+        rates = line.get("_tax_rates") or session.get("_tax_rates") or []
+        if rates and is_automatic:
+            raise not_implemented("tax rates together with automatic_tax", "automatic_tax[enabled]")
+        _tax_line(line, [] if is_automatic else by_rates(line["amount_total"], rates))
     shipping = session["shipping_cost"]
     if shipping:
         shipping.update(amount_tax=0, amount_total=shipping["amount_subtotal"])
         session["_shipping_taxes"] = []
-    if not session["automatic_tax"]["enabled"]:
+    if not is_automatic:
         return
     address = tax_address(session)
     session["automatic_tax"]["status"] = "complete" if address else "requires_location_inputs"
     if address is None:
         return
     for line in session["_lines"]:
-        tax = _tax(state, line["amount_total"], line["price"]["tax_behavior"], session, address)
-        line.update(amount_tax=tax["amount"], _taxes=[tax])
-        line["amount_total"] += 0 if tax["rate"]["inclusive"] else tax["amount"]
+        _tax_line(line, [_tax(state, line["amount_total"], _behavior(line), session, address)])
     if shipping:
         rate = state.store.find(shipping["shipping_rate"]) or {"tax_behavior": "unspecified"}
         tax = _tax(state, shipping["amount_subtotal"], rate["tax_behavior"], session, address)
         session["_shipping_taxes"] = [tax]
         shipping["amount_tax"] = tax["amount"]
         shipping["amount_total"] += 0 if tax["rate"]["inclusive"] else tax["amount"]
+
+
+def _tax_line(line: Doc, taxes: list[Doc]) -> None:
+    line.update(amount_tax=sum(tax["amount"] for tax in taxes), _taxes=taxes)
+    line["amount_total"] += sum(tax["amount"] for tax in taxes if not tax["rate"]["inclusive"])
+
+
+def _behavior(line: Doc) -> str | None:
+    behavior: str | None = (line.get("_pricing") or line["price"])["tax_behavior"]
+    return behavior
+
+
+def by_rates(amount: int, rates: list[Doc]) -> list[Doc]:
+    """Return the taxes on an amount by tax rates. Exclusive rates add to the amount without inclusive ones."""
+    inside = sum((Decimal(str(rate["percentage"])) for rate in rates if rate["inclusive"]), Decimal(0))
+    parts = {rate["id"]: _part(amount, rate, inside) for rate in rates if rate["inclusive"]}
+    base = amount - sum(parts.values())
+    parts |= {rate["id"]: portion(base, _exact(rate), inclusive=False) for rate in rates if not rate["inclusive"]}
+    return [
+        {
+            "amount": parts[rate["id"]],
+            "rate": without_hidden(rate),
+            "taxability_reason": "standard_rated",
+            "taxable_amount": base,
+        }
+        for rate in rates
+    ]
+
+
+def _part(amount: int, rate: Doc, inside: Decimal) -> int:
+    exact = Decimal(amount) * _exact(rate) / (100 + inside)
+    return int(exact.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def _exact(rate: Doc) -> Decimal:
+    return Decimal(str(rate["percentage"]))
 
 
 def breakdown(session: Doc) -> list[Doc]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from urllib.parse import urlsplit
 
-from django_checkout.emulator.api.calls import Call
+from django_checkout.emulator.api.calls import Call, Route, list_kind, retrieve
 from django_checkout.emulator.ids import random_text
-from django_checkout.emulator.messages import API_VERSION, ApiError, Doc
+from django_checkout.emulator.messages import ApiError, Doc
+from django_checkout.emulator.reference.event_types import EVENT_TYPES
+from django_checkout.emulator.reference.versions import KNOWN
 from django_checkout.emulator.state.state import TARGET, State
 
 KIND = "webhook_endpoint"
@@ -16,7 +19,9 @@ MAX_OVERLAP_SECONDS = 24 * 3600
 CONFIGURED_ID = "we_configured"
 
 
-def configure(state: State, url: str, secret: str, enabled_events: tuple[str, ...] = ("*",)) -> Doc:
+def configure(
+    state: State, url: str, secret: str, enabled_events: tuple[str, ...] = ("*",), version: str | None = None
+) -> Doc:
     """Store the configured endpoint, which the API does not list. Without a URL an existing one is kept."""
     known = state.store.find(CONFIGURED_ID)
     if known and not url:
@@ -24,7 +29,7 @@ def configure(state: State, url: str, secret: str, enabled_events: tuple[str, ..
     target = {
         "id": CONFIGURED_ID,
         "object": TARGET,
-        "api_version": None,
+        "api_version": version,
         "enabled_events": list(enabled_events),
         "secret": secret,
         "status": "enabled",
@@ -60,8 +65,13 @@ def update(call: Call) -> Doc:
     _check(params)
     changes = call.changes(endpoint, "enabled_events", "url", "description")
     if "disabled" in params:
-        changes["status"] = "disabled" if params["disabled"] else "enabled"
+        set_status(call.state, endpoint, "disabled" if params["disabled"] else "enabled")
     return call.state.update(endpoint, **changes)
+
+
+def set_status(state: State, endpoint: Doc, status: str) -> Doc:
+    """Enable or disable an endpoint. One that is enabled again counts as if it had never failed."""
+    return state.update(endpoint, status=status, _failing_since=None)
 
 
 def roll_secret(state: State, endpoint: Doc, secret: str = "", *, overlap_seconds: int = 0) -> str:
@@ -89,17 +99,22 @@ def delete(call: Call) -> Doc:
 
 
 def _check(params: Doc) -> None:
-    if "url" in params and not params["url"].startswith(("http://", "https://")):
-        raise ApiError(
-            "Invalid URL: An explicit scheme (such as https) must be provided.", code="url_invalid", param="url"
-        )
-    if "url" in params and not _is_plain(params["url"]):
-        raise ApiError("Not a valid URL", code="url_invalid", param="url")
-    for name in params.get("enabled_events", ()):
-        if not re.fullmatch(r"\*|[a-z0-9_]+(\.[a-z0-9_*]+)+", name):
-            raise ApiError(f"Invalid enabled_events: unknown event {name}", param="enabled_events")
-    if "api_version" in params and not re.fullmatch(r"\d{4}-\d\d-\d\d(\.[a-z]+)?", params["api_version"]):
-        raise ApiError(f"Invalid api_version; the latest is {API_VERSION}", param="api_version")
+    if "url" in params:
+        check_url(params["url"])
+    for index, name in enumerate(params.get("enabled_events", ())):
+        if name != "*" and name.removeprefix("v1.") not in EVENT_TYPES:
+            raise ApiError(f"Invalid enabled_events: unknown event {name}", param=f"enabled_events[{index}]")
+    if "api_version" in params and params["api_version"] not in KNOWN:
+        raise ApiError(f"Invalid api_version: {params['api_version']}", param="api_version")
+
+
+def check_url(url: str, param: str = "url") -> None:
+    """Raise Stripe's error for the URL of an endpoint that is not one."""
+    if not url.startswith(("http://", "https://")):
+        message = "Invalid URL: An explicit scheme (such as https) must be provided."
+        raise ApiError(message, code="url_invalid", param=param)
+    if not _is_plain(url):
+        raise ApiError("Not a valid URL", code="url_invalid", param=param)
 
 
 def _is_plain(url: str) -> bool:
@@ -109,3 +124,12 @@ def _is_plain(url: str) -> bool:
     except ValueError:
         return False
     return bool(parts.hostname) and "@" not in parts.netloc and not re.search(r"[\\\s\x00-\x1f\x7f]", url)
+
+
+ROUTES = {
+    "GET /v1/webhook_endpoints": Route(partial(list_kind, "webhook_endpoint", "")),
+    "POST /v1/webhook_endpoints": Route(create, "connect"),
+    "GET /v1/webhook_endpoints/{webhook_endpoint}": Route(partial(retrieve, "webhook_endpoint")),
+    "POST /v1/webhook_endpoints/{webhook_endpoint}": Route(update),
+    "DELETE /v1/webhook_endpoints/{webhook_endpoint}": Route(delete),
+}

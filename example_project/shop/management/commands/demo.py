@@ -16,8 +16,9 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser, call_command
 from django.core.servers.basehttp import WSGIRequestHandler
 
+from django_checkout.api_versions import stripe_js_url
 from django_checkout.conf import conf
-from django_checkout.emulator import Emulator
+from django_checkout.emulator import Emulator, StoreError
 from django_checkout.emulator.transport import requests_session
 from example_project.shop import demo_check
 from example_project.shop.catalogue import seed_catalogue
@@ -62,7 +63,10 @@ class Command(BaseCommand):
         seed_catalogue()
         if conf.CHECKOUT_EMULATOR:
             # The same store, in an emulator that sends no webhooks: the server is not open yet.
-            emulator = Emulator(store=conf.CHECKOUT_EMULATOR_STORE)
+            try:
+                emulator = Emulator(store=conf.CHECKOUT_EMULATOR_STORE)
+            except StoreError as error:
+                raise CommandError(str(error)) from error
             with closing(emulator), requests_session(emulator) as session:
                 seed_promotions(session)
         self._print_welcome(port, make_accounts() if conf.CHECKOUT_EMULATOR else [])
@@ -113,7 +117,7 @@ def _require_base_url(port: int) -> None:
     os.environ["CHECKOUT_BASE_URL"] = base_url
     if conf.CHECKOUT_EMULATOR:
         os.environ["STRIPE_API_BASE"] = f"{base_url}/emulator"
-        os.environ["STRIPE_JS_URL"] = f"{base_url}/emulator/stripe.js"
+        os.environ["STRIPE_JS_URL"] = stripe_js_url(conf.CHECKOUT_API_VERSION, f"{base_url}/emulator")
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 (the same command with other variables)
 
