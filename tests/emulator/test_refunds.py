@@ -51,9 +51,9 @@ def test_a_pending_refund_succeeds_later(emulator, client, paid):
     emulator.clock.advance(3 * DAY)
 
     assert client.v1.refunds.retrieve(refund.id).status == "succeeded"
-    assert event_types(emulator)[-2:] == ["charge.refund.updated", "refund.updated"]
-    changes = [event["data"]["previous_attributes"] for event in emulator.events()[-2:]]
-    assert changes == [{"status": "pending"}] * 2
+    updated = [event for event in emulator.events() if event["type"].endswith("refund.updated")]
+    assert [event["type"] for event in updated] == ["charge.refund.updated", "refund.updated"]
+    assert [event["data"]["previous_attributes"] for event in updated] == [{"status": "pending"}] * 2
 
 
 def test_a_succeeded_refund_can_fail_later(emulator, client, paid):

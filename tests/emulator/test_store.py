@@ -74,7 +74,7 @@ def truncated_header(path):
 UNUSABLE = {
     truncated: "incomplete|malformed",
     truncated_within_a_page: "incomplete|malformed",
-    truncated_header: "not a database",
+    truncated_header: "not a database|malformed",
     other_version: "another version",
     version_without_a_number: "another version",
     other_program: "another program",
