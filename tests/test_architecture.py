@@ -58,7 +58,7 @@ EMULATOR_LAYERS = (
     ("emulator",),
     ("control", "jobs"),
     ("webhooks",),
-    ("payer",),
+    ("payer", "file_downloads"),
     ("api",),
     ("state", "chaos", "incidents", "request_log"),
     ("reference",),
