@@ -189,6 +189,7 @@ def _ask(face, order, browser):
     }[face]()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("face", FACES)
 def test_face_calls_silent_stripe_once_or_not_at_all(face, stripe_emulator, settings, client):
     if face.startswith("api"):
@@ -223,6 +224,7 @@ def test_attempts_and_pauses_stay_within_the_limit(silent_stripe, settings):
     assert silent_stripe.number_asked == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", [run, async_to_sync(arun)])
 @pytest.mark.parametrize(
     "head",
@@ -566,6 +568,7 @@ def test_each_key_has_its_own_count(silent_stripe, settings, monkeypatch):
     assert silent_stripe.number_asked == asked + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", [views.webhook, views.awebhook], ids=["sync", "async"])
 def test_webhook_that_reads_from_silent_stripe_asks_for_another_delivery(view, paid_order, stripe_emulator, settings):
     pytest.importorskip("httpx")
