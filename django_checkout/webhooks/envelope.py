@@ -74,8 +74,6 @@ def read_envelope(body: Mapping[str, Any]) -> WebhookEvent:
         raise SignatureError("The signed body is not an event: id, type or livemode is missing.")
     if not event_id:
         raise SignatureError("The signed body is not an event: its id is empty.")
-    if not is_thin and not isinstance(mapping(body, "data").get("object"), Mapping):
-        raise SignatureError("The signed body is not an event: its data has no object.")
     stripe_object = _object_of(body, is_thin=is_thin)
     intent = stripe_object.get("payment_intent") if stripe_object.get("object") != "payment_intent" else None
     return WebhookEvent(
