@@ -1,4 +1,4 @@
-"""Stripe's own command line against the emulator: ``npm install --prefix var/stripe-cli @stripe/cli``."""
+"""Stripe's own command line against the emulator: ``npm install --prefix var/stripe-cli @stripe/cli@1.52``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from django_checkout.emulator.server import EmulatorServer
 from tests.serving import serving
 
 from .test_server import Shop, wait_for
+from .triggers import triggers
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = ROOT / "var" / "stripe-cli"
@@ -35,28 +36,10 @@ def find_command_line():
 PROGRAM = find_command_line()
 pytestmark = [
     pytest.mark.stripe_cli,
-    pytest.mark.skipif(not PROGRAM, reason="no Stripe CLI: npm install --prefix var/stripe-cli @stripe/cli"),
+    pytest.mark.skipif(not PROGRAM, reason="no Stripe CLI: npm install --prefix var/stripe-cli @stripe/cli@1.52"),
 ]
 
-#: What ``stripe trigger`` causes, of the events that integrations of Checkout handle. docs/emulator.md has the others.
-TRIGGERED = """
-balance.available billing_portal.session.created charge.captured charge.dispute.closed charge.dispute.created
-charge.dispute.updated charge.failed charge.refund.updated charge.refunded charge.succeeded
-checkout.session.async_payment_failed checkout.session.async_payment_succeeded checkout.session.completed
-checkout.session.expired coupon.created coupon.deleted coupon.updated credit_note.created credit_note.updated
-credit_note.voided customer.created customer.deleted customer.subscription.created customer.subscription.deleted
-customer.subscription.paused customer.subscription.trial_will_end customer.subscription.updated customer.updated
-invoice.created invoice.deleted invoice.finalized invoice.marked_uncollectible invoice.paid
-invoice.payment_action_required invoice.payment_failed invoice.payment_succeeded invoice.sent invoice.updated
-invoice.voided invoiceitem.created invoiceitem.deleted payment_intent.amount_capturable_updated
-payment_intent.canceled payment_intent.created payment_intent.payment_failed payment_intent.processing
-payment_intent.requires_action payment_intent.succeeded payment_link.created payment_link.updated
-payment_method.attached payment_method.detached payout.created
-payout.updated price.created price.updated product.created product.deleted product.updated setup_intent.canceled
-setup_intent.created setup_intent.setup_failed setup_intent.succeeded tax_rate.created tax_rate.updated
-test_helpers.test_clock.advancing test_helpers.test_clock.created test_helpers.test_clock.deleted
-test_helpers.test_clock.ready
-"""
+ALL = triggers()
 
 
 @pytest.fixture
@@ -141,18 +124,26 @@ def shop():
         yield handler, f"127.0.0.1:{made.server_address[1]}/webhook/"
 
 
-@pytest.mark.parametrize("event_type", TRIGGERED.split())
-def test_an_event_is_triggered(emulator, run, event_type):
-    assert "Trigger succeeded" in run("trigger", event_type)
+@pytest.mark.parametrize("trigger", [one for one in ALL if one.works], ids=lambda one: one.name)
+def test_a_trigger_causes_its_event(emulator, run, trigger):
+    assert "Trigger succeeded" in run("trigger", trigger.name, *trigger.arguments)
 
-    assert event_type in {event["type"] for event in emulator.events()}
+    assert trigger.event in {event["type"] for event in emulator.events()}
 
 
-def test_what_is_not_implemented_is_said_and_not_triggered(attempt):
-    status, output = attempt("trigger", "issuing_card.created")
+@pytest.mark.parametrize("trigger", [one for one in ALL if one.refusal], ids=lambda one: one.name)
+def test_a_trigger_that_does_not_work_says_why(emulator, attempt, trigger):
+    status, output = attempt("trigger", trigger.name)
 
     assert status != 0
-    assert "The emulator does not implement the operation POST /v1/issuing/cardholders" in output
+    assert trigger.refusal in output
+    assert trigger.name not in {event["type"] for event in emulator.events()}
+
+
+def test_the_table_has_every_trigger(run):
+    known = re.findall(r"^  ([a-z0-9_]+\.[a-z0-9_.]+)$", run("trigger", "--help"), re.MULTILINE)
+
+    assert known == [trigger.name for trigger in ALL]
 
 
 def test_events_are_forwarded_signed_and_sent_again(emulator, run, start, shop, monkeypatch):
