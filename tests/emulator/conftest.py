@@ -93,16 +93,19 @@ def _request(method, url, **fields):
 class Visitor:
     """Opens the emulator's pages and submits their forms with the form token."""
 
-    def __init__(self, emulator):
+    def __init__(self, emulator, language="en"):
         self._emulator = emulator
+        self._language = language
 
-    def get(self, path, language="en"):
-        """Return a page."""
+    def get(self, path, language=None):
+        """Return a page, in the visitor's language or another one."""
+        language = language or self._language
         return self._emulator.handle(_request("GET", path, headers={"accept-language": language}))
 
     def post(self, path, **typed):
         """Submit a form."""
-        return self._emulator.handle(_request("POST", path, body=urlencode(typed).encode()))
+        headers = {"accept-language": self._language}
+        return self._emulator.handle(_request("POST", path, headers=headers, body=urlencode(typed).encode()))
 
     def send(self, path, **typed):
         """Submit a form with the token of its page."""

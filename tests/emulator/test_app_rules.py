@@ -71,6 +71,12 @@ def cases() -> Iterator[tuple[Rule, dict[str, Any]]]:
 
 
 CASES = list(cases())
+#: What the app adds although Stripe accepts the session without it: else Checkout asks and does not save the answer.
+NOT_REFUSED = {
+    ("customer_update.address", ("billing_address_collection",)),
+    ("customer_update.name", ("name_collection",)),
+}
+NEEDED = [rule for rule in RULES if rule.needs]
 
 
 def put(params: dict[str, Any], path: str, value: Any) -> None:
@@ -112,14 +118,14 @@ def encoded(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, str(value).lower() if isinstance(value, bool) else str(value)
 
 
-@pytest.mark.parametrize(("rule", "when"), CASES, ids=[f"{rule.refuses} {list(when.values())}" for rule, when in CASES])
-def test_the_emulator_refuses_what_the_app_refuses(rule, when, emulator, client):
+def answer_to(params: dict[str, Any], emulator: Any, client: Any) -> Any:
+    """Return the response to a request for a session."""
     ids = {
         "<customer>": client.v1.customers.create({"email": "kim@example.com"}).id,
         "<coupon>": client.v1.coupons.create({"percent_off": 10}).id,
         "<price>": client.v1.prices.create({"currency": "eur", "unit_amount": 1, "product_data": {"name": "Cup"}}).id,
     }
-    fields = [(name, ids.get(value, value)) for name, value in encoded(refused(rule, when))]
+    fields = [(name, ids.get(value, value)) for name, value in encoded(params)]
     sent = Request(
         method="POST",
         base_url=BASE_URL,
@@ -127,10 +133,33 @@ def test_the_emulator_refuses_what_the_app_refuses(rule, when, emulator, client)
         headers={"authorization": "Bearer sk_test_rules"},
         body=urlencode(fields).encode(),
     )
+    return emulator.handle(sent)
 
-    answer = emulator.handle(sent)
+
+@pytest.mark.parametrize(("rule", "when"), CASES, ids=[f"{rule.refuses} {list(when.values())}" for rule, when in CASES])
+def test_the_emulator_refuses_what_the_app_refuses(rule, when, emulator, client):
+    answer = answer_to(refused(rule, when), emulator, client)
 
     error = json.loads(answer.body).get("error", {})
     assert answer.status == (501 if rule.refuses in NOT_PLAYED else 400), error
     named = f"{error.get('param')} {error['message']}"
     assert rule.refuses.partition(".")[0] in named or any(name.partition(".")[0] in named for name in when)
+
+
+@pytest.mark.parametrize("rule", NEEDED, ids=[f"{rule.needs} {list(rule.when)}" for rule in NEEDED])
+def test_the_emulator_refuses_a_session_without_what_the_app_adds(rule, emulator, client):
+    params = session_params()
+    for name, values in rule.when.items():
+        if values != ABSENT:
+            put(params, name, VALUES[name] if values == SET else values[0])
+    # Another rule needs the name first.
+    if "tax_id_collection.enabled" in rule.when and rule.needs != "customer_update.name":
+        put(params, "customer_update.name", "auto")
+    answer = answer_to(params, emulator, client)
+    put(params, rule.needs, rule.value)
+
+    others = tuple(name for name in rule.when if name != "customer")
+    assert answer.status == (200 if (rule.needs, others) in NOT_REFUSED else 400)
+    if "tax_id_collection.enabled" in rule.when:
+        put(params, "customer_update", {"name": "auto", "address": "auto"})
+    assert answer_to(params, emulator, client).status == 200

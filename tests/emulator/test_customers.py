@@ -98,7 +98,7 @@ def test_tax_ids_belong_to_the_account_or_to_a_customer(client, customer):
 
 
 def test_tax_id_that_the_shopper_enters_is_saved_on_the_customer(client, customer, visitor, make_session):
-    params = {"customer_update": {"name": "auto"}, "tax_id_collection": {"enabled": True}}
+    params = {"customer_update": {"address": "auto", "name": "auto"}, "tax_id_collection": {"enabled": True}}
     session = make_session(customer=customer.id, **params)
 
     visitor.send(path_of(session), **TYPED, tax_id_type="eu_vat", tax_id="DE123456789")

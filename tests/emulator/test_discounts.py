@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 import stripe
+from django.utils import translation
 
 from django_checkout.emulator import ApiError
+
+from .conftest import Visitor, text_of
 
 CODE = "WELCOME10"
 
@@ -202,3 +207,18 @@ def test_a_coupon_can_be_limited_to_products_and_a_currency(client, make_session
             make_session(discounts=[{"coupon": coupon}])
     shown = client.v1.coupons.retrieve("mugs", {"expand": ["applies_to"]})
     assert shown.applies_to.products == [product.id]
+
+
+def test_the_api_refuses_a_code_in_english_and_the_page_in_the_shopper_s_language(client, emulator, make_session):
+    jug = client.v1.products.create({"name": "Jug"})
+    coupon = client.v1.coupons.create({"percent_off": 10, "applies_to": {"products": [jug.id]}})
+    session = make_session(allow_promotion_codes=True)
+    path = f"/pay/{session.id}"
+    token = re.search(r'name="token" value="(\w+)"', text_of(Visitor(emulator).get(path)))
+
+    with translation.override("de"), pytest.raises(stripe.InvalidRequestError, match="for other products"):
+        make_session(discounts=[{"coupon": coupon.id}])
+    page = Visitor(emulator, "de").post(path, token=token[1], promotion_code="NONE", apply_code="1")
+
+    with translation.override("de"):
+        assert translation.gettext("This code is invalid.") in text_of(page)

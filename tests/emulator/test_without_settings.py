@@ -15,9 +15,15 @@ emulator = Emulator(webhook_secret="whsec_tests")
 line = {"price_data[currency]": "eur", "price_data[unit_amount]": "1000", "price_data[product_data][name]": "Tea"}
 names = {f"line_items[0][{name.replace('[', '][', 1)}" + "]" * ("[" not in name): value for name, value in line.items()}
 form = {"mode": "payment", "success_url": "https://shop.example.com/", "line_items[0][quantity]": "1", **names}
-session = requests_session(emulator).post(
-    "https://api.stripe.com/v1/checkout/sessions", data=form, headers={"Authorization": "Bearer sk_test_x"}
-).json()
+client = requests_session(emulator)
+client.headers["Authorization"] = "Bearer sk_test_x"
+session = client.post("https://api.stripe.com/v1/checkout/sessions", data=form).json()
+jug = client.post("https://api.stripe.com/v1/products", data={"name": "Jug"}).json()
+limits = {"percent_off": "10", "applies_to[products][0]": jug["id"]}
+coupon = client.post("https://api.stripe.com/v1/coupons", data=limits).json()
+form["discounts[0][coupon]"] = coupon["id"]
+refused = client.post("https://api.stripe.com/v1/checkout/sessions", data=form)
+assert refused.status_code == 400, refused.text
 assert emulator.pay(session["id"]).status == "paid", session
 assert emulator.deliver_to(lambda body, headers: 200)
 assert not settings.configured

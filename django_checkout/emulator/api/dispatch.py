@@ -14,6 +14,8 @@ from email.utils import formatdate
 from django_checkout.emulator.api import parameters
 from django_checkout.emulator.api.calls import Call
 from django_checkout.emulator.api.expansion import expand
+from django_checkout.emulator.api.formats import check_formats
+from django_checkout.emulator.api.params import plain
 from django_checkout.emulator.api.rate_limits import RateLimits
 from django_checkout.emulator.api.resources import ephemeral_keys
 from django_checkout.emulator.api.resources.account import ACCOUNT_ID
@@ -120,6 +122,8 @@ class Api:
         version, sent = _version_of(request), _sent(request)
         route, ids = find_route(request.method, request.path, version, sent)
         params = parameters.read(table(route, version), sent)
+        if request.method == "POST":
+            check_formats(plain(params))
         call = Call(
             state=self._state,
             path=request.path,

@@ -49,7 +49,11 @@ class ClientApi:
         try:
             session, payload = self._authenticated(request, session_id)
             with translation.override(language_of(request, session)):
-                return self._act(request, session, action, payload)
+                try:
+                    return self._act(request, session, action, payload)
+                except ApiError as error:
+                    error.message = _(error.message)
+                    raise
         except ApiError as error:
             document = {
                 "message": error.message,

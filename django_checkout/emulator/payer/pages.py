@@ -109,10 +109,10 @@ class Pages:
                 entered = {**form.entered(session), **_code(typed)}
                 session = shopper_input.enter(self._state, self._get(session), entered)
         except ApiError as error:
-            field = FIELDS_OF.get(error.param or "")
+            field, message = FIELDS_OF.get(error.param or ""), _(error.message)
             if field:
-                form.errors[field] = error.message
-            return self._form(request, session, form, decline="" if field else error.message)
+                form.errors[field] = message
+            return self._form(request, session, form, decline="" if field else message)
         if typed.keys() & {"update", "apply_code", "remove_code", "currency"}:
             form.values["promotion_code"] = ""
             return self._form(request, session, form)

@@ -8,6 +8,7 @@ from .rule import Rule, delete, get, post, refusal, session_field, shows
 TAX_GUIDE = "https://docs.stripe.com/tax/checkout"
 TAX = "automatic_tax[enabled]=true"
 CUSTOMER = "customer=<customer>"
+KNOWN = "customer=<customer_in_de>"
 BALANCE = "/v1/customers/<customer>/balance_transactions"
 DETACHED = (
     "This PaymentMethod was previously used without being attached to a Customer or was detached from a Customer, and "
@@ -113,7 +114,7 @@ RULES = (
         source="laravel/cashier-stripe#1585",
         refused=post(SESSIONS, PAYMENT, CUSTOMER, "tax_id_collection[enabled]=true"),
         answer=refusal("Tax ID collection requires updating business name on the customer."),
-        accepted=post(SESSIONS, PAYMENT, CUSTOMER, "tax_id_collection[enabled]=true&customer_update[name]=auto"),
+        accepted=post(SESSIONS, PAYMENT, KNOWN, "tax_id_collection[enabled]=true&customer_update[name]=auto"),
     ),
     Rule(
         id="customer.shipping",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .givens import PAYMENT, SESSIONS, TEXT_FIELD
+from .givens import PAYMENT, SESSIONS, SETUP, TEXT_FIELD
 from .rule import Rule, Sent, post, refusal, session_field, shows
 
 CHANGES = "https://docs.stripe.com/changelog/endive/2026-09-30"
@@ -10,6 +10,7 @@ VERSIONING = "https://docs.stripe.com/api/versioning"
 CARD = "payment_method_types[0]=card"
 ALLOWED = "allowed_payment_method_types[0]=card"
 CHARGE = "amount=1000&currency=eur&confirm=true&off_session=true&customer=<customer>&payment_method=<saved_card>"
+CURRENCY = "line_items[0][price_data][currency]"
 LABEL = "custom_fields[0][label][custom]"
 
 
@@ -34,6 +35,33 @@ RULES = (
         refused=post(SESSIONS, PAYMENT, ALLOWED),
         answer=refusal(code="parameter_unknown"),
         accepted=_endive(SESSIONS, PAYMENT, ALLOWED),
+        result=shows(payment_method_types=["card"]),
+    ),
+    Rule(
+        id="version.endive.allowed_payment_method_types.known",
+        says="An allowed payment method is one of Stripe's.",
+        source=session_field(".allowed_payment_method_types"),
+        refused=_endive(SESSIONS, PAYMENT, "allowed_payment_method_types[0]=cash"),
+        answer=refusal(param="allowed_payment_method_types[0]"),
+        accepted=_endive(SESSIONS, PAYMENT, ALLOWED),
+        result=shows(allowed_payment_method_types=["card"]),
+    ),
+    Rule(
+        id="version.endive.allowed_payment_method_types.none",
+        says="The allowed payment methods are a filter: one of them must exist in the currency.",
+        source=session_field(".allowed_payment_method_types"),
+        refused=_endive(SESSIONS, PAYMENT, f"{CURRENCY}=chf&allowed_payment_method_types[0]=sepa_debit"),
+        answer=refusal("No valid payment method types for this Checkout Session."),
+        accepted=_endive(SESSIONS, PAYMENT, f"{ALLOWED}&allowed_payment_method_types[1]=us_bank_account"),
+        result=shows(payment_method_types=["card"]),
+    ),
+    Rule(
+        id="version.endive.allowed_payment_method_types.setup",
+        says="`currency` is required in `setup` mode unless allowed payment methods are listed.",
+        source=session_field(".currency"),
+        refused=_endive(SESSIONS, SETUP, "-currency"),
+        answer=refusal(param="currency"),
+        accepted=_endive(SESSIONS, SETUP, "-currency", ALLOWED),
         result=shows(payment_method_types=["card"]),
     ),
     Rule(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from django.utils.translation import gettext as _
-
 from django_checkout.emulator.api.resources import discounts, lines, tax
 from django_checkout.emulator.api.resources.session_rules import check_open
 from django_checkout.emulator.api.resources.shipping import chosen_cost
 from django_checkout.emulator.messages import ApiError, Doc
+from django_checkout.emulator.messages import gettext_noop as _
 from django_checkout.emulator.reference.currencies import check_charge_amount
 from django_checkout.emulator.state.state import State
 

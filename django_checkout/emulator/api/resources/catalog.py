@@ -18,9 +18,9 @@ THREE_YEARS = {"day": 1095, "week": 156, "month": 36, "year": 3}
 _URL = re.compile(r"https?://([^/\s:@]+\.[^/\s:@]+|\[[0-9a-f:]+\])([:/?#]|$)", re.IGNORECASE)
 
 
-def new_product(state: State, params: Doc, *, active: bool = True) -> Doc:
+def new_product(state: State, params: Doc, param: str = "", *, active: bool = True) -> Doc:
     """Create a product."""
-    _check_product(params)
+    _check_product(params, param)
     product = state.new(
         "product",
         active=params.get("active", active),
@@ -46,16 +46,16 @@ def new_product(state: State, params: Doc, *, active: bool = True) -> Doc:
     return state.store.insert(product)
 
 
-def _check_product(params: Doc) -> None:
-    images = params.get("images") or []
+def _check_product(params: Doc, param: str = "") -> None:
+    images, where = params.get("images") or [], inside(param, "images")
     if len(images) > MAX_IMAGES:
-        raise ApiError("Array images exceeded maximum 8 allowed elements.", param="images")
+        raise ApiError("Array images exceeded maximum 8 allowed elements.", param=where)
     for index, url in enumerate(images):
         # Stripe refuses image URLs at localhost: stripe/stripe-dotnet#2964.
         if not _URL.match(url):
-            raise ApiError("Not a valid URL", code="url_invalid", param=f"images[{index}]")
+            raise ApiError("Not a valid URL", code="url_invalid", param=f"{where}[{index}]")
     if params.get("statement_descriptor"):
-        check_descriptor(params["statement_descriptor"], "statement_descriptor")
+        check_descriptor(params["statement_descriptor"], inside(param, "statement_descriptor"))
 
 
 def new_price(state: State, params: Doc, param: str = "", *, active: bool = True) -> Doc:
@@ -65,7 +65,7 @@ def new_price(state: State, params: Doc, param: str = "", *, active: bool = True
     if "product" in params:
         product = state.get("product", params["product"], inside(param, "product"))
     elif "product_data" in params:
-        product = new_product(state, params["product_data"], active=active)
+        product = new_product(state, params["product_data"], inside(param, "product_data"), active=active)
     else:
         raise missing(inside(param, "product"))
     currency = check_currency(params["currency"], inside(param, "currency"))

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 
 from django_checkout.emulator.api.calls import Call, Route, list_objects, merged_metadata
-from django_checkout.emulator.api.params import plain
 from django_checkout.emulator.api.resources import customer_balance, methods, subscriptions, tax_ids, test_clocks
 from django_checkout.emulator.api.resources.charges import ADDRESS
-from django_checkout.emulator.api.resources.session_values import check_email
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc, missing_object
 from django_checkout.emulator.state.state import State
@@ -59,7 +57,6 @@ def _shipping(params: Doc | None) -> Doc | None:
 def create_customer(call: Call) -> Doc:
     """POST /v1/customers."""
     state, params = call.state, call.params
-    _check(params)
     sent = params.get("payment_method")
     method = methods.get_method(state, sent) if sent else None
     if method:
@@ -119,7 +116,6 @@ def retrieve_customer(call: Call) -> Doc:
 def update_customer(call: Call) -> Doc:
     """POST /v1/customers/:customer."""
     customer = _get(call)
-    _check(call.params)
     changes = call.changes(customer, *FIELDS)
     if "address" in changes:
         changes["address"] = full_address(changes["address"])
@@ -134,12 +130,6 @@ def update_customer(call: Call) -> Doc:
         customer_balance.adjust(call.state, customer, call.params["balance"] - customer["balance"])
         return customer
     return call.state.update(customer, "customer.updated", **changes)
-
-
-def _check(params: Doc) -> None:
-    email = plain(params).get("email")
-    if email:
-        check_email(email, "email")
 
 
 def delete_customer(call: Call) -> Doc:

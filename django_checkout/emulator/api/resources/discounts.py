@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 
-from django.utils.translation import gettext as _
-
 from django_checkout.emulator.api.resources import lines
 from django_checkout.emulator.api.resources.coupons import CODE, COUPON, find_code, in_currency
 from django_checkout.emulator.api.resources.pricing import missing, one_of
 from django_checkout.emulator.messages import ApiError, Doc, not_implemented, without_hidden
+from django_checkout.emulator.messages import gettext_noop as _
 from django_checkout.emulator.reference.periods import end_of_period
 from django_checkout.emulator.state.state import State
 

@@ -7,7 +7,7 @@ from django_checkout.emulator.api.params import defer
 from django_checkout.emulator.api.resources import attempts, confirmation, disputes, mandates, methods, payments
 from django_checkout.emulator.api.resources.charges import full_shipping
 from django_checkout.emulator.api.resources.confirmation import PAYMENT
-from django_checkout.emulator.api.resources.session_values import check_descriptor, check_email, invalid_integer
+from django_checkout.emulator.api.resources.session_values import check_descriptor, invalid_integer
 from django_checkout.emulator.messages import Doc, StateError, wrong_state
 from django_checkout.emulator.reference import cards
 from django_checkout.emulator.reference.cards import Card
@@ -242,8 +242,6 @@ def _check_amount(amount: int, currency: str) -> None:
 
 
 def _check_texts(params: Doc) -> None:
-    if params.get("receipt_email"):
-        check_email(params["receipt_email"], "receipt_email")
     for name in ("statement_descriptor", "statement_descriptor_suffix"):
         if params.get(name):
             check_descriptor(params[name], name)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.utils.translation import gettext as _
-
 from django_checkout.emulator.api.resources.catalog import new_price
 from django_checkout.emulator.api.resources.pricing import cost, in_currency, inside, missing, one_of
 from django_checkout.emulator.api.resources.session_values import MAX_QUANTITY
 from django_checkout.emulator.api.resources.tax_rates import usable_rates
 from django_checkout.emulator.ids import new_id
 from django_checkout.emulator.messages import ApiError, Doc, without_hidden
+from django_checkout.emulator.messages import gettext_noop as _
 from django_checkout.emulator.state.state import State
 
 #: The most line items, optional items included, by mode and by the type of their prices.

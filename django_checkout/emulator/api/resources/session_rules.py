@@ -6,6 +6,7 @@ Messages known from a public report are Stripe's own; the comment names the repo
 
 from __future__ import annotations
 
+from django_checkout.emulator.api.formats import check_url
 from django_checkout.emulator.api.params import plain
 from django_checkout.emulator.api.resources.pricing import missing, one_of
 from django_checkout.emulator.api.resources.session_values import check_values
@@ -82,6 +83,21 @@ TAX_ID_NAME = (
     "Tax ID collection requires updating business name on the customer. To enable tax ID collection for an existing "
     "customer, please set `customer_update[name]` to `auto`."
 )
+#: NativePHP/nativephp.com#408
+TAX_ID_ADDRESS = (
+    "We could not find a valid address on the provided customer. To enable tax ID collection, please set "
+    "`customer_update[address]` to `auto`."
+)
+#: Sylius/PayumStripe#14
+APPLICATION_FEE = (
+    "Can only apply an application_fee_amount when the PaymentIntent is attempting a direct payment (using an OAuth "
+    "key or Stripe-Account header) or destination payment (using `transfer_data[destination]`)."
+)
+#: https://docs.stripe.com/payments/checkout/save-during-payment
+SAVED_WITHOUT_CUSTOMER = (
+    "`saved_payment_method_options[payment_method_save]` can only be `enabled` with a `customer`, or if "
+    "`customer_creation` is `always`."
+)
 MAXIMUM_ITEMS = {"discounts": 1, "shipping_options": 5, "custom_fields": 3, "optional_items": 10}
 URLS = ("success_url", "cancel_url", "return_url")
 
@@ -95,8 +111,8 @@ MAX_LIFE_SECONDS = 24 * 3600
 def check_urls(params: Doc) -> None:
     """Raise Stripe's error for a URL that is not http or https."""
     for name in URLS:
-        if name in params and not params[name].startswith(("http://", "https://")):
-            raise ApiError("Not a valid URL", code="url_invalid", param=name)
+        if name in params:
+            check_url(params[name], name)
 
 
 def check_session(params: Doc) -> None:
@@ -119,6 +135,7 @@ def check_session(params: Doc) -> None:
     if params.get("invoice_creation", {}).get("enabled") and mode != "payment":
         raise ApiError(INVOICES, param="invoice_creation[enabled]")
     _check_update(params)
+    _check_payment(plain(params), mode)
     check_values(plain(params))
 
 
@@ -132,8 +149,11 @@ def check_customer(params: Doc, customer: Doc) -> None:
         may_save = "auto" in (update.get("address"), update.get("shipping"))
         if not (may_save or _has_location(customer.get("shipping")) or _has_location(customer)):
             raise ApiError(TAX_LOCATION, code="customer_tax_location_invalid")
-    if params.get("tax_id_collection", {}).get("enabled") and update.get("name") != "auto":
-        raise ApiError(TAX_ID_NAME, param="customer_update[name]")
+    if params.get("tax_id_collection", {}).get("enabled"):
+        if update.get("name") != "auto":
+            raise ApiError(TAX_ID_NAME, param="customer_update[name]")
+        if update.get("address") != "auto" and not _has_location(customer):
+            raise ApiError(TAX_ID_ADDRESS, param="customer_update[address]")
 
 
 def check_open(session: Doc) -> None:
@@ -192,6 +212,15 @@ def _check_update(params: Doc) -> None:
     if saves and "shipping_address_collection" not in params:
         message = "`customer_update[shipping]` can only be `auto` when `shipping_address_collection` is set."
         raise ApiError(message, param="customer_update[shipping]")
+
+
+def _check_payment(params: Doc, mode: str) -> None:
+    """Raise Stripe's error for a fee without a connected account, and for a method that is saved to no Customer."""
+    if "application_fee_amount" in params.get("payment_intent_data", {}):
+        raise ApiError(APPLICATION_FEE, param="payment_intent_data[application_fee_amount]")
+    saves = params.get("saved_payment_method_options", {}).get("payment_method_save") == "enabled"
+    if saves and mode == "payment" and "customer" not in params and params.get("customer_creation") != "always":
+        raise ApiError(SAVED_WITHOUT_CUSTOMER, param="saved_payment_method_options[payment_method_save]")
 
 
 def _has_location(holder: Doc | None) -> bool:

@@ -13,9 +13,6 @@ from typing import Any
 from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.state.clock import Clock
 
-#: Derived from known refusals: surrounding white space (stripe/stripe-dotnet#1897), no domain, a domain without a dot.
-#: The limit of 64 characters is RFC 5321's.
-EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)*\.[^@\s.]{2,}")
 MAX_TRIAL_DAYS = 730
 MIN_TRIAL_SECONDS = 2 * 24 * 3600
 MAX_QUANTITY = 999_999
@@ -64,12 +61,6 @@ def find_values(node: object, path: str, where: str = "") -> Iterator[tuple[str,
             yield from find_values(value, rest, place)
         else:
             yield place, value
-
-
-def check_email(address: str, param: str) -> None:
-    """Raise Stripe's error for an invalid e-mail address."""
-    if not EMAIL.fullmatch(address):
-        raise ApiError(f"Invalid email address: {address}", code="email_invalid", param=param)
 
 
 def check_descriptor(text: str, param: str) -> None:
@@ -124,6 +115,12 @@ def _check_image(image: Doc, param: str) -> None:
         raise ApiError(f"`{needed}` is required if `type` is `{needed}`, and disallowed otherwise.", param=param)
 
 
+def _check_branding(branding: Doc, param: str) -> None:
+    # The docstring of ``Session.BrandingSettings.icon`` in the stripe library.
+    if "icon" in branding and "logo" in branding:
+        raise ApiError("You cannot set both `logo` and `icon`.", param=param)
+
+
 def _check_fields(fields: list[Doc]) -> None:
     _check_unique([field["key"] for field in fields], "custom_fields")
     for index, field in enumerate(fields):
@@ -143,7 +140,6 @@ def _check_unique(values: list[str], param: str) -> None:
 
 #: The checks of single values, and the parameters that they apply to.
 CHECKS: dict[Callable[[Any, str], None], tuple[str, ...]] = {
-    check_email: ("customer_email", "payment_intent_data.receipt_email"),
     _check_alphanumeric: ("custom_fields[].dropdown.options[].value",),
     _check_key: ("custom_fields[].key",),
     _check_color: ("branding_settings.background_color", "branding_settings.button_color"),
@@ -151,5 +147,6 @@ CHECKS: dict[Callable[[Any, str], None], tuple[str, ...]] = {
         "payment_intent_data.statement_descriptor",
         "payment_intent_data.statement_descriptor_suffix",
     ),
+    _check_branding: ("branding_settings",),
     _check_image: ("branding_settings.icon", "branding_settings.logo"),
 }

@@ -1,0 +1,62 @@
+"""Parameters of a new session that need another one, beside those for automatic tax."""
+
+from __future__ import annotations
+
+from .givens import PAYMENT, SESSIONS
+from .rule import Rule, post, refusal, shows
+
+SAVED = "saved_payment_method_options[payment_method_save]=enabled"
+SAVING_GUIDE = "https://docs.stripe.com/payments/checkout/save-during-payment"
+TAX_ID = "tax_id_collection[enabled]=true&customer_update[name]=auto"
+
+RULES = (
+    Rule(
+        id="needed.tax-ids.address",
+        says="Tax IDs of a customer without an address are collected with `customer_update[address]` only.",
+        source="NativePHP/nativephp.com#408",
+        refused=post(SESSIONS, PAYMENT, TAX_ID, "customer=<customer>"),
+        answer=refusal(
+            "We could not find a valid address on the provided customer. To enable tax ID collection, please set "
+            "`customer_update[address]` to `auto`."
+        ),
+        accepted=post(SESSIONS, PAYMENT, TAX_ID, "customer=<customer>&customer_update[address]=auto"),
+        result=shows(tax_id_collection__enabled=True),
+    ),
+    Rule(
+        id="needed.tax-ids.known-address",
+        says="Tax IDs of a customer with an address are collected without `customer_update[address]`.",
+        source="NativePHP/nativephp.com#408",
+        refused=post(SESSIONS, PAYMENT, TAX_ID, "customer=<customer>"),
+        answer=refusal(),
+        accepted=post(SESSIONS, PAYMENT, TAX_ID, "customer=<customer_in_de>"),
+        result=shows(tax_id_collection__enabled=True),
+    ),
+    Rule(
+        id="needed.saved-method.customer",
+        says="A payment method is saved to a customer: an existing one, or one that `customer_creation` creates.",
+        source=SAVING_GUIDE,
+        refused=post(SESSIONS, PAYMENT, SAVED),
+        answer=refusal(),
+        accepted=post(SESSIONS, PAYMENT, SAVED, "customer_creation=always"),
+        result=shows(saved_payment_method_options__payment_method_save="enabled"),
+    ),
+    Rule(
+        id="needed.saved-method.known-customer",
+        says="With a customer, a payment method is saved without `customer_creation`.",
+        source=SAVING_GUIDE,
+        refused=post(SESSIONS, PAYMENT, SAVED),
+        answer=refusal(),
+        accepted=post(SESSIONS, PAYMENT, SAVED, "customer=<customer>"),
+    ),
+    Rule(
+        id="needed.fee.account",
+        says="An application fee needs a connected account that is paid.",
+        source="Sylius/PayumStripe#14",
+        refused=post(SESSIONS, PAYMENT, "payment_intent_data[application_fee_amount]=50"),
+        answer=refusal(
+            "Can only apply an application_fee_amount when the PaymentIntent is attempting a direct payment (using an "
+            "OAuth key or Stripe-Account header) or destination payment (using `transfer_data[destination]`)."
+        ),
+        accepted=post(SESSIONS, PAYMENT, "payment_intent_data[transfer_group]=tea"),
+    ),
+)
