@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Collection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import urlsplit
 
 from django_checkout.emulator.api.resources.command_line import SUBSCRIBE
@@ -22,6 +23,14 @@ logger = logging.getLogger("django_checkout.emulator")
 MAX_BODY_BYTES = 20 * 1024 * 1024
 MAX_LENGTH_DIGITS = 20
 HANG_POLL_SECONDS = 0.1
+
+
+class RefusedError(Exception):
+    """The request does not reach the emulator. The response has this status, and its connection is closed."""
+
+    def __init__(self, status: int, message: str | None = None, explanation: str | None = None) -> None:
+        super().__init__(status)
+        self.status, self.message, self.explanation = status, message, explanation
 
 
 class EmulatorServer(ThreadingHTTPServer):
@@ -71,55 +80,26 @@ class HttpHandler(BaseHTTPRequestHandler):
     # A response is several small writes, which must not wait for acknowledgements.
     disable_nagle_algorithm = True
 
-    def do_GET(self) -> None:
-        """Answer."""
-        self._answer()
-
-    def do_POST(self) -> None:
-        """Answer."""
-        self._answer()
-
-    def do_DELETE(self) -> None:
-        """Answer."""
-        self._answer()
-
-    def do_HEAD(self) -> None:
-        """Answer without a body."""
-        self._answer()
+    def __getattr__(self, name: str) -> Any:
+        """Pass every method to the emulator: the base class calls ``do_`` and the method's name."""
+        if name.startswith("do_"):
+            return self._answer
+        raise AttributeError(name)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Log what the base class would print."""
         logger.debug(format, *args)
 
     def _answer(self) -> None:
-        length = self.headers.get("Content-Length", "0")
-        is_number = length.isascii() and length.isdecimal()
-        if not is_number or len(length) > MAX_LENGTH_DIGITS or int(length) > MAX_BODY_BYTES:
-            self.close_connection = True
-            self.send_error(413 if is_number else 400)
-            return
         try:
-            url = urlsplit(self.path)
-        except ValueError:
+            request = self._read()
+        except RefusedError as refused:
             self.close_connection = True
-            self.send_error(400)
+            self.send_error(refused.status, refused.message, refused.explanation)
             return
-        host = self.headers.get("Host") or urlsplit(self.server.url).netloc
-        if not self.server.is_allowed(host):
-            self.close_connection = True
-            self.send_error(403, "Host not allowed", "Start the emulator with --allowed-host and this name.")
-            return
-        if url.path.startswith(SUBSCRIBE) and self.headers.get("Upgrade", "").lower() == "websocket":
+        if request.path.startswith(SUBSCRIBE) and self.headers.get("Upgrade", "").lower() == "websocket":
             self._listen()
             return
-        request = Request(
-            method="GET" if self.command == "HEAD" else self.command,
-            base_url=f"http://{host}",
-            path="/control/" if url.path == "/" else url.path,
-            query=url.query,
-            headers={name.lower(): value for name, value in self.headers.items()},
-            body=self.rfile.read(int(length)),
-        )
         try:
             answer = self.server.emulator.handle(request)
         except DroppedError as error:
@@ -130,11 +110,39 @@ class HttpHandler(BaseHTTPRequestHandler):
             return
         except Exception:
             # A closed connection would look like a fault of the network.
-            logger.exception("The emulator failed at %s %s.", self.command, url.path)
+            logger.exception("The emulator failed at %s %s.", self.command, request.path)
             message = "The emulator failed; its log has the traceback. Please report it."
             answer = Response.from_json(500, {"error": {"message": message, "type": "api_error"}})
-        logger.info("%s %s %s", self.command, url.path, answer.status)
+        logger.info("%s %s %s", self.command, request.path, answer.status)
         self._send(answer)
+
+    def _read(self) -> Request:
+        """Return the whole request, or raise ``RefusedError``. A request that is cut off must not be performed."""
+        length = self.headers.get("Content-Length", "0")
+        if not (length.isascii() and length.isdecimal()):
+            raise RefusedError(400)
+        if len(length) > MAX_LENGTH_DIGITS or int(length) > MAX_BODY_BYTES:
+            raise RefusedError(413)
+        if "Transfer-Encoding" in self.headers:
+            raise RefusedError(411)
+        try:
+            url = urlsplit(self.path)
+        except ValueError:
+            raise RefusedError(400) from None
+        host = self.headers.get("Host") or urlsplit(self.server.url).netloc
+        if not self.server.is_allowed(host):
+            raise RefusedError(403, "Host not allowed", "Start the emulator with --allowed-host and this name.")
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):
+            raise RefusedError(400)
+        return Request(
+            method="GET" if self.command == "HEAD" else self.command,
+            base_url=f"http://{host}",
+            path="/control/" if url.path == "/" else url.path,
+            query=url.query,
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=body,
+        )
 
     def _send(self, answer: Response) -> None:
         # Not send_response: it would add the date of the system clock to the API's.

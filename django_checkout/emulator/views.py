@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from urllib.parse import quote
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -43,7 +44,8 @@ def serve(request: HttpRequest, root: str, rest: str = "") -> HttpResponseBase:
     passed = Request(
         method=request.method or "GET",
         base_url=request.build_absolute_uri(prefix or "/").rstrip("/"),
-        path=f"/{root}/{rest}",
+        # As it was sent: Django has unquoted it.
+        path=quote(f"/{root}/{rest}", safe="/+"),
         query=request.META.get("QUERY_STRING", ""),
         headers={name.lower(): value for name, value in request.headers.items()},
         body=request.body,

@@ -82,7 +82,7 @@ def _fuzz_route(emulator: Emulator, request: Request, route: str, judge: Judge |
         written = connection.total_changes
         try:
             response = _handle(emulator, sent)
-            _check_response(response)
+            check_response(response)
             if response.status not in (200, REFUSED) and connection.total_changes != written:
                 assert _content(emulator) == content, f"{response.status} has changed the state"
             if judge:
@@ -95,7 +95,7 @@ def _fuzz_route(emulator: Emulator, request: Request, route: str, judge: Judge |
     check()
 
 
-def _check_response(response: Response) -> None:
+def check_response(response: Response) -> None:
     """Raise an ``AssertionError`` for a response that is neither an object nor a documented error."""
     document = json.loads(response.body, parse_constant=_no_number)
     if response.status == 200:

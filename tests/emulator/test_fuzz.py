@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from contextlib import closing
+from http.client import HTTPConnection
 from urllib.parse import urlencode
 
 import pytest
@@ -134,6 +135,8 @@ def test_no_json_breaks_the_second_api(used, text):
         b"POST /v1/customers HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
         b"POST /v1/customers HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n",
+        b"PUT /v1/customers HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
+        b"POST /v1/customers HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n4\r\na=%C\r\n0\r\n\r\n",
         b"GET " + b"/a" * 50_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ],
 )
@@ -146,6 +149,39 @@ def test_no_bytes_break_the_server(emulator, sent, capfd):
 
     assert b" 4" in answer.split(b"\r\n")[0] or b"Error code: 4" in answer
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_method_that_stripe_does_not_have_is_refused_as_an_unknown_url(emulator):
+    with (
+        serving(EmulatorServer(("127.0.0.1", 0), emulator)) as server,
+        closing(HTTPConnection("127.0.0.1", server.server_address[1], timeout=60)) as connection,
+    ):
+        connection.request("PATCH", "/v1/customers", "name=Sam", KEY)
+        answer = connection.getresponse()
+        error = json.loads(answer.read())["error"]
+
+    assert answer.status == 404
+    assert error["message"].startswith("Unrecognized request URL (PATCH: /v1/customers).")
+
+
+def test_a_body_that_is_cut_off_changes_nothing(emulator, client):
+    head = b"POST /v1/customers HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer sk_test_x\r\n"
+    with serving(EmulatorServer(("127.0.0.1", 0), emulator)) as server:
+        address = ("127.0.0.1", server.server_address[1])
+        with socket.create_connection(address, timeout=60) as connection:
+            connection.sendall(head + b"Content-Length: 40\r\n\r\nname=Sam")
+            connection.shutdown(socket.SHUT_WR)
+            answer = connection.recv(65_536)
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert client.v1.customers.list().data == []
+
+
+@pytest.mark.parametrize("coupon_id", ["ten off", "10%", "äö", "a/b", "a+b", "%2F"])
+def test_an_id_that_a_client_chose_is_found_by_its_path(client, coupon_id):
+    client.v1.coupons.create({"id": coupon_id, "percent_off": 10})
+
+    assert client.v1.coupons.retrieve(coupon_id).id == coupon_id
 
 
 def test_a_fault_of_the_emulator_is_an_answer_and_logged(emulator, monkeypatch, caplog):

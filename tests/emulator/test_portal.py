@@ -51,6 +51,26 @@ def test_the_page_shows_subscriptions_invoices_and_a_link_to_the_shop(visitor, p
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
 
 
+def test_a_list_of_a_configuration_is_emptied_by_an_empty_text(client):
+    cancel = {"enabled": True, "cancellation_reason": {"enabled": True, "options": ""}}
+
+    made = client.v1.billing_portal.configurations.create({"features": {"subscription_cancel": cancel}})
+
+    assert made.features.subscription_cancel.cancellation_reason.options == []
+
+
+def test_a_configuration_keeps_the_options_that_a_request_does_not_send(client):
+    cancel = {"enabled": True, "cancellation_reason": {"enabled": True, "options": ["unused"]}}
+    made = client.v1.billing_portal.configurations.create({"features": {"subscription_cancel": cancel}})
+
+    reason = {"enabled": False}
+    changed = client.v1.billing_portal.configurations.update(
+        made.id, {"features": {"subscription_cancel": {"cancellation_reason": reason}}}
+    )
+
+    assert changed.features.subscription_cancel.cancellation_reason.options == ["unused"]
+
+
 def test_a_subscription_is_canceled_and_resumed(client, visitor, portal):
     chosen = only_subscription(client).id
 

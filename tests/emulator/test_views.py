@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import pytest
 from django.apps import apps
@@ -47,6 +47,15 @@ def create(visitor):
     )
     assert answer.status_code == 200, answer.content
     return answer.json()
+
+
+@pytest.mark.parametrize("coupon_id", ["ten off", "10%", "%2F"])
+def test_an_id_that_a_client_chose_is_found_by_its_path(visitor, client, coupon_id):
+    client.v1.coupons.create({"id": coupon_id, "percent_off": 10})
+
+    answer = visitor.get(f"/emulator/v1/coupons/{quote_plus(coupon_id)}", headers={"Authorization": "Bearer sk_test_x"})
+
+    assert answer.json()["id"] == coupon_id
 
 
 def test_a_session_is_created_and_paid_under_the_sites_own_address(visitor, emulator):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from functools import cache
+from urllib.parse import unquote_plus
 
 from django_checkout.emulator.api.calls import Route
 from django_checkout.emulator.api.declared import declared
@@ -58,12 +59,15 @@ def _by_length(version: str) -> dict[tuple[str, int], list[tuple[list[str], str]
 
 
 def find_operation(method: str, path: str, version: str = API_VERSION) -> tuple[str, dict[str, str]] | None:
-    """Return Stripe's operation for a request, played or not, and the ids in its path, or None."""
+    """Return Stripe's operation for a request, played or not, and the ids in its path, or None.
+
+    Stripe's libraries quote ids, and some write a space as ``+``.
+    """
     given = path.split("/")
     for segments, name in _by_length(version).get((method, len(given)), ()):
         pairs = list(zip(segments, given, strict=True))
         if all(value and (step == value or step[:1] == "{") for step, value in pairs[1:]):
-            return name, {step[1:-1]: value for step, value in pairs if step[:1] == "{"}
+            return name, {step[1:-1]: unquote_plus(value) for step, value in pairs if step[:1] == "{"}
     return None
 
 

@@ -99,9 +99,7 @@ def _features(state: State, sent: Doc, current: Doc) -> Doc:
     """Return the features with those that are sent."""
     if "subscription_pause" in sent:
         raise not_implemented("pauses on the portal's page", "features[subscription_pause]")
-    merged: Doc = {name: dict(feature) for name, feature in current.items()}
-    for name, feature in plain(sent).items():
-        merged[name].update({key: value if value != "" else [] for key, value in feature.items()})
+    merged = _merged(current, plain(sent))
     updates = merged["subscription_update"]
     products = updates["products"] or []
     if len(products) > MAX_PRODUCTS:
@@ -115,6 +113,15 @@ def _features(state: State, sent: Doc, current: Doc) -> Doc:
         for at, price in enumerate(product["prices"]):
             state.get("price", price, f"{param}[prices][{at}]")
         product.setdefault("adjustable_quantity", {"enabled": False, "maximum": None, "minimum": 1})
+    return merged
+
+
+def _merged(current: Doc, sent: Doc) -> Doc:
+    """Return a feature with the members that are sent. An empty text empties a list."""
+    merged = dict(current)
+    for name, value in sent.items():
+        known = current.get(name)
+        merged[name] = _merged(known, value) if isinstance(value, dict) and known else [] if value == "" else value
     return merged
 
 
