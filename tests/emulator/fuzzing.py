@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
@@ -79,20 +79,29 @@ def _fuzz_route(emulator: Emulator, request: Request, route: str, judge: Judge |
         sent = replace(request, headers=headers, query="" if is_post else text)
         if is_post:
             sent = replace(sent, body=(json.dumps({text: text}) if is_json else text).encode("latin-1", "replace"))
-        written = connection.total_changes
-        try:
+        with restored(emulator, clean):
+            written = connection.total_changes
             response = _handle(emulator, sent)
             check_response(response)
             if response.status not in (200, REFUSED) and connection.total_changes != written:
                 assert _content(emulator) == content, f"{response.status} has changed the state"
             if judge:
                 judge(sent, response)
-        finally:
-            if connection.total_changes != written:
-                connection.deserialize(clean)
-                emulator.store._indexed.clear()
 
     check()
+
+
+@contextmanager
+def restored(emulator: Emulator, clean: bytes) -> Iterator[None]:
+    """Restore a store in memory when the block ends: its content is ``clean``, from SQLite's ``serialize``."""
+    connection = emulator.store._connection
+    written = connection.total_changes
+    try:
+        yield
+    finally:
+        if connection.total_changes != written:
+            connection.deserialize(clean)
+            emulator.store._indexed.clear()
 
 
 def check_response(response: Response) -> None:

@@ -33,9 +33,10 @@ class Call:
         return self.state.get(kind, object_id, param or name, status=404)
 
     def changes(self, document: Doc, *names: str) -> Doc:
-        """Return the given parameters as changes of ``document``: "" as None, metadata merged."""
+        """Return the given parameters as changes of ``document``: "" empties a list or unsets, metadata is merged."""
         sent = {name: self.params[name] for name in names if name in self.params}
-        changes: Doc = {name: None if value == "" else value for name, value in sent.items()}
+        empty: Doc = {name: [] if isinstance(document.get(name), list) else None for name in sent}
+        changes: Doc = {name: empty[name] if value == "" else value for name, value in sent.items()}
         if "metadata" in self.params:
             changes["metadata"] = merged_metadata(document["metadata"], self.params["metadata"])
         return changes

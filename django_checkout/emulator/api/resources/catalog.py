@@ -165,8 +165,9 @@ def update_price(call: Call) -> Doc:
         message = "`tax_behavior` cannot be changed once it is `inclusive` or `exclusive`."
         raise ApiError(message, param="tax_behavior")
     if "currency_options" in params:
-        options = dict(price.get("_currency_options") or {})
-        for code, option in params["currency_options"].items():
+        # An empty text removes all of them.
+        options = dict(price.get("_currency_options") or {}) if params["currency_options"] else {}
+        for code, option in (params["currency_options"] or {}).items():
             currency, where = check_currency(code, "currency_options"), f"currency_options[{code}]"
             options[currency] = one_currency(option, currency, where, price["billing_scheme"])
         extra["_currency_options"] = options

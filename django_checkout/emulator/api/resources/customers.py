@@ -14,6 +14,8 @@ from django_checkout.emulator.state.state import State
 _FIELDS = "address business_name description email individual_name name phone shipping preferred_locales tax_exempt"
 FIELDS = tuple(_FIELDS.split())
 INVOICE_SETTINGS = ("custom_fields", "default_payment_method", "footer", "rendering_options")
+#: Fields that a customer has only if they are set.
+NAMES = ("business_name", "individual_name")
 #: Fields of a new object that are null.
 NULLS = "currency customer_account default_source discount"
 
@@ -39,7 +41,7 @@ def new_customer(state: State, params: Doc) -> Doc:
         test_clock=test_clocks.joined(state, params["test_clock"]) if params.get("test_clock") else None,
         tax_exempt=params.get("tax_exempt") or "none",
     )
-    customer.update({name: params[name] for name in ("business_name", "individual_name") if params.get(name)})
+    customer.update({name: params[name] for name in NAMES if params.get(name)})
     state.store.insert(customer)
     state.emit("customer.created", customer)
     return customer
@@ -117,6 +119,11 @@ def update_customer(call: Call) -> Doc:
     """POST /v1/customers/:customer."""
     customer = _get(call)
     changes = call.changes(customer, *FIELDS)
+    for name in NAMES:
+        # An empty name is removed: Stripe's document does not know it as null.
+        if changes.get(name, "") is None:
+            del changes[name]
+            customer.pop(name, None)
     if "address" in changes:
         changes["address"] = full_address(changes["address"])
     if "shipping" in changes:

@@ -6,6 +6,7 @@ https://docs.stripe.com/api/payment-link and https://docs.stripe.com/payment-lin
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, list_values, merged_metadata, retrieve
 from django_checkout.emulator.api.params import defer, plain
@@ -149,7 +150,14 @@ def _read(call: Call) -> Doc:
     params = call.params
     sent = {name: params[name] for name in params if name != "expand"}
     defer(sent, *sent)
-    return {name: plain(value) for name, value in sent.items()}
+    return {name: _without_empty(plain(value)) for name, value in sent.items()}
+
+
+def _without_empty(value: Any) -> Any:
+    """Return a parameter without the members that an empty text unsets."""
+    if isinstance(value, dict):
+        return {name: _without_empty(member) for name, member in value.items() if member != ""}
+    return [_without_empty(item) for item in value] if isinstance(value, list) else value
 
 
 def _completed(link: Doc) -> int:
