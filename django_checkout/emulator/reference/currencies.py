@@ -88,13 +88,17 @@ def check_unit_amount(amount: int, currency: str, param: str) -> None:
         )
 
 
-def check_charge_amount(amount: int, currency: str) -> None:
-    """Raise Stripe's error for a total that cannot be charged. Zero is allowed."""
+def check_charge_amount(amount: int, currency: str, param: str = "") -> None:
+    """Raise Stripe's error for an amount that cannot be charged. Zero is allowed.
+
+    Without ``param``, it is the total of a session.
+    """
     minimum = MINIMUM_MINOR.get(currency, 0)
     if 0 < amount < minimum:
-        raise ApiError(
-            f"The Checkout Session's total amount due must add up to at least {minimum} {currency}",
-            code="amount_too_small",
-        )
+        # EuroPython/epcon#1259
+        message = f"Amount must be at least {with_symbol(minimum, currency)} {currency}"
+        if not param:
+            message = f"The Checkout Session's total amount due must add up to at least {minimum} {currency}"
+        raise ApiError(message, code="amount_too_small", param=param or None)
     if amount > MAXIMUM_MINOR:
-        raise ApiError(TOO_LARGE, code="amount_too_large")
+        raise ApiError(TOO_LARGE, code="amount_too_large", param=param or None)

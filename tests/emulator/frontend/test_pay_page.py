@@ -202,3 +202,15 @@ def test_every_page_fits_a_narrow_screen_and_is_accessible(
     ground = page.locator(".payment").evaluate("(node) => getComputedStyle(node).backgroundColor")
     assert (ground != "rgb(255, 255, 255)") == (scheme == "dark")
     context.close()
+
+
+def test_the_initial_of_a_product_is_readable_on_the_shops_background(browser: Browser, create):
+    context = browser.new_context(color_scheme="dark")
+    page = context.new_page()
+
+    page.goto(create(branding_settings={"background_color": "#ffffff"}).url)
+
+    colors = "node => [getComputedStyle(node).color, getComputedStyle(node).backgroundColor]"
+    text, background = page.locator("span.tile").first.evaluate(colors)
+    assert text != background
+    context.close()

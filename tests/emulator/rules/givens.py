@@ -122,6 +122,9 @@ GIVENS: Mapping[str, Given] = {
     # Payments.
     "intent": paid("paid_session"),
     "paid_session": made(SESSIONS, PAYMENT),
+    "authorized_charge": Given(
+        sent=Sent(method="GET", path="/v1/payment_intents/<authorized_intent>"), path="latest_charge"
+    ),
     "charge": Given(sent=Sent(method="GET", path="/v1/payment_intents/<intent>"), path="latest_charge"),
     "intent_of_customer": paid("session_of_customer"),
     "session_of_customer": made(SESSIONS, PAYMENT, "customer=<customer>"),

@@ -48,9 +48,9 @@ _CREATION = (
     Rule(
         id="intent.amount.minimum",
         says="The smallest amount of an intent is that of a charge.",
-        source="https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts",
+        source="EuroPython/epcon#1259",
         refused=post(INTENTS, "amount=49&currency=eur"),
-        answer=refusal(code="amount_too_small"),
+        answer=refusal("Amount must be at least €0.50 eur", code="amount_too_small", param="amount"),
         accepted=post(INTENTS, "amount=50&currency=eur"),
         result=shows(amount=50, status="requires_payment_method"),
     ),

@@ -6,6 +6,7 @@ from .givens import PAYMENT, SESSIONS
 from .rule import Rule, post, refusal, shows
 
 SUPPORT = "https://docs.stripe.com/payments/payment-methods/payment-method-support"
+INTENTS, EURO = "/v1/payment_intents", "amount=1000&currency=eur"
 PRICE = "line_items[0][price_data]"
 #: Payment methods of one currency, and a currency that they do not have.
 CURRENCIES = {
@@ -52,6 +53,15 @@ RULES = (
         refused=post(SESSIONS, PAYMENT, _in("chf"), "excluded_payment_method_types[0]=card"),
         answer=refusal("No valid payment method types for this Checkout Session."),
         accepted=post(SESSIONS, PAYMENT, _in("eur"), "excluded_payment_method_types[0]=card"),
+    ),
+    Rule(
+        id="method.known.intent",
+        says="A payment method that an intent lists is one of Stripe's.",
+        source="https://docs.stripe.com/error-codes#payment-intent-invalid-parameter",
+        refused=post(INTENTS, EURO, "payment_method_types[0]=cash"),
+        answer=refusal(code="payment_intent_invalid_parameter", param="payment_method_types"),
+        accepted=post(INTENTS, EURO, "payment_method_types[0]=card"),
+        result=shows(payment_method_types=["card"]),
     ),
     Rule(
         id="method.known",

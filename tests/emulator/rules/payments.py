@@ -228,6 +228,14 @@ _REFUNDS = (
         accepted=post(f"{INTENTS}/<authorized_intent>/cancel"),
     ),
     Rule(
+        id="refund.uncaptured.charge",
+        says="Nor is the charge of an authorized payment.",
+        source="https://docs.stripe.com/refunds",
+        refused=post(REFUNDS, "charge=<authorized_charge>"),
+        answer=refusal(code=UNEXPECTED, param="charge"),
+        accepted=post(REFUNDS, "charge=<charge>"),
+    ),
+    Rule(
         id="refund.processing",
         says="A delayed payment can be refunded once it has succeeded.",
         source=REFUND_GUIDE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django_checkout.emulator.api.document import parameters_of
 from django_checkout.emulator.api.params import defer
 from django_checkout.emulator.api.resources import attempts, methods
 from django_checkout.emulator.api.resources.pricing import one_of
@@ -61,7 +62,7 @@ def method_types(params: Doc, currency: str | None) -> tuple[Doc | None, list[st
     if listed is not None and automatic and automatic["enabled"]:
         raise one_of("automatic_payment_methods", "payment_method_types")
     if listed is not None:
-        check_methods(listed := _checked_types(listed), currency)
+        check_methods(listed := _checked_types(listed, currency), currency)
         return None, listed
     if automatic and not automatic["enabled"]:
         return None, ["card"]
@@ -75,8 +76,16 @@ def method_types(params: Doc, currency: str | None) -> tuple[Doc | None, list[st
     return automatic, types
 
 
-def _checked_types(listed: list[str]) -> list[str]:
+def _checked_types(listed: list[str], currency: str | None) -> list[str]:
+    known = parameters_of("POST /v1/checkout/sessions").find("payment_method_types").kind.split()
     for name in listed:
+        if name not in known:
+            raise ApiError(
+                f'The payment method type "{name}" is invalid. Please ensure the provided type is activated in your '
+                "dashboard (https://dashboard.stripe.com/account/payments/settings).",
+                code="payment_intent_invalid_parameter" if currency else None,
+                param="payment_method_types",
+            )
         if name not in PLAYED_TYPES:
             raise not_implemented(f"the value {name} of payment_method_types", "payment_method_types")
     return list(listed)

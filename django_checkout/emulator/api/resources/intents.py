@@ -238,7 +238,7 @@ def _check_amount(amount: int, currency: str) -> None:
             "https://docs.stripe.com/payments/setup-intents"
         )
         raise invalid_integer(message, "amount")
-    check_charge_amount(amount, currency)
+    check_charge_amount(amount, currency, "amount")
 
 
 def _check_texts(params: Doc) -> None:

@@ -194,8 +194,7 @@ def pay(call: Call) -> Doc:
         collection.settle_subscription(state, state.store.find(invoice["_subscription"]))
         return invoice
     if method is None:
-        # https://docs.stripe.com/api/invoices/pay
-        raise ApiError("Neither this invoice nor its subscription or customer has a payment method.")
+        raise ApiError("There is no `default_payment_method` set on this Customer or Invoice.")
     refused = collection.attempt(state, invoice, method)
     if refused:
         raise attempts.declined_error(refused, method)

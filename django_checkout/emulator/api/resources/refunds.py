@@ -188,18 +188,22 @@ def _reduce_refunded(state: State, refund: Doc) -> None:
 
 def _charge_to_refund(state: State, params: Doc) -> Doc:
     if "charge" in params:
-        return state.get("charge", params["charge"], "charge")
+        charge = state.get("charge", params["charge"], "charge")
+        if not charge["captured"] and not charge["refunded"]:
+            raise _nothing_to_refund(charge["payment_intent"], "charge")
+        return charge
     if "payment_intent" not in params:
         # stripe/stripe-dotnet#2202
         raise missing("charge")
     intent = state.get("payment_intent", params["payment_intent"], "payment_intent")
     if intent["status"] != "succeeded":
-        raise StateError(
-            f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.",
-            code="payment_intent_unexpected_state",
-            param="payment_intent",
-        )
+        raise _nothing_to_refund(intent["id"], "payment_intent")
     return state.get("charge", intent["latest_charge"])
+
+
+def _nothing_to_refund(intent_id: str, param: str) -> StateError:
+    message = f"This PaymentIntent ({intent_id}) does not have a successful charge to refund."
+    return StateError(message, code="payment_intent_unexpected_state", param=param)
 
 
 def _destination(charge: Doc) -> Doc:

@@ -81,12 +81,17 @@ def check_trial(params: Doc, clock: Clock) -> None:
     days = trial.get("trial_period_days", 1)
     if days < 1:
         raise invalid_integer("Invalid positive integer", "subscription_data[trial_period_days]")
-    if days > MAX_TRIAL_DAYS:
-        message = f"The maximum number of trial period days is {MAX_TRIAL_DAYS} (2 years)."
-        raise ApiError(message, param="subscription_data[trial_period_days]")
+    check_trial_days(days, "subscription_data[trial_period_days]")
     if "trial_end" in trial and trial["trial_end"] < clock.wall_now() + MIN_TRIAL_SECONDS:
         message = "The `trial_end` date has to be at least 2 days in the future."
         raise ApiError(message, param="subscription_data[trial_end]")
+
+
+def check_trial_days(days: int, param: str) -> None:
+    """Raise Stripe's error for a trial that is too long: stripe/stripe-ruby#804."""
+    if days > MAX_TRIAL_DAYS:
+        message = f"The maximum number of trial period days is {MAX_TRIAL_DAYS} (2 years)."
+        raise ApiError(message, param=param)
 
 
 def invalid_integer(message: str, param: str) -> ApiError:

@@ -13,6 +13,7 @@ from django_checkout.emulator.api.resources import (
     subscriptions,
 )
 from django_checkout.emulator.api.resources.pricing import cost, missing, one_of
+from django_checkout.emulator.api.resources.session_values import check_trial_days
 from django_checkout.emulator.api.resources.subscription_params import (
     BEHAVIORS,
     NOT_PLAYED,
@@ -103,6 +104,7 @@ def _trial_end(state: State, params: Doc) -> int | None:
     now = state.clock.now()
     end, days = params.get("trial_end"), params.get("trial_period_days")
     if days is not None:
+        check_trial_days(days, "trial_period_days")
         end = now + days * subscriptions.DAY_SECONDS
     if end is None or end == "now" or days == 0:
         return None
