@@ -12,6 +12,7 @@ SHAPES = {
     "balance_transaction": ("txn_", 24),
     "billing_portal.configuration": ("bpc_", 24),
     "billing_portal.session": ("bps_", 24),
+    "card": ("card_", 24),
     "charge": ("ch_", 24),
     "checkout.session": ("cs_test_", 58),
     "coupon": ("", 8),

@@ -23,6 +23,7 @@ from django_checkout.emulator.state.state import Job
 
 JOBS: dict[str, Job] = {
     "arrive_payout": payouts.arrive,
+    "announce_schedule_end": subscription_schedules.announce_end,
     "announce_trial_end": subscriptions.announce_trial_end,
     "cancel_due": subscriptions.cancel_due,
     "confirm_page": page_confirmation.confirm,

@@ -42,8 +42,19 @@ def visit(client: stripe.StripeClient, emulator: Emulator) -> None:
         v1.test_helpers.customers.fund_cash_balance(customer.id, {"amount": 100, "currency": currency})
     v1.customers.cash_balance.retrieve(customer.id)
     v1.customers.cash_balance.update(customer.id, {"settings": {"reconciliation_mode": "merchant_default"}})
+    _visit_cards(client)
     cash = v1.customers.cash_balance_transactions
     cash.retrieve(customer.id, cash.list(customer.id).data[0].id)
+
+
+def _visit_cards(client: stripe.StripeClient) -> None:
+    customer = client.v1.customers.create({"source": "tok_visa"}).id
+    cards = client.v1.customers.payment_sources
+    card = cards.create(customer, {"source": "tok_amex", "metadata": {"a": "b"}})
+    cards.update(customer, card.id, {"name": "Kim", "address_line1": "Way 1", "exp_month": "3"})
+    cards.retrieve(customer, card.id)
+    cards.list(customer, {"object": "card"})
+    cards.delete(customer, card.id)
 
 
 def _visit_tax_ids(client: stripe.StripeClient, customer: str) -> None:

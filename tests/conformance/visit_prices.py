@@ -40,3 +40,8 @@ def visit(client: stripe.StripeClient, emulator: Emulator) -> None:
     v1.coupons.retrieve(coupon.id, {"expand": ["currency_options"]})
     v1.prices.update(price.id, {"tax_behavior": "exclusive"})
     v1.products.delete(v1.products.create({"name": "Pot"}).id)
+    plan = v1.plans.create({"currency": "eur", "interval": "month", "amount": 900, "product": {"name": "Club"}})
+    v1.plans.update(plan.id, {"nickname": "Club", "metadata": {"a": "b"}})
+    v1.plans.retrieve(plan.id, {"expand": ["product"]})
+    v1.plans.list({"active": True})
+    v1.plans.delete(plan.id)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import stripe
 
+from .conftest import event_types
+
 DAY_SECONDS = 24 * 3600
 
 
@@ -111,3 +113,60 @@ def test_a_schedule_begins_a_subscription(emulator, client, subscription, make_p
     invoices = client.v1.invoices.list({"subscription": schedule.subscription}).data
     assert [invoice.total for invoice in invoices] == [1000, 1000]
     assert client.v1.subscriptions.retrieve(schedule.subscription).status == "canceled"
+
+
+@pytest.fixture
+def scheduled(client, make_price):
+    """Create a schedule of one phase for a customer whose card is a default source, and return it."""
+
+    def create(**params):
+        customer = client.v1.customers.create(params.pop("owner", {"source": "tok_visa"})).id
+        phase = {"items": [{"price": make_price(1000)}], "duration": {"interval": "month"}}
+        return client.v1.subscription_schedules.create(
+            {"customer": customer, "start_date": "now", "phases": [phase], **params}
+        )
+
+    return create
+
+
+def test_the_first_invoice_of_a_schedule_is_a_draft_for_an_hour(emulator, client, scheduled):
+    schedule = scheduled()
+
+    (invoice,) = client.v1.invoices.list({"subscription": schedule.subscription}).data
+    assert (invoice.status, client.v1.subscriptions.retrieve(schedule.subscription).status) == ("draft", "active")
+    emulator.clock.advance(3601)
+    assert client.v1.invoices.retrieve(invoice.id).status == "paid"
+
+
+def test_a_schedule_needs_no_payment_method(emulator, client, scheduled):
+    schedule = scheduled(owner={"name": "Sam"})
+
+    emulator.clock.advance(3601)
+    assert client.v1.subscriptions.retrieve(schedule.subscription).status == "past_due"
+
+
+def test_the_end_of_a_schedule_is_announced_once_seven_days_before(emulator, client, scheduled):
+    schedule = scheduled()
+    emulator.clock.advance(schedule.phases[0].end_date - schedule.created - 7 * DAY_SECONDS - 60)
+    client.v1.subscription_schedules.update(schedule.id, {"metadata": {"a": "1"}})
+    assert "subscription_schedule.expiring" not in event_types(emulator)
+
+    emulator.clock.advance(120)
+
+    assert client.v1.subscription_schedules.retrieve(schedule.id).status == "active"
+    assert event_types(emulator).count("subscription_schedule.expiring") == 1
+
+
+def test_the_end_is_not_announced_of_a_schedule_that_is_prolonged(emulator, client, scheduled):
+    schedule = scheduled()
+    current = schedule.phases[0]
+    items = [{"price": item.price} for item in current["items"]]
+    emulator.clock.advance(DAY_SECONDS)
+    first = {"items": items, "start_date": current.start_date, "end_date": current.end_date}
+    phases = [first, {"items": items, "duration": {"interval": "month"}}]
+    client.v1.subscription_schedules.update(schedule.id, {"phases": phases})
+
+    emulator.clock.advance(current.end_date - schedule.created - 2 * DAY_SECONDS)
+
+    client.v1.subscription_schedules.retrieve(schedule.id)
+    assert "subscription_schedule.expiring" not in event_types(emulator)

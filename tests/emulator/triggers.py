@@ -34,18 +34,19 @@ billing_portal.session.created cash_balance.funds_available charge.captured char
 charge.dispute.created charge.dispute.updated charge.failed charge.refund.updated charge.refunded charge.succeeded
 checkout.session.async_payment_failed checkout.session.async_payment_succeeded checkout.session.completed
 checkout.session.expired coupon.created coupon.deleted coupon.updated credit_note.created credit_note.updated
-credit_note.voided customer.created customer.deleted customer.subscription.created customer.subscription.deleted
-customer.subscription.paused customer.subscription.trial_will_end customer.subscription.updated customer.updated
+credit_note.voided customer.created customer.deleted customer.source.created customer.source.updated
+customer.subscription.created customer.subscription.deleted customer.subscription.paused
+customer.subscription.trial_will_end customer.subscription.updated customer.updated
 customer_cash_balance_transaction.created invoice.created invoice.deleted invoice.finalized
 invoice.marked_uncollectible invoice.paid invoice.payment_action_required invoice.payment_failed
 invoice.payment_succeeded invoice.sent invoice.updated invoice.voided invoiceitem.created invoiceitem.deleted
 payment_intent.amount_capturable_updated payment_intent.canceled payment_intent.created
 payment_intent.payment_failed payment_intent.processing payment_intent.requires_action payment_intent.succeeded
 payment_link.created payment_link.updated payment_method.attached payment_method.detached payout.created
-payout.updated price.created price.updated product.created product.deleted product.updated setup_intent.canceled
-setup_intent.created setup_intent.setup_failed setup_intent.succeeded tax_rate.created tax_rate.updated
-test_helpers.test_clock.advancing test_helpers.test_clock.created test_helpers.test_clock.deleted
-test_helpers.test_clock.ready
+payout.updated plan.created plan.deleted plan.updated price.created price.updated product.created product.deleted
+product.updated setup_intent.canceled setup_intent.created setup_intent.setup_failed setup_intent.succeeded
+tax_rate.created tax_rate.updated test_helpers.test_clock.advancing test_helpers.test_clock.created
+test_helpers.test_clock.deleted test_helpers.test_clock.ready
 """
 #: Names that are no type of event, with the event that they cause.
 NAMED = {
@@ -60,12 +61,25 @@ PROMOTION = (
     "--add=promotion_code:promotion[type]=coupon",
     "--add=promotion_code:promotion[coupon]=${coupon:id}",
 )
+#: What replaces the iterations of a phase in these versions.
+PHASES = (
+    "--remove=subscription_schedule:phases",
+    "--add=subscription_schedule:phases[0][items][0][price]=${price:id}",
+    "--add=subscription_schedule:phases[0][duration][interval]=month",
+)
 #: By the error that they end with, those that work with more arguments. These versions do not have the parameters that
 #: they send, so that an account of such a version gets the same error from Stripe.
 WITH_ARGUMENTS = {
     NO_COUPON: {
         "promotion_code.created": PROMOTION,
         "promotion_code.updated": PROMOTION,
+    },
+    "Received unknown parameter: phases[0][iterations]": {
+        f"subscription_schedule.{name}": PHASES for name in ("canceled", "completed", "created", "released", "updated")
+    },
+    # It ends nine days before the end of the schedule, and Stripe announces that seven days before.
+    "": {
+        "subscription_schedule.expiring": ("--override=advance_test_clock:frozen_time=1579737600",),
     },
     NO_RETURN_URL: {
         "payment_method.updated": ("--add=setup_intent:return_url=https://shop.example.com/",),
@@ -75,7 +89,6 @@ WITH_ARGUMENTS = {
 #: By the error that they end with, those that do not work.
 REFUSED = {
     "the operation POST /v1/accounts": "account.application.deauthorized account.updated",
-    "the operation POST /v1/customers/{customer}/sources": "customer.source.created customer.source.updated",
     "the operation POST /v1/identity/verification_sessions": """
         identity.verification_session.canceled identity.verification_session.created
         identity.verification_session.redacted
@@ -87,16 +100,10 @@ REFUSED = {
         issuing_transaction.purchase_details_receipt_updated issuing_transaction.updated
     """,
     "the value customer_balance of payment_method_data[type]": "payment_intent.partially_funded",
-    "the operation POST /v1/plans": "plan.created plan.deleted plan.updated",
     "the operation POST /v1/reporting/report_runs": "reporting.report_run.succeeded",
     "the operation POST /v1/topups": "topup.created",
-    "the parameter source": """
-        quote.accepted quote.canceled quote.created quote.finalized subscription_schedule.aborted
-        subscription_schedule.canceled subscription_schedule.created subscription_schedule.released
-        subscription_schedule.updated
-    """,
-    "Received unknown parameter: phases[0][iterations]": "subscription_schedule.completed",
-    "This customer has no attached payment source": "subscription_schedule.expiring",
+    "the operation POST /v1/quotes": "quote.accepted quote.canceled quote.created quote.finalized",
+    "a schedule that begins in the future": "subscription_schedule.aborted",
     NO_COUPON: "customer.discount.created customer.discount.deleted customer.discount.updated",
     # With `return_url` they end at POST /v1/accounts.
     NO_RETURN_URL: "transfer.created transfer.reversed transfer.updated",

@@ -16,7 +16,8 @@ Written by `python -m tests.emulator.write_triggers`; `tox -e cli` runs them all
 {summary()}.
 
 If arguments are listed, add them to `stripe trigger`: as it is, the trigger sends what the API versions of the emulator
-do not have, and Stripe refuses it as well. The others stop with the error in the last column.
+do not have, and Stripe refuses it as well; `subscription_schedule.expiring` moves its clock to a time before the event.
+The others stop with the error in the last column.
 
 | trigger | | arguments, or the error |
 |---|---|---|

@@ -58,8 +58,8 @@ def _check_product(params: Doc, param: str = "") -> None:
         check_descriptor(params["statement_descriptor"], inside(param, "statement_descriptor"))
 
 
-def new_price(state: State, params: Doc, param: str = "", *, active: bool = True) -> Doc:
-    """Create a price, and its product if there is ``product_data``."""
+def new_price(state: State, params: Doc, param: str = "", *, active: bool = True, object_id: str = "") -> Doc:
+    """Create a price, with a new id or a given one, and its product if there is ``product_data``."""
     if "product" in params and "product_data" in params:
         raise one_of("product", "product_data", param)
     if "product" in params:
@@ -87,6 +87,7 @@ def new_price(state: State, params: Doc, param: str = "", *, active: bool = True
         recurring=_recurring(recurring, inside(param, "recurring")) if recurring else None,
         type="recurring" if recurring else "one_time",
     )
+    price["id"] = object_id or price["id"]
     return state.store.insert(price)
 
 

@@ -141,7 +141,9 @@ def default_method(state: State, invoice: Doc | None, subscription: Doc | None) 
     """Return the payment method of an invoice: its own, the subscription's, or the customer's."""
     customer = state.store.find((invoice or subscription or {}).get("customer"), "customer")
     known = [owner["default_payment_method"] for owner in (invoice, subscription) if owner]
-    known.append(customer["invoice_settings"]["default_payment_method"] if customer else None)
+    if customer:
+        # In this order: https://docs.stripe.com/billing/subscriptions/payment-methods-setting#payment-method-priority
+        known += [customer["invoice_settings"]["default_payment_method"], customer["default_source"]]
     return next((state.store.find(method, "payment_method") for method in known if method), None)
 
 

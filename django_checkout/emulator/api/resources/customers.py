@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 
 from django_checkout.emulator.api.calls import Call, Route, list_objects, merged_metadata
-from django_checkout.emulator.api.resources import customer_balance, methods, subscriptions, tax_ids, test_clocks
+from django_checkout.emulator.api.resources import (
+    customer_balance,
+    customer_cards,
+    methods,
+    subscriptions,
+    tax_ids,
+    test_clocks,
+)
 from django_checkout.emulator.api.resources.charges import ADDRESS
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc, missing_object
@@ -67,6 +74,8 @@ def create_customer(call: Call) -> Doc:
     if method:
         methods.attach_to_customer(state, method, customer["id"])
     changes = _numbering(params)
+    if "source" in params:
+        changes["default_source"] = customer_cards.attach(state, customer, params["source"])["id"]
     if "invoice_settings" in params:
         settings = dict(params["invoice_settings"])
         if method and settings.get("default_payment_method") == sent:
@@ -74,7 +83,8 @@ def create_customer(call: Call) -> Doc:
         changes["invoice_settings"] = _invoice_settings(state, customer, settings)
     if changes:
         # The default can be attached only to a customer that exists.
-        event = "customer.updated" if changes.get("invoice_settings", {}).get("default_payment_method") else None
+        is_default = changes.get("invoice_settings", {}).get("default_payment_method") or "default_source" in changes
+        event = "customer.updated" if is_default else None
         state.update(customer, event, **changes)
     for index, tax_id in enumerate(params.get("tax_id_data", ())):
         tax_ids.new_tax_id(state, customer["id"], tax_id["type"], tax_id["value"], f"tax_id_data[{index}][value]")
@@ -173,7 +183,7 @@ ROUTES = {
     "GET /v1/customers": Route(list_customers),
     "POST /v1/customers": Route(
         create_customer,
-        "source tax",
+        "tax",
     ),
     "GET /v1/customers/{customer}": Route(retrieve_customer),
     "POST /v1/customers/{customer}": Route(

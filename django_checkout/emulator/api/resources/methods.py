@@ -172,6 +172,9 @@ def detach(call: Call) -> Doc:
     if not method["customer"]:
         message = "The payment method you provided is not attached to a customer so detachment is impossible."
         raise ApiError(message, param="payment_method")
+    customer = call.state.get("customer", method["customer"])
+    if customer["default_source"] == method["id"]:
+        call.state.update(customer, "customer.updated", default_source=None)
     return call.state.update(method, "payment_method.detached", customer=None, _used=True)
 
 

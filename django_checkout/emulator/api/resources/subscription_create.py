@@ -47,8 +47,8 @@ def create(call: Call) -> Doc:
     return start(call.state, customer, call.params)
 
 
-def start(state: State, customer: Doc, params: Doc) -> Doc:
-    """Create a subscription with its first invoice, and collect it."""
+def start(state: State, customer: Doc, params: Doc, *, with_draft: bool = False) -> Doc:
+    """Create a subscription with its first invoice, and collect it: now, or ``with_draft`` an hour later."""
     bought = _new_lines(state, params)
     currency = bought[0]["currency"]
     subscriptions.check_currency_of(state, customer, currency)
@@ -75,7 +75,11 @@ def start(state: State, customer: Doc, params: Doc) -> Doc:
     if discount and discount["_coupon"]["duration"] == "once":
         subscription.update(_discount=None, discounts=[])
     state.update(subscription, "customer.subscription.created", latest_invoice=invoice["id"])
-    _collect_first(state, subscription, invoice, params.get("payment_behavior", "allow_incomplete"))
+    if with_draft or subscription["collection_method"] == "send_invoice":
+        collection.finalize_later(state, invoice)
+        subscriptions.schedule_next(state, subscription)
+    else:
+        _collect_first(state, subscription, invoice, params.get("payment_behavior", "allow_incomplete"))
     return state.get(KIND, subscription["id"])
 
 
@@ -171,10 +175,6 @@ def _first_invoice(state: State, customer: Doc, subscription: Doc, bought: list[
 
 def _collect_first(state: State, subscription: Doc, invoice: Doc, behavior: str) -> None:
     """Collect the first invoice as ``payment_behavior`` says."""
-    if subscription["collection_method"] == "send_invoice":
-        collection.finalize_later(state, invoice)
-        subscriptions.schedule_next(state, subscription)
-        return
     invoices.finalize(state, invoice)
     if not invoice["amount_due"]:
         invoices.pay(state, invoice, None)

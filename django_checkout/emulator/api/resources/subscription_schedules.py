@@ -17,6 +17,8 @@ from django_checkout.emulator.messages import Doc, StateError, not_implemented
 from django_checkout.emulator.state.state import State
 
 KIND = "subscription_schedule"
+#: https://docs.stripe.com/api/events/types#event_types-subscription_schedule.expiring
+NOTICE_SECONDS = 7 * 24 * 3600
 NULLS = (
     "application canceled_at completed_at current_phase customer_account released_at released_subscription subscription"
 )
@@ -47,7 +49,8 @@ def create(call: Call) -> Doc:
     sent: Doc = {"items": first["items"], "proration_behavior": "none", "metadata": first.get("metadata") or {}}
     if method:
         sent["default_payment_method"] = method
-    created = subscription_create.start(state, customer, Params(sent))
+    # stripe/_subscription_service.py create: the first invoice of a schedule always begins as a draft.
+    created = subscription_create.start(state, customer, Params(sent), with_draft=True)
     return _begin(state, schedule, created)
 
 
@@ -114,7 +117,22 @@ def _set_current(state: State, schedule: Doc) -> Doc:
     if current:
         schedule["current_phase"] = {name: current[0][name] for name in ("end_date", "start_date")}
         state.schedule("next_phase", schedule["id"], current[0]["end_date"])
+        notice = _ends_at(schedule) - NOTICE_SECONDS
+        if notice > now and not schedule.get("_is_expiring"):
+            state.schedule("announce_schedule_end", schedule["id"], notice)
     return state.store.save(schedule)
+
+
+def _ends_at(schedule: Doc) -> int:
+    return int(schedule["phases"][-1]["end_date"])
+
+
+def announce_end(state: State, schedule: Doc) -> None:
+    """Emit ``expiring``, unless the schedule is over or ends at another time by now."""
+    is_due = _ends_at(schedule) - NOTICE_SECONDS <= state.clock.now()
+    if schedule["status"] == "active" and is_due and not schedule.get("_is_expiring"):
+        state.update(schedule, _is_expiring=True)
+        state.emit("subscription_schedule.expiring", schedule)
 
 
 def update(call: Call) -> Doc:

@@ -36,7 +36,7 @@ def read_card(state: State, params: Doc, param: str = "card") -> tuple[Card, Doc
     Raises ``ApiError`` as Stripe does for invalid data: https://docs.stripe.com/testing#invalid-data.
     """
     if "token" in params:
-        return _use(state, params["token"], inside(param, "token"))
+        return use_token(state, params["token"], inside(param, "token"))
     for name in ("number", "exp_month", "exp_year"):
         if name not in params:
             raise missing(inside(param, name))
@@ -78,7 +78,7 @@ def _invalid(code: str, message: str, param: str) -> ApiError:
     return ApiError(message, status=402, kind="card_error", code=code, param=param or None)
 
 
-def _use(state: State, object_id: str, param: str) -> tuple[Card, Doc]:
+def use_token(state: State, object_id: str, param: str) -> tuple[Card, Doc]:
     """Return the card of a token, which can be used once. Tokens of the testing page can be used again."""
     token = state.store.find(object_id, KIND)
     if token is None:
