@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import select
 import socket
+import sys
 import time
 from collections.abc import Collection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -61,6 +62,11 @@ class EmulatorServer(ThreadingHTTPServer):
         """Close the socket, and end the connections that stay open."""
         self.is_closing = True
         super().server_close()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Log an error of a connection. Clients may leave at any time."""
+        is_gone = isinstance(sys.exception(), ConnectionError)
+        logger.log(logging.DEBUG if is_gone else logging.ERROR, "A connection has ended.", exc_info=not is_gone)
 
     def is_allowed(self, host: str) -> bool:
         """Return whether a ``Host`` header is allowed. Other names are refused because of DNS rebinding."""

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 
-from .conftest import Visitor, text_of
+from django_checkout.emulator import Emulator
+from tests.serving import serving
+
+from .conftest import Visitor, client_of, text_of
+from .test_server import wait_for
 
 DAY = 24 * 3600
 URL = "http://localhost/webhook/"
@@ -119,3 +126,32 @@ def test_the_control_page_shows_the_emails(emulator, endpoint, day):
         day(500)
 
     assert f"Stripe webhook delivery issues for {URL}" in text_of(Visitor(emulator).get("/control/"))
+
+
+def test_a_delivery_that_cannot_be_recorded_is_made_again(tmp_path, caplog):
+    received = []
+
+    class Endpoint(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            received.append(self.path)
+            if len(received) == 1:
+                # As a disk that is full from now on.
+                emulator.store._connection.execute("PRAGMA query_only = ON")
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format, *args):  # noqa: A002 - the base class's name
+            pass
+
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)) as server:
+        url = f"http://127.0.0.1:{server.server_address[1]}/"
+        with closing(Emulator(store=str(tmp_path / "emulator.sqlite3"), webhook_url=url)) as emulator:
+            client_of(emulator).v1.customers.create({})
+            emulator.start_webhook_sender()
+            wait_for(lambda: "cannot use its store" in caplog.text)
+            emulator.store._connection.execute("PRAGMA query_only = OFF")
+            emulator.clock.advance(DAY)
+            wait_for(lambda: not emulator.pending_deliveries())
+
+    assert len(received) == 2

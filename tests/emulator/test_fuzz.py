@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
+import struct
 from contextlib import closing
 from http.client import HTTPConnection
 from urllib.parse import urlencode
@@ -22,6 +24,7 @@ from tests.serving import serving
 from .conftest import BASE_URL, Visitor, client_of, session_params
 from .forms import NUMBERS, TEXTS
 from .fuzzing import fuzz
+from .test_server import wait_for
 
 KEY = {"authorization": "Bearer sk_test_fuzz"}
 words = st.sampled_from([*NUMBERS, *TEXTS]) | st.text(st.characters(codec=None), max_size=4)
@@ -175,6 +178,19 @@ def test_a_body_that_is_cut_off_changes_nothing(emulator, client):
 
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert client.v1.customers.list().data == []
+
+
+def test_a_client_that_leaves_is_no_error(emulator, capfd, caplog):
+    caplog.set_level(logging.DEBUG, "django_checkout.emulator")
+    with serving(EmulatorServer(("127.0.0.1", 0), emulator)) as server:
+        with socket.create_connection(("127.0.0.1", server.server_address[1]), timeout=60) as connection:
+            # The connection is reset, not closed.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.sendall(b"GET /v1/account HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        wait_for(lambda: "A connection has ended." in caplog.text)
+
+    assert "Traceback" not in capfd.readouterr().err
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 @pytest.mark.parametrize("coupon_id", ["ten off", "10%", "äö", "a/b", "a+b", "%2F"])

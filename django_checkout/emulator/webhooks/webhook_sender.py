@@ -103,6 +103,9 @@ class WebhookSender:
             status = self._post(delivery)
             with self._state.store.transaction():
                 self._outbox.record(delivery.id, status)
+        except StoreError as error:
+            # The delivery is due again later.
+            logger.error("%s", error)
         finally:
             self._free.release()
 
