@@ -30,7 +30,12 @@ OTHER_VERSIONS = {
     "docs/runbook/practice.md": {"2025-03-31.basil"},
     "tests/incidents/test_api_upgrade.py": {"2025-03-31.basil"},
     "tests/test_checks.py": {"/clover/stripe.js", "/static/stripe.js", "2025-09-30.clover"},
+    "docs/emulator/rules.md": {"2026-09-30.endive"},
+    "docs/emulator/triggers.md": {"2024-09-30.acacia"},
+    "tests/emulator/rules/versions.py": {"2026-08-27.dahlia", "2026-09-30.endive"},
+    "tests/emulator/triggers.py": {"2024-09-30.acacia"},
     "tests/test_conf.py": {"2026-09-30.endive"},
+    "tests/test_foreign_events.py": {"2027-01-27.preview"},
     "tests/emulator/test_versions.py": {
         "2026-08-26.endive",
         "2026-08-26.preview",

@@ -223,7 +223,7 @@ SCENARIOS = {
     },
     voided_elsewhere: {"charge.refunded", "payment_intent.canceled", "refund.created"},
     refunded: {"charge.refunded", "refund.created"},
-    refund_failed: {"refund.failed", "refund.updated"},
+    refund_failed: {"charge.refund.updated", "refund.failed", "refund.updated"},
     disputed: {"charge.dispute.created", "charge.dispute.funds_withdrawn"},
     dispute_answered: {"charge.dispute.updated"},
     dispute_won: {"charge.dispute.closed", "charge.dispute.funds_reinstated"},

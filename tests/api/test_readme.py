@@ -41,4 +41,4 @@ def test_purchase_in_the_readme_succeeds(tmp_path):
 
     assert done.returncode == 0, done.stdout + done.stderr
     status = json.loads(done.stdout)
-    assert (status["outcome"], status["paid"]["formatted"]) == ("paid", money("68.00"))
+    assert (status["outcome"], status["paid"]["formatted"]) == ("paid", money("72.90"))

@@ -136,14 +136,15 @@ def test_an_answer_that_is_not_stored_does_not_say_whether_to_retry(call):
     assert headers_of(read) == {}
 
 
-def test_a_stored_error_of_the_server_is_not_worth_a_retry(emulator, call):
+def test_a_stored_error_of_the_server_leaves_a_retry_to_the_client(emulator, call):
     emulator.chaos.fail(1, status=500, when="after")
 
     failed = call("POST", "/v1/customers", key="failed")
     again = call("POST", "/v1/customers", key="failed")
 
     assert (failed.status_code, again.status_code) == (500, 500)
-    assert failed.headers["Stripe-Should-Retry"] == again.headers["Stripe-Should-Retry"] == "false"
+    assert "Stripe-Should-Retry" not in {**failed.headers, **again.headers}
+    assert again.headers["Idempotent-Replayed"] == "true"
 
 
 def test_a_lock_timeout_is_worth_a_retry(emulator, call):

@@ -125,7 +125,7 @@ OF_SESSIONS = [
     ("sdk", SESSION, option("pix", "expires_after_seconds", 60), UNPLAYED, UNPLAYED),
     ("changelog 2026-09-30/blik-recurring-off-session-payments", SESSION, option("blik", *SAVED), UNKNOWN, UNPLAYED),
     (SEQURA, SESSION, option("sequra", "capture_method", "manual"), UNKNOWN, UNPLAYED),
-    (TICKETS, SESSION, {f"{PRODUCT}[tax_details][tax_code]": "t"}, UNKNOWN, UNPLAYED),
+    (TICKETS, SESSION, {f"{PRODUCT}[tax_details][tax_code]": "txcd_99999999"}, UNKNOWN, UNPLAYED),
 ]
 #: Other requests, in the same form.
 OF_OTHERS = [
@@ -135,7 +135,7 @@ OF_OTHERS = [
     (REMOVED_FROM_INTENTS, "/v1/setup_intents", METHODS, OK, GONE),
     (REMOVED_FROM_INTENTS, "/v1/setup_intents/seti_1", METHODS, (404, "resource_missing"), GONE),
     ("changelog 2026-09-30/pause-subscription", "/v1/subscriptions/sub_1/pause", {}, (404, None), UNPLAYED),
-    (TICKETS, "/v1/products", {"name": "Tea", "tax_details[tax_code]": "t"}, UNKNOWN, UNPLAYED),
+    (TICKETS, "/v1/products", {"name": "Tea", "tax_details[tax_code]": "txcd_99999999"}, UNKNOWN, UNPLAYED),
 ]
 
 

@@ -44,7 +44,8 @@ KEY_LIFE_SECONDS = 24 * 3600
 MAX_BODY_BYTES = 1024 * 1024
 MAX_UPLOAD_BYTES = 17 * 1024 * 1024
 MULTIPART = "multipart/form-data"
-#: The response to a request with a key that has begun to execute would be the same again.
+#: The response to a request with a key that has begun to execute would be the same again. Clients repeat a 5xx unless
+#: the header says otherwise, so it is absent then.
 STORED = {"Stripe-Should-Retry": "false"}
 
 
@@ -189,7 +190,9 @@ class Api:
                 f"Try using a key other than '{key}' if you meant to execute a different request.",
                 kind="idempotency_error",
             )
-        again = {**headers, **STORED, "Idempotent-Replayed": "true", "Original-Request": known["request_id"]}
+        again = {**headers, "Idempotent-Replayed": "true", "Original-Request": known["request_id"]}
+        if known["status"] < 500:
+            again |= STORED
         again["Content-Type"] = "application/json"
         return Response(status=known["status"], headers=again, body=known["body"].encode())
 
@@ -210,6 +213,8 @@ class Api:
                 "at": self._state.clock.now(),
             }
         )
+        if response.status >= 500:
+            return response
         return replace(response, headers={**response.headers, **STORED})
 
 
