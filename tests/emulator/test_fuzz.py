@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from django_checkout.emulator import Emulator, Request
 from django_checkout.emulator.control.actions import ACTIONS
+from django_checkout.emulator.messages import indented
 from django_checkout.emulator.payer.client_api import ENTERED
 from django_checkout.emulator.payer.payment_form import FIELDS
 from django_checkout.emulator.server import EmulatorServer
@@ -126,6 +127,11 @@ def test_no_json_breaks_the_second_api(used, text):
             body=body.encode(errors="surrogatepass"),
         )
         assert used.handle(sent).status == 400
+
+
+@given(json_values)
+def test_every_json_is_indented_as_python_does(value):
+    assert indented(value) == json.dumps(value, indent=2)
 
 
 @pytest.mark.parametrize(

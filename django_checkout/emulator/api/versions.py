@@ -70,16 +70,20 @@ def rendered(value: Any, version: str) -> Any:
     What is in an event never changes, so that it has the version of the event.
     """
     if isinstance(value, list):
-        return [rendered(item, version) for item in value]
+        return [rendered(item, version) if isinstance(item, (dict, list)) else item for item in value]
     if not isinstance(value, dict):
         return value
     kind = value.get("object")
     if kind == "event":
         version = value["api_version"]
-    answer = {name: item if name == "metadata" else rendered(item, version) for name, item in value.items()}
+    answer = {
+        name: rendered(item, version) if isinstance(item, (dict, list)) and name != "metadata" else item
+        for name, item in value.items()
+    }
     if kind == "event" and "previous_attributes" in answer["data"]:
         _leave_out(answer["data"]["previous_attributes"], answer["data"]["object"]["object"], version)
-    _leave_out(answer, kind, version)
+    if kind:
+        _leave_out(answer, kind, version)
     return answer
 
 

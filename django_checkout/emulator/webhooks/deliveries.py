@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from django_checkout.emulator.api.resources.webhooks import secrets_of
 from django_checkout.emulator.api.versions import rendered_event
 from django_checkout.emulator.chaos import Chaos
 from django_checkout.emulator.incidents import Incidents
-from django_checkout.emulator.messages import API_VERSION, Doc, without_hidden
+from django_checkout.emulator.messages import API_VERSION, Doc, indented, without_hidden
 from django_checkout.emulator.state.state import LISTENER, State
 from django_checkout.emulator.webhooks import failures
 
@@ -203,7 +202,7 @@ class Outbox:
             event["livemode"] = event["data"]["object"]["livemode"] = True
         version = version or endpoint.get("api_version") or API_VERSION
         shown = thin(event) if is_thin or event["type"] == PING else rendered_event(event, version, store)
-        body = json.dumps(shown, indent=2).encode()
+        body = indented(shown).encode()
         return Delivery(
             id=document["id"],
             event_id=document["event"],
