@@ -8,12 +8,15 @@ import pkgutil
 import re
 import sys
 from functools import cache
+from types import UnionType
 from typing import Any, Literal, NotRequired, Union, get_args, get_origin
 
 import stripe
 from stripe._request_options import RequestOptions
 from typing_extensions import is_typeddict
 
+#: A range of times or amounts is one parameter in the emulator's table.
+RANGE = {"gt", "gte", "lt", "lte"}
 #: The members of a parameter, or the values of an enumeration; None for other types.
 Shape = dict[str, Any] | frozenset[str] | None
 
@@ -67,14 +70,14 @@ def _shape(hint: Any, names: dict[str, Any]) -> Shape:
     hint = evaluated(hint, names)
     origin, arguments = get_origin(hint), get_args(hint)
     if is_typeddict(hint):
-        return _members(hint)
+        return None if hints_of(hint).keys() == RANGE else _members(hint)
     if origin is Literal:
         return frozenset(str(value) for value in arguments if value != "")
     if origin in (NotRequired, list):
         return _shape(arguments[0], names)
     if origin is dict:
         return _shape(arguments[1], names)
-    if origin is Union:
+    if origin in (Union, UnionType):
         shapes = [_shape(choice, names) for choice in arguments]
         members = [shape for shape in shapes if isinstance(shape, dict)]
         values = [shape for shape in shapes if isinstance(shape, frozenset)]

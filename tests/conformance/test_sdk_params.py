@@ -22,14 +22,14 @@ if VERSION not in PLAYED:
 #: Where the SDK's types and Stripe's OpenAPI document differ in every version. The emulator follows the document.
 IN_THE_SDK_ONLY = re.compile(
     # Deprecated.
-    r"GET /v1/(products type|subscriptions plan)|POST /v1/(customers|customers/{}) validate"
+    r"GET /v1/(products type|subscriptions plan)|POST /v1/customers(/{}(/sources)?)? validate"
     r"|POST /v1/(prices recurring.trial_period_days|products type|tokens card)|POST \S+ (\w+\.)*plan$"
     # Not for everyone.
     r"|POST /v1/checkout/sessions ui_mode form|.* (payment_method_data\.)?fpx\.account_holder_type"
     r"|.* payment_method_options\.(card\.moto|link\.persistent_token)|.* mandate_data\.customer_acceptance\."
 )
 IN_THE_DOCUMENT_ONLY = re.compile(
-    r"POST /v1/customers/{} (bank_account|card|default_alipay_account|default_bank_account|default_card)"
+    r"POST /v1/customers/{}(/sources)? (alipay_account|bank_account|card|default_(alipay_account|bank_account|card))"
     r"|POST /v1/\w+_intents/{}/confirm client_secret|POST /v1/setup_intents\S* payment_method_options\.link"
     r"|POST /v1/tokens card|GET /v1/customers/{}/cash_balance_transactions/{} expand"
 )
