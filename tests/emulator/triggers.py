@@ -44,9 +44,10 @@ payment_intent.amount_capturable_updated payment_intent.canceled payment_intent.
 payment_intent.payment_failed payment_intent.processing payment_intent.requires_action payment_intent.succeeded
 payment_link.created payment_link.updated payment_method.attached payment_method.detached payout.created
 payout.updated plan.created plan.deleted plan.updated price.created price.updated product.created product.deleted
-product.updated setup_intent.canceled setup_intent.created setup_intent.setup_failed setup_intent.succeeded
-tax_rate.created tax_rate.updated test_helpers.test_clock.advancing test_helpers.test_clock.created
-test_helpers.test_clock.deleted test_helpers.test_clock.ready
+product.updated quote.accepted quote.canceled quote.created quote.finalized setup_intent.canceled
+setup_intent.created setup_intent.setup_failed setup_intent.succeeded tax_rate.created tax_rate.updated
+test_helpers.test_clock.advancing test_helpers.test_clock.created test_helpers.test_clock.deleted
+test_helpers.test_clock.ready
 """
 #: Names that are no type of event, with the event that they cause.
 NAMED = {
@@ -102,7 +103,6 @@ REFUSED = {
     "the value customer_balance of payment_method_data[type]": "payment_intent.partially_funded",
     "the operation POST /v1/reporting/report_runs": "reporting.report_run.succeeded",
     "the operation POST /v1/topups": "topup.created",
-    "the operation POST /v1/quotes": "quote.accepted quote.canceled quote.created quote.finalized",
     "a schedule that begins in the future": "subscription_schedule.aborted",
     NO_COUPON: "customer.discount.created customer.discount.deleted customer.discount.updated",
     # With `return_url` they end at POST /v1/accounts.

@@ -14,6 +14,8 @@ from django_checkout.emulator.state.state import State
 
 MAX_DEPTH = 4
 LINE_ITEMS_PAGE = 10
+#: The objects that have line items, and where.
+LINE_ITEMS_OF = {"checkout.session": "checkout/sessions", "payment_link": "payment_links", "quote": "quotes"}
 LISTS = ("list", "search_result")
 #: The field of search results that the endpoint adds if it is expanded.
 COUNT = "total_count"
@@ -102,7 +104,7 @@ def _add_hidden(session: Doc, step: str) -> None:
 def _lookup(state: State, whole: Doc, kind: str, name: str, step: str) -> Any:
     if name == "line_items":
         items = [dict(line) for line in whole.get("_lines", [])]
-        url = f"/v1/{'payment_links' if kind == 'payment_link' else 'checkout/sessions'}/{whole['id']}/line_items"
+        url = f"/v1/{LINE_ITEMS_OF[kind]}/{whole['id']}/line_items"
         return list_of(items[:LINE_ITEMS_PAGE], url, has_more=len(items) > LINE_ITEMS_PAGE)
     if kind == "file":
         return whole[name]
