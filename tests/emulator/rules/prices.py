@@ -7,6 +7,7 @@ from .rule import Rule, post, refusal, sdk, shows
 
 PRICES, RATES = "/v1/prices", "/v1/tax_rates"
 BASE = "product=<product>&currency=eur"
+CHOSEN = f"{BASE}&custom_unit_amount[enabled]=true"
 TIERED = f"{BASE}&billing_scheme=tiered&tiers_mode=volume"
 TIERS = "tiers[0][up_to]=5&tiers[0][unit_amount]=900&tiers[1][up_to]=inf&tiers[1][unit_amount]=800"
 RATE = "display_name=VAT&inclusive=false"
@@ -67,6 +68,15 @@ RULES = (
             PAYMENT,
             "-line_items[0][price_data]&line_items[0][price]=<price>&currency=eur",
         ),
+    ),
+    Rule(
+        id="price.custom.minimum",
+        says="The smallest amount that a customer can choose is at least that of a charge.",
+        source=_field("CustomUnitAmount.minimum"),
+        refused=post(PRICES, CHOSEN, "custom_unit_amount[minimum]=49"),
+        answer=refusal(param="custom_unit_amount[minimum]"),
+        accepted=post(PRICES, CHOSEN, "custom_unit_amount[minimum]=50"),
+        result=shows(custom_unit_amount__minimum=50),
     ),
     Rule(
         id="price.custom.alone",

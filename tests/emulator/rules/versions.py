@@ -11,6 +11,7 @@ CARD = "payment_method_types[0]=card"
 ALLOWED = "allowed_payment_method_types[0]=card"
 CHARGE = "amount=1000&currency=eur&confirm=true&off_session=true&customer=<customer>&payment_method=<saved_card>"
 CURRENCY = "line_items[0][price_data][currency]"
+SUFFIX = "payment_intent_data[statement_descriptor_suffix]"
 LABEL = "custom_fields[0][label][custom]"
 
 
@@ -63,6 +64,14 @@ RULES = (
         answer=refusal(param="currency"),
         accepted=_endive(SESSIONS, SETUP, "-currency", ALLOWED),
         result=shows(payment_method_types=["card"]),
+    ),
+    Rule(
+        id="version.endive.update.descriptor",
+        says="The suffix that an update sets contains a letter, as that of a new session.",
+        source="https://docs.stripe.com/get-started/account/statement-descriptors",
+        refused=_endive(f"{SESSIONS}/<elements_session>", f"{SUFFIX}=1234"),
+        answer=refusal(param=SUFFIX),
+        accepted=_endive(f"{SESSIONS}/<elements_session>", f"{SUFFIX}=TEA"),
     ),
     Rule(
         id="version.endive.payment_method_types.intent",

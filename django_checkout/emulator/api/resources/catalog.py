@@ -7,7 +7,7 @@ from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata, retrieve
 from django_checkout.emulator.api.resources.pricing import amounts, inside, missing, one_currency, one_of
-from django_checkout.emulator.api.resources.session_values import check_descriptor, invalid_integer
+from django_checkout.emulator.api.resources.session_values import check_descriptors, invalid_integer
 from django_checkout.emulator.messages import ApiError, Doc, StateError
 from django_checkout.emulator.reference.currencies import check_currency
 from django_checkout.emulator.state.state import State
@@ -54,8 +54,7 @@ def _check_product(params: Doc, param: str = "") -> None:
         # Stripe refuses image URLs at localhost: stripe/stripe-dotnet#2964.
         if not _URL.match(url):
             raise ApiError("Not a valid URL", code="url_invalid", param=f"{where}[{index}]")
-    if params.get("statement_descriptor"):
-        check_descriptor(params["statement_descriptor"], inside(param, "statement_descriptor"))
+    check_descriptors(params, param)
 
 
 def new_price(state: State, params: Doc, param: str = "", *, active: bool = True, object_id: str = "") -> Doc:

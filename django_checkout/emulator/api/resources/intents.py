@@ -7,7 +7,7 @@ from django_checkout.emulator.api.params import defer
 from django_checkout.emulator.api.resources import attempts, confirmation, disputes, mandates, methods, payments
 from django_checkout.emulator.api.resources.charges import full_shipping
 from django_checkout.emulator.api.resources.confirmation import PAYMENT
-from django_checkout.emulator.api.resources.session_values import check_descriptor, invalid_integer
+from django_checkout.emulator.api.resources.session_values import check_descriptors, invalid_integer
 from django_checkout.emulator.messages import Doc, StateError, wrong_state
 from django_checkout.emulator.reference import cards
 from django_checkout.emulator.reference.cards import Card
@@ -36,7 +36,7 @@ def create(call: Call) -> Doc:
     confirmation.check_only_with_confirm(params, PAYMENT)
     currency = check_currency(params["currency"], "currency")
     _check_amount(params["amount"], currency)
-    _check_texts(params)
+    check_descriptors(params)
     customer = state.get("customer", params["customer"], "customer")["id"] if "customer" in params else None
     automatic, types = confirmation.method_types(params, currency)
     method = confirmation.sent_method(state, params)
@@ -78,7 +78,7 @@ def update(call: Call) -> Doc:
                 param=name,
             )
     changes = call.changes(intent, *TEXTS, "capture_method", "setup_future_usage")
-    _check_texts(params)
+    check_descriptors(params)
     currency = check_currency(params.get("currency", intent["currency"]), "currency")
     _check_amount(params.get("amount", intent["amount"]), currency)
     changes |= {"currency": currency, "amount": params.get("amount", intent["amount"])}
@@ -97,7 +97,7 @@ def confirm(call: Call) -> Doc:
     intent, params = call.target(KIND), call.params
     confirmation.refuse_of_session(intent, "confirming the payment")
     changes = call.changes(intent, "capture_method", "receipt_email", "setup_future_usage")
-    _check_texts(params)
+    check_descriptors(params)
     intent.update(changes, **_nested_changes(params, intent))
     return _confirm(call, intent)
 
@@ -221,7 +221,7 @@ def increment(call: Call) -> Doc:
     if amount <= intent["amount"]:
         raise invalid_integer("The amount must be greater than the currently authorized amount.", "amount")
     _check_amount(amount, intent["currency"])
-    _check_texts(params)
+    check_descriptors(params)
     changes = call.changes(intent, "description", "statement_descriptor")
     details = {**charge["payment_method_details"], "card": {**card, "amount_authorized": amount}}
     state.update(charge, "charge.updated", amount=amount, payment_method_details=details)
@@ -239,12 +239,6 @@ def _check_amount(amount: int, currency: str) -> None:
         )
         raise invalid_integer(message, "amount")
     check_charge_amount(amount, currency, "amount")
-
-
-def _check_texts(params: Doc) -> None:
-    for name in ("statement_descriptor", "statement_descriptor_suffix"):
-        if params.get(name):
-            check_descriptor(params[name], name)
 
 
 def _options(params: Doc, current: Doc) -> Doc:

@@ -9,7 +9,7 @@ from django_checkout.emulator.api.resources import disputes
 from django_checkout.emulator.api.resources.balance import new_balance_transaction
 from django_checkout.emulator.api.resources.charges import full_shipping
 from django_checkout.emulator.api.resources.refunds import release
-from django_checkout.emulator.api.resources.session_values import check_descriptor
+from django_checkout.emulator.api.resources.session_values import check_descriptors
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc, wrong_state
 from django_checkout.emulator.state.state import State
@@ -161,9 +161,7 @@ def _check_capture(state: State, intent: Doc, params: Doc) -> None:
         # grandnode/grandnode#985
         message = f"This PaymentIntent could not be captured because it has a status of {status}."
         raise wrong_state(intent, message + _only("requires_capture", verb="captured"))
-    for name in ("statement_descriptor", "statement_descriptor_suffix"):
-        if params.get(name):
-            check_descriptor(params[name], name)
+    check_descriptors(params)
     if params.get("statement_descriptor"):
         check_descriptor_of(state.get("payment_method", intent["payment_method"]))
 

@@ -7,7 +7,13 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidO
 
 from django_checkout.emulator.api.resources.session_values import invalid_integer
 from django_checkout.emulator.messages import ApiError, Doc
-from django_checkout.emulator.reference.currencies import MAXIMUM_MINOR, TOO_LARGE, check_currency, check_unit_amount
+from django_checkout.emulator.reference.currencies import (
+    MAXIMUM_MINOR,
+    TOO_LARGE,
+    check_charge_amount,
+    check_currency,
+    check_unit_amount,
+)
 
 #: The fields of a price that say how much it costs in one currency.
 AMOUNTS = ("custom_unit_amount", "tax_behavior", "unit_amount", "unit_amount_decimal")
@@ -63,10 +69,11 @@ def one_currency(params: Doc, currency: str, param: str, scheme: str) -> Doc:
     elif custom and custom["enabled"]:
         if "unit_amount" in params or "unit_amount_decimal" in params:
             raise one_of("custom_unit_amount", "unit_amount", param)
-        names = ("maximum", "minimum", "preset")
+        names, where = ("maximum", "minimum", "preset"), inside(param, "custom_unit_amount")
         for name in names:
             if name in custom:
-                check_unit_amount(custom[name], currency, inside(inside(param, "custom_unit_amount"), name))
+                check_unit_amount(custom[name], currency, inside(where, name))
+        check_charge_amount(custom.get("minimum", 0), currency, inside(where, "minimum"))
         fields["custom_unit_amount"] = {name: custom.get(name) for name in names}
     else:
         fields["unit_amount"], fields["unit_amount_decimal"] = _amount(params, "unit_amount", currency, param)

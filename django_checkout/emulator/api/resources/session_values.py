@@ -43,6 +43,7 @@ def check_values(params: Doc) -> None:
         for path in paths:
             for where, value in find_values(params, path):
                 check(value, where)
+    check_descriptors(params.get("payment_intent_data", {}), "payment_intent_data")
     _check_fields(params.get("custom_fields", []))
 
 
@@ -63,13 +64,20 @@ def find_values(node: object, path: str, where: str = "") -> Iterator[tuple[str,
             yield place, value
 
 
-def check_descriptor(text: str, param: str) -> None:
+def _check_descriptor(text: str, param: str) -> None:
     """Raise Stripe's error for a statement descriptor, or a part of one, with other characters than allowed."""
     if FORBIDDEN_IN_DESCRIPTORS.search(text):
         message = "The statement descriptor must not contain any of the following characters: < > \\ ' \" *"
         raise ApiError(message, param=param, code="invalid_characters")
     if not re.search(r"[A-Za-z]", text):
         raise ApiError("The statement descriptor must contain at least one letter.", param=param)
+
+
+def check_descriptors(params: Doc, param: str = "") -> None:
+    """Raise Stripe's error for an invalid statement descriptor or suffix of a payment."""
+    for name in ("statement_descriptor", "statement_descriptor_suffix"):
+        if params.get(name):
+            _check_descriptor(params[name], f"{param}[{name}]" if param else name)
 
 
 def check_trial(params: Doc, clock: Clock) -> None:
@@ -148,10 +156,6 @@ CHECKS: dict[Callable[[Any, str], None], tuple[str, ...]] = {
     _check_alphanumeric: ("custom_fields[].dropdown.options[].value",),
     _check_key: ("custom_fields[].key",),
     _check_color: ("branding_settings.background_color", "branding_settings.button_color"),
-    check_descriptor: (
-        "payment_intent_data.statement_descriptor",
-        "payment_intent_data.statement_descriptor_suffix",
-    ),
     _check_branding: ("branding_settings",),
     _check_image: ("branding_settings.icon", "branding_settings.logo"),
 }

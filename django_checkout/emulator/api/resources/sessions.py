@@ -29,7 +29,7 @@ from django_checkout.emulator.api.resources.session_rules import (
     check_session,
     life_seconds,
 )
-from django_checkout.emulator.api.resources.session_values import check_trial
+from django_checkout.emulator.api.resources.session_values import check_descriptors, check_trial
 from django_checkout.emulator.api.resources.shipping import offered
 from django_checkout.emulator.api.resources.subscriptions import check_currency_of
 from django_checkout.emulator.ids import random_text
@@ -213,6 +213,7 @@ def update(call: Call) -> Doc:
     if "shipping_options" in params:
         session["shipping_options"] = offered(state, params["shipping_options"] or [], session["currency"])
     if "payment_intent_data" in params:
+        check_descriptors(params["payment_intent_data"], "payment_intent_data")
         payments.update_data(state, session, params["payment_intent_data"])
     items = session.get("_lines", [])
     if "line_items" in params:
