@@ -167,10 +167,14 @@ def wrong_state(intent: Doc, message: str, *, param: str | None = None) -> State
     return error
 
 
-def not_implemented(what: str, param: str | None = None) -> ApiError:
-    """Return the emulator's own error for what Stripe's API has and it does not play. Clients must not retry it."""
+def not_implemented(what: str, param: str | None = None, *, is_known: bool = True) -> ApiError:
+    """Return the emulator's own error for what Stripe's API has and it does not play. Clients must not retry it.
+
+    Without ``is_known``, Stripe may have it: its document does not say so.
+    """
+    does = "does" if is_known else "may do"
     return ApiError(
-        f"The emulator does not implement {what}, which Stripe does. See docs/emulator.md, or run manage.py "
+        f"The emulator does not implement {what}, which Stripe {does}. See docs/emulator.md, or run manage.py "
         "checkout_emulator --coverage.",
         status=501,
         kind="api_error",

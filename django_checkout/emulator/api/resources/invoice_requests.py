@@ -15,6 +15,7 @@ from django_checkout.emulator.api.resources import (
 )
 from django_checkout.emulator.api.resources.methods import own_method
 from django_checkout.emulator.api.resources.pricing import missing
+from django_checkout.emulator.api.resources.session_values import check_descriptors
 from django_checkout.emulator.api.resources.subscription_params import check_future
 from django_checkout.emulator.messages import ApiError, Doc, StateError, without_hidden
 from django_checkout.emulator.reference.currencies import check_currency
@@ -95,6 +96,7 @@ def _tax(params: Doc) -> Doc | None:
 
 def _changes(state: State, customer: str, params: Doc) -> Doc:
     """Return the fields that parameters of a new invoice and of an update set alike."""
+    check_descriptors(params)
     changes: Doc = {name: params[name] or None for name in PLAIN.split() if name in params}
     if "auto_advance" in params:
         changes["auto_advance"] = params["auto_advance"]
@@ -183,8 +185,9 @@ def pay(call: Call) -> Doc:
     _check_status(invoice, "pay")
     method = collection.default_method(state, invoice, state.store.find(invoice["_subscription"]))
     if "payment_method" in params:
-        method = state.get("payment_method", params["payment_method"], "payment_method")
-        own_method(state, invoice["customer"], params["payment_method"])
+        method = state.get(
+            "payment_method", own_method(state, invoice["customer"], params["payment_method"], "payment_method")
+        )
     params.get("off_session")
     if invoice["status"] == "draft":
         invoices.finalize(state, invoice)

@@ -51,13 +51,13 @@ def get_method(state: State, object_id: str, param: str = "payment_method", *, s
         return state.get(KIND, object_id, param, status=status)
     card = cards.NAMED.get(object_id.removeprefix("pm_card_"))
     if card is None:
-        raise not_implemented(f"the test PaymentMethod {object_id}", param)
+        raise not_implemented(f"the test PaymentMethod {object_id}", param, is_known=False)
     return _unused(state, charges.new_method(state, card, "card", charges.blank_billing()))
 
 
 def own_method(state: State, customer: str, method_id: str, param: str = "default_payment_method") -> str:
-    """Return the id of a payment method of the customer, or raise Stripe's error."""
-    method = state.get(KIND, method_id, param)
+    """Return the id of a payment method of the customer, or raise Stripe's error. One of the testing page is new."""
+    method = get_method(state, method_id, param)
     if method["customer"] != customer:
         # getlago/lago-api#3826
         raise ApiError(

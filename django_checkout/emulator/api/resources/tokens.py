@@ -87,7 +87,7 @@ def use_token(state: State, object_id: str, param: str) -> tuple[Card, Doc]:
             return named, {}
         if re.fullmatch(r"tok_[A-Za-z0-9]{24}", object_id) or not object_id.startswith("tok_"):
             raise missing_object(KIND, object_id, param)
-        raise not_implemented(f"the test token {object_id}", param)
+        raise not_implemented(f"the test token {object_id}", param, is_known=False)
     if token["used"]:
         # MuckRock/squarelet#246
         message = f"You cannot use a Stripe token more than once: {object_id}."
