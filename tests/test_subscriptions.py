@@ -14,7 +14,7 @@ from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
-MONTH = 31 * 24 * 3600
+MONTH = 32 * 24 * 3600
 TEA = LineData(name="Tea of the month", unit_amount_minor=1900, recurring_interval="month")
 
 
