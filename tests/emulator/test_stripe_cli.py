@@ -57,9 +57,16 @@ def server(emulator):
 
 @pytest.fixture
 def environment(tmp_path):
-    """Neither the account of whoever runs the tests nor telemetry."""
+    """Neither the account of whoever runs the tests, nor telemetry, nor the search for a newer version on each run."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    return {**kept, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "STRIPE_CLI_TELEMETRY_OPTOUT": "1"}
+    return {
+        **kept,
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path),
+        "STRIPE_CLI_TELEMETRY_OPTOUT": "1",
+        # Nothing listens there, so that no request leaves the machine, and none waits where there is no network.
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+    }
 
 
 @pytest.fixture
