@@ -83,7 +83,7 @@ def _edit_endpoint(emulator, **changes):
 
 
 def test_paid_session_of_a_shopper_who_does_not_return_is_found(site, order):
-    """Webhooks are the only news, and health hears of the session when it expires."""
+    """Webhooks are the only news, and health knows of the session when it expires."""
     site.pay(services.start(order).stripe_id)
     later = timezone.now() + timedelta(minutes=11)
 

@@ -198,7 +198,7 @@ def test_open_session_of_a_lost_row_is_expired(host_order, lost, stripe_emulator
 def test_fixed_says_that_the_session_was_expired_at_stripe(is_json, lost, stripe_emulator, capsys):
     call_command("checkout_reconcile", "--fix", *(["--format", "json"] if is_json else []))
 
-    assert ("  fixed  " if not is_json else '"mended"') in (printed := capsys.readouterr().out)
+    assert ("  fixed  " if not is_json else '"fixed"') in (printed := capsys.readouterr().out)
     assert "was open at Stripe and was expired there" in printed
 
 

@@ -302,7 +302,7 @@ def _play(arrange, recorder, settings, *, how):
             window = {"since": timezone.now() - timedelta(days=2), "now": instant(emulator.clock.now())}
             report = reconcile.run(fix=True, **window)
             assert report.differences
-            assert {difference.outcome for difference in report.differences} == {"mended"}
+            assert {difference.outcome for difference in report.differences} == {"fixed"}
             assert KINDS.get(arrange, set()) <= {difference.kind for difference in report.differences}
             assert reconcile.run(fix=True, **window).differences == []
         end = _end(recorder)

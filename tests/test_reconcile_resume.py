@@ -312,7 +312,7 @@ def test_resumed_run_counts_what_was_compared_before_the_stop(a_dozen, stripe):
     reconcile.run(fix=True, until=ReconciliationRun.objects.get().until)
 
     row = ReconciliationRun.objects.get()
-    assert (row.state, row.mended, row.seen["sessions"]) == ("complete", 2, SESSIONS)
+    assert (row.state, row.fixed, row.seen["sessions"]) == ("complete", 2, SESSIONS)
 
 
 def test_run_of_payouts_starts_over(stripe_emulator):

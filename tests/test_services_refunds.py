@@ -153,7 +153,7 @@ def test_refund_made_in_the_dashboard_meanwhile_is_not_made_again(paid_order, st
     paid_order.refresh_from_db()
     assert paid_order.refunded_minor == 500
     assert pending_work.process_pending()["unanswered_refunds"] == 0
-    # Whoever requested it was told that it will be sent.
+    # Whoever requested it expects it to be sent.
     assert [item.code for item in paid_order.attention.all()] == ["refund_not_sent"]
     services.accept(paid_order, "It was one refund.")
     assert services.refund(paid_order, 500, in_addition_to=Refund.objects.get(is_ours=False).uuid).stripe_id

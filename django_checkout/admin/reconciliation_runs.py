@@ -35,7 +35,7 @@ class ReconciliationRunAdmin(FactsAdmin[ReconciliationRun]):
     ordering = ("-id",)
     fieldsets = (
         (None, {"fields": ("scope_label", "state_badge", "is_fixing", "period")}),
-        (gettext_lazy("Result"), {"fields": ("compared", "found", "mended", "started", "duration")}),
+        (gettext_lazy("Result"), {"fields": ("compared", "found", "fixed", "started", "duration")}),
     )
 
     started = columns.instant(gettext_lazy("started"), "started_at")
@@ -69,12 +69,12 @@ class ReconciliationRunAdmin(FactsAdmin[ReconciliationRun]):
         """Show the number of differences that the run found and, with ``--fix``, of those that it fixed."""
         if not run.found:
             return display.badge(_("none"), Tone.GOOD)
-        numbers = {"count": run.found, "fixed": run.mended}
+        numbers = {"count": run.found, "fixed": run.fixed}
         if run.is_fixing:
             text = ngettext("%(count)d, %(fixed)d fixed", "%(count)d, %(fixed)d fixed", run.found) % numbers
         else:
             text = _("%(count)d, dry run") % numbers
-        return display.badge(text, Tone.GOOD if run.mended >= run.found else Tone.BAD)
+        return display.badge(text, Tone.GOOD if run.fixed >= run.found else Tone.BAD)
 
     @admin.display(description=gettext_lazy("duration"))
     def duration(self, run: ReconciliationRun) -> str:

@@ -204,7 +204,7 @@ EXAMPLES: dict[str, Any] = {
         "state": "complete",
         "seen": {"sessions": 12},
         "found": 0,
-        "mended": 0,
+        "fixed": 0,
         "started_at": _AT,
         "finished_at": _AT,
     },

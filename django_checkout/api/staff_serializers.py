@@ -244,7 +244,7 @@ class RunSerializer(ReadOnlySerializer[ReconciliationRun]):
             "state",
             "seen",
             "found",
-            "mended",
+            "fixed",
             "started_at",
             "finished_at",
         )

@@ -131,7 +131,7 @@ def _forget_superseded(order: Order, raised: Iterable[tuple[str, str]]) -> None:
 
 
 def _supersede(order: Order, items: Iterable[AttentionItem]) -> None:
-    """Do not tell the shop of reasons that are gone or resolved, if no receiver has taken their notifications yet."""
+    """Do not announce reasons that are gone or resolved, if no receiver has taken their notifications yet."""
     facts = [_fact_of(item.code, item.fact) for item in items]
     pending = Announcement.objects.filter(order=order, signal="attention_needed", state=AnnouncementState.PENDING)
     pending.filter(fact__in=facts).update(state=AnnouncementState.SUPERSEDED, next_attempt_at=None)

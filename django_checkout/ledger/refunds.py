@@ -124,7 +124,7 @@ def note_refund_request(refund_pk: int, *, request_id: str) -> None:
 def fail_refund(locked: LockedOrder, refund: Refund, *, was_unanswered: bool, **refusal: str) -> None:
     """Record that Stripe refused one of our refunds; it no longer counts against the payment.
 
-    One that ``was_unanswered`` raises attention: whoever requested it was told that it will be made. ``refusal`` are
+    One that ``was_unanswered`` raises attention: whoever requested it expects it. ``refusal`` are
     ``refusal_code``, ``error_code``, ``error_message`` and ``request_id``.
     """
     write(refund, status=join(REFUND_RANK, refund.status, RefundStatus.REFUSED), leased_until=None, **refusal)

@@ -85,7 +85,7 @@ class ReconciliationRun(Row):
     state = models.CharField(_("state"), max_length=32, choices=RunState, default=RunState.RUNNING)
     seen = models.JSONField(_("compared"), default=dict, blank=True)
     found = models.PositiveIntegerField(_("differences"), default=0)
-    mended = models.PositiveIntegerField(_("fixed"), default=0)
+    fixed = models.PositiveIntegerField(_("fixed"), default=0, db_column="mended")
     started_at = models.DateTimeField(_("started"), auto_now_add=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 

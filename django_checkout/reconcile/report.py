@@ -19,7 +19,7 @@ class Outcome(StrEnum):
     #: A dry run: nothing was done.
     FOUND = "found"
     #: Stripe's facts were applied, and it is gone.
-    FIXED = "mended"
+    FIXED = "fixed"
     #: It is recorded as a discrepancy now, for a person.
     LISTED = "listed"
     #: It was recorded before, and has not changed.

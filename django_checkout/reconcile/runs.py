@@ -80,7 +80,7 @@ class ActiveRun:
     def count(self, *, is_fixed: bool) -> None:
         """Count a difference, and renew the lease. Raises as ``save_cursor`` does."""
         if is_fixed:
-            self.row.mended += 1
+            self.row.fixed += 1
         else:
             self.row.found += 1
         self.renew()
@@ -111,7 +111,7 @@ class ActiveRun:
         self.row.seen = dict(self._seen_before + seen)
 
     def _progress(self) -> dict[str, Any]:
-        names = ("scope", "since", "until", "stage", "cursor", "seen", "found", "mended")
+        names = ("scope", "since", "until", "stage", "cursor", "seen", "found", "fixed")
         return {name: getattr(self.row, name) for name in names}
 
     def _write(self, **values: object) -> None:

@@ -145,7 +145,7 @@ def test_an_order_without_balance_transactions_has_no_fee_table(viewer):
     [
         ({}, "none"),
         ({"found": 3}, "3, dry run"),
-        ({"found": 3, "mended": 2, "is_fixing": True}, "3, 2 fixed"),
+        ({"found": 3, "fixed": 2, "is_fixing": True}, "3, 2 fixed"),
     ],
 )
 def test_runs_show_their_result(values, text, viewer):

@@ -156,7 +156,7 @@ def test_reconciliation_runs_and_is_reported(staff, order, stripe_emulator):
 
     assert [drift["outcome"] for drift in dry["drift"]] == ["found"]
     assert all(drift["explanation"] and drift["suggestion"] for drift in dry["drift"])
-    assert [drift["outcome"] for drift in fixed["drift"]] == ["mended"]
+    assert [drift["outcome"] for drift in fixed["drift"]] == ["fixed"]
     assert Order.objects.get().status == "paid"
     listed = staff.get("staff-runs").json()["results"]
     assert staff.get("staff-run", listed[0]["id"]).json() == listed[0]

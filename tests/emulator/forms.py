@@ -1,4 +1,4 @@
-"""Forms that no client should send: valid ones with parameters added, replaced, removed, repeated and nested anew."""
+"""Forms that no client should send: valid ones with parameters added, replaced, removed, repeated and nested."""
 
 from __future__ import annotations
 

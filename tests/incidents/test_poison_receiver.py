@@ -30,7 +30,7 @@ def test_a_receiver_that_raises_and_its_cure(world):
         services.refund(first, 500)
         runs = world.every_minute(5)
 
-        # The money is recorded. Nobody was told of it, and the operator is.
+        # The money is recorded. No receiver has run, and the operator is alerted.
         assert (first.status, second.status) == ("paid", "paid")
         assert world.health() == (503, ["notifications_pending"])
         assert "receiver_failed" in world.logged("ERROR")

@@ -36,7 +36,7 @@ FAULTS = (
         tests=(COPIED,),
     ),
     Fault(
-        name="an event of another site is not told from one of another integration",
+        name="an event of another site is not distinguished from one of another integration",
         file="webhooks/processing.py",
         old="        if other_site:\n",
         new="        if False:\n",
@@ -190,7 +190,7 @@ FAULTS = (
         tests=(f"{SETUP}::test_upgrade_is_not_finished_before_the_new_secret_is_deployed",),
     ),
     Fault(
-        name="endpoints of one version are told apart by their version",
+        name="endpoints of one version are distinguished by their version",
         file="webhooks/proof.py",
         old="    is_distinct = not {None, version} & {*versions} if version else not others\n",
         new="    is_distinct = version not in versions if version else not others\n",

@@ -25,7 +25,7 @@ DEVICE = (
 )
 #: What the header of a connection says about the first of its features.
 FEATURES = {WEBHOOKS: "webhook-payloads", THIN: "webhook-payloads", LOGS: "request-log-payloads"}
-#: When the client connects anew. A connection to this machine need not be renewed.
+#: When the client reconnects. A connection to this machine need not be renewed.
 RECONNECT_SECONDS = 24 * 3600
 #: Filters of ``stripe logs tail`` that choose by what the log has.
 FILTERS = {

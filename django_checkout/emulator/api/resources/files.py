@@ -33,7 +33,7 @@ TYPES = {
     "svg": "image/svg+xml",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-#: The beginning of files whose format their content tells. Others are told by their name.
+#: The beginning of files whose format their content tells. The name tells that of others.
 MAGIC = {b"%PDF": "pdf", b"\xff\xd8\xff": "jpg", b"\x89PNG\r\n\x1a\n": "png", b"GIF8": "gif"}
 TEXTS = ("csv", "svg")
 ZIPPED = ("docx", "xlsx")

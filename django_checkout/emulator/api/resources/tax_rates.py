@@ -43,7 +43,7 @@ def update(call: Call) -> Doc:
 
 
 def usable_rates(state: State, ids: list[str], param: str) -> list[Doc]:
-    """Return tax rates by id. An archived one cannot be used anew.
+    """Return tax rates by id. An archived one cannot be added to anything.
 
     https://docs.stripe.com/api/tax_rates/object#tax_rate_object-active
     """

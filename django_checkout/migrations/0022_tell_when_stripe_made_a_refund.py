@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_checkout', '0020_tell_which_site'),
+        ('django_checkout', '0021_rename_fixed_differences'),
     ]
 
     operations = [
