@@ -157,7 +157,7 @@ def test_a_parameter_that_an_endpoint_does_not_read_is_refused_and_nothing_is_st
 def test_parameters_that_are_applied_later_are_applied(emulator, client):
     expand = ["payment_intent", "subscription", "setup_intent"]
     common = {"description": "Tea", "metadata": {"order_id": "A-1"}, "on_behalf_of": "acct_1"}
-    intent_data = {**common, "application_fee_amount": 10, "capture_method": "manual", "receipt_email": "a@b.example"}
+    intent_data = {**common, "capture_method": "manual", "receipt_email": "a@b.example"}
     intent_data |= {"setup_future_usage": "off_session", "transfer_group": "g", "statement_descriptor_suffix": "TEA"}
     subscription_data = {**common, "application_fee_percent": 2.5, "trial_period_days": 7}
     month = {"currency": "eur", "unit_amount": 500, "recurring": {"interval": "month"}, "product_data": {"name": "Tea"}}

@@ -80,6 +80,10 @@ def check_unit_amount(amount: int, currency: str, param: str) -> None:
         raise ApiError("Invalid non-negative integer", code="parameter_invalid_integer", param=param)
     if amount > MAXIMUM_MINOR:
         raise ApiError(TOO_LARGE, code="amount_too_large", param=param)
+    _check_step(amount, currency, param)
+
+
+def _check_step(amount: int, currency: str, param: str) -> None:
     if amount % step_minor(currency):
         raise ApiError(
             f"Amounts in {currency} must be a multiple of {step_minor(currency)}",
@@ -96,9 +100,12 @@ def check_charge_amount(amount: int, currency: str, param: str = "") -> None:
     minimum = MINIMUM_MINOR.get(currency, 0)
     if 0 < amount < minimum:
         # EuroPython/epcon#1259
-        message = f"Amount must be at least {with_symbol(minimum, currency)} {currency}"
+        amount_text = with_symbol(minimum, currency)
+        message = f"Amount must be at least {amount_text.removesuffix(currency).rstrip()} {currency}"
         if not param:
             message = f"The Checkout Session's total amount due must add up to at least {minimum} {currency}"
         raise ApiError(message, code="amount_too_small", param=param or None)
     if amount > MAXIMUM_MINOR:
         raise ApiError(TOO_LARGE, code="amount_too_large", param=param or None)
+    if param:
+        _check_step(amount, currency, param)

@@ -102,6 +102,22 @@ RULES = (
         )
         for currency in ("isk", "ugx")
     ),
+    Rule(
+        id="amount.whole.intent",
+        says="The amounts of intents are, too.",
+        source=SPECIAL,
+        refused=post("/v1/payment_intents", "currency=isk&amount=50050"),
+        answer=refusal(param="amount"),
+        accepted=post("/v1/payment_intents", "currency=isk&amount=50000"),
+    ),
+    Rule(
+        id="amount.minimum.intent",
+        says="The refusal of an intent's amount names the smallest one.",
+        source="EuroPython/epcon#1259",
+        refused=post("/v1/payment_intents", "currency=jpy&amount=49"),
+        answer=refusal("Amount must be at least 50 jpy", param="amount", code="amount_too_small"),
+        accepted=post("/v1/payment_intents", "currency=jpy&amount=50"),
+    ),
     *(
         Rule(
             id=f"amount.three-decimal.{currency}",
