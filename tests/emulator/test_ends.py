@@ -159,7 +159,7 @@ def test_parameters_that_are_applied_later_are_applied(emulator, client):
     common = {"description": "Tea", "metadata": {"order_id": "A-1"}, "on_behalf_of": "acct_1"}
     intent_data = {**common, "capture_method": "manual", "receipt_email": "a@b.example"}
     intent_data |= {"setup_future_usage": "off_session", "transfer_group": "g", "statement_descriptor_suffix": "TEA"}
-    subscription_data = {**common, "application_fee_percent": 2.5, "trial_period_days": 7}
+    subscription_data = {**common, "trial_period_days": 7}
     month = {"currency": "eur", "unit_amount": 500, "recurring": {"interval": "month"}, "product_data": {"name": "Tea"}}
     url = "https://shop.example.com/"
     setup = {"mode": "setup", "currency": "eur", "success_url": url, "setup_intent_data": common}

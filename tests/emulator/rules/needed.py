@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .givens import PAYMENT, SESSIONS
-from .rule import Rule, post, refusal, shows
+from .givens import PAYMENT, SESSIONS, SUBSCRIPTION
+from .rule import Rule, post, refusal, session_field, shows
 
 SAVED = "saved_payment_method_options[payment_method_save]=enabled"
 SAVING_GUIDE = "https://docs.stripe.com/payments/checkout/save-during-payment"
@@ -58,5 +58,13 @@ RULES = (
             "OAuth key or Stripe-Account header) or destination payment (using `transfer_data[destination]`)."
         ),
         accepted=post(SESSIONS, PAYMENT, "payment_intent_data[transfer_group]=tea"),
+    ),
+    Rule(
+        id="needed.fee-percent.account",
+        says="A percentage for the application needs a connected account that is paid.",
+        source=session_field("SubscriptionData.application_fee_percent"),
+        refused=post(SESSIONS, SUBSCRIPTION, "subscription_data[application_fee_percent]=2.5"),
+        answer=refusal(param="subscription_data[application_fee_percent]"),
+        accepted=post(SESSIONS, SUBSCRIPTION, "subscription_data[description]=Tea"),
     ),
 )

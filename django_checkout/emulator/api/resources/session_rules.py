@@ -218,6 +218,9 @@ def _check_payment(params: Doc, mode: str) -> None:
     """Raise Stripe's error for a fee without a connected account, and for a method that is saved to no Customer."""
     if "application_fee_amount" in params.get("payment_intent_data", {}):
         raise ApiError(APPLICATION_FEE, param="payment_intent_data[application_fee_amount]")
+    if "application_fee_percent" in params.get("subscription_data", {}):
+        message = "To use `application_fee_percent`, the request must be made on behalf of another account."
+        raise ApiError(message, param="subscription_data[application_fee_percent]")
     saves = params.get("saved_payment_method_options", {}).get("payment_method_save") == "enabled"
     if saves and mode == "payment" and "customer" not in params and params.get("customer_creation") != "always":
         raise ApiError(SAVED_WITHOUT_CUSTOMER, param="saved_payment_method_options[payment_method_save]")

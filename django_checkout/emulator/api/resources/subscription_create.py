@@ -54,7 +54,7 @@ def start(state: State, customer: Doc, params: Doc, *, with_draft: bool = False)
     subscriptions.check_currency_of(state, customer, currency)
     trial_end, anchor = _trial_end(state, params), _anchor(state, params, bought)
     fields = settings_of(state, customer, params)
-    for name in ("trial_settings", "description", "metadata", "application_fee_percent", "on_behalf_of"):
+    for name in ("trial_settings", "description", "metadata"):
         params.get(name)
     subscription = subscriptions.new_subscription(
         state, customer, params, bought, trial_end=trial_end, anchor=None if trial_end else anchor, **fields

@@ -67,7 +67,7 @@ def new_subscription(
     subscription = state.new(
         KIND,
         NULLS,
-        application_fee_percent=asked.get("application_fee_percent"),
+        application_fee_percent=None,
         automatic_tax={"disabled_reason": None, "enabled": False, "liability": None},
         billing_cycle_anchor=trial_end or anchor or now,
         billing_mode={"type": "flexible", "flexible": {"proration_discounts": "included"}, "updated_at": now},
