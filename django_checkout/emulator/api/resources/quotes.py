@@ -219,8 +219,13 @@ def _check(quote: Doc, verb: str, *statuses: str) -> None:
 
 
 def list_line_items(call: Call) -> Doc:
-    """GET /v1/quotes/:quote/line_items, and those that are charged when it is accepted: all of them."""
+    """GET /v1/quotes/:quote/line_items."""
     return list_values(call, call.target(KIND)["_lines"])
+
+
+def list_upfront(call: Call) -> Doc:
+    """GET /v1/quotes/:quote/computed_upfront_line_items. Without trials, all of them are charged at once."""
+    return list_line_items(call)
 
 
 NOT_PLAYED = (
@@ -239,5 +244,5 @@ ROUTES = {
     "POST /v1/quotes/{quote}/cancel": Route(cancel),
     "POST /v1/quotes/{quote}/finalize": Route(finalize),
     "GET /v1/quotes/{quote}/line_items": Route(list_line_items),
-    "GET /v1/quotes/{quote}/computed_upfront_line_items": Route(list_line_items),
+    "GET /v1/quotes/{quote}/computed_upfront_line_items": Route(list_upfront),
 }
