@@ -41,7 +41,7 @@ RULES = (
     Rule(
         id="billing.invoice.method",
         says="An invoice is paid with its own payment method, its subscription's or its customer's.",
-        source="stripe/_invoice.py Invoice.default_payment_method",
+        source=sdk("_invoice_create_params", "InvoiceCreateParams.default_payment_method"),
         refused=post(f"{INVOICES}/<open_invoice>/pay"),
         answer=refusal(),
         accepted=post(f"{INVOICES}/<open_invoice>/pay", "paid_out_of_band=true"),
