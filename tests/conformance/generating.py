@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote_plus
 
 from django_checkout.emulator import Request
 from django_checkout.emulator.api.document import Parameter
@@ -103,32 +102,3 @@ class Played:
         usual = EXPANDED if name == "expand" else TEXTS_BY_FORMAT.get(schema.get("format", ""), TEXTS)
         choices = [*self._stored.get(name, ())[-MAX_IDS:], *usual]
         return {"anyOf": [{"type": "string", "enum": choices}, {"type": "string", "maxLength": 40}]}
-
-
-def form(value: object) -> str:
-    """Return a value as Stripe's libraries encode it: ``a[0][b]=c``."""
-    return "&".join(
-        f"{quote_plus(key, safe='[]', errors='surrogatepass')}={quote_plus(text, errors='surrogatepass')}"
-        for key, text in _pairs(value, "")
-    )
-
-
-def _pairs(value: object, key: str) -> Iterator[tuple[str, str]]:
-    members: Iterable[tuple[object, object]]
-    if isinstance(value, dict) and value:
-        members = value.items()
-    elif isinstance(value, list) and value:
-        members = enumerate(value)
-    else:
-        members = ()
-        # As Stripe's libraries, which send nothing for what is empty.
-        if value not in ([], {}):
-            yield key, _text(value)
-    for step, member in members:
-        yield from _pairs(member, f"{key}[{step}]" if key else str(step))
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)

@@ -19,11 +19,12 @@ from django_checkout.emulator import Emulator, Response
 from django_checkout.emulator.server import EmulatorServer
 from tests.conformance import document
 from tests.conformance.fixtures import session_validator, validator
-from tests.conformance.generating import NOW, Played, SeenIds, form
+from tests.conformance.generating import NOW, Played, SeenIds
 from tests.conformance.validator import Validator
 from tests.conformance.visits import visit_every_route
 from tests.emulator.conftest import client_of
 from tests.emulator.fuzzing import check_response, restored
+from tests.encoding import encode, fields
 from tests.serving import serving
 
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
@@ -74,10 +75,10 @@ class Client:
         """Raise an ``AssertionError`` for a response that is not valid, and an ``OSError`` for none."""
         method, body = case.method.upper(), case.body if isinstance(case.body, dict) else {}
         # As Stripe's libraries, which send the parameters of DELETE in the query.
-        query = form({**case.query, **(body if method == "DELETE" else {})})
+        query = encode(fields({**case.query, **(body if method == "DELETE" else {})}))
         url = f"{case.formatted_path}?{query}" if query else case.formatted_path
         with restored(self._server.emulator, self._clean):
-            response = self._send(method, url, form(body) if method == "POST" else None)
+            response = self._send(method, url, encode(fields(body)) if method == "POST" else None)
         self.statuses[response.status] += 1
         if response.status == TOO_LONG:
             return
@@ -87,7 +88,7 @@ class Client:
                 self._validator.check_response(method, url, 200, response.body)
                 self._validator.raise_faults()
         except Exception as error:
-            error.add_note(f"{method} {url} {form(body)}: {response.status}")
+            error.add_note(f"{method} {url} {encode(fields(body))}: {response.status}")
             raise
 
     def _send(self, method: str, url: str, body: str | None) -> Response:

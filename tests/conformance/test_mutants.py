@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from pydantic import ValidationError
@@ -24,6 +23,7 @@ from django_checkout.values import CheckoutOptions
 from tests.conformance.document import VERSION
 from tests.conformance.test_options import LINE, OPTIONS, is_taken
 from tests.conformance.typed import adapter
+from tests.encoding import encode, fields
 
 pytestmark = pytest.mark.conformance
 
@@ -137,17 +137,8 @@ def is_typed(request: dict[str, Any]) -> bool:
     return True
 
 
-def encoded(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the fields of a form, as the SDK encodes parameters."""
-    if isinstance(value, dict | list):
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from encoded(item, f"{name}[{key}]" if name else str(key))
-    else:
-        yield name, str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def is_documented(validator: Any, request: dict[str, Any]) -> bool:
-    body = urlencode(list(encoded(request)))
+    body = encode(fields(request))
     validator.check_request("POST", "/v1/checkout/sessions", {"Stripe-Version": VERSION}, body)
     faults, validator.faults = validator.faults, []
     return not faults

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from urllib.parse import quote_plus
 
 from hypothesis import strategies as st
 
 from django_checkout.emulator.api.document import Parameter
+from tests.encoding import encode
 
 Pair = tuple[str, str]
 #: The place of an id in a value: the number of one of the stored objects.
@@ -133,7 +133,4 @@ def encoded(pairs: list[Pair], stored: list[str]) -> str:
         place = re.fullmatch(ID.format(r"(\d+)"), text)
         return stored[int(place[1]) % len(stored)] if place and stored else text
 
-    return "&".join(
-        f"{quote_plus(key, safe='[]', errors='surrogatepass')}={quote_plus(text_of(value), errors='surrogatepass')}"
-        for key, value in pairs
-    )
+    return encode((key, text_of(value)) for key, value in pairs)

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 
 from django_checkout.emulator import Request
 from django_checkout.params.rules import ABSENT, RULES, SET, Rule
+from tests.encoding import encode, fields
 
 from .conftest import BASE_URL, session_params
 
@@ -110,14 +110,6 @@ def refused(rule: Rule, when: dict[str, Any]) -> dict[str, Any]:
     return params
 
 
-def encoded(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict | list):
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from encoded(item, f"{name}[{key}]" if name else str(key))
-    else:
-        yield name, str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def answer_to(params: dict[str, Any], emulator: Any, client: Any) -> Any:
     """Return the response to a request for a session."""
     ids = {
@@ -125,13 +117,12 @@ def answer_to(params: dict[str, Any], emulator: Any, client: Any) -> Any:
         "<coupon>": client.v1.coupons.create({"percent_off": 10}).id,
         "<price>": client.v1.prices.create({"currency": "eur", "unit_amount": 1, "product_data": {"name": "Cup"}}).id,
     }
-    fields = [(name, ids.get(value, value)) for name, value in encoded(params)]
     sent = Request(
         method="POST",
         base_url=BASE_URL,
         path="/v1/checkout/sessions",
         headers={"authorization": "Bearer sk_test_rules"},
-        body=urlencode(fields).encode(),
+        body=encode((name, ids.get(value, value)) for name, value in fields(params)).encode(),
     )
     return emulator.handle(sent)
 
