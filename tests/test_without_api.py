@@ -35,7 +35,7 @@ call_command("migrate", verbosity=0)
 assert Client().get("/checkout/health/").status_code == 200
 loaded = sorted(
     name for name, module in sys.modules.items()
-    if module is not None and name.startswith(("rest_framework", "drf_spectacular", "django_checkout.api"))
+    if module is not None and f"{{name}}.".startswith(("rest_framework.", "drf_spectacular.", "django_checkout.api."))
 )
 assert loaded == [], loaded
 """

@@ -24,6 +24,7 @@ IN_THE_SDK_ONLY = re.compile(
     # Deprecated.
     r"GET /v1/(products type|subscriptions plan)|POST /v1/customers(/{}(/sources)?)? validate"
     r"|POST /v1/(prices recurring.trial_period_days|products type|tokens card)|POST \S+ (\w+\.)*plan$"
+    r"|POST /v1/(subscription_schedules/{}|invoices/create_preview) (schedule_details\.)?phases\.currency"
     # Not for everyone.
     r"|POST /v1/checkout/sessions ui_mode form|.* (payment_method_data\.)?fpx\.account_holder_type"
     r"|.* payment_method_options\.(card\.moto|link\.persistent_token)|.* mandate_data\.customer_acceptance\."

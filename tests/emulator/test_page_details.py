@@ -124,6 +124,7 @@ def test_custom_fields_are_shown_validated_and_saved(emulator, visitor, make_ses
     )
     wrong = {"custom_note": "long", "custom_age": "old", "custom_size": "xl", "tax_id": ""}
     refused = text_of(visitor.send(path_of(session), **TYPED, **wrong))
+    assert "Age (optional)</label>" in refused
     for field in ("custom_note", "custom_age", "custom_size", "phone", "terms", "line1"):
         assert f'id="error_{field}"' in refused
     bad_tax = text_of(visitor.send(path_of(session), **TYPED, tax_id_type="eu_vat", tax_id="1"))

@@ -8,8 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from stripe._api_version import _ApiVersion
 
 import django_checkout.emulator
+from django_checkout.api_versions import ENDIVE
 from django_checkout.emulator import Emulator
 from django_checkout.emulator.messages import NOT_IMPLEMENTED
 from django_checkout.emulator.server import EmulatorServer
@@ -27,8 +29,10 @@ NOW = 1_790_000_000
 @pytest.fixture(scope="module")
 def server():
     """An HTTP server whose emulator each rule replaces."""
-    with serving(EmulatorServer(("127.0.0.1", 0), Emulator())) as made:
+    first = Emulator()
+    with serving(EmulatorServer(("127.0.0.1", 0), first)) as made:
         yield made
+    first.close()
 
 
 @pytest.fixture
@@ -80,7 +84,9 @@ def test_every_error_code_of_the_emulator_is_stripe_s():
 
 def test_every_field_of_the_sdk_that_is_a_source_exists():
     unknown = []
-    for source in {rule.source for rule in RULES if ".py " in rule.source}:
+    # An older library does not have what is new in the newer version.
+    known = [rule for rule in RULES if not rule.id.startswith("version.endive.") or _ApiVersion.CURRENT == ENDIVE]
+    for source in {rule.source for rule in known if ".py " in rule.source}:
         path, name = source.split()
         owner, attribute = name.split(".")
         text = files("stripe").joinpath(path.removeprefix("stripe/")).read_text(encoding="utf-8")

@@ -122,7 +122,7 @@ class PaymentForm:
         return [
             {
                 "name": CUSTOM + entry["key"],
-                "label": entry["label"]["custom"] + (f" ({_('optional')})" if entry["optional"] else ""),
+                "label": _label(entry),
                 "type": entry["type"],
                 "mode": "numeric" if entry["type"] == "numeric" else "",
                 "options": entry[entry["type"]].get("options", ()),
@@ -228,6 +228,11 @@ def _entered_before(session: Doc) -> dict[str, str]:
     values["country"] = values["country"] or "US"
     is_same = all(values[name] == values[f"shipping_{name}"] for name in ADDRESS)
     return {**values, "same_address": "1" if is_same or not typed.get("billing") else ""}
+
+
+def _label(entry: Doc) -> str:
+    label = str(entry["label"]["custom"])
+    return _("%(label)s (optional)") % {"label": label} if entry["optional"] else label
 
 
 def answer_error(entry: Doc, answer: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import product
@@ -53,6 +54,8 @@ class Store:
             self._connection = sqlite3.connect(
                 path or ":memory:", timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
             )
+        # An emulator that is not closed would warn when it is collected, since Python 3.13.
+        weakref.finalize(self, self._connection.close)
         try:
             with self._reported():
                 self._prepare()
