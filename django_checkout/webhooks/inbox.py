@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from django_checkout import ledger
 from django_checkout.exceptions import CheckoutError, EventBusyError, NotPendingError
-from django_checkout.models import WebhookEvent, database, sites
+from django_checkout.models import WebhookEvent, database, sites, statements
 from django_checkout.models.events import EventState
 from django_checkout.states import IgnoreReason
 from django_checkout.stripe_api import facts
@@ -55,6 +54,11 @@ def due(*, now: datetime, limit: int, ignores_backoff: bool = False) -> list[int
     return list(first_due.values_list("pk", flat=True)[:limit])
 
 
+def is_behind_another(row: WebhookEvent) -> bool:
+    """Whether an event that was received earlier is waiting too."""
+    return WebhookEvent.objects.filter(state=EventState.RECEIVED, pk__lt=row.pk).exists()
+
+
 def load(pks: Sequence[int]) -> list[WebhookEvent]:
     """Read events in this order; deleted ones are left out."""
     rows = WebhookEvent.objects.in_bulk(pks)
@@ -65,12 +69,7 @@ def insert(row: WebhookEvent) -> WebhookEvent:
     """Insert an event in a transaction of its own; return the stored row, which a duplicate finds."""
 
     def work() -> WebhookEvent:
-        try:
-            with database.atomic():
-                row.save(force_insert=True)
-        except IntegrityError:
-            return WebhookEvent.objects.get(stripe_id=row.stripe_id)
-        return row
+        return row if statements.insert_new(row) else WebhookEvent.objects.get(stripe_id=row.stripe_id)
 
     row.pk = None
     if not is_settled(row):
@@ -92,12 +91,7 @@ def insert_processed(row: WebhookEvent) -> WebhookEvent | None:
     values = {field.attname: getattr(row, field.attname) for field in WebhookEvent._meta.concrete_fields}
     values |= {"id": None, "state": EventState.PROCESSED, "attempts": 1, "processed_at": timezone.now()}
     fresh = WebhookEvent(**{**values, "payload": reduced(row.payload)})
-    try:
-        with database.atomic():
-            fresh.save(force_insert=True)
-    except IntegrityError:
-        return None
-    return fresh
+    return fresh if statements.insert_new(fresh) else None
 
 
 def payload_to_retry(row: WebhookEvent) -> dict[str, Any]:
@@ -120,11 +114,11 @@ def lock(pk: int, *, is_leased: bool = False) -> WebhookEvent:
     return row
 
 
-def lock_free(pks: Sequence[int], *, now: datetime) -> list[WebhookEvent]:
-    """Lock events together in the caller's transaction; without those that are settled or that another worker has."""
+def lock_free(pks: Sequence[int], *, now: datetime, limit: int | None = None) -> list[WebhookEvent]:
+    """Lock events in the caller's transaction, the first ``limit`` that are neither settled nor with another worker."""
     is_free = ~Q(state__in=SETTLED) & ~Q(state=EventState.PROCESSING, leased_until__gt=now)
     rows = WebhookEvent.objects.select_for_update(skip_locked=database.can_skip_locked())
-    return list(rows.filter(is_free, pk__in=pks).order_by("pk"))
+    return list(rows.filter(is_free, pk__in=pks).order_by("pk")[:limit])
 
 
 def lease(pk: int) -> bool:

@@ -6,6 +6,8 @@ Everything here is safe to repeat, to run in several workers at once, and to int
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -39,6 +41,8 @@ logger = logging.getLogger("django_checkout")
 DEFAULT_LIMIT = 100_000
 #: How many events are processed in one transaction where that is possible.
 BATCH = 100
+#: How many events are listed at once. Each worker takes a batch of those that no other worker has.
+LISTED = 1000
 #: After this many calls in a row without an answer from Stripe, the rest of a kind is left to the next run.
 UNANSWERED_CALLS = 5
 #: Events are asked about lost sessions for this long.
@@ -62,6 +66,10 @@ class _Run:
     #: Whether failed events and notifications are taken before their next attempt is due.
     ignores_backoff: bool = False
     progress: Progress | None = None
+    #: When the run stops taking events, as ``time.monotonic`` has it.
+    ends_at: float = math.inf
+    #: Called once if there is work for another worker.
+    wake: Callable[[], None] | None = None
     report: Counter[str] = field(default_factory=Counter)
     #: What Stripe said if it refused the key. The work without calls goes on.
     refused_key: StripeCredentialsError | None = None
@@ -109,48 +117,76 @@ def process_pending(
     return run.report
 
 
-def process_due_events(*, limit: int) -> tuple[int, int]:
-    """Process due events; return how many were found, and how many were attempted: another worker has the others.
+def process_due_events(*, seconds: float, wake: Callable[[], None]) -> int:
+    """Process due events for about this long; return how many were attempted.
 
-    A failing event does not stop the others.
+    A failing event does not stop the others. ``wake`` is called as soon as there are events for another worker, and at
+    the end if some are left.
     """
-    run = _Run(limit=limit, now=timezone.now())
-    found = _process_events(run)
-    return found, run.report["events"]
+    run = _Run(limit=DEFAULT_LIMIT, now=timezone.now(), ends_at=time.monotonic() + seconds, wake=wake)
+    if _process_events(run):
+        wake()
+    return run.report["events"]
 
 
-def _process_events(run: _Run) -> int:
-    """Process the events that are due, and those that arrive meanwhile; each is attempted once."""
-    seen: set[int] = set()
-    while len(seen) < run.limit:
-        due = inbox.due(now=run.now, ignores_backoff=run.ignores_backoff, limit=run.limit + len(seen))
-        pks = [pk for pk in due if pk not in seen][: run.limit - len(seen)]
-        if not pks:
-            break
-        seen.update(pks)
-        for first in range(0, len(pks), BATCH):
-            _process_batch(run, pks[first : first + BATCH])
-    return len(seen)
+def _process_events(run: _Run) -> bool:
+    """Process the events that are due, and those that arrive meanwhile; each is attempted once.
+
+    Return whether it ended although there may be more.
+    """
+    attempted: set[int] = set()
+    taken = 0
+    while True:
+        # What failed may still be due.
+        listed = inbox.due(now=run.now, ignores_backoff=run.ignores_backoff, limit=LISTED + len(attempted))
+        free = dict.fromkeys(pk for pk in listed if pk not in attempted)
+        if len(free) > BATCH and run.wake is not None:
+            run.wake()
+            run.wake = None
+        before = taken
+        busy: list[int] = []
+        while free:
+            if taken >= run.limit or time.monotonic() >= run.ends_at:
+                return True
+            done = batch.process(list(free), limit=min(BATCH, run.limit - taken))
+            if not done.claimed:
+                break
+            taken += len(done.claimed)
+            free = {pk: None for pk in free if pk not in set(done.claimed)}
+            busy += done.busy
+            attempted |= _finish(run, done)
+        # Last, because each waits for the worker that has its order.
+        attempted |= _process_alone(run, busy)
+        if taken == before:
+            return False
 
 
-def _process_batch(run: _Run, pks: Sequence[int]) -> None:
-    """Process events together as far as possible, and each of the others alone; deliver what they announce."""
-    done = batch.process(pks)
+def _finish(run: _Run, done: batch.BatchResult) -> set[int]:
+    """Deliver what a batch announces, and process the rest of it; return what was attempted and may be due again."""
     run.count("events", done.processed)
     for order_pk in done.to_deliver:
         _deliver(run, order_pk, 1)
-    for row in inbox.load(done.alone):
+    return _process_alone(run, done.alone)
+
+
+def _process_alone(run: _Run, pks: Sequence[int]) -> set[int]:
+    """Process events one by one; return those that failed or that another worker has."""
+    unfinished: set[int] = set()
+    for row in inbox.load(pks):
         failure: Exception | None = None
         try:
             processing.process(row)
         except EventBusyError:
+            unfinished.add(row.pk)
             continue
         except Exception as error:
             if is_database_unavailable(error):
                 raise
             # It is recorded and logged already.
             failure = error
+            unfinished.add(row.pk)
         run.count("events", failed=int(failure is not None), error=failure)
+    return unfinished
 
 
 def _find_lost_sessions(run: _Run) -> None:
