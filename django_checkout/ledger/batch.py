@@ -56,6 +56,12 @@ class Batch(Locks):
         if self._busy:
             free = free.exclude(order__in=self._busy)
         payments = list(free.order_by("pk"))
+        if self._busy:
+            # Whoever has locked them may have stored these ids since they were looked for above.
+            sold = CheckoutSession.objects.filter(stripe_id__in=session_ids, order__in=self._busy)
+            self._found |= _pairs(sold, "stripe_id", "order_id")
+            paid = Payment.objects.filter(stripe_id__in=payment_ids, order__in=self._busy)
+            self._found |= _pairs(paid, "stripe_id", "order_id")
         paid_pks = [row.pk for row in payments]
         self._shared = SharedRows(
             payments={row.stripe_id: row for row in payments},
@@ -190,7 +196,7 @@ def _names(fact: BatchFact) -> Iterable[str]:
     """Return the ids and the reference by which the order of a fact is found."""
     yield from (fact.payment_intent_id or "", fact.ownership.reference)
     if isinstance(fact, SessionFact):
-        yield from (fact.stripe_id, fact.recovered_from)
+        yield from (fact.stripe_id, fact.recovered_from or "")
 
 
 def _pairs(rows: Any, key: str, value: str) -> dict[str, int]:

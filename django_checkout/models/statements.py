@@ -120,7 +120,7 @@ def _insert(connection: BaseDatabaseWrapper, row: Model, sql: str, values: Seque
             return None if returned is None else returned[0]
         if cursor.rowcount < 1:
             return None
-        return connection.ops.last_insert_id(cursor, row._meta.db_table, row._meta.pk.column)
+        return connection.ops.last_insert_id(cursor, row._meta.db_table, str(row._meta.pk.column))
 
 
 @lru_cache(maxsize=100)

@@ -42,24 +42,21 @@ class BatchResult:
     to_deliver: Sequence[int] = ()
 
 
-def process(pks: Sequence[int], *, limit: int | None = None) -> BatchResult:
-    """Process the first ``limit`` of these events together, without those that are settled or that another worker has.
-
-    Must run outside transactions.
-    """
+def process(pks: Sequence[int]) -> BatchResult:
+    """Process events together, without those that are settled or that another worker has; outside transactions."""
     claimed: list[int] = []
 
     def work() -> BatchResult:
-        locked = inbox.lock_free(pks, now=timezone.now(), limit=limit)
+        locked = inbox.lock_free(pks, now=timezone.now())
         claimed[:] = [row.pk for row in locked]
         return replace(_process(locked), claimed=claimed)
 
     try:
-        with spans.span("django_checkout.events", {"events": min(len(pks), limit or len(pks))}):
+        with spans.span("django_checkout.events", {"events": len(pks)}):
             return ledger.in_transaction(work)
     except Exception:
         # One of them is the cause; alone, only that one fails.
-        failed = claimed or pks[:limit]
+        failed = claimed or pks
         logger.warning("processing_alone events=%s", len(failed), exc_info=True)
         return BatchResult(claimed=failed, alone=failed)
 

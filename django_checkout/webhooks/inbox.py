@@ -77,6 +77,13 @@ def insert(row: WebhookEvent) -> WebhookEvent:
     return ledger.in_transaction(work)
 
 
+def insert_leased(row: WebhookEvent) -> tuple[WebhookEvent, bool]:
+    """Insert an event leased to this worker, which reads its object; return the stored row, and whether it is new."""
+    row.state, row.leased_until = EventState.PROCESSING, timezone.now() + timedelta(seconds=LEASE_SECONDS)
+    stored = insert(row)
+    return stored, stored is row
+
+
 def insert_ignored(row: WebhookEvent, reason: str, payload: dict[str, Any]) -> WebhookEvent:
     """Insert an event that is not processed, with the part of its payload to keep."""
     row.state, row.error_code, row.processed_at, row.payload = EventState.IGNORED, reason, timezone.now(), payload
@@ -114,11 +121,11 @@ def lock(pk: int, *, is_leased: bool = False) -> WebhookEvent:
     return row
 
 
-def lock_free(pks: Sequence[int], *, now: datetime, limit: int | None = None) -> list[WebhookEvent]:
-    """Lock events in the caller's transaction, the first ``limit`` that are neither settled nor with another worker."""
+def lock_free(pks: Sequence[int], *, now: datetime) -> list[WebhookEvent]:
+    """Lock events in the caller's transaction, those that are neither settled nor with another worker."""
     is_free = ~Q(state__in=SETTLED) & ~Q(state=EventState.PROCESSING, leased_until__gt=now)
     rows = WebhookEvent.objects.select_for_update(skip_locked=database.can_skip_locked())
-    return list(rows.filter(is_free, pk__in=pks).order_by("pk")[:limit])
+    return list(rows.filter(is_free, pk__in=pks).order_by("pk"))
 
 
 def lease(pk: int) -> bool:

@@ -6,11 +6,8 @@ Everything here is safe to repeat, to run in several workers at once, and to int
 from __future__ import annotations
 
 import logging
-import math
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
@@ -22,8 +19,6 @@ from django_checkout import ledger, services
 from django_checkout.conf import conf
 from django_checkout.exceptions import (
     CheckoutError,
-    EventBusyError,
-    StripeCredentialsError,
     StripeRefusedError,
     StripeUnavailableError,
     is_database_unavailable,
@@ -33,16 +28,12 @@ from django_checkout.models import AttentionItem, CheckoutSession, Order, Refund
 from django_checkout.services.lost_sessions import find_lost_session
 from django_checkout.services.syncing import deleted_sessions, expire_deleted, surplus_sessions
 from django_checkout.states import Attention, IgnoreReason, IntentStatus, PaymentStatus, RefundStatus, SessionStatus
-from django_checkout.webhooks import batch, inbox, processing
+from django_checkout.webhooks import inbox
+from django_checkout.webhooks.due_events import deliver, process_events
+from django_checkout.webhooks.runs import DEFAULT_LIMIT, Progress, Run
 
 logger = logging.getLogger("django_checkout")
 
-#: The most items of each kind that one run takes, unless another limit is given.
-DEFAULT_LIMIT = 100_000
-#: How many events are processed in one transaction where that is possible.
-BATCH = 100
-#: How many events are listed at once. Each worker takes a batch of those that no other worker has.
-LISTED = 1000
 #: After this many calls in a row without an answer from Stripe, the rest of a kind is left to the next run.
 UNANSWERED_CALLS = 5
 #: Events are asked about lost sessions for this long.
@@ -53,37 +44,6 @@ STALE_OPEN_SECONDS = 600
 WAITING_SECONDS = 6 * 3600
 #: A session that Stripe did not return is read again after this time.
 RETRY_SECONDS = 600
-
-Progress = Callable[[str, int], None]
-
-
-@dataclass(slots=True, kw_only=True)
-class _Run:
-    """One run: what it may take, and what it did."""
-
-    limit: int
-    now: datetime
-    #: Whether failed events and notifications are taken before their next attempt is due.
-    ignores_backoff: bool = False
-    progress: Progress | None = None
-    #: When the run stops taking events, as ``time.monotonic`` has it.
-    ends_at: float = math.inf
-    #: Called once if there is work for another worker.
-    wake: Callable[[], None] | None = None
-    report: Counter[str] = field(default_factory=Counter)
-    #: What Stripe said if it refused the key. The work without calls goes on.
-    refused_key: StripeCredentialsError | None = None
-
-    def count(self, kind: str, number: int = 1, *, failed: int = 0, error: Exception | None = None) -> None:
-        self.report[kind] += number
-        if failed:
-            self.report[f"{kind}_failed"] += failed
-        if isinstance(error, StripeUnavailableError):
-            self.report[f"{kind}_unanswered"] += failed
-        elif isinstance(error, StripeCredentialsError) and error.is_revoked:
-            self.refused_key = error
-        if self.progress is not None and number:
-            self.progress(kind.replace("_", " "), self.report[kind])
 
 
 def process_pending(
@@ -102,9 +62,9 @@ def process_pending(
     Raises:
         StripeCredentialsError: Stripe refused the key; what needs no call has been done.
     """
-    run = _Run(limit=limit, now=now or timezone.now(), ignores_backoff=ignores_backoff, progress=progress)
+    run = Run(limit=limit, now=now or timezone.now(), ignores_backoff=ignores_backoff, progress=progress)
     inbox.reopen_ignored_elsewhere()
-    _process_events(run)
+    process_events(run)
     _find_lost_sessions(run)
     for work in (_deliver_notifications, _fail_unanswered_sessions, _resume_refunds, _read_stale_sessions):
         work(run)
@@ -117,79 +77,7 @@ def process_pending(
     return run.report
 
 
-def process_due_events(*, seconds: float, wake: Callable[[], None]) -> int:
-    """Process due events for about this long; return how many were attempted.
-
-    A failing event does not stop the others. ``wake`` is called as soon as there are events for another worker, and at
-    the end if some are left.
-    """
-    run = _Run(limit=DEFAULT_LIMIT, now=timezone.now(), ends_at=time.monotonic() + seconds, wake=wake)
-    if _process_events(run):
-        wake()
-    return run.report["events"]
-
-
-def _process_events(run: _Run) -> bool:
-    """Process the events that are due, and those that arrive meanwhile; each is attempted once.
-
-    Return whether it ended although there may be more.
-    """
-    attempted: set[int] = set()
-    taken = 0
-    while True:
-        # What failed may still be due.
-        listed = inbox.due(now=run.now, ignores_backoff=run.ignores_backoff, limit=LISTED + len(attempted))
-        free = dict.fromkeys(pk for pk in listed if pk not in attempted)
-        if len(free) > BATCH and run.wake is not None:
-            run.wake()
-            run.wake = None
-        before = taken
-        busy: list[int] = []
-        while free:
-            if taken >= run.limit or time.monotonic() >= run.ends_at:
-                return True
-            done = batch.process(list(free), limit=min(BATCH, run.limit - taken))
-            if not done.claimed:
-                break
-            taken += len(done.claimed)
-            free = {pk: None for pk in free if pk not in set(done.claimed)}
-            busy += done.busy
-            attempted |= _finish(run, done)
-        # Last, because each waits for the worker that has its order.
-        attempted |= _process_alone(run, busy)
-        if taken == before:
-            return False
-
-
-def _finish(run: _Run, done: batch.BatchResult) -> set[int]:
-    """Deliver what a batch announces, and process the rest of it; return what was attempted and may be due again."""
-    run.count("events", done.processed)
-    for order_pk in done.to_deliver:
-        _deliver(run, order_pk, 1)
-    return _process_alone(run, done.alone)
-
-
-def _process_alone(run: _Run, pks: Sequence[int]) -> set[int]:
-    """Process events one by one; return those that failed or that another worker has."""
-    unfinished: set[int] = set()
-    for row in inbox.load(pks):
-        failure: Exception | None = None
-        try:
-            processing.process(row)
-        except EventBusyError:
-            unfinished.add(row.pk)
-            continue
-        except Exception as error:
-            if is_database_unavailable(error):
-                raise
-            # It is recorded and logged already.
-            failure = error
-            unfinished.add(row.pk)
-        run.count("events", failed=int(failure is not None), error=failure)
-    return unfinished
-
-
-def _find_lost_sessions(run: _Run) -> None:
+def _find_lost_sessions(run: Run) -> None:
     """Find out which of the completed sessions that were ignored this site has started: their rows are lost."""
 
     def examine(row: WebhookEvent) -> None:
@@ -200,33 +88,20 @@ def _find_lost_sessions(run: _Run) -> None:
     _call_for_each(run, "unknown_sessions", [partial(examine, row) for row in rows], is_own=False)
 
 
-def _deliver_notifications(run: _Run) -> None:
+def _deliver_notifications(run: Run) -> None:
     pending = announcements.deliverable() if run.ignores_backoff else announcements.due(run.now)
     first_due = pending.order_by(F("next_attempt_at").asc(nulls_first=True), "pk")
     for order_pk, number in Counter(first_due.values_list("order_id", flat=True)[: run.limit]).items():
-        _deliver(run, order_pk, number)
+        deliver(run, order_pk, number)
 
 
-def _deliver(run: _Run, order_pk: int, number: int) -> None:
-    """Deliver an order's pending notifications, also those that are not due yet; ``number`` are known."""
-    try:
-        results = services.deliver_pending(Order(pk=order_pk))
-    except Exception as error:
-        if is_database_unavailable(error):
-            raise
-        # A failure with one order does not stop the others.
-        results = announcements.Deliveries(failed=number)
-        logger.exception("processing_failed kind=notifications")
-    run.count("notifications", results.delivered + results.failed, failed=results.failed)
-
-
-def _fail_unanswered_sessions(run: _Run) -> None:
+def _fail_unanswered_sessions(run: Run) -> None:
     rows = CheckoutSession.objects.filter(sites.own(), status=SessionStatus.CREATING, expires_at__lte=run.now)
     work = [partial(services.fail_unanswered_session, row) for row in rows.only("order_id")[: run.limit]]
     _call_for_each(run, "unanswered_sessions", work)
 
 
-def _resume_refunds(run: _Run) -> None:
+def _resume_refunds(run: Run) -> None:
     unanswered = unanswered_refunds().filter(Q(leased_until=None) | Q(leased_until__lte=run.now))
     # A lease writes updated_at, so a refund that is never answered does not hold up the others.
     rows = unanswered.select_related("payment__order").order_by("updated_at", "pk")[: run.limit]
@@ -239,7 +114,7 @@ def unanswered_refunds() -> QuerySet[Refund]:
     return Refund.objects.filter(of_this_site, status=RefundStatus.CREATING, is_ours=True)
 
 
-def _read_stale_sessions(run: _Run) -> None:
+def _read_stale_sessions(run: Run) -> None:
     def read(session: CheckoutSession) -> object:
         # Claims the read: another worker may have listed the same sessions.
         if not ledger.mark_synced(session.pk, now=run.now, min_age_seconds=WAITING_SECONDS):
@@ -286,13 +161,13 @@ def _overdue_sessions(now: datetime) -> QuerySet[CheckoutSession]:
     return over | waiting
 
 
-def _expire_surplus_sessions(run: _Run) -> None:
+def _expire_surplus_sessions(run: Run) -> None:
     pks = dict.fromkeys(surplus_sessions().order_by("order_id").values_list("order_id", flat=True)[: run.limit])
     work = [partial(lambda pk: services.expire_surplus(Order.objects.get(pk=pk)), pk) for pk in pks]
     _call_for_each(run, "surplus_sessions", work)
 
 
-def _expire_deleted_orders(run: _Run) -> None:
+def _expire_deleted_orders(run: Run) -> None:
     """Expire the sessions of orders that the host has deleted: nobody may pay them any more."""
 
     def expire(pk: int) -> object:
@@ -301,7 +176,7 @@ def _expire_deleted_orders(run: _Run) -> None:
     _call_for_each(run, "deleted_orders", [partial(expire, pk) for pk in islice(deleted_sessions(), run.limit)])
 
 
-def _return_surplus(run: _Run) -> None:
+def _return_surplus(run: Run) -> None:
     flagged = AttentionItem.objects.filter(
         sites.own("order__"), code=Attention.DOUBLE_PAYMENT, resolved_at=None, order__livemode=conf.livemode
     )
@@ -310,7 +185,7 @@ def _return_surplus(run: _Run) -> None:
     _call_for_each(run, "double_payments", work)
 
 
-def _call_for_each(run: _Run, kind: str, work: Sequence[Callable[[], object]], *, is_own: bool = True) -> None:
+def _call_for_each(run: Run, kind: str, work: Sequence[Callable[[], object]], *, is_own: bool = True) -> None:
     """Do each of the work; what calls Stripe stops while it does not answer or refuses the key.
 
     What is most likely another site's (not ``is_own``) has not failed if the key may not read it.

@@ -45,13 +45,18 @@ class Cost:
 
 
 def measure(name: str, emulator: Emulator) -> Cost:
-    """Deliver one event of this kind and return what it cost; a first one warms caches. Needs committed transactions."""
+    """Deliver one event of this kind and return what it cost; a first one warms caches. Not inside a transaction."""
     for body in _bodies(name, emulator), _bodies(name, emulator):
         with _mode(name):
             cost = count(lambda body=body: _deliver(body), emulator)  # type: ignore[misc]  # bound at once
-    with _mode(name):
-        cost.python_calls = _count_calls(_bodies(name, emulator))
     return cost
+
+
+def count_python_calls(name: str, emulator: Emulator) -> int:
+    """Return how many Python functions are called for one event of this kind."""
+    body = _bodies(name, emulator)
+    with _mode(name):
+        return _count_calls(body)
 
 
 def count(work: Callable[[], Any], emulator: Emulator) -> Cost:

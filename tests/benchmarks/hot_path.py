@@ -20,7 +20,7 @@ def main() -> None:
     from django.core.management import call_command
 
     from django_checkout.testing import emulated_stripe
-    from tests.benchmarks.counting import NAMES, measure, receiver
+    from tests.benchmarks.counting import NAMES, count_python_calls, measure, receiver
 
     call_command("flush", interactive=False, verbosity=0)
     columns = ("statements", "controls", "commits", "stripe_calls", "python_calls")
@@ -28,6 +28,7 @@ def main() -> None:
     with emulated_stripe() as emulator, receiver():
         for name in NAMES:
             cost = measure(name, emulator)
+            cost.python_calls = count_python_calls(name, emulator)
             print(f"{name:<24}", *(f"{getattr(cost, column):>12}" for column in columns))
 
 
