@@ -19,6 +19,7 @@ from django_checkout import ledger
 from django_checkout.exceptions import CheckoutError, EventBusyError, NotPendingError
 from django_checkout.models import WebhookEvent, database, sites, statements
 from django_checkout.models.events import EventState
+from django_checkout.models.statements import Select
 from django_checkout.states import IgnoreReason
 from django_checkout.stripe_api import facts
 from django_checkout.stripe_api.storable import storable_text
@@ -31,6 +32,9 @@ logger = logging.getLogger("django_checkout")
 LEASE_SECONDS = 120
 #: The final states of an event.
 SETTLED = (EventState.PROCESSED, EventState.IGNORED, EventState.WAIVED)
+
+_STORED = Select(lambda: WebhookEvent.objects.filter(stripe_id="").order_by())
+_LOCK = Select(lambda: WebhookEvent.objects.select_for_update().filter(pk=1).order_by())
 
 
 def is_settled(row: WebhookEvent) -> bool:
@@ -65,11 +69,26 @@ def load(pks: Sequence[int]) -> list[WebhookEvent]:
     return [rows[pk] for pk in pks if pk in rows]
 
 
+def get_stored(stripe_id: str) -> WebhookEvent:
+    """Return the stored row of an event.
+
+    Raises:
+        WebhookEvent.DoesNotExist: there is none.
+    """
+    return _only(_STORED(stripe_id))
+
+
+def _only(rows: Sequence[WebhookEvent]) -> WebhookEvent:
+    if not rows:
+        raise WebhookEvent.DoesNotExist
+    return rows[0]
+
+
 def insert(row: WebhookEvent) -> WebhookEvent:
     """Insert an event in a transaction of its own; return the stored row, which a duplicate finds."""
 
     def work() -> WebhookEvent:
-        return row if statements.insert_new(row) else WebhookEvent.objects.get(stripe_id=row.stripe_id)
+        return row if statements.insert_new(row) else get_stored(row.stripe_id)
 
     row.pk = None
     if not is_settled(row):
@@ -114,7 +133,7 @@ def lock(pk: int, *, is_leased: bool = False) -> WebhookEvent:
     Raises:
         EventBusyError: another worker has leased it.
     """
-    row = WebhookEvent.objects.select_for_update().get(pk=pk)
+    row = _only(_LOCK(pk))
     is_held = row.state == EventState.PROCESSING and row.leased_until is not None and row.leased_until > timezone.now()
     if is_held and not is_leased:
         raise EventBusyError("Another worker is processing this event.")

@@ -126,7 +126,7 @@ def _insert_and_apply(row: WebhookEvent) -> WebhookEvent:
 
     done = ledger.in_transaction(work)
     if done is None:
-        return WebhookEvent.objects.get(stripe_id=row.stripe_id)
+        return inbox.get_stored(row.stripe_id)
     return _raise_failure(*done)
 
 
