@@ -9,7 +9,12 @@ import stripe
 from django_checkout.emulator import Emulator
 
 DAY_SECONDS = 24 * 3600
-MONTH = {"currency": "eur", "unit_amount": 900, "recurring": {"interval": "month"}, "product_data": {"name": "Club"}}
+MONTH: Any = {
+    "currency": "eur",
+    "unit_amount": 900,
+    "recurring": {"interval": "month"},
+    "product_data": {"name": "Club"},
+}
 ONCE = {"currency": "eur", "unit_amount": 900, "product_data": {"name": "Tea"}, "tax_behavior": "inclusive"}
 LATER_FAILS = "4000000000000341"
 URL = "https://shop.example.com/"

@@ -7,13 +7,7 @@ from typing import Any
 import stripe
 
 from django_checkout.emulator import Emulator
-
-MONTH: Any = {
-    "currency": "eur",
-    "unit_amount": 900,
-    "recurring": {"interval": "month"},
-    "product_data": {"name": "Club"},
-}
+from tests.conformance.billing import MONTH
 
 
 def visit(client: stripe.StripeClient, emulator: Emulator) -> None:

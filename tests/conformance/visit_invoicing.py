@@ -7,10 +7,10 @@ from typing import Any
 import stripe
 
 from django_checkout.emulator import Emulator
+from tests.conformance.billing import MONTH
 
 DAY_SECONDS = 24 * 3600
 URL = "https://shop.example.com/"
-MONTH = {"currency": "eur", "unit_amount": 900, "recurring": {"interval": "month"}, "product_data": {"name": "Club"}}
 INVOICE = ["payments", "customer", "confirmation_secret", "parent.subscription_details.subscription"]
 
 

@@ -44,9 +44,6 @@ KEY_LIFE_SECONDS = 24 * 3600
 MAX_BODY_BYTES = 1024 * 1024
 MAX_UPLOAD_BYTES = 17 * 1024 * 1024
 MULTIPART = "multipart/form-data"
-#: The response to a request with a key that has begun to execute would be the same again. Clients repeat a 5xx unless
-#: the header says otherwise, so it is absent then.
-STORED = {"Stripe-Should-Retry": "false"}
 
 
 class Api:
@@ -191,9 +188,7 @@ class Api:
                 kind="idempotency_error",
             )
         again = {**headers, "Idempotent-Replayed": "true", "Original-Request": known["request_id"]}
-        if known["status"] < 500:
-            again |= STORED
-        again["Content-Type"] = "application/json"
+        again |= {"Content-Type": "application/json", **_retry_advice(known["status"])}
         return Response(status=known["status"], headers=again, body=known["body"].encode())
 
     def _stored(self, request: Request, key: str, response: Response) -> Response:
@@ -213,9 +208,12 @@ class Api:
                 "at": self._state.clock.now(),
             }
         )
-        if response.status >= 500:
-            return response
-        return replace(response, headers={**response.headers, **STORED})
+        return replace(response, headers={**response.headers, **_retry_advice(response.status)})
+
+
+def _retry_advice(status: int) -> dict[str, str]:
+    """Return the header of a stored response, which would be the same again. A 5xx leaves the retry to the client."""
+    return {"Stripe-Should-Retry": "false"} if status < 500 else {}
 
 
 def _failed(error: ApiError, headers: dict[str, str]) -> Response:

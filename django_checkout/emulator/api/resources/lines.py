@@ -53,15 +53,19 @@ def bought_price(state: State, price_id: str, param: str) -> Doc:
     return price
 
 
-def new_line(state: State, params: Doc, param: str, currency: str | None = None) -> Doc:
-    """Return one line item."""
+def find_price(state: State, params: Doc, param: str) -> Doc | None:
+    """Return the price that a line names or describes in ``price_data``, or None."""
     if "price" in params and "price_data" in params:
         raise one_of("price", "price_data", param)
     if "price_data" in params:
-        price = new_price(state, params["price_data"], inside(param, "price_data"), active=False)
-    elif "price" in params:
-        price = bought_price(state, params["price"], inside(param, "price"))
-    else:
+        return new_price(state, params["price_data"], inside(param, "price_data"), active=False)
+    return bought_price(state, params["price"], inside(param, "price")) if "price" in params else None
+
+
+def new_line(state: State, params: Doc, param: str, currency: str | None = None) -> Doc:
+    """Return one line item."""
+    price = find_price(state, params, param)
+    if price is None:
         # exercism/website#7149
         message = "You must provide either price or price_data for each line item when using prices."
         raise ApiError(message, param=inside(param, "price"))

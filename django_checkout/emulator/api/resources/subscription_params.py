@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from django_checkout.emulator.api.resources import baskets, invoice_items, lines, tax_rates
-from django_checkout.emulator.api.resources.catalog import new_price
 from django_checkout.emulator.api.resources.methods import own_method
-from django_checkout.emulator.api.resources.pricing import cost, in_currency, inside, missing, one_of
+from django_checkout.emulator.api.resources.pricing import cost, in_currency, inside, missing
 from django_checkout.emulator.messages import ApiError, Doc, not_implemented, without_hidden
 from django_checkout.emulator.reference import cards
 from django_checkout.emulator.state.state import State
@@ -21,13 +20,8 @@ BEHAVIORS = {"payment_behavior": "allow_incomplete default_incomplete error_if_i
 
 def new_line(state: State, params: Doc, param: str, currency: str | None = None) -> Doc:
     """Return the line of a subscription item: a recurring price and a quantity."""
-    if "price" in params and "price_data" in params:
-        raise one_of("price", "price_data", param)
-    if "price_data" in params:
-        price = new_price(state, params["price_data"], inside(param, "price_data"), active=False)
-    elif "price" in params:
-        price = lines.bought_price(state, params["price"], inside(param, "price"))
-    else:
+    price = lines.find_price(state, params, param)
+    if price is None:
         raise missing(inside(param, "price"))
     if price["type"] != "recurring":
         # https://docs.stripe.com/api/subscriptions/create#create_subscription-items-price
