@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 
@@ -37,6 +38,12 @@ def _no_language_left():
     """Reset the language that a request activated in this thread."""
     yield
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def _no_task_enqueued():
+    """Forget the tasks that an earlier test has enqueued."""
+    tasks.enqueued.last_at = -math.inf
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from django.core import checks
+from django.db import DatabaseError, connection
+from django.db.models import F
 from django.utils import timezone
 
 from django_checkout import reconcile, services, signals
@@ -438,3 +441,41 @@ def test_failed_refund_of_a_second_payment_is_announced_in_every_order_of_arriva
 
     assert Order.objects.get().kept_payment.stripe_id != surplus
     assert recorder.names.count("refund_failed") == 1
+
+
+def _by_a_statement():
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO host_hostorder (number) VALUES (NULL)")
+
+
+def _by_a_row():
+    HostOrder(number=None).save()
+
+
+@pytest.mark.parametrize("fail", [_by_a_statement, _by_a_row])
+def test_receiver_that_catches_a_database_error_loses_neither_the_event_nor_its_own_rows(order, pay, fail):
+    """Django or the database undo what the receiver wrote, so it has not run."""
+    if fail is _by_a_statement and connection.vendor != "postgresql":
+        pytest.skip("only PostgreSQL ends the transaction")
+    failing = [True]
+
+    def receive(source, **arguments):
+        HostOrder.objects.filter(pk=source.pk).update(paid_times=F("paid_times") + 1)
+        if failing:
+            with suppress(DatabaseError):
+                fail()
+
+    signals.order_paid.connect(receive, sender=Order)
+    try:
+        pay(order)
+        announcement = Announcement.objects.get(signal="order_paid")
+        assert (order.status, announcement.state, order.source.paid_times) == ("paid", "pending", 0)
+        assert set(WebhookEvent.objects.values_list("state", flat=True)) <= {"processed", "ignored"}
+
+        failing.clear()
+        pending_work.process_pending(now=_later(24))
+    finally:
+        signals.order_paid.disconnect(receive, sender=Order)
+
+    announcement.refresh_from_db()
+    assert (announcement.state, HostOrder.objects.get(pk=order.source.pk).paid_times) == ("announced", 1)

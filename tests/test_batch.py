@@ -14,7 +14,7 @@ from django.utils import timezone
 from django_checkout import services, signals
 from django_checkout.ledger import batch as ledger_batch
 from django_checkout.models import Customer, Order, WebhookEvent
-from django_checkout.webhooks import batch, handles, inbox, pending_work, processing, registry, tasks
+from django_checkout.webhooks import batch, due_events, handles, inbox, pending_work, processing, registry, tasks
 from django_checkout.webhooks.envelope import read_envelope
 from tests.factories import HostOrderFactory, UserFactory
 from tests.host.models import HostOrder
@@ -303,23 +303,80 @@ def test_another_worker_keeps_the_events_that_it_has(stripe_emulator):
     assert (done.processed, list(done.alone)) == (2, [])
 
 
-def test_a_task_does_not_repeat_itself_while_another_worker_has_its_events(stripe_emulator, monkeypatch):
-    pks = store(paid(stripe_emulator)[1])
+@pytest.fixture
+def enqueued(monkeypatch):
+    """The tasks that were enqueued."""
     enqueued = []
-    monkeypatch.setattr(tasks, "BATCH", len(pks))
     monkeypatch.setattr(tasks, "enqueue_drain", lambda: enqueued.append(1))
+    return enqueued
+
+
+def test_a_task_does_not_repeat_itself_while_another_worker_has_its_events(stripe_emulator, enqueued):
+    pks = store(paid(stripe_emulator)[1])
 
     def take():
         leased_until = timezone.now() + timedelta(seconds=60)
         WebhookEvent.objects.filter(pk__in=pks).update(state="processing", leased_until=leased_until)
 
     with run_before("django_checkout.webhooks.batch.process", take):
-        tasks.drain()
+        assert tasks.drain() == 0
+
     assert enqueued == []
 
-    WebhookEvent.objects.filter(pk__in=pks).update(state="received")
-    tasks.drain()
+
+def test_a_task_wakes_one_other_worker_if_there_is_more_than_it_takes_at_once(stripe_emulator, enqueued, monkeypatch):
+    store([event for _ in range(2) for event in paid(stripe_emulator)[1]])
+    monkeypatch.setattr(due_events, "BATCH", 2)
+
+    assert tasks.drain() == 6
     assert enqueued == [1]
+
+
+def test_a_task_that_ends_early_leaves_the_rest_to_the_next_one(stripe_emulator, enqueued, monkeypatch):
+    store(paid(stripe_emulator)[1])
+    monkeypatch.setattr(tasks, "SECONDS", 0)
+
+    assert tasks.drain() == 0
+    assert enqueued == [1]
+
+
+def test_a_burst_is_one_task(stripe_emulator, enqueued):
+    rows = [inbox.insert(read_envelope(event)) for event in paid(stripe_emulator)[1]]
+
+    for row in rows:
+        tasks.request_drain(row)
+    assert enqueued == [1]
+
+    tasks.drain()
+    rows = [inbox.insert(read_envelope(event)) for event in paid(stripe_emulator)[1]]
+    for row in reversed(rows):
+        tasks.request_drain(row)
+    assert enqueued == [1, 1]
+
+
+def test_a_lost_task_is_replaced_while_events_arrive(stripe_emulator, enqueued, monkeypatch):
+    rows = [inbox.insert(read_envelope(event)) for event in paid(stripe_emulator)[1]]
+    tasks.request_drain(rows[0])
+    monkeypatch.setattr(tasks, "REPEAT_SECONDS", 0)
+
+    tasks.request_drain(rows[1])
+
+    assert enqueued == [1, 1]
+
+
+def test_two_workers_take_different_events_of_the_same_list(stripe_emulator, enqueued, monkeypatch):
+    """The second goes on behind the events that the first has taken."""
+    pks = store([event for _ in range(2) for event in paid(stripe_emulator)[1]])
+    monkeypatch.setattr(due_events, "BATCH", 3)
+
+    def take():
+        leased_until = timezone.now() + timedelta(seconds=60)
+        WebhookEvent.objects.filter(pk__in=pks[:3]).update(state="processing", leased_until=leased_until)
+
+    with run_before("django_checkout.webhooks.batch.process", take):
+        assert tasks.drain() == 3
+
+    assert set(WebhookEvent.objects.filter(state="processed").values_list("pk", flat=True)) == set(pks[3:])
 
 
 def test_an_event_with_a_handler_of_the_site_is_processed_alone(stripe_emulator):

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
@@ -21,7 +20,7 @@ from django.utils import timezone
 from django_checkout import signals
 from django_checkout.exceptions import NotDeliverableError
 from django_checkout.ledger.rows import write, write_many
-from django_checkout.models import Announcement, CheckoutSession, Order, database, sites
+from django_checkout.models import Announcement, CheckoutSession, Order, database, sites, statements
 from django_checkout.models.announcements import AnnouncementState
 from django_checkout.models.statements import Select
 from django_checkout.states import OrderStatus
@@ -47,6 +46,7 @@ AFTER_PAID = frozenset(("order_refunded", "refund_failed"))
 _NEVER_SUPERSEDED = ("order_paid", "order_refunded")
 
 _PENDING = Select(lambda: Announcement.objects.filter(order=1, state=AnnouncementState.PENDING).order_by("pk"))
+_NAMED = Select(lambda: Announcement.objects.filter(order=1, signal="").order_by("pk"))
 _SESSION = Select(lambda: CheckoutSession.objects.filter(pk=1).order_by())
 
 
@@ -75,11 +75,8 @@ def announce(order: Order, announcement: Announcement) -> None:
     elif not must_wait:
         # What must wait for order_paid has no time of its own: it is due once that is delivered.
         announcement.next_attempt_at = now
-    try:
-        # Insert before sending: the unique constraint lets only one transaction deliver a fact.
-        with database.atomic():
-            announcement.save(force_insert=True)
-    except IntegrityError:
+    # Insert before sending: the unique constraint lets only one transaction deliver a fact.
+    if not statements.insert_new(announcement):
         return
     if can_send:
         error = _send(announcement)
@@ -240,7 +237,7 @@ def _must_wait(order: Order, signal: str) -> bool:
     """Return whether ``order_paid`` comes first: it is not stored yet, or it is pending and has a receiver."""
     if signal not in AFTER_PAID:
         return False
-    paid = order.announcements.filter(signal="order_paid").values_list("state", flat=True).first()
+    paid = next((row.state for row in _NAMED(order.pk, "order_paid")), None)
     return paid is None or (paid == AnnouncementState.PENDING and has_receiver("order_paid"))
 
 

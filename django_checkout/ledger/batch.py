@@ -39,15 +39,29 @@ class Batch(Locks):
         session_ids = {stripe_id for fact in sessions for stripe_id in (fact.stripe_id, fact.recovered_from)}
         self._of_sessions = _pairs(CheckoutSession.objects.filter(stripe_id__in=session_ids), "stripe_id", "order_id")
         known = _pairs(Payment.objects.filter(stripe_id__in=payment_ids).exclude(order=None), "stripe_id", "order_id")
-        named = Order.objects.filter(reference__in=references).values_list("pk", flat=True)
-        pks = sorted({*self._of_sessions.values(), *known.values(), *named})
+        named = _pairs(Order.objects.filter(reference__in=references), "reference", "pk")
+        self._found = {**named, **known, **self._of_sessions}
+        pks = sorted({*self._found.values()})
         # By primary key, so that every database locks the rows in this order.
-        locked = list(Order.objects.select_for_update().filter(pk__in=pks).order_by("pk"))
+        rows = Order.objects.select_for_update(skip_locked=database.can_skip_locked())
+        locked = list(rows.filter(pk__in=pks).order_by("pk"))
+        #: The orders that another transaction has locked.
+        self._busy = set(pks) - {order.pk for order in locked}
+        pks = [order.pk for order in locked]
         # Whether the host has deleted its row; receivers get a row that is read when they run.
         prefetch_related_objects(locked, "source")
         own = _grouped(CheckoutSession.objects.select_for_update().filter(order__in=pks), "order_id")
         which = Q(order__in=pks) | Q(stripe_id__in=payment_ids | charge_ids)
-        payments = list(Payment.objects.select_for_update().filter(which).order_by("pk"))
+        free = Payment.objects.select_for_update().filter(which)
+        if self._busy:
+            free = free.exclude(order__in=self._busy)
+        payments = list(free.order_by("pk"))
+        if self._busy:
+            # Whoever has locked them may have stored these ids since they were looked for above.
+            sold = CheckoutSession.objects.filter(stripe_id__in=session_ids, order__in=self._busy)
+            self._found |= _pairs(sold, "stripe_id", "order_id")
+            paid = Payment.objects.filter(stripe_id__in=payment_ids, order__in=self._busy)
+            self._found |= _pairs(paid, "stripe_id", "order_id")
         paid_pks = [row.pk for row in payments]
         self._shared = SharedRows(
             payments={row.stripe_id: row for row in payments},
@@ -86,6 +100,10 @@ class Batch(Locks):
         """Return the primary key of the order that a payment belongs to."""
         payment = self._shared.payments.get(stripe_id)
         return None if payment is None else payment.order_id
+
+    def is_busy(self, facts: Iterable[BatchFact]) -> bool:
+        """Return whether another transaction has locked an order that the facts name: they must wait for it."""
+        return bool(self._busy) and any(self._found.get(name) in self._busy for fact in facts for name in _names(fact))
 
     def join(self, facts: Iterable[BatchFact]) -> int | None:
         """Join facts of one event into rows that are not written yet; return the order's primary key, None if not ours.
@@ -172,6 +190,13 @@ def _store_announcements(found: list[tuple[Order, list[Announcement]]]) -> list[
 def _charge_id(fact: BatchFact) -> str | None:
     payment = fact.payment if isinstance(fact, SessionFact) else fact
     return None if payment is None else payment.charge_id
+
+
+def _names(fact: BatchFact) -> Iterable[str]:
+    """Return the ids and the reference by which the order of a fact is found."""
+    yield from (fact.payment_intent_id or "", fact.ownership.reference)
+    if isinstance(fact, SessionFact):
+        yield from (fact.stripe_id, fact.recovered_from or "")
 
 
 def _pairs(rows: Any, key: str, value: str) -> dict[str, int]:

@@ -47,11 +47,12 @@ def find_other_sites(events: Mapping[int, Collection[str]]) -> dict[int, str]:
 
 
 def is_erased(stripe_ids: Collection[str], *, customer_id: str) -> bool:
-    """Return whether one of the ids, or a subscription of the customer, belongs to an erased order; three queries."""
+    """Return whether one of the ids, or a subscription of the customer, belongs to an erased order, in one query."""
     about = (
         CheckoutSession.objects.filter(stripe_id__in=stripe_ids),
         Payment.objects.filter(Q(stripe_id__in=stripe_ids) | Q(charge_id__in=stripe_ids)),
         # A renewal's charge has no id of ours except its customer.
         Subscription.objects.filter(Q(stripe_id__in=stripe_ids) | Q(customer_id=customer_id or None)),
     )
-    return any(rows.filter(order__erased_at__isnull=False).exists() for rows in about)
+    first, *others = (rows.filter(order__erased_at__isnull=False).order_by().values("order_id") for rows in about)
+    return first.union(*others, all=True).exists()

@@ -145,15 +145,26 @@ class Locks:
 
     def find_order_of_session(self, stripe_id: str) -> int | None:
         """Return the primary key of the order with a session."""
-        rows = CheckoutSession.objects.filter(stripe_id=stripe_id)
-        return rows.values_list("order_id", flat=True).first()
+        return next((row.order_id for row in _FIND_SESSION(stripe_id)), None)
 
     def find_order_of_payment(self, stripe_id: str) -> int | None:
         """Return the primary key of the order that a payment belongs to."""
-        return Payment.objects.filter(stripe_id=stripe_id).values_list("order_id", flat=True).first()
+        return next((row.order_id for row in _FIND_PAYMENT(stripe_id)), None)
 
 
-_LOCK_ORDER = Select(lambda: Order.objects.select_for_update().filter(pk=1).order_by())
+def _locking(**which: Any) -> Select[Order]:
+    return Select(lambda: Order.objects.select_for_update().filter(**which).order_by())
+
+
+_LOCK_ORDER, _LOCK_NAMED_ORDER = _locking(pk=1), _locking(reference="")
+# Never joined with the order's lock: PostgreSQL would show the other tables as they were before the wait for it.
+_LOCK_SESSIONS = Select(lambda: CheckoutSession.objects.select_for_update().filter(order=1).order_by("pk"))
+_LOCK_PAYMENTS = Select(lambda: Payment.objects.select_for_update().filter(order=1).order_by("pk"))
+_LOCK_PAYMENTS_AND = Select(
+    lambda: Payment.objects.select_for_update().filter(Q(order=1) | Q(stripe_id="")).order_by("pk")
+)
+_FIND_SESSION = Select(lambda: CheckoutSession.objects.filter(stripe_id="").order_by())
+_FIND_PAYMENT = Select(lambda: Payment.objects.filter(stripe_id="").order_by())
 
 
 def lock_order_alone(pk: int) -> Order:
@@ -173,11 +184,10 @@ def lock_order(*, pk: int | None = None, reference: str = "", payment_id: str = 
     Raises:
         OrderNotFoundError: there is no such order.
     """
-    which = Q(pk=pk) if pk is not None else Q(reference=reference)
-    order = Order.objects.select_for_update().filter(which).first()
-    if order is None:
+    found = _LOCK_NAMED_ORDER(reference) if pk is None else _LOCK_ORDER(pk)
+    if not found:
         raise OrderNotFoundError("The order does not exist.")
-    sessions = list(CheckoutSession.objects.select_for_update().filter(order=order).order_by("pk"))
-    belongs = Q(order=order) | Q(stripe_id=payment_id) if payment_id else Q(order=order)
-    payments = list(Payment.objects.select_for_update().filter(belongs).order_by("pk"))
+    order = found[0]
+    sessions = _LOCK_SESSIONS(order.pk)
+    payments = _LOCK_PAYMENTS_AND(order.pk, payment_id) if payment_id else _LOCK_PAYMENTS(order.pk)
     return LockedOrder(order=order, sessions=sessions, payments=payments)

@@ -16,21 +16,25 @@ from django_checkout.adapters import is_deleted
 from django_checkout.ledger.announcements import announce
 from django_checkout.ledger.attention import find_reasons, session_state, write_attention
 from django_checkout.ledger.locks import LockedOrder
+from django_checkout.ledger.rows import write, write_many
 from django_checkout.ledger.subscriptions import keep_customer
 from django_checkout.models import Announcement, CheckoutSession, Dispute, Order, Payment, Refund
 from django_checkout.models.base import FactRow
+from django_checkout.models.statements import SelectIn
 from django_checkout.states import IntentStatus, OrderStatus, PaymentStatus, RefundState, RefundStatus, SessionStatus
 
 TOTALS = ("discount_minor", "shipping_minor", "tax_minor", "total_minor")
 #: The columns of an order that ``settle`` writes.
 _WRITTEN = Order.derived_columns | {"livemode", "email", "customer_details"}
 
+_REFUNDS = SelectIn(lambda payments: Refund.objects.filter(payment__in=payments).order_by("pk"))
+_DISPUTES = SelectIn(lambda payments: Dispute.objects.filter(payment__in=payments).order_by("pk"))
+
 
 def settle(locked: LockedOrder) -> Order:
     """Derive the order from its rows, write what changed and announce what is new: the last step under the lock."""
     new = derive_new(locked)
-    for row, names in changes(locked):
-        row.save(update_fields=[*names, "updated_at"])
+    write_many(changes(locked))
     locked.remember()
     for announcement in new:
         announce(locked.order, announcement)
@@ -132,7 +136,7 @@ def _refunds(locked: LockedOrder, *, writes: bool) -> list[Refund]:
     if locked.shared is not None:
         rows = [row for payment in payments for row in locked.shared.refunds.get(payment.pk, ())]
     else:
-        rows = list(Refund.objects.filter(payment__in=[payment.pk for payment in payments]).order_by("pk"))
+        rows = _REFUNDS([payment.pk for payment in payments])
     for payment in payments:
         of_payment = {
             refund.stripe_id or str(refund.uuid): refund for refund in rows if refund.payment_id == payment.pk
@@ -146,7 +150,7 @@ def _refunds(locked: LockedOrder, *, writes: bool) -> list[Refund]:
             if refund.is_release != (key in releases):
                 refund.is_release = key in releases
                 if writes:
-                    refund.save(update_fields=["is_release", "updated_at"])
+                    write(refund, is_release=refund.is_release)
     return rows
 
 
@@ -164,7 +168,7 @@ def _disputes(locked: LockedOrder) -> list[Dispute]:
     payments = [payment.pk for payment in locked.own_payments() if payment.pk not in locked.new_payment_pks]
     if locked.shared is not None:
         return [row for pk in payments for row in locked.shared.disputes.get(pk, ())]
-    return list(Dispute.objects.filter(payment__in=payments).order_by("pk")) if payments else []
+    return _DISPUTES(payments)
 
 
 def _copy_amounts(locked: LockedOrder, kept: Payment, refunds: list[Refund]) -> None:

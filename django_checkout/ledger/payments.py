@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from django.db import IntegrityError
-
 from django_checkout.exceptions import OrderNotFoundError
 from django_checkout.ledger.locks import LockedOrder, LockOrderChangedError, Locks, lock_order
 from django_checkout.ledger.rows import write
-from django_checkout.models import Dispute, Payment, Refund, database
+from django_checkout.models import Dispute, Payment, Refund, statements
+from django_checkout.models.statements import Select
 from django_checkout.states import join_intent
 from django_checkout.values import PaymentFact
+
+_LOCK_UNCLAIMED = Select(
+    lambda: Payment.objects.select_for_update().filter(stripe_id="", order__isnull=True).order_by()
+)
+_FIND = Select(lambda: Payment.objects.filter(stripe_id="").order_by())
 
 
 def lock_order_of_payment(fact: PaymentFact, locks: Locks) -> LockedOrder | None:
@@ -70,13 +74,9 @@ def _insert(locked: LockedOrder, fact: PaymentFact, *, is_named: bool) -> Paymen
         setattr(payment, name, value)
     if locked.shared is not None:
         locked.shared.add(payment)
-    else:
-        try:
-            with database.atomic():
-                payment.save(force_insert=True)
-        except IntegrityError:
-            # A refund or a dispute has inserted it since the order was locked.
-            return None
+    elif not statements.insert_new(payment):
+        # A refund or a dispute has inserted it since the order was locked.
+        return None
     locked.new_payment_pks.add(payment.pk)
     locked.payments.append(payment)
     if fact.charge_id:
@@ -88,9 +88,7 @@ def _adopt_by_charge(locked: LockedOrder | None, payment: Payment, charge_id: st
     """Merge the row that was inserted for the payment when only its charge was known."""
     if locked is not None and locked.shared is not None and charge_id not in locked.shared.payments:
         return
-    by_charge = (
-        Payment.objects.select_for_update().filter(stripe_id=charge_id, order=None).exclude(pk=payment.pk).first()
-    )
+    by_charge = next((row for row in _LOCK_UNCLAIMED(charge_id) if row.pk != payment.pk), None)
     if by_charge is None:
         return
     Refund.objects.filter(payment=by_charge).update(payment=payment)
@@ -139,11 +137,10 @@ def _lock_payment(payment_intent_id: str | None, charge_id: str | None) -> tuple
     payment = find_payment(payment_intent_id, charge_id)
     if payment is None:
         stripe_id = payment_intent_id or charge_id or ""
-        try:
-            with database.atomic():
-                return None, Payment.objects.create(stripe_id=stripe_id)
-        except IntegrityError:
-            payment = Payment.objects.get(stripe_id=stripe_id)
+        payment = Payment(stripe_id=stripe_id)
+        if statements.insert_new(payment):
+            return None, payment
+        payment = Payment.objects.get(stripe_id=stripe_id)
     if payment.order_id is None:
         alone = Payment.objects.select_for_update().filter(pk=payment.pk).first()
         if alone is None or alone.order_id is not None:
@@ -159,6 +156,6 @@ def find_payment(payment_intent_id: str | None, charge_id: str | None) -> Paymen
     A payment without a PaymentIntent, or whose PaymentIntent is not known yet, is stored with its charge's id.
     """
     if payment_intent_id:
-        return Payment.objects.filter(stripe_id=payment_intent_id).first()
+        return next(iter(_FIND(payment_intent_id)), None)
     by_charge = Payment.objects.filter(charge_id=charge_id).order_by("pk").first()
     return by_charge or Payment.objects.filter(stripe_id=charge_id).first()

@@ -13,8 +13,11 @@ from django_checkout.ledger.attention import UNANSWERED
 from django_checkout.ledger.locks import LockedOrder
 from django_checkout.ledger.rows import write
 from django_checkout.models import Payment, Refund
+from django_checkout.models.statements import Select
 from django_checkout.states import ACTIVE_REFUND_STATUSES, REFUND_RANK, RefundStatus, join
 from django_checkout.values import RefundFact
+
+_LOCK_REFUNDS = Select(lambda: Refund.objects.select_for_update().filter(payment=1).order_by("pk"))
 
 
 def join_refund(locked: LockedOrder | None, payment: Payment, fact: RefundFact) -> None:
@@ -135,7 +138,9 @@ def fail_refund(locked: LockedOrder, refund: Refund, *, was_unanswered: bool, **
 
 
 def _find(payment: Payment, fact: RefundFact) -> Refund | None:
-    rows = list(payment.refunds.select_for_update().order_by("pk"))
+    rows = _LOCK_REFUNDS(payment.pk)
+    for refund in rows:
+        refund.payment = payment
     for refund in rows:
         if refund.stripe_id == fact.stripe_id:
             return refund

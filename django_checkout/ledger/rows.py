@@ -13,11 +13,10 @@ from django_checkout.models.base import Row
 
 
 def write(row: Row, **values: Any) -> None:
-    """Set and save columns of a row that is locked, and its ``updated_at`` if it has one."""
+    """Set and write columns of a row that is locked, and its ``updated_at`` if it has one; see ``write_many``."""
     for name, value in values.items():
         setattr(row, name, value)
-    names = [*values, "updated_at"] if hasattr(row, "updated_at") else values
-    row.save(update_fields=names)
+    write_many([(row, values)])
 
 
 def write_many(changes: Iterable[tuple[Row, Collection[str]]]) -> None:

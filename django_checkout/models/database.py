@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cache, partial
 from typing import Any, TypeVar
@@ -152,15 +152,23 @@ def site_atomic(row: Model | None) -> Iterator[None]:
         with transaction.atomic(using=using):
             transaction.on_commit(partial(committed.append, True), using=using)
             yield
+            connections[using].validate_no_broken_transaction()
     except Exception:
         if not committed:
             raise
         logger.exception("on_commit_failed")
 
 
-def host_code() -> AbstractContextManager[None]:
-    """Run the site's code inside a transaction of ours, in which it cannot write derived columns."""
-    return _writing(allowed=False)
+@contextmanager
+def host_code() -> Iterator[None]:
+    """Run the site's code inside a transaction of ours, in which it cannot write derived columns.
+
+    Raises:
+        TransactionManagementError: it has caught a database error, so Django would roll back what it wrote.
+    """
+    with _writing(allowed=False):
+        yield
+        connection().validate_no_broken_transaction()
 
 
 def is_writing() -> bool:

@@ -40,7 +40,7 @@ def _accept_steps(body: bytes, signature_header: str) -> Steps[WebhookEvent]:
     deliveries.record_verified(verified)
     row = yield from processing.receive_steps(verified.data)
     if row.state == EventState.RECEIVED:
-        tasks.enqueue_drain()
+        tasks.request_drain(row)
     return row
 
 

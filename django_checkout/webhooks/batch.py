@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
@@ -32,34 +32,45 @@ class BatchResult:
     """What was done with some events."""
 
     processed: int = 0
+    #: The primary keys of the events that this worker got, whatever became of them.
+    claimed: Sequence[int] = ()
     #: The primary keys of the events that must be processed alone.
     alone: Sequence[int] = ()
+    #: The primary keys of the events whose order another worker has locked.
+    busy: Sequence[int] = ()
     #: The primary keys of the orders with notifications to deliver.
     to_deliver: Sequence[int] = ()
 
 
 def process(pks: Sequence[int]) -> BatchResult:
-    """Process events together; those that are settled, or that another worker has, are left out.
+    """Process events together, without those that are settled or that another worker has; outside transactions."""
+    claimed: list[int] = []
 
-    Must run outside transactions.
-    """
+    def work() -> BatchResult:
+        locked = inbox.lock_free(pks, now=timezone.now())
+        claimed[:] = [row.pk for row in locked]
+        return replace(_process(locked), claimed=claimed)
+
     try:
         with spans.span("django_checkout.events", {"events": len(pks)}):
-            return ledger.in_transaction(lambda: _process(pks))
+            return ledger.in_transaction(work)
     except Exception:
         # One of them is the cause; alone, only that one fails.
-        logger.warning("processing_alone events=%s", len(pks), exc_info=True)
-        return BatchResult(alone=pks)
+        failed = claimed or pks
+        logger.warning("processing_alone events=%s", len(failed), exc_info=True)
+        return BatchResult(claimed=failed, alone=failed)
 
 
-def _process(pks: Sequence[int]) -> BatchResult:
-    locked = inbox.lock_free(pks, now=timezone.now())
+def _process(locked: Sequence[WebhookEvent]) -> BatchResult:
     known = {row.pk: facts for row in locked if (facts := _read_facts(row))}
     if len(known) < 2:
         return BatchResult(alone=[row.pk for row in locked])
     batch = ledger.Batch([fact for facts in known.values() for fact in facts])
+    busy = [pk for pk, facts in known.items() if batch.is_busy(facts)]
     owners: dict[int, int | None] = {}
     for pk, facts in known.items():
+        if pk in busy:
+            continue
         try:
             owners[pk] = batch.join(facts)
         except Exception:
@@ -73,9 +84,9 @@ def _process(pks: Sequence[int]) -> BatchResult:
         (row, inbox.Handled(is_ours=owners[row.pk] is not None, other_site=elsewhere.get(row.pk, "")))
         for row in settled
     )
-    done = {row.pk for row in settled}
+    done = {row.pk for row in settled} | set(busy)
     alone = [row.pk for row in locked if row.pk not in done]
-    return BatchResult(processed=len(settled), alone=alone, to_deliver=to_deliver)
+    return BatchResult(processed=len(settled), alone=alone, busy=busy, to_deliver=to_deliver)
 
 
 def _read_facts(row: WebhookEvent) -> Facts:

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from django_checkout import ledger
 from django_checkout.exceptions import CheckoutError, EventBusyError, NotPendingError
-from django_checkout.models import WebhookEvent, database, sites
+from django_checkout.models import WebhookEvent, database, sites, statements
 from django_checkout.models.events import EventState
+from django_checkout.models.statements import Select
 from django_checkout.states import IgnoreReason
 from django_checkout.stripe_api import facts
 from django_checkout.stripe_api.storable import storable_text
@@ -32,6 +32,9 @@ logger = logging.getLogger("django_checkout")
 LEASE_SECONDS = 120
 #: The final states of an event.
 SETTLED = (EventState.PROCESSED, EventState.IGNORED, EventState.WAIVED)
+
+_STORED = Select(lambda: WebhookEvent.objects.filter(stripe_id="").order_by())
+_LOCK = Select(lambda: WebhookEvent.objects.select_for_update().filter(pk=1).order_by())
 
 
 def is_settled(row: WebhookEvent) -> bool:
@@ -55,27 +58,49 @@ def due(*, now: datetime, limit: int, ignores_backoff: bool = False) -> list[int
     return list(first_due.values_list("pk", flat=True)[:limit])
 
 
+def is_behind_another(row: WebhookEvent) -> bool:
+    """Whether an event that was received earlier is waiting too."""
+    return WebhookEvent.objects.filter(state=EventState.RECEIVED, pk__lt=row.pk).exists()
+
+
 def load(pks: Sequence[int]) -> list[WebhookEvent]:
     """Read events in this order; deleted ones are left out."""
     rows = WebhookEvent.objects.in_bulk(pks)
     return [rows[pk] for pk in pks if pk in rows]
 
 
+def get_stored(stripe_id: str) -> WebhookEvent:
+    """Return the stored row of an event.
+
+    Raises:
+        WebhookEvent.DoesNotExist: there is none.
+    """
+    return _only(_STORED(stripe_id))
+
+
+def _only(rows: Sequence[WebhookEvent]) -> WebhookEvent:
+    if not rows:
+        raise WebhookEvent.DoesNotExist
+    return rows[0]
+
+
 def insert(row: WebhookEvent) -> WebhookEvent:
     """Insert an event in a transaction of its own; return the stored row, which a duplicate finds."""
 
     def work() -> WebhookEvent:
-        try:
-            with database.atomic():
-                row.save(force_insert=True)
-        except IntegrityError:
-            return WebhookEvent.objects.get(stripe_id=row.stripe_id)
-        return row
+        return row if statements.insert_new(row) else get_stored(row.stripe_id)
 
     row.pk = None
     if not is_settled(row):
         row.payload = payload_to_retry(row)
     return ledger.in_transaction(work)
+
+
+def insert_leased(row: WebhookEvent) -> tuple[WebhookEvent, bool]:
+    """Insert an event leased to this worker, which reads its object; return the stored row, and whether it is new."""
+    row.state, row.leased_until = EventState.PROCESSING, timezone.now() + timedelta(seconds=LEASE_SECONDS)
+    stored = insert(row)
+    return stored, stored is row
 
 
 def insert_ignored(row: WebhookEvent, reason: str, payload: dict[str, Any]) -> WebhookEvent:
@@ -92,12 +117,7 @@ def insert_processed(row: WebhookEvent) -> WebhookEvent | None:
     values = {field.attname: getattr(row, field.attname) for field in WebhookEvent._meta.concrete_fields}
     values |= {"id": None, "state": EventState.PROCESSED, "attempts": 1, "processed_at": timezone.now()}
     fresh = WebhookEvent(**{**values, "payload": reduced(row.payload)})
-    try:
-        with database.atomic():
-            fresh.save(force_insert=True)
-    except IntegrityError:
-        return None
-    return fresh
+    return fresh if statements.insert_new(fresh) else None
 
 
 def payload_to_retry(row: WebhookEvent) -> dict[str, Any]:
@@ -113,7 +133,7 @@ def lock(pk: int, *, is_leased: bool = False) -> WebhookEvent:
     Raises:
         EventBusyError: another worker has leased it.
     """
-    row = WebhookEvent.objects.select_for_update().get(pk=pk)
+    row = _only(_LOCK(pk))
     is_held = row.state == EventState.PROCESSING and row.leased_until is not None and row.leased_until > timezone.now()
     if is_held and not is_leased:
         raise EventBusyError("Another worker is processing this event.")
@@ -121,7 +141,7 @@ def lock(pk: int, *, is_leased: bool = False) -> WebhookEvent:
 
 
 def lock_free(pks: Sequence[int], *, now: datetime) -> list[WebhookEvent]:
-    """Lock events together in the caller's transaction; without those that are settled or that another worker has."""
+    """Lock events in the caller's transaction, those that are neither settled nor with another worker."""
     is_free = ~Q(state__in=SETTLED) & ~Q(state=EventState.PROCESSING, leased_until__gt=now)
     rows = WebhookEvent.objects.select_for_update(skip_locked=database.can_skip_locked())
     return list(rows.filter(is_free, pk__in=pks).order_by("pk"))

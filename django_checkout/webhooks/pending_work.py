@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
@@ -20,8 +19,6 @@ from django_checkout import ledger, services
 from django_checkout.conf import conf
 from django_checkout.exceptions import (
     CheckoutError,
-    EventBusyError,
-    StripeCredentialsError,
     StripeRefusedError,
     StripeUnavailableError,
     is_database_unavailable,
@@ -31,14 +28,12 @@ from django_checkout.models import AttentionItem, CheckoutSession, Order, Refund
 from django_checkout.services.lost_sessions import find_lost_session
 from django_checkout.services.syncing import deleted_sessions, expire_deleted, surplus_sessions
 from django_checkout.states import Attention, IgnoreReason, IntentStatus, PaymentStatus, RefundStatus, SessionStatus
-from django_checkout.webhooks import batch, inbox, processing
+from django_checkout.webhooks import inbox
+from django_checkout.webhooks.due_events import deliver, process_events
+from django_checkout.webhooks.runs import DEFAULT_LIMIT, Progress, Run
 
 logger = logging.getLogger("django_checkout")
 
-#: The most items of each kind that one run takes, unless another limit is given.
-DEFAULT_LIMIT = 100_000
-#: How many events are processed in one transaction where that is possible.
-BATCH = 100
 #: After this many calls in a row without an answer from Stripe, the rest of a kind is left to the next run.
 UNANSWERED_CALLS = 5
 #: Events are asked about lost sessions for this long.
@@ -49,33 +44,6 @@ STALE_OPEN_SECONDS = 600
 WAITING_SECONDS = 6 * 3600
 #: A session that Stripe did not return is read again after this time.
 RETRY_SECONDS = 600
-
-Progress = Callable[[str, int], None]
-
-
-@dataclass(slots=True, kw_only=True)
-class _Run:
-    """One run: what it may take, and what it did."""
-
-    limit: int
-    now: datetime
-    #: Whether failed events and notifications are taken before their next attempt is due.
-    ignores_backoff: bool = False
-    progress: Progress | None = None
-    report: Counter[str] = field(default_factory=Counter)
-    #: What Stripe said if it refused the key. The work without calls goes on.
-    refused_key: StripeCredentialsError | None = None
-
-    def count(self, kind: str, number: int = 1, *, failed: int = 0, error: Exception | None = None) -> None:
-        self.report[kind] += number
-        if failed:
-            self.report[f"{kind}_failed"] += failed
-        if isinstance(error, StripeUnavailableError):
-            self.report[f"{kind}_unanswered"] += failed
-        elif isinstance(error, StripeCredentialsError) and error.is_revoked:
-            self.refused_key = error
-        if self.progress is not None and number:
-            self.progress(kind.replace("_", " "), self.report[kind])
 
 
 def process_pending(
@@ -94,9 +62,9 @@ def process_pending(
     Raises:
         StripeCredentialsError: Stripe refused the key; what needs no call has been done.
     """
-    run = _Run(limit=limit, now=now or timezone.now(), ignores_backoff=ignores_backoff, progress=progress)
+    run = Run(limit=limit, now=now or timezone.now(), ignores_backoff=ignores_backoff, progress=progress)
     inbox.reopen_ignored_elsewhere()
-    _process_events(run)
+    process_events(run)
     _find_lost_sessions(run)
     for work in (_deliver_notifications, _fail_unanswered_sessions, _resume_refunds, _read_stale_sessions):
         work(run)
@@ -109,51 +77,7 @@ def process_pending(
     return run.report
 
 
-def process_due_events(*, limit: int) -> tuple[int, int]:
-    """Process due events; return how many were found, and how many were attempted: another worker has the others.
-
-    A failing event does not stop the others.
-    """
-    run = _Run(limit=limit, now=timezone.now())
-    found = _process_events(run)
-    return found, run.report["events"]
-
-
-def _process_events(run: _Run) -> int:
-    """Process the events that are due, and those that arrive meanwhile; each is attempted once."""
-    seen: set[int] = set()
-    while len(seen) < run.limit:
-        due = inbox.due(now=run.now, ignores_backoff=run.ignores_backoff, limit=run.limit + len(seen))
-        pks = [pk for pk in due if pk not in seen][: run.limit - len(seen)]
-        if not pks:
-            break
-        seen.update(pks)
-        for first in range(0, len(pks), BATCH):
-            _process_batch(run, pks[first : first + BATCH])
-    return len(seen)
-
-
-def _process_batch(run: _Run, pks: Sequence[int]) -> None:
-    """Process events together as far as possible, and each of the others alone; deliver what they announce."""
-    done = batch.process(pks)
-    run.count("events", done.processed)
-    for order_pk in done.to_deliver:
-        _deliver(run, order_pk, 1)
-    for row in inbox.load(done.alone):
-        failure: Exception | None = None
-        try:
-            processing.process(row)
-        except EventBusyError:
-            continue
-        except Exception as error:
-            if is_database_unavailable(error):
-                raise
-            # It is recorded and logged already.
-            failure = error
-        run.count("events", failed=int(failure is not None), error=failure)
-
-
-def _find_lost_sessions(run: _Run) -> None:
+def _find_lost_sessions(run: Run) -> None:
     """Find out which of the completed sessions that were ignored this site has started: their rows are lost."""
 
     def examine(row: WebhookEvent) -> None:
@@ -164,33 +88,20 @@ def _find_lost_sessions(run: _Run) -> None:
     _call_for_each(run, "unknown_sessions", [partial(examine, row) for row in rows], is_own=False)
 
 
-def _deliver_notifications(run: _Run) -> None:
+def _deliver_notifications(run: Run) -> None:
     pending = announcements.deliverable() if run.ignores_backoff else announcements.due(run.now)
     first_due = pending.order_by(F("next_attempt_at").asc(nulls_first=True), "pk")
     for order_pk, number in Counter(first_due.values_list("order_id", flat=True)[: run.limit]).items():
-        _deliver(run, order_pk, number)
+        deliver(run, order_pk, number)
 
 
-def _deliver(run: _Run, order_pk: int, number: int) -> None:
-    """Deliver an order's pending notifications, also those that are not due yet; ``number`` are known."""
-    try:
-        results = services.deliver_pending(Order(pk=order_pk))
-    except Exception as error:
-        if is_database_unavailable(error):
-            raise
-        # A failure with one order does not stop the others.
-        results = announcements.Deliveries(failed=number)
-        logger.exception("processing_failed kind=notifications")
-    run.count("notifications", results.delivered + results.failed, failed=results.failed)
-
-
-def _fail_unanswered_sessions(run: _Run) -> None:
+def _fail_unanswered_sessions(run: Run) -> None:
     rows = CheckoutSession.objects.filter(sites.own(), status=SessionStatus.CREATING, expires_at__lte=run.now)
     work = [partial(services.fail_unanswered_session, row) for row in rows.only("order_id")[: run.limit]]
     _call_for_each(run, "unanswered_sessions", work)
 
 
-def _resume_refunds(run: _Run) -> None:
+def _resume_refunds(run: Run) -> None:
     unanswered = unanswered_refunds().filter(Q(leased_until=None) | Q(leased_until__lte=run.now))
     # A lease writes updated_at, so a refund that is never answered does not hold up the others.
     rows = unanswered.select_related("payment__order").order_by("updated_at", "pk")[: run.limit]
@@ -203,7 +114,7 @@ def unanswered_refunds() -> QuerySet[Refund]:
     return Refund.objects.filter(of_this_site, status=RefundStatus.CREATING, is_ours=True)
 
 
-def _read_stale_sessions(run: _Run) -> None:
+def _read_stale_sessions(run: Run) -> None:
     def read(session: CheckoutSession) -> object:
         # Claims the read: another worker may have listed the same sessions.
         if not ledger.mark_synced(session.pk, now=run.now, min_age_seconds=WAITING_SECONDS):
@@ -250,13 +161,13 @@ def _overdue_sessions(now: datetime) -> QuerySet[CheckoutSession]:
     return over | waiting
 
 
-def _expire_surplus_sessions(run: _Run) -> None:
+def _expire_surplus_sessions(run: Run) -> None:
     pks = dict.fromkeys(surplus_sessions().order_by("order_id").values_list("order_id", flat=True)[: run.limit])
     work = [partial(lambda pk: services.expire_surplus(Order.objects.get(pk=pk)), pk) for pk in pks]
     _call_for_each(run, "surplus_sessions", work)
 
 
-def _expire_deleted_orders(run: _Run) -> None:
+def _expire_deleted_orders(run: Run) -> None:
     """Expire the sessions of orders that the host has deleted: nobody may pay them any more."""
 
     def expire(pk: int) -> object:
@@ -265,7 +176,7 @@ def _expire_deleted_orders(run: _Run) -> None:
     _call_for_each(run, "deleted_orders", [partial(expire, pk) for pk in islice(deleted_sessions(), run.limit)])
 
 
-def _return_surplus(run: _Run) -> None:
+def _return_surplus(run: Run) -> None:
     flagged = AttentionItem.objects.filter(
         sites.own("order__"), code=Attention.DOUBLE_PAYMENT, resolved_at=None, order__livemode=conf.livemode
     )
@@ -274,7 +185,7 @@ def _return_surplus(run: _Run) -> None:
     _call_for_each(run, "double_payments", work)
 
 
-def _call_for_each(run: _Run, kind: str, work: Sequence[Callable[[], object]], *, is_own: bool = True) -> None:
+def _call_for_each(run: Run, kind: str, work: Sequence[Callable[[], object]], *, is_own: bool = True) -> None:
     """Do each of the work; what calls Stripe stops while it does not answer or refuses the key.
 
     What is most likely another site's (not ``is_own``) has not failed if the key may not read it.

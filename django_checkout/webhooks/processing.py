@@ -23,7 +23,7 @@ from django_checkout.telemetry import spans
 from django_checkout.values import EventData
 from django_checkout.webhooks import inbox
 from django_checkout.webhooks.envelope import event_data, names_of, plain_type, read_envelope, reduced, without_content
-from django_checkout.webhooks.registry import HANDLERS, handlers_of, needs_read, reader_of
+from django_checkout.webhooks.registry import HANDLERS, handlers_of, needs_read, needs_ticket, reader_of
 
 logger = logging.getLogger("django_checkout")
 
@@ -51,8 +51,8 @@ def receive_steps(body: Mapping[str, Any]) -> Steps[WebhookEvent]:
     if conf.CHECKOUT_PROCESS_EVENTS == "task":
         return inbox.insert(row)
     if needs_read(row):
-        known = inbox.insert(row)
-        return known if inbox.is_settled(known) else (yield from process_steps(known))
+        known, is_leased = inbox.insert_leased(row)
+        return known if inbox.is_settled(known) else (yield from process_steps(known, is_leased=is_leased))
     try:
         with spans.span("django_checkout.event", _attributes(row)):
             known = _insert_and_apply(row)
@@ -76,11 +76,14 @@ def process(row: WebhookEvent) -> WebhookEvent:
     return run(process_steps(row))
 
 
-def process_steps(row: WebhookEvent, *, reads: bool = False) -> Steps[WebhookEvent]:
-    """Do the same as ``process`` as a generator; with ``reads`` the event's object is read from Stripe."""
+def process_steps(row: WebhookEvent, *, reads: bool = False, is_leased: bool = False) -> Steps[WebhookEvent]:
+    """Do the same as ``process`` as a generator; with ``reads`` the event's object is read from Stripe.
+
+    ``is_leased`` says that the caller has leased the event.
+    """
     reads = reads or needs_read(row)
     try:
-        return (yield from _process(row, reads=reads))
+        return (yield from _process(row, reads=reads, is_leased=is_leased))
     except (EventBusyError, HandlerError):
         raise
     except IncompleteFactError as error:
@@ -123,24 +126,16 @@ def _insert_and_apply(row: WebhookEvent) -> WebhookEvent:
 
     done = ledger.in_transaction(work)
     if done is None:
-        return WebhookEvent.objects.get(stripe_id=row.stripe_id)
+        return inbox.get_stored(row.stripe_id)
     return _raise_failure(*done)
 
 
-def _process(row: WebhookEvent, *, reads: bool) -> Steps[WebhookEvent]:
+def _process(row: WebhookEvent, *, reads: bool, is_leased: bool) -> Steps[WebhookEvent]:
     event = event_data(row)
     if reads:
-        if not inbox.lease(row.pk):
+        if not is_leased and not inbox.lease(row.pk):
             return WebhookEvent.objects.get(pk=row.pk)
-        # The ticket is the number of this read: a slow read must not undo a later one.
-        object_id = facts.find_id(event.object, "id")
-        ticket = ledger.in_transaction(lambda: ledger.take_ticket(object_id))
-        try:
-            latest = yield from reader_of(row)(event)
-        except Exception:
-            with spans.span("django_checkout.event", _attributes(row)):
-                raise
-        event = replace(event, object=latest, ticket=ticket)
+        event = yield from _read(row, event)
 
     def work() -> tuple[WebhookEvent, Exception | None]:
         fresh = inbox.lock(row.pk, is_leased=reads)
@@ -153,6 +148,21 @@ def _process(row: WebhookEvent, *, reads: bool) -> Steps[WebhookEvent]:
 
     with spans.span("django_checkout.event", _attributes(row)):
         return _raise_failure(*ledger.in_transaction(work))
+
+
+def _read(row: WebhookEvent, event: EventData) -> Steps[EventData]:
+    """Return the event with its object as Stripe has it now, outside transactions."""
+    ticket = 0
+    if needs_ticket(row):
+        # The ticket is the number of this read: a slow read must not undo a later one.
+        object_id = facts.find_id(event.object, "id")
+        ticket = ledger.in_transaction(lambda: ledger.take_ticket(object_id))
+    try:
+        latest = yield from reader_of(row)(event)
+    except Exception:
+        with spans.span("django_checkout.event", _attributes(row)):
+            raise
+    return replace(event, object=latest, ticket=ticket)
 
 
 def _run_handlers(row: WebhookEvent, event: EventData) -> inbox.Handled:

@@ -101,6 +101,11 @@ def reader_of(row: WebhookEvent) -> Reader:
     return next(filter(None, readers), read_object)
 
 
+def needs_ticket(row: WebhookEvent) -> bool:
+    """Whether the reads of the event's object are numbered: not those of a list whose items only move forward."""
+    return reader_of(row) is read_object
+
+
 def read_object(event: EventData) -> Steps[Mapping[str, Any]]:
     """Retrieve the event's object from Stripe."""
     return gateway.retrieve_object(event.type.rpartition(".")[0], facts.find_id(event.object, "id"))

@@ -7,26 +7,49 @@ https://docs.djangoproject.com/en/stable/topics/tasks/; on Django 5.2 the ``djan
 from __future__ import annotations
 
 import logging
+import math
+import time
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from django_checkout.models import WebhookEvent
 from django_checkout.stripe_api.time_limit import no_time_limit
-from django_checkout.webhooks import pending_work
+from django_checkout.webhooks import due_events, inbox
 
 logger = logging.getLogger("django_checkout")
 
-#: Events that one task processes before it enqueues the next task.
-BATCH = 100
+#: A task works for about this long and leaves the rest to the next one: queues end tasks that take too long.
+SECONDS = 20
+#: Each process enqueues at least one task in this time if events arrive, in case an earlier task was lost.
+REPEAT_SECONDS = 10
+
+
+@dataclass(slots=True)
+class _Enqueued:
+    """What this process has enqueued."""
+
+    #: When the last task was, as ``time.monotonic`` has it.
+    last_at: float = -math.inf
+
+
+enqueued = _Enqueued()
 
 
 def drain() -> int:
     """Process the events that are due; return how many were attempted."""
     with no_time_limit():
-        found, attempted = pending_work.process_due_events(limit=BATCH)
-    # If another worker has them all, it enqueues the next task.
-    if found == BATCH and attempted:
-        enqueue_drain()
-    return attempted
+        return due_events.process_due_events(seconds=SECONDS, wake=enqueue_drain)
+
+
+def request_drain(row: WebhookEvent) -> None:
+    """Enqueue a task for a stored event, unless the task of an event that waits in front of it will take it."""
+    now = time.monotonic()
+    # A task looks for events until it finds none, so it sees what was committed while the other event was waiting.
+    if now - enqueued.last_at < REPEAT_SECONDS and inbox.is_behind_another(row):
+        return
+    enqueued.last_at = now
+    enqueue_drain()
 
 
 def enqueue_drain() -> None:

@@ -208,8 +208,8 @@ FAULTS = (
     Fault(
         name="an announcement is delivered again with each fact",
         file="ledger/announcements.py",
-        old="    except IntegrityError:\n        return\n",
-        new="    except IntegrityError:\n        pass\n",
+        old="    if not statements.insert_new(announcement):\n        return\n",
+        new="    statements.insert_new(announcement)\n",
         tests=_history("dispute open"),
     ),
     Fault(
@@ -236,8 +236,8 @@ FAULTS = (
     Fault(
         name="a duplicate event is an error",
         file="webhooks/inbox.py",
-        old="    except IntegrityError:\n        return None\n",
-        new="    except ZeroDivisionError:\n        return None\n",
+        old="    return fresh if statements.insert_new(fresh) else None\n",
+        new="    fresh.save(force_insert=True)\n    return fresh\n",
         tests=(PAINS,),
     ),
     Fault(
@@ -361,8 +361,8 @@ FAULTS = (
     Fault(
         name="orders are not locked",
         file="ledger/locks.py",
-        old="order = Order.objects.select_for_update().filter(which).first()",
-        new="order = Order.objects.filter(which).first()",
+        old="Order.objects.select_for_update().filter(**which)",
+        new="Order.objects.filter(**which)",
         tests=(THREADS,),
         needs_threads=True,
     ),
@@ -376,8 +376,8 @@ FAULTS = (
     Fault(
         name="a payment inserted by another transaction is an error",
         file="ledger/payments.py",
-        old="        except IntegrityError:\n            # A refund or a dispute",
-        new="        except ZeroDivisionError:\n            # A refund or a dispute",
+        old="    elif not statements.insert_new(payment):\n",
+        new="    elif payment.save(force_insert=True):\n",
         tests=(THREADS,),
         needs_threads=True,
     ),

@@ -22,7 +22,7 @@ from django_checkout.services.syncing import apply_facts
 from django_checkout.stripe_api import facts, gateway
 from django_checkout.stripe_api.steps import run
 from django_checkout.testing import post_event
-from django_checkout.webhooks import inbox, pending_work
+from django_checkout.webhooks import due_events, inbox, pending_work
 from django_checkout.webhooks.envelope import read_envelope
 from django_checkout.webhooks.registry import handled_types
 from tests.host.models import HostOrder
@@ -379,7 +379,7 @@ def deliver_again(emulator):
 
 def test_several_workers_on_one_backlog_process_each_event_once(stripe_emulator, counting, monkeypatch):
     """And Stripe delivers the same events again meanwhile."""
-    monkeypatch.setattr(pending_work, "BATCH", 4)
+    monkeypatch.setattr(due_events, "BATCH", 4)
     for _ in range(ROUNDS):
         made = [new_order(f"H-{HostOrder.objects.count()}") for _ in range(8)]
         before = len(stripe_emulator.events())

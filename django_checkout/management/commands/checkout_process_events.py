@@ -15,7 +15,7 @@ from django_checkout.exceptions import StripeCredentialsError
 from django_checkout.management.arguments import Progress, command_errors, exit_with, positive, write_json
 from django_checkout.operations import health, remaining
 from django_checkout.operations.remaining import Remaining
-from django_checkout.webhooks import pending_work
+from django_checkout.webhooks import pending_work, runs
 
 #: The kinds of pending work, as ``process_pending`` reports them, and what was done.
 _KINDS = {
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--limit",
             type=positive,
-            default=pending_work.DEFAULT_LIMIT,
+            default=runs.DEFAULT_LIMIT,
             help="The maximum number of items of each kind. Defaults to %(default)s.",
         )
         parser.add_argument(

@@ -1,0 +1,110 @@
+"""Processes the events that are due, in batches of many orders; several workers share the events.
+
+A batch takes only events and orders that no other worker has. What belongs to an order that is locked is processed
+alone, at the end, where it waits for the lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from django.utils import timezone
+
+from django_checkout import services
+from django_checkout.exceptions import EventBusyError, is_database_unavailable
+from django_checkout.ledger import announcements
+from django_checkout.models import Order
+from django_checkout.webhooks import batch, inbox, processing
+from django_checkout.webhooks.runs import DEFAULT_LIMIT, Run
+
+logger = logging.getLogger("django_checkout")
+
+#: How many events are processed in one transaction where that is possible.
+BATCH = 100
+#: How many events are listed at once. Each worker takes a batch of those that no other worker has.
+LISTED = 1000
+
+
+def process_due_events(*, seconds: float, wake: Callable[[], None]) -> int:
+    """Process due events for about this long; return how many were attempted.
+
+    A failing event does not stop the others. ``wake`` is called as soon as there are events for another worker, and at
+    the end if some are left.
+    """
+    run = Run(limit=DEFAULT_LIMIT, now=timezone.now(), ends_at=time.monotonic() + seconds, wake=wake)
+    if process_events(run):
+        wake()
+    return run.report["events"]
+
+
+def process_events(run: Run) -> bool:
+    """Process the events that are due, and those that arrive meanwhile; each is attempted once.
+
+    Return whether it ended although there may be more.
+    """
+    attempted: set[int] = set()
+    taken = 0
+    while True:
+        # What failed may still be due.
+        listed = inbox.due(now=run.now, ignores_backoff=run.ignores_backoff, limit=LISTED + len(attempted))
+        free = [pk for pk in listed if pk not in attempted]
+        if len(free) > BATCH and run.wake is not None:
+            run.wake()
+            run.wake = None
+        before = taken
+        busy: list[int] = []
+        while free:
+            if taken >= run.limit or time.monotonic() >= run.ends_at:
+                return True
+            done = batch.process(free[: min(BATCH, run.limit - taken)])
+            free = free[min(BATCH, run.limit - taken) :]
+            taken += len(done.claimed)
+            busy += done.busy
+            attempted |= _finish(run, done)
+        # Last, because each waits for the worker that has its order.
+        attempted |= _process_alone(run, busy)
+        if taken == before:
+            return False
+
+
+def _finish(run: Run, done: batch.BatchResult) -> set[int]:
+    """Deliver what a batch announces, and process the rest of it; return what was attempted and may be due again."""
+    run.count("events", done.processed)
+    for order_pk in done.to_deliver:
+        deliver(run, order_pk, 1)
+    return _process_alone(run, done.alone)
+
+
+def _process_alone(run: Run, pks: Sequence[int]) -> set[int]:
+    """Process events one by one; return those that failed or that another worker has."""
+    unfinished: set[int] = set()
+    for row in inbox.load(pks):
+        failure: Exception | None = None
+        try:
+            processing.process(row)
+        except EventBusyError:
+            unfinished.add(row.pk)
+            continue
+        except Exception as error:
+            if is_database_unavailable(error):
+                raise
+            # It is recorded and logged already.
+            failure = error
+            unfinished.add(row.pk)
+        run.count("events", failed=int(failure is not None), error=failure)
+    return unfinished
+
+
+def deliver(run: Run, order_pk: int, number: int) -> None:
+    """Deliver an order's pending notifications, also those that are not due yet; ``number`` are known."""
+    try:
+        results = services.deliver_pending(Order(pk=order_pk))
+    except Exception as error:
+        if is_database_unavailable(error):
+            raise
+        # A failure with one order does not stop the others.
+        results = announcements.Deliveries(failed=number)
+        logger.exception("processing_failed kind=notifications")
+    run.count("notifications", results.delivered + results.failed, failed=results.failed)

@@ -1,0 +1,46 @@
+"""One run through pending work: what it may take, and what it did."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django_checkout.exceptions import StripeCredentialsError, StripeUnavailableError
+
+#: The most items of each kind that one run takes, unless another limit is given.
+DEFAULT_LIMIT = 100_000
+
+Progress = Callable[[str, int], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One run: what it may take, and what it did."""
+
+    limit: int
+    now: datetime
+    #: Whether failed events and notifications are taken before their next attempt is due.
+    ignores_backoff: bool = False
+    progress: Progress | None = None
+    #: When the run stops taking events, as ``time.monotonic`` has it.
+    ends_at: float = math.inf
+    #: Called once if there is work for another worker.
+    wake: Callable[[], None] | None = None
+    report: Counter[str] = field(default_factory=Counter)
+    #: What Stripe said if it refused the key. The work without calls goes on.
+    refused_key: StripeCredentialsError | None = None
+
+    def count(self, kind: str, number: int = 1, *, failed: int = 0, error: Exception | None = None) -> None:
+        """Add attempted items of a kind to the report; ``error`` is why ``failed`` of them were not processed."""
+        self.report[kind] += number
+        if failed:
+            self.report[f"{kind}_failed"] += failed
+        if isinstance(error, StripeUnavailableError):
+            self.report[f"{kind}_unanswered"] += failed
+        elif isinstance(error, StripeCredentialsError) and error.is_revoked:
+            self.refused_key = error
+        if self.progress is not None and number:
+            self.progress(kind.replace("_", " "), self.report[kind])
