@@ -32,6 +32,9 @@ def lock_order_of_payment(fact: PaymentFact, locks: Locks) -> LockedOrder | None
         locked = locks.lock(reference=owner.reference, payment_id=fact.payment_intent_id)
     except OrderNotFoundError:
         return None
+    if locked.holds(fact.payment_intent_id):
+        # Its session was recorded while this transaction waited for the lock.
+        return locked
     session = locked.find_session(owner)
     return None if session is None or session.payment_id is not None else locked
 

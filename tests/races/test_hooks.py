@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from django_checkout import services
+from django_checkout import ledger, services
 from django_checkout.exceptions import OrderNotPayableError, PaymentInFlightError, StripeUnavailableError
 from django_checkout.models import Dispute, Order, Refund, WebhookEvent
+from django_checkout.stripe_api import facts
 from django_checkout.testing import post_event
 from tests.properties.shop import Shop
 from tests.races.together import run_after, run_before
@@ -30,6 +31,20 @@ def test_read_that_is_older_than_an_event_does_not_unpay(shop, recorder):
         services.sync(shop.order)
     assert shop.outcome()["status"] == "paid"
     assert recorder.names == ["order_paid"]
+
+
+def test_payment_event_that_waits_for_its_session_event_is_processed(shop):
+    shop.emulator.pay(shop.start())
+    events = {event["type"]: event for event in shop.emulator.events()}
+    session = facts.read_session(
+        events["checkout.session.completed"]["data"]["object"], event_type="checkout.session.completed"
+    )
+
+    # As if another worker had held the lock of the order, and committed.
+    with run_before("django_checkout.ledger.locks.lock_order", lambda: ledger.apply([session])):
+        post_event(events["payment_intent.succeeded"])
+
+    assert WebhookEvent.objects.get().state == "processed"
 
 
 def test_session_paid_while_it_is_replaced_counts_as_paid(shop, recorder):
