@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator
 
@@ -11,6 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from django_checkout import services
 from django_checkout.models import CheckoutSession
 from django_checkout.webhooks import tasks
+from tests import process_memory
 from tests.factories import HostOrderFactory
 from tests.signal_recorder import SignalRecorder
 
@@ -41,9 +41,9 @@ def _no_language_left():
 
 
 @pytest.fixture(autouse=True)
-def _no_task_enqueued():
-    """Forget the tasks that an earlier test has enqueued."""
-    tasks.enqueued.last_at = -math.inf
+def _nothing_remembered():
+    """Forget which deliveries an earlier test has seen, and which tasks it has enqueued."""
+    process_memory.forget()
 
 
 @pytest.fixture

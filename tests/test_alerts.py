@@ -30,6 +30,7 @@ from django_checkout.stripe_api.observations import Kind
 from django_checkout.stripe_api.steps import run
 from django_checkout.testing import deliver_events, post_event, sign
 from django_checkout.webhooks import proof
+from tests import process_memory
 from tests.races.together import run_after
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -44,6 +45,7 @@ def reasons():
 def later(**span):
     """Move the times of all observations into the past."""
     passed = timedelta(**span)
+    process_memory.forget()
     Observation.objects.update(first_at=F("first_at") - passed, last_at=F("last_at") - passed)
 
 
@@ -203,14 +205,60 @@ def test_fingerprint_of_the_last_secret_is_stored_and_not_the_secret(session):
     assert "whsec" not in row.subject
 
 
-def test_verified_delivery_takes_one_query_of_the_alerts(session):
+def test_verified_deliveries_take_no_query_of_the_alerts_for_some_seconds(session):
     post_event(about(session))
 
     with _Counter() as counter:
-        post_event(about(session))
+        for _ in range(3):
+            post_event(about(session))
+    assert (counter.reads, counter.writes) == (0, 0)
 
-    assert counter.reads == 1
-    assert counter.writes == 0
+    later(seconds=20)
+    with _Counter() as counter:
+        post_event(about(session))
+    assert (counter.reads, counter.writes) == (1, 0)
+
+
+def test_delivery_of_another_version_is_stored_at_once(session):
+    post_event(about(session))
+
+    post_event(about(session, api_version="2026-10-28.endive"))
+
+    assert Observation.objects.get(kind=Kind.DELIVERED).detail == "2026-10-28.endive"
+
+
+def test_delivery_that_another_process_refused_ends_the_alert_some_seconds_later(session):
+    post_event(about(session))
+    observations.observe(Kind.REFUSED)
+
+    post_event(about(session))
+    assert Observation.objects.filter(kind=Kind.REFUSED).exists()
+
+    later(seconds=20)
+    post_event(about(session))
+    assert not Observation.objects.filter(kind=Kind.REFUSED).exists()
+
+
+def test_burst_of_refused_deliveries_is_not_looked_at(session):
+    refuse(session, times=observations.EXACT)
+
+    with CaptureQueriesContext(connection) as queries:
+        refuse(session, times=5)
+
+    assert len(queries) == 0
+
+
+def test_strangers_do_not_keep_a_refused_delivery_from_being_seen_for_long(session):
+    for number in range(30):
+        body = about(session, data={"object": {"id": f"cs_test_{number}"}})
+        post_event(body, sign(body, secret="whsec_other"))
+    refuse(session, times=1)
+    assert not Observation.objects.filter(kind=Kind.REFUSED).exists()
+
+    later(seconds=20)
+    refuse(session, times=1)
+
+    assert Observation.objects.filter(kind=Kind.REFUSED).exists()
 
 
 class _Counter:

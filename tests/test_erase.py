@@ -18,7 +18,7 @@ from django_checkout.stripe_api import facts
 from django_checkout.stripe_api.client import get_client
 from django_checkout.testing import post_event
 from django_checkout.values import LineData, OrderData
-from django_checkout.webhooks import processing, registry
+from django_checkout.webhooks import processing, registry, tasks
 from django_checkout.webhooks.envelope import KEPT, reduced
 from tests.factories import HostOrderFactory, UserFactory
 
@@ -313,8 +313,39 @@ def test_queued_events_restore_nothing(sold, stripe_emulator, deliver_events, re
     request.getfixturevalue("queue")
 
     _deliver_marked(stripe_emulator, "1")
+    assert tasks.drain() > 0
 
     assert MARKER not in _stored()
+
+
+def test_event_that_fails_restores_nothing(typed_order, stripe_emulator, monkeypatch):
+    def broken(event):
+        raise ZeroDivisionError
+
+    _erase(order=typed_order.reference)
+    kind = "checkout.session.completed"
+    monkeypatch.setitem(registry.HANDLERS, kind, [*registry.HANDLERS[kind], registry.Registered(broken)])
+    event = next(event for event in stripe_emulator.events() if event["type"] == kind)
+    monkeypatch.setitem(event["data"]["object"]["metadata"], "note", MARKER)
+
+    assert post_event(event | {"id": "evt_failing"}).status_code == 500
+
+    assert WebhookEvent.objects.get(stripe_id="evt_failing").state == "failed"
+    assert [text for text in (MARKER, *TYPED) if text in _stored()] == []
+
+
+def test_events_that_wait_are_erased_with_their_order(sold, stripe_emulator, request):
+    request.getfixturevalue("queue")
+    _deliver_marked(stripe_emulator, "1")
+    tasks.drain()
+    _deliver_marked(stripe_emulator, "2")
+
+    for order in sold:
+        _erase(order=order.reference)
+
+    stored = WebhookEvent.objects.filter(state="received").values_list("type", "payload")
+    personal = {kind for kind, payload in stored if MARKER in json.dumps(payload)}
+    assert personal == set()
 
 
 def test_unneeded_text_of_a_request_is_erased(order, stripe_emulator):

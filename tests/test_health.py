@@ -19,6 +19,7 @@ from django_checkout.operations.doctor import IDS
 from django_checkout.operations.doctor.site import FINDINGS, examine_backlog
 from django_checkout.reconcile import missed_events
 from django_checkout.testing import deliver_events
+from tests import process_memory
 from tests.factories import HostOrderFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -104,6 +105,7 @@ def test_other_failure_of_an_event_is_an_alert_at_once(db):
 def move_clock(**span):
     """Move the times of all rows into the past."""
     passed = timedelta(**span)
+    process_memory.forget()
     WebhookEvent.objects.update(received_at=F("received_at") - passed)
     Observation.objects.update(first_at=F("first_at") - passed, last_at=F("last_at") - passed)
     AttentionItem.objects.update(raised_at=F("raised_at") - passed)

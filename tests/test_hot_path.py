@@ -8,7 +8,9 @@ from django.db.utils import ConnectionHandler
 
 from django_checkout import ledger, services
 from django_checkout.ledger import payments
-from django_checkout.models import Payment, database, statements
+from django_checkout.models import Observation, Payment, database, statements
+from django_checkout.stripe_api.signatures import Verified
+from django_checkout.webhooks import deliveries
 from tests.benchmarks.counting import count, measure, receiver
 from tests.factories import HostOrderFactory
 
@@ -98,12 +100,13 @@ class _Router:
 
 @pytest.fixture
 def other_database():
-    """A second database, of another kind unless the first is SQLite, with a table of payments."""
+    """A second database, of another kind unless the first is SQLite, with some of the tables."""
     file = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
     connections["other"] = other = ConnectionHandler({"default": file, "other": file})["other"]
     try:
         with other.schema_editor() as editor:
             editor.create_model(Payment)
+            editor.create_model(Observation)
         with other.cursor() as cursor:
             cursor.execute("PRAGMA foreign_keys = OFF")
         yield "other"
@@ -122,3 +125,15 @@ def test_statements_are_built_and_run_for_the_database_of_the_router(settings, o
 
     settings.DATABASE_ROUTERS = []
     assert Payment.objects.get()._state.db == "default"
+
+
+@pytest.mark.django_db
+def test_what_deliveries_prove_is_stored_in_the_database_of_the_router(settings, other_database):
+    """A router may send the requests of several sites to several databases."""
+    verified = Verified({"type": "charge.succeeded", "livemode": False}, "0123456789abcdef")
+    deliveries.record_verified(verified)
+    settings.DATABASE_ROUTERS = [_Router()]
+
+    deliveries.record_verified(verified)
+
+    assert [Observation.objects.using(alias).count() for alias in ("default", other_database)] == [1, 1]

@@ -18,7 +18,7 @@ class SignatureError(CheckoutError, SuspiciousOperation):
 
 
 class EventBusyError(CheckoutError):
-    """Another worker is processing this event; Stripe's next delivery will find it processed."""
+    """Another worker is processing this event."""
 
     code = "event_busy"
     http_status = 503

@@ -1,8 +1,8 @@
 """Erases shoppers' personal data and keeps the accounting data: amounts, dates, ids, items sold and staff's notes.
 
 The code lists what is kept, so that fields Stripe adds later are erased too. An erased order stays erased: later facts
-restore nothing, and later events about it are stored without personal data. Stripe keeps its own copy: see
-``refuse_redaction``.
+restore nothing, and later events about it lose their personal data when they are processed or fail. Stripe keeps its
+own copy: see ``refuse_redaction``.
 """
 
 from __future__ import annotations

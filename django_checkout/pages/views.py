@@ -22,7 +22,6 @@ from django_checkout.adapters import get_adapter, get_subject
 from django_checkout.conf import conf
 from django_checkout.exceptions import (
     CheckoutError,
-    EventBusyError,
     HandlerError,
     MigrationsPendingError,
     OrderNotFoundError,
@@ -173,6 +172,8 @@ def status(request: HttpRequest, token: str) -> HttpResponse:
 def webhook(request: HttpRequest) -> HttpResponse:
     """Accept an event from Stripe: 200 once its effects are committed, 400 for a bad signature, otherwise 5xx.
 
+    Another delivery of an event that is being processed gets 200 as well.
+
     At most CHECKOUT_WEBHOOK_MAX_BYTES of the body are read. Stripe retries the delivery after any response but 2xx.
     """
     try:
@@ -202,7 +203,7 @@ def _refuse(error: Exception) -> HttpResponse:
     if isinstance(error, SignatureError):
         logger.warning("webhook_refused reason=%s", error)
         return HttpResponse(status=error.http_status)
-    if not isinstance(error, (EventBusyError, HandlerError)):
+    if not isinstance(error, HandlerError):
         logs.error_once(error, "webhook_failed error=%s", type(error).__name__)
     if is_schema_missing(error):
         return HttpResponse(status=MigrationsPendingError.http_status)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from django.http import HttpRequest, UnreadablePostError
 
 from django_checkout.conf import conf
-from django_checkout.exceptions import SignatureError
+from django_checkout.exceptions import EventBusyError, SignatureError
 from django_checkout.models import WebhookEvent
 from django_checkout.models.events import EventState
 from django_checkout.stripe_api.signatures import verify_webhook
 from django_checkout.stripe_api.steps import Steps, arun, run
-from django_checkout.webhooks import deliveries, processing, tasks
+from django_checkout.stripe_api.storable import storable_id
+from django_checkout.webhooks import deliveries, inbox, processing, tasks
 
 
 def accept(body: bytes, signature_header: str) -> WebhookEvent:
@@ -18,7 +19,6 @@ def accept(body: bytes, signature_header: str) -> WebhookEvent:
 
     Raises:
         SignatureError: the signature is invalid; nothing is stored.
-        EventBusyError: another worker is processing the event.
         Exception: processing failed; the event is stored as failed and retried.
     """
     return run(_accept_steps(body, signature_header))
@@ -38,7 +38,11 @@ def _accept_steps(body: bytes, signature_header: str) -> Steps[WebhookEvent]:
         deliveries.record_refused(body, signature_header, error)
         raise
     deliveries.record_verified(verified)
-    row = yield from processing.receive_steps(verified.data)
+    try:
+        row = yield from processing.receive_steps(verified.data)
+    except EventBusyError:
+        # It is stored. Whoever has leased it processes it; ``checkout_process_events`` does, if that worker has died.
+        return inbox.get_stored(storable_id(verified.data["id"]))
     if row.state == EventState.RECEIVED:
         tasks.request_drain(row)
     return row

@@ -1,7 +1,9 @@
 """Records whether deliveries verify, for the alerts. A refused delivery is counted; nothing of it is stored.
 
 Anyone can post to the webhook. A refused delivery counts only if it has the form of one from Stripe and is about a
-session or payment of ours, whose ids a stranger does not know, or if it is signed with a secret of ours.
+session or payment of ours, whose ids a stranger does not know, or if it is signed with a secret of ours. In a burst,
+few are looked at. What verified deliveries prove is compared with what is stored once in some seconds, so an alert may
+end that much later.
 """
 
 from __future__ import annotations
@@ -16,13 +18,14 @@ from django.utils import timezone
 from django_checkout import ledger
 from django_checkout.conf import conf
 from django_checkout.exceptions import SignatureError
-from django_checkout.models import Observation
+from django_checkout.models import Observation, database
 from django_checkout.stripe_api import facts, observations
 from django_checkout.stripe_api.json_fields import mapping
 from django_checkout.stripe_api.observations import Kind
 from django_checkout.stripe_api.signatures import Verified
 from django_checkout.stripe_api.storable import read_json
 from django_checkout.webhooks.envelope import event_data, read_envelope
+from django_checkout.webhooks.pace import Pace
 
 #: The type of the event that the doctor posts to the site itself, which proves nothing about Stripe.
 SELF_DELIVERY = "django_checkout.self_delivery"
@@ -33,26 +36,31 @@ _OVER = (Kind.REFUSED, Kind.LATE, Kind.DISABLED)
 #: https://docs.stripe.com/webhooks#verify-manually.
 _SIGNATURE = re.compile(r"(?=.*\bt=\d{1,12}\b)(?=.*\bv1=[0-9a-f]{64}\b)[\w=,-]+", re.ASCII)
 
+#: How often a process compares what deliveries of one kind prove with what is stored.
+looks = Pace(seconds=5)
+#: How often a process finds out whether a delivery that is a problem counts; the first ones are counted exactly.
+problems = Pace(seconds=1, burst=observations.EXACT)
+
 
 def record_verified(verified: Verified) -> None:
-    """Record a verified delivery; in one query, if nothing has changed."""
+    """Record a verified delivery; without a query, if this process has seen another one like it just now."""
     data = verified.data
     if data.get("type") == SELF_DELIVERY:
         return
     is_other_mode = conf.find("livemode") not in (None, data.get("livemode"))
     # A live endpoint for connected accounts receives their test events as well:
     # https://docs.stripe.com/connect/webhooks.
-    if is_other_mode and not data.get("account"):
-        observations.observe(Kind.OTHER_MODE)
-    with observations.best_effort():
-        _store_verified(verified, is_other_mode=is_other_mode)
-
-
-def _store_verified(verified: Verified, *, is_other_mode: bool) -> None:
-    data = verified.data
+    if is_other_mode and not data.get("account") and _is_looked_at(Kind.OTHER_MODE):
+        _observe(Kind.OTHER_MODE)
     seen = {(Kind.DELIVERED, verified.fingerprint): str(data.get("api_version") or "")[:255]}
     if not is_other_mode and _is_about_session(data):
         seen[Kind.SESSION_EVENT, ""] = ""
+    if looks.allows((database.alias(), is_other_mode, *seen, *seen.values())):
+        with observations.best_effort():
+            _store_verified(seen, is_other_mode=is_other_mode)
+
+
+def _store_verified(seen: Mapping[tuple[Kind, str], str], *, is_other_mode: bool) -> None:
     over = _OVER if is_other_mode else (*_OVER, Kind.OTHER_MODE)
     now = timezone.now()
     rows = list(Observation.objects.filter(kind__in=(Kind.DELIVERED, Kind.SESSION_EVENT, *over)))
@@ -74,12 +82,22 @@ def _is_about_session(data: Mapping[str, Any]) -> bool:
 
 def record_refused(body: bytes, header: str, error: SignatureError) -> None:
     """Count a refused delivery, if it is Stripe's."""
-    if error.is_time_wrong:
-        observations.observe(Kind.LATE)
+    kind = Kind.LATE if error.is_time_wrong else Kind.REFUSED
+    if kind == Kind.REFUSED and not _SIGNATURE.fullmatch(header):
         return
     with observations.best_effort():
-        if _SIGNATURE.fullmatch(header) and _is_about_ours(body):
-            observations.observe(Kind.REFUSED)
+        if _is_looked_at(kind) and (kind == Kind.LATE or _is_about_ours(body)):
+            _observe(kind)
+
+
+def _is_looked_at(kind: Kind) -> bool:
+    return problems.allows((database.alias(), kind))
+
+
+def _observe(kind: Kind) -> None:
+    """Record a problem; the next verified delivery to this process is looked at, because it may end it."""
+    observations.observe(kind)
+    looks.forget()
 
 
 def _is_about_ours(body: bytes) -> bool:

@@ -1,7 +1,7 @@
 """The inbox: stores each event once, and is the only writer of an event's state.
 
 A settled event keeps what ``envelope.KEPT`` lists. Until then its whole object is stored, without secrets, for the
-handlers; if the object's order has been erased, it is reduced at once.
+handlers; if the object's order has been erased, a failed event is reduced as well.
 """
 
 from __future__ import annotations
@@ -91,8 +91,6 @@ def insert(row: WebhookEvent) -> WebhookEvent:
         return row if statements.insert_new(row) else get_stored(row.stripe_id)
 
     row.pk = None
-    if not is_settled(row):
-        row.payload = payload_to_retry(row)
     return ledger.in_transaction(work)
 
 
@@ -118,13 +116,6 @@ def insert_processed(row: WebhookEvent) -> WebhookEvent | None:
     values |= {"id": None, "state": EventState.PROCESSED, "attempts": 1, "processed_at": timezone.now()}
     fresh = WebhookEvent(**{**values, "payload": reduced(row.payload)})
     return fresh if statements.insert_new(fresh) else None
-
-
-def payload_to_retry(row: WebhookEvent) -> dict[str, Any]:
-    """Return the payload to store for an event that is processed later."""
-    ids = {row.object_id, row.payment_intent_id, row.subscription_id} - {""}
-    is_erased = ledger.is_erased(ids, customer_id=facts.find_id(event_data(row).object, "customer"))
-    return reduced(row.payload) if is_erased else row.payload
 
 
 def lock(pk: int, *, is_leased: bool = False) -> WebhookEvent:
@@ -220,9 +211,16 @@ def _fail(row: WebhookEvent, code: str, message: str = "") -> None:
         error_code=code,
         error_message=message,
         attempts=row.attempts,
-        payload=row.payload,
+        payload=_payload_to_retry(row),
         **ended,
     )
+
+
+def _payload_to_retry(row: WebhookEvent) -> dict[str, Any]:
+    """Return what a failed event keeps: without personal data, if its object's order has been erased."""
+    ids = {row.object_id, row.payment_intent_id, row.subscription_id} - {""}
+    is_erased = ledger.is_erased(ids, customer_id=facts.find_id(event_data(row).object, "customer"))
+    return reduced(row.payload) if is_erased else row.payload
 
 
 def record_failure(row: WebhookEvent, error: Exception) -> None:

@@ -119,7 +119,7 @@ def _insert_and_apply(row: WebhookEvent) -> WebhookEvent:
             return None
         handled = _run_handlers(fresh, event_data(row))
         if handled.failure is not None:
-            fresh.payload = inbox.payload_to_retry(row)
+            fresh.payload = row.payload
         if handled.failure is not None or not handled.is_ours:
             inbox.settle(fresh, handled)
         return fresh, handled.failure

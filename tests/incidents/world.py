@@ -21,6 +21,7 @@ from django.utils.html import strip_tags
 from django_checkout import services
 from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.models import CheckoutSession, Order
+from tests import process_memory
 from tests.factories import HostOrderFactory
 from tests.host.models import HostOrder
 
@@ -55,6 +56,7 @@ class World:
         """Move the clocks of the site and of Stripe."""
         self.moved_seconds += seconds
         self.traveller.shift(seconds)
+        process_memory.forget()
         self.stripe.do("correct_clock", seconds=self.moved_seconds)
         self.stripe.wait_until_delivered()
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from django_checkout import ledger, services
 from django_checkout.exceptions import OrderNotPayableError, PaymentInFlightError, StripeUnavailableError
 from django_checkout.models import Dispute, Order, Refund, WebhookEvent
 from django_checkout.stripe_api import facts
 from django_checkout.testing import post_event
+from django_checkout.webhooks import pending_work
 from tests.properties.shop import Shop
 from tests.races.together import run_after, run_before
 
@@ -131,7 +133,8 @@ def test_slow_read_of_a_dispute_does_not_undo_a_later_one(shop, recorder):
     assert "order_disputed" not in recorder.names
 
 
-def test_event_that_another_worker_holds_is_redelivered_later(shop):
+def test_event_that_another_worker_holds_is_acknowledged(shop):
+    """It is stored, and that worker processes it."""
     session = shop.start()
     shop.emulator.pay(session)
     shop.emulator.open_dispute(shop.intent_of(session))
@@ -142,8 +145,28 @@ def test_event_that_another_worker_holds_is_redelivered_later(shop):
     ):
         answers.append(post_event(event).status_code)
     answers.append(post_event(event).status_code)
-    assert answers == [503, 200, 200]
+    assert answers == [200, 200, 200]
     assert WebhookEvent.objects.get(stripe_id=event["id"]).attempts == 1
+
+
+def test_event_whose_worker_dies_after_a_copy_was_acknowledged_is_processed(shop):
+    session = shop.start()
+    shop.emulator.pay(session)
+    shop.emulator.open_dispute(shop.intent_of(session))
+    event = next(event for event in shop.events() if event["type"] == "charge.dispute.created")
+    answers = []
+
+    def die():
+        answers.append(post_event(event).status_code)
+        raise SystemExit
+
+    with run_after("django_checkout.stripe_api.gateway.retrieve_object", die), pytest.raises(SystemExit):
+        post_event(event)
+    assert answers == [200]
+
+    WebhookEvent.objects.filter(state="processing").update(leased_until=timezone.now())
+    assert pending_work.process_pending()["events"] == 1
+    assert Dispute.objects.count() == 1
 
 
 def test_return_page_and_webhook_announce_once(shop, recorder):

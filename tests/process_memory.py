@@ -1,0 +1,14 @@
+"""What a process remembers for some seconds, so that it asks the database seldom."""
+
+from __future__ import annotations
+
+import math
+
+from django_checkout.webhooks import deliveries, tasks
+
+
+def forget() -> None:
+    """Forget it, as a new process has, or one that some seconds have passed for."""
+    for pace in (deliveries.looks, deliveries.problems):
+        pace.forget()
+    tasks.enqueued.last_at = -math.inf
