@@ -11,8 +11,6 @@ import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from django_checkout.stripe_api import transport
-
 API_BASE = "http://stripe.instant"
 PAGE = 100
 
@@ -50,10 +48,18 @@ class InstantAdapter(BaseAdapter):
 @contextmanager
 def instant_stripe(lists: dict[str, Sequence[bytes]]) -> Iterator[InstantAdapter]:
     """Answer every call to ``API_BASE`` at once; the caller sets STRIPE_API_BASE."""
-    adapter = InstantAdapter(lists)
-    session = transport.http_session()
-    session.mount(API_BASE, adapter)
+    from django_checkout.stripe_api import transport
+
     try:
-        yield adapter
+        yield mount(lists)
     finally:
-        session.adapters.pop(API_BASE, None)
+        transport.http_session().adapters.pop(API_BASE, None)
+
+
+def mount(lists: dict[str, Sequence[bytes]]) -> InstantAdapter:
+    """Answer every call to ``API_BASE`` at once, until the process ends."""
+    from django_checkout.stripe_api import transport
+
+    adapter = InstantAdapter(lists)
+    transport.http_session().mount(API_BASE, adapter)
+    return adapter
