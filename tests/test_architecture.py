@@ -295,7 +295,7 @@ def test_created_steps_are_run():
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef) and ast.unparse(node.returns or ast.Constant(None)).startswith("Steps[")
     }
-    assert {"ask", "create_session", "read_session", "expire_steps", "_create", "send_refund"} <= makers
+    assert {"ask", "create_session", "read_session", "expire_steps", "create_steps", "send_refund"} <= makers
     dropped = [
         f"{module}:{node.lineno}"
         for module, tree in trees.items()

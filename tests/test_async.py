@@ -273,7 +273,7 @@ def test_start_canceled_in_a_step_releases_its_row(host_order, stripe_emulator, 
 
 
 def test_response_before_the_cancellation_is_recorded(host_order, stripe_emulator, monkeypatch):
-    canceled_in(monkeypatch, (ledger, "note_session_request"), lambda: services.astart(host_order))
+    canceled_in(monkeypatch, (ledger, "record_created"), lambda: services.astart(host_order))
 
     assert CheckoutSession.objects.get().status == "open"
 

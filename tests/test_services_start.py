@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.apps import apps
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from django_checkout import ledger, services
@@ -16,16 +16,19 @@ from django_checkout.access.tokens import Purpose, read_token
 from django_checkout.exceptions import (
     MoneyError,
     OrderChangedError,
+    OrderNotFoundError,
     OrderNotPayableError,
     ParameterError,
     SessionBusyError,
     StripeRefusedError,
     StripeUnavailableError,
+    UnstorableFactError,
 )
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.services import checkout
 from django_checkout.stripe_api import gateway, transport
 from django_checkout.values import LineData, OrderData
+from tests.factories import HostOrderFactory
 from tests.host.adapters import HostAdapter
 from tests.races.together import run_before
 
@@ -411,3 +414,62 @@ def test_proxy_that_answers_404_does_not_leave_two_payable_sessions(host_order, 
 def test_mode_other_than_the_orders_is_refused(order, stripe_emulator):
     with pytest.raises(ParameterError, match="setup"):
         services.start(order, mode="setup")
+
+
+def test_deleted_order_cannot_be_started(order):
+    deleted = Order.objects.get(pk=order.pk)
+    order.delete()
+
+    with pytest.raises(OrderNotFoundError):
+        services.start(deleted)
+
+
+def test_changed_order_is_stored_although_its_request_is_refused(host_order, stripe_emulator):
+    services.place(host_order)
+    host_order.price_minor = 2500
+    host_order.save()
+
+    with pytest.raises(ParameterError):
+        services.start(host_order, ui_mode="custom")
+
+    assert Order.objects.get().subtotal_minor == 2500
+
+
+def test_session_that_is_live_for_another_order_allows_no_second_one(order, stripe_emulator):
+    services.start(HostOrderFactory())
+    CheckoutSession.objects.update(live_for=order)
+
+    with pytest.raises(SessionBusyError):
+        services.start(order)
+
+    assert CheckoutSession.objects.count() == 1
+
+
+def test_order_data_is_placed_and_started(stripe_emulator, settings):
+    settings.CHECKOUT_ADAPTER = "django_checkout.adapters.CheckoutAdapter"
+    lines = (LineData(name="Cup", unit_amount_minor=500),)
+
+    session = services.start(OrderData(reference="A", currency="eur", lines=lines))
+
+    assert (session.status, session.order.reference) == ("open", "A")
+    assert services.start(session.order) == session
+
+
+def test_unstorable_response_is_an_error_and_the_request_can_be_repeated(order, stripe_emulator, monkeypatch):
+    handle = stripe_emulator.handle
+
+    def with_odd_currency(request):
+        response = handle(request)
+        return replace(response, body=response.body.replace(b'"currency": "eur"', b'"currency": "euro"'))
+
+    monkeypatch.setattr(stripe_emulator, "handle", with_odd_currency)
+    if connection.vendor == "sqlite":
+        # SQLite has no maximum length of a text.
+        assert services.start(order).currency == "euro"
+        return
+    with pytest.raises(UnstorableFactError):
+        services.start(order)
+    monkeypatch.setattr(stripe_emulator, "handle", handle)
+    CheckoutSession.objects.update(leased_until=None)
+
+    assert services.start(order).status == "open"

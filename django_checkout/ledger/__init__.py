@@ -19,6 +19,7 @@ from django_checkout.ledger.corrections import (
     named_orders,
     restore_session,
 )
+from django_checkout.ledger.creation import record_created
 from django_checkout.ledger.derivation import ColumnDifference, examine, rederive
 from django_checkout.ledger.erased import find_other_sites, is_erased, is_known
 from django_checkout.ledger.intentions import (
@@ -35,14 +36,13 @@ from django_checkout.ledger.intentions import (
     mark_source_deleted,
     mark_synced,
     note_read,
-    note_session_request,
     postpone_read,
     reach_revision,
     release_session,
     reserve_session,
     resolve,
 )
-from django_checkout.ledger.locks import LockedOrder, in_transaction, lock_order, lock_order_alone
+from django_checkout.ledger.locks import LockedOrder, in_transaction, lock_order, lock_order_alone, lock_rows
 from django_checkout.ledger.orders import derive_status
 from django_checkout.ledger.refunds import (
     fail_refund,
@@ -95,14 +95,15 @@ __all__ = [
     "load",
     "lock_order",
     "lock_order_alone",
+    "lock_rows",
     "mark_source_deleted",
     "mark_synced",
     "named_orders",
     "note_read",
     "note_refund_request",
-    "note_session_request",
     "postpone_read",
     "reach_revision",
+    "record_created",
     "rederive",
     "release_refund",
     "release_session",

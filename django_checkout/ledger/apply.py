@@ -6,7 +6,8 @@ contradicts the order is stored and raises attention.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from django.db import DataError
 
@@ -42,8 +43,19 @@ def apply(facts: Sequence[Fact]) -> Order | None:
         UnknownFactError: a status that ``states`` does not know; nothing is stored.
         UnstorableFactError: a value that is too long or too large for its column; nothing is stored.
     """
-    try:
+    with storing():
         return _apply(facts)
+
+
+@contextmanager
+def storing() -> Iterator[None]:
+    """Store values of Stripe's.
+
+    Raises:
+        UnstorableFactError: a value is too long or too large for its column; nothing is stored.
+    """
+    try:
+        yield
     except (DataError, OverflowError) as error:
         raise UnstorableFactError("Stripe sent a value that is too long or too large for its column.") from error
 

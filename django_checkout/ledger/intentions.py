@@ -19,6 +19,7 @@ from django_checkout.ledger.attention import is_withheld, resolve_attention
 from django_checkout.ledger.locks import LEASE_SECONDS, LockedOrder
 from django_checkout.ledger.rows import write
 from django_checkout.models import Announcement, CheckoutSession, Order
+from django_checkout.models.statements import insert_new
 from django_checkout.states import (
     IN_FLIGHT_ORDER_STATUSES,
     LIVE_SESSION_STATUSES,
@@ -42,10 +43,13 @@ def reserve_session(
     """Insert a new session with its whole request, leased to the caller; the database allows one per order.
 
     ``columns`` are those that neither the order nor the request gives.
+
+    Raises:
+        SessionBusyError: another session is live for the order, whichever order it belongs to.
     """
     if locked.order.site_url != columns["site_url"]:
         write(locked.order, site_url=columns["site_url"])
-    return CheckoutSession.objects.create(
+    session = CheckoutSession(
         order=locked.order,
         live_for=locked.order,
         mode=request["mode"],
@@ -57,6 +61,9 @@ def reserve_session(
         leased_until=now + timedelta(seconds=LEASE_SECONDS),
         **columns,
     )
+    if not insert_new(session):
+        raise SessionBusyError("The session of another order is live for this one.")
+    return session
 
 
 def lease_session(session: CheckoutSession, *, now: datetime) -> bool:
@@ -107,11 +114,6 @@ def drop_revision(locked: LockedOrder, session_pk: int) -> None:
     session = locked.session(session_pk)
     write(session, next_subtotal_minor=None, leased_until=None)
     orders.settle(locked)
-
-
-def note_session_request(session_pk: int, *, request_id: str) -> None:
-    """Store Stripe's id of the request that created a session."""
-    CheckoutSession.objects.filter(pk=session_pk).update(request_id=request_id, error_code="")
 
 
 def abandon_session(session_pk: int) -> None:

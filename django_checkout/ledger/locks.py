@@ -187,7 +187,19 @@ def lock_order(*, pk: int | None = None, reference: str = "", payment_id: str = 
     found = _LOCK_NAMED_ORDER(reference) if pk is None else _LOCK_ORDER(pk)
     if not found:
         raise OrderNotFoundError("The order does not exist.")
-    order = found[0]
-    sessions = _LOCK_SESSIONS(order.pk)
-    payments = _LOCK_PAYMENTS_AND(order.pk, payment_id) if payment_id else _LOCK_PAYMENTS(order.pk)
+    return lock_rows(found[0], payment_id=payment_id)
+
+
+def lock_rows(order: Order, *, payment_id: str = "", is_new: bool = False) -> LockedOrder:
+    """Lock the sessions and payments of an order that is locked, or was inserted in this transaction.
+
+    ``payment_id`` adds a payment, as in ``lock_order``.
+    """
+    sessions = [] if is_new else _LOCK_SESSIONS(order.pk)
+    if payment_id:
+        payments = _LOCK_PAYMENTS_AND(order.pk, payment_id)
+    else:
+        # Only through a session does a payment get an order.
+        has_payments = bool(sessions) or order.kept_payment_id is not None
+        payments = _LOCK_PAYMENTS(order.pk) if has_payments else []
     return LockedOrder(order=order, sessions=sessions, payments=payments)

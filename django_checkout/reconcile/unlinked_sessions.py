@@ -30,7 +30,8 @@ from django_checkout.services.lost_sessions import (
     is_to_this_site,
     links_of,
 )
-from django_checkout.services.orders import check_site, place_by_reference
+from django_checkout.services.orders import check_site
+from django_checkout.services.placing import place_by_reference
 from django_checkout.services.syncing import apply_facts
 from django_checkout.states import PaymentStatus, SessionStatus
 from django_checkout.stripe_api import facts, gateway

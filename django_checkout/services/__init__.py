@@ -21,7 +21,8 @@ from django_checkout.services.changing import (
     change_shipping,
     get_client_secret,
 )
-from django_checkout.services.checkout import astart, fail_unanswered_session, start
+from django_checkout.services.checkout import astart, start
+from django_checkout.services.creating import fail_unanswered_session
 from django_checkout.services.customers import (
     acancel_subscription,
     aportal_url,
@@ -32,8 +33,10 @@ from django_checkout.services.customers import (
     portal_url,
     sync_subscription,
 )
+from django_checkout.services.links import pay_url, start_url
 from django_checkout.services.notifications import deliver_again, deliver_pending, waive
-from django_checkout.services.orders import find_order, get_order, lock, pay_url, place, start_url
+from django_checkout.services.orders import find_order, get_order, lock
+from django_checkout.services.placing import place
 from django_checkout.services.refunds import arefund, aresume_refund, refund, resume_refund
 from django_checkout.services.surplus import areturn_surplus, return_surplus
 from django_checkout.services.syncing import (

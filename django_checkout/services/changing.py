@@ -22,7 +22,8 @@ from django_checkout.params.fields import several
 from django_checkout.params.options import shipping_option
 from django_checkout.params.rules import MAXIMUM_ITEMS
 from django_checkout.services import unanswered
-from django_checkout.services.orders import get_own_order, place_source
+from django_checkout.services.orders import get_own_order
+from django_checkout.services.placing import place_source
 from django_checkout.services.syncing import apply_facts, read_session
 from django_checkout.states import SessionStatus
 from django_checkout.stripe_api import gateway

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,31 +18,33 @@ from django_checkout import ledger
 from django_checkout.access.tokens import without_tokens
 from django_checkout.conf import conf
 from django_checkout.exceptions import (
+    CheckoutError,
     OrderNotPayableError,
     PaymentUnmatchedError,
     SessionBusyError,
-    StripeError,
     StripeRefusedError,
-    StripeUnavailableError,
 )
-from django_checkout.models import CheckoutSession, Order, sites
-from django_checkout.params.build import complete, coupon_id, is_adjustable, is_manual_capture
+from django_checkout.models import CheckoutSession, sites
+from django_checkout.params.build import complete, is_adjustable, is_manual_capture
 from django_checkout.params.rules import OPTIONAL_PARAMETERS
 from django_checkout.services import unanswered
-from django_checkout.services.customers import forget_customer, update_email
+from django_checkout.services.creating import create_steps
+from django_checkout.services.customers import forget_customer
 from django_checkout.services.lost_sessions import has_unmatched_payment
-from django_checkout.services.orders import place_again
-from django_checkout.services.session_request import SessionRequest, StartOptions, build_request, restore_request
-from django_checkout.services.syncing import apply_facts, expire_steps
+from django_checkout.services.placing import Placed, Placement, describe_again
+from django_checkout.services.session_request import (
+    SessionRequest,
+    StartOptions,
+    build_request,
+    find_cancel_url,
+)
+from django_checkout.services.syncing import expire_steps
 from django_checkout.states import OrderStatus, SessionStatus
-from django_checkout.stripe_api import billing, gateway
 from django_checkout.stripe_api.steps import Pause, Steps, arun, run
 from django_checkout.stripe_api.time_limit import seconds_left
 
 #: An open session that expires sooner is replaced, not reused.
 REUSE_MARGIN_SECONDS = 300
-#: By how much our clock may differ from Stripe's when a session that was created without a response is looked for.
-CLOCK_SLACK = timedelta(hours=1)
 #: How long a call waits while another call creates the order's session.
 BUSY_WAIT_SECONDS = 8.0
 _BUSY_POLL_SECONDS = 0.1
@@ -57,6 +59,19 @@ class _Decision:
     action: Literal["create", "reuse", "expire", "wait"]
     session: CheckoutSession | None = None
     to_expire: Sequence[CheckoutSession] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    """The order as placed, its request, and what to do next."""
+
+    placed: Placed
+    request: SessionRequest
+    decision: _Decision
+
+
+#: Decides at a time, in a transaction; an error that is returned is raised once what was placed is committed.
+_Decide = Callable[[datetime], _Attempt | CheckoutError]
 
 
 @sensitive_variables()
@@ -106,51 +121,74 @@ async def astart(
 
 @unanswered.says(unanswered.START)
 def _start_steps(order: Any, options: StartOptions) -> Steps[CheckoutSession]:
-    ours = place_again(order)
-    request = build_request(ours, options)
+    placement = describe_again(order)
+    options = replace(options, cancel_url=find_cancel_url(placement.subject))
+    decide: _Decide = partial(_place_and_decide, placement, options)
     give_up_at = time.monotonic() + min(BUSY_WAIT_SECONDS, seconds_left())
-    rounds = 0
-    while rounds < _ROUNDS:
-        decision = ledger.in_transaction(partial(_decide, ours.pk, request, timezone.now()))
-        if decision.action == "wait":
-            if time.monotonic() > give_up_at:
-                raise SessionBusyError("Another request is creating this order's session.")
-            yield Pause(_BUSY_POLL_SECONDS)
-            continue
-        rounds += 1
+    for _ in range(_ROUNDS):
+        attempt = yield from _decide_steps(decide, give_up_at)
+        decision, request = attempt.decision, attempt.request
         for session in decision.to_expire:
             yield from expire_steps(session)
-        if decision.session is None:
-            continue
-        if decision.action == "reuse":
-            return decision.session
-        try:
-            session = yield from _create(decision.session)
-        except StripeRefusedError as error:
-            reduced = _without_refused(error, ours, request, options)
-            if reduced is None:
-                raise
-            request = reduced
-            continue
-        if session.status == SessionStatus.OPEN and session.request_hash == request.request_hash:
-            return session
+        if decision.session is not None:
+            if decision.action == "reuse":
+                return decision.session
+            try:
+                session = yield from create_steps(decision.session)
+            except StripeRefusedError as error:
+                reduced = _without_refused(error, attempt, options)
+                if reduced is None:
+                    raise
+                request = reduced
+            else:
+                if session.status == SessionStatus.OPEN and session.request_hash == request.request_hash:
+                    return session
+        decide = partial(_decide_again, attempt.placed, request)
     raise SessionBusyError("This order's session keeps changing.")
 
 
-def _without_refused(
-    error: StripeRefusedError, order: Order, request: SessionRequest, options: StartOptions
-) -> SessionRequest | None:
+def _decide_steps(decide: _Decide, give_up_at: float) -> Steps[_Attempt]:
+    """Decide in a transaction, again while another call creates the order's session."""
+    while True:
+        found = ledger.in_transaction(partial(decide, timezone.now()))
+        if isinstance(found, CheckoutError):
+            raise found
+        if found.decision.action != "wait":
+            return found
+        if time.monotonic() > give_up_at:
+            raise SessionBusyError("Another request is creating this order's session.")
+        yield Pause(_BUSY_POLL_SECONDS)
+        decide = partial(_decide_again, found.placed, found.request)
+
+
+def _without_refused(error: StripeRefusedError, attempt: _Attempt, options: StartOptions) -> SessionRequest | None:
     """Return the request without what Stripe refused; None if that cannot be left out."""
-    if error.param == "customer" and forget_customer(order, request.params.get("customer")):
+    placed, request = attempt.placed, attempt.request
+    if error.param == "customer" and forget_customer(placed.order, request.params.get("customer")):
         # The Customer was deleted at Stripe; without it, Stripe creates another.
-        return build_request(order, options)
+        return build_request(placed.order, placed.lines, options)
     if (name := error.param.partition("[")[0]) in OPTIONAL_PARAMETERS and name in request.params:
         return replace(request, params={key: value for key, value in request.params.items() if key != name})
     return None
 
 
-def _decide(order_pk: int, request: SessionRequest, now: datetime) -> _Decision:
-    locked = ledger.lock_order(pk=order_pk)
+def _place_and_decide(placement: Placement, options: StartOptions, now: datetime) -> _Attempt | CheckoutError:
+    placed = placement.write()
+    try:
+        request = build_request(placed.order, placed.lines, options)
+        locked = ledger.lock_rows(placed.order, is_new=placed.is_new)
+        return _Attempt(placed=placed, request=request, decision=_decide(locked, request, now))
+    except CheckoutError as error:
+        # Returned, so that what the host's row says now is committed.
+        return error
+
+
+def _decide_again(placed: Placed, request: SessionRequest, now: datetime) -> _Attempt:
+    locked = ledger.lock_order(pk=placed.order.pk)
+    return _Attempt(placed=placed, request=request, decision=_decide(locked, request, now))
+
+
+def _decide(locked: ledger.LockedOrder, request: SessionRequest, now: datetime) -> _Decision:
     status = ledger.derive_status(locked)
     if status != OrderStatus.UNPAID:
         raise OrderNotPayableError(f"The order is {status}.")
@@ -196,77 +234,3 @@ def _reserve(locked: ledger.LockedOrder, request: SessionRequest, now: datetime)
         is_adjustable=is_adjustable(request.params),
         expires_at=expires_at,
     )
-
-
-def _create(session: CheckoutSession) -> Steps[CheckoutSession]:
-    """Send the stored request with its stored key; apply the response, or keep or release the reserved row."""
-    try:
-        yield from _create_coupon(session)
-        yield from update_email(session)
-        created = yield from gateway.create_session(restore_request(session), idempotency_key=str(session.uuid))
-    except StripeUnavailableError as error:
-        # Stripe repeats a response that is stored under this key, whether or not it created the session.
-        if error.is_replayed and (yield from _find_created(session)):
-            return session
-        if error.is_replayed:
-            _fail(session, error)
-        else:
-            ledger.release_session(session.pk, **error.recorded)
-        raise
-    except StripeRefusedError as error:
-        _fail(session, error)
-        raise
-    apply_facts([created.fact])
-    ledger.note_session_request(session.pk, request_id=created.request_id)
-    session.refresh_from_db()
-    session.client_secret = created.client_secret
-    return session
-
-
-def _create_coupon(session: CheckoutSession) -> Steps[None]:
-    """Create the coupon of the order's one-off discount, if the request contains it."""
-    order = session.order
-    coupon = coupon_id(order)
-    if {"coupon": coupon} in session.request.get("discounts", ()):
-        yield from billing.create_coupon(
-            coupon,
-            amount_minor=order.asked_discount_minor,
-            currency=order.currency,
-            name=order.asked_discount_name,
-            reference=order.reference,
-        )
-
-
-def _find_created(session: CheckoutSession) -> Steps[bool]:
-    """Find the session that an earlier request created, and apply it; return whether Stripe has it."""
-    after = max(session.made_between[0], session.created_at - CLOCK_SLACK)
-    try:
-        fact = yield from gateway.find_session(str(session.uuid), after)
-    except StripeError as error:
-        ledger.release_session(session.pk, **error.recorded)
-        raise
-    if fact is not None:
-        apply_facts([fact])
-        session.refresh_from_db()
-    return fact is not None
-
-
-def _fail(session: CheckoutSession, error: StripeError) -> None:
-    """Fail the row; the next attempt reserves a new one."""
-    ledger.in_transaction(lambda: ledger.fail_session(_lock_row(session), error_message=str(error), **error.recorded))
-
-
-def _lock_row(session: CheckoutSession) -> CheckoutSession:
-    """Lock the session's order, and return the current session."""
-    return ledger.lock_order(pk=session.order_id).session(session.pk)
-
-
-def fail_unanswered_session(session: CheckoutSession) -> None:
-    """Mark a session as failed that Stripe never confirmed, so that the order can be paid with another one."""
-
-    def work() -> None:
-        row = _lock_row(session)
-        if row.status == SessionStatus.CREATING:
-            ledger.fail_unanswered_session(row)
-
-    ledger.in_transaction(work)

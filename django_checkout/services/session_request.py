@@ -5,7 +5,7 @@ A stored request contains none of our tokens: they are removed from its URLs and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,27 +14,28 @@ from django.urls import reverse
 
 from django_checkout.access.orders import is_owner
 from django_checkout.access.tokens import Purpose, make_token, with_tokens
-from django_checkout.adapters import get_adapter, get_subject
+from django_checkout.adapters import get_adapter
 from django_checkout.conf import conf
 from django_checkout.exceptions import ParameterError
-from django_checkout.models import CheckoutSession, Order
+from django_checkout.models import CheckoutSession, Order, OrderLine
 from django_checkout.models.sessions import GUEST_KEY
 from django_checkout.params.build import build, fingerprint
 from django_checkout.params.rules import LINKS, check_modes
 from django_checkout.services.customers import find_customer_id
-from django_checkout.services.orders import absolute_url
+from django_checkout.services.links import absolute_url
 from django_checkout.services.ui_modes import check_ui_mode, computes_shipping, default_ui_mode
 
 
 @dataclass(frozen=True, slots=True)
 class StartOptions:
-    """The keyword arguments of ``start``."""
+    """The keyword arguments of ``start``, and the adapter's ``cancel_url``, or ""."""
 
     ui_mode: str | None
     mode: str | None
     params: Mapping[str, Any] | None
     request: HttpRequest | None
     token: str
+    cancel_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +47,13 @@ class SessionRequest:
     urls: Mapping[str, str]
 
 
-def build_request(order: Order, options: StartOptions) -> SessionRequest:
-    """Build the request for an order.
+def find_cancel_url(subject: Any) -> str:
+    """Return the adapter's ``cancel_url`` for what the adapter's methods take as an order; call it without locks."""
+    return get_adapter().cancel_url(subject) if subject is not None else ""
+
+
+def build_request(order: Order, lines: Sequence[OrderLine], options: StartOptions) -> SessionRequest:
+    """Build the request for an order; calls no method of the adapter, so it may run under the order's lock.
 
     Raises:
         ParameterError: a parameter or mode is not allowed.
@@ -66,7 +72,7 @@ def build_request(order: Order, options: StartOptions) -> SessionRequest:
         layers.insert(-1, {"permissions": {"update_shipping_details": "server_only"}})
     built = build(
         order,
-        list(order.lines.all()),
+        lines,
         mode=mode,
         ui_mode=ui_mode,
         capture_method=conf.CHECKOUT_CAPTURE_METHOD,
@@ -85,8 +91,7 @@ def _return_urls(order: Order, ui_mode: str, options: StartOptions) -> dict[str,
     return_url = f"{absolute_url(path, options.request)}?session_id={{CHECKOUT_SESSION_ID}}"
     if ui_mode != "hosted_page":
         return {"return_url": return_url}
-    subject = get_subject(order)
-    cancel_url = get_adapter().cancel_url(subject) if subject is not None else ""
+    cancel_url = options.cancel_url
     if not cancel_url:
         cancel_url = reverse("django_checkout:pay", args=[options.token or make_token(order, Purpose.PAY)])
     if cancel_url.startswith("/"):

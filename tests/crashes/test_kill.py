@@ -87,7 +87,7 @@ def test_start(killer):
         killer.emulator.pay(session.stripe_id)
         deliver(killer.emulator)
         check(killer, host_order, status="paid", sent="p")
-    assert killer.killed >= 8
+    assert killer.killed >= 6
 
 
 def test_webhook(killer):

@@ -117,8 +117,8 @@ FAULTS = (
     ),
     Fault(
         name="an order that was deleted stays deleted",
-        file="services/orders.py",
-        old='    values["source_deleted_at"] = None\n',
+        file="services/placing.py",
+        old='    columns["source_deleted_at"] = None\n',
         tests=(f"{DELETED}::test_row_that_comes_back_can_be_paid",),
     ),
     Fault(

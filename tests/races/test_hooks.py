@@ -7,10 +7,11 @@ from django.utils import timezone
 
 from django_checkout import ledger, services
 from django_checkout.exceptions import OrderNotPayableError, PaymentInFlightError, StripeUnavailableError
-from django_checkout.models import Dispute, Order, Refund, WebhookEvent
+from django_checkout.models import CheckoutSession, Dispute, Order, Refund, WebhookEvent, database
 from django_checkout.stripe_api import facts
 from django_checkout.testing import post_event
 from django_checkout.webhooks import pending_work
+from tests.factories import HostOrderFactory
 from tests.properties.shop import Shop
 from tests.races.together import run_after, run_before
 
@@ -191,3 +192,38 @@ def test_payment_after_canceling_raises_attention_and_is_not_announced_as_paid(s
     assert recorder.names == ["order_canceled", "attention_needed"]
     services.accept(shop.host_order, "Shipped after all.")
     assert recorder.names == ["order_canceled", "attention_needed", "order_paid"]
+
+
+def test_payment_that_arrives_before_the_response_is_not_undone_by_it(shop, recorder):
+    def pay():
+        shop.emulator.pay(shop.sessions_at_stripe()[0])
+        shop.deliver()
+
+    with (
+        run_after("django_checkout.stripe_api.gateway.create_session", pay),
+        pytest.raises(OrderNotPayableError),
+    ):
+        shop.start()
+    session = CheckoutSession.objects.get()
+    assert (session.status, session.url, bool(session.request_id)) == ("complete", "", True)
+    assert shop.outcome()["status"] == "paid"
+    assert recorder.names == ["order_paid"]
+
+
+def test_response_is_recorded_although_its_transaction_starts_over(shop):
+    def restart():
+        raise database.TransactionRestartError
+
+    with run_after("django_checkout.ledger.creation.join_session", restart):
+        session = services.start(shop.host_order)
+    row = CheckoutSession.objects.get()
+    assert (row.status, row.stripe_id, row.order.livemode) == ("open", session.stripe_id, False)
+    assert (session.url, session.order.livemode) == (row.url, False)
+
+
+def test_row_that_is_placed_while_it_is_described_is_started(shop):
+    other = HostOrderFactory(number="H-2")
+    with run_after("django_checkout.services.placing.read_content", lambda: services.place(other)):
+        session = services.start(other)
+    assert Order.objects.get(reference="H-2") == session.order
+    assert session.order.lines.count() == 1

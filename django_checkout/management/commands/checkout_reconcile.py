@@ -23,7 +23,7 @@ from django_checkout.management.arguments import (
 from django_checkout.models import Order, Payout
 from django_checkout.operations import balances
 from django_checkout.reconcile import Difference, Outcome, Report, missed_events, payouts
-from django_checkout.services.orders import place_by_reference
+from django_checkout.services.placing import place_by_reference
 from django_checkout.webhooks import endpoints
 
 #: Options that cannot be combined.

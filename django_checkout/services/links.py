@@ -1,0 +1,52 @@
+"""Builds the links with which an order is paid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+from django.http import HttpRequest
+from django.urls import reverse
+
+from django_checkout.access.tokens import Purpose, make_token
+from django_checkout.conf import conf
+from django_checkout.models import Order
+from django_checkout.services.orders import find_order, get_order
+from django_checkout.services.placing import place
+from django_checkout.values import OrderData
+
+
+def pay_url(order: Any, *, request: HttpRequest | None = None) -> str:
+    """Return the absolute, signed URL of the order's payment page, e.g. for an email; place the order if necessary.
+
+    Raises:
+        ImproperlyConfigured: there is no request, and CHECKOUT_BASE_URL is not set (DEBUG uses ``runserver``'s URL).
+    """
+    ours = _get_or_place(order)
+    return absolute_url(reverse("django_checkout:pay", args=[make_token(ours, Purpose.PAY)]), request)
+
+
+def start_url(order: Any) -> str:
+    """Return the signed path that a form posts to in order to start paying; place the order if necessary."""
+    return reverse("django_checkout:start", args=[make_token(_get_or_place(order), Purpose.PAY)])
+
+
+def absolute_url(path: str, request: HttpRequest | None) -> str:
+    """Return a path as an absolute URL of the request, of CHECKOUT_BASE_URL, or in DEBUG of ``runserver``.
+
+    Raises:
+        ImproperlyConfigured: none of them exists.
+    """
+    if request is not None:
+        return request.build_absolute_uri(path)
+    base_url = conf.base_url
+    if not base_url:
+        raise ImproperlyConfigured("The URL of this site is not known: set CHECKOUT_BASE_URL, or pass request=.")
+    return f"{base_url}{path}"
+
+
+def _get_or_place(order: Any) -> Order:
+    if isinstance(order, (models.Model, OrderData)):
+        return find_order(order) or place(order)
+    return get_order(order)
