@@ -46,6 +46,12 @@ def _nothing_remembered():
     process_memory.forget()
 
 
+@pytest.fixture(autouse=True)
+def _tasks_do_not_wait(monkeypatch):
+    """Tasks end when they find no event; tests/test_tasks.py shows how they wait."""
+    monkeypatch.setattr(tasks, "WAIT_SECONDS", 0)
+
+
 @pytest.fixture
 def host_order(db):
     """An order of the host: one teapot for 20.00 EUR."""

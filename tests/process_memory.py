@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 from django_checkout.webhooks import deliveries, tasks
 
 
 def forget() -> None:
     """Forget it, as a new process has, or one that some seconds have passed for."""
-    for pace in (deliveries.looks, deliveries.problems):
+    for pace in (deliveries.looks, deliveries.problems, tasks.pauses):
         pace.forget()
-    tasks.enqueued.last_at = -math.inf
+    tasks.engine.is_immediate = False

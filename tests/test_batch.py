@@ -340,30 +340,6 @@ def test_a_task_that_ends_early_leaves_the_rest_to_the_next_one(stripe_emulator,
     assert enqueued == [1]
 
 
-def test_a_burst_is_one_task(stripe_emulator, enqueued):
-    rows = [inbox.insert(read_envelope(event)) for event in paid(stripe_emulator)[1]]
-
-    for row in rows:
-        tasks.request_drain(row)
-    assert enqueued == [1]
-
-    tasks.drain()
-    rows = [inbox.insert(read_envelope(event)) for event in paid(stripe_emulator)[1]]
-    for row in reversed(rows):
-        tasks.request_drain(row)
-    assert enqueued == [1, 1]
-
-
-def test_a_lost_task_is_replaced_while_events_arrive(stripe_emulator, enqueued, monkeypatch):
-    rows = [inbox.insert(read_envelope(event)) for event in paid(stripe_emulator)[1]]
-    tasks.request_drain(rows[0])
-    monkeypatch.setattr(tasks, "REPEAT_SECONDS", 0)
-
-    tasks.request_drain(rows[1])
-
-    assert enqueued == [1, 1]
-
-
 def test_two_workers_take_different_events_of_the_same_list(stripe_emulator, enqueued, monkeypatch):
     """The second goes on behind the events that the first has taken."""
     pks = store([event for _ in range(2) for event in paid(stripe_emulator)[1]])

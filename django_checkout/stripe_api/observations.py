@@ -59,6 +59,8 @@ class Kind(StrEnum):
     EVALUATED = "evaluated"
     #: When the newest look at the endpoints at Stripe began.
     LOOKED = "looked"
+    #: Until when a worker waits for events, and how often it was asked to go on; see ``webhooks.waiting``.
+    WAITING = "waiting"
 
 
 #: The first observations of a row are counted exactly; after these, at most one in ``PAUSE`` is.

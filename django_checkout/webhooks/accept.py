@@ -44,7 +44,7 @@ def _accept_steps(body: bytes, signature_header: str) -> Steps[WebhookEvent]:
         # It is stored. Whoever has leased it processes it; ``checkout_process_events`` does, if that worker has died.
         return inbox.get_stored(storable_id(verified.data["id"]))
     if row.state == EventState.RECEIVED:
-        tasks.request_drain(row)
+        tasks.request_drain()
     return row
 
 

@@ -18,6 +18,7 @@ from django_checkout.ledger import announcements
 from django_checkout.models import Order
 from django_checkout.webhooks import batch, inbox, processing
 from django_checkout.webhooks.runs import DEFAULT_LIMIT, Run
+from django_checkout.webhooks.waiting import Waiting
 
 logger = logging.getLogger("django_checkout")
 
@@ -27,15 +28,23 @@ BATCH = 100
 LISTED = 1000
 
 
-def process_due_events(*, seconds: float, wake: Callable[[], None]) -> int:
-    """Process due events for about this long; return how many were attempted.
+def process_due_events(*, seconds: float, wait_seconds: float, wake: Callable[[], None]) -> int:
+    """Process due events for about this long, and wait for others as ``Waiting`` does; return how many were attempted.
 
     A failing event does not stop the others. ``wake`` is called as soon as there are events for another worker, and at
-    the end if some are left.
+    the end if some are left or may follow.
     """
-    run = Run(limit=DEFAULT_LIMIT, now=timezone.now(), ends_at=time.monotonic() + seconds, wake=wake)
-    if process_events(run):
-        wake()
+    run = Run(limit=DEFAULT_LIMIT, now=timezone.now(), ends_at=time.monotonic() + seconds)
+    waiting = Waiting(wait_seconds)
+    while True:
+        run.wake, looked_at = wake, time.monotonic()
+        is_cut_off = process_events(run)
+        if not is_cut_off and not (wait_seconds and waiting.goes_on(looked_at)):
+            break
+        if is_cut_off or time.monotonic() >= run.ends_at:
+            waiting.stop()
+            wake()
+            break
     return run.report["events"]
 
 

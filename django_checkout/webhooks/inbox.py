@@ -58,11 +58,6 @@ def due(*, now: datetime, limit: int, ignores_backoff: bool = False) -> list[int
     return list(first_due.values_list("pk", flat=True)[:limit])
 
 
-def is_behind_another(row: WebhookEvent) -> bool:
-    """Whether an event that was received earlier is waiting too."""
-    return WebhookEvent.objects.filter(state=EventState.RECEIVED, pk__lt=row.pk).exists()
-
-
 def load(pks: Sequence[int]) -> list[WebhookEvent]:
     """Read events in this order; deleted ones are left out."""
     rows = WebhookEvent.objects.in_bulk(pks)

@@ -7,57 +7,64 @@ https://docs.djangoproject.com/en/stable/topics/tasks/; on Django 5.2 the ``djan
 from __future__ import annotations
 
 import logging
-import math
-import time
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from django_checkout.models import WebhookEvent
+from django_checkout.models import database
 from django_checkout.stripe_api.time_limit import no_time_limit
-from django_checkout.webhooks import due_events, inbox
+from django_checkout.webhooks import due_events
+from django_checkout.webhooks.pace import Pace
 
 logger = logging.getLogger("django_checkout")
 
 #: A task works for about this long and leaves the rest to the next one: queues end tasks that take too long.
 SECONDS = 20
-#: Each process enqueues at least one task in this time if events arrive, in case an earlier task was lost.
-REPEAT_SECONDS = 10
+#: A process enqueues at most one task in this time.
+PAUSE_SECONDS = 1
+#: A task looks for events until this long after it has started, so that it finds what was stored in such a pause.
+WAIT_SECONDS = 1.5
+
+#: When this process may enqueue the next task.
+pauses = Pace(seconds=PAUSE_SECONDS)
 
 
 @dataclass(slots=True)
-class _Enqueued:
-    """What this process has enqueued."""
+class _Engine:
+    """What this process has learned about the engine that runs its tasks."""
 
-    #: When the last task was, as ``time.monotonic`` has it.
-    last_at: float = -math.inf
+    #: Whether ``enqueue`` runs the task, as engines for development and tests do.
+    is_immediate: bool = False
 
 
-enqueued = _Enqueued()
+engine = _Engine()
+_is_enqueuing: ContextVar[bool] = ContextVar("django_checkout_is_enqueuing", default=False)
 
 
 def drain() -> int:
-    """Process the events that are due; return how many were attempted."""
+    """Process the events that are due, and those that arrive meanwhile; return how many were attempted."""
+    engine.is_immediate |= _is_enqueuing.get()
+    wait_seconds = 0 if _is_enqueuing.get() else WAIT_SECONDS
     with no_time_limit():
-        return due_events.process_due_events(seconds=SECONDS, wake=enqueue_drain)
+        return due_events.process_due_events(seconds=SECONDS, wait_seconds=wait_seconds, wake=enqueue_drain)
 
 
-def request_drain(row: WebhookEvent) -> None:
-    """Enqueue a task for a stored event, unless the task of an event that waits in front of it will take it."""
-    now = time.monotonic()
-    # A task looks for events until it finds none, so it sees what was committed while the other event was waiting.
-    if now - enqueued.last_at < REPEAT_SECONDS and inbox.is_behind_another(row):
-        return
-    enqueued.last_at = now
-    enqueue_drain()
+def request_drain() -> None:
+    """Enqueue a task for an event that has been stored, unless one that was enqueued just now finds it."""
+    if pauses.allows(database.alias()) or engine.is_immediate:
+        enqueue_drain()
 
 
 def enqueue_drain() -> None:
     """Enqueue a task that processes the inbox; if that fails, ``checkout_process_events`` processes it."""
+    token = _is_enqueuing.set(True)
     try:
         import_module("django_checkout.webhooks.drain_task").drain.enqueue()
     except Exception:
         logger.exception("enqueue_failed")
+    finally:
+        _is_enqueuing.reset(token)
 
 
 def find_framework() -> Any | None:
