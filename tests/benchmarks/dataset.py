@@ -9,15 +9,13 @@ exist. pytest never runs this.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Mapping
-from urllib.parse import urlsplit, urlunsplit
 
 from django_checkout.conf import conf
+from tests.benchmarks.databases import prepare
 
-DEFAULT_URL = "postgres://root@127.0.0.1:5432/checkout_benchmark"
 CHUNK = 100_000
 #: One in this many orders is refunded, is disputed, needs attention.
 REFUNDED, DISPUTED, NEEDING_ATTENTION = 30, 500, 2000
@@ -40,31 +38,6 @@ def main() -> None:
     options = parser.parse_args()
     prepare()
     build(orders=options.orders, events=options.events)
-
-
-def prepare() -> None:
-    """Create the database if it does not exist, and set up Django."""
-    url = os.environ.setdefault("DATABASE_URL", DEFAULT_URL)
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-    import django
-    import psycopg
-    from django.core.management import call_command
-    from psycopg import sql
-
-    parts = urlsplit(url)
-    name = parts.path.lstrip("/")
-    with psycopg.connect(urlunsplit(parts._replace(path="/postgres")), autocommit=True) as server:
-        if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
-            server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    django.setup()
-    call_command("migrate", run_syncdb=True, verbosity=0)
-
-
-def empty() -> None:
-    """Delete all rows."""
-    from django.core.management import call_command
-
-    call_command("flush", interactive=False, verbosity=0)
 
 
 def build(*, orders: int, events: int) -> None:

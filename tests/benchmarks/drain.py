@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from tests.benchmarks import dataset, webhook
+from tests.benchmarks import databases, webhook
 from tests.benchmarks.report import Row
 from tests.benchmarks.servers import ROOT
 from tests.benchmarks.sizes import Sizes
@@ -43,7 +43,7 @@ def _drain(events: int, types: tuple[str, ...]) -> float:
     """Return how many events two workers process in a second."""
     from tests import backlog
 
-    dataset.empty()
+    databases.empty()
     backlog.build(events // len(types), types=types, state="received")
     command, pipe = [sys.executable, "-c", PROGRAM], subprocess.PIPE
     variables = {**os.environ, "PYTHONDEVMODE": ""}

@@ -14,15 +14,15 @@ os.environ.setdefault("DATABASE_URL", "postgres://root@127.0.0.1:5432/checkout_h
 
 def main() -> None:
     """Print the table."""
-    from tests.benchmarks import dataset
+    from tests.benchmarks import databases
 
-    dataset.prepare()
+    databases.prepare()
     from django.test.utils import override_settings
 
     from django_checkout.testing import emulated_stripe
     from tests.benchmarks.counting import NAMES, count_python_calls, measure, receiver
 
-    dataset.empty()
+    databases.empty()
     columns = ("statements", "controls", "commits", "stripe_calls", "python_calls")
     print(f"{'event':<24}", *(f"{column:>12}" for column in columns))
     # On a busy machine, a call may take long.

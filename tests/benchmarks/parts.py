@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.benchmarks import dataset, drain, webhook
+from tests.benchmarks import databases, drain, peer_webhooks, webhook
 from tests.benchmarks.report import Row
 from tests.benchmarks.sizes import Sizes
 
@@ -16,13 +16,14 @@ PROFILED_FUNCTIONS = 40
 PARTS: dict[str, Callable[[Sizes], Iterator[Row]]] = {
     "webhook": webhook.measure,
     "drain": drain.measure,
+    "peers": peer_webhooks.measure,
 }
 
 
 def measure(name: str, sizes: Sizes, *, profile: Path | None = None) -> Iterator[Row]:
     """Yield the rows of a part, on an empty database."""
-    dataset.prepare()
-    dataset.empty()
+    databases.prepare()
+    databases.empty()
     if name == "webhook":
         yield from webhook.measure(sizes, profile=profile)
     else:

@@ -19,6 +19,8 @@ class Row:
     maximum: float | None = None
     #: Further figures, by their name.
     more: dict[str, float] = field(default_factory=dict)
+    #: Why there is no value.
+    note: str = ""
 
     @property
     def verdict(self) -> str:
@@ -39,6 +41,8 @@ class Row:
 
 def line(row: Row) -> str:
     """Return a row as text."""
+    if row.note:
+        return f"{row.part:10} {row.name:26}   skipped: {row.note}"
     more = "  ".join(f"{name} {value:,.4g}" for name, value in row.more.items())
     return f"{row.part:10} {row.name:26} {row.value:9.3f} {row.unit:18} {row.verdict:26} {more}".rstrip()
 

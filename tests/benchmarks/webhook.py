@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks import dataset
+from tests.benchmarks import databases
 from tests.benchmarks.report import Row
 from tests.benchmarks.servers import SECRET, Server, cpu_seconds, load, serving
 from tests.benchmarks.sizes import Sizes
@@ -194,7 +194,12 @@ def measure_floor(server: Server, events: int) -> float:
     """Return how many events the floor records in a second, with an empty database."""
     from tests import backlog
 
-    dataset.empty()
+    databases.empty()
     [(text,)] = backlog.copies(1, types=TYPES[:1])
     bodies = [_renamed(text, f"_{uuid.uuid4().hex}") for _ in range(events)]
-    return _load(server, "/floor/", bodies, SECRET, is_forged=False).rate
+    return rate(server, "/floor/", bodies)
+
+
+def rate(server: Server, path: str, bodies: list[str]) -> float:
+    """Return how many events a server acknowledges in a second."""
+    return _load(server, path, bodies, SECRET, is_forged=False).rate

@@ -1,0 +1,1 @@
+"""Other packages that handle Stripe's webhooks, each in an environment of its own."""
