@@ -253,6 +253,7 @@ def test_all_but_the_unusual_are_processed_together(stripe_emulator, recorder):
     assert recorder.names == []
 
 
+@pytest.mark.skipif(connection.vendor == "mysql", reason="MariaDB takes one row in a statement")
 def test_the_number_of_statements_does_not_depend_on_the_orders(stripe_emulator):
     counts = []
     for number in (2, 8):
@@ -260,17 +261,17 @@ def test_the_number_of_statements_does_not_depend_on_the_orders(stripe_emulator)
         with CaptureQueriesContext(connection) as queries:
             done = batch.process(pks)
         assert (done.processed, list(done.alone), len(done.to_deliver)) == (3 * number, [], number)
-        counts.append(len([query for query in queries if "times: " not in query["sql"]]))
+        counts.append(len(queries))
     assert counts[0] == counts[1] <= 16
 
 
 def test_a_fault_of_the_database_leaves_every_event_to_be_processed_alone(stripe_emulator, monkeypatch, caplog):
-    def fail(*arguments):
+    def fail(*arguments, **options):
         raise DatabaseError("disk full: shopper@example.com")
 
     orders = [paid(stripe_emulator) for _ in range(2)]
     store([event for _, events in orders for event in events])
-    monkeypatch.setattr(ledger_batch, "_store_announcements", fail)
+    monkeypatch.setattr(ledger_batch, "settle_together", fail)
 
     report = pending_work.process_pending()
 
@@ -430,7 +431,7 @@ def test_no_lock_of_another_order_is_held_while_a_receiver_runs(stripe_emulator)
     store([event for _, events in orders for event in events])
     signals.order_paid.connect(look, sender=Order)
     try:
-        with run_before("django_checkout.services.deliver_pending", lambda: seen.append("committed")):
+        with run_before("django_checkout.webhooks.batch.deliver", lambda: seen.append("committed")):
             pending_work.process_pending()
     finally:
         signals.order_paid.disconnect(look, sender=Order)

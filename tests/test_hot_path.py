@@ -10,7 +10,8 @@ from django.db.utils import ConnectionHandler
 
 from django_checkout import ledger, services
 from django_checkout.ledger import payments
-from django_checkout.models import Observation, Payment, database, statements
+from django_checkout.models import Observation, Payment, database
+from django_checkout.models.writing import insert_new
 from django_checkout.stripe_api.signatures import Verified
 from django_checkout.webhooks import deliveries
 from tests.benchmarks.counting import count, measure, receiver
@@ -85,17 +86,17 @@ def test_order_is_locked_with_its_payments_and_the_named_one(order):
     Payment.objects.filter(pk=other.pk).update(order=services.place(HostOrderFactory()))
 
     with database.atomic():
-        locked = ledger.lock_order(reference=order.reference, payment_id="pi_named")
+        locked = ledger.lock_order(reference=order.reference, payment_ids=["pi_named"])
 
     assert (locked.order, locked.payments) == (order, [own, named])
 
 
 @pytest.mark.django_db
 def test_row_that_exists_is_not_inserted_and_the_transaction_goes_on():
-    assert statements.insert_new(Payment(stripe_id="pi_1"))
+    assert insert_new(Payment(stripe_id="pi_1"))
 
     with transaction.atomic():
-        assert not statements.insert_new(Payment(stripe_id="pi_1"))
+        assert not insert_new(Payment(stripe_id="pi_1"))
         assert Payment.objects.count() == 1
 
 
@@ -103,12 +104,12 @@ def test_row_that_exists_is_not_inserted_and_the_transaction_goes_on():
 def test_row_that_cannot_be_stored_is_an_error_and_the_transaction_is_rolled_back():
     with transaction.atomic():
         with transaction.atomic(), pytest.raises(IntegrityError):
-            statements.insert_new(Payment(stripe_id="pi_1", currency=None))
+            insert_new(Payment(stripe_id="pi_1", currency=None))
         assert not connection.needs_rollback
 
     with transaction.atomic():
         with pytest.raises(IntegrityError):
-            statements.insert_new(Payment(stripe_id="pi_1", currency=None))
+            insert_new(Payment(stripe_id="pi_1", currency=None))
         assert connection.needs_rollback
         connection.set_rollback(True)
 
@@ -141,10 +142,10 @@ def other_database():
 
 @pytest.mark.django_db
 def test_statements_are_built_and_run_for_the_database_of_the_router(settings, other_database):
-    assert statements.insert_new(Payment(stripe_id="pi_1"))
+    assert insert_new(Payment(stripe_id="pi_1"))
     settings.DATABASE_ROUTERS = [_Router()]
 
-    assert statements.insert_new(Payment(stripe_id="pi_1"))
+    assert insert_new(Payment(stripe_id="pi_1"))
     assert payments.find_payment("pi_1", None)._state.db == other_database
 
     settings.DATABASE_ROUTERS = []

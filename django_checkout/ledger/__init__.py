@@ -6,7 +6,6 @@ import one another. It does not know HTTP, how Stripe is called, or the host apa
 
 from __future__ import annotations
 
-from django_checkout.ledger.announcements import backoff_seconds, has_receiver
 from django_checkout.ledger.apply import apply
 from django_checkout.ledger.attention import is_withheld
 from django_checkout.ledger.batch import Batch
@@ -52,6 +51,7 @@ from django_checkout.ledger.refunds import (
     reserve_refund,
 )
 from django_checkout.ledger.rows import write, write_many
+from django_checkout.ledger.sending import backoff_seconds, has_receiver
 from django_checkout.ledger.subscriptions import RENEWED, forget_customer, invoice_signal
 from django_checkout.ledger.tickets import take_ticket
 from django_checkout.ledger.whole_order import WholeOrder, load

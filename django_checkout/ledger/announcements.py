@@ -1,92 +1,50 @@
-"""Delivers notifications to the host's receivers through signals: each fact once, pending until the receivers have run.
-
-A receiver runs in a savepoint of the transaction that records the fact, so its writes and the delivery commit together.
-If it raises, only the savepoint is rolled back, and the pending notification is retried later. Without a receiver a
-notification stays pending until there is one.
-"""
+"""Delivers pending notifications, and finds those that are due, stuck or without a receiver."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
+import time
+from collections import Counter, defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, prefetch_related_objects
 from django.dispatch import Signal
 from django.utils import timezone
 
 from django_checkout import signals
 from django_checkout.exceptions import NotDeliverableError
-from django_checkout.ledger.rows import write, write_many
-from django_checkout.models import Announcement, CheckoutSession, Order, database, sites, statements
+from django_checkout.ledger.sending import (
+    AFTER_PAID,
+    STATUS_REQUIRED,
+    Sender,
+    has_receiver,
+    is_superseded,
+    must_wait,
+)
+from django_checkout.models import Announcement, CheckoutSession, Order, database, sites
 from django_checkout.models.announcements import AnnouncementState
 from django_checkout.models.statements import Select
-from django_checkout.states import OrderStatus
 
 logger = logging.getLogger("django_checkout")
 
-#: The longest wait between two attempts, in seconds.
-MAXIMUM_BACKOFF_SECONDS = 6 * 3600
 #: A notification that has been due for longer is overdue: ``checkout_process_events`` does not run.
 OVERDUE_SECONDS = 600
 #: A session that expired longer ago is not announced to a receiver that is connected only now.
 STALE_SECONDS = 24 * 3600
 
-#: Signals that are sent only while the order still has this status.
-STATUS_REQUIRED = {
-    "order_pending": OrderStatus.PENDING,
-    "order_authorized": OrderStatus.AUTHORIZED,
-    "order_payment_failed": OrderStatus.UNPAID,
-}
-#: Signals that are not sent before ``order_paid``.
-AFTER_PAID = frozenset(("order_refunded", "refund_failed"))
 #: Signals that stay pending however old they are: money was paid or refunded.
 _NEVER_SUPERSEDED = ("order_paid", "order_refunded")
 
 _PENDING = Select(lambda: Announcement.objects.filter(order=1, state=AnnouncementState.PENDING).order_by("pk"))
-_NAMED = Select(lambda: Announcement.objects.filter(order=1, signal="").order_by("pk"))
 _SESSION = Select(lambda: CheckoutSession.objects.filter(pk=1).order_by())
 
 
 def connected_signals() -> list[str]:
     """Return the names of the signals that have a receiver for ``sender=Order``."""
     return [name for name, value in vars(signals).items() if isinstance(value, Signal) and has_receiver(name)]
-
-
-def has_receiver(name: str) -> bool:
-    """Return whether a signal has a receiver for ``sender=Order``."""
-    signal: Signal = getattr(signals, name)
-    return bool(signal.has_listeners(Order))
-
-
-def announce(order: Order, announcement: Announcement) -> None:
-    """Store a new announcement and deliver it, unless it is stored already; under the order's lock."""
-    signal = announcement.signal
-    if is_superseded(order, signal):
-        return
-    now = timezone.now()
-    must_wait = _must_wait(order, signal)
-    can_send = not must_wait and has_receiver(signal)
-    announcement.order = order
-    if can_send:
-        announcement.state, announcement.attempts, announcement.announced_at = AnnouncementState.ANNOUNCED, 1, now
-    elif not must_wait:
-        # What must wait for order_paid has no time of its own: it is due once that is delivered.
-        announcement.next_attempt_at = now
-    # Insert before sending: the unique constraint lets only one transaction deliver a fact.
-    if not statements.insert_new(announcement):
-        return
-    if can_send:
-        error = _send(announcement)
-        if error is not None:
-            _retry_later(announcement, error, attempts=1)
-
-
-def is_superseded(order: Order, signal: str) -> bool:
-    """Return whether the order no longer has the status that a signal is about."""
-    return STATUS_REQUIRED.get(signal, order.status) != order.status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,19 +58,67 @@ class Deliveries:
 
 def deliver_pending(order: Order) -> Deliveries:
     """Deliver an order's pending notifications, oldest first; under its lock. Return the results."""
-    results: Counter[str] = Counter()
     pending = _PENDING(order.pk, AnnouncementState.PENDING)
     for announcement in pending:
         announcement.order = order
         if announcement.session_id is not None:
             announcement.session = next(iter(_SESSION(announcement.session_id)), None)
-    for announcement in sorted(pending, key=lambda row: (row.signal in AFTER_PAID, row.pk)):
-        if is_superseded(order, announcement.signal) or _is_stale(announcement):
-            write(announcement, state=AnnouncementState.SUPERSEDED, next_attempt_at=None)
-            results["superseded"] += 1
-        elif has_receiver(announcement.signal) and not _must_wait(order, announcement.signal):
-            results["delivered" if _deliver(announcement) else "failed"] += 1
+    sender = Sender()
+    results = _deliver_pending(order, pending, sender)
+    sender.write()
     return Deliveries(**results)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveriesTogether(Deliveries):
+    """The results for many orders, and the primary keys of those that are left."""
+
+    #: Their turn had not come in time.
+    left: Collection[int] = ()
+    #: Another transaction has locked them.
+    busy: Collection[int] = ()
+
+
+def deliver_together(order_pks: Collection[int], *, ends_at: float) -> DeliveriesTogether:
+    """Do the same for many orders, each receiver in its own savepoint, in the caller's transaction.
+
+    Orders whose turn would come after ``ends_at`` (``time.monotonic``) are left for another transaction, so that a slow
+    receiver holds the locks of other orders only for a moment.
+    """
+    rows = Order.objects.select_for_update(skip_locked=database.can_skip_locked())
+    orders = list(rows.filter(sites.own(), pk__in=order_pks).order_by("pk"))
+    prefetch_related_objects(orders, "source")
+    pending = Announcement.objects.filter(order__in=orders, state=AnnouncementState.PENDING)
+    of_order: dict[int, list[Announcement]] = defaultdict(list)
+    for announcement in pending.order_by("pk").prefetch_related("session"):
+        of_order[announcement.order_id].append(announcement)
+    results: Counter[str] = Counter()
+    sender = Sender()
+    left: list[int] = []
+    for number, order in enumerate(orders):
+        if number and time.monotonic() >= ends_at:
+            left = [order.pk for order in orders[number:]]
+            break
+        for announcement in of_order[order.pk]:
+            announcement.order = order
+        results += _deliver_pending(order, of_order[order.pk], sender)
+    sender.write()
+    busy = set(order_pks) - {order.pk for order in orders}
+    return DeliveriesTogether(**results, left=left, busy=busy)
+
+
+def _deliver_pending(order: Order, pending: Collection[Announcement], sender: Sender) -> Counter[str]:
+    results: Counter[str] = Counter()
+    for announcement in sorted(pending, key=lambda row: (row.signal in AFTER_PAID, row.pk)):
+        if announcement.signal in AFTER_PAID:
+            # Whether it must wait is read from the database.
+            sender.write()
+        if is_superseded(order, announcement.signal) or _is_stale(announcement):
+            sender.change(announcement, state=AnnouncementState.SUPERSEDED, next_attempt_at=None)
+            results["superseded"] += 1
+        elif has_receiver(announcement.signal) and not must_wait(order, announcement.signal):
+            results["delivered" if _deliver(announcement, sender) else "failed"] += 1
+    return results
 
 
 def _is_stale(announcement: Announcement) -> bool:
@@ -156,9 +162,12 @@ def deliver_again(order: Order, announcement_pk: int, *, only_pending: bool = Fa
         raise NotDeliverableError("A later notification has superseded this one.")
     if not has_receiver(announcement.signal):
         raise NotDeliverableError(f"The signal {announcement.signal} has no receiver.")
-    if _must_wait(order, announcement.signal):
+    if must_wait(order, announcement.signal):
         raise NotDeliverableError("order_paid must be delivered first.")
-    return _deliver(announcement)
+    sender = Sender()
+    is_delivered = _deliver(announcement, sender)
+    sender.write()
+    return is_delivered
 
 
 def waive(order: Order, announcement_pk: int, *, note: str, by: Any) -> bool:
@@ -233,64 +242,16 @@ def supersede_without_receiver(before: datetime) -> int:
     return rows.update(state=AnnouncementState.SUPERSEDED, next_attempt_at=None)
 
 
-def _must_wait(order: Order, signal: str) -> bool:
-    """Return whether ``order_paid`` comes first: it is not stored yet, or it is pending and has a receiver."""
-    if signal not in AFTER_PAID:
-        return False
-    paid = next((row.state for row in _NAMED(order.pk, "order_paid")), None)
-    return paid is None or (paid == AnnouncementState.PENDING and has_receiver("order_paid"))
-
-
-def _deliver(announcement: Announcement) -> bool:
+def _deliver(announcement: Announcement, sender: Sender) -> bool:
     attempts = announcement.attempts + 1
-    error = _send(announcement)
+    error = sender.send(announcement)
     if error is None:
         now = timezone.now()
         delivered = {"state": AnnouncementState.ANNOUNCED, "announced_at": now, "next_attempt_at": None}
-        delivered["attempts"] = attempts
-        for name, value in delivered.items():
-            setattr(announcement, name, value)
-        write_many([(announcement, delivered)])
+        sender.change(announcement, attempts=attempts, **delivered)
     elif announcement.state == AnnouncementState.ANNOUNCED:
         # It was delivered before, so it is not retried, and nothing waits for it.
-        write(announcement, attempts=attempts, last_error=type(error).__name__)
+        sender.change(announcement, attempts=attempts, last_error=type(error).__name__)
     else:
-        _retry_later(announcement, error, attempts=attempts)
+        sender.retry_later(announcement, error, attempts=attempts)
     return error is None
-
-
-def _retry_later(announcement: Announcement, error: Exception, *, attempts: int) -> None:
-    write(
-        announcement,
-        state=AnnouncementState.PENDING,
-        attempts=attempts,
-        announced_at=None,
-        next_attempt_at=timezone.now() + timedelta(seconds=backoff_seconds(attempts)),
-        last_error=type(error).__name__,
-    )
-
-
-def backoff_seconds(attempts: int) -> int:
-    """Return how long to wait after this many attempts: a minute, doubled each time, six hours at most."""
-    doubled: int = 60 << min(max(attempts - 1, 0), 20)
-    return min(doubled, MAXIMUM_BACKOFF_SECONDS)
-
-
-def _send(announcement: Announcement) -> Exception | None:
-    """Send the signal in a savepoint; return what a receiver raised."""
-    order = announcement.order
-    signal = getattr(signals, announcement.signal)
-    logger.info("announce signal=%s order=%s fact=%s", announcement.signal, order.reference, announcement.fact)
-    names = ("session", "refund", "dispute", "subscription", "amount_minor", "reason")
-    found = {name: getattr(announcement, name) for name in names}
-    arguments = {name: value for name, value in found.items() if value not in (None, "")}
-    try:
-        with database.atomic(), database.site_atomic(order.source), database.host_code():
-            signal.send(sender=Order, order=order, source=order.source, **arguments)
-    except Exception as error:
-        # MariaDB rolls the whole transaction back on a deadlock, so it must start over.
-        if database.is_retryable(error):
-            raise
-        logger.exception("receiver_failed signal=%s order=%s", announcement.signal, order.reference)
-        return error
-    return None

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from django.db import DataError
 
 from django_checkout.exceptions import UnstorableFactError
-from django_checkout.ledger import orders
+from django_checkout.ledger import settling
 from django_checkout.ledger.disputes import join_dispute, join_fraud_warning, join_review
 from django_checkout.ledger.locks import LockedOrder, Locks
 from django_checkout.ledger.payments import join_payment, lock_order_of_payment, lock_payment
@@ -68,9 +68,9 @@ def _apply(facts: Sequence[Fact]) -> Order | None:
             join_payment(locked, fact)
             continue
         if locked is not None:
-            order = orders.settle(locked)
+            order = settling.settle(locked)
         locked = _apply_one(fact)
-    return order if locked is None else orders.settle(locked)
+    return order if locked is None else settling.settle(locked)
 
 
 def _apply_one(fact: Fact) -> LockedOrder | None:

@@ -1,7 +1,7 @@
 """Applies facts about many orders in one transaction: rows are locked, read and written for all of them at once.
 
 Only facts about sessions and payments, the news of every sale. No receiver runs inside: what is to be announced is
-stored as pending and delivered order by order afterwards, so a slow or failing receiver holds no lock of another order.
+stored as pending and delivered afterwards, so a slow or failing receiver cannot hold back the facts of another order.
 The facts of an order that need anything else are left out, and are applied alone.
 """
 
@@ -12,16 +12,12 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db.models import Q, prefetch_related_objects
-from django.utils import timezone
 
 from django_checkout.exceptions import OrderNotFoundError
-from django_checkout.ledger import orders
-from django_checkout.ledger.announcements import AFTER_PAID, has_receiver, is_superseded
 from django_checkout.ledger.apply import join
 from django_checkout.ledger.locks import AloneError, LockedOrder, Locks, SharedRows
-from django_checkout.ledger.rows import write_many
-from django_checkout.models import Announcement, CheckoutSession, Dispute, Order, Payment, Refund, database
-from django_checkout.models.announcements import AnnouncementState
+from django_checkout.ledger.settling import settle_together
+from django_checkout.models import CheckoutSession, Dispute, Order, Payment, Refund, database
 from django_checkout.values import PaymentFact, SessionFact
 
 BatchFact = SessionFact | PaymentFact
@@ -36,7 +32,7 @@ class Batch(Locks):
         payment_ids = {fact.payment_intent_id for fact in facts if fact.payment_intent_id}
         charge_ids = {charge_id for fact in facts if (charge_id := _charge_id(fact))}
         references = {fact.ownership.reference for fact in facts if fact.ownership.session_uuid} - {""}
-        session_ids = {stripe_id for fact in sessions for stripe_id in (fact.stripe_id, fact.recovered_from)}
+        session_ids = {name for fact in sessions for name in (fact.stripe_id, fact.recovered_from) if name}
         self._of_sessions = _pairs(CheckoutSession.objects.filter(stripe_id__in=session_ids), "stripe_id", "order_id")
         known = _pairs(Payment.objects.filter(stripe_id__in=payment_ids).exclude(order=None), "stripe_id", "order_id")
         named = _pairs(Order.objects.filter(reference__in=references), "reference", "pk")
@@ -51,7 +47,7 @@ class Batch(Locks):
         # Whether the host has deleted its row; receivers get a row that is read when they run.
         prefetch_related_objects(locked, "source")
         own = _grouped(CheckoutSession.objects.select_for_update().filter(order__in=pks), "order_id")
-        which = Q(order__in=pks) | Q(stripe_id__in=payment_ids | charge_ids)
+        which = Q(order__in=pks) | Q(stripe_id__in=payment_ids | charge_ids | session_ids)
         free = Payment.objects.select_for_update().filter(which)
         if self._busy:
             free = free.exclude(order__in=self._busy)
@@ -72,7 +68,13 @@ class Batch(Locks):
         for payment in payments:
             of_order[payment.order_id].append(payment)
         self._orders = {
-            order.pk: LockedOrder(order=order, sessions=own[order.pk], payments=of_order[order.pk], shared=self._shared)
+            order.pk: LockedOrder(
+                order=order,
+                sessions=own[order.pk],
+                payments=of_order[order.pk],
+                looked_for=payment_ids | charge_ids | session_ids,
+                shared=self._shared,
+            )
             for order in locked
         }
         self._by_reference = {order.reference: order.pk for order in locked}
@@ -81,15 +83,16 @@ class Batch(Locks):
         #: The orders that the current fact was joined into.
         self._touched: set[int] = set()
 
-    def lock(self, *, pk: int | None = None, reference: str = "", payment_id: str = "") -> LockedOrder:
-        """Return an order that is locked already, with a payment that has no order yet."""
+    def lock(self, *, pk: int | None = None, reference: str = "", payment_ids: Collection[str] = ()) -> LockedOrder:
+        """Return an order that is locked already, with payments that have no order yet."""
         found = self._orders.get(self._by_reference.get(reference, 0) if pk is None else pk)
         if found is None:
             raise OrderNotFoundError("The order does not exist.")
         self._touched.add(found.order.pk)
-        payment = self._shared.payments.get(payment_id)
-        if payment is not None and payment.order_id is None and payment not in found.payments:
-            found.payments.append(payment)
+        for payment_id in payment_ids:
+            payment = self._shared.payments.get(payment_id)
+            if payment is not None and payment.order_id is None and payment not in found.payments:
+                found.payments.append(payment)
         return found
 
     def find_order_of_session(self, stripe_id: str) -> int | None:
@@ -130,61 +133,12 @@ class Batch(Locks):
         return order_pk in self._left_out
 
     def settle(self) -> list[int]:
-        """Derive and write every order that is not left out; return the primary keys of those to deliver to."""
+        """Settle every order that is not left out; return the primary keys of those to deliver to."""
         # A payment without an order may be in two of them.
         changed = {id(row) for pk in self._left_out for row in self._orders[pk].payments}
         self._left_out |= {pk for pk, own in self._orders.items() if changed & {id(row) for row in own.payments}}
         settled = [self._orders[pk] for pk in sorted(self._joined - self._left_out)]
-        new = {locked.order.pk: orders.derive_new(locked) for locked in settled}
-        _insert_payments(settled)
-        write_many([change for locked in settled for change in orders.changes(locked)])
-        return _store_announcements([(locked.order, new[locked.order.pk]) for locked in settled])
-
-
-def _insert_payments(settled: list[LockedOrder]) -> None:
-    """Insert the new payments and replace their negative primary keys."""
-    new = {row.pk: row for locked in settled for row in locked.payments if row.pk in locked.new_payment_pks}
-    for payment in new.values():
-        payment.pk = None
-    if database.connection().features.can_return_rows_from_bulk_insert:
-        Payment.objects.bulk_create(new.values())
-    else:
-        # MySQL, and SQLite before 3.35: only a single insert sets the primary key.
-        for payment in new.values():
-            payment.save(force_insert=True)
-    for locked in settled:
-        for pk in locked.new_payment_pks:
-            # They were inserted with every column.
-            locked.changed_payments.pop(pk, None)
-        for session in locked.sessions:
-            if session.payment_id in new:
-                session.payment = new[session.payment_id]
-        if locked.order.kept_payment_id in new:
-            locked.order.kept_payment = new[locked.order.kept_payment_id]
-
-
-def _store_announcements(found: list[tuple[Order, list[Announcement]]]) -> list[int]:
-    """Insert pending announcements that are not stored yet; return the primary keys of the orders with a receiver."""
-    found = [(order, new) for order, new in found if new]
-    if not found:
-        return []
-    stored = Announcement.objects.filter(order__in=[order.pk for order, _ in found])
-    keys = list(stored.values_list("order_id", "signal", "fact", "state"))
-    known = {(pk, signal, fact) for pk, signal, fact, _ in keys}
-    settled = {pk for pk, signal, _, state in keys if signal == "order_paid" and state != AnnouncementState.PENDING}
-    now = timezone.now()
-    rows = []
-    for order, announcements in found:
-        for row in announcements:
-            key = (order.pk, row.signal, row.fact)
-            if key in known or is_superseded(order, row.signal):
-                continue
-            known.add(key)
-            row.order = order
-            row.next_attempt_at = None if row.signal in AFTER_PAID and order.pk not in settled else now
-            rows.append(row)
-    Announcement.objects.bulk_create(rows)
-    return list(dict.fromkeys(row.order_id for row in rows if has_receiver(row.signal)))
+        return settle_together(settled, sends=False)
 
 
 def _charge_id(fact: BatchFact) -> str | None:

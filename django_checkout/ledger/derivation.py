@@ -1,6 +1,6 @@
 """Derives an order again from all of its rows, trusting nothing in the order's own columns.
 
-``examine`` compares and writes nothing; ``rederive`` locks, writes and announces through ``orders.settle``. What was
+``examine`` compares and writes nothing; ``rederive`` locks, writes and announces through ``settling.settle``. What was
 announced before is known by its row, so nothing is announced twice.
 """
 
@@ -12,12 +12,14 @@ from typing import Any
 
 from django.utils import timezone
 
-from django_checkout.ledger import orders
-from django_checkout.ledger.announcements import announce, deliver_pending, is_superseded
+from django_checkout.ledger import orders, settling
+from django_checkout.ledger.announcements import deliver_pending
 from django_checkout.ledger.attention import attention_announcement, find_reasons
 from django_checkout.ledger.locks import LockedOrder, lock_order
 from django_checkout.ledger.refunds import requested_minor
 from django_checkout.ledger.rows import write
+from django_checkout.ledger.sending import is_superseded
+from django_checkout.ledger.settling import announce
 from django_checkout.ledger.whole_order import WholeOrder, load
 from django_checkout.models import Announcement, CheckoutSession, Order, Payment
 from django_checkout.models.announcements import AnnouncementState
@@ -146,7 +148,7 @@ def rederive(order_pk: int) -> Order:
     is_pending = _correct_announcements(whole)
     # Makes write_attention compare the stored reasons, whatever the column says.
     order.needs_attention = True
-    orders.settle(whole)
+    settling.settle(whole)
     if is_pending:
         deliver_pending(order)
     for item in order.attention.filter(resolved_at=None):

@@ -13,13 +13,14 @@ from typing import Any
 from django.utils import timezone
 
 from django_checkout.exceptions import AcceptError, OrderNotPayableError, PaymentInFlightError, SessionBusyError
-from django_checkout.ledger import orders
-from django_checkout.ledger.announcements import announce, deliver_pending
+from django_checkout.ledger import orders, settling
+from django_checkout.ledger.announcements import deliver_pending
 from django_checkout.ledger.attention import is_withheld, resolve_attention
 from django_checkout.ledger.locks import LEASE_SECONDS, LockedOrder
 from django_checkout.ledger.rows import write
+from django_checkout.ledger.settling import announce
 from django_checkout.models import Announcement, CheckoutSession, Order
-from django_checkout.models.statements import insert_new
+from django_checkout.models.writing import insert_new
 from django_checkout.states import (
     IN_FLIGHT_ORDER_STATUSES,
     LIVE_SESSION_STATUSES,
@@ -113,7 +114,7 @@ def drop_revision(locked: LockedOrder, session_pk: int) -> None:
     """Record that Stripe did not change a session; a payment of the old amount then raises attention."""
     session = locked.session(session_pk)
     write(session, next_subtotal_minor=None, leased_until=None)
-    orders.settle(locked)
+    settling.settle(locked)
 
 
 def abandon_session(session_pk: int) -> None:
@@ -182,7 +183,7 @@ def cancel(locked: LockedOrder) -> Order:
     if status != OrderStatus.UNPAID:
         raise OrderNotPayableError("The order has been paid; refund it instead.")
     order.canceled_at = timezone.now()
-    orders.settle(locked)
+    settling.settle(locked)
     announce(order, Announcement(signal="order_canceled", fact=order.reference))
     return order
 

@@ -7,15 +7,15 @@ break the order of locks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from django.db.models import Q
+from django.db.models import Subquery
 
 from django_checkout.exceptions import OrderNotFoundError
 from django_checkout.models import Announcement, CheckoutSession, Dispute, Order, Payment, Refund, database
-from django_checkout.models.statements import Select
+from django_checkout.models.statements import Select, SelectIn, run
 from django_checkout.values import Ownership
 
 T = TypeVar("T")
@@ -70,8 +70,13 @@ class LockedOrder:
     order: Order
     sessions: list[CheckoutSession]
     payments: list[Payment]
-    #: Payments inserted in this transaction: no other row refers to them yet.
+    #: The Stripe ids of payments that were looked for even if they have no order.
+    looked_for: Collection[str] = ()
+    #: Payments that are new in this transaction: no other row refers to them yet. The key is negative until they are
+    #: inserted.
     new_payment_pks: set[int] = field(default_factory=set)
+    #: Whether the payment was kept in this transaction, and the host's row of the order was not read yet.
+    is_source_unread: bool = False
     #: Payments that had no order until now: refunds and disputes may be stored already.
     claimed_payments: list[Payment] = field(default_factory=list)
     changed_sessions: dict[int, set[str]] = field(default_factory=dict)
@@ -97,6 +102,31 @@ class LockedOrder:
     def remember(self) -> None:
         """Store the order's columns in ``original``."""
         self.original = {field.attname: getattr(self.order, field.attname) for field in Order._meta.concrete_fields}
+
+    def forget_news(self) -> None:
+        """Forget the rows that may have to be announced, once they are."""
+        for rows in (self.sessions_to_announce, self.refunds_to_announce, self.disputes_to_announce):
+            rows.clear()
+        self.customers_to_keep.clear()
+        self.claimed_payments.clear()
+        self.to_announce.clear()
+
+    def add(self, payment: Payment) -> None:
+        """Add a new payment, which is inserted when the order is settled.
+
+        Raises:
+            AloneError: another order of the batch has it.
+        """
+        if self.shared is not None:
+            self.shared.add(payment)
+        else:
+            payment.pk = -len(self.payments) - 1
+        self.new_payment_pks.add(payment.pk)
+        self.payments.append(payment)
+
+    def uninserted_payments(self) -> list[Payment]:
+        """Return the new payments that are not inserted yet."""
+        return [payment for payment in self.payments if payment.pk < 0]
 
     def holds(self, payment_intent_id: str) -> bool:
         """Return whether a payment is locked and belongs to the order."""
@@ -139,9 +169,9 @@ class LockedOrder:
 class Locks:
     """Finds and locks the order of a fact, with queries of its own; ``batch.Batch`` has locked many orders at once."""
 
-    def lock(self, *, pk: int | None = None, reference: str = "", payment_id: str = "") -> LockedOrder:
+    def lock(self, *, pk: int | None = None, reference: str = "", payment_ids: Collection[str] = ()) -> LockedOrder:
         """Do what ``lock_order`` does."""
-        return lock_order(pk=pk, reference=reference, payment_id=payment_id)
+        return lock_order(pk=pk, reference=reference, payment_ids=payment_ids)
 
     def find_order_of_session(self, stripe_id: str) -> int | None:
         """Return the primary key of the order with a session."""
@@ -152,16 +182,24 @@ class Locks:
         return next((row.order_id for row in _FIND_PAYMENT(stripe_id)), None)
 
 
-def _locking(**which: Any) -> Select[Order]:
-    return Select(lambda: Order.objects.select_for_update().filter(**which).order_by())
+class _LockOrder:
+    """The statements that lock an order, its sessions and its payments, each on its own.
+
+    Never one statement for the order's lock and the rest: PostgreSQL would show the other tables as they were before
+    the wait for the lock.
+    """
+
+    def __init__(self, own: Callable[[], Any], **which: Any) -> None:
+        """``which`` is the condition of the order, and ``own`` returns the value of its rows' ``order``."""
+        self.order = Select(lambda: Order.objects.select_for_update().filter(**which).order_by())
+        self.sessions = Select(lambda: CheckoutSession.objects.select_for_update().filter(order=own()).order_by("pk"))
+        self.payments = Select(lambda: Payment.objects.select_for_update().filter(order=own()).order_by("pk"))
 
 
-_LOCK_ORDER, _LOCK_NAMED_ORDER = _locking(pk=1), _locking(reference="")
-# Never joined with the order's lock: PostgreSQL would show the other tables as they were before the wait for it.
-_LOCK_SESSIONS = Select(lambda: CheckoutSession.objects.select_for_update().filter(order=1).order_by("pk"))
-_LOCK_PAYMENTS = Select(lambda: Payment.objects.select_for_update().filter(order=1).order_by("pk"))
-_LOCK_PAYMENTS_AND = Select(
-    lambda: Payment.objects.select_for_update().filter(Q(order=1) | Q(stripe_id="")).order_by("pk")
+_BY_PK = _LockOrder(lambda: 1, pk=1)
+_BY_REFERENCE = _LockOrder(lambda: Subquery(Order.objects.filter(reference="").order_by().values("pk")), reference="")
+_LOCK_NAMED_PAYMENTS = SelectIn(
+    lambda ids: Payment.objects.select_for_update().filter(stripe_id__in=ids).order_by("pk")
 )
 _FIND_SESSION = Select(lambda: CheckoutSession.objects.filter(stripe_id="").order_by())
 _FIND_PAYMENT = Select(lambda: Payment.objects.filter(stripe_id="").order_by())
@@ -173,33 +211,33 @@ def lock_order_alone(pk: int) -> Order:
     Raises:
         OrderNotFoundError: there is no such order.
     """
-    for order in _LOCK_ORDER(pk):
+    for order in _BY_PK.order(pk):
         return order
     raise OrderNotFoundError("The order does not exist.")
 
 
-def lock_order(*, pk: int | None = None, reference: str = "", payment_id: str = "") -> LockedOrder:
-    """Lock an order, its sessions and its payments; ``payment_id`` adds a payment that may have no order yet.
+def lock_order(*, pk: int | None = None, reference: str = "", payment_ids: Collection[str] = ()) -> LockedOrder:
+    """Lock an order, its sessions and its payments; ``payment_ids`` adds payments that may have no order yet.
 
     Raises:
         OrderNotFoundError: there is no such order.
     """
-    found = _LOCK_NAMED_ORDER(reference) if pk is None else _LOCK_ORDER(pk)
+    which, key = (_BY_REFERENCE, reference) if pk is None else (_BY_PK, pk)
+    statements = [which.order.of(key), which.sessions.of(key), which.payments.of(key)]
+    if payment_ids:
+        # After the order's own, which nobody else can have locked.
+        statements.append(_LOCK_NAMED_PAYMENTS.of(sorted(payment_ids)))
+    found, sessions, payments, *named = run(*statements)
     if not found:
         raise OrderNotFoundError("The order does not exist.")
-    return lock_rows(found[0], payment_id=payment_id)
+    known = {row.pk for row in payments}
+    payments += [row for rows in named for row in rows if row.pk not in known]
+    return LockedOrder(order=found[0], sessions=sessions, payments=payments, looked_for=payment_ids)
 
 
-def lock_rows(order: Order, *, payment_id: str = "", is_new: bool = False) -> LockedOrder:
-    """Lock the sessions and payments of an order that is locked, or was inserted in this transaction.
-
-    ``payment_id`` adds a payment, as in ``lock_order``.
-    """
-    sessions = [] if is_new else _LOCK_SESSIONS(order.pk)
-    if payment_id:
-        payments = _LOCK_PAYMENTS_AND(order.pk, payment_id)
-    else:
-        # Only through a session does a payment get an order.
-        has_payments = bool(sessions) or order.kept_payment_id is not None
-        payments = _LOCK_PAYMENTS(order.pk) if has_payments else []
+def lock_rows(order: Order, *, is_new: bool = False) -> LockedOrder:
+    """Lock the sessions and payments of an order that is locked, or was inserted in this transaction."""
+    if is_new:
+        return LockedOrder(order=order, sessions=[], payments=[])
+    sessions, payments = run(_BY_PK.sessions.of(order.pk), _BY_PK.payments.of(order.pk))
     return LockedOrder(order=order, sessions=sessions, payments=payments)

@@ -6,65 +6,39 @@ the result. A fact that was announced before is known by its row.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from django.utils import timezone
 
 from django_checkout import states
 from django_checkout.adapters import is_deleted
-from django_checkout.ledger.announcements import announce
 from django_checkout.ledger.attention import find_reasons, session_state, write_attention
 from django_checkout.ledger.locks import LockedOrder
-from django_checkout.ledger.rows import write, write_many
+from django_checkout.ledger.rows import write
 from django_checkout.ledger.subscriptions import keep_customer
-from django_checkout.models import Announcement, CheckoutSession, Dispute, Order, Payment, Refund
-from django_checkout.models.base import FactRow
+from django_checkout.models import Announcement, CheckoutSession, Dispute, Payment, Refund
+from django_checkout.models.relations import select_source
 from django_checkout.models.statements import SelectIn
 from django_checkout.states import IntentStatus, OrderStatus, PaymentStatus, RefundState, RefundStatus, SessionStatus
 
 TOTALS = ("discount_minor", "shipping_minor", "tax_minor", "total_minor")
-#: The columns of an order that ``settle`` writes.
-_WRITTEN = Order.derived_columns | {"livemode", "email", "customer_details"}
 
 _REFUNDS = SelectIn(lambda payments: Refund.objects.filter(payment__in=payments).order_by("pk"))
 _DISPUTES = SelectIn(lambda payments: Dispute.objects.filter(payment__in=payments).order_by("pk"))
 
 
-def settle(locked: LockedOrder) -> Order:
-    """Derive the order from its rows, write what changed and announce what is new: the last step under the lock."""
-    new = derive_new(locked)
-    write_many(changes(locked))
-    locked.remember()
-    for announcement in new:
-        announce(locked.order, announcement)
-    return locked.order
-
-
 def derive_new(locked: LockedOrder) -> list[Announcement]:
-    """Derive the order from its rows, store its attention, and return what to announce; ``changes`` is not written."""
+    """Derive the order from its rows, store its attention, and return what to announce; nothing else is written."""
     is_newly_kept, kept, refunds, disputes = derive(locked)
     _announce_claimed(locked, refunds, disputes)
     attention = write_attention(locked.order, find_reasons(locked, refunds, disputes))
     for customer_id, livemode in locked.customers_to_keep:
         keep_customer(locked.order, customer_id=customer_id, livemode=livemode)
     is_released = not attention.is_withheld and (is_newly_kept or attention.was_withheld)
-    new = new_announcements(locked, kept, refunds, is_newly_kept=is_newly_kept, is_released=is_released)
+    new = [*new_announcements(locked, kept, refunds, is_newly_kept=is_newly_kept, is_released=is_released)]
+    locked.forget_news()
     return [*new, *attention.announcements]
-
-
-def changes(locked: LockedOrder) -> Iterator[tuple[FactRow, Collection[str]]]:
-    """Yield the rows that changed, each with the names of its columns, payments before what refers to them."""
-    for payment in locked.payments:
-        if names := locked.changed_payments.pop(payment.pk, None):
-            yield payment, names
-    for session in locked.sessions:
-        if names := locked.changed_sessions.pop(session.pk, None):
-            yield session, names
-    order = locked.order
-    derived = {name: value for name, value in locked.original.items() if name.removesuffix("_id") in _WRITTEN}
-    if changed := [name for name, value in derived.items() if getattr(order, name) != value]:
-        yield order, changed
 
 
 class Derived(NamedTuple):
@@ -79,7 +53,7 @@ class Derived(NamedTuple):
 def derive(locked: LockedOrder, *, writes: bool = True) -> Derived:
     """Set the order's columns from its rows; with ``writes``, also store which of its refunds are releases."""
     order = locked.order
-    is_newly_kept = _keep_payment(locked) or locked.is_whole
+    is_newly_kept = _keep_payment(locked, reads_source=not writes) or locked.is_whole
     kept = locked.kept_payment()
     refunds, disputes = _refunds(locked, writes=writes), _disputes(locked)
     if kept is not None:
@@ -110,7 +84,7 @@ def _status(locked: LockedOrder, kept: Payment | None) -> OrderStatus:
     )
 
 
-def _keep_payment(locked: LockedOrder) -> bool:
+def _keep_payment(locked: LockedOrder, *, reads_source: bool) -> bool:
     """Record, once, the payment that the order keeps: the first with a complete session whose money was captured."""
     if locked.order.kept_payment_id is not None:
         return False
@@ -122,7 +96,9 @@ def _keep_payment(locked: LockedOrder) -> bool:
         if payment.captured_minor > 0 or (is_free and payment.intent_status == IntentStatus.SUCCEEDED):
             locked.order.kept_payment = payment
             locked.order.paid_at = locked.order.paid_at or timezone.now()
-            if is_deleted(locked.order):
+            if not reads_source and select_source(locked.order) is not None:
+                locked.is_source_unread = True
+            elif is_deleted(locked.order):
                 locked.order.source_deleted_at = locked.order.source_deleted_at or locked.order.paid_at
             return True
     return False

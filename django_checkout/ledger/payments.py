@@ -5,8 +5,10 @@ from __future__ import annotations
 from django_checkout.exceptions import OrderNotFoundError
 from django_checkout.ledger.locks import LockedOrder, LockOrderChangedError, Locks, lock_order
 from django_checkout.ledger.rows import write
-from django_checkout.models import Dispute, Payment, Refund, statements
+from django_checkout.ledger.writes import insert_payments
+from django_checkout.models import Dispute, Payment, Refund
 from django_checkout.models.statements import Select
+from django_checkout.models.writing import insert_new
 from django_checkout.states import join_intent
 from django_checkout.values import PaymentFact
 
@@ -24,12 +26,12 @@ def lock_order_of_payment(fact: PaymentFact, locks: Locks) -> LockedOrder | None
     """
     order_pk = locks.find_order_of_payment(fact.payment_intent_id)
     if order_pk is not None:
-        return locks.lock(pk=order_pk)
+        return locks.lock(pk=order_pk, payment_ids=_ids(fact))
     owner = fact.ownership
     if not (owner.reference and owner.session_uuid):
         return None
     try:
-        locked = locks.lock(reference=owner.reference, payment_id=fact.payment_intent_id)
+        locked = locks.lock(reference=owner.reference, payment_ids=_ids(fact))
     except OrderNotFoundError:
         return None
     if locked.holds(fact.payment_intent_id):
@@ -51,12 +53,9 @@ def join_payment(locked: LockedOrder, fact: PaymentFact, *, is_named: bool = Tru
     """
     payment = next((row for row in locked.payments if row.stripe_id == fact.payment_intent_id), None)
     if payment is None:
-        payment = _insert(locked, fact, is_named=is_named)
-        if payment is not None:
-            return payment
-        payment = Payment.objects.select_for_update().get(stripe_id=fact.payment_intent_id)
-        locked.payments.append(payment)
-    if payment.order_id is None and is_named:
+        payment = Payment(stripe_id=fact.payment_intent_id, order=locked.order if is_named else None)
+        locked.add(payment)
+    elif payment.order_id is None and is_named:
         payment.order = locked.order
         locked.changed_payments.setdefault(payment.pk, set()).add("order")
         locked.claimed_payments.append(payment)
@@ -71,29 +70,18 @@ def join_payment(locked: LockedOrder, fact: PaymentFact, *, is_named: bool = Tru
     return payment
 
 
-def _insert(locked: LockedOrder, fact: PaymentFact, *, is_named: bool) -> Payment | None:
-    payment = Payment(stripe_id=fact.payment_intent_id, order=locked.order if is_named else None)
-    for name, value in _joined(payment, fact).items():
-        setattr(payment, name, value)
-    if locked.shared is not None:
-        locked.shared.add(payment)
-    elif not statements.insert_new(payment):
-        # A refund or a dispute has inserted it since the order was locked.
-        return None
-    locked.new_payment_pks.add(payment.pk)
-    locked.payments.append(payment)
-    if fact.charge_id:
-        _adopt_by_charge(locked, payment, fact.charge_id)
-    return payment
+def _ids(fact: PaymentFact) -> list[str]:
+    """Return the Stripe ids that a payment's row may have before it has an order."""
+    return [stripe_id for stripe_id in (fact.payment_intent_id, fact.charge_id) if stripe_id]
 
 
 def _adopt_by_charge(locked: LockedOrder | None, payment: Payment, charge_id: str) -> None:
     """Merge the row that was inserted for the payment when only its charge was known."""
-    if locked is not None and locked.shared is not None and charge_id not in locked.shared.payments:
-        return
-    by_charge = next((row for row in _LOCK_UNCLAIMED(charge_id) if row.pk != payment.pk), None)
+    by_charge = _find_by_charge(locked, payment, charge_id)
     if by_charge is None:
         return
+    if locked is not None:
+        insert_payments([locked])
     Refund.objects.filter(payment=by_charge).update(payment=payment)
     Dispute.objects.filter(payment=by_charge).update(payment=payment)
     both = [*by_charge.reviews.items(), *payment.reviews.items()]
@@ -102,10 +90,19 @@ def _adopt_by_charge(locked: LockedOrder | None, payment: Payment, charge_id: st
         fraud_warning_id=max(by_charge.fraud_warning_id, payment.fraud_warning_id),
         reviews={review: all(is_open for other, is_open in both if other == review) for review, _ in both},
     )
-    by_charge.delete()
     if locked is not None:
+        locked.payments = [row for row in locked.payments if row.pk != by_charge.pk]
         locked.new_payment_pks.discard(payment.pk)
         locked.claimed_payments.append(payment)
+    by_charge.delete()
+
+
+def _find_by_charge(locked: LockedOrder | None, payment: Payment, charge_id: str) -> Payment | None:
+    if locked is not None and charge_id in locked.looked_for:
+        rows = [row for row in locked.payments if row.stripe_id == charge_id and row.order_id is None]
+    else:
+        rows = _LOCK_UNCLAIMED(charge_id)
+    return next((row for row in rows if row.pk != payment.pk), None)
 
 
 def _joined(payment: Payment, fact: PaymentFact) -> dict[str, object]:
@@ -141,7 +138,7 @@ def _lock_payment(payment_intent_id: str | None, charge_id: str | None) -> tuple
     if payment is None:
         stripe_id = payment_intent_id or charge_id or ""
         payment = Payment(stripe_id=stripe_id)
-        if statements.insert_new(payment):
+        if insert_new(payment):
             return None, payment
         payment = Payment.objects.get(stripe_id=stripe_id)
     if payment.order_id is None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django_checkout.exceptions import RefundError, UnknownFactError
-from django_checkout.ledger import locks, orders
+from django_checkout.ledger import locks, settling
 from django_checkout.ledger.attention import UNANSWERED
 from django_checkout.ledger.locks import LockedOrder
 from django_checkout.ledger.rows import write
@@ -134,7 +134,7 @@ def fail_refund(locked: LockedOrder, refund: Refund, *, was_unanswered: bool, **
     _recount(next(row for row in locked.payments if row.pk == refund.payment_id))
     if was_unanswered:
         write(refund, failure_reason=UNANSWERED)
-        orders.settle(locked)
+        settling.settle(locked)
 
 
 def _find(payment: Payment, fact: RefundFact) -> Refund | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.utils import timezone
 
-from django_checkout.models import statements
 from django_checkout.models.base import Row
+from django_checkout.models.statements import run
+from django_checkout.models.writing import updates
 
 
 def write(row: Row, **values: Any) -> None:
@@ -20,16 +20,18 @@ def write(row: Row, **values: Any) -> None:
 
 
 def write_many(changes: Iterable[tuple[Row, Collection[str]]]) -> None:
-    """Write columns of many locked rows, and their ``updated_at`` if they have one.
+    """Write columns of many locked rows, and their ``updated_at`` if they have one; signals are not sent."""
+    if found := stamped(changes):
+        run(*updates(found))
 
-    One statement for all rows of a model with the same columns. Signals of the models are not sent.
-    """
+
+def stamped(changes: Iterable[tuple[Row, Collection[str]]]) -> list[tuple[Row, Collection[str]]]:
+    """Set ``updated_at`` of the rows that have one; return the changes with that column."""
     now = timezone.now()
-    groups: dict[tuple[type[Row], tuple[str, ...]], list[Row]] = defaultdict(list)
+    found: list[tuple[Row, Collection[str]]] = []
     for row, names in changes:
         if hasattr(row, "updated_at"):
             row.updated_at = now
             names = {*names, "updated_at"}
-        groups[type(row), tuple(sorted(names))].append(row)
-    for (_, columns), rows in groups.items():
-        statements.update(rows, columns)
+        found.append((row, names))
+    return found

@@ -49,20 +49,26 @@ def lock_order_of_session(fact: SessionFact, locks: Locks) -> tuple[LockedOrder,
     the Stripe id in ``recovered_from``. An order's reference, or the UUID of a row with another id, proves nothing: a
     copy of the site may share the account. Live or test mode must agree as well, and so must the site.
     """
-    owner, payment_id = fact.ownership, fact.payment_intent_id or ""
+    owner, payment_ids = fact.ownership, _payment_ids(fact)
     if owner.reference and owner.session_uuid:
         # Locking by reference first saves the query for the order's primary key.
         with suppress(OrderNotFoundError):
-            locked = locks.lock(reference=owner.reference, payment_id=payment_id)
+            locked = locks.lock(reference=owner.reference, payment_ids=payment_ids)
             if session := _find_row(locked, fact):
                 return locked, session
     for stripe_id in filter(None, (fact.stripe_id, fact.recovered_from)):
         order_pk = locks.find_order_of_session(stripe_id)
         if order_pk is not None:
-            locked = locks.lock(pk=order_pk, payment_id=payment_id)
+            locked = locks.lock(pk=order_pk, payment_ids=payment_ids)
             session = _find_row(locked, fact)
             return None if session is None else (locked, session)
     return None
+
+
+def _payment_ids(fact: SessionFact) -> list[str]:
+    """Return the Stripe ids that the session's payment may have before it has an order."""
+    charge_id = fact.payment.charge_id if fact.payment is not None else None
+    return [fact.payment_intent_id or fact.stripe_id, *filter(None, [charge_id])]
 
 
 def join_session(locked: LockedOrder, session: CheckoutSession, fact: SessionFact) -> None:

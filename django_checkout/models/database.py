@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cache, partial
+from importlib import import_module
 from typing import Any, TypeVar
 
 from django.apps import apps
@@ -200,6 +201,20 @@ def is_in_transaction() -> bool:
 def connection() -> BaseDatabaseWrapper:
     """Return the connection to this app's database."""
     return connections[alias()]
+
+
+def takes_several_statements() -> bool:
+    """Return whether a query may consist of several statements: with psycopg 3 and its usual cursors."""
+    used = connection()
+    if used.vendor != "postgresql" or {"server_side_binding", "cursor_factory"} & {*used.settings_dict["OPTIONS"]}:
+        return False
+    return bool(import_module("django.db.backends.postgresql.psycopg_any").is_psycopg3)
+
+
+def takes_lists_of_rows() -> bool:
+    """Return whether one statement can insert or update many rows and return their keys: PostgreSQL's and SQLite's."""
+    used = connection()
+    return used.vendor in ("postgresql", "sqlite") and bool(used.features.can_return_rows_from_bulk_insert)
 
 
 def can_skip_locked() -> bool:

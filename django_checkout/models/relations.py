@@ -7,19 +7,24 @@ rows in the database of the deleted row. Both are wrong if our tables are in ano
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from django.apps import apps
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ValidationError
 from django.db import models, router, transaction
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 from django.db.models.signals import pre_delete
 
 from django_checkout.models import database
+from django_checkout.models.statements import Select, Statement
 
 _BATCH = 1000
+#: The compiled query of each of the host's models.
+_by_pk: dict[type[models.Model], Select[Any]] = {}
 
 
 class _SiteDescriptor(ForwardManyToOneDescriptor):  # type: ignore[type-arg]  # generic in the stubs only
@@ -126,6 +131,37 @@ def _read_sources(keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str] | Non
         rows = model._base_manager.using(router.db_for_write(model)).filter(pk__in=type_pks)
         found |= {(type_id, str(row.pk)): row for row in rows}
     return found
+
+
+def select_source(order: Any) -> Statement | None:
+    """Return the statement that reads the host's row of an order into its cache, to be sent together with others.
+
+    None if it was read before, if it is in another database, or if the host's model has a manager of its own.
+    """
+    descriptor: _SourceDescriptor = type(order).source
+    key = descriptor._key(order)
+    if key is None or descriptor.is_cached(order):
+        return None
+    model = ContentType.objects.get_for_id(key[0]).model_class()
+    if model is None or type(model._base_manager) is not models.Manager or model._meta.pk.is_relation:
+        return None
+    if router.db_for_write(model) != database.alias():
+        return None
+    try:
+        pk = model._meta.pk.to_python(key[1])
+    except ValidationError:
+        return None
+    select = _by_pk.get(model)
+    if select is None:
+        rows = model._base_manager.using(database.alias()).filter(pk=pk).order_by()
+        select = _by_pk[model] = Select(lambda: rows)
+    statement = select.of(model._meta.pk.get_db_prep_value(pk, database.connection()))
+
+    def read(cursor: Any) -> None:
+        found = statement.read(cursor)
+        descriptor.field.set_cached_value(order, found[0] if found else None)
+
+    return replace(statement, read=read)
 
 
 def find_missing_sources(keys: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:

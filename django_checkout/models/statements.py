@@ -1,19 +1,19 @@
 """Statements whose SQL Django builds once for each database: to build it takes longer than to run it.
 
-The SQL is Django's own, or as plain as an update by primary key; values are prepared and converted by the fields.
-Signals of the models are not sent. An error marks the transaction to be rolled back, as one in ``save()`` does.
+The SQL is Django's own, and values are converted by the fields; ``writing`` has what changes rows. An error marks the
+transaction to be rolled back, as one in ``save()`` does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
-from django.db import DatabaseError, IntegrityError
+from django.db import IntegrityError
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Field, Model, QuerySet
-from django.db.models.sql import InsertQuery
+from django.db.models import Model, QuerySet
 
 from django_checkout.models import database
 
@@ -23,23 +23,83 @@ M = TypeVar("M", bound=Model)
 _MYSQL_DUPLICATE_KEY = 1062
 
 
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement with its values, and the function that reads its result."""
+
+    sql: str
+    values: Sequence[Any]
+    #: Called with the cursor.
+    read: Callable[[Any], Any]
+    #: The result if a row with the same unique value exists and the database says so by an error.
+    if_exists: Any = None
+
+
+def run(*statements: Statement) -> list[Any]:
+    """Run statements in this order and return their results: where the database can, in one round trip.
+
+    Each sees what was committed before it began, not what was when the first began: PostgreSQL takes a snapshot for
+    each statement of a simple query (https://www.postgresql.org/docs/current/protocol-flow.html).
+    """
+    connection = database.connection()
+    try:
+        with connection.cursor() as cursor:
+            if len(statements) == 1 or not database.takes_several_statements():
+                return [_run_one(cursor, statement) for statement in statements]
+            sql = "; ".join(statement.sql for statement in statements)
+            cursor.execute(sql, [value for statement in statements for value in statement.values])
+            results = []
+            for number, statement in enumerate(statements):
+                if number:
+                    cursor.nextset()
+                results.append(statement.read(cursor))
+            return results
+    except Exception:
+        # Nobody who catches the error can commit a transaction that the database has ended.
+        if connection.in_atomic_block:
+            connection.set_rollback(True)
+        raise
+
+
+def _run_one(cursor: Any, statement: Statement) -> Any:
+    try:
+        cursor.execute(statement.sql, statement.values)
+    except IntegrityError as error:
+        # MariaDB undoes this statement alone.
+        if statement.if_exists is None or error.args[0] != _MYSQL_DUPLICATE_KEY:
+            raise
+        return statement.if_exists
+    return statement.read(cursor)
+
+
+def control(sql: str) -> Statement:
+    """Return a statement that controls the transaction, such as a savepoint."""
+    return Statement(sql, (), lambda cursor: None)
+
+
 class Select(Generic[M]):
     """A query of whole rows, called with the values of its parameters, in the order in which they are in the SQL."""
 
     def __init__(self, build: Callable[[], QuerySet[M]]) -> None:
         """``build`` returns the query, with any values."""
         self._build = build
-        self._compiled: dict[str, Callable[..., list[M]]] = {}
+        self._compiled: dict[str, tuple[str, Callable[[Any], list[M]]]] = {}
 
     def __call__(self, *values: Any) -> list[M]:
         """Return the rows."""
-        connection = database.connection()
-        run = self._compiled.get(connection.alias)
-        if run is None:
-            run = self._compiled[connection.alias] = self._compile(connection)
-        return run(connection, values)
+        (rows,) = run(self.of(*values))
+        return rows  # type: ignore[no-any-return]  # as ``read`` returned it
 
-    def _compile(self, connection: BaseDatabaseWrapper) -> Callable[..., list[M]]:
+    def of(self, *values: Any) -> Statement:
+        """Return the statement with its values, whose result is the rows."""
+        connection = database.connection()
+        compiled = self._compiled.get(connection.alias)
+        if compiled is None:
+            compiled = self._compiled[connection.alias] = self._compile(connection)
+        sql, read = compiled
+        return Statement(sql, values, read)
+
+    def _compile(self, connection: BaseDatabaseWrapper) -> tuple[str, Callable[[Any], list[M]]]:
         query = self._build().query
         compiler = query.get_compiler(connection=connection)
         sql, _ = compiler.as_sql()
@@ -47,21 +107,19 @@ class Select(Generic[M]):
         names = [column.target.attname for column in columns]
         converters = compiler.get_converters(columns)
         model: Any = query.model
+        alias = connection.alias
 
-        def run(connection: BaseDatabaseWrapper, values: Sequence[Any]) -> list[M]:
-            with connection.cursor() as cursor:
-                cursor.execute(sql, values)
-                rows = cursor.fetchall()
+        def read(cursor: Any) -> list[M]:
             found = []
-            for row in rows:
+            for row in cursor.fetchall():
                 converted = list(row)
                 for position, (functions, expression) in converters.items():
                     for function in functions:
-                        converted[position] = function(converted[position], expression, connection)
-                found.append(model.from_db(connection.alias, names, converted))
+                        converted[position] = function(converted[position], expression, database.connection())
+                found.append(model.from_db(alias, names, converted))
             return found
 
-        return run
+        return sql, read
 
 
 class SelectIn(Generic[M]):
@@ -77,101 +135,10 @@ class SelectIn(Generic[M]):
 
     def __call__(self, values: Sequence[Any]) -> list[M]:
         """Return the rows; none, without a query, for an empty list."""
-        if len(values) > self.LONGEST:
-            return list(self._build(values))
-        return self._selects[len(values)](*values) if values else []
+        return run(self.of(values))[0] if values else []
 
-
-def insert_new(row: Model) -> bool:
-    """Insert a row and set its primary key; False if a row with the same unique value exists. Needs no savepoint.
-
-    PostgreSQL and SQLite leave the statement out (``ON CONFLICT DO NOTHING``), every other error is raised. MariaDB's
-    ``INSERT IGNORE`` would also truncate values and drop links, so there the error of a plain ``INSERT`` is read: it
-    undoes this statement alone.
-    """
-    connection = database.connection()
-    sql, fields, stamps = _compile_insert(type(row), connection.alias, connection.vendor)
-    for stamp in stamps:
-        stamp.pre_save(row, add=True)
-    values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
-    try:
-        key = _insert(connection, row, sql, values)
-    except IntegrityError as error:
-        if connection.vendor == "mysql" and error.args[0] == _MYSQL_DUPLICATE_KEY:
-            return False
-        _mark_for_rollback(connection)
-        raise
-    except Exception:
-        _mark_for_rollback(connection)
-        raise
-    if key is None:
-        return False
-    row.pk = key
-    row._state.adding, row._state.db = False, connection.alias
-    return True
-
-
-def _insert(connection: BaseDatabaseWrapper, row: Model, sql: str, values: Sequence[Any]) -> Any:
-    """Return the primary key of the new row, or None."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        if connection.features.can_return_columns_from_insert:
-            returned = cursor.fetchone()
-            return None if returned is None else returned[0]
-        if cursor.rowcount < 1:
-            return None
-        return connection.ops.last_insert_id(cursor, row._meta.db_table, str(row._meta.pk.column))
-
-
-@lru_cache(maxsize=100)
-def _compile_insert(model: type[Model], alias: str, vendor: str) -> tuple[str, list[Any], list[Any]]:
-    connection = database.connection()
-    fields: list[Any] = [field for field in model._meta.local_concrete_fields if not field.primary_key]
-    query = InsertQuery(model)
-    query.insert_values(fields, [model()], raw=True)
-    ((sql, _),) = query.get_compiler(connection=connection).as_sql()
-    if vendor != "mysql":
-        sql += " ON CONFLICT DO NOTHING"
-    if connection.features.can_return_columns_from_insert:
-        sql += f" RETURNING {connection.ops.quote_name(str(model._meta.pk.column))}"
-    stamps = [field for field in fields if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)]
-    return sql, fields, stamps
-
-
-def _mark_for_rollback(connection: BaseDatabaseWrapper) -> None:
-    """Let nobody who catches an error commit a transaction that the database has ended."""
-    if connection.in_atomic_block:
-        connection.set_rollback(True)
-
-
-def update(rows: Sequence[Model], names: tuple[str, ...]) -> None:
-    """Write the same columns of rows of one model.
-
-    Raises:
-        DatabaseError: the only row does not exist any more.
-    """
-    connection = database.connection()
-    sql, fields = _compile_update(type(rows[0]), names, connection.alias)
-    values = [
-        [*(field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields), row.pk] for row in rows
-    ]
-    try:
-        with connection.cursor() as cursor:
-            if len(values) > 1:
-                cursor.executemany(sql, values)
-                return
-            cursor.execute(sql, values[0])
-            if cursor.rowcount == 0:
-                raise DatabaseError(f"The row of {type(rows[0]).__name__} to update does not exist any more.")
-    except Exception:
-        _mark_for_rollback(connection)
-        raise
-
-
-@lru_cache(maxsize=1000)
-def _compile_update(model: type[Model], names: tuple[str, ...], alias: str) -> tuple[str, list[Field[Any, Any]]]:
-    quote = database.connection().ops.quote_name
-    fields: list[Any] = [model._meta.get_field(name) for name in names]
-    columns = ", ".join(f"{quote(field.column)} = %s" for field in fields)
-    key = quote(str(model._meta.pk.column))
-    return f"UPDATE {quote(model._meta.db_table)} SET {columns} WHERE {key} = %s", fields  # noqa: S608  # our own names
+    def of(self, values: Sequence[Any]) -> Statement:
+        """Return the statement for a list that is not empty, whose result is the rows."""
+        few = len(values) <= self.LONGEST
+        select = self._selects[len(values)] if few else Select(partial(self._build, range(len(values))))
+        return select.of(*values)

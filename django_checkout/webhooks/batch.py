@@ -9,12 +9,15 @@ https://docs.stripe.com/webhooks#event-ordering
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from django.utils import timezone
 
 from django_checkout import ledger
+from django_checkout.ledger import announcements
 from django_checkout.models import WebhookEvent
 from django_checkout.telemetry import spans
 from django_checkout.values import PaymentFact, SessionFact
@@ -23,6 +26,9 @@ from django_checkout.webhooks.envelope import event_data, names_of
 from django_checkout.webhooks.registry import fact_reader_of
 
 logger = logging.getLogger("django_checkout")
+
+#: For how long the receivers of many orders run in one transaction, while all of these are locked.
+SENDING_SECONDS = 0.1
 
 Facts = Sequence[SessionFact | PaymentFact]
 
@@ -59,6 +65,26 @@ def process(pks: Sequence[int]) -> BatchResult:
         failed = claimed or pks
         logger.warning("processing_alone events=%s", len(failed), exc_info=True)
         return BatchResult(claimed=failed, alone=failed)
+
+
+def deliver(order_pks: Collection[int]) -> announcements.DeliveriesTogether:
+    """Deliver the pending notifications of many orders; ``busy`` in the result are those to be delivered to alone."""
+    delivered = failed = superseded = 0
+    busy: list[int] = []
+    while order_pks:
+        work = partial(announcements.deliver_together, order_pks, ends_at=time.monotonic() + SENDING_SECONDS)
+        try:
+            done = ledger.in_transaction(work)
+        except Exception:
+            # One of them is the cause; alone, only that one fails.
+            logger.warning("delivering_alone orders=%s", len(order_pks), exc_info=True)
+            busy += order_pks
+            break
+        delivered, failed = delivered + done.delivered, failed + done.failed
+        superseded += done.superseded
+        busy += done.busy
+        order_pks = done.left
+    return announcements.DeliveriesTogether(delivered=delivered, failed=failed, superseded=superseded, busy=busy)
 
 
 def _process(locked: Sequence[WebhookEvent]) -> BatchResult:

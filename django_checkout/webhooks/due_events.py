@@ -81,7 +81,9 @@ def process_events(run: Run) -> bool:
 def _finish(run: Run, done: batch.BatchResult) -> set[int]:
     """Deliver what a batch announces, and process the rest of it; return what was attempted and may be due again."""
     run.count("events", done.processed)
-    for order_pk in done.to_deliver:
+    results = batch.deliver(done.to_deliver)
+    run.count("notifications", results.delivered + results.failed, failed=results.failed)
+    for order_pk in results.busy:
         deliver(run, order_pk, 1)
     return _process_alone(run, done.alone)
 

@@ -17,9 +17,10 @@ from django.utils import timezone
 
 from django_checkout import ledger
 from django_checkout.exceptions import CheckoutError, EventBusyError, NotPendingError
-from django_checkout.models import WebhookEvent, database, sites, statements
+from django_checkout.models import WebhookEvent, database, sites
 from django_checkout.models.events import EventState
 from django_checkout.models.statements import Select
+from django_checkout.models.writing import insert_new
 from django_checkout.states import IgnoreReason
 from django_checkout.stripe_api import facts
 from django_checkout.stripe_api.storable import storable_text
@@ -83,7 +84,7 @@ def insert(row: WebhookEvent) -> WebhookEvent:
     """Insert an event in a transaction of its own; return the stored row, which a duplicate finds."""
 
     def work() -> WebhookEvent:
-        return row if statements.insert_new(row) else get_stored(row.stripe_id)
+        return row if insert_new(row) else get_stored(row.stripe_id)
 
     row.pk = None
     return ledger.in_transaction(work)
@@ -110,7 +111,7 @@ def insert_processed(row: WebhookEvent) -> WebhookEvent | None:
     values = {field.attname: getattr(row, field.attname) for field in WebhookEvent._meta.concrete_fields}
     values |= {"id": None, "state": EventState.PROCESSED, "attempts": 1, "processed_at": timezone.now()}
     fresh = WebhookEvent(**{**values, "payload": reduced(row.payload)})
-    return fresh if statements.insert_new(fresh) else None
+    return fresh if insert_new(fresh) else None
 
 
 def lock(pk: int, *, is_leased: bool = False) -> WebhookEvent:
