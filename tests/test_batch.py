@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_checkout import services, signals
+from django_checkout.ledger import announcements
 from django_checkout.ledger import batch as ledger_batch
 from django_checkout.models import Customer, Order, WebhookEvent
 from django_checkout.webhooks import batch, due_events, handles, inbox, pending_work, processing, registry, tasks
@@ -437,3 +438,38 @@ def test_no_lock_of_another_order_is_held_while_a_receiver_runs(stripe_emulator)
         signals.order_paid.disconnect(look, sender=Order)
 
     assert seen == ["committed", {"paid"}, {"paid"}]
+
+
+def test_a_slow_receiver_ends_the_transaction_for_many_orders(stripe_emulator, monkeypatch):
+    """It holds the locks of the other orders only while it runs."""
+    calls = []
+    deliver_together = announcements.deliver_together
+
+    def counted(order_pks, **options):
+        calls.append(len(order_pks))
+        return deliver_together(order_pks, **options)
+
+    store([event for _ in range(3) for event in paid(stripe_emulator)[1]])
+    monkeypatch.setattr(announcements, "deliver_together", counted)
+    monkeypatch.setattr(batch, "SENDING_SECONDS", 0)
+    sent = []
+    signals.order_paid.connect(receive := lambda order, **arguments: sent.append(order.pk), sender=Order)
+    try:
+        report = pending_work.process_pending()
+    finally:
+        signals.order_paid.disconnect(receive, sender=Order)
+
+    assert (calls, report["notifications"], len(set(sent))) == ([3, 2, 1], 3, 3)
+
+
+def test_a_fault_of_the_database_leaves_every_order_to_be_notified_alone(stripe_emulator, recorder, monkeypatch):
+    def fail(*arguments, **options):
+        raise DatabaseError
+
+    store([event for _ in range(2) for event in paid(stripe_emulator)[1]])
+    recorder.clear()
+    monkeypatch.setattr(announcements, "deliver_together", fail)
+
+    report = pending_work.process_pending()
+
+    assert (report["notifications"], report["notifications_failed"], recorder.names) == (2, 0, ["order_paid"] * 2)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 import pytest
-from django.db import IntegrityError, connection, connections, transaction
+from django.db import DatabaseError, DataError, IntegrityError, connection, connections, transaction
 from django.db.utils import ConnectionHandler
+from django.utils import timezone
 
-from django_checkout import ledger, services
+from django_checkout import ledger, services, signals
 from django_checkout.ledger import payments
-from django_checkout.models import Observation, Payment, database
-from django_checkout.models.writing import insert_new
+from django_checkout.ledger.settling import announce
+from django_checkout.models import Announcement, Observation, Order, Payment, database, statements
+from django_checkout.models.writing import insert_new, updates
 from django_checkout.stripe_api.signatures import Verified
+from django_checkout.testing import post_event
 from django_checkout.webhooks import deliveries
 from tests.benchmarks.counting import count, measure, receiver
 from tests.factories import HostOrderFactory
+from tests.races.together import run_before
 
 pytestmark = pytest.mark.core
 
@@ -26,7 +31,16 @@ def _patient(settings):
     settings.CHECKOUT_STRIPE_TIMEOUT_SECONDS = 600
 
 
-#: The most statements and commits of a delivery.
+#: The most round trips of a delivery where several statements are one, with its transaction and the receiver's write.
+TRIPS = {
+    "paid session": 6,
+    "charge.refunded": 18,
+    "charge.refunded, known": 13,
+    "duplicate": 4,
+    "foreign": 8,
+    "foreign refund": 11,
+}
+#: The most statements and commits of a delivery where each is sent alone.
 BOUNDS = {
     "paid session": (11, 1),
     "charge.refunded": (20, 2),
@@ -43,6 +57,9 @@ def test_deliveries_need_at_most_so_many_statements_and_commits(stripe_emulator)
         costs = {name: measure(name, stripe_emulator) for name in BOUNDS}
 
     needed = {name: (cost.statements, cost.commits) for name, cost in costs.items()}
+    if database.takes_several_statements():
+        trips = {name: cost.statements + cost.controls for name, cost in costs.items()}
+        assert {name: max(most, trips[name]) for name, most in TRIPS.items()} == TRIPS
     assert {name: max(pair, needed[name]) for name, pair in BOUNDS.items()} == BOUNDS
     assert all(commits <= BOUNDS[name][1] for name, (_, commits) in needed.items()), needed
 
@@ -112,6 +129,94 @@ def test_row_that_cannot_be_stored_is_an_error_and_the_transaction_is_rolled_bac
             insert_new(Payment(stripe_id="pi_1", currency=None))
         assert connection.needs_rollback
         connection.set_rollback(True)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("number", [1, 2])
+def test_value_that_is_too_long_is_an_error_and_is_not_truncated(number):
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite stores a text of any length")
+    rows = [Payment.objects.create(stripe_id=f"pi_{n}") for n in range(number)]
+    for row in rows:
+        row.currency = "more than three"
+
+    with pytest.raises(DataError), transaction.atomic():
+        statements.run(*updates([(row, ["currency"]) for row in rows]))
+
+
+@pytest.mark.django_db
+def test_many_rows_are_written_with_their_own_values_and_types():
+    rows = [Payment.objects.create(stripe_id=f"pi_{n}") for n in range(3)]
+    now = timezone.now().replace(microsecond=0)
+    written = [(None, {}, 1), (now, {"prv_1": True}, 2**40), (None, {"prv_2": False}, 3)]
+    for row, values in zip(rows, written, strict=True):
+        row.capture_before, row.reviews, row.captured_minor = values
+
+    statements.run(*updates([(row, ["capture_before", "reviews", "captured_minor"]) for row in rows]))
+
+    assert list(Payment.objects.order_by("pk").values_list("capture_before", "reviews", "captured_minor")) == written
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_payment_that_a_refund_inserts_meanwhile_makes_the_transaction_start_over(order, stripe_emulator, caplog):
+    session = services.start(order)
+    stripe_emulator.pay(session.stripe_id)
+    body = stripe_emulator.events("checkout.session.completed")[0]
+    payment_id = body["data"]["object"]["payment_intent"]
+
+    with run_before("django_checkout.ledger.settling.write_orders", lambda: insert_new(Payment(stripe_id=payment_id))):
+        post_event(body)
+
+    order.refresh_from_db()
+    payment = Payment.objects.get()
+    assert (order.status, order.kept_payment, payment.captured_minor) == ("paid", payment, order.total_minor)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_receiver_that_catches_an_error_of_the_database_does_not_end_the_transaction(order, stripe_emulator):
+    """PostgreSQL would answer the commit with a rollback, and the event would be lost."""
+
+    def receive(source, **arguments):
+        with suppress(DatabaseError), connection.cursor() as cursor:
+            cursor.execute("SELECT nothing FROM nowhere")
+
+    session = services.start(order)
+    stripe_emulator.pay(session.stripe_id)
+    signals.order_paid.connect(receive, sender=Order)
+    try:
+        post_event(stripe_emulator.events("checkout.session.completed")[0])
+    finally:
+        signals.order_paid.disconnect(receive, sender=Order)
+
+    order.refresh_from_db()
+    state = "pending" if connection.vendor == "postgresql" else "announced"
+    assert (order.status, order.announcements.get().state) == ("paid", state)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_receiver_inside_a_receiver_undoes_its_own_work_alone(order, stripe_emulator):
+    """The savepoints of both are sent together with other statements, and are told apart by their names."""
+    other = services.place(HostOrderFactory())
+
+    def receive(sender, order, **arguments):
+        Order.objects.filter(pk=order.pk).update(locale=f"{order.reference}!"[:20])
+        if order.reference != other.reference:
+            with database.atomic():
+                announce(other, Announcement(signal="order_paid", fact=other.reference))
+        else:
+            raise LookupError
+
+    session = services.start(order)
+    stripe_emulator.pay(session.stripe_id)
+    signals.order_paid.connect(receive, sender=Order)
+    try:
+        post_event(stripe_emulator.events("checkout.session.completed")[0])
+    finally:
+        signals.order_paid.disconnect(receive, sender=Order)
+
+    assert list(Order.objects.order_by("pk").values_list("locale", flat=True)) == [f"{order.reference}!", ""]
+    states = Announcement.objects.values_list("order_id", "state")
+    assert set(states) == {(order.pk, "announced"), (other.pk, "pending")}
 
 
 class _Router:

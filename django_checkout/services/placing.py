@@ -18,8 +18,9 @@ from django_checkout.exceptions import (
     OrderNotPayableError,
     ReferenceTakenError,
 )
-from django_checkout.models import Order, OrderLine, database, statements
+from django_checkout.models import Order, OrderLine, database
 from django_checkout.models.statements import Select
+from django_checkout.models.writing import insert_new
 from django_checkout.services.content import Columns, read_content
 from django_checkout.services.orders import find_order
 from django_checkout.states import OrderStatus
@@ -92,7 +93,7 @@ class Placement:
             if other := known.order_by("-pk").first():
                 raise OrderChangedError(_other_reference(other))
         order = Order(**columns, site_url=conf.CHECKOUT_BASE_URL)
-        if not statements.insert_new(order):
+        if not insert_new(order):
             return None
         return Placed(order, _write_lines(order, self.lines), is_new=True)
 

@@ -27,7 +27,8 @@ from django_checkout.webhooks.registry import fact_reader_of
 
 logger = logging.getLogger("django_checkout")
 
-#: For how long the receivers of many orders run in one transaction, while all of these are locked.
+#: How many orders' notifications are delivered in one transaction, and for how long: meanwhile all of these are locked.
+DELIVERED_TOGETHER = 20
 SENDING_SECONDS = 0.1
 
 Facts = Sequence[SessionFact | PaymentFact]
@@ -71,19 +72,21 @@ def deliver(order_pks: Collection[int]) -> announcements.DeliveriesTogether:
     """Deliver the pending notifications of many orders; ``busy`` in the result are those to be delivered to alone."""
     delivered = failed = superseded = 0
     busy: list[int] = []
-    while order_pks:
-        work = partial(announcements.deliver_together, order_pks, ends_at=time.monotonic() + SENDING_SECONDS)
+    waiting = list(order_pks)
+    while waiting:
+        some, waiting = waiting[:DELIVERED_TOGETHER], waiting[DELIVERED_TOGETHER:]
+        work = partial(announcements.deliver_together, some, ends_at=time.monotonic() + SENDING_SECONDS)
         try:
             done = ledger.in_transaction(work)
         except Exception:
             # One of them is the cause; alone, only that one fails.
-            logger.warning("delivering_alone orders=%s", len(order_pks), exc_info=True)
-            busy += order_pks
-            break
+            logger.warning("delivering_alone orders=%s", len(some), exc_info=True)
+            busy += some
+            continue
         delivered, failed = delivered + done.delivered, failed + done.failed
         superseded += done.superseded
         busy += done.busy
-        order_pks = done.left
+        waiting = [*done.left, *waiting]
     return announcements.DeliveriesTogether(delivered=delivered, failed=failed, superseded=superseded, busy=busy)
 
 

@@ -133,7 +133,8 @@ def test_duplicate_does_not_wait_for_its_order(paid_order):
     assert outcomes == [200]
 
 
-def test_what_another_transaction_committed_is_read_after_waiting_for_its_lock(paid_order):
+@pytest.mark.parametrize("name", ["pk", "reference"])
+def test_what_another_transaction_committed_is_read_after_waiting_for_its_lock(paid_order, name):
     """PostgreSQL would show the rows as they were before the wait, if one statement locked and read them."""
     locked = []
     has_begun = threading.Event()
@@ -142,7 +143,7 @@ def test_what_another_transaction_committed_is_read_after_waiting_for_its_lock(p
     def wait():
         with transaction.atomic():
             has_begun.set()
-            mine = ledger.lock_order(pk=paid_order.pk)
+            mine = ledger.lock_order(**{name: getattr(paid_order, name)}, payment_ids=["pi_early"])
             locked.append((len(mine.sessions), len(mine.payments), len(mine.refunds_of(payment)), mine.order.email))
 
     with ExitStack() as stack, transaction.atomic():
@@ -154,7 +155,8 @@ def test_what_another_transaction_committed_is_read_after_waiting_for_its_lock(p
         session.pk, session.uuid, session.stripe_id, session._state.adding = None, uuid.uuid4(), "cs_test_other", True
         session.save()
         Payment.objects.create(stripe_id="pi_other", order=paid_order)
+        Payment.objects.create(stripe_id="pi_early")
         Refund.objects.create(payment=payment, stripe_id="re_1", amount_minor=1, currency="eur", status="succeeded")
         Order.objects.filter(pk=paid_order.pk).update(email="other@example.com")
 
-    assert locked == [(2, 2, 1, "other@example.com")]
+    assert locked == [(2, 3, 1, "other@example.com")]
