@@ -49,10 +49,10 @@ def settle_together(orders: Sequence[LockedOrder], *, sends: bool = True) -> lis
         if savepoint is not None:
             run(savepoint.release)
         write_orders(deleted, (), *([] if savepoint is None else [savepoint.begin]))
-    _send(stored, savepoint)
+    _send_stored(stored, savepoint)
     if later:
         more, savepoint = _store([], later, sends=sends)
-        _send(more, savepoint)
+        _send_stored(more, savepoint)
         stored += more
     waiting = [row for row in stored if row.state == AnnouncementState.PENDING and row.next_attempt_at is not None]
     return [] if sends else list(dict.fromkeys(row.order_id for row in waiting if has_receiver(row.signal)))
@@ -68,7 +68,7 @@ def _before_refunds(new: Sequence[Announcement]) -> int:
 def announce(order: Order, announcement: Announcement) -> None:
     """Store a new announcement and send it, unless it is stored already; under the order's lock."""
     stored, savepoint = _store([], [(order, announcement)], sends=True)
-    _send(stored, savepoint)
+    _send_stored(stored, savepoint)
 
 
 def _store(
@@ -99,7 +99,7 @@ def _was_deleted(locked: LockedOrder) -> bool:
     return False
 
 
-def _send(announcements: Sequence[Announcement], savepoint: Savepoint | None) -> None:
+def _send_stored(announcements: Sequence[Announcement], savepoint: Savepoint | None) -> None:
     """Send what is stored as delivered; ``savepoint`` has begun if there is any."""
     sender = Sender(savepoint)
     for announcement in announcements:
