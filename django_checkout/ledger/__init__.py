@@ -51,7 +51,7 @@ from django_checkout.ledger.refunds import (
     reserve_refund,
 )
 from django_checkout.ledger.rows import write, write_many
-from django_checkout.ledger.sending import backoff_seconds, has_receiver
+from django_checkout.ledger.sending import backoff_seconds, has_receiver, is_superseded
 from django_checkout.ledger.subscriptions import RENEWED, forget_customer, invoice_signal
 from django_checkout.ledger.tickets import take_ticket
 from django_checkout.ledger.whole_order import WholeOrder, load
@@ -89,6 +89,7 @@ __all__ = [
     "invoice_signal",
     "is_erased",
     "is_known",
+    "is_superseded",
     "is_withheld",
     "lease_refund",
     "lease_session",

@@ -16,10 +16,10 @@ from django.db import Error
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from django_checkout import thresholds
+from django_checkout import ledger, thresholds
 from django_checkout.conf import conf
 from django_checkout.exceptions import UNANSWERED_CODES, is_schema_missing
-from django_checkout.ledger import announcements, sending
+from django_checkout.ledger import announcements
 from django_checkout.models import (
     Announcement,
     AttentionItem,
@@ -255,7 +255,7 @@ def _pending_notifications(now: datetime) -> tuple[int, int]:
         )
     )
     own = _own_orders({pk for pk, _ in (*stuck, *pending)})
-    stuck = [(pk, signal) for pk, signal in stuck if pk in own and not sending.is_superseded(own[pk], signal)]
+    stuck = [(pk, signal) for pk, signal in stuck if pk in own and not ledger.is_superseded(own[pk], signal)]
     return len(stuck), sum(pk not in own for pk, _ in pending)
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from django_checkout import ledger
 from django_checkout.exceptions import UNANSWERED_CODES
-from django_checkout.ledger import announcements, sending
+from django_checkout.ledger import announcements
 from django_checkout.models import AttentionItem, CheckoutSession, WebhookEvent, sites
 from django_checkout.models.events import EventState
 from django_checkout.states import SessionStatus
@@ -78,7 +78,7 @@ def _notifications(now: datetime) -> Iterator[Remaining]:
         reason = f"of {signal}, not delivered yet" if at else f"of {signal}, which follows order_paid"
         yield Remaining(kind="notifications", reason=reason, count=count, next_attempt_at=at)
     paid = announcements.stuck(now).filter(signal="order_paid")
-    if not sending.has_receiver("order_paid") and (count := paid.count()):
+    if not ledger.has_receiver("order_paid") and (count := paid.count()):
         reason = "of order_paid, because no receiver is connected"
         yield Remaining(kind="notifications", reason=reason, count=count, has_failed=True)
 

@@ -17,9 +17,10 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from django_checkout import ledger
 from django_checkout.conf import conf
 from django_checkout.exceptions import EndpointError
-from django_checkout.ledger import announcements, sending
+from django_checkout.ledger import announcements
 from django_checkout.models import (
     AttentionItem,
     CheckoutSession,
@@ -231,7 +232,7 @@ def _examine_pending(now: datetime) -> Iterator[Finding]:
         yield new("failing_receiver", Severity.ERROR, message, f"Correct the receiver, then {_RETRY}")
     if overdue := pending.filter(attempts=0, signal__in=announcements.connected_signals()).count():
         yield new("overdue_notifications", Severity.ERROR, f"Notifications are overdue: {overdue}.", _PROCESS)
-    if undelivered := 0 if sending.has_receiver("order_paid") else pending.filter(signal="order_paid").count():
+    if undelivered := 0 if ledger.has_receiver("order_paid") else pending.filter(signal="order_paid").count():
         message = f"Paid orders have a pending notification because order_paid has no receiver: {undelivered}."
         yield new("no_payment_receiver", Severity.ERROR, message, "Import your receivers in ready() of your AppConfig")
 
