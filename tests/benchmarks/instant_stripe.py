@@ -1,4 +1,4 @@
-"""A stand-in for Stripe that answers lists from memory, so that benchmarks measure only the app."""
+"""A stand-in for Stripe that answers lists and their objects from memory, so that benchmarks measure only the app."""
 
 from __future__ import annotations
 
@@ -24,25 +24,34 @@ class InstantAdapter(BaseAdapter):
         self._lists = lists
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        """Return a page; the cursor is the number after the last underscore of an id."""
+        """Return an object or a page. The number after the last underscore of an id is its position."""
         self.calls += 1
         parts = urlsplit(request.url or "")
-        after = parse_qs(parts.query).get("starting_after", [""])[0]
-        items = self._lists.get(parts.path, ())
-        start = int(after.rpartition("_")[2]) + 1 if after else 0
-        page = items[start : start + PAGE]
-        has_more = b"true" if start + PAGE < len(items) else b"false"
+        folder, _, name = parts.path.rpartition("/")
+        if folder in self._lists:
+            body = self._lists[folder][_position(name) : _position(name) + 1][0]
+        else:
+            after = parse_qs(parts.query).get("starting_after", [""])[0]
+            items = self._lists.get(parts.path, ())
+            start = _position(after) + 1 if after else 0
+            page = items[start : start + PAGE]
+            has_more = b"true" if start + PAGE < len(items) else b"false"
+            body = b'{"object":"list","data":[' + b",".join(page) + b'],"has_more":' + has_more + b"}"
         response = requests.Response()
         response.status_code = 200
         response.headers = CaseInsensitiveDict({"Request-Id": "req_instant", "Content-Type": "application/json"})
         response.url = request.url or ""
         response.request = request
         response.encoding = "utf-8"
-        response._content = b'{"object":"list","data":[' + b",".join(page) + b'],"has_more":' + has_more + b"}"
+        response._content = body
         return response
 
     def close(self) -> None:
         """Do nothing: no connection is open."""
+
+
+def _position(stripe_id: str) -> int:
+    return int(stripe_id.rpartition("_")[2])
 
 
 @contextmanager

@@ -23,12 +23,16 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("path")
     parser.add_argument("file", type=Path, help="a JSON list of bodies")
-    parser.add_argument("--secret", required=True)
+    parser.add_argument("--secret", default="")
+    parser.add_argument("--get", action="store_true", help="the file is a list of paths to get")
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=120, help="stop after this time (default: %(default)s)")
     options = parser.parse_args()
     bodies = json.loads(options.file.read_text())
-    requests = [_request(options.path, body.encode(), options.secret) for body in bodies]
+    if options.get:
+        requests = [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode() for path in bodies]
+    else:
+        requests = [_request(options.path, body.encode(), options.secret) for body in bodies]
     json.dump(post(options.port, requests, options.connections, options.seconds), sys.stdout)
 
 

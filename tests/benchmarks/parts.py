@@ -7,7 +7,18 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.benchmarks import databases, drain, peer_webhooks, webhook
+from tests.benchmarks import (
+    databases,
+    drain,
+    importing,
+    memory,
+    peer_webhooks,
+    reconcile,
+    served_pages,
+    staff_pages,
+    starting,
+    webhook,
+)
 from tests.benchmarks.report import Row
 from tests.benchmarks.sizes import Sizes
 
@@ -17,6 +28,12 @@ PARTS: dict[str, Callable[[Sizes], Iterator[Row]]] = {
     "webhook": webhook.measure,
     "drain": drain.measure,
     "peers": peer_webhooks.measure,
+    "start": starting.measure,
+    "pages": served_pages.measure,
+    "reconcile": reconcile.measure,
+    "admin": staff_pages.measure,
+    "memory": memory.measure,
+    "import": importing.measure,
 }
 
 

@@ -1,87 +1,67 @@
-"""Measures the time, calls and memory of a run without differences: ``python -m tests.benchmarks.reconcile``.
+"""Measures the time, calls and memory of a comparison with Stripe that finds no differences.
 
-Ten thousand sessions, each the full object that the emulator makes with its PaymentIntent expanded, against a Stripe in
-this process that responds at once. The database is SQLite in a file unless ``DATABASE_URL`` names another.
+Each session is the full object that the emulator makes with its PaymentIntent expanded, against a Stripe in this
+process that responds at once.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import resource
-import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-os.environ.setdefault("DATABASE_URL", f"sqlite:///{tempfile.mkdtemp()}/benchmark.sqlite3")
+from tests.benchmarks.report import Row
+from tests.benchmarks.sizes import Sizes
+
+REPEATS = 3
 
 MAX_CALLS_PER_10_000 = 110
-MAX_PEAK_MEGABYTES = 100
-MIN_PER_SECOND = 1500
+#: What a session costs among many, of what it costs among few.
+MAX_GROWTH = 1.25
+MAX_GROWN_MEGABYTES = 50
 
 
-def main() -> None:
-    """Measure, and exit with 1 if a limit is exceeded."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--sessions", type=int, default=10_000, help="how many (default: %(default)s)")
-    parser.add_argument("--repeat", type=int, default=3, help="how often; the best counts (default: %(default)s)")
-    options = parser.parse_args()
-    import django
-
-    django.setup()
-    from django.core.management import call_command
-    from django.test import override_settings
-
-    from tests.benchmarks.instant_stripe import API_BASE
-
-    call_command("migrate", verbosity=0)
-    with override_settings(STRIPE_API_BASE=API_BASE):
-        sys.exit(measure(options.sessions, options.repeat))
-
-
-def measure(sessions: int, repeat: int) -> int:
-    """Print the figures and return 1 if one of them exceeds its limit."""
+def measure(sizes: Sizes) -> Iterator[Row]:
+    """Yield the rows of this part."""
     from django.utils import timezone
 
     from django_checkout import reconcile
     from tests.benchmarks.instant_stripe import instant_stripe
 
-    # Stripe's objects are in a file, so that only the app's memory is measured.
-    listed = _build(sessions)
-    before = _megabytes()
-    began = time.process_time()
-    for first in range(0, sessions, 100):
-        json.loads(b"[" + b",".join(listed[first : first + 100]) + b"]")
-    parsing = sessions / (time.process_time() - began)
-    rates, busy_rates = [], []
-    with instant_stripe({"/v1/checkout/sessions": listed}) as stripe:
-        for _ in range(repeat):
-            stripe.calls = 0
-            began, began_busy = time.perf_counter(), time.process_time()
-            report = reconcile.run(since=timezone.now() - timedelta(days=2))
-            rates.append(sessions / (time.perf_counter() - began))
-            busy_rates.append(sessions / (time.process_time() - began_busy))
-            assert report.differences == [], report.differences[:3]
-            assert report.seen["sessions"] == sessions
-    peak = _megabytes()
-    figures = [
-        # Processor time, because elapsed time depends on the other processes of a busy machine.
-        ("sessions a second", max(busy_rates), max(busy_rates) >= MIN_PER_SECOND, MIN_PER_SECOND),
-        ("sessions a second by the clock", max(rates), True, ""),
-        ("parsing their JSON alone, a second", parsing, True, ""),
-        ("cost as a multiple of parsing", parsing / max(busy_rates), True, ""),
-        ("calls", stripe.calls, stripe.calls <= MAX_CALLS_PER_10_000 * sessions / 10_000, MAX_CALLS_PER_10_000),
-        ("peak of the process, MB", peak, peak < MAX_PEAK_MEGABYTES, MAX_PEAK_MEGABYTES),
-        ("of which grown while running, MB", peak - before, True, ""),
-    ]
-    for name, value, is_kept, promised in figures:
-        sys.stdout.write(f"{name:36} {value:12,.1f}   {'kept' if is_kept else 'NOT KEPT'} {promised}\n")
-    return 0 if all(is_kept for _, _, is_kept, _ in figures) else 1
+    costs = []
+    for sessions in sizes.compared:
+        # Stripe's objects are in a file, so that only the app's memory is measured.
+        listed = _build(sessions)
+        began = time.process_time()
+        for first in range(0, sessions, 100):
+            json.loads(b"[" + b",".join(listed[first : first + 100]) + b"]")
+        # Processor time does not depend on the other processes of a busy machine.
+        parsing = time.process_time() - began
+        before = _megabytes()
+        with instant_stripe({"/v1/checkout/sessions": listed}) as stripe:
+            taken = []
+            for _ in range(REPEATS):
+                stripe.calls = 0
+                began = time.process_time()
+                report = reconcile.run(since=timezone.now() - timedelta(days=2))
+                taken.append(time.process_time() - began)
+                assert report.differences == [], report.differences[:3]
+                assert report.seen["sessions"] == sessions
+        costs.append(min(taken) / sessions)
+        name = f"{sessions:,} sessions"
+        more = {"per second": sessions / min(taken)}
+        yield Row(part="reconcile", name=name, value=min(taken) / parsing, unit="of parsing", more=more)
+        calls = MAX_CALLS_PER_10_000 * sessions / 10_000 + 10
+        yield Row(part="reconcile", name=f"{name}, calls", value=stripe.calls, unit="", maximum=calls)
+        grown = _megabytes() - before
+        yield Row(part="reconcile", name=f"{name}, memory", value=grown, unit="MB", maximum=MAX_GROWN_MEGABYTES)
+    growth = costs[1] / costs[0]
+    yield Row(part="reconcile", name="cost of a session", value=growth, unit="of among few", maximum=MAX_GROWTH)
 
 
 class _Pages:
@@ -176,7 +156,6 @@ def _build(number: int) -> Any:
                 order.kept_payment = payment
             with database.atomic():
                 Order.objects.bulk_update(orders, ["kept_payment"])
-    sys.stdout.write(f"{number} sessions of {end / max(number, 1):,.0f} bytes each\n")
     return _Pages(path, ends)
 
 
@@ -203,7 +182,3 @@ def _templates() -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-if __name__ == "__main__":
-    main()

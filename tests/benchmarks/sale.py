@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlencode, urlsplit
 
 from tests.benchmarks.servers import ROOT, SECRET, Server, serving
@@ -27,16 +27,29 @@ SETTINGS = "tests.benchmarks.site.sale_settings"
 APPLICATION = "tests.benchmarks.site.wsgi:application"
 COMPLETED = "checkout.session.completed"
 SHOPPERS = 12
-DRAIN = "import django, time; django.setup(); from django_checkout.webhooks import tasks\n"
-DRAIN += "while True: tasks.drain() or time.sleep(0.05)"
+Result = TypeVar("Result")
+DRAIN = """
+import django, time
+django.setup()
+from django.db import OperationalError, close_old_connections
+from django_checkout.webhooks import tasks
+while True:
+    try:
+        tasks.drain() or time.sleep(0.05)
+    except OperationalError:
+        close_old_connections()
+        time.sleep(0.2)
+"""
+#: How long everybody waits for a database that restarts.
+PATIENCE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What is simulated. Times are of the model, except for ``speed``."""
 
-    orders_per_second: float = 50
-    seconds: float = 600
+    orders_per_second: float = 50.0
+    seconds: float = 600.0
     #: Seconds of the model in a second of this machine. A site with more cores has a higher one.
     speed: float = 0.2
     #: The limits of Stripe's API that apply: "live", "sandbox" or none.
@@ -49,7 +62,7 @@ class Plan:
     returning: float = 0.95
     delay_seconds: int = 20
     #: A process of the site is killed this often.
-    crash_seconds: float = 10
+    crash_seconds: float = 10.0
     seed: int = 0
 
 
@@ -106,12 +119,12 @@ class Sale:
                 self._crash(chance)
             if self.now() - sampled > self.plan.seconds / 20:
                 sampled = self.now()
-                sample(self)
+                patiently(lambda: sample(self))
         for _ in shoppers:
             arrivals.put(None)
         while any(thread.is_alive() for thread in shoppers):
             time.sleep(1)
-            sample(self)
+            patiently(lambda: sample(self))
 
     def _wait(self, until: float) -> None:
         if (left := until - self.now()) > 0:
@@ -150,10 +163,12 @@ class Sale:
         from django_checkout import services
         from tests.host.models import HostOrder
 
-        host = HostOrder.objects.create(number=f"S-{purchase.number}", price_minor=1000 + purchase.number % 900)
-        order = services.place(host)
+        values = {"price_minor": 1000 + purchase.number % 900}
+        number = f"S-{purchase.number}"
+        host, _ = patiently(lambda: HostOrder.objects.get_or_create(number=number, defaults=values))
+        order = patiently(lambda: services.place(host))
         purchase.order_pk = order.pk
-        path = services.start_url(order)
+        path = patiently(lambda: services.start_url(order))
         # Stripe refuses more requests than its limits allow; the shopper presses the button again.
         while (session_url := self._start(path)) is None:
             purchase.refused += 1
@@ -193,6 +208,21 @@ class Sale:
         finally:
             connection.close()
         return response.status, response.headers.get("Location", "")
+
+
+def patiently(action: Callable[[], Result]) -> Result:
+    """Return what an action returns, which is repeated while the database does not respond."""
+    from django.db import OperationalError, connection
+
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return action()
+        except OperationalError:
+            if time.monotonic() > ends:
+                raise
+            connection.close()
+            time.sleep(0.2)
 
 
 def drain_process(plan: Plan) -> subprocess.Popen[bytes]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORKERS = 2
@@ -104,12 +105,13 @@ def _wait(process: subprocess.Popen[bytes], port: int) -> None:
     raise RuntimeError(f"gunicorn did not start: {process.args!r}")
 
 
-def load(server: Server, path: str, bodies: list[str], *, secret: str = SECRET, connections: int = 4) -> dict:
-    """Post the events from another process; return what ``tests.benchmarks.load`` prints."""
+def load(server: Server, path: str, bodies: list[str], *, secret: str = SECRET, method: str = "POST") -> dict[str, Any]:
+    """Post the events, or get the paths, from another process; return what ``tests.benchmarks.load`` prints."""
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(bodies, file)
         file.flush()
         command = [sys.executable, "-m", "tests.benchmarks.load", str(server.port), path, file.name]
-        command += ["--secret", secret, "--connections", str(connections)]
+        command += ["--get"] if method == "GET" else ["--secret", secret]
         found = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
-    return json.loads(found.stdout)
+    result: dict[str, Any] = json.loads(found.stdout)
+    return result

@@ -112,8 +112,8 @@ def _loads(number: int, purchases: list[list[str]], size: int) -> Iterator[tuple
     yield inline("charge.succeeded", charged)
     yield inline("payment_intent.succeeded", succeeded)
     yield inline("duplicate", completed)
-    yield inline("foreign", [_foreign(text) for text in completed])
-    yield inline("foreign refund", [_foreign(text) for text in listed])
+    yield inline("foreign", [foreign(text) for text in completed])
+    yield inline("foreign refund", [foreign(text) for text in listed])
     yield inline("forged", [_renamed(text, "_forged") for text in completed], "whsec_of_a_stranger")
     yield inline("refund.created", refunded[: size // 2])
     yield inline("charge.refunded, known", listed[: size // 2])
@@ -179,7 +179,7 @@ def _renamed(text: str, end: str) -> str:
     return text.replace(f'"{event_id}"', f'"{event_id}{end}"')
 
 
-def _foreign(text: str) -> str:
+def foreign(text: str) -> str:
     """Return an event about the object of another system on the account."""
     event = json.loads(text)
     event["id"] += "_foreign"

@@ -13,7 +13,7 @@ from tests.benchmarks.servers import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.scale]
 
-#: The rows of each part.
+#: Rows of each part; the peers are not installed here.
 ROWS = {
     "webhook": {
         "floor",
@@ -32,6 +32,12 @@ ROWS = {
         "cost of a forged one",
     },
     "drain": {"a purchase's events", "one event an order"},
+    "start": {"statements", "commits", "around the call"},
+    "pages": {"return page", "status"},
+    "reconcile": {"100 sessions", "300 sessions", "300 sessions, calls", "300 sessions, memory", "cost of a session"},
+    "admin": {"order list", "order page", "dashboard", "event list"},
+    "memory": {"of a worker"},
+    "import": {"django.setup()", "with the admin"},
 }
 
 
@@ -51,4 +57,4 @@ def test_part_has_every_row(part, own_database, tmp_path):
     )
 
     assert ended.returncode == 0, ended.stderr
-    assert {row["name"] for row in json.loads(path.read_text())["rows"]} == ROWS[part]
+    assert {row["name"] for row in json.loads(path.read_text())["rows"]} >= ROWS[part]

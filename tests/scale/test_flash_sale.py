@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
-
 import pytest
 
-from tests.benchmarks.servers import ROOT
+from tests.scale.sales import sell
+from tests.scale.servers import own_pgbouncer, own_postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.scale]
 
 
 @pytest.mark.parametrize("mode", ["inline", "task"])
 def test_every_order_of_a_sale_is_right(mode, own_database):
-    # The sale compares every order with Stripe at the end.
-    options = ["--mode", mode, "--seconds", "2", "--crash-seconds", "0.5", "--lost", "0.1"]
-    variables = {"DATABASE_URL": own_database, "DJANGO_SETTINGS_MODULE": "tests.benchmarks.site.sale_settings"}
+    killed, lost = sell(own_database, "--mode", mode, "--crash-seconds", "0.5")
 
-    ended = subprocess.run(  # noqa: S603  # our own command
-        [sys.executable, "-m", "tests.benchmarks.simulate", *options],
-        cwd=ROOT,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    assert killed > 0
+    assert lost > 0
 
-    found = re.search(r"100 orders, every one right; (\d+) processes killed, (\d+) completions lost", ended.stdout)
-    assert found, ended.stdout + ended.stderr
-    assert all(int(number) > 0 for number in found.groups())
+
+def test_every_order_is_right_behind_pgbouncer_in_transaction_mode(own_database):
+    # Fewer connections than processes, so that they share them.
+    with own_pgbouncer(own_database, pool_size=3) as url:
+        sell(url, "--mode", "task", pool="pgbouncer")
+
+
+def test_every_order_is_right_with_the_pool_of_django(own_database):
+    sell(own_database, "--mode", "task", pool="django")
+
+
+@pytest.mark.parametrize("mode", ["inline", "task"])
+def test_database_that_is_restarted_amid_deliveries_loses_and_doubles_nothing(mode):
+    with own_postgres() as (url, restart):
+        sell(url, "--mode", mode, meanwhile=restart)

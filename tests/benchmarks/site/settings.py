@@ -15,6 +15,11 @@ WSGI_APPLICATION = "tests.benchmarks.site.wsgi.application"
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.benchmarks.site.apps.SiteConfig"]
 MIDDLEWARE = []
 DATABASES["default"]["CONN_MAX_AGE"] = None
+match os.environ.get("BENCHMARK_POOL"):
+    case "pgbouncer":
+        DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
+    case "django":
+        DATABASES["default"] |= {"CONN_MAX_AGE": 0, "OPTIONS": {"pool": True}}
 STRIPE_API_BASE = API_BASE
 CHECKOUT_PROCESS_EVENTS = os.environ.get("BENCHMARK_PROCESS_EVENTS", "inline")
 # The events are drained by processes of the benchmark. Django 5.2 needs the package.
