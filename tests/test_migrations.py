@@ -141,10 +141,15 @@ def test_constraints_and_indexes_are_named_after_their_model_and_rule():
 
 def test_added_constraints_and_indexes_still_exist(migrations):
     state = MigrationLoader(None).project_state()
-    added = {
-        operation.constraint.name if isinstance(operation, AddConstraint) else operation.index.name
+    operations = [
+        part
         for migration in migrations.values()
         for operation in migration.operations
+        for part in getattr(operation, "state_operations", [operation])
+    ]
+    added = {
+        operation.constraint.name if isinstance(operation, AddConstraint) else operation.index.name
+        for operation in operations
         if isinstance(operation, AddConstraint | AddIndex)
     }
     known = {
@@ -154,12 +159,7 @@ def test_added_constraints_and_indexes_still_exist(migrations):
         for item in [*model.options.get("constraints", []), *model.options.get("indexes", [])]
     }
 
-    removed = {
-        operation.name
-        for migration in migrations.values()
-        for operation in migration.operations
-        if isinstance(operation, RemoveIndex)
-    }
+    removed = {operation.name for operation in operations if isinstance(operation, RemoveIndex)}
 
     assert added - removed <= known
 

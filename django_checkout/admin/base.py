@@ -50,7 +50,7 @@ class FactsAdmin(TypedModelAdmin[M]):
     list_max_show_all = 200
     #: Columns that must equal the search term.
     search_exact: ClassVar[tuple[str, ...]] = ()
-    #: Columns that must start with the search term.
+    #: Columns that must start with the search term, an e-mail address in any case.
     search_prefix: ClassVar[tuple[str, ...]] = ()
     #: The column of the order, which is found by its reference or by a Stripe ID of its rows.
     search_order_column: ClassVar[str] = ""
@@ -94,9 +94,9 @@ class FactsAdmin(TypedModelAdmin[M]):
             return queryset, False
         found = Q()
         for column in self.search_exact:
-            found |= Q(**{f"{column}__in": {term, term.lower()} if column == "email" else {term}})
+            found |= Q(**{column: term})
         for column in self.search_prefix:
-            found |= Q(**{f"{column}__startswith": term})
+            found |= Q(**{f"{column}__istartswith" if column == "email" else f"{column}__startswith": term})
         if self.search_order_column:
             found |= Q(**{f"{self.search_order_column}__in": find_order_pks(term)})
         return queryset.filter(found), False

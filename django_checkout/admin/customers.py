@@ -22,7 +22,7 @@ class CustomerAdmin(FactsAdmin[Customer]):
     list_filter = ("livemode",)
     sortable_by = ()
     ordering = ("-id",)
-    search_prefix = ("stripe_id",)
+    search_exact = ("stripe_id",)
     search_help_text = gettext_lazy("Stripe ID of a customer")
     fieldsets = ((None, {"fields": ("user", "at_stripe", "mode_badge", "created_at")}),)
 
@@ -43,7 +43,7 @@ class SubscriptionAdmin(FactsAdmin[Subscription]):
     list_select_related = ("order",)
     sortable_by = ()
     ordering = ("-id",)
-    search_prefix = ("stripe_id",)
+    search_exact = ("stripe_id",)
     search_order_column = "order_id"
     search_help_text = gettext_lazy("Order number, or a Stripe ID of the subscription or of its order")
     fieldsets = (

@@ -56,8 +56,7 @@ class WebhookEventAdmin(PendingAdmin[WebhookEvent]):
     list_filter = (by(EventState, "state", gettext_lazy("state")), EventTypeFilter, "livemode", "received_at")
     sortable_by = ("received",)
     ordering = ("-id",)
-    search_exact = ("object_id", "payment_intent_id")
-    search_prefix = ("stripe_id",)
+    search_exact = ("stripe_id", "object_id", "payment_intent_id")
     search_help_text = gettext_lazy("Stripe ID of an event or its object")
     fieldsets = (
         (None, {"fields": ("type", "at_stripe", "state_badge", "orders", "about", "payment_intent", "mode_badge")}),

@@ -44,8 +44,7 @@ class OrderAdmin(OperableAdmin[Order]):
     list_filter = (by(OrderStatus), "needs_attention", "disputed", "livemode", "created_at")
     sortable_by = ("order", "created")
     ordering = ("-id",)
-    search_exact = ("email",)
-    search_prefix = ("reference",)
+    search_prefix = ("reference", "email")
     search_order_column = "pk"
     search_help_text = gettext_lazy("Order number (or its beginning), e-mail address, or a Stripe ID of the order")
 

@@ -22,8 +22,7 @@ class PaymentAdmin(FactsAdmin[Payment]):
     list_select_related = ("order",)
     sortable_by = ()
     ordering = ("-id",)
-    search_exact = ("charge_id",)
-    search_prefix = ("stripe_id",)
+    search_exact = ("stripe_id", "charge_id")
     search_order_column = "order_id"
     search_help_text = gettext_lazy("Stripe ID of a payment, charge, session, refund or dispute")
     fieldsets = (
@@ -51,7 +50,7 @@ class RefundAdmin(FactsAdmin[Refund]):
     list_select_related = ("payment__order",)
     sortable_by = ()
     ordering = ("-id",)
-    search_prefix = ("stripe_id",)
+    search_exact = ("stripe_id",)
     search_order_column = "payment__order_id"
     search_help_text = gettext_lazy("Stripe ID of a refund, payment, charge, session or dispute")
     fieldsets = (
@@ -90,7 +89,7 @@ class DisputeAdmin(FactsAdmin[Dispute]):
     list_select_related = ("payment__order",)
     sortable_by = ()
     ordering = ("-id",)
-    search_prefix = ("stripe_id",)
+    search_exact = ("stripe_id",)
     search_order_column = "payment__order_id"
     search_help_text = gettext_lazy("Stripe ID of a dispute, payment, charge, session or refund")
     fieldsets = (

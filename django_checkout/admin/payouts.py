@@ -39,7 +39,7 @@ class PayoutAdmin(FactsAdmin[Payout]):
     list_filter = (by(PayoutStatus), "livemode", "arrival_date")
     sortable_by = ()
     ordering = ("-arrival_date", "-id")
-    search_prefix = ("stripe_id",)
+    search_exact = ("stripe_id",)
     search_help_text = gettext_lazy("Stripe ID of a payout")
 
     @admin.display(description=gettext_lazy("arrival date"))

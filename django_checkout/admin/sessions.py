@@ -60,7 +60,7 @@ class CheckoutSessionAdmin(OperableAdmin[CheckoutSession]):
     list_select_related = ("order",)
     sortable_by = ("created",)
     ordering = ("-id",)
-    search_prefix = ("stripe_id",)
+    search_exact = ("stripe_id",)
     search_order_column = "order_id"
     search_help_text = gettext_lazy("Stripe ID of a session, payment, charge, refund or dispute")
     fieldsets = (

@@ -72,7 +72,7 @@ class StaffOrders(StaffListView):
         "paid_before": "paid_at__lte",
     }
     choices = {"status": {"enum": ORDER_STATUSES}}
-    search = ("reference__startswith", "email__startswith", "sessions__stripe_id", "payments__stripe_id")
+    search = ("reference__startswith", "email__istartswith", "sessions__stripe_id", "payments__stripe_id")
     orderings = ("-id", "id", "-created_at", "created_at")
 
     @staff_operation("search_orders", "Search orders", response=staff_serializers.OrderRowSerializer, is_list=True)

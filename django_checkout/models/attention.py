@@ -40,7 +40,9 @@ class AttentionItem(Row):
     formats.
     """
 
-    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="attention")
+    order = models.ForeignKey(
+        Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="attention", db_index=False
+    )
     code = models.CharField(_("reason"), max_length=64)
     fact = CaseSensitiveCharField(_("object ID"))
     details = models.JSONField(_("details"), default=dict, blank=True)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django_checkout.conf import conf
 from django_checkout.models.base import Row
 from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
+from django_checkout.models.indexes import SparseIndex
 from django_checkout.models.relations import SiteForeignKey
 from django_checkout.states import Status, Tone
 
@@ -47,7 +48,7 @@ class WebhookEvent(Row):
     object_id = CaseSensitiveCharField(_("object"), blank=True, default="", db_index=True)
     payment_intent_id = CaseSensitiveCharField(_("payment intent"), blank=True, default="", db_index=True)
     subscription_id = CaseSensitiveCharField(_("subscription"), blank=True, default="", db_index=True)
-    request_id = models.CharField(_("Stripe request ID"), max_length=255, blank=True, default="", db_index=True)
+    request_id = models.CharField(_("Stripe request ID"), max_length=255, blank=True, default="")
     state = models.CharField(_("state"), max_length=32, choices=EventState, default=EventState.RECEIVED)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     leased_until = models.DateTimeField(null=True, blank=True, editable=False)
@@ -55,7 +56,9 @@ class WebhookEvent(Row):
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
     error_code = models.CharField(_("error code"), max_length=255, blank=True, default="")
     error_message = models.TextField(_("error message"), blank=True, default="")
-    waived_by = SiteForeignKey(conf.user_model, verbose_name=_("waived by"), null=True, blank=True, related_name="+")
+    waived_by = SiteForeignKey(
+        conf.user_model, verbose_name=_("waived by"), null=True, blank=True, related_name="+", db_index=False
+    )
     note = models.CharField(_("note"), max_length=2000, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("created at Stripe"))
     received_at = models.DateTimeField(_("received"), auto_now_add=True)
@@ -70,6 +73,7 @@ class WebhookEvent(Row):
             models.Index(fields=["received_at"], name="checkout_event_received"),
             models.Index(fields=["state", "received_at"], name="checkout_event_waiting"),
             models.Index(fields=["type", "-id"], name="checkout_event_type"),
+            SparseIndex(fields=["waived_by"], name="checkout_event_waived"),
         ]
 
     def __str__(self) -> str:

@@ -13,6 +13,7 @@ from django_checkout.conf import conf
 from django_checkout.models import database
 from django_checkout.models.base import FactRow, Row
 from django_checkout.models.fields import CaseSensitiveCharField
+from django_checkout.models.indexes import AddressIndex
 from django_checkout.models.relations import SiteForeignKey, SourceForeignKey, find_deleted
 from django_checkout.states import OrderStatus
 
@@ -38,7 +39,9 @@ class Order(FactRow):
     site_url = models.CharField(max_length=255, blank=True, default="", db_default="", editable=False)
     revision = models.PositiveIntegerField(_("revision"), default=1)
     content_hash = models.CharField(max_length=64, editable=False)
-    source_type = SiteForeignKey(ContentType, verbose_name=_("source type"), null=True, blank=True, related_name="+")
+    source_type = SiteForeignKey(
+        ContentType, verbose_name=_("source type"), null=True, blank=True, related_name="+", db_index=False
+    )
     source_id = CaseSensitiveCharField(_("source ID"), blank=True, default="")
     #: When it was noticed that the host had deleted its row before the order was paid.
     source_deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -104,10 +107,9 @@ class Order(FactRow):
             models.Index(fields=["livemode", "-id"], name="checkout_order_livemode"),
             models.Index(fields=["source_type", "source_id"], name="checkout_order_source"),
             models.Index(fields=["created_at"], name="checkout_order_created"),
-            models.Index(fields=["paid_at"], name="checkout_order_paid"),
             # Contains every column that the dashboard's revenue is computed from.
             models.Index(fields=["paid_at", "livemode", "currency", "paid_minor", "id"], name="checkout_order_revenue"),
-            models.Index(fields=["email"], name="checkout_order_email"),
+            AddressIndex(fields=["email"], name="checkout_order_address"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -140,7 +142,9 @@ class Order(FactRow):
 class OrderLine(Row):
     """One line of an order: shown on the payment page, and summed up in the subtotal."""
 
-    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="lines")
+    order = models.ForeignKey(
+        Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="lines", db_index=False
+    )
     position = models.PositiveIntegerField(_("position"))
     name = models.CharField(_("name"), max_length=5000)
     description = models.TextField(_("description"), blank=True, default="")

@@ -52,7 +52,7 @@ class BalanceTransaction(Row):
 
     stripe_id = CaseSensitiveCharField(_("Stripe ID"), unique=True)
     #: The charge, refund or dispute that it came from.
-    source_id = CaseSensitiveCharField(_("source"), blank=True, default="", db_index=True)
+    source_id = CaseSensitiveCharField(_("source"), blank=True, default="")
     payment = models.ForeignKey(
         Payment,
         verbose_name=_("payment"),
@@ -63,7 +63,13 @@ class BalanceTransaction(Row):
     )
     #: Null while the money is in the balance.
     payout = models.ForeignKey(
-        Payout, verbose_name=_("payout"), null=True, blank=True, on_delete=models.SET_NULL, related_name="lines"
+        Payout,
+        verbose_name=_("payout"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="lines",
+        db_index=False,
     )
     type = models.CharField(_("type"), max_length=64)
     reporting_category = models.CharField(_("category"), max_length=64, blank=True, default="")

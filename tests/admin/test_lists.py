@@ -147,12 +147,12 @@ def test_attention_is_filtered_by_whether_it_is_resolved(viewer):
 
 @pytest.fixture
 def known():
-    order = factories.make_paid_order(reference="TS 1001", email="kim@example.com")
+    order = factories.make_paid_order(reference="TS 1001", email="Kim@example.com")
     factories.OrderFactory(reference="XY-1", email="lee@example.com")
     return order
 
 
-@pytest.mark.parametrize("term", ["TS 1001", "TS", " TS 1001 ", "kim@example.com", "KIM@example.com"])
+@pytest.mark.parametrize("term", ["TS 1001", "TS", " TS 1001 ", "kim@example.com", "KIM@"])
 def test_orders_are_found_by_reference_and_email(term, known, viewer):
     assert found(viewer.get(list_url("order"), {"q": term})) == ["TS 1001"]
 
