@@ -285,10 +285,11 @@ def check_receivers(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMes
 @register(TAG, deploy=True)
 def check_task_backend(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
     """Check that the TASKS backend has a worker."""
-    backend = conf.task_backend
-    if _read("CHECKOUT_PROCESS_EVENTS") == "task" and backend.endswith((".ImmediateBackend", ".DummyBackend")):
-        hint = 'Set TASKS to a backend with a worker, or CHECKOUT_PROCESS_EVENTS to "inline".'
-        yield _warning("W007", 'CHECKOUT_PROCESS_EVENTS is "task", but the TASKS backend has no worker.', hint)
+    name = conf.task_backend.rpartition(".")[2]
+    does = {"ImmediateBackend": "processes events before Stripe gets its answer", "DummyBackend": "processes none"}
+    if _read("CHECKOUT_PROCESS_EVENTS") == "task" and name in does:
+        hint = 'Set TASKS to a backend with a worker (docs/queues.md), or CHECKOUT_PROCESS_EVENTS to "inline".'
+        yield _warning("W007", f'CHECKOUT_PROCESS_EVENTS is "task", but the TASKS backend {name} {does[name]}.', hint)
 
 
 @register(TAG, deploy=True)
