@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 
 import pytest
+from django.utils import timezone
 
 from django_checkout import ledger, services
-from django_checkout.models import CheckoutSession, Dispute, Payment, Subscription, WebhookEvent
+from django_checkout.models import CheckoutSession, Dispute, Payment, ReadTicket, Subscription, WebhookEvent
 from django_checkout.stripe_api import facts
 from django_checkout.testing import post_event
 from django_checkout.values import LineData, OrderData
-from django_checkout.webhooks import registry
+from django_checkout.webhooks import pending_work, registry
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -216,3 +217,78 @@ def test_refund_that_arrives_first_and_names_only_its_charge_is_counted(order, s
     order.refresh_from_db()
     assert (order.status, order.refunded_minor) == ("partially_refunded", 500)
     assert Payment.objects.count() == 1
+
+
+FOREIGN = {
+    "charge.refunded": {"id": "ch_foreign", "object": "charge", "payment_intent": "pi_foreign", "amount_refunded": 5},
+    "customer.subscription.updated": {"id": "sub_foreign", "object": "subscription", "customer": "cus_foreign"},
+    "charge.succeeded": {
+        "id": "ch_foreign",
+        "object": "charge",
+        "payment_intent": "pi_foreign",
+        "metadata": {"a": "b"},
+    },
+    "invoice.paid": {"id": "in_foreign", "object": "invoice", "subscription": "sub_foreign"},
+}
+
+
+@pytest.mark.parametrize("event_type", FOREIGN)
+@pytest.mark.parametrize("mode", ["inline", "task"])
+def test_what_names_nothing_of_ours_causes_no_call_and_leaves_no_row(event_type, mode, session, settings):
+    settings.STRIPE_API_BASE = "http://nothing.answers.here.invalid"
+    settings.CHECKOUT_PROCESS_EVENTS = mode
+    event = {"id": "evt_1", "object": "event", "livemode": False, "created": 1, "type": event_type}
+
+    status, row = _post({**event, "data": {"object": FOREIGN[event_type]}})
+    pending_work.process_pending()
+
+    row.refresh_from_db()
+    assert (status, row.state, row.error_code, row.attempts) == (200, "ignored", "not_ours", 1)
+    assert not Payment.objects.exists()
+    assert not ReadTicket.objects.exists()
+
+
+def test_event_about_a_charge_of_ours_without_our_metadata_is_applied(completed, order, stripe_emulator):
+    post_event(completed)
+    payment_id = Payment.objects.get().stripe_id
+    stripe_emulator.refund(payment_id, 500)
+    refunded = copy.deepcopy(stripe_emulator.events("charge.refunded")[-1])
+    refunded["data"]["object"]["metadata"] = {}
+
+    status, row = _post(refunded)
+
+    order.refresh_from_db()
+    assert (status, row.state, order.refunded_minor) == (200, "processed", 500)
+
+
+def test_refund_that_arrives_before_its_order_is_not_said_to_be_anothers(completed, order, stripe_emulator):
+    payment_id = completed["data"]["object"]["payment_intent"]
+    stripe_emulator.refund(payment_id, 500)
+
+    _, row = _post(stripe_emulator.events("refund.created")[-1])
+    assert (row.state, row.error_code) == ("ignored", "unclaimed")
+    (payment,) = ledger.unclaimed_payments(timezone.now())
+    assert payment.stripe_id == payment_id
+
+    post_event(completed)
+    order.refresh_from_db()
+    assert (order.refunded_minor, ledger.unclaimed_payments(timezone.now()).exists()) == (500, False)
+
+
+def test_payment_that_was_changed_lately_or_that_a_session_names_is_not_unclaimed(completed):
+    post_event(completed)
+    named = Payment.objects.get()
+    Payment.objects.filter(pk=named.pk).update(order=None)
+    late = Payment.objects.create(stripe_id="pi_late")
+
+    assert [*ledger.unclaimed_payments(late.updated_at)] == []
+    assert [*ledger.unclaimed_payments(timezone.now())] == [late]
+
+
+def test_tickets_of_stored_disputes_are_needed():
+    payment = Payment.objects.create(stripe_id="pi_1")
+    Dispute.objects.create(stripe_id="dp_1", payment=payment, amount_minor=1, currency="eur", status="lost")
+    ledger.take_ticket("dp_1")
+    ledger.take_ticket("dp_2")
+
+    assert [row.stripe_id for row in ledger.unneeded_tickets()] == ["dp_2"]

@@ -193,6 +193,7 @@ def _refuse_events(execute, sql, params, many, context):
     return execute(sql, params, many, context)
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("cause", ["OperationalError", "ImproperlyConfigured"])
 def test_failure_before_the_event_is_stored_returns_500_and_is_logged(event, settings, caplog, cause):
     if cause == "ImproperlyConfigured":
@@ -399,6 +400,7 @@ def test_neither_secrets_in_urls_nor_the_content_of_unhandled_events_are_stored(
         "object": "payment_intent",
         "receipt_email": "kim@example.com",
         "next_action": action,
+        "metadata": {"checkout_session": "00000000-0000-4000-8000-000000000000"},
     }
     body = {"object": "event", "livemode": False, "created": 1, "data": {"object": stripe_object}}
 

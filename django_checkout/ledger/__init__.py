@@ -20,7 +20,7 @@ from django_checkout.ledger.corrections import (
 )
 from django_checkout.ledger.creation import record_created
 from django_checkout.ledger.derivation import ColumnDifference, examine, rederive
-from django_checkout.ledger.erased import find_other_sites, is_erased, is_known
+from django_checkout.ledger.erased import find_other_sites, is_erased, is_known, is_named
 from django_checkout.ledger.intentions import (
     NO_ANSWER,
     UNREAD,
@@ -54,6 +54,7 @@ from django_checkout.ledger.rows import write, write_many
 from django_checkout.ledger.sending import backoff_seconds, has_receiver, is_superseded
 from django_checkout.ledger.subscriptions import RENEWED, forget_customer, invoice_signal
 from django_checkout.ledger.tickets import take_ticket
+from django_checkout.ledger.unclaimed import unclaimed_payments, unneeded_tickets
 from django_checkout.ledger.whole_order import WholeOrder, load
 
 __all__ = [
@@ -89,6 +90,7 @@ __all__ = [
     "invoice_signal",
     "is_erased",
     "is_known",
+    "is_named",
     "is_superseded",
     "is_withheld",
     "lease_refund",
@@ -113,6 +115,8 @@ __all__ = [
     "resolve",
     "restore_session",
     "take_ticket",
+    "unclaimed_payments",
+    "unneeded_tickets",
     "write",
     "write_many",
 ]

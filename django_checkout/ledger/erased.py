@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from django.db.models import Q
 
 from django_checkout.models import CheckoutSession, Payment, Subscription, sites
+from django_checkout.models.statements import SelectIn, run
 from django_checkout.stripe_api.json_fields import is_uuid
+
+
+def _named(model: Any, column: str) -> SelectIn[Any]:
+    return SelectIn(lambda names: model.objects.filter(**{f"{column}__in": names}).only("pk").order_by())
+
+
+_NAMED = (_named(CheckoutSession, "stripe_id"), _named(Payment, "stripe_id"), _named(Payment, "charge_id"))
+_NAMED_SUBSCRIPTIONS = (_named(Subscription, "stripe_id"), _named(CheckoutSession, "subscription_id"))
+#: The ids of objects other than subscriptions, which are named most.
+_OTHER_PREFIXES = ("cs_", "pi_", "ch_", "py_", "in_")
+
+
+def is_named(stripe_ids: Collection[str]) -> bool:
+    """Return whether ids of sessions, payments, charges or subscriptions name a row, whichever site's."""
+    ids = sorted(stripe_ids)
+    subscriptions = [stripe_id for stripe_id in ids if not stripe_id.startswith(_OTHER_PREFIXES)]
+    selects = [select.of(ids) for select in _NAMED]
+    if subscriptions:
+        selects += [select.of(subscriptions) for select in _NAMED_SUBSCRIPTIONS]
+    return any(run(*selects))
 
 
 def is_known(stripe_ids: Collection[str], *, session_uuid: str) -> bool:

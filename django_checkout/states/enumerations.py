@@ -262,6 +262,8 @@ class IgnoreReason(Labeled):
     LIVEMODE_MISMATCH = "livemode_mismatch", _("livemode mismatch")
     #: Its object is not the site's.
     NOT_OURS = "not_ours", _("not ours")
+    #: It is about a payment that no order has: it is stored with the payment and counts once an order has that.
+    UNCLAIMED = "unclaimed", _("payment of no order yet")
     #: Its object belongs to another installation: of a row here, whose URL is the event's ``error_message``; or of a
     #: session with our metadata and without a row.
     OTHER_SITE = "other_site", _("other site")

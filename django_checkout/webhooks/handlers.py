@@ -48,7 +48,7 @@ def _read_refunds(event: EventData) -> Steps[Mapping[str, Any]]:
     return {**event.object, "refunds": {"data": listed}}
 
 
-@handles("charge.refunded", reads=_read_refunds)
+@handles("charge.refunded", reads=_read_refunds, is_named=True)
 def on_charge_refunded(event: EventData) -> bool:
     """Record all refunds of a charge, listed from Stripe because the charge's totals can decrease."""
     refunds = [facts.read_refund(refund) for refund in event.object["refunds"]["data"]]
@@ -93,6 +93,7 @@ def on_review(event: EventData) -> bool:
     "customer.subscription.paused",
     "customer.subscription.resumed",
     reads=True,
+    is_named=True,
 )
 def on_subscription(event: EventData) -> bool:
     """Record a subscription, retrieved from Stripe because its status can change back."""
@@ -105,7 +106,7 @@ def on_customer_deleted(event: EventData) -> bool:
     return ledger.forget_customer(facts.find_id(event.object, "id"))
 
 
-@handles("invoice.paid", "invoice.payment_failed")
+@handles("invoice.paid", "invoice.payment_failed", is_named=True)
 def on_invoice(event: EventData) -> bool:
     """Record a paid or failed renewal."""
     fact = facts.read_invoice(event.object, event_type=event.type)

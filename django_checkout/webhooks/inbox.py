@@ -81,13 +81,10 @@ def _only(rows: Sequence[WebhookEvent]) -> WebhookEvent:
 
 
 def insert(row: WebhookEvent) -> WebhookEvent:
-    """Insert an event in a transaction of its own; return the stored row, which a duplicate finds."""
-
-    def work() -> WebhookEvent:
-        return row if insert_new(row) else get_stored(row.stripe_id)
+    """Insert an event, outside transactions; return the stored row, which a duplicate finds."""
 
     row.pk = None
-    return ledger.in_transaction(work)
+    return row if insert_new(row) else get_stored(row.stripe_id)
 
 
 def insert_leased(row: WebhookEvent) -> tuple[WebhookEvent, bool]:
@@ -98,7 +95,7 @@ def insert_leased(row: WebhookEvent) -> tuple[WebhookEvent, bool]:
 
 
 def insert_ignored(row: WebhookEvent, reason: str, payload: dict[str, Any]) -> WebhookEvent:
-    """Insert an event that is not processed, with the part of its payload to keep."""
+    """Insert an event that is ignored, with the part of its payload to keep."""
     row.state, row.error_code, row.processed_at, row.payload = EventState.IGNORED, reason, timezone.now(), payload
     return insert(row)
 
@@ -153,6 +150,8 @@ class Handled:
     """What the handlers of an event have found."""
 
     is_ours: bool
+    #: Whether its facts are stored with a payment that no order has.
+    is_unclaimed: bool = False
     #: The URL of the other site whose row the event is about, or "".
     other_site: str = ""
     #: What one of the host's handlers raised.
@@ -183,7 +182,7 @@ def _settled(row: WebhookEvent, handled: Handled) -> dict[str, Any]:
     now = timezone.now()
     values: dict[str, Any] = {
         "state": EventState.PROCESSED if handled.is_ours else EventState.IGNORED,
-        "error_code": "" if handled.is_ours else IgnoreReason.NOT_OURS,
+        "error_code": "" if handled.is_ours else _reason(handled),
         "error_message": "",
         "attempts": row.attempts,
         "payload": reduced(row.payload),
@@ -196,6 +195,10 @@ def _settled(row: WebhookEvent, handled: Handled) -> dict[str, Any]:
         of_other_site = {"error_code": IgnoreReason.OTHER_SITE, "error_message": handled.other_site}
         values |= {**of_other_site, "payload": without_content(row.payload), "next_attempt_at": now}
     return values
+
+
+def _reason(handled: Handled) -> IgnoreReason:
+    return IgnoreReason.UNCLAIMED if handled.is_unclaimed else IgnoreReason.NOT_OURS
 
 
 def _fail(row: WebhookEvent, code: str, message: str = "") -> None:

@@ -18,12 +18,13 @@ from django_checkout.exceptions import EventBusyError, HandlerError, IncompleteF
 from django_checkout.models import WebhookEvent, database
 from django_checkout.states import IgnoreReason
 from django_checkout.stripe_api import facts
+from django_checkout.stripe_api.json_fields import is_uuid
 from django_checkout.stripe_api.steps import Steps, run
 from django_checkout.telemetry import spans
 from django_checkout.values import EventData
 from django_checkout.webhooks import inbox
 from django_checkout.webhooks.envelope import event_data, names_of, plain_type, read_envelope, reduced, without_content
-from django_checkout.webhooks.registry import HANDLERS, handlers_of, needs_read, needs_ticket, reader_of
+from django_checkout.webhooks.registry import HANDLERS, handlers_of, must_be_named, needs_read, needs_ticket, reader_of
 
 logger = logging.getLogger("django_checkout")
 
@@ -50,6 +51,10 @@ def receive_steps(body: Mapping[str, Any]) -> Steps[WebhookEvent]:
         return inbox.insert_ignored(row, reason, keep(row.payload))
     if conf.CHECKOUT_PROCESS_EVENTS == "task":
         return inbox.insert(row)
+    if _is_nobodys(row):
+        row.attempts = 1
+        known = inbox.insert_ignored(row, IgnoreReason.NOT_OURS, reduced(row.payload))
+        return known if inbox.is_settled(known) else (yield from process_steps(known))
     if needs_read(row):
         known, is_leased = inbox.insert_leased(row)
         return known if inbox.is_settled(known) else (yield from process_steps(known, is_leased=is_leased))
@@ -110,6 +115,19 @@ def _ignore_reason(row: WebhookEvent) -> str:
     return IgnoreReason.LIVEMODE_MISMATCH if row.livemode != conf.livemode else ""
 
 
+def _is_nobodys(row: WebhookEvent) -> bool:
+    """Whether an event's object has neither our metadata nor an id of a row here, and so cannot be ours."""
+    if not must_be_named(row):
+        return False
+    event = event_data(row)
+    if not event.object.keys() - {"id", "object"}:
+        # Its content was removed, and with it what it names.
+        return False
+    names = {*names_of(row, event)}
+    # Our metadata is looked at under the lock of its order.
+    return bool(names) and not any(map(is_uuid, names)) and not ledger.is_named(names)
+
+
 def _insert_and_apply(row: WebhookEvent) -> WebhookEvent:
     """Insert an event as processed and apply it, in one transaction; return the stored row of a duplicate."""
 
@@ -132,6 +150,9 @@ def _insert_and_apply(row: WebhookEvent) -> WebhookEvent:
 
 def _process(row: WebhookEvent, *, reads: bool, is_leased: bool) -> Steps[WebhookEvent]:
     event = event_data(row)
+    if reads and _is_nobodys(row):
+        # Stripe need not be asked.
+        return ledger.in_transaction(lambda: _settle_nobodys(row, is_leased=is_leased))
     if reads:
         if not is_leased and not inbox.lease(row.pk):
             return WebhookEvent.objects.get(pk=row.pk)
@@ -148,6 +169,14 @@ def _process(row: WebhookEvent, *, reads: bool, is_leased: bool) -> Steps[Webhoo
 
     with spans.span("django_checkout.event", _attributes(row)):
         return _raise_failure(*ledger.in_transaction(work))
+
+
+def _settle_nobodys(row: WebhookEvent, *, is_leased: bool) -> WebhookEvent:
+    fresh = inbox.lock(row.pk, is_leased=is_leased)
+    if not inbox.is_settled(fresh):
+        fresh.attempts += 1
+        inbox.settle(fresh, inbox.Handled(is_ours=False))
+    return fresh
 
 
 def _read(row: WebhookEvent, event: EventData) -> Steps[EventData]:
@@ -178,6 +207,7 @@ def _run_handlers(row: WebhookEvent, event: EventData) -> inbox.Handled:
         other_site = ledger.find_other_sites({row.pk: names_of(row, event)}).get(row.pk)
         if other_site:
             return inbox.Handled(is_ours=False, other_site=other_site)
+    is_unclaimed = bool(built_in) and not is_ours and not must_be_named(row) and _names_payment(event)
     failure: Exception | None = None
     for entry in handlers:
         if entry.is_built_in:
@@ -189,7 +219,12 @@ def _run_handlers(row: WebhookEvent, event: EventData) -> inbox.Handled:
             if database.is_retryable(error):
                 raise
             failure = error
-    return inbox.Handled(is_ours=is_ours, failure=failure)
+    return inbox.Handled(is_ours=is_ours, is_unclaimed=is_unclaimed, failure=failure)
+
+
+def _names_payment(event: EventData) -> bool:
+    """Whether an event's object is stored with its payment: it names one, or a charge, beside its own id."""
+    return any(facts.find_id(event.object, name) for name in ("payment_intent", "charge"))
 
 
 def _raise_failure(row: WebhookEvent, failure: Exception | None) -> WebhookEvent:

@@ -29,6 +29,8 @@ class Registered:
     reads: Reader | None = None
     #: What the handler applies, if that is all that it does: events like this can be processed together.
     read_facts: FactReader | None = None
+    #: Whether an object that names no row of ours is not ours, whatever arrives later.
+    is_named: bool = False
 
     @property
     def is_built_in(self) -> bool:
@@ -40,19 +42,19 @@ class Registered:
 HANDLERS: dict[str, list[Registered]] = {}
 
 
-def handles(*types: str, reads: bool | Reader = False) -> Callable[[Handler], Handler]:
+def handles(*types: str, reads: bool | Reader = False, is_named: bool = False) -> Callable[[Handler], Handler]:
     """Register a handler for event types; the app's own handlers run before the host's.
 
     The handler is called with an ``EventData`` in the transaction that marks the event as processed, and is called
     again if that is rolled back. With ``reads`` the event's object is retrieved from Stripe first, because the payload
     may be stale; a function returns the generator that reads it. Events of connected accounts (``account``) reach only
-    the host's handlers, and their objects are not read.
+    the host's handlers, and their objects are not read. ``is_named`` is for the app's own handlers: see ``Registered``.
     """
     reader = read_object if reads is True else reads or None
 
     def register(handler: Handler) -> Handler:
         for event_type in types:
-            HANDLERS.setdefault(event_type, []).append(Registered(handler, reader))
+            HANDLERS.setdefault(event_type, []).append(Registered(handler, reader, is_named=is_named))
         return handler
 
     return register
@@ -66,7 +68,7 @@ def applies(*types: str) -> Callable[[FactReader], FactReader]:
             return ledger.apply(read_facts(event)) is not None
 
         for event_type in types:
-            HANDLERS.setdefault(event_type, []).append(Registered(handler, read_facts=read_facts))
+            HANDLERS.setdefault(event_type, []).append(Registered(handler, read_facts=read_facts, is_named=True))
         return read_facts
 
     return register
@@ -82,6 +84,12 @@ def handlers_of(row: WebhookEvent) -> list[Registered]:
     registered = HANDLERS.get(plain_type(row.type), ())
     allowed = [entry for entry in registered if not (row.account and entry.is_built_in)]
     return sorted(allowed, key=lambda entry: not entry.is_built_in)
+
+
+def must_be_named(row: WebhookEvent) -> bool:
+    """Whether the event is ignored if its object names no row of ours: nothing is stored of it, and no handler runs."""
+    handlers = handlers_of(row)
+    return not row.is_thin and bool(handlers) and all(entry.is_named for entry in handlers)
 
 
 def needs_read(row: WebhookEvent) -> bool:
