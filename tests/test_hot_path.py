@@ -34,20 +34,20 @@ def _patient(settings):
 #: The most round trips of a delivery where several statements are one, with its transaction and the receiver's write.
 TRIPS = {
     "paid session": 6,
-    "charge.refunded": 18,
-    "charge.refunded, known": 13,
+    "charge.refunded": 16,
+    "charge.refunded, known": 11,
     "duplicate": 4,
-    "foreign": 8,
-    "foreign refund": 11,
+    "foreign": 2,
+    "foreign refund": 2,
 }
 #: The most statements and commits of a delivery where each is sent alone.
 BOUNDS = {
     "paid session": (11, 1),
-    "charge.refunded": (20, 2),
-    "charge.refunded, known": (13, 2),
-    "duplicate": (3, 1),
-    "foreign": (7, 1),
-    "foreign refund": (9, 2),
+    "charge.refunded": (17, 1),
+    "charge.refunded, known": (13, 1),
+    "duplicate": (2, 1),
+    "foreign": (4, 0),
+    "foreign refund": (4, 0),
 }
 
 

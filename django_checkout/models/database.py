@@ -44,7 +44,12 @@ class EveryAlias:
 
 def alias() -> str:
     """Return the alias of the database that this app writes to; its tables all live in one."""
-    return str(router.db_for_write(apps.get_model("django_checkout", "Order")))
+    return str(router.db_for_write(_order_model()))
+
+
+@cache
+def _order_model() -> type[Model]:
+    return apps.get_model("django_checkout", "Order")
 
 
 @contextmanager

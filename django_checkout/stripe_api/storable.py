@@ -43,17 +43,17 @@ def read_json(text: str) -> Any:
 def storable(value: Any, *, depth: int = 0) -> Any:
     """Return the value with everything replaced that a database would refuse."""
     if value is None or isinstance(value, int):
-        # The most common types, before the slow isinstance checks of Mapping and Iterable.
+        # The most common types, and then concrete ones, before the slow isinstance checks of Mapping and Iterable.
         return value
     if isinstance(value, str):
         return storable_text(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):
         if depth >= _MAXIMUM_DEPTH:
             return None
         return {storable_text(str(key)): storable(item, depth=depth + 1) for key, item in value.items()}
-    if isinstance(value, Iterable):
+    if isinstance(value, (list, Iterable)):
         return None if depth >= _MAXIMUM_DEPTH else [storable(item, depth=depth + 1) for item in value]
     return value
 

@@ -150,11 +150,14 @@ def only(value: Any, kept: frozenset[str]) -> Any:
 
 def without_secrets(value: Any) -> Any:
     """Return a JSON value without secrets."""
+    if value is None or isinstance(value, int):
+        return value
     if isinstance(value, str):
-        return _SECRET_IN_URL.sub(r"\1[removed]", value)
-    if isinstance(value, Mapping):
+        return _SECRET_IN_URL.sub(r"\1[removed]", value) if "client_secret=" in value else value
+    # The concrete type comes first: the other takes a call to find out.
+    if isinstance(value, (dict, Mapping)):
         return {key: without_secrets(item) for key, item in value.items() if key not in _SECRET_KEYS}
-    if isinstance(value, Iterable):
+    if isinstance(value, (list, Iterable)):
         return [without_secrets(item) for item in value]
     return value
 

@@ -117,14 +117,12 @@ def _ignore_reason(row: WebhookEvent) -> str:
 
 def _is_nobodys(row: WebhookEvent) -> bool:
     """Whether an event's object has neither our metadata nor an id of a row here, and so cannot be ours."""
-    if not must_be_named(row):
-        return False
     event = event_data(row)
-    if not event.object.keys() - {"id", "object"}:
-        # Its content was removed, and with it what it names.
+    # What our metadata names is looked at under the lock of its order.
+    if facts.read_ownership(event.object).session_uuid or not must_be_named(row):
         return False
-    names = {*names_of(row, event)}
-    # Our metadata is looked at under the lock of its order.
+    # An object whose content was removed no longer says what it names.
+    names = {*names_of(row, event)} if event.object.keys() - {"id", "object"} else ()
     return bool(names) and not any(map(is_uuid, names)) and not ledger.is_named(names)
 
 
