@@ -34,8 +34,8 @@ def _patient(settings):
 #: The most round trips of a delivery where several statements are one, with its transaction and the receiver's write.
 TRIPS = {
     "paid session": 6,
-    "charge.refunded": 16,
-    "charge.refunded, known": 11,
+    "charge.refunded": 10,
+    "charge.refunded, known": 7,
     "duplicate": 4,
     "foreign": 2,
     "foreign refund": 2,
@@ -44,7 +44,7 @@ TRIPS = {
 BOUNDS = {
     "paid session": (11, 1),
     "charge.refunded": (17, 1),
-    "charge.refunded, known": (13, 1),
+    "charge.refunded, known": (11, 1),
     "duplicate": (2, 1),
     "foreign": (4, 0),
     "foreign refund": (4, 0),

@@ -20,6 +20,8 @@ def join_dispute(locked: LockedOrder | None, payment: Payment, fact: DisputeFact
         stripe_id=fact.stripe_id, defaults=values, create_defaults={"payment": payment, **values}
     )
     if locked is not None:
+        # What was read is no longer so.
+        locked.shared = None
         locked.disputes_to_announce.append(dispute)
 
 

@@ -7,7 +7,8 @@ break the order of locks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -43,7 +44,7 @@ class AloneError(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class SharedRows:
-    """The rows that the orders of a batch share: each table is read once, and new payments are inserted together."""
+    """Rows that were read with an order, or with all orders of a batch, which share them: each table is read once."""
 
     #: By Stripe id, whether they belong to an order or not; new ones as well.
     payments: dict[str, Payment]
@@ -91,7 +92,7 @@ class LockedOrder:
     to_announce: list[Announcement] = field(default_factory=list)
     #: Whether every row counts as new, as in ``derivation.rederive``.
     is_whole: bool = False
-    #: In a batch, the rows that were read for all of its orders.
+    #: The refunds and disputes that were read with the order; in a batch, those of all of its orders.
     shared: SharedRows | None = None
     #: The order's columns as stored in the database.
     original: dict[str, Any] = field(default_factory=dict)
@@ -183,21 +184,33 @@ class Locks:
 
 
 class _LockOrder:
-    """The statements that lock an order, its sessions and its payments, each on its own.
+    """The statements that lock an order, its sessions, its payments and their refunds, each on its own.
 
     Never one statement for the order's lock and the rest: PostgreSQL would show the other tables as they were before
     the wait for the lock.
     """
 
-    def __init__(self, own: Callable[[], Any], **which: Any) -> None:
-        """``which`` is the condition of the order, and ``own`` returns the value of its rows' ``order``."""
-        self.order = Select(lambda: Order.objects.select_for_update().filter(**which).order_by())
+    def __init__(self, own: Callable[[], Any], which: Callable[[], dict[str, Any]] | None = None) -> None:
+        """``own`` returns the value of its rows' ``order``, and ``which`` the condition of the order, if another."""
+        condition = which or (lambda: {"pk": own()})
+
+        def payments() -> Any:
+            return Payment.objects.filter(order=own()).order_by().values("pk")
+
+        self.order = Select(lambda: Order.objects.select_for_update().filter(**condition()).order_by())
         self.sessions = Select(lambda: CheckoutSession.objects.select_for_update().filter(order=own()).order_by("pk"))
         self.payments = Select(lambda: Payment.objects.select_for_update().filter(order=own()).order_by("pk"))
+        self.refunds = Select(
+            lambda: Refund.objects.select_for_update().filter(payment__in=Subquery(payments())).order_by("pk")
+        )
+        self.disputes = Select(lambda: Dispute.objects.filter(payment__in=Subquery(payments())).order_by("pk"))
 
 
-_BY_PK = _LockOrder(lambda: 1, pk=1)
-_BY_REFERENCE = _LockOrder(lambda: Subquery(Order.objects.filter(reference="").order_by().values("pk")), reference="")
+_BY_PK = _LockOrder(lambda: 1)
+_BY_REFERENCE = _LockOrder(
+    lambda: Subquery(Order.objects.filter(reference="").order_by().values("pk")), lambda: {"reference": ""}
+)
+_BY_PAYMENT = _LockOrder(lambda: Subquery(Payment.objects.filter(stripe_id="").order_by().values("order")))
 _LOCK_NAMED_PAYMENTS = SelectIn(
     lambda ids: Payment.objects.select_for_update().filter(stripe_id__in=ids).order_by("pk")
 )
@@ -246,3 +259,40 @@ def lock_rows(order: Order, *, is_new: bool = False) -> LockedOrder:
         # Only through a session does a payment get an order.
         payments = _BY_PK.payments(order.pk) if sessions or order.kept_payment_id is not None else []
     return LockedOrder(order=order, sessions=sessions, payments=payments)
+
+
+def lock_order_with_refunds(payment_id: str, *, also: Collection[str]) -> tuple[LockedOrder | None, list[Payment]]:
+    """Lock the order of a payment, with everything that a refund changes; None if the payment has no order.
+
+    Return also the locked payments with ``payment_id`` or an id in ``also``, whether they have an order or not.
+
+    Raises:
+        LockOrderChangedError: the payment got another order meanwhile; start over.
+    """
+    which, ids = _BY_PAYMENT, sorted({payment_id, *also})
+    reads = (which.order, which.sessions, which.payments, which.refunds, which.disputes)
+    statements = [read.of(payment_id) for read in reads]
+    found, sessions, payments, refunds, disputes, named = run(*statements, _LOCK_NAMED_PAYMENTS.of(ids))
+    if not found:
+        if any(row.order_id is not None for row in named if row.stripe_id == payment_id):
+            raise LockOrderChangedError
+        return None, named
+    (order,) = found
+    if not any((row.stripe_id, row.order_id) == (payment_id, order.pk) for row in payments):
+        raise LockOrderChangedError
+    known = {row.pk for row in payments}
+    payments += [row for row in named if row.pk not in known]
+    shared = SharedRows(
+        payments={row.stripe_id: row for row in payments},
+        refunds=_grouped(refunds),
+        disputes=_grouped(disputes),
+    )
+    locked = LockedOrder(order=order, sessions=sessions, payments=payments, looked_for=ids, shared=shared)
+    return locked, [row for row in payments if row.stripe_id in ids]
+
+
+def _grouped(rows: Iterable[Any]) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row.payment_id].append(row)
+    return found

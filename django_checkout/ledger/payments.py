@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django_checkout.exceptions import OrderNotFoundError
-from django_checkout.ledger.locks import LockedOrder, LockOrderChangedError, Locks, lock_order
+from django_checkout.ledger.locks import LockedOrder, LockOrderChangedError, Locks, lock_order, lock_order_with_refunds
 from django_checkout.ledger.rows import write
 from django_checkout.ledger.writes import insert_payments
 from django_checkout.models import Dispute, Payment, Refund
@@ -94,6 +94,8 @@ def _adopt_by_charge(locked: LockedOrder | None, payment: Payment, charge_id: st
         locked.payments = [row for row in locked.payments if row.pk != by_charge.pk]
         locked.new_payment_pks.discard(payment.pk)
         locked.claimed_payments.append(payment)
+        # What was read is no longer so.
+        locked.shared = None
     by_charge.delete()
 
 
@@ -126,21 +128,34 @@ def lock_payment(payment_intent_id: str | None, charge_id: str | None) -> tuple[
     Raises:
         LockOrderChangedError: it got an order while this transaction waited for its lock; start over.
     """
-    locked, payment = _lock_payment(payment_intent_id, charge_id)
-    if payment_intent_id and charge_id and payment.charge_id != charge_id:
-        write(payment, charge_id=charge_id)
+    if not payment_intent_id:
+        return _lock_by_charge(charge_id)
+    also = [charge_id] if charge_id else []
+    locked, rows = lock_order_with_refunds(payment_intent_id, also=also)
+    payment = next((row for row in rows if row.stripe_id == payment_intent_id), None)
+    if payment is None:
+        payment = _insert(payment_intent_id)
+    if charge_id and payment.charge_id != charge_id:
         _adopt_by_charge(locked, payment, charge_id)
+        if locked is None:
+            write(payment, charge_id=charge_id)
+        else:
+            payment.charge_id = charge_id
+            locked.changed_payments.setdefault(payment.pk, set()).add("charge_id")
     return locked, payment
 
 
-def _lock_payment(payment_intent_id: str | None, charge_id: str | None) -> tuple[LockedOrder | None, Payment]:
-    payment = find_payment(payment_intent_id, charge_id)
+def _insert(stripe_id: str) -> Payment:
+    payment = Payment(stripe_id=stripe_id)
+    if not insert_new(payment):
+        raise LockOrderChangedError
+    return payment
+
+
+def _lock_by_charge(charge_id: str | None) -> tuple[LockedOrder | None, Payment]:
+    payment = find_payment(None, charge_id)
     if payment is None:
-        stripe_id = payment_intent_id or charge_id or ""
-        payment = Payment(stripe_id=stripe_id)
-        if insert_new(payment):
-            return None, payment
-        payment = Payment.objects.get(stripe_id=stripe_id)
+        return None, _insert(charge_id or "")
     if payment.order_id is None:
         alone = Payment.objects.select_for_update().filter(pk=payment.pk).first()
         if alone is None or alone.order_id is not None:

@@ -26,7 +26,9 @@ def join_refund(locked: LockedOrder | None, payment: Payment, fact: RefundFact) 
     Raises:
         UnknownFactError: a status that ``states`` does not know.
     """
-    refund = _find(payment, fact)
+    shared = None if locked is None else locked.shared
+    rows = _LOCK_REFUNDS(payment.pk) if shared is None else shared.refunds[payment.pk]
+    refund = _find(rows, payment, fact)
     status = fact.status or RefundStatus.PENDING
     if refund is None:
         if status not in REFUND_RANK:
@@ -43,6 +45,7 @@ def join_refund(locked: LockedOrder | None, payment: Payment, fact: RefundFact) 
             made_at=fact.made_at,
             balance_transaction_id=fact.balance_transaction_id,
         )
+        rows.append(refund)
         has_changed = True
     else:
         has_changed = _update(refund, fact, join(REFUND_RANK, refund.status, status))
@@ -137,8 +140,7 @@ def fail_refund(locked: LockedOrder, refund: Refund, *, was_unanswered: bool, **
         settling.settle(locked)
 
 
-def _find(payment: Payment, fact: RefundFact) -> Refund | None:
-    rows = _LOCK_REFUNDS(payment.pk)
+def _find(rows: list[Refund], payment: Payment, fact: RefundFact) -> Refund | None:
     for refund in rows:
         refund.payment = payment
     for refund in rows:

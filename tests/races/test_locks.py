@@ -12,6 +12,7 @@ from django.db import connections, transaction
 from django.db.models import F
 
 from django_checkout import ledger, services, signals
+from django_checkout.ledger import locks
 from django_checkout.models import CheckoutSession, Order, Payment, Refund, WebhookEvent
 from django_checkout.testing import post_event
 from django_checkout.webhooks import batch, inbox, pending_work, processing
@@ -133,17 +134,31 @@ def test_duplicate_does_not_wait_for_its_order(paid_order):
     assert outcomes == [200]
 
 
-@pytest.mark.parametrize("name", ["pk", "reference"])
-def test_what_another_transaction_committed_is_read_after_waiting_for_its_lock(paid_order, name):
+def _lock_by_reference(payment):
+    return ledger.lock_order(reference=payment.order.reference, payment_ids=["pi_early"])
+
+
+def _lock_by_pk(payment):
+    return ledger.lock_order(pk=payment.order_id, payment_ids=["pi_early"])
+
+
+def _lock_by_payment(payment):
+    locked, _ = locks.lock_order_with_refunds(payment.stripe_id, also=["pi_early"])
+    assert [row.stripe_id for row in locked.shared.refunds[payment.pk]] == ["re_1"]
+    return locked
+
+
+@pytest.mark.parametrize("lock", [_lock_by_pk, _lock_by_reference, _lock_by_payment])
+def test_what_another_transaction_committed_is_read_after_waiting_for_its_lock(paid_order, lock):
     """PostgreSQL would show the rows as they were before the wait, if one statement locked and read them."""
     locked = []
     has_begun = threading.Event()
-    payment = Payment.objects.get()
+    payment = Payment.objects.select_related("order").get()
 
     def wait():
         with transaction.atomic():
             has_begun.set()
-            mine = ledger.lock_order(**{name: getattr(paid_order, name)}, payment_ids=["pi_early"])
+            mine = lock(payment)
             locked.append((len(mine.sessions), len(mine.payments), len(mine.refunds_of(payment)), mine.order.email))
 
     with ExitStack() as stack, transaction.atomic():
