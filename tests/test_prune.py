@@ -10,10 +10,21 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from django_checkout import services
-from django_checkout.models import CheckoutSession, Customer, Order, WebhookEvent, relations
-from django_checkout.operations import retention
+from django_checkout.models import (
+    CheckoutSession,
+    Customer,
+    Dispute,
+    Order,
+    Payment,
+    ReadTicket,
+    Refund,
+    WebhookEvent,
+    relations,
+)
+from django_checkout.operations import retention, unowned
 from tests.damage import overwrite
 from tests.factories import HostOrderFactory, UserFactory
+from tests.races.together import run_before
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -166,3 +177,82 @@ def test_links_to_users_deleted_without_signals_are_removed(monkeypatch):
 def test_age_that_is_not_a_positive_integer_is_refused(value):
     with pytest.raises(CommandError, match="not a positive integer"):
         call_command("checkout_prune", "--min-age-days", value)
+
+
+def _payment(name, *, days=200, days_of_refund=200, **columns):
+    """A payment with a refund and a dispute that changed so many days ago."""
+    payment = Payment.objects.create(stripe_id=f"pi_{name}", **columns)
+    refund = Refund.objects.create(stripe_id=f"re_{name}", payment=payment, amount_minor=1, currency="eur")
+    dispute = Dispute.objects.create(stripe_id=f"du_{name}", payment=payment, amount_minor=1, currency="eur")
+    now = timezone.now()
+    for row, age in ((payment, days), (refund, days_of_refund), (dispute, days)):
+        overwrite(type(row).objects.filter(pk=row.pk), updated_at=now - timedelta(days=age))
+    return payment
+
+
+def _left():
+    return {row.stripe_id for model in (Payment, Refund, Dispute) for row in model.objects.all()}
+
+
+def test_old_rows_of_no_order_are_deleted(monkeypatch):
+    monkeypatch.setattr(unowned, "BATCH", 2)
+    for name in "abc":
+        _payment(name)
+    of_no_order = "Of no order: 3 payments, 3 refunds, 3 disputes, 0 tickets"
+
+    assert _prune(dry_run=True) == f"0 events would be deleted.\n{of_no_order} would be deleted.\n"
+    assert len(_left()) == 9
+    assert _prune() == f"0 events were deleted.\n{of_no_order} were deleted.\n"
+    assert _left() == set()
+
+
+def test_rows_of_no_order_that_may_get_one_are_kept(order):
+    _payment("of_an_order", order=order)
+    _payment("young", days=89)
+    _payment("refunded", days_of_refund=89)
+    requested = _payment("requested")
+    Refund.objects.filter(payment=requested).update(is_ours=True)
+    CheckoutSession.objects.create(
+        order=order,
+        payment=_payment("of_a_session"),
+        livemode=False,
+        revision=1,
+        asked_subtotal_minor=1,
+        expires_at=timezone.now(),
+    )
+    before = _left()
+
+    _prune()
+
+    assert _left() == before
+
+
+def test_rows_of_no_order_are_kept_for_as_long_as_a_session_may_be_paid():
+    _payment("early", days=34, days_of_refund=34)
+
+    _prune(min_age_days=1)
+
+    assert len(_left()) == 3
+
+
+def test_payment_that_gets_an_order_meanwhile_is_kept(order):
+    payment = _payment("early")
+
+    with run_before(
+        "django_checkout.operations.unowned._delete_payments",
+        lambda: Payment.objects.filter(pk=payment.pk).update(order=order),
+    ):
+        _prune()
+
+    assert len(_left()) == 3
+
+
+def test_tickets_are_deleted_once_no_row_and_no_event_has_their_object():
+    _payment("young", days=1)
+    _events(1, days=1)
+    WebhookEvent.objects.update(object_id="sub_read")
+    for name in ("du_young", "sub_read", "sub_foreign"):
+        ReadTicket.objects.create(stripe_id=name, issued=1)
+
+    assert _prune().endswith("0 payments, 0 refunds, 0 disputes, 1 tickets were deleted.\n")
+    assert set(ReadTicket.objects.values_list("stripe_id", flat=True)) == {"du_young", "sub_read"}

@@ -1,4 +1,4 @@
-"""``checkout_prune``: delete old webhook events."""
+"""``checkout_prune``: delete old webhook events, and rows of no order."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from django.core.management.base import BaseCommand
 
 from django_checkout.conf import conf
 from django_checkout.management.arguments import Progress, command_errors, positive
-from django_checkout.operations import retention
+from django_checkout.operations import retention, unowned
 
 
 class Command(BaseCommand):
-    """Delete old processed and ignored events in small batches."""
+    """Delete old processed and ignored events, and rows of no order, in small batches."""
 
     help = (
         "Deletes old webhook events that were processed or ignored, in small batches. Unprocessed and failed events "
-        "are never deleted. Safe to repeat and to interrupt."
+        "are never deleted. Also deletes payments, refunds and disputes of other systems on the account. Safe to "
+        "repeat and to interrupt."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -30,18 +31,19 @@ class Command(BaseCommand):
         parser.add_argument(
             "--limit", type=positive, help="The maximum number of events to delete. Defaults to no limit."
         )
-        parser.add_argument("--dry-run", action="store_true", help="Count the events without deleting them.")
+        parser.add_argument("--dry-run", action="store_true", help="Count what would be deleted.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         progress = Progress(self.stderr)
         with command_errors():
+            common = {"min_age_days": options["min_age_days"], "is_dry": options["dry_run"], "progress": progress}
             try:
-                number = retention.prune(
-                    min_age_days=options["min_age_days"],
-                    limit=options["limit"],
-                    is_dry=options["dry_run"],
-                    progress=progress,
-                )
+                number = retention.prune(limit=options["limit"], **common)
+                rows = unowned.prune(**common)
             finally:
                 progress.clear()
-        self.stdout.write(f"{number} events {'would be' if options['dry_run'] else 'were'} deleted.")
+        were_deleted = "would be deleted." if options["dry_run"] else "were deleted."
+        self.stdout.write(f"{number} events {were_deleted}")
+        if any(rows):
+            counts = ", ".join(f"{count} {name}" for name, count in rows._asdict().items())
+            self.stdout.write(f"Of no order: {counts} {were_deleted}")
