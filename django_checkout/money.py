@@ -9,12 +9,15 @@ from __future__ import annotations
 from copy import copy
 from decimal import Decimal
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from babel.core import Locale, UnknownLocaleError
-from babel.numbers import format_currency, list_currencies
 from django.utils.translation import get_language, to_locale
 
 from django_checkout.exceptions import MoneyError
+
+# Babel is imported by the first call that needs it: a process that formats no amount starts faster.
+if TYPE_CHECKING:
+    from babel.core import Locale
 
 #: Charged in units.
 ZERO_DECIMAL = frozenset(
@@ -44,6 +47,8 @@ MAXIMUM_MINOR = 999_999_999_999
 
 @lru_cache(maxsize=1)
 def _known_currencies() -> frozenset[str]:
+    from babel.numbers import list_currencies
+
     return frozenset(code.lower() for code in list_currencies())
 
 
@@ -139,6 +144,8 @@ def format_minor(minor: int, currency: str, locale: str | None = None) -> str:
     ``locale`` is a Django language code or a Babel locale name. The decimals are Stripe's, but a whole amount in a
     currency of ``WHOLE_UNITS_IN_HUNDREDTHS`` has none.
     """
+    from babel.numbers import format_currency
+
     is_whole = currency.lower() in WHOLE_UNITS_IN_HUNDREDTHS and minor % step_minor(currency) == 0
     digits = 0 if is_whole else exponent(currency)
     babel_locale = _babel_locale(locale or get_language() or "en")
@@ -150,6 +157,8 @@ def format_minor(minor: int, currency: str, locale: str | None = None) -> str:
 
 
 def _babel_locale(language: str) -> Locale:
+    from babel.core import Locale, UnknownLocaleError
+
     try:
         return Locale.parse(to_locale(language) if "-" in language else language)
     except (UnknownLocaleError, ValueError):
