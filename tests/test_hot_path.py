@@ -8,16 +8,17 @@ from functools import partial
 import pytest
 from django.db import DatabaseError, DataError, IntegrityError, connection, connections, transaction
 from django.db.utils import ConnectionHandler
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_checkout import ledger, services, signals
 from django_checkout.ledger import payments
 from django_checkout.ledger.settling import announce
-from django_checkout.models import Announcement, Observation, Order, Payment, database, statements
+from django_checkout.models import Announcement, Observation, Order, Payment, WebhookEvent, database, statements
 from django_checkout.models.writing import insert_new, updates
 from django_checkout.stripe_api.signatures import Verified
 from django_checkout.testing import post_event
-from django_checkout.webhooks import deliveries
+from django_checkout.webhooks import deliveries, registry
 from tests.benchmarks.counting import count, measure, receiver
 from tests.factories import HostOrderFactory
 from tests.races.together import run_before
@@ -172,6 +173,28 @@ def test_a_payment_that_a_refund_inserts_meanwhile_makes_the_transaction_start_o
     order.refresh_from_db()
     payment = Payment.objects.get()
     assert (order.status, order.kept_payment, payment.captured_minor) == ("paid", payment, order.total_minor)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_payment_event_that_says_nothing_new_takes_no_lock(order, stripe_emulator):
+    stripe_emulator.pay(services.start(order).stripe_id)
+    events = [row for row in stripe_emulator.events() if row["type"] in registry.handled_types()]
+    for event in events:
+        post_event(event)
+    again = [
+        {**event, "id": f"{event['id']}_again"} for event in events if event["type"].startswith(("charge.", "payment"))
+    ]
+
+    for event in again:
+        with CaptureQueriesContext(connection) as queries:
+            assert post_event(event).status_code == 200
+        sent = [query["sql"] for query in queries if query["sql"].startswith(("SELECT", "INSERT", "UPDATE"))]
+        assert [sql.split()[0] for sql in sent] in (["INSERT", "SELECT"], ["INSERT", "SELECT", "SELECT"])
+        assert not any("FOR UPDATE" in sql for sql in sent)
+    assert len(again) >= 2
+    assert set(WebhookEvent.objects.filter(stripe_id__endswith="_again").values_list("state", flat=True)) == {
+        "processed"
+    }
 
 
 @pytest.mark.django_db(transaction=True)

@@ -15,7 +15,13 @@ from django_checkout.exceptions import UnstorableFactError
 from django_checkout.ledger import settling
 from django_checkout.ledger.disputes import join_dispute, join_fraud_warning, join_review
 from django_checkout.ledger.locks import LockedOrder, Locks
-from django_checkout.ledger.payments import join_payment, lock_order_of_payment, lock_payment
+from django_checkout.ledger.payments import (
+    find_with_order,
+    join_payment,
+    lock_order_of_payment,
+    lock_payment,
+    says_nothing_new,
+)
 from django_checkout.ledger.refunds import join_refund
 from django_checkout.ledger.sessions import join_session, lock_order_of_session
 from django_checkout.ledger.subscriptions import join_invoice, join_subscription, lock_order_of_subscription
@@ -63,19 +69,26 @@ def storing() -> Iterator[None]:
 def _apply(facts: Sequence[Fact]) -> Order | None:
     order: Order | None = None
     locked: LockedOrder | None = None
+    locks = Locks()
+    if len(facts) == 1 and isinstance(facts[0], PaymentFact):
+        # Most events of charges and payments say what another has said; they take no lock.
+        payment, known = find_with_order(facts[0].payment_intent_id)
+        if payment and known and sites.is_own(known) and says_nothing_new(payment, known, facts[0]):
+            return known
+        locks = Locks({facts[0].payment_intent_id: None if payment is None else payment.order_id})
     for fact in facts:
         if isinstance(fact, PaymentFact) and locked is not None and locked.holds(fact.payment_intent_id):
             join_payment(locked, fact)
             continue
         if locked is not None:
             order = settling.settle(locked)
-        locked = _apply_one(fact)
+        locked = _apply_one(fact, locks)
     return order if locked is None else settling.settle(locked)
 
 
-def _apply_one(fact: Fact) -> LockedOrder | None:
+def _apply_one(fact: Fact, locks: Locks) -> LockedOrder | None:
     if isinstance(fact, (SessionFact, PaymentFact)):
-        return join(fact, Locks())
+        return join(fact, locks)
     if isinstance(fact, (SubscriptionFact, InvoiceFact)):
         return _apply_to_subscription(fact)
     locked_order, payment = lock_payment(fact.payment_intent_id, fact.charge_id)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from django.db.models import Subquery
+
 from django_checkout.exceptions import OrderNotFoundError
 from django_checkout.ledger.locks import LockedOrder, LockOrderChangedError, Locks, lock_order, lock_order_with_refunds
 from django_checkout.ledger.rows import write
 from django_checkout.ledger.writes import insert_payments
-from django_checkout.models import Dispute, Payment, Refund
-from django_checkout.models.statements import Select
+from django_checkout.models import Dispute, Order, Payment, Refund
+from django_checkout.models.statements import Select, run
 from django_checkout.models.writing import insert_new
 from django_checkout.states import join_intent
 from django_checkout.values import PaymentFact
@@ -16,6 +18,29 @@ _LOCK_UNCLAIMED = Select(
     lambda: Payment.objects.select_for_update().filter(stripe_id="", order__isnull=True).order_by()
 )
 _FIND = Select(lambda: Payment.objects.filter(stripe_id="").order_by())
+_FIND_ORDER = Select(
+    lambda: Order.objects.filter(
+        pk=Subquery(Payment.objects.filter(stripe_id="").order_by().values("order"))
+    ).order_by()
+)
+
+
+def find_with_order(payment_intent_id: str) -> tuple[Payment | None, Order | None]:
+    """Return a payment and its order as they are committed, without locks, where possible in one round trip."""
+    payments, orders = run(_FIND.of(payment_intent_id), _FIND_ORDER.of(payment_intent_id))
+    return next(iter(payments), None), next(iter(orders), None)
+
+
+def says_nothing_new(payment: Payment, order: Order, fact: PaymentFact) -> bool:
+    """Return whether a fact changes nothing about the payment of an order, whatever others commit meanwhile.
+
+    States and amounts are joined and never move back, so a fact that is known now is known later.
+
+    Raises:
+        UnknownFactError: a status that ``states`` does not know.
+    """
+    is_known = payment.order_id == order.pk and fact.charge_id in (None, "", payment.charge_id)
+    return is_known and all(getattr(payment, name) == value for name, value in _joined(payment, fact).items())
 
 
 def lock_order_of_payment(fact: PaymentFact, locks: Locks) -> LockedOrder | None:
