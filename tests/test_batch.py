@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_checkout import services, signals
+from django_checkout.exceptions import HandlerError
 from django_checkout.ledger import announcements
 from django_checkout.ledger import batch as ledger_batch
 from django_checkout.models import Customer, Order, WebhookEvent
@@ -19,7 +20,7 @@ from django_checkout.webhooks import batch, due_events, handles, inbox, pending_
 from django_checkout.webhooks.envelope import read_envelope
 from tests.factories import HostOrderFactory, UserFactory
 from tests.host.models import HostOrder
-from tests.races.together import run_before
+from tests.races.together import run_after, run_before
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -324,6 +325,23 @@ def test_a_task_does_not_repeat_itself_while_another_worker_has_its_events(strip
         assert tasks.drain() == 0
 
     assert enqueued == []
+
+
+def test_an_event_that_fails_for_another_worker_is_not_attempted_at_once_again(stripe_emulator, monkeypatch):
+    def fail(event):
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(registry.HANDLERS, "person.created", [registry.Registered(fail)])
+    (pk,) = store([{"id": "evt_1", "object": "event", "type": "person.created", "livemode": False}])
+
+    def attempt():
+        with pytest.raises(HandlerError):
+            processing.process(WebhookEvent.objects.get(pk=pk))
+
+    with run_after("django_checkout.webhooks.batch.process", attempt):
+        assert tasks.drain() == 0
+
+    assert WebhookEvent.objects.get(pk=pk).attempts == 1
 
 
 def test_a_task_wakes_one_other_worker_if_there_is_more_than_it_takes_at_once(stripe_emulator, enqueued, monkeypatch):

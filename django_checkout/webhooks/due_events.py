@@ -92,6 +92,9 @@ def _process_alone(run: Run, pks: Sequence[int]) -> set[int]:
     """Process events one by one; return those that failed or that another worker has."""
     unfinished: set[int] = set()
     for row in inbox.load(pks):
+        if inbox.is_postponed(row, run.now) and not run.ignores_backoff:
+            # Another worker has attempted it since it was listed.
+            continue
         failure: Exception | None = None
         try:
             processing.process(row)

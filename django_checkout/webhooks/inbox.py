@@ -43,6 +43,11 @@ def is_settled(row: WebhookEvent) -> bool:
     return row.state in SETTLED
 
 
+def is_postponed(row: WebhookEvent, now: datetime) -> bool:
+    """Whether an event has failed and its next attempt is not due."""
+    return row.state == EventState.FAILED and row.next_attempt_at is not None and row.next_attempt_at > now
+
+
 def due(*, now: datetime, limit: int, ignores_backoff: bool = False) -> list[int]:
     """Return the primary keys of the events to process: received, failed and due, or abandoned by a dead worker.
 

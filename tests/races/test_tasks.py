@@ -13,7 +13,7 @@ from django.db import connections
 from django_checkout import services
 from django_checkout.models import Order, WebhookEvent
 from django_checkout.testing import post_event
-from django_checkout.webhooks import tasks, waiting
+from django_checkout.webhooks import due_events, inbox, tasks, waiting
 from django_checkout.webhooks.registry import handled_types
 from tests.factories import HostOrderFactory
 from tests.races.together import together
@@ -64,3 +64,32 @@ def test_no_event_is_missed(stripe_emulator, broker, monkeypatch):
     assert outcomes == [None] * 4
     assert set(WebhookEvent.objects.values_list("state", flat=True)) == {"processed"}
     assert set(Order.objects.values_list("status", flat=True)) == {"paid"}
+
+
+def test_workers_share_what_has_waited(stripe_emulator, broker, monkeypatch):
+    """Each event is claimed by one worker, apart from a few, and no worker has them all."""
+    monkeypatch.setattr(tasks, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(due_events, "BATCH", 10)
+    for _ in range(60):
+        stripe_emulator.pay(services.start(HostOrderFactory()).stripe_id)
+    for row in stripe_emulator.pending_deliveries():
+        if row.event_type in handled_types():
+            post_event(row.body, row.signature)
+    number = WebhookEvent.objects.filter(state="received").count()
+    claimed, real = [], inbox.lock_free
+
+    def lock_free(pks, **options):
+        rows = real(pks, **options)
+        claimed.append((threading.get_ident(), len(rows)))
+        return rows
+
+    monkeypatch.setattr(inbox, "lock_free", lock_free)
+
+    attempted = together(*[tasks.drain] * 4)
+
+    assert WebhookEvent.objects.filter(state="processed", attempts=1).count() == number
+    assert number <= sum(attempted) <= 1.5 * number
+    assert sum(rows for _, rows in claimed) <= 1.5 * number
+    shares = [sum(rows for thread, rows in claimed if thread == one) for one in {thread for thread, _ in claimed}]
+    assert len(shares) == 4
+    assert max(shares) <= number * 0.75, shares
