@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import statistics
 import sys
 import time
@@ -40,6 +41,8 @@ def main() -> None:
     os.environ.setdefault("DATABASE_URL", "postgres://root@127.0.0.1:5432/checkout_sale")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS)
     os.environ["BENCHMARK_STRIPE"] = f"http://127.0.0.1:{free_port()}"
+    # The servers end with this process.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.exit(0 if simulate(Plan(**vars(options))) else 1)
 
 
