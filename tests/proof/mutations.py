@@ -182,7 +182,7 @@ FAULTS = (
     ),
     Fault(
         name="a signal about a moment is sent after the moment",
-        file="ledger/announcements.py",
+        file="ledger/sending.py",
         old="    if is_superseded(order, signal):\n",
         new="    if False:\n",
         tests=(COUNTEREXAMPLES,),
@@ -361,15 +361,16 @@ FAULTS = (
     Fault(
         name="orders are not locked",
         file="ledger/locks.py",
-        old="Order.objects.select_for_update().filter(**which)",
-        new="Order.objects.filter(**which)",
+        old="Order.objects.select_for_update().filter(**condition())",
+        new="Order.objects.filter(**condition())",
         tests=(THREADS,),
         needs_threads=True,
     ),
     Fault(
         name="a payment that has an order is written without its lock",
-        file="ledger/payments.py",
-        old="        if alone is None or alone.order_id is not None:\n            raise LockOrderChangedError\n",
+        file="ledger/locks.py",
+        old="        if any(row.order_id is not None for row in named if row.stripe_id == payment_id):\n"
+        "            raise LockOrderChangedError\n",
         tests=(THREADS,),
         needs_threads=True,
     ),
