@@ -33,7 +33,7 @@ FAULTS = (
     ),
     Fault(
         name="a refund is not announced after a waived notification",
-        file="ledger/announcements.py",
+        file="ledger/sending.py",
         old="paid is None or (paid == AnnouncementState.PENDING and",
         new="paid is None or (paid != AnnouncementState.ANNOUNCED and",
         tests=(f"{WAIVE}::test_refund_that_waited_for_a_waived_notification_is_announced",),
@@ -96,9 +96,9 @@ FAULTS = (
     ),
     Fault(
         name="a payment of a deleted order raises no attention",
-        file="ledger/orders.py",
-        old="            if is_deleted(locked.order):\n",
-        new="            if False:\n",
+        file="ledger/settling.py",
+        old="    if is_deleted(order) and order.source_deleted_at is None:\n",
+        new="    if False:\n",
         tests=(f"{DELETED}::test_payment_of_a_deleted_order_needs_attention",),
     ),
     Fault(

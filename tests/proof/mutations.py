@@ -175,7 +175,7 @@ FAULTS = (
     ),
     Fault(
         name="a refund is announced before the payment",
-        file="ledger/announcements.py",
+        file="ledger/sending.py",
         old='AFTER_PAID = frozenset(("order_refunded", "refund_failed"))',
         new="AFTER_PAID = frozenset()",
         tests=(PAINS,),
@@ -189,13 +189,9 @@ FAULTS = (
     ),
     Fault(
         name="a notification whose receiver raises is not pending",
-        file="ledger/announcements.py",
-        old=(
-            "        if error is not None:\n"
-            "            _retry_later(announcement, error, attempts=1)\n\n\n"
-            "def is_superseded"
-        ),
-        new="        del error\n\n\ndef is_superseded",
+        file="ledger/settling.py",
+        old="            sender.retry_later(announcement, error, attempts=1)\n",
+        new="            del error\n",
         tests=(PAINS,),
     ),
     Fault(
