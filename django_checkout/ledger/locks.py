@@ -214,9 +214,9 @@ class _LockOrder:
 
 _BY_PK = _LockOrder(lambda: 1)
 _BY_REFERENCE = _LockOrder(
-    lambda: Subquery(Order.objects.filter(reference="").order_by().values("pk")), lambda: {"reference": ""}
+    lambda: Subquery(Order.objects.filter(reference="").order_by().values("pk")[:1]), lambda: {"reference": ""}
 )
-_BY_PAYMENT = _LockOrder(lambda: Subquery(Payment.objects.filter(stripe_id="").order_by().values("order")))
+_BY_PAYMENT = _LockOrder(lambda: Subquery(Payment.objects.filter(stripe_id="").order_by().values("order")[:1]))
 _LOCK_NAMED_PAYMENTS = SelectIn(
     lambda ids: Payment.objects.select_for_update().filter(stripe_id__in=ids).order_by("pk")
 )

@@ -20,7 +20,7 @@ _LOCK_UNCLAIMED = Select(
 _FIND = Select(lambda: Payment.objects.filter(stripe_id="").order_by())
 _FIND_ORDER = Select(
     lambda: Order.objects.filter(
-        pk=Subquery(Payment.objects.filter(stripe_id="").order_by().values("order"))
+        pk=Subquery(Payment.objects.filter(stripe_id="").order_by().values("order")[:1])
     ).order_by()
 )
 
