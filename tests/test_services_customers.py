@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from django_checkout import reconcile, services
 from django_checkout.exceptions import StripeUnavailableError
@@ -83,6 +85,16 @@ def test_known_address_needs_no_call(user, stripe_emulator):
     services.start(place("O-2", user, email="old@example.com"))
 
     assert len(stripe_emulator.events("customer.updated")) == before
+
+
+def test_row_of_the_customer_is_read_once(user):
+    order = place("O-2", user, email="old@example.com")
+
+    with CaptureQueriesContext(connection) as queries:
+        services.start(order)
+
+    read = [query["sql"] for query in queries if f'FROM "{Customer._meta.db_table}"' in query["sql"].replace("`", '"')]
+    assert len(read) == 1
 
 
 def test_receipts_do_not_go_to_the_address_of_an_abandoned_order(user, customer):

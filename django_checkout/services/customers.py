@@ -59,8 +59,8 @@ def update_email(session: CheckoutSession) -> Steps[None]:
     if (
         not email
         or not customer_id
-        or customer_id != find_customer_id(order.user)
         or email == _known_email(session, customer_id)
+        or customer_id != find_customer_id(order.user)
     ):
         return
     try:
