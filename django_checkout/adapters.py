@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
@@ -13,7 +13,9 @@ from django.utils.translation import gettext
 from django_checkout.conf import conf
 from django_checkout.exceptions import OutOfStockError
 from django_checkout.models import Order
-from django_checkout.values import OrderData, ShippingOption
+
+if TYPE_CHECKING:
+    from django_checkout.values import OrderData, ShippingOption
 
 
 class CheckoutAdapter:

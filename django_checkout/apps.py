@@ -1,4 +1,4 @@
-"""The Django app: registers the system checks and the built-in event handlers."""
+"""The Django app: registers the system checks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ class CheckoutConfig(AppConfig):
         from django_checkout import checks  # noqa: F401
         from django_checkout.models.relations import connect_deletions
         from django_checkout.telemetry import logs
-        from django_checkout.webhooks import handlers  # noqa: F401
 
         connect_deletions()
         logs.install()

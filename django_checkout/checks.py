@@ -25,18 +25,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 from django.urls import NoReverseMatch, reverse
 
-from django_checkout import ledger
 from django_checkout.api_versions import API_VERSIONS, DAHLIA
 from django_checkout.conf import EMULATOR_SECRET, RENAMED_UI_MODES, STRIPE_API_BASE, conf
 from django_checkout.csp import find_missing_sources, read_host_policies
 from django_checkout.exceptions import CheckoutError
 from django_checkout.models import Order
 from django_checkout.operations.missing import KEYS, SECRETS, MissingWarning, find_adapter, find_missing
-from django_checkout.params.rules import OWN_PARAMETERS, validate_defaults
 from django_checkout.params.versions import ALLOWED, LISTED
 from django_checkout.placeholders import is_placeholder
-from django_checkout.stripe_api.transport import is_async_installed
-from django_checkout.webhooks.tasks import find_framework
 
 TAG = "django_checkout"
 
@@ -156,6 +152,8 @@ def check_adapter(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessa
 @register(TAG)
 def check_session_defaults(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
     """Check that the default parameters can be stored and do not override the app's own."""
+    from django_checkout.params.rules import OWN_PARAMETERS, validate_defaults  # not every process runs checks
+
     defaults = _read("CHECKOUT_SESSION_DEFAULTS") or {}
     for name in sorted(OWN_PARAMETERS.intersection(defaults)):
         hint = "Remove it: its value comes from the order, the arguments of services.start() and other settings."
@@ -173,15 +171,16 @@ def check_session_defaults(app_configs: AppConfigs, **kwargs: Any) -> Iterator[C
         try:
             validate_defaults(defaults, ui_mode=ui_mode)
         except CheckoutError as error:
-            hint = (
-                "Set it on the orders that need it (OrderData.options), or remove the UI mode from CHECKOUT_UI_MODES."
-            )
+            hint = "Set it on the orders that need it (OrderData.options), or remove the mode from CHECKOUT_UI_MODES."
             yield _warning("W025", f"CHECKOUT_SESSION_DEFAULTS: {error} No order can be paid in this UI mode.", hint)
 
 
 @register(TAG)
 def check_processing(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
     """Check that the packages for processing events are installed."""
+    from django_checkout.stripe_api.transport import is_async_installed  # not every process runs checks
+    from django_checkout.webhooks.tasks import find_framework
+
     if _read("CHECKOUT_PROCESS_EVENTS") == "task" and find_framework() is None:
         hint = 'Run pip install "django-checkout[tasks]", or set CHECKOUT_PROCESS_EVENTS to "inline".'
         yield _error("E032", 'CHECKOUT_PROCESS_EVENTS is "task", but no tasks framework is installed.', hint)
@@ -273,6 +272,8 @@ def check_transactions(app_configs: AppConfigs, **kwargs: Any) -> Iterator[Check
 @register(TAG)
 def check_receivers(app_configs: AppConfigs, **kwargs: Any) -> Iterator[CheckMessage]:
     """Check that order_paid has a receiver."""
+    from django_checkout import ledger  # not every process runs checks
+
     if not ledger.has_receiver("order_paid"):
         hint = (
             "Import your receivers in AppConfig.ready() in apps.py: `from shop import receivers`. Until then the "

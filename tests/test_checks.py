@@ -22,6 +22,8 @@ from django_checkout.adapters import CheckoutAdapter
 from django_checkout.api_versions import DAHLIA, ENDIVE, stripe_js_url
 from django_checkout.conf import NAMES, STRIPE_API_BASE, Settings, conf
 from django_checkout.operations import missing
+from django_checkout.stripe_api import transport
+from django_checkout.webhooks import tasks
 from tests.test_conf import DEFAULTS
 
 pytestmark = pytest.mark.core
@@ -407,7 +409,7 @@ def test_settings_cause_ids(settings, values, expected):
 @pytest.mark.parametrize(("values", "expected"), cases(DEPLOYED))
 def test_settings_cause_ids_with_deploy(settings, monkeypatch, values, expected):
     monkeypatch.setattr(Settings, "databases", {})
-    monkeypatch.setattr(checks, "find_framework", lambda: checks)
+    monkeypatch.setattr(tasks, "find_framework", lambda: checks)
     before = ids(run())
     apply(settings, LIVE | values)
 
@@ -433,14 +435,14 @@ def test_unknown_api_version_is_the_only_error_about_session_defaults(settings):
 
 def test_tasks_without_a_framework_are_an_error(settings, monkeypatch):
     settings.CHECKOUT_PROCESS_EVENTS = "task"
-    monkeypatch.setattr(checks, "find_framework", lambda: None)
+    monkeypatch.setattr(tasks, "find_framework", lambda: None)
 
     assert ids(run()) == {"E032"}
 
 
 def test_async_webhook_without_httpx_is_an_error(settings, monkeypatch):
     settings.CHECKOUT_ASYNC_WEBHOOK = True
-    monkeypatch.setattr(checks, "is_async_installed", lambda: False)
+    monkeypatch.setattr(transport, "is_async_installed", lambda: False)
 
     assert ids(run()) == {"E047"}
 

@@ -12,7 +12,7 @@ from django_checkout.models import CheckoutSession, Dispute, Payment, ReadTicket
 from django_checkout.stripe_api import facts
 from django_checkout.testing import post_event
 from django_checkout.values import LineData, OrderData
-from django_checkout.webhooks import pending_work, registry
+from django_checkout.webhooks import handles, pending_work, registry
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -74,9 +74,9 @@ def test_event_of_a_connected_account_retrieves_nothing(event_type, kind, is_thi
 
 def test_connected_account_events_reach_the_hosts_handler_only(completed, order, monkeypatch):
     accounts = []
-    monkeypatch.setattr(registry, "HANDLERS", {**registry.HANDLERS})
-    registry.HANDLERS["checkout.session.completed"] = [*registry.HANDLERS["checkout.session.completed"]]
-    registry.handles("checkout.session.completed", reads=True)(lambda event: accounts.append(event.account))
+    kind = "checkout.session.completed"
+    monkeypatch.setitem(registry.HANDLERS, kind, [*registry.HANDLERS[kind]])
+    handles(kind, reads=True)(lambda event: accounts.append(event.account))
 
     status, row = _post(completed, account=OTHERS)
 

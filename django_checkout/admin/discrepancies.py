@@ -12,8 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from django_checkout import services
-from django_checkout.admin import columns, discrepancy_sides, display, kinds, statistics_cache
+from django_checkout.admin import columns, deferred, display
 from django_checkout.admin.filters import DiscrepancyKindFilter, DiscrepancyStateFilter
 from django_checkout.admin.forms import NoteActionForm, NoteForm, posted_note
 from django_checkout.admin.operations import OperableAdmin, Operation
@@ -22,7 +21,6 @@ from django_checkout.exceptions import CheckoutError
 from django_checkout.models import Discrepancy, Order
 from django_checkout.models.reconciliation import SESSION_WITHOUT_ORDER, DiscrepancyState
 from django_checkout.pages.responses import SeeOther
-from django_checkout.reconcile import discrepancies, unlinked_sessions
 from django_checkout.states import OrderStatus
 
 Values = Mapping[str, Any]
@@ -41,7 +39,7 @@ class IgnoreForm(NoteForm):
 
 
 def _settle(request: HttpRequest, row: Discrepancy, state: DiscrepancyState, note: str) -> None:
-    if not discrepancies.settle(row.pk, state, note=note, by=request.user):
+    if not deferred.discrepancies.settle(row.pk, state, note=note, by=request.user):
         raise CheckoutError(_("another user has already resolved or ignored it."))
 
 
@@ -50,19 +48,19 @@ def _settles(state: DiscrepancyState, message: Any) -> Callable[[HttpRequest, Di
 
     def run(request: HttpRequest, row: Discrepancy, values: Values) -> str:
         _settle(request, row, state, values["note"])
-        return str(message) % {"kind": kinds.label_of(row.kind), "note": values["note"]}
+        return str(message) % {"kind": deferred.kinds.label_of(row.kind), "note": values["note"]}
 
     return run
 
 
 def _reopen(request: HttpRequest, row: Discrepancy, values: Values) -> str:
-    if not discrepancies.reopen(row.pk):
+    if not deferred.discrepancies.reopen(row.pk):
         raise CheckoutError(_("another user has already reopened it."))
-    return _("Reopened the difference “%(kind)s”.") % {"kind": kinds.label_of(row.kind)}
+    return _("Reopened the difference “%(kind)s”.") % {"kind": deferred.kinds.label_of(row.kind)}
 
 
 def _sync(request: HttpRequest, row: Discrepancy, values: Values) -> str:
-    order = services.sync(row.order)
+    order = deferred.services.sync(row.order)
     return _("Synced order %(order)s with Stripe: it is %(status)s.") % {
         "order": order,
         "status": OrderStatus.label_of(order.status),
@@ -72,7 +70,7 @@ def _sync(request: HttpRequest, row: Discrepancy, values: Values) -> str:
 def _join(request: HttpRequest, row: Discrepancy, values: Values) -> str:
     if row.order is None:
         raise CheckoutError(_("there is no order with this number."))
-    unlinked_sessions.join(row.subject, row.order)
+    deferred.unlinked_sessions.join(row.subject, row.order)
     _settle(request, row, DiscrepancyState.RESOLVED, values["note"])
     joined = Order.objects.get(pk=row.order.pk)
     return _("Joined the session with order %(order)s: it is %(status)s.") % {
@@ -159,7 +157,7 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
 
     @admin.display(description=gettext_lazy("difference"))
     def what(self, row: Discrepancy) -> SafeString:
-        return display.lines(kinds.label_of(row.kind), display.code(row.subject))
+        return display.lines(deferred.kinds.label_of(row.kind), display.code(row.subject))
 
     @admin.display(description=gettext_lazy("order"))
     def order_shown(self, row: Discrepancy) -> SafeString | str:
@@ -171,11 +169,11 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
 
     @admin.display(description=gettext_lazy("difference"))
     def kind_name(self, row: Discrepancy) -> str:
-        return kinds.label_of(row.kind)
+        return deferred.kinds.label_of(row.kind)
 
     @admin.display(description=gettext_lazy("what it means"))
     def explanation(self, row: Discrepancy) -> str:
-        return kinds.explanation_of(row.kind)
+        return deferred.kinds.explanation_of(row.kind)
 
     @admin.display(description=gettext_lazy("subject"))
     def subject_link(self, row: Discrepancy) -> SafeString:
@@ -189,7 +187,7 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
 
     @admin.display(description=gettext_lazy("what to do"))
     def suggested(self, row: Discrepancy) -> str:
-        return self.suggested_action(row) or kinds.explanation_of(row.kind)
+        return self.suggested_action(row) or deferred.kinds.explanation_of(row.kind)
 
     @admin.display(description=gettext_lazy("suggested action"))
     def suggested_action(self, row: Discrepancy) -> str:
@@ -199,10 +197,10 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
     @admin.display(description=gettext_lazy("both sides"))
     def sides(self, row: Discrepancy) -> SafeString:
         """Show the values of both sides next to each other."""
-        return discrepancy_sides.table(row, livemode=_livemode(row))
+        return deferred.discrepancy_sides.table(row, livemode=_livemode(row))
 
     def page_context(self, request: HttpRequest, row: Discrepancy) -> dict[str, Any]:
-        return {**super().page_context(request, row), "title": kinds.label_of(row.kind), "subtitle": None}
+        return {**super().page_context(request, row), "title": deferred.kinds.label_of(row.kind), "subtitle": None}
 
     @admin.action(description=gettext_lazy("Resolve with the note"), permissions=["operate"])
     def resolve_selected(self, request: HttpRequest, queryset: QuerySet[Discrepancy]) -> HttpResponse:
@@ -222,10 +220,10 @@ class DiscrepancyAdmin(OperableAdmin[Discrepancy]):
             return SeeOther(request.get_full_path())
         count = 0
         for row in queryset:
-            if discrepancies.settle(row.pk, state, note=note, by=request.user):
+            if deferred.discrepancies.settle(row.pk, state, note=note, by=request.user):
                 self.log_change(request, row, change_message % {"note": note})
                 count += 1
-        statistics_cache.clear()
+        deferred.statistics_cache.clear()
         message = ngettext("Updated %(count)d difference.", "Updated %(count)d differences.", count)
         messages.success(request, message % {"count": count})
         return SeeOther(request.get_full_path())

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_checkout.admin import columns, display
+from django_checkout.admin import columns, deferred, display
 from django_checkout.admin.base import find_order_pks
 from django_checkout.admin.filters import EventTypeFilter, by
 from django_checkout.admin.operations import Operation
@@ -21,13 +21,11 @@ from django_checkout.exceptions import CheckoutError
 from django_checkout.models import Order, WebhookEvent
 from django_checkout.models.events import EventState
 from django_checkout.states import IgnoreReason
-from django_checkout.webhooks import inbox, processing
-from django_checkout.webhooks.envelope import reduced
 
 
 def _replay(request: HttpRequest, event: WebhookEvent, values: Mapping[str, Any]) -> str:
     try:
-        done = processing.replay(event)
+        done = deferred.processing.replay(event)
     except CheckoutError:
         raise
     except Exception as error:
@@ -36,6 +34,10 @@ def _replay(request: HttpRequest, event: WebhookEvent, values: Mapping[str, Any]
         raise CheckoutError(failed % {"error": type(error).__name__}) from error
     state = " ".join(filter(None, (EventState.label_of(done.state), done.error_code)))
     return _("Processed %(type)s again: %(state)s.") % {"type": event.type, "state": state}
+
+
+def _waive(event: WebhookEvent, note: str, *, by: Any) -> None:
+    deferred.inbox.waive(event, note, by=by)
 
 
 @admin.register(WebhookEvent)
@@ -50,7 +52,7 @@ class WebhookEventAdmin(PendingAdmin[WebhookEvent]):
             run=_replay,
             is_offered=lambda event: True,
         ),
-        waive_operation(inbox.waive, lambda event: event.state == EventState.FAILED),
+        waive_operation(_waive, lambda event: event.state == EventState.FAILED),
     )
     list_display = ("what", "state_badge", "received")
     list_filter = (by(EventState, "state", gettext_lazy("state")), EventTypeFilter, "livemode", "received_at")
@@ -89,14 +91,14 @@ class WebhookEventAdmin(PendingAdmin[WebhookEvent]):
 
     def retry(self, row: WebhookEvent) -> bool:
         try:
-            processing.process(row)
+            deferred.processing.process(row)
         except Exception:
             # The inbox has logged it and keeps the event failed.
             return False
         return True
 
     def waive(self, row: WebhookEvent, note: str, *, by: Any) -> None:
-        inbox.waive(row, note, by=by)
+        _waive(row, note, by=by)
 
     @admin.display(description=gettext_lazy("state"))
     def state_badge(self, event: WebhookEvent) -> SafeString:
@@ -128,4 +130,4 @@ class WebhookEventAdmin(PendingAdmin[WebhookEvent]):
 
     @admin.display(description=gettext_lazy("payload, without secrets"))
     def payload_json(self, event: WebhookEvent) -> SafeString:
-        return display.pretty_json(reduced(event.payload))
+        return display.pretty_json(deferred.envelope.reduced(event.payload))

@@ -11,10 +11,9 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from django_checkout.admin import kinds
+from django_checkout.admin import deferred
 from django_checkout.models.reconciliation import DiscrepancyState
 from django_checkout.states import Labeled
-from django_checkout.webhooks import registry
 
 
 class ValueFilter(admin.SimpleListFilter):
@@ -62,7 +61,7 @@ class DiscrepancyKindFilter(ValueFilter):
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(kind, kinds.label_of(kind)) for kind in kinds.KINDS]
+        return [(kind, deferred.kinds.label_of(kind)) for kind in deferred.kinds.KINDS]
 
 
 class RunScopeFilter(ValueFilter):
@@ -78,7 +77,7 @@ class EventTypeFilter(ValueFilter):
     parameter_name = "type"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(name, name) for name in registry.handled_types()]
+        return [(name, name) for name in deferred.registry.handled_types()]
 
 
 class OpenFilter(admin.SimpleListFilter):

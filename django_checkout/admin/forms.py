@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
@@ -16,11 +16,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_checkout import money
-from django_checkout.admin import display
-from django_checkout.admin.order_rows import OrderRows
+from django_checkout.admin import deferred, display
 from django_checkout.exceptions import MoneyError
-from django_checkout.services.refunds import REASONS
 from django_checkout.states import RefundReason, RefundStatus
+
+if TYPE_CHECKING:
+    from django_checkout.admin.order_rows import OrderRows
 
 Data = Mapping[str, Any] | None
 
@@ -92,7 +93,9 @@ class RefundForm(AmountForm):
 
     def __init__(self, rows: OrderRows, data: Data = None) -> None:
         super().__init__(rows, data)
-        choices = [("", _("no reason"))] + [(reason, RefundReason.label_of(reason)) for reason in REASONS]
+        choices = [("", _("no reason"))] + [
+            (reason, RefundReason.label_of(reason)) for reason in deferred.refunds.REASONS
+        ]
         self.fields["reason"] = forms.ChoiceField(label=_("Reason"), choices=choices, required=False)
         self.fields["seen"].initial = rows.refunds_seen
         if recent := rows.recent_refunds(timezone.now()):

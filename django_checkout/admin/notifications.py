@@ -12,8 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_checkout import services
-from django_checkout.admin import columns, display
+from django_checkout.admin import columns, deferred, display
 from django_checkout.admin.filters import by
 from django_checkout.admin.operations import Operation
 from django_checkout.admin.pending import PendingAdmin, waive_operation
@@ -24,13 +23,17 @@ from django_checkout.states import SignalName
 
 
 def _deliver_again(request: HttpRequest, row: Announcement, values: Mapping[str, Any]) -> str:
-    if not services.deliver_again(row):
+    if not deferred.services.deliver_again(row):
         if row.state == AnnouncementState.ANNOUNCED:
             raise CheckoutError(
                 _("a receiver raised an error. The notification was delivered before, so it is not retried.")
             )
         raise CheckoutError(_("a receiver raised an error. The notification is retried automatically."))
     return _("Delivered %(signal)s again.") % {"signal": row.signal}
+
+
+def _waive(row: Announcement, note: str, *, by: Any) -> None:
+    deferred.services.waive(row, note, by=by)
 
 
 @admin.register(Announcement)
@@ -45,7 +48,7 @@ class AnnouncementAdmin(PendingAdmin[Announcement]):
             run=_deliver_again,
             is_offered=lambda row: row.state != AnnouncementState.SUPERSEDED,
         ),
-        waive_operation(services.waive, lambda row: row.state == AnnouncementState.PENDING),
+        waive_operation(_waive, lambda row: row.state == AnnouncementState.PENDING),
     )
 
     list_display = ("notification", "order_link", "state_badge", "attempts", "next_try", "last_error", "created")
@@ -79,12 +82,12 @@ class AnnouncementAdmin(PendingAdmin[Announcement]):
 
     def retry(self, row: Announcement) -> bool:
         try:
-            return services.deliver_again(row, only_pending=True)
+            return deferred.services.deliver_again(row, only_pending=True)
         except CheckoutError:
             return False
 
     def waive(self, row: Announcement, note: str, *, by: Any) -> None:
-        services.waive(row, note, by=by)
+        _waive(row, note, by=by)
 
     @admin.display(description=gettext_lazy("notification"))
     def notification(self, row: Announcement) -> SafeString:

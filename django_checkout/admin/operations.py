@@ -21,7 +21,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from django_checkout.admin import statistics_cache
+from django_checkout.admin import deferred
 from django_checkout.admin.base import FactsAdmin
 from django_checkout.exceptions import CheckoutError, StripeError, StripeUnansweredError
 from django_checkout.models import database
@@ -149,7 +149,7 @@ class OperableAdmin(FactsAdmin[M]):
         else:
             self.log_change(request, row, done)
             messages.success(request, done)
-        statistics_cache.clear()
+        deferred.statistics_cache.clear()
 
     def _form_page(self, request: HttpRequest, row: M, operation: Operation[Any], form: forms.Form) -> HttpResponse:
         context = {

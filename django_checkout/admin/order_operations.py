@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from django_checkout import services
-from django_checkout.admin import display
+from django_checkout.admin import deferred, display
 from django_checkout.admin.forms import CaptureForm, ConfirmForm, NoteForm, RefundForm
 from django_checkout.admin.operations import Operation
-from django_checkout.admin.order_rows import OrderRows
 from django_checkout.exceptions import RefundError, SessionNotFoundError
 from django_checkout.states import Attention, OrderStatus, RefundStatus, SessionStatus
+
+if TYPE_CHECKING:
+    from django_checkout.admin.order_rows import OrderRows
 
 Values = Mapping[str, Any]
 
 
 def _sync(request: HttpRequest, rows: OrderRows, values: Values) -> str:
-    order = services.sync(rows.order)
+    order = deferred.services.sync(rows.order)
     return _("Synced with Stripe: the order is %(status)s.") % {"status": OrderStatus.label_of(order.status)}
 
 
 def _expire(request: HttpRequest, rows: OrderRows, values: Values) -> str:
     if rows.open_session is None:
         raise SessionNotFoundError(_("This order has no open session."))
-    session = services.expire(rows.open_session)
+    session = deferred.services.expire(rows.open_session)
     if session.status == SessionStatus.COMPLETE:
         return _("The customer has just completed the session, so it was not expired.")
     return _("Expired the session %(session)s.") % {"session": session}
@@ -36,12 +37,12 @@ def _expire(request: HttpRequest, rows: OrderRows, values: Values) -> str:
 
 def _capture(request: HttpRequest, rows: OrderRows, values: Values) -> str:
     minor: int = values["amount"]
-    services.capture(rows.order, None if minor == rows.authorized_minor else minor)
+    deferred.services.capture(rows.order, None if minor == rows.authorized_minor else minor)
     return _("Captured %(amount)s.") % {"amount": display.amount(minor, rows.order.currency)}
 
 
 def _refund(request: HttpRequest, rows: OrderRows, values: Values) -> str:
-    refund = services.refund(
+    refund = deferred.services.refund(
         rows.order,
         values["amount"],
         values["reason"] or None,
@@ -59,7 +60,7 @@ def _refund(request: HttpRequest, rows: OrderRows, values: Values) -> str:
 
 
 def _refund_surplus(request: HttpRequest, rows: OrderRows, values: Values) -> str:
-    returned = services.return_surplus(rows.order)
+    returned = deferred.services.return_surplus(rows.order)
     if not returned:
         raise RefundError(
             _(
@@ -72,23 +73,23 @@ def _refund_surplus(request: HttpRequest, rows: OrderRows, values: Values) -> st
 
 
 def _resume_refunds(request: HttpRequest, rows: OrderRows, values: Values) -> str:
-    resumed = [services.resume_refund(refund) for refund in rows.unconfirmed_refunds]
+    resumed = [deferred.services.resume_refund(refund) for refund in rows.unconfirmed_refunds]
     statuses = ", ".join(f"{refund} {RefundStatus.label_of(refund.status)}" for refund in resumed)
     return _("Resumed the refunds that Stripe had not confirmed: %(refunds)s.") % {"refunds": statuses}
 
 
 def _cancel(request: HttpRequest, rows: OrderRows, values: Values) -> str:
-    services.cancel(rows.order)
+    deferred.services.cancel(rows.order)
     return _("Canceled the order.")
 
 
 def _accept(request: HttpRequest, rows: OrderRows, values: Values) -> str:
-    services.accept(rows.order, values["note"], by=request.user)
+    deferred.services.accept(rows.order, values["note"], by=request.user)
     return _("Accepted: %(note)s") % {"note": values["note"]}
 
 
 def _deliver(request: HttpRequest, rows: OrderRows, values: Values) -> str:
-    numbers = {"delivered": services.deliver_pending(rows.order).delivered, "pending": len(rows.pending)}
+    numbers = {"delivered": deferred.services.deliver_pending(rows.order).delivered, "pending": len(rows.pending)}
     return _("%(delivered)d of %(pending)d pending notifications delivered.") % numbers
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
@@ -16,18 +16,18 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from django_checkout import services
-from django_checkout.admin import dashboard, display, order_page, statistics_cache
-from django_checkout.admin.export import orders_as_csv
+from django_checkout.admin import deferred, display
 from django_checkout.admin.filters import by
 from django_checkout.admin.operations import EXPECTED_ERRORS, OperableAdmin, describe_error
 from django_checkout.admin.order_operations import ORDER_OPERATIONS
-from django_checkout.admin.order_rows import OrderRows, read_rows
 from django_checkout.conf import conf
 from django_checkout.exceptions import StripeUnavailableError
 from django_checkout.models import Order, database
 from django_checkout.pages.responses import SeeOther
 from django_checkout.states import OrderStatus
+
+if TYPE_CHECKING:
+    from django_checkout.admin.order_rows import OrderRows
 
 #: Each sync calls Stripe a few times while the browser waits.
 MAXIMUM_SYNCS = 50
@@ -74,7 +74,7 @@ class OrderAdmin(OperableAdmin[Order]):
         synced = 0
         for order in orders[:MAXIMUM_SYNCS]:
             try:
-                status = services.sync(order).status
+                status = deferred.services.sync(order).status
             except EXPECTED_ERRORS as error:
                 failed = _("Sync with Stripe failed: %(error)s") % {"error": describe_error(error)}
                 self.log_change(request, order, failed)
@@ -85,7 +85,7 @@ class OrderAdmin(OperableAdmin[Order]):
                 done = _("Synced with Stripe: the order is %(status)s.") % {"status": OrderStatus.label_of(status)}
                 self.log_change(request, order, done)
                 synced += 1
-        statistics_cache.clear()
+        deferred.statistics_cache.clear()
         if synced:
             message = ngettext("Synced %(count)d order with Stripe.", "Synced %(count)d orders with Stripe.", synced)
             messages.success(request, message % {"count": synced})
@@ -97,7 +97,7 @@ class OrderAdmin(OperableAdmin[Order]):
     @admin.action(description=gettext_lazy("Export as CSV"), permissions=["view"])
     def export_csv(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponseBase:
         """Download the selected orders for a spreadsheet."""
-        return orders_as_csv(queryset)
+        return deferred.export.orders_as_csv(queryset)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.dashboard_view)
@@ -110,7 +110,7 @@ class OrderAdmin(OperableAdmin[Order]):
         request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
-            **dashboard.build(request),
+            **deferred.dashboard.build(request),
             "title": _("Payments"),
             "opts": self.opts,
             "media": self.media,
@@ -121,16 +121,16 @@ class OrderAdmin(OperableAdmin[Order]):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Add the link to the dashboard."""
         request.current_app = self.admin_site.name
-        url = dashboard.find_url(request, "order", "dashboard", permission="view_order")
+        url = deferred.dashboard.find_url(request, "order", "dashboard", permission="view_order")
         return super().changelist_view(request, {**(extra_context or {}), "checkout_dashboard_url": url})
 
     def get_subject(self, row: Order) -> OrderRows:
-        return read_rows(row)
+        return deferred.order_rows.read_rows(row)
 
     def page_context(self, request: HttpRequest, row: Order) -> dict[str, Any]:
-        rows = read_rows(row)
+        rows = deferred.order_rows.read_rows(row)
         return {
-            **order_page.build(rows, self),
+            **deferred.order_page.build(rows, self),
             "checkout_buttons": self.buttons(request, row, rows),
             "title": _("Order %(reference)s") % {"reference": row.reference},
             "subtitle": None,
@@ -150,6 +150,6 @@ class OrderAdmin(OperableAdmin[Order]):
         if order.status != OrderStatus.UNPAID or not self.has_operate_permission(request):
             return ""
         try:
-            return services.pay_url(order, request=None if conf.CHECKOUT_BASE_URL else request)
+            return deferred.services.pay_url(order, request=None if conf.CHECKOUT_BASE_URL else request)
         except (NoReverseMatch, ImproperlyConfigured):
             return ""

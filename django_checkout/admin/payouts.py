@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -16,15 +16,15 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
-from django_checkout.admin import columns, display
+from django_checkout.admin import columns, deferred, display
 from django_checkout.admin.base import FactsAdmin
-from django_checkout.admin.export import payouts_as_csv
 from django_checkout.admin.filters import by
 from django_checkout.admin.tables import Table
 from django_checkout.models import BalanceTransaction, Payout
-from django_checkout.operations import balances
-from django_checkout.reconcile.payouts import OWN_TYPES
 from django_checkout.states import BalanceTransactionType, PayoutStatus, Tone
+
+if TYPE_CHECKING:
+    from django_checkout.operations.balances import Balance
 
 LINES_PER_PAGE = 100
 
@@ -63,7 +63,7 @@ class PayoutAdmin(FactsAdmin[Payout]):
     @admin.action(description=gettext_lazy("Export transactions as CSV"), permissions=["view"])
     def export_csv(self, request: HttpRequest, queryset: QuerySet[Payout]) -> HttpResponseBase:
         """Download the transactions of the selected payouts."""
-        return payouts_as_csv(queryset, "payouts.csv")
+        return deferred.export.payouts_as_csv(queryset, "payouts.csv")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.csv_view)
@@ -77,12 +77,16 @@ class PayoutAdmin(FactsAdmin[Payout]):
         payout = payouts.first()
         if payout is None:
             raise Http404
-        return payouts_as_csv(payouts, f"{payout.stripe_id}.csv")
+        return deferred.export.payouts_as_csv(payouts, f"{payout.stripe_id}.csv")
 
     def page_context(self, request: HttpRequest, payout: Payout) -> dict[str, Any]:
         """Show the totals of the payout, and a page of its transactions."""
         # The payout is itself a transaction, which takes the sum of the others out of the balance.
-        totals = {kind: total for kind, total in balances.payout_totals(payout).items() if kind not in OWN_TYPES}
+        totals = {
+            kind: total
+            for kind, total in deferred.balances.payout_totals(payout).items()
+            if kind not in deferred.payouts.OWN_TYPES
+        }
         lines = payout.lines.select_related("payment__order").order_by("pk")
         page = Paginator(lines, LINES_PER_PAGE).get_page(request.GET.get("page"))
         return {
@@ -129,7 +133,7 @@ class PayoutAdmin(FactsAdmin[Payout]):
         )
 
 
-def _sum_row(kind: str, total: balances.Balance) -> tuple[str, str, str, str, str]:
+def _sum_row(kind: str, total: Balance) -> tuple[str, str, str, str, str]:
     gross, fee, net = (
         display.amount(minor, total.currency) for minor in (total.gross_minor, -total.fee_minor, total.net_minor)
     )

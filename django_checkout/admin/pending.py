@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_checkout.admin import statistics_cache
+from django_checkout.admin import deferred
 from django_checkout.admin.forms import NoteActionForm, NoteForm, posted_note
 from django_checkout.admin.operations import EXPECTED_ERRORS, OperableAdmin, Operation
 from django_checkout.pages.responses import SeeOther
@@ -72,7 +72,7 @@ class PendingAdmin(OperableAdmin[M]):
             is_done = self.retry(row)
             done, failed = done + is_done, failed + (not is_done)
             self.log_change(request, row, _("Retried: done.") if is_done else _("Retried: failed again."))
-        statistics_cache.clear()
+        deferred.statistics_cache.clear()
         level = messages.WARNING if failed else messages.SUCCESS
         messages.add_message(
             request, level, _("%(done)d done, %(failed)d failed again.") % {"done": done, "failed": failed}
@@ -98,7 +98,7 @@ class PendingAdmin(OperableAdmin[M]):
                 continue
             self.log_change(request, row, _("Waived: %(note)s") % {"note": note})
             count += 1
-        statistics_cache.clear()
+        deferred.statistics_cache.clear()
         messages.success(request, _("Waived: %(count)d.") % {"count": count})
         if len(rows) > MAXIMUM_WAIVED:
             more = _("Only the first %(count)d were waived. Run the action again for the rest.")

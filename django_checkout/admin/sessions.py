@@ -11,8 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_checkout import services
-from django_checkout.admin import columns, display
+from django_checkout.admin import columns, deferred, display
 from django_checkout.admin.filters import by
 from django_checkout.admin.operations import OperableAdmin, Operation
 from django_checkout.models import CheckoutSession
@@ -20,13 +19,13 @@ from django_checkout.states import PaymentStatus, SessionPayment, SessionStatus,
 
 
 def _sync(request: HttpRequest, session: CheckoutSession, values: Mapping[str, Any]) -> str:
-    services.sync(session)
+    deferred.services.sync(session)
     session.refresh_from_db()
     return _("Synced with Stripe: the session is %(status)s.") % {"status": SessionStatus.label_of(session.status)}
 
 
 def _expire(request: HttpRequest, session: CheckoutSession, values: Mapping[str, Any]) -> str:
-    expired = services.expire(session)
+    expired = deferred.services.expire(session)
     return _("The session is %(status)s.") % {"status": SessionStatus.label_of(expired.status)}
 
 

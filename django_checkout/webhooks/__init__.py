@@ -6,6 +6,6 @@ of an event. ``handles`` registers a host's handler for an event type.
 
 from __future__ import annotations
 
-from django_checkout.webhooks.registry import handles
+from django_checkout.webhooks.registration import handles
 
 __all__ = ["handles"]

@@ -5,17 +5,34 @@ Event types: https://docs.stripe.com/api/events/types.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from django_checkout import ledger
 from django_checkout.stripe_api import facts, gateway
 from django_checkout.stripe_api.steps import Steps
 from django_checkout.values import EventData, PaymentFact, SessionFact
-from django_checkout.webhooks.registry import applies, handles
+from django_checkout.webhooks.registration import HANDLERS, Registered, handles
+
+if TYPE_CHECKING:
+    from django_checkout.webhooks.registration import FactReader
 
 
-@applies(
+def _applies(*types: str) -> Callable[[FactReader], FactReader]:
+    """Register a function that reads facts, as a handler that applies them to the ledger."""
+
+    def register(read_facts: FactReader) -> FactReader:
+        def handler(event: EventData) -> bool:
+            return ledger.apply(read_facts(event)) is not None
+
+        for event_type in types:
+            HANDLERS.setdefault(event_type, []).append(Registered(handler, read_facts=read_facts, is_named=True))
+        return read_facts
+
+    return register
+
+
+@_applies(
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
@@ -26,7 +43,7 @@ def on_session(event: EventData) -> list[SessionFact]:
     return [facts.read_session(event.object, event_type=event.type)]
 
 
-@applies(
+@_applies(
     "payment_intent.succeeded",
     "payment_intent.canceled",
     "payment_intent.amount_capturable_updated",
@@ -36,7 +53,7 @@ def on_payment_intent(event: EventData) -> list[PaymentFact]:
     return [facts.read_payment_intent(event.object)]
 
 
-@applies("charge.succeeded", "charge.captured", "charge.updated")
+@_applies("charge.succeeded", "charge.captured", "charge.updated")
 def on_charge(event: EventData) -> list[PaymentFact]:
     """Record a charge's id and captured amount."""
     return [facts.read_charge(event.object)]

@@ -24,7 +24,8 @@ from django_checkout.telemetry import spans
 from django_checkout.values import EventData
 from django_checkout.webhooks import inbox
 from django_checkout.webhooks.envelope import event_data, names_of, plain_type, read_envelope, reduced, without_content
-from django_checkout.webhooks.registry import HANDLERS, handlers_of, must_be_named, needs_read, needs_ticket, reader_of
+from django_checkout.webhooks.registration import HANDLERS
+from django_checkout.webhooks.registry import handlers_of, must_be_named, needs_read, needs_ticket, reader_of
 
 logger = logging.getLogger("django_checkout")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from unittest.mock import create_autospec
+from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -425,7 +426,9 @@ def test_an_unrelated_event_stays_ignored(operator):
 
 
 def test_an_event_that_fails_again_stays_failed(operator):
-    event = EventFactory(state="failed", payload={"data": {"object": {"id": "cs_test_1", "status": "on_the_moon"}}})
+    ours = {"id": "cs_test_1", "status": "on_the_moon", "metadata": {"checkout_session": str(uuid4())}}
+    event = EventFactory(state="failed", payload={"data": {"object": ours}})
+
     shown = do(operator, event, "replay")
     assert shown[0].startswith("Process again failed:")
     event.refresh_from_db()
