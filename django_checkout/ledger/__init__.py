@@ -6,6 +6,7 @@ import one another. It does not know HTTP, how Stripe is called, or the host apa
 
 from __future__ import annotations
 
+from django_checkout.ledger.announced_refund import AnnouncedRefund
 from django_checkout.ledger.apply import apply
 from django_checkout.ledger.attention import is_withheld
 from django_checkout.ledger.batch import Batch
@@ -61,6 +62,7 @@ __all__ = [
     "NO_ANSWER",
     "RENEWED",
     "UNREAD",
+    "AnnouncedRefund",
     "Batch",
     "ColumnDifference",
     "LockedOrder",

@@ -18,7 +18,8 @@ _LOCK_UNCLAIMED = Select(
     lambda: Payment.objects.select_for_update().filter(stripe_id="", order__isnull=True).order_by()
 )
 _FIND = Select(lambda: Payment.objects.filter(stripe_id="").order_by())
-_FIND_ORDER = Select(
+#: The order of a payment.
+ORDER_OF_PAYMENT = Select(
     lambda: Order.objects.filter(
         pk=Subquery(Payment.objects.filter(stripe_id="").order_by().values("order")[:1])
     ).order_by()
@@ -27,7 +28,7 @@ _FIND_ORDER = Select(
 
 def find_with_order(payment_intent_id: str) -> tuple[Payment | None, Order | None]:
     """Return a payment and its order as they are committed, without locks, where possible in one round trip."""
-    payments, orders = run(_FIND.of(payment_intent_id), _FIND_ORDER.of(payment_intent_id))
+    payments, orders = run(_FIND.of(payment_intent_id), ORDER_OF_PAYMENT.of(payment_intent_id))
     return next(iter(payments), None), next(iter(orders), None)
 
 

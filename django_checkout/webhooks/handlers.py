@@ -9,9 +9,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django_checkout import ledger
+from django_checkout.models import WebhookEvent
 from django_checkout.stripe_api import facts, gateway
+from django_checkout.stripe_api.json_fields import integer
 from django_checkout.stripe_api.steps import Steps
 from django_checkout.values import EventData, PaymentFact, SessionFact
+from django_checkout.webhooks.envelope import event_data
 from django_checkout.webhooks.registration import HANDLERS, Registered, handles
 
 if TYPE_CHECKING:
@@ -65,9 +68,22 @@ def _read_refunds(event: EventData) -> Steps[Mapping[str, Any]]:
     return {**event.object, "refunds": {"data": listed}}
 
 
-@handles("charge.refunded", reads=_read_refunds, is_named=True)
+def _read_announced(row: WebhookEvent) -> ledger.AnnouncedRefund | None:
+    """Return the refund that ``charge.refunded`` announces, as far as it says which."""
+    total_minor = integer(event_data(row).object, "amount_refunded")
+    if total_minor is None or not (row.payment_intent_id and row.request_id):
+        return None
+    return ledger.AnnouncedRefund(
+        payment_intent_id=row.payment_intent_id, request_id=row.request_id, total_minor=total_minor
+    )
+
+
+@handles("charge.refunded", reads=_read_refunds, is_named=True, read_announced=_read_announced)
 def on_charge_refunded(event: EventData) -> bool:
-    """Record all refunds of a charge, listed from Stripe because the charge's totals can decrease."""
+    """Record all refunds of a charge, listed from Stripe because the charge's totals can decrease.
+
+    Stripe is not asked if the announced refund is known: see ``ledger.AnnouncedRefund``.
+    """
     refunds = [facts.read_refund(refund) for refund in event.object["refunds"]["data"]]
     return ledger.apply(refunds) is not None
 

@@ -34,7 +34,8 @@ LEASE_SECONDS = 120
 #: The final states of an event.
 SETTLED = (EventState.PROCESSED, EventState.IGNORED, EventState.WAIVED)
 
-_STORED = Select(lambda: WebhookEvent.objects.filter(stripe_id="").order_by())
+#: Finds an event by its Stripe id.
+STORED = Select(lambda: WebhookEvent.objects.filter(stripe_id="").order_by())
 _LOCK = Select(lambda: WebhookEvent.objects.select_for_update().filter(pk=1).order_by())
 
 
@@ -76,7 +77,7 @@ def get_stored(stripe_id: str) -> WebhookEvent:
     Raises:
         WebhookEvent.DoesNotExist: there is none.
     """
-    return _only(_STORED(stripe_id))
+    return _only(STORED(stripe_id))
 
 
 def _only(rows: Sequence[WebhookEvent]) -> WebhookEvent:

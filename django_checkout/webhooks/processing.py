@@ -16,6 +16,7 @@ from django_checkout import ledger
 from django_checkout.conf import conf
 from django_checkout.exceptions import EventBusyError, HandlerError, IncompleteFactError
 from django_checkout.models import WebhookEvent, database
+from django_checkout.models.statements import run as run_statements
 from django_checkout.states import IgnoreReason
 from django_checkout.stripe_api import facts
 from django_checkout.stripe_api.json_fields import is_uuid
@@ -25,7 +26,14 @@ from django_checkout.values import EventData
 from django_checkout.webhooks import inbox
 from django_checkout.webhooks.envelope import event_data, names_of, plain_type, read_envelope, reduced, without_content
 from django_checkout.webhooks.registration import HANDLERS
-from django_checkout.webhooks.registry import handlers_of, must_be_named, needs_read, needs_ticket, reader_of
+from django_checkout.webhooks.registry import (
+    find_announced,
+    handlers_of,
+    must_be_named,
+    needs_read,
+    needs_ticket,
+    reader_of,
+)
 
 logger = logging.getLogger("django_checkout")
 
@@ -56,12 +64,17 @@ def receive_steps(body: Mapping[str, Any]) -> Steps[WebhookEvent]:
         row.attempts = 1
         known = inbox.insert_ignored(row, IgnoreReason.NOT_OURS, reduced(row.payload))
         return known if inbox.is_settled(known) else (yield from process_steps(known))
-    if needs_read(row):
+    reads = needs_read(row)
+    if reads and needs_ticket(row):
         known, is_leased = inbox.insert_leased(row)
         return known if inbox.is_settled(known) else (yield from process_steps(known, is_leased=is_leased))
+    if reads and (found := _find_known(row)):
+        return found if inbox.is_settled(found) else (yield from process_steps(found))
     try:
+        # Two workers may read at once: nothing is stored before.
+        event = (yield from _read(row, event_data(row))) if reads else event_data(row)
         with spans.span("django_checkout.event", _attributes(row)):
-            known = _insert_and_apply(row)
+            known = _insert_and_apply(row, event)
     except IncompleteFactError:
         return (yield from process_steps(inbox.insert(row), reads=True))
     except HandlerError:
@@ -70,6 +83,18 @@ def receive_steps(body: Mapping[str, Any]) -> Steps[WebhookEvent]:
         inbox.record_failure(inbox.insert(row), error)
         raise
     return known if inbox.is_settled(known) else (yield from process_steps(known))
+
+
+def _find_known(row: WebhookEvent) -> WebhookEvent | None:
+    """Return the stored row of an event whose object need not be read: a copy, or one that announces what is known."""
+    announced = find_announced(row)
+    stored: list[WebhookEvent]
+    stored, *results = run_statements(inbox.STORED.of(row.stripe_id), *(announced.statements() if announced else ()))
+    if stored:
+        return stored[0]
+    if announced is None or not announced.is_known(results):
+        return None
+    return inbox.insert_processed(row) or inbox.get_stored(row.stripe_id)
 
 
 def process(row: WebhookEvent) -> WebhookEvent:
@@ -127,14 +152,14 @@ def _is_nobodys(row: WebhookEvent) -> bool:
     return bool(names) and not any(map(is_uuid, names)) and not ledger.is_named(names)
 
 
-def _insert_and_apply(row: WebhookEvent) -> WebhookEvent:
+def _insert_and_apply(row: WebhookEvent, event: EventData) -> WebhookEvent:
     """Insert an event as processed and apply it, in one transaction; return the stored row of a duplicate."""
 
     def work() -> tuple[WebhookEvent, Exception | None] | None:
         fresh = inbox.insert_processed(row)
         if fresh is None:
             return None
-        handled = _run_handlers(fresh, event_data(row))
+        handled = _run_handlers(fresh, event)
         if handled.failure is not None:
             fresh.payload = row.payload
         if handled.failure is not None or not handled.is_ours:
@@ -151,7 +176,9 @@ def _process(row: WebhookEvent, *, reads: bool, is_leased: bool) -> Steps[Webhoo
     event = event_data(row)
     if reads and _is_nobodys(row):
         # Stripe need not be asked.
-        return ledger.in_transaction(lambda: _settle_nobodys(row, is_leased=is_leased))
+        return ledger.in_transaction(lambda: _settle_unread(row, is_ours=False, is_leased=is_leased))
+    if reads and (announced := find_announced(row)) and announced.is_known(run_statements(*announced.statements())):
+        return ledger.in_transaction(lambda: _settle_unread(row, is_ours=True, is_leased=is_leased))
     if reads:
         if not is_leased and not inbox.lease(row.pk):
             return WebhookEvent.objects.get(pk=row.pk)
@@ -170,11 +197,11 @@ def _process(row: WebhookEvent, *, reads: bool, is_leased: bool) -> Steps[Webhoo
         return _raise_failure(*ledger.in_transaction(work))
 
 
-def _settle_nobodys(row: WebhookEvent, *, is_leased: bool) -> WebhookEvent:
+def _settle_unread(row: WebhookEvent, *, is_ours: bool, is_leased: bool) -> WebhookEvent:
     fresh = inbox.lock(row.pk, is_leased=is_leased)
     if not inbox.is_settled(fresh):
         fresh.attempts += 1
-        inbox.settle(fresh, inbox.Handled(is_ours=False))
+        inbox.settle(fresh, inbox.Handled(is_ours=is_ours))
     return fresh
 
 

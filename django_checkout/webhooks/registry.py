@@ -14,6 +14,7 @@ from django_checkout.webhooks.envelope import plain_type
 from django_checkout.webhooks.registration import HANDLERS, Registered
 
 if TYPE_CHECKING:
+    from django_checkout.ledger import AnnouncedRefund
     from django_checkout.webhooks.registration import FactReader, Reader
 
 
@@ -38,6 +39,13 @@ def must_be_named(row: WebhookEvent) -> bool:
 def needs_read(row: WebhookEvent) -> bool:
     """Whether the event's object is read from Stripe before the event is processed."""
     return not row.account and (row.is_thin or any(entry.reads for entry in handlers_of(row)))
+
+
+def find_announced(row: WebhookEvent) -> AnnouncedRefund | None:
+    """Return what the event announces, if nothing is to be done once that is known."""
+    entries = handlers_of(row)
+    read = entries[0].read_announced if len(entries) == 1 and not row.is_thin else None
+    return read(row) if read else None
 
 
 def fact_reader_of(row: WebhookEvent) -> FactReader | None:

@@ -216,6 +216,13 @@ FAULTS = (
         tests=(HOOKS,),
     ),
     Fault(
+        name="a charge's total proves that its new refund is known",
+        file="ledger/announced_refund.py",
+        old="row.stripe_id in ids and row.status in _SETTLED",
+        new="row.status in _SETTLED",
+        tests=("tests/test_announced_refund.py",),
+    ),
+    Fault(
         name="a failure is swallowed",
         file="webhooks/processing.py",
         old="    except Exception as error:\n        inbox.record_failure(inbox.insert(row), error)\n        raise\n",

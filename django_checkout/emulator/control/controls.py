@@ -174,7 +174,8 @@ class Controls:
         with self.state.transaction():
             charge = self._charge(payment_intent)
             left = charge["amount"] - charge["amount_refunded"]
-            return shown(refunds.new_refund(self.state, charge, amount or left, None, {}))
+            with self.state.request():
+                return shown(refunds.new_refund(self.state, charge, amount or left, None, {}))
 
     def finish_refund(self, refund_id: str) -> Doc:
         """Complete a pending refund."""

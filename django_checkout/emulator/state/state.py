@@ -52,6 +52,15 @@ class State:
             self.run_due()
             yield
 
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Give what happens in the block an id of a request, as Stripe's own dashboard sends requests."""
+        self.origin = Origin(request_id=new_id("request"))
+        try:
+            yield
+        finally:
+            self.origin = Origin()
+
     def new(self, kind: str, nulls: str = "", /, **fields: object) -> Doc:
         """Return a new object with the common fields, ``nulls`` (names) and ``fields``. Does not store it."""
         common = {"id": new_id(kind), "object": kind, "created": self.clock.now(), "livemode": False}
