@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 from django.db import models
+from django.db.migrations import AddField, CreateModel
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
@@ -19,6 +20,17 @@ def states(connection):
     """Return the names of our migrations, in order."""
     disk = MigrationLoader(connection).disk_migrations
     return sorted(name for label, name in disk if label == LABEL)
+
+
+def outdated():
+    """Return the last migration after which the database lacks a table or a column of today's code."""
+    names, migrations = states(None), MigrationLoader(None).disk_migrations
+    adding = [
+        place
+        for place, name in enumerate(names)
+        if any(isinstance(step, (AddField, CreateModel)) for step in migrations[LABEL, name].operations)
+    ]
+    return names[adding[-1] - 1]
 
 
 def apps_at(connection, name):
