@@ -106,7 +106,7 @@ USES = {
     "checkout_event_type": lambda shop: shop.admin("webhookevent", type="charge.refunded"),
     "checkout_event_waiting": lambda shop: health.read(now=shop.now),
     "checkout_event_waived": lambda shop: unlink_missing(),
-    "django_checkout_webhookevent_object_id": lambda shop: list(erasure.events_of(shop.order)),
+    "django_checkout_webhookevent_object_id": lambda shop: inbox.unsettled("cs_1", limit=10),
     "django_checkout_webhookevent_payment_intent_id": lambda shop: list(erasure.events_of(shop.order)),
     "django_checkout_webhookevent_subscription_id": lambda shop: list(
         WebhookEvent.objects.filter(subscription_id__in=["sub_1"])

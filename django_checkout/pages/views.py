@@ -48,6 +48,7 @@ from django_checkout.states import OrderStatus
 from django_checkout.telemetry import logs
 from django_checkout.telemetry.tracebacks import forgetting_variables
 from django_checkout.webhooks.accept import aaccept, accept, read_body
+from django_checkout.webhooks.due_events import process_events_about
 
 logger = logging.getLogger("django_checkout")
 
@@ -123,12 +124,21 @@ def update(request: HttpRequest, token: str) -> HttpResponse:
 @followed
 @require_safe
 def return_(request: HttpRequest, token: str) -> HttpResponse:
-    """Show the outcome of the payment, read from Stripe if the webhook has not arrived; no personal data."""
+    """Show the outcome of the payment, read from Stripe if its event has not arrived; no personal data."""
     order = get_order_of_link(request, token, Purpose.STATUS)
     session = outcomes.get_session(order, request.GET.get("session_id"))
     if request.method != "HEAD":
-        order = outcomes.sync_if_due(order, session)
+        order = _updated(order, session)
     return _render_status(request, order, session, token)
+
+
+def _updated(order: Order, session: CheckoutSession | None) -> Order:
+    """Return the current order: process the session's events that wait for a worker, then ask Stripe if need be."""
+    is_queued = conf.CHECKOUT_PROCESS_EVENTS == "task"
+    if is_queued and session and outcomes.may_move(order, session) and process_events_about(session.stripe_id or ""):
+        order.refresh_from_db()
+        session.refresh_from_db()
+    return outcomes.sync_if_due(order, session)
 
 
 @page
@@ -161,7 +171,7 @@ def status(request: HttpRequest, token: str) -> HttpResponse:
     session = outcomes.get_session(order, request.GET.get("session_id"))
     is_due = request.GET.get("read") != "0" or (session is not None and session.expires_at <= timezone.now())
     if is_due and request.method != "HEAD":
-        order = outcomes.sync_if_due(order, session)
+        order = _updated(order, session)
     return JsonResponse({"status": order.status, "outcome": outcomes.get_outcome(order, session)})
 
 

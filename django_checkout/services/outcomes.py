@@ -84,16 +84,20 @@ def get_session(order: Order, stripe_id: str | None = None) -> CheckoutSession |
     return session
 
 
+def may_move(order: Order, session: CheckoutSession | None) -> bool:
+    """Whether the payment of a session may have moved, so that what is known of it here may be old."""
+    if session is None or not session.stripe_id or session.status == SessionStatus.EXPIRED:
+        return False
+    return order.status in (OrderStatus.UNPAID, OrderStatus.PENDING) and sites.is_own(session)
+
+
 def sync_if_due(order: Order, session: CheckoutSession | None) -> Order:
     """Read a session from Stripe if its payment may have moved, at most every READ_INTERVAL_SECONDS; return our order.
 
     It is read in case the webhook is late, so an error of Stripe's is logged and not raised: until a later read
     succeeds, the outcome of an open session is unknown. Must run outside transactions.
     """
-    may_move = order.status in (OrderStatus.UNPAID, OrderStatus.PENDING)
-    if session is None or not session.stripe_id or not may_move or session.status == SessionStatus.EXPIRED:
-        return order
-    if not sites.is_own(session):
+    if session is None or not may_move(order, session):
         return order
     if not ledger.mark_synced(session.pk, now=timezone.now(), min_age_seconds=READ_INTERVAL_SECONDS):
         return order

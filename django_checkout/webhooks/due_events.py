@@ -26,6 +26,8 @@ logger = logging.getLogger("django_checkout")
 BATCH = 100
 #: How many events are listed at once. Each worker takes a batch of those that no other worker has.
 LISTED = 1000
+#: How many events about one object are processed while somebody waits.
+AWAITED = 10
 
 
 def process_due_events(*, seconds: float, wait_seconds: float, wake: Callable[[], None]) -> int:
@@ -76,6 +78,16 @@ def process_events(run: Run) -> bool:
         attempted |= _process_alone(run, busy)
         if taken == before:
             return False
+
+
+def process_events_about(object_id: str) -> int:
+    """Process the due events about an object whose state somebody waits for; return how many were attempted.
+
+    What fails, and what another worker has leased, is left to the workers. Must run outside transactions.
+    """
+    run = Run(limit=AWAITED, now=timezone.now())
+    _process_alone(run, inbox.unsettled(object_id, limit=run.limit))
+    return run.report["events"]
 
 
 def _finish(run: Run, done: batch.BatchResult) -> set[int]:

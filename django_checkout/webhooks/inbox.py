@@ -65,6 +65,12 @@ def due(*, now: datetime, limit: int, ignores_backoff: bool = False) -> list[int
     return list(first_due.values_list("pk", flat=True)[:limit])
 
 
+def unsettled(object_id: str, *, limit: int) -> list[int]:
+    """Return the primary keys of the events about an object that are not settled, oldest first."""
+    rows = WebhookEvent.objects.filter(object_id=object_id).exclude(state__in=SETTLED).order_by("pk")
+    return list(rows.values_list("pk", flat=True)[:limit])
+
+
 def load(pks: Sequence[int]) -> list[WebhookEvent]:
     """Read events in this order; deleted ones are left out."""
     rows = WebhookEvent.objects.in_bulk(pks)
