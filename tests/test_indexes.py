@@ -16,7 +16,17 @@ from django.utils import timezone
 
 from django_checkout import models, services
 from django_checkout.ledger import announcements, erased
-from django_checkout.models import Customer, Dispute, Order, Payment, Payout, Refund, Subscription, WebhookEvent
+from django_checkout.models import (
+    CheckoutSession,
+    Customer,
+    Dispute,
+    Order,
+    Payment,
+    Payout,
+    Refund,
+    Subscription,
+    WebhookEvent,
+)
 from django_checkout.models.relations import unlink_missing
 from django_checkout.operations import erasure, health, retention, statistics
 from django_checkout.webhooks import inbox
@@ -70,6 +80,9 @@ USES = {
     "checkout_session_completed": lambda shop: health.read(now=shop.now),
     "checkout_session_expired": lambda shop: health.read(now=shop.now),
     "checkout_session_funnel": lambda shop: shop.dashboard(),
+    "checkout_session_subscription": lambda shop: list(
+        CheckoutSession.objects.filter(subscription_id__in=["sub_1"]).only("pk").order_by()
+    ),
     "checkout_session_status": lambda shop: health.read(now=shop.now),
     "django_checkout_checkoutsession_order_id": lambda shop: list(shop.order.sessions.all()),
     "django_checkout_checkoutsession_payment_id": lambda shop: list(shop.payment.sessions.all()),
@@ -101,7 +114,7 @@ USES = {
     "checkout_subscription_status": lambda shop: shop.admin("subscription", status="active"),
     "django_checkout_subscription_customer_id": lambda shop: erased.is_erased(["sub_1"], customer_id="cus_1"),
     "django_checkout_subscription_order_id": lambda shop: shop.page(),
-    "checkout_event_backlog": lambda shop: inbox.due(now=shop.now, limit=100),
+    "checkout_event_due": lambda shop: inbox.due(now=shop.now, limit=100),
     "checkout_event_received": lambda shop: retention.prune(now=shop.now - timedelta(days=300)),
     "checkout_event_type": lambda shop: shop.admin("webhookevent", type="charge.refunded"),
     "checkout_event_waiting": lambda shop: health.read(now=shop.now),
@@ -156,6 +169,30 @@ def test_every_index_serves_a_query(shop):
 
     unused = [key for key in USES if names[key] not in plans[key]]
     assert unused == [], unused
+
+
+def test_due_events_are_read_in_the_order_of_an_index_until_there_are_enough(shop):
+    WebhookEvent.objects.filter(pk__lte=EVENTS // 2).update(state="received")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+    with CaptureQueriesContext(connection) as queries:
+        assert len(inbox.due(now=shop.now, limit=100)) == 100
+
+    read = plan(queries[0]["sql"])
+    assert "checkout_event_due" in read
+    assert "Sort" not in read
+
+
+def test_events_that_another_site_ignored_are_found_by_an_index(shop):
+    WebhookEvent.objects.filter(pk__lte=EVENTS // 2).update(state="ignored", error_code="not_ours")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+    with CaptureQueriesContext(connection) as queries:
+        list(inbox.ignored_elsewhere())
+
+    assert "checkout_event_due" in plan(queries[0]["sql"])
 
 
 #: What can be explained.

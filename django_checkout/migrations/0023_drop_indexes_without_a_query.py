@@ -15,8 +15,14 @@ NEW: tuple[tuple[str, models.Index], ...] = (
     ("announcement", django_checkout.models.indexes.SparseIndex(fields=["waived_by"], name="checkout_announcement_waived")),
     ("order", django_checkout.models.indexes.AddressIndex(fields=["email"], name="checkout_order_address")),
     ("webhookevent", django_checkout.models.indexes.SparseIndex(fields=["waived_by"], name="checkout_event_waived")),
+    ("checkoutsession", django_checkout.models.indexes.SparseIndex(fields=["subscription_id"], name="checkout_session_subscription")),
+    ("webhookevent", django_checkout.models.indexes.WaitingIndex(fields=["next_attempt_at", "id"], name="checkout_event_due")),
 )
-OLD = (("order", "checkout_order_paid"), ("order", "checkout_order_email"))
+OLD = (
+    ("order", "checkout_order_paid"),
+    ("order", "checkout_order_email"),
+    ("webhookevent", "checkout_event_backlog"),
+)
 NAMES, OLD_NAMES = {index.name for _, index in NEW}, {name for _, name in OLD}
 #: The columns that Django has indexed alone.
 COLUMNS = {
@@ -194,6 +200,18 @@ class Migration(migrations.Migration):
                 migrations.AddIndex(
                     model_name='webhookevent',
                     index=NEW[4][1],
+                ),
+                migrations.AddIndex(
+                    model_name='checkoutsession',
+                    index=NEW[5][1],
+                ),
+                migrations.RemoveIndex(
+                    model_name='webhookevent',
+                    name='checkout_event_backlog',
+                ),
+                migrations.AddIndex(
+                    model_name='webhookevent',
+                    index=NEW[6][1],
                 ),
             ],
         ),

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django_checkout.conf import conf
 from django_checkout.models.base import Row
 from django_checkout.models.fields import ID_LENGTH, CaseSensitiveCharField
-from django_checkout.models.indexes import SparseIndex
+from django_checkout.models.indexes import SparseIndex, WaitingIndex
 from django_checkout.models.relations import SiteForeignKey
 from django_checkout.states import Status, Tone
 
@@ -69,7 +69,7 @@ class WebhookEvent(Row):
         verbose_name_plural = _("webhook events")
         ordering = ["-id"]
         indexes = [
-            models.Index(fields=["state", "next_attempt_at"], name="checkout_event_backlog"),
+            WaitingIndex(fields=["next_attempt_at", "id"], name="checkout_event_due"),
             models.Index(fields=["received_at"], name="checkout_event_received"),
             models.Index(fields=["state", "received_at"], name="checkout_event_waiting"),
             models.Index(fields=["type", "-id"], name="checkout_event_type"),

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_checkout.models.base import FactRow
 from django_checkout.models.fields import CaseSensitiveCharField
+from django_checkout.models.indexes import SparseIndex
 from django_checkout.models.orders import Order
 from django_checkout.models.payments import Payment
 from django_checkout.states import PaymentStatus, SessionStatus
@@ -99,6 +100,7 @@ class CheckoutSession(FactRow):
             models.Index(fields=["status", "expires_at"], name="checkout_session_status"),
             models.Index(fields=["completed_at"], name="checkout_session_completed"),
             models.Index(fields=["expired_at"], name="checkout_session_expired"),
+            SparseIndex(fields=["subscription_id"], name="checkout_session_subscription"),
             # Contains every column that the dashboard's funnel is computed from.
             models.Index(
                 fields=["created_at", "livemode", "status", "payment_status", "has_async_failed", "id"],

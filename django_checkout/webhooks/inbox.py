@@ -55,7 +55,8 @@ def due(*, now: datetime, limit: int, ignores_backoff: bool = False) -> list[int
     Those that were due first come first, so an event that fails again and again does not hold up the others. With
     ``ignores_backoff``, failed events count as due before their next attempt.
     """
-    rows = WebhookEvent.objects
+    # The condition of an index, in whose order they are read until there are enough.
+    rows = WebhookEvent.objects.filter(state__in=(EventState.RECEIVED, EventState.PROCESSING, EventState.FAILED))
     failed = rows.filter(state=EventState.FAILED)
     if not ignores_backoff:
         failed = failed.filter(next_attempt_at__lte=now)
