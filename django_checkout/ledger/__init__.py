@@ -21,7 +21,7 @@ from django_checkout.ledger.corrections import (
 )
 from django_checkout.ledger.creation import record_created
 from django_checkout.ledger.derivation import ColumnDifference, examine, rederive
-from django_checkout.ledger.erased import find_other_sites, is_erased, is_known, is_named
+from django_checkout.ledger.erased import find_other_sites, is_erased, is_known, naming
 from django_checkout.ledger.intentions import (
     NO_ANSWER,
     UNREAD,
@@ -92,7 +92,6 @@ __all__ = [
     "invoice_signal",
     "is_erased",
     "is_known",
-    "is_named",
     "is_superseded",
     "is_withheld",
     "lease_refund",
@@ -104,6 +103,7 @@ __all__ = [
     "mark_source_deleted",
     "mark_synced",
     "named_orders",
+    "naming",
     "note_read",
     "note_refund_request",
     "postpone_read",

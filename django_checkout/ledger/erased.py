@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Q
 
 from django_checkout.models import CheckoutSession, Payment, Subscription, sites
-from django_checkout.models.statements import SelectIn, run
+from django_checkout.models.statements import SelectIn, Statement
 from django_checkout.stripe_api.json_fields import is_uuid
 
 
@@ -22,14 +22,14 @@ _NAMED_SUBSCRIPTIONS = (_named(Subscription, "stripe_id"), _named(CheckoutSessio
 _OTHER_PREFIXES = ("cs_", "pi_", "ch_", "py_", "in_")
 
 
-def is_named(stripe_ids: Collection[str]) -> bool:
-    """Return whether ids of sessions, payments, charges or subscriptions name a row, whichever site's."""
+def naming(stripe_ids: Collection[str]) -> list[Statement]:
+    """Return the statements that find rows by ids of sessions, payments, charges or subscriptions, whichever site's."""
     ids = sorted(stripe_ids)
     subscriptions = [stripe_id for stripe_id in ids if not stripe_id.startswith(_OTHER_PREFIXES)]
-    selects = [select.of(ids) for select in _NAMED]
+    selects: list[Statement] = [select.of(ids) for select in _NAMED]
     if subscriptions:
         selects += [select.of(subscriptions) for select in _NAMED_SUBSCRIPTIONS]
-    return any(run(*selects))
+    return selects
 
 
 def is_known(stripe_ids: Collection[str], *, session_uuid: str) -> bool:

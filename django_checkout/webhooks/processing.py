@@ -60,10 +60,13 @@ def receive_steps(body: Mapping[str, Any]) -> Steps[WebhookEvent]:
         return inbox.insert_ignored(row, reason, keep(row.payload))
     if conf.CHECKOUT_PROCESS_EVENTS == "task":
         return inbox.insert(row)
-    if _is_nobodys(row):
-        row.attempts = 1
-        known = inbox.insert_ignored(row, IgnoreReason.NOT_OURS, reduced(row.payload))
-        return known if inbox.is_settled(known) else (yield from process_steps(known))
+    if names := _needed_names(row):
+        stored, *named = run_statements(inbox.STORED.of(row.stripe_id), *ledger.naming(names))
+        if not stored and not any(named):
+            row.attempts = 1
+            stored = [inbox.insert_ignored(row, IgnoreReason.NOT_OURS, reduced(row.payload))]
+        if stored:
+            return stored[0] if inbox.is_settled(stored[0]) else (yield from process_steps(stored[0]))
     reads = needs_read(row)
     if reads and needs_ticket(row):
         known, is_leased = inbox.insert_leased(row)
@@ -141,15 +144,21 @@ def _ignore_reason(row: WebhookEvent) -> str:
     return IgnoreReason.LIVEMODE_MISMATCH if row.livemode != conf.livemode else ""
 
 
-def _is_nobodys(row: WebhookEvent) -> bool:
-    """Whether an event's object has neither our metadata nor an id of a row here, and so cannot be ours."""
+def _needed_names(row: WebhookEvent) -> set[str]:
+    """Return the ids of which one is that of a row here, or else the event's object cannot be ours; none if it can."""
     event = event_data(row)
     # What our metadata names is looked at under the lock of its order.
     if facts.read_ownership(event.object).session_uuid or not must_be_named(row):
-        return False
+        return set()
     # An object whose content was removed no longer says what it names.
-    names = {*names_of(row, event)} if event.object.keys() - {"id", "object"} else ()
-    return bool(names) and not any(map(is_uuid, names)) and not ledger.is_named(names)
+    names = {*names_of(row, event)} if event.object.keys() - {"id", "object"} else set()
+    return set() if any(map(is_uuid, names)) else names
+
+
+def _is_nobodys(row: WebhookEvent) -> bool:
+    """Whether an event's object has neither our metadata nor an id of a row here, and so cannot be ours."""
+    names = _needed_names(row)
+    return bool(names) and not any(run_statements(*ledger.naming(names)))
 
 
 def _insert_and_apply(row: WebhookEvent, event: EventData) -> WebhookEvent:
