@@ -164,8 +164,8 @@ OPERATING = (
     Fault(
         name="the user who resolved a difference is not stored",
         file="admin/discrepancies.py",
-        old="if not discrepancies.settle(row.pk, state, note=note, by=request.user):",
-        new="if not discrepancies.settle(row.pk, state, note=note, by=None):",
+        old="if not deferred.discrepancies.settle(row.pk, state, note=note, by=request.user):",
+        new="if not deferred.discrepancies.settle(row.pk, state, note=note, by=None):",
         tests=(f"{DISCREPANCIES}::test_a_difference_is_resolved_or_ignored_with_a_note",),
     ),
     Fault(
@@ -251,7 +251,7 @@ SHOWING = (
     Fault(
         name="a payload shows links that allow payment",
         file="admin/events.py",
-        old="display.pretty_json(reduced(event.payload))",
+        old="display.pretty_json(deferred.envelope.reduced(event.payload))",
         new="display.pretty_json(event.payload)",
         tests=("tests/admin/test_bearer_links.py::test_no_admin_page_shows_a_bearer_link",),
     ),
