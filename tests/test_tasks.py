@@ -12,8 +12,9 @@ from django_checkout import services
 from django_checkout.models import Observation, WebhookEvent
 from django_checkout.stripe_api.observations import Kind
 from django_checkout.testing import post_event
-from django_checkout.webhooks import due_events, tasks, waiting
-from tests import process_memory
+from django_checkout.webhooks import due_events, processing, tasks, waiting
+from django_checkout.webhooks.runs import UNANSWERED_CALLS
+from tests import backlog, process_memory
 from tests.benchmarks.counting import count
 from tests.factories import HostOrderFactory
 
@@ -63,6 +64,17 @@ def clock(monkeypatch):
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.monotonic, sleep=clock.sleep))
     monkeypatch.setattr(tasks, "WAIT_SECONDS", WAIT_SECONDS)
     return clock
+
+
+def before_each(monkeypatch, module, name, action):
+    """Run an action before each call of a function."""
+    real = getattr(module, name)
+
+    def hooked(*arguments, **options):
+        action()
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(module, name, hooked)
 
 
 def states():
@@ -146,8 +158,12 @@ def test_task_does_not_rely_on_one_that_does_not_wait(until, events, queue, enqu
 
 
 @pytest.mark.django_db
-def test_next_task_waits_after_one_has_ended(events, queue, enqueued, clock):
+@pytest.mark.parametrize("seconds_behind", [0, 0.1, 8])
+def test_next_task_waits_after_one_has_ended(seconds_behind, events, queue, enqueued, clock, monkeypatch):
+    """Also on a machine whose clock is behind that of the one that waited."""
     tasks.drain()
+    behind = timezone.now() - timedelta(seconds=seconds_behind)
+    monkeypatch.setattr(waiting, "timezone", SimpleNamespace(now=lambda: behind))
     clock.at[clock.now + tasks.PAUSE_SECONDS] = lambda: post_event(events[0])
 
     assert tasks.drain() == 1
@@ -178,6 +194,51 @@ def test_engine_that_runs_tasks_at_once_processes_every_event(events, queue, set
         assert post_event(event).status_code == 200
 
     assert states() == {"processed"}
+
+
+@pytest.mark.django_db
+def test_engine_that_runs_tasks_at_once_runs_one_for_what_has_waited(stripe_emulator, queue, settings, monkeypatch):
+    backlog.build(due_events.BATCH // 3 + 1, state="received")
+    framework = tasks.get_framework()
+    settings.TASKS = {"default": {"BACKEND": f"{framework.__name__}.backends.immediate.ImmediateBackend"}}
+    began = []
+
+    before_each(monkeypatch, due_events, "process_due_events", lambda: began.append(1))
+
+    tasks.request_drain()
+
+    assert (began, states()) == ([1], {"processed"})
+
+
+@pytest.mark.django_db
+def test_task_whose_events_take_long_leaves_the_rest_to_the_next_one(
+    stripe_emulator, queue, enqueued, clock, monkeypatch
+):
+    """Each event is processed alone, and takes nearly half of the time."""
+    backlog.build(8, types=("charge.refunded",), state="received")
+
+    before_each(monkeypatch, processing, "process", lambda: clock.sleep(9))
+
+    assert tasks.drain() == 3
+    assert enqueued == [1]
+    assert not waiting._ask_another()
+
+
+@pytest.mark.django_db
+def test_task_stops_asking_a_stripe_that_does_not_answer(stripe_emulator, queue, enqueued, clock):
+    backlog.build(12, types=("charge.refunded", *backlog.TYPES), state="received")
+    asked = WebhookEvent.objects.filter(type="charge.refunded")
+    stripe_emulator.chaos.fail(999)
+
+    tasks.drain()
+
+    assert asked.filter(state="failed").count() == UNANSWERED_CALLS
+    assert asked.filter(state="received", attempts=0).count() == 12 - UNANSWERED_CALLS
+    assert set(WebhookEvent.objects.exclude(pk__in=asked).values_list("state", flat=True)) == {"processed"}
+    assert enqueued == []
+
+    tasks.drain()
+    assert asked.filter(state="failed").count() == 2 * UNANSWERED_CALLS
 
 
 @pytest.mark.django_db

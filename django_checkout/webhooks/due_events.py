@@ -13,10 +13,11 @@ from collections.abc import Callable, Sequence
 from django.utils import timezone
 
 from django_checkout import services
-from django_checkout.exceptions import EventBusyError, is_database_unavailable
+from django_checkout.exceptions import EventBusyError, StripeUnavailableError, is_database_unavailable
 from django_checkout.ledger import announcements
 from django_checkout.models import Order
 from django_checkout.webhooks import batch, inbox, processing
+from django_checkout.webhooks.registry import needs_read
 from django_checkout.webhooks.runs import DEFAULT_LIMIT, Run
 from django_checkout.webhooks.waiting import Waiting
 
@@ -30,7 +31,7 @@ LISTED = 1000
 AWAITED = 10
 
 
-def process_due_events(*, seconds: float, wait_seconds: float, wake: Callable[[], None]) -> int:
+def process_due_events(*, seconds: float, wait_seconds: float, wake: Callable[[], None] | None) -> int:
     """Process due events for about this long, and wait for others as ``Waiting`` does; return how many were attempted.
 
     A failing event does not stop the others. ``wake`` is called as soon as there are events for another worker, and at
@@ -43,9 +44,10 @@ def process_due_events(*, seconds: float, wait_seconds: float, wake: Callable[[]
         is_cut_off = process_events(run)
         if not is_cut_off and not (wait_seconds and waiting.goes_on(looked_at)):
             break
-        if is_cut_off or time.monotonic() >= run.ends_at:
+        if is_cut_off or _is_over(run):
             waiting.stop()
-            wake()
+            if wake is not None:
+                wake()
             break
     return run.report["events"]
 
@@ -61,13 +63,13 @@ def process_events(run: Run) -> bool:
         # What failed may still be due.
         listed = inbox.due(now=run.now, ignores_backoff=run.ignores_backoff, limit=LISTED + len(attempted))
         free = [pk for pk in listed if pk not in attempted]
-        if len(free) > BATCH and run.wake is not None:
+        if len(free) > BATCH and run.wake is not None and not run.is_unanswered:
             run.wake()
             run.wake = None
         before = taken
         busy: list[int] = []
         while free:
-            if taken >= run.limit or time.monotonic() >= run.ends_at:
+            if taken >= run.limit or _is_over(run):
                 return True
             done = batch.process(free[: min(BATCH, run.limit - taken)])
             free = free[min(BATCH, run.limit - taken) :]
@@ -76,8 +78,12 @@ def process_events(run: Run) -> bool:
             attempted |= _finish(run, done)
         # Last, because each waits for the worker that has its order.
         attempted |= _process_alone(run, busy)
-        if taken == before:
-            return False
+        if taken == before or _is_over(run):
+            return _is_over(run)
+
+
+def _is_over(run: Run) -> bool:
+    return time.monotonic() >= run.ends_at
 
 
 def process_events_about(object_id: str) -> int:
@@ -101,11 +107,20 @@ def _finish(run: Run, done: batch.BatchResult) -> set[int]:
 
 
 def _process_alone(run: Run, pks: Sequence[int]) -> set[int]:
-    """Process events one by one; return those that failed or that another worker has."""
+    """Process events one by one until the time is over; return those that failed or that are left to another worker.
+
+    While Stripe does not answer, what it must be asked about is left to the next run.
+    """
     unfinished: set[int] = set()
     for row in inbox.load(pks):
+        if _is_over(run):
+            break
         if inbox.is_postponed(row, run.now) and not run.ignores_backoff:
             # Another worker has attempted it since it was listed.
+            continue
+        reads = needs_read(row)
+        if reads and run.is_unanswered:
+            unfinished.add(row.pk)
             continue
         failure: Exception | None = None
         try:
@@ -119,6 +134,12 @@ def _process_alone(run: Run, pks: Sequence[int]) -> set[int]:
             # It is recorded and logged already.
             failure = error
             unfinished.add(row.pk)
+        if isinstance(failure, StripeUnavailableError):
+            run.unanswered += 1
+            if run.is_unanswered:
+                logger.warning("processing_stopped kind=events")
+        elif reads:
+            run.unanswered = 0
         run.count("events", failed=int(failure is not None), error=failure)
     return unfinished
 

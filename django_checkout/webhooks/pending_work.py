@@ -30,12 +30,10 @@ from django_checkout.services.syncing import deleted_sessions, expire_deleted, s
 from django_checkout.states import Attention, IgnoreReason, IntentStatus, PaymentStatus, RefundStatus, SessionStatus
 from django_checkout.webhooks import inbox
 from django_checkout.webhooks.due_events import deliver, process_events
-from django_checkout.webhooks.runs import DEFAULT_LIMIT, Progress, Run
+from django_checkout.webhooks.runs import DEFAULT_LIMIT, UNANSWERED_CALLS, Progress, Run
 
 logger = logging.getLogger("django_checkout")
 
-#: After this many calls in a row without an answer from Stripe, the rest of a kind is left to the next run.
-UNANSWERED_CALLS = 5
 #: Events are asked about lost sessions for this long.
 LOST_WITHIN_DAYS = 3
 #: An open session that expired this long ago without an event is read from Stripe.

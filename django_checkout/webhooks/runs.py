@@ -13,6 +13,9 @@ from django_checkout.exceptions import StripeCredentialsError, StripeUnavailable
 #: The most items of each kind that one run takes, unless another limit is given.
 DEFAULT_LIMIT = 100_000
 
+#: After this many calls in a row without an answer from Stripe, the rest of a kind is left to the next run.
+UNANSWERED_CALLS = 5
+
 Progress = Callable[[str, int], None]
 
 
@@ -29,9 +32,16 @@ class Run:
     ends_at: float = math.inf
     #: Called once if there is work for another worker.
     wake: Callable[[], None] | None = None
+    #: How many of the last events in a row were not processed because Stripe did not respond.
+    unanswered: int = 0
     report: Counter[str] = field(default_factory=Counter)
     #: What Stripe said if it refused the key. The work without calls goes on.
     refused_key: StripeCredentialsError | None = None
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether Stripe did not answer so often that it is not asked about further events."""
+        return self.unanswered >= UNANSWERED_CALLS
 
     def count(self, kind: str, number: int = 1, *, failed: int = 0, error: Exception | None = None) -> None:
         """Add attempted items of a kind to the report; ``error`` is why ``failed`` of them were not processed."""

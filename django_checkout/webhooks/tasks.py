@@ -45,9 +45,10 @@ _is_enqueuing: ContextVar[bool] = ContextVar("django_checkout_is_enqueuing", def
 def drain() -> int:
     """Process the events that are due, and those that arrive meanwhile; return how many were attempted."""
     engine.is_immediate |= _is_enqueuing.get()
-    wait_seconds = 0 if _is_enqueuing.get() else WAIT_SECONDS
+    # A task that runs within enqueue would run the next one within itself.
+    wait_seconds, wake = (0, None) if _is_enqueuing.get() else (WAIT_SECONDS, enqueue_drain)
     with no_time_limit():
-        return due_events.process_due_events(seconds=SECONDS, wait_seconds=wait_seconds, wake=enqueue_drain)
+        return due_events.process_due_events(seconds=SECONDS, wait_seconds=wait_seconds, wake=wake)
 
 
 def request_drain() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db.models import F, Q
 from django.utils import timezone
@@ -23,6 +23,8 @@ from django_checkout.stripe_api.observations import Kind
 SLEEP_SECONDS = 0.2
 #: How long a worker counts as waiting after it has written that it is.
 LEASE = timedelta(seconds=5)
+#: What a worker writes that waits no longer: a time that is past on every machine, whatever its clock says.
+ENDED = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -54,7 +56,7 @@ class Waiting:
     def stop(self) -> None:
         """Wait no longer: another task looks for what this worker was asked to find."""
         if self._last_look_at is not None:
-            Observation.objects.filter(kind=Kind.WAITING).update(last_at=timezone.now())
+            Observation.objects.filter(kind=Kind.WAITING).update(last_at=ENDED)
 
     def _begin(self) -> None:
         # Whoever asked before this is served by the last look, which begins later.
@@ -72,7 +74,7 @@ class Waiting:
     def _end(self) -> bool:
         """End the wait, unless this worker has been asked to go on."""
         rows = Observation.objects.filter(kind=Kind.WAITING, count=self._asked)
-        return bool(rows.update(last_at=timezone.now()))
+        return bool(rows.update(last_at=ENDED))
 
 
 def _ask_another() -> bool:

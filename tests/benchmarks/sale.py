@@ -67,6 +67,11 @@ class Plan:
     crash_seconds: float = 10.0
     seed: int = 0
 
+    @property
+    def orders(self) -> int:
+        """How many shoppers there are."""
+        return int(self.orders_per_second * self.seconds)
+
 
 @dataclass(slots=True)
 class Purchase:
@@ -112,7 +117,7 @@ class Sale:
         for thread in shoppers:
             thread.start()
         sampled, crashed = self.now(), self.now()
-        for number in range(int(self.plan.orders_per_second * self.plan.seconds)):
+        for number in range(self.plan.orders):
             self._wait(number / self.plan.orders_per_second)
             self._play_chaos(chance)
             arrivals.put(Purchase(number))

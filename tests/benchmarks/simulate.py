@@ -2,9 +2,10 @@
 
 Fifty orders a second for ten minutes of the model, with the rate limits of Stripe, webhooks that are lost, doubled,
 delayed and reordered, and processes of the site that are killed. Two workers serve the site, on PostgreSQL, and this
-process plays Stripe and the shoppers. ``--speed`` is how many seconds of the model pass in one of this machine: with
-0.2, the site is as fast as on a machine with five times as many cores. Prints the backlog over time, how long an order
-waits from its payment until the shop is notified, and the calls to Stripe, and verifies every order at the end.
+process plays Stripe and the shoppers. Each order also takes a piece from a stock, a row that all of them share.
+``--speed`` is how many seconds of the model pass in one of this machine: with 0.2, the site is as fast as on a machine
+with five times as many cores. Prints the backlog over time, how long an order waits from its payment until the shop is
+notified, and the calls to Stripe, and verifies every order at the end.
 Exits with 1 if a goal is missed.
 """
 
@@ -52,6 +53,9 @@ def simulate(plan: Plan) -> bool:
 
     databases.prepare()
     databases.empty()
+    from tests.benchmarks.site.models import Stock
+
+    Stock.objects.create(left=plan.orders)
     with opened(plan) as sale:
         print(f"{'second':>8} {'arrived':>9} {'paid':>9} {'fulfilled':>9} {'events waiting':>15}", flush=True)
         sale.run(sample)
@@ -94,11 +98,12 @@ def verify(sale: Sale) -> None:
         AssertionError: one is not.
     """
     from django_checkout.models import Announcement, Order, WebhookEvent
+    from tests.benchmarks.site.models import Stock
     from tests.host.models import HostOrder
 
     assert not sale.errors, sale.errors[:3]
     paid = {purchase.stripe_id: purchase for purchase in sale.purchases if purchase.paid_at}
-    assert len(paid) == len(sale.purchases) == int(sale.plan.orders_per_second * sale.plan.seconds)
+    assert len(paid) == len(sale.purchases) == sale.plan.orders
     intents = Counter(intent["metadata"]["order_id"] for intent in sale.emulator.latest("payment_intent", 10**6))
     assert set(intents.values()) == {1}, "an order was paid twice at Stripe"
     announced = Counter(
@@ -112,6 +117,7 @@ def verify(sale: Sale) -> None:
         assert order.paid_minor == order.total_minor == session["amount_total"], order.reference
         assert not order.needs_attention, order.reference
         assert (announced[order.pk], fulfilled[order.reference]) == (1, 1), order.reference
+    assert Stock.objects.get().left == 0, "an order took nothing from the stock, or twice"
     left = WebhookEvent.objects.exclude(state__in=("processed", "ignored"))
     assert not left.exists(), list(left.values_list("type", "state", "error_code")[:3])
 

@@ -3,6 +3,15 @@ from __future__ import annotations
 from django.db import models
 
 
+class Stock(models.Model):
+    """How many pieces of the article on sale are left: one row, which all orders share."""
+
+    left = models.IntegerField()
+
+    def __str__(self) -> str:
+        return str(self.left)
+
+
 class RecordedEvent(models.Model):
     """What the floor stores."""
 
