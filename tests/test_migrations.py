@@ -203,6 +203,62 @@ def test_old_constraints_on_rows_of_the_site_are_dropped():
     assert not any(foreign_keys(*place) for place in columns)
 
 
+def stored_indexes():
+    """Return the indexes of our tables by name: their columns, and whether they are valid."""
+    found = {}
+    with connection.cursor() as cursor:
+        for model in Order._meta.app_config.get_models():
+            about = connection.introspection.get_constraints(cursor, model._meta.db_table)
+            found |= {(model.__name__, name): row["columns"] for name, row in about.items() if row["index"]}
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")
+            found["invalid"] = cursor.fetchall()
+    return found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_indexes_are_replaced_and_restored_again_after_an_interruption():
+    migration = import_module(f"{package.__name__}.0023_drop_indexes_without_a_query")
+    apps = MigrationLoader(connection).project_state((LABEL, "0022_tell_when_stripe_made_a_refund")).apps
+    replaced = stored_indexes()
+    try:
+        for _ in range(2):
+            run(migration.replace, apps)
+            assert stored_indexes() == replaced
+        run(migration.restore, apps)
+        restored = stored_indexes()
+        run(migration.restore, apps)
+        assert stored_indexes() == restored != replaced
+    finally:
+        run(migration.replace, apps)
+    assert stored_indexes() == replaced
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="others have no invalid indexes")
+@pytest.mark.parametrize("way", ["replace", "restore"])
+@pytest.mark.django_db(transaction=True)
+def test_invalid_indexes_are_made_again_or_dropped(way):
+    migration = import_module(f"{package.__name__}.0023_drop_indexes_without_a_query")
+    apps = MigrationLoader(connection).project_state((LABEL, "0022_tell_when_stripe_made_a_refund")).apps
+    replaced = stored_indexes()
+    with connection.cursor() as cursor:
+        for name in migration.NAMES:
+            # What CREATE and DROP INDEX CONCURRENTLY leave when they are canceled.
+            cursor.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", [name])
+    try:
+        run(getattr(migration, way), apps)
+        assert stored_indexes()["invalid"] == []
+    finally:
+        run(migration.replace, apps)
+    assert stored_indexes() == replaced
+
+
+def run(function, apps):
+    """Run a function of a migration outside a transaction."""
+    with connection.schema_editor(atomic=False) as editor:
+        function(apps, editor)
+
+
 #: The texts that attention items held before 0013, by code, and what is stored instead.
 ATTENTION_TEXTS = {
     ("amount_mismatch", "1900 for 2000"): {"paid_minor": 1900, "expected_minor": 2000, "currency": "eur"},

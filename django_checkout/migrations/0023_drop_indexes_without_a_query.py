@@ -40,16 +40,19 @@ def replace(apps: Any, schema_editor: Any) -> None:
     for name, index in NEW:
         model = apps.get_model("django_checkout", name)
         if index.name in _indexes(model, schema_editor):
-            # An earlier run was interrupted, and PostgreSQL may have left it invalid.
+            # An earlier run was interrupted.
+            if not is_postgresql:
+                continue
+            # It may be invalid.
             _drop(model, schema_editor, index.name)
         options: dict[str, Any] = {"concurrently": True} if is_postgresql else {}
         schema_editor.execute(index.create_sql(model, schema_editor, **options))
     for model in apps.get_app_config("django_checkout").get_models():
         columns = {model._meta.get_field(name).column for name in COLUMNS.get(model._meta.model_name, ())}
         found = _indexes(model, schema_editor)
-        first = [row["columns"][0] for row in found.values()]
+        first = [_first(row) for row in found.values()]
         for name, row in found.items():
-            if row["foreign_key"] and schema_editor.connection.vendor == "mysql" and first.count(row["columns"][0]) == 1:
+            if row["foreign_key"] and schema_editor.connection.vendor == "mysql" and first.count(_first(row)) == 1:
                 # MariaDB cannot do without it.
                 continue
             is_alone = len(row["columns"]) == 1 and row["columns"][0] in columns and name not in NAMES
@@ -68,9 +71,12 @@ def restore(apps: Any, schema_editor: Any) -> None:
                 schema_editor.execute(schema_editor._create_index_sql(model, fields=[field]))
     for name, old in OLD:
         model = apps.get_model("django_checkout", name)
-        schema_editor.add_index(model, next(index for index in model._meta.indexes if index.name == old))
+        if old not in _indexes(model, schema_editor):
+            schema_editor.add_index(model, next(index for index in model._meta.indexes if index.name == old))
     for name, index in NEW:
-        _drop(apps.get_model("django_checkout", name), schema_editor, index.name)
+        model = apps.get_model("django_checkout", name)
+        if index.name in _indexes(model, schema_editor):
+            _drop(model, schema_editor, index.name)
 
 
 def _is_twin(name: str, row: dict[str, Any]) -> bool:
@@ -78,11 +84,16 @@ def _is_twin(name: str, row: dict[str, Any]) -> bool:
     return name.endswith("_like") and row["columns"] != ["reference"]
 
 
+def _first(row: dict[str, Any]) -> str | None:
+    """Return the first column; None of an expression."""
+    return row["columns"][0] if row["columns"] else None
+
+
 def _indexes(model: Any, schema_editor: Any) -> dict[str, dict[str, Any]]:
     connection = schema_editor.connection
     with connection.cursor() as cursor:
         found = connection.introspection.get_constraints(cursor, model._meta.db_table)
-    return {name: row for name, row in found.items() if row["index"] and row["columns"]}
+    return {name: row for name, row in found.items() if row["index"]}
 
 
 def _drop(model: Any, schema_editor: Any, name: str) -> None:
