@@ -256,3 +256,44 @@ def test_tickets_are_deleted_once_no_row_and_no_event_has_their_object():
 
     assert _prune().endswith("0 payments, 0 refunds, 0 disputes, 1 tickets were deleted.\n")
     assert set(ReadTicket.objects.values_list("stripe_id", flat=True)) == {"du_young", "sub_read"}
+
+
+@pytest.mark.parametrize("column", ["payment_intent_id", "object_id"])
+@pytest.mark.parametrize("state", ["received", "processing", "failed"])
+def test_payment_that_an_unsettled_event_names_is_kept(column, state):
+    _payment("named")
+    _events(1, days=200, state=state)
+    WebhookEvent.objects.update(**{column: "pi_named"})
+
+    _prune()
+    assert len(_left()) == 3
+
+    WebhookEvent.objects.update(state="processed")
+    _prune()
+    assert _left() == set()
+
+
+def test_limit_includes_rows_of_no_order(monkeypatch):
+    monkeypatch.setattr(unowned, "BATCH", 2)
+    _events(2, days=200)
+    for name in "abcd":
+        _payment(name)
+    for number in range(3):
+        ReadTicket.objects.create(stripe_id=f"du_{number}", issued=1)
+
+    for dry_run in (True, False):
+        were = "would be" if dry_run else "were"
+        of_no_order = f"Of no order: 3 payments, 3 refunds, 3 disputes, 0 tickets {were} deleted.\n"
+        assert _prune(limit=5, dry_run=dry_run) == f"2 events {were} deleted.\n{of_no_order}"
+    of_no_order = "Of no order: 1 payments, 1 refunds, 1 disputes, 2 tickets"
+    assert _prune(limit=3, dry_run=True) == f"0 events would be deleted.\n{of_no_order} would be deleted.\n"
+    assert _prune(limit=3) == f"0 events were deleted.\n{of_no_order} were deleted.\n"
+    assert ReadTicket.objects.count() == 1
+
+
+def test_limit_that_events_use_up_deletes_no_other_row():
+    _events(3, days=200)
+    _payment("a")
+
+    assert _prune(limit=2) == "2 events were deleted.\n"
+    assert len(_left()) == 3

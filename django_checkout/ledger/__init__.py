@@ -55,7 +55,6 @@ from django_checkout.ledger.rows import write, write_many
 from django_checkout.ledger.sending import backoff_seconds, has_receiver, is_superseded
 from django_checkout.ledger.subscriptions import RENEWED, forget_customer, invoice_signal
 from django_checkout.ledger.tickets import take_ticket
-from django_checkout.ledger.unclaimed import unclaimed_payments, unneeded_tickets
 from django_checkout.ledger.whole_order import WholeOrder, load
 
 __all__ = [
@@ -117,8 +116,6 @@ __all__ = [
     "resolve",
     "restore_session",
     "take_ticket",
-    "unclaimed_payments",
-    "unneeded_tickets",
     "write",
     "write_many",
 ]

@@ -24,6 +24,7 @@ from django_checkout.models import (
     WebhookEvent,
     database,
 )
+from django_checkout.webhooks.inbox import SETTLED
 
 #: A fact waits at least so long for its order: a session lives for a day and can be recovered for 30 days, and Stripe
 #: repeats a delivery for three: https://docs.stripe.com/payments/checkout/abandoned-carts.
@@ -43,33 +44,57 @@ class Unowned(NamedTuple):
 def prune(
     *,
     min_age_days: int | None = None,
+    limit: int | None = None,
     is_dry: bool = False,
     progress: Callable[[str, int], None] | None = None,
     now: datetime | None = None,
 ) -> Unowned:
     """Delete what belongs to no order and has not changed for ``min_age_days``, at least ``MIN_AGE``; return how much.
 
-    The default age is CHECKOUT_EVENT_RETENTION_DAYS. Each batch is its own transaction. With ``is_dry`` rows are only
-    counted.
+    The default age is CHECKOUT_EVENT_RETENTION_DAYS. At most ``limit`` payments and tickets are deleted; a payment
+    takes its refunds and disputes with it. Each batch is its own transaction. With ``is_dry`` rows are only counted.
     """
     days = conf.CHECKOUT_EVENT_RETENTION_DAYS if min_age_days is None else min_age_days
     payments = _payments((now or timezone.now()) - max(timedelta(days=days), MIN_AGE))
     tickets = _tickets()
     if is_dry:
-        of_payments = {"payment__in": payments.order_by().values("pk")}
-        refunds, disputes = (model.objects.filter(**of_payments).count() for model in (Refund, Dispute))
-        return Unowned(payments.count(), refunds, disputes, tickets.count())
+        return _count(payments, tickets, limit)
     deleted = Unowned()
-    for some in (*_batches(payments, _delete_payments), *_batches(tickets, _delete_tickets)):
-        deleted = Unowned(*(before + new for before, new in zip(deleted, some, strict=True)))
-        if progress is not None:
-            progress("rows of no order deleted", sum(deleted))
+    kinds: tuple[tuple[QuerySet[Any], Callable[..., Unowned]], ...] = (
+        (payments, _delete_payments),
+        (tickets, _delete_tickets),
+    )
+    for rows, delete in kinds:
+        for some in _batches(rows, delete, _left(limit, deleted.payments)):
+            deleted = Unowned(*(before + new for before, new in zip(deleted, some, strict=True)))
+            if progress is not None:
+                progress("rows of no order deleted", sum(deleted))
     return deleted
 
 
+def _count(payments: QuerySet[Payment], tickets: QuerySet[ReadTicket], limit: int | None) -> Unowned:
+    # MariaDB has no subquery with a limit.
+    pks: Any = payments.order_by("pk").values("pk") if limit is None else _pks(payments, limit)
+    refunds, disputes = (model.objects.filter(payment__in=pks).count() for model in (Refund, Dispute))
+    number = payments.count() if limit is None else len(pks)
+    return Unowned(number, refunds, disputes, tickets.order_by("pk")[: _left(limit, number)].count())
+
+
+def _left(limit: int | None, number: int) -> int | None:
+    return None if limit is None else limit - number
+
+
+def _pks(rows: QuerySet[Any], limit: int) -> list[int]:
+    return list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
+
+
 def _payments(before: datetime) -> QuerySet[Payment]:
-    """Return the payments of no order that have not changed since, and whose refunds and disputes have not either."""
+    """Return the payments of no order that have not changed since, and whose refunds and disputes have not either.
+
+    A payment that an event names which is still to be processed may get its order from it.
+    """
     of_payment: dict[str, Any] = {"payment": OuterRef("pk")}
+    unsettled = WebhookEvent.objects.exclude(state__in=SETTLED)
     return (
         Payment.objects.filter(order=None, updated_at__lt=before)
         .exclude(Exists(CheckoutSession.objects.filter(**of_payment)))
@@ -77,11 +102,17 @@ def _payments(before: datetime) -> QuerySet[Payment]:
         .exclude(Exists(Refund.objects.filter(**of_payment, updated_at__gte=before)))
         .exclude(Exists(Refund.objects.filter(**of_payment, is_ours=True)))
         .exclude(Exists(Dispute.objects.filter(**of_payment, updated_at__gte=before)))
+        .exclude(Exists(unsettled.filter(payment_intent_id=OuterRef("stripe_id"))))
+        .exclude(Exists(unsettled.filter(object_id=OuterRef("stripe_id"))))
     )
 
 
 def _tickets() -> QuerySet[ReadTicket]:
-    """Return the tickets of objects without a row that can go back, and without an event: no read is in progress."""
+    """Return the tickets of objects that have neither a row that can go back nor an event.
+
+    No event is reading them, but ``sync`` or ``reconcile`` may be: such a read is stored nevertheless. If another one
+    starts after the deletion, the first of the two that ends is stored, until the object is read again.
+    """
     same = {"stripe_id": OuterRef("stripe_id")}
     return (
         ReadTicket.objects.exclude(Exists(Dispute.objects.filter(**same)))
@@ -90,11 +121,13 @@ def _tickets() -> QuerySet[ReadTicket]:
     )
 
 
-def _batches(rows: QuerySet[Any], delete: Callable[[QuerySet[Any], list[int]], Unowned]) -> Iterator[Unowned]:
-    """Delete rows in batches, in the order of their primary keys."""
-    after = 0
-    while pks := list(rows.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:BATCH]):
-        after = pks[-1]
+def _batches(
+    rows: QuerySet[Any], delete: Callable[[QuerySet[Any], list[int]], Unowned], limit: int | None
+) -> Iterator[Unowned]:
+    """Delete at most so many rows in batches, in the order of their primary keys; without a limit, all."""
+    after, left = 0, limit
+    while pks := _pks(rows.filter(pk__gt=after), BATCH if left is None else min(BATCH, left)):
+        after, left = pks[-1], _left(left, len(pks))
 
         def work(pks: list[int] = pks) -> Unowned:
             return delete(rows, pks)

@@ -29,7 +29,10 @@ class Command(BaseCommand):
             f"({conf.CHECKOUT_EVENT_RETENTION_DAYS}).",
         )
         parser.add_argument(
-            "--limit", type=positive, help="The maximum number of events to delete. Defaults to no limit."
+            "--limit",
+            type=positive,
+            help="The maximum number of events, payments and tickets to delete; a payment takes its refunds and "
+            "disputes with it. Defaults to no limit.",
         )
         parser.add_argument("--dry-run", action="store_true", help="Count what would be deleted.")
 
@@ -39,7 +42,8 @@ class Command(BaseCommand):
             common = {"min_age_days": options["min_age_days"], "is_dry": options["dry_run"], "progress": progress}
             try:
                 number = retention.prune(limit=options["limit"], **common)
-                rows = unowned.prune(**common)
+                left = None if options["limit"] is None else options["limit"] - number
+                rows = unowned.prune(limit=left, **common)
             finally:
                 progress.clear()
         were_deleted = "would be deleted." if options["dry_run"] else "were deleted."
