@@ -158,6 +158,17 @@ def test_session_is_kept_if_the_model_of_its_order_is_not_installed(host_order, 
     assert stripe_emulator.get(session.stripe_id)["status"] == "open"
 
 
+def test_order_is_paid_if_the_content_type_of_its_row_is_missing(host_order, order, stripe_emulator, deliver_events):
+    """A database whose content types were restored from another one."""
+    stripe_emulator.pay(services.start(host_order).stripe_id)
+    Order.objects.update(source_type_id=99_999)
+
+    deliver_events()
+
+    order.refresh_from_db()
+    assert order.status == "paid"
+
+
 def test_copy_of_the_database_leaves_deleted_orders_to_the_original(host_order, order, stripe_emulator, settings):
     settings.CHECKOUT_BASE_URL = "https://shop.example"
     session = services.start(host_order)

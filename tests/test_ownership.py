@@ -9,9 +9,9 @@ import pytest
 from django.utils import timezone
 
 from django_checkout import ledger, services
-from django_checkout.models import CheckoutSession, Dispute, Payment, ReadTicket, Subscription, WebhookEvent
+from django_checkout.models import CheckoutSession, Dispute, Payment, ReadTicket, Refund, Subscription, WebhookEvent
 from django_checkout.operations import unowned
-from django_checkout.stripe_api import facts
+from django_checkout.stripe_api import facts, gateway
 from django_checkout.testing import post_event
 from django_checkout.values import LineData, OrderData
 from django_checkout.webhooks import handles, pending_work, registry
@@ -84,6 +84,38 @@ def test_connected_account_events_reach_the_hosts_handler_only(completed, order,
 
     order.refresh_from_db()
     assert (status, row.state, accounts, order.status) == (200, "processed", [OTHERS], "unpaid")
+
+
+@pytest.fixture
+def register_first(monkeypatch):
+    """Register a handler as a site does while Django starts: before the app's own are registered."""
+
+    def register(kind, reads):
+        entry = registry.Registered(lambda event: None, reads)
+        monkeypatch.setitem(registry.HANDLERS, kind, [entry, *registry.HANDLERS[kind]])
+
+    return register
+
+
+def test_handler_of_the_host_does_not_change_how_refunds_are_read(register_first, order, pay, stripe_emulator):
+    pay(order)
+    register_first("charge.refunded", reads=True)
+    stripe_emulator.refund(Payment.objects.get().stripe_id, 500)
+
+    status, row = _post(stripe_emulator.events("charge.refunded")[-1])
+
+    assert (status, row.state, Refund.objects.get().amount_minor) == (200, "processed", 500)
+
+
+def test_handler_of_the_host_does_not_change_how_disputes_are_read(register_first, order, pay, stripe_emulator):
+    pay(order)
+    register_first("charge.dispute.created", reads=lambda event: gateway.retrieve_object("charge", "ch_1"))
+    stripe_emulator.open_dispute(Payment.objects.get().stripe_id)
+
+    status, row = _post(stripe_emulator.events("charge.dispute.created")[-1])
+
+    order.refresh_from_db()
+    assert (status, row.state, order.disputed) == (200, "processed", True)
 
 
 def test_other_session_with_our_metadata_does_not_pay_the_order(completed, order):

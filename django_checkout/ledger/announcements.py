@@ -75,8 +75,10 @@ class DeliveriesTogether(Deliveries):
 
     #: Their turn had not come in time.
     left: Collection[int] = ()
-    #: Another transaction has locked them.
+    #: Their notifications must be delivered alone: another transaction has locked them, or receivers conflicted.
     busy: Collection[int] = ()
+    #: Whether receivers waited for each other's rows.
+    has_conflict: bool = False
 
 
 def deliver_together(order_pks: Collection[int], *, ends_at: float) -> DeliveriesTogether:
@@ -104,7 +106,13 @@ def deliver_together(order_pks: Collection[int], *, ends_at: float) -> Deliverie
         results += _deliver_pending(order, of_order[order.pk], sender)
     sender.write()
     busy = set(order_pks) - {order.pk for order in orders}
-    return DeliveriesTogether(**results, left=left, busy=busy)
+    return DeliveriesTogether(
+        delivered=results["delivered"],
+        failed=results["failed"],
+        superseded=results["superseded"],
+        left=left,
+        busy=busy,
+    )
 
 
 def _deliver_pending(order: Order, pending: Collection[Announcement], sender: Sender) -> Counter[str]:

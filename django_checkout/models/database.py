@@ -76,7 +76,7 @@ class TransactionRestartError(Exception):
     """Raised inside ``in_transaction`` to start the transaction over."""
 
 
-def in_transaction(work: Callable[[], T], *, durable: bool = False) -> T:
+def in_transaction(work: Callable[[], T], *, durable: bool = False, attempts: int = ATTEMPTS) -> T:
     """Run ``work`` in a transaction and return its result; after a deadlock, run it again, up to 8 times.
 
     In an open transaction it runs once, in a savepoint: only whoever opened the transaction can start it over. An
@@ -88,7 +88,7 @@ def in_transaction(work: Callable[[], T], *, durable: bool = False) -> T:
     if not durable and connection().in_atomic_block:
         with atomic():
             return work()
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, attempts + 1):
         committed: list[bool] = []
         results: list[T] = []
         hooks: list[Any] = []
@@ -103,7 +103,7 @@ def in_transaction(work: Callable[[], T], *, durable: bool = False) -> T:
                 logger.exception("on_commit_failed")
                 _run_hooks(hooks)
                 break
-            if attempt == ATTEMPTS or not is_retryable(error):
+            if attempt == attempts or not is_retryable(error):
                 raise
             time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311  # jitter, not a secret
         else:

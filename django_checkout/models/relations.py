@@ -115,18 +115,22 @@ def _key_of(row: models.Model) -> tuple[int, str]:
     return ContentType.objects.get_for_model(row, for_concrete_model=False).pk, str(row.pk)
 
 
+def _model_of(type_id: int) -> type[models.Model] | None:
+    """Return the host's model; None if the host has removed it, or its content type."""
+    try:
+        return ContentType.objects.get_for_id(type_id).model_class()
+    except ContentType.DoesNotExist:
+        return None
+
+
 def _read_sources(keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str] | None, models.Model]:
     pks: dict[int, set[str]] = {}
     for type_id, pk in keys:
         pks.setdefault(type_id, set()).add(pk)
     found: dict[tuple[int, str] | None, models.Model] = {}
     for type_id, type_pks in pks.items():
-        try:
-            model = ContentType.objects.get_for_id(type_id).model_class()
-        except ContentType.DoesNotExist:
-            continue
+        model = _model_of(type_id)
         if model is None:
-            # The app with the model was removed.
             continue
         rows = model._base_manager.using(router.db_for_write(model)).filter(pk__in=type_pks)
         found |= {(type_id, str(row.pk)): row for row in rows}
@@ -142,7 +146,7 @@ def select_source(order: Any) -> Statement | None:
     key = descriptor._key(order)
     if key is None or descriptor.is_cached(order):
         return None
-    model = ContentType.objects.get_for_id(key[0]).model_class()
+    model = _model_of(key[0])
     if model is None or type(model._base_manager) is not models.Manager or model._meta.pk.is_relation:
         return None
     if router.db_for_write(model) != database.alias():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 from types import TracebackType
 
+from django.db import DatabaseError
 from django.db.transaction import TransactionManagementError
 
 from django_checkout.models import database
@@ -45,6 +46,8 @@ class Savepoint:
     ) -> None:
         """Roll back to the savepoint after an error.
 
+        If there is none any more, the transaction can only be rolled back: MariaDB does so itself after a deadlock.
+
         Raises:
             TransactionManagementError: the block has caught an error of the database: a commit would be a rollback.
         """
@@ -53,9 +56,11 @@ class Savepoint:
             if is_broken:
                 self._connection.needs_rollback = False
                 self._connection.savepoint_rollback(self._name)
-        except BaseException:
+        except DatabaseError:
             self._connection.needs_rollback = True
-            raise
+            # What the block raised says whether the transaction can start over.
+            if error is None:
+                raise
         finally:
             self._connection.savepoint_ids.pop()
         if is_broken and error is None:

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from django_checkout import ledger
 from django_checkout.ledger import announcements
-from django_checkout.models import WebhookEvent
+from django_checkout.models import WebhookEvent, database
 from django_checkout.telemetry import spans
 from django_checkout.values import PaymentFact, SessionFact
 from django_checkout.webhooks import inbox
@@ -69,25 +69,36 @@ def process(pks: Sequence[int]) -> BatchResult:
 
 
 def deliver(order_pks: Collection[int]) -> announcements.DeliveriesTogether:
-    """Deliver the pending notifications of many orders; ``busy`` in the result are those to be delivered to alone."""
+    """Deliver the pending notifications of many orders; ``busy`` in the result are those to be delivered to alone.
+
+    After a deadlock nothing more is delivered together: receivers of several workers write the same rows, such as the
+    stock of a product, and in a transaction of its own each order holds them for less time.
+    """
     delivered = failed = superseded = 0
+    has_conflict = False
     busy: list[int] = []
     waiting = list(order_pks)
     while waiting:
         some, waiting = waiting[:DELIVERED_TOGETHER], waiting[DELIVERED_TOGETHER:]
         work = partial(announcements.deliver_together, some, ends_at=time.monotonic() + SENDING_SECONDS)
         try:
-            done = ledger.in_transaction(work)
-        except Exception:
+            done = database.in_transaction(work, durable=True, attempts=1)
+        except Exception as error:
             # One of them is the cause; alone, only that one fails.
             logger.warning("delivering_alone orders=%s", len(some), exc_info=True)
             busy += some
+            has_conflict = database.is_retryable(error)
+            if has_conflict:
+                busy += waiting
+                break
             continue
         delivered, failed = delivered + done.delivered, failed + done.failed
         superseded += done.superseded
         busy += done.busy
         waiting = [*done.left, *waiting]
-    return announcements.DeliveriesTogether(delivered=delivered, failed=failed, superseded=superseded, busy=busy)
+    return announcements.DeliveriesTogether(
+        delivered=delivered, failed=failed, superseded=superseded, busy=busy, has_conflict=has_conflict
+    )
 
 
 def _process(locked: Sequence[WebhookEvent]) -> BatchResult:

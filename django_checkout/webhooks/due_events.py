@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from django.utils import timezone
 
@@ -99,9 +99,12 @@ def process_events_about(object_id: str) -> int:
 def _finish(run: Run, done: batch.BatchResult) -> set[int]:
     """Deliver what a batch announces, and process the rest of it; return what was attempted and may be due again."""
     run.count("events", done.processed)
-    results = batch.deliver(done.to_deliver)
-    run.count("notifications", results.delivered + results.failed, failed=results.failed)
-    for order_pk in results.busy:
+    alone: Collection[int] = done.to_deliver
+    if not run.delivers_alone:
+        results = batch.deliver(done.to_deliver)
+        run.count("notifications", results.delivered + results.failed, failed=results.failed)
+        alone, run.delivers_alone = results.busy, results.has_conflict
+    for order_pk in alone:
         deliver(run, order_pk, 1)
     return _process_alone(run, done.alone)
 

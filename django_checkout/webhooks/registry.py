@@ -55,8 +55,8 @@ def fact_reader_of(row: WebhookEvent) -> FactReader | None:
 
 
 def reader_of(row: WebhookEvent) -> Reader:
-    """Return the function that reads the event's object."""
-    readers = (entry.reads for entry in HANDLERS.get(plain_type(row.type), ()) if entry.reads)
+    """Return the function that reads the event's object: the app's own, whatever a handler of the host asks for."""
+    readers = (entry.reads for entry in handlers_of(row) if entry.reads)
     reader = next(readers, True)
     return read_object if isinstance(reader, bool) else reader
 

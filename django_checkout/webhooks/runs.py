@@ -34,6 +34,8 @@ class Run:
     wake: Callable[[], None] | None = None
     #: How many of the last events in a row were not processed because Stripe did not respond.
     unanswered: int = 0
+    #: Whether each order's notifications are delivered in a transaction of their own: receivers have conflicted.
+    delivers_alone: bool = False
     report: Counter[str] = field(default_factory=Counter)
     #: What Stripe said if it refused the key. The work without calls goes on.
     refused_key: StripeCredentialsError | None = None
