@@ -282,6 +282,48 @@ def test_what_names_nothing_of_ours_causes_no_call_and_leaves_no_row(event_type,
     assert not ReadTicket.objects.exists()
 
 
+#: Kinds of events about others' payments, the event's object, and what README says that they cost: calls and rows.
+COSTS = {
+    "refund.created": ("refund", 0, {Payment, Refund}),
+    "radar.early_fraud_warning.created": ("radar.early_fraud_warning", 0, {Payment}),
+    "review.opened": ("review", 0, {Payment}),
+    "charge.dispute.created": ("dispute", 1, {Payment, Dispute, ReadTicket}),
+    "v1.charge.succeeded": ("charge", 1, {ReadTicket}),
+    "v1.charge.dispute.created": ("dispute", 1, {Payment, Dispute, ReadTicket}),
+}
+
+
+@pytest.mark.parametrize("event_type", COSTS)
+def test_what_others_objects_cost(event_type, completed, stripe_emulator):
+    intent = completed["data"]["object"]["payment_intent"]
+    name, calls, stored = COSTS[event_type]
+    foreign = {"id": "x_foreign", "payment_intent": "pi_foreign", "charge": "ch_foreign", "metadata": {}}
+    with stripe_emulator.store.transaction():
+        charge = stripe_emulator.store.find(stripe_emulator.get(intent)["latest_charge"])
+        stripe_emulator.store.insert({**charge, **foreign, "id": "ch_foreign"})
+    if name == "dispute":
+        dispute = stripe_emulator.open_dispute(intent)
+        with stripe_emulator.store.transaction():
+            stripe_emulator.store.insert({**stripe_emulator.store.find(dispute["id"]), **foreign, "id": "du_foreign"})
+        shown = stripe_emulator.get("du_foreign")
+    elif name == "charge":
+        shown = stripe_emulator.get("ch_foreign")
+    else:
+        shown = foreign | {"object": name, "amount": 5, "currency": "eur", "status": "succeeded", "open": True}
+    event = {"id": "evt_1", "object": "event", "livemode": False, "created": 1, "type": event_type}
+    if event_type.startswith("v1."):
+        event |= {"object": "v2.core.event", "related_object": {"id": shown["id"], "type": shown["object"]}}
+    else:
+        event |= {"data": {"object": shown}}
+    before = len(stripe_emulator.requests())
+
+    status, row = _post(event)
+
+    assert (status, row.state) == (200, "ignored")
+    assert len(stripe_emulator.requests()) - before == calls
+    assert {model for model in (Payment, Refund, Dispute, ReadTicket) if model.objects.exists()} == stored
+
+
 def test_event_about_a_charge_of_ours_without_our_metadata_is_applied(completed, order, stripe_emulator):
     post_event(completed)
     payment_id = Payment.objects.get().stripe_id
