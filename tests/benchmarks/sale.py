@@ -163,10 +163,13 @@ class Sale:
                 self._buy(purchase)
             except Exception as error:
                 self.errors.append(repr(error))
+            finally:
+                connections.close_all()
             self.purchases.append(purchase)
-        connections.close_all()
 
     def _buy(self, purchase: Purchase) -> None:
+        from django.db import connections
+
         from django_checkout import services
         from tests.host.models import HostOrder
 
@@ -176,6 +179,8 @@ class Sale:
         order = patiently(lambda: services.place(host))
         purchase.order_pk = order.pk
         path = patiently(lambda: services.start_url(order))
+        # As at the end of a request: a pool has fewer connections than there are shoppers.
+        connections.close_all()
         # Stripe refuses more requests than its limits allow; the shopper presses the button again.
         while (session_url := self._start(path)) is None:
             purchase.refused += 1
