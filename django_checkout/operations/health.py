@@ -207,7 +207,7 @@ def _unconfirmed_refunds() -> Seen:
 def _other_base_urls(now: datetime) -> Seen:
     """Return the events that another process has ignored, and the sessions that it has started."""
     # Their next attempt was due when they were ignored.
-    ignored = inbox.ignored_elsewhere().order_by("next_attempt_at").values_list("next_attempt_at", flat=True)
+    ignored = inbox.ignored_elsewhere().order_by("received_at").values_list("next_attempt_at", flat=True)
     return _seen_of([*ignored[:MAX_COUNT], *_started_elsewhere(now)])
 
 
