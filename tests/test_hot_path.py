@@ -281,7 +281,8 @@ def other_database():
             cursor.execute("PRAGMA foreign_keys = OFF")
         yield "other"
     finally:
-        other.close()
+        # Django leaves databases in memory open.
+        other.connection.close()
         del connections["other"]
 
 

@@ -129,11 +129,9 @@ def _read_sources(keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str] | Non
         pks.setdefault(type_id, set()).add(pk)
     found: dict[tuple[int, str] | None, models.Model] = {}
     for type_id, type_pks in pks.items():
-        model = _model_of(type_id)
-        if model is None:
-            continue
-        rows = model._base_manager.using(router.db_for_write(model)).filter(pk__in=type_pks)
-        found |= {(type_id, str(row.pk)): row for row in rows}
+        if (model := _model_of(type_id)) is not None:
+            rows = model._base_manager.using(router.db_for_write(model)).filter(pk__in=type_pks)
+            found |= {(type_id, str(row.pk)): row for row in rows}
     return found
 
 

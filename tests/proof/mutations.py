@@ -387,7 +387,7 @@ FAULTS = (
     Fault(
         name="deadlocks are not retried",
         file="models/database.py",
-        old="if attempt == ATTEMPTS or not is_retryable(error):",
+        old="if attempt == attempts or not is_retryable(error):",
         new="if True:",
         tests=(THREADS,),
         needs_threads=True,
