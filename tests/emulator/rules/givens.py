@@ -156,7 +156,7 @@ GIVENS: Mapping[str, Given] = {
     "debited_session": made(SESSIONS, PAYMENT),
     "described_session": made(SESSIONS, PAYMENT, "payment_intent_data[statement_descriptor]=TEA SHOP"),
     "voucher_refund": made("/v1/refunds", "payment_intent=<voucher_intent>"),
-    "voucher_intent": paid("voucher_session", "iban=AT611904300234573201"),
+    "voucher_intent": paid("voucher_session", "method=konbini"),
     "voucher_payment": done("settle", "id=<voucher_session>"),
     "voucher_session": made(SESSIONS, PAYMENT, f"{_DATA}[currency]=jpy"),
     # Intents without a session, tokens and payouts.
