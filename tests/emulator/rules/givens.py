@@ -159,6 +159,28 @@ GIVENS: Mapping[str, Given] = {
     "voucher_intent": paid("voucher_session", "method=konbini"),
     "voucher_payment": done("settle", "id=<voucher_session>"),
     "voucher_session": made(SESSIONS, PAYMENT, f"{_DATA}[currency]=jpy"),
+    "multibanco_intent": paid("multibanco_session", "method=multibanco"),
+    "multibanco_session": made(SESSIONS, PAYMENT, "payment_method_types[0]=multibanco"),
+    "oxxo_intent": paid("oxxo_session", "method=oxxo"),
+    "oxxo_payment": done("settle", "id=<oxxo_session>"),
+    "oxxo_session": made(SESSIONS, PAYMENT, f"{_DATA}[currency]=mxn"),
+    "boleto_intent": paid("boleto_session", "method=boleto"),
+    "boleto_payment": done("settle", "id=<boleto_session>"),
+    "boleto_session": made(SESSIONS, PAYMENT, f"{_DATA}[currency]=brl"),
+    "code_intent": paid("code_session", "method=paynow"),
+    "code_session": made(SESSIONS, PAYMENT, f"{_DATA}[currency]=sgd&payment_method_types[0]=paynow"),
+    "transferred_intent": made(
+        "/v1/payment_intents",
+        "amount=1000&currency=eur&customer=<customer>&payment_method_types[0]=customer_balance",
+        "payment_method_options[customer_balance][funding_type]=bank_transfer",
+        "payment_method_options[customer_balance][bank_transfer][type]=eu_bank_transfer",
+        "payment_method_options[customer_balance][bank_transfer][eu_bank_transfer][country]=NL",
+        "payment_method_data[type]=customer_balance&confirm=true",
+    ),
+    "partial_transfer": done("transfer", "id=<customer>&amount=400&currency=eur", path="result.id"),
+    "manual_cash": Given(
+        sent=post("/v1/customers/<customer>/cash_balance", "settings[reconciliation_mode]=manual"), path="customer"
+    ),
     # Intents without a session, tokens and payouts.
     "new_intent": made("/v1/payment_intents", "amount=1000&currency=eur"),
     "new_card_intent": made("/v1/payment_intents", BY_CARD),
