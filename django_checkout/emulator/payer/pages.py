@@ -161,9 +161,11 @@ class Pages:
             kind = vouchers.method_of(intent) if intent else None
             is_waiting = intent is not None and kind is not None and kind.is_qr_code and vouchers.is_waiting(intent)
             shown = context(self._state, intent, kind) if intent and kind else {}
-        if session["status"] == "open" and is_waiting:
-            if "poll=1" in request.query:
-                return Response(status=204, headers=SAFE_HEADERS, body=b"")
+        is_shown = session["status"] == "open" and is_waiting
+        if "poll=1" in request.query:
+            # The script of the page must not follow a redirect to the shop.
+            return Response(status=204 if is_shown else 200, headers=SAFE_HEADERS, body=b"")
+        if is_shown:
             codes = {name: shown[name] for name in ("title", "codes", "action", "deadline")}
             return self._render(request, session, "code.html", codes)
         if session["status"] == "complete":
