@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import stripe
 
+from django_checkout.api_versions import ENDIVE
 from django_checkout.emulator.messages import ApiError
-from tests.emulator.conftest import event_types
+from tests.emulator.conftest import event_types, session_params
 
 CURRENCIES = {"paynow": "sgd", "pix": "brl", "promptpay": "thb"}
 EVERY = pytest.mark.parametrize("method", CURRENCIES)
@@ -120,6 +121,16 @@ def test_the_shopper_may_pay_by_card_instead(emulator, client, show, method):
 
     emulator.clock.advance(180)
     assert event_types(emulator).count("payment_intent.succeeded") == 1
+
+
+@EVERY
+def test_a_version_without_lists_of_methods_offers_those_that_are_allowed(emulator, client, method):
+    params = session_params(amount=2000, currency=CURRENCIES[method], allowed_payment_method_types=["card", method])
+
+    session = client.v1.checkout.sessions.create(params, {"stripe_version": ENDIVE})
+
+    assert set(session.payment_method_types) == {"card", method}
+    assert emulator.pay(session.id, method=method).status == "requires_action"
 
 
 @pytest.mark.parametrize(("method", "status"), [("pix", "succeeded"), ("promptpay", "requires_action")])

@@ -255,6 +255,32 @@ def test_an_invoice_is_made_when_the_voucher_is_paid(emulator, client, make_sess
     assert invoice.status == "paid"
 
 
+def test_a_payment_link_takes_vouchers(emulator, client, visitor):
+    price = client.v1.prices.create({"currency": "jpy", "unit_amount": 5000, "product_data": {"name": "Tea"}})
+    link = client.v1.payment_links.create({"line_items": [{"price": price.id, "quantity": 1}]})
+    visitor.get(link.url.removeprefix("http://emulator.test"))
+    session = client.v1.checkout.sessions.list({"payment_link": link.id}).data[0]
+
+    assert emulator.pay(session.id, method="konbini").status == "instructed"
+
+
+@pytest.mark.parametrize("params", [{"amount": 50}, {"payment_intent_data": {"capture_method": "manual"}}])
+def test_a_voucher_is_not_offered_where_it_cannot_be_used(make_session, params):
+    session = make_session(**{"amount": 5000, "currency": "jpy", **params})
+
+    assert session.payment_method_types == ["card"]
+
+
+def test_a_voucher_belongs_to_the_customer_that_the_session_creates(emulator, client, make_session):
+    session = make_session(amount=5000, currency="jpy", customer_creation="always")
+
+    outcome = emulator.pay(session.id, method="konbini", email="kim@example.com")
+
+    customer = client.v1.checkout.sessions.retrieve(session.id).customer
+    assert client.v1.payment_intents.retrieve(outcome.payment_intent).customer == customer
+    assert client.v1.customers.retrieve(customer).email == "kim@example.com"
+
+
 def test_a_debit_does_not_exist_in_the_currency_of_a_voucher(emulator, make_session):
     session = make_session(amount=5000, currency="jpy")
 
