@@ -260,6 +260,43 @@ def test_the_funds_of_a_canceled_payment_go_to_the_next_one(emulator, client, cu
     assert cash_of(client, customer) == 500
 
 
+def test_a_changed_amount_returns_the_funds_until_the_payment_is_confirmed_again(emulator, client, customer, direct):
+    intent = direct(3000)
+    emulator.settle(intent.id, amount=2000)
+
+    changed = client.v1.payment_intents.update(intent.id, {"amount": 2000})
+    assert (changed.status, changed.next_action, cash_of(client, customer)) == ("requires_confirmation", None, 2000)
+    confirmed = client.v1.payment_intents.confirm(intent.id)
+
+    assert (confirmed.status, confirmed.amount_received, cash_of(client, customer)) == ("succeeded", 2000, 0)
+
+
+def test_a_payment_that_is_confirmed_again_keeps_its_funds(emulator, client, customer, direct):
+    intent = direct(3000)
+    emulator.settle(intent.id, amount=2000)
+
+    client.v1.payment_intents.confirm(intent.id)
+
+    assert instructions_of(client, intent.id).amount_remaining == 1000
+    assert cash_of(client, customer) == 0
+
+
+@pytest.mark.parametrize("change", ["customer", "card"])
+def test_what_no_source_says_about_a_partly_funded_payment_is_not_played(emulator, client, customer, direct, change):
+    intent, intents = direct(3000, payment_method_types=["card", "customer_balance"]), client.v1.payment_intents
+    emulator.settle(intent.id, amount=2000)
+    other = client.v1.customers.create().id
+    call, params = {
+        "customer": (intents.update, {"customer": other}),
+        "card": (intents.confirm, {"payment_method": "pm_card_visa"}),
+    }[change]
+
+    with pytest.raises(stripe.StripeError) as caught:
+        call(intent.id, params)
+
+    assert caught.value.http_status == 501
+
+
 def test_a_transfer_does_not_expire(emulator, transfer_session):
     session = transfer_session()
     emulator.pay(session.id, method="customer_balance")

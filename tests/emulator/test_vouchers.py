@@ -349,6 +349,26 @@ def test_a_failed_voucher_can_be_replaced(emulator, client):
     assert client.v1.payment_intents.retrieve(intent.id).status == "requires_action"
 
 
+def test_a_changed_amount_withdraws_the_voucher(emulator, client):
+    intent = direct(client, "konbini")
+
+    changed = client.v1.payment_intents.update(intent.id, {"amount": 6000})
+    assert (changed.status, changed.next_action) == ("requires_confirmation", None)
+    emulator.clock.advance(180)
+    assert client.v1.payment_intents.retrieve(intent.id).status == "requires_confirmation"
+    again = client.v1.payment_intents.confirm(intent.id)
+
+    assert (again.status, again.amount) == ("requires_action", 6000)
+
+
+def test_a_changed_description_keeps_the_voucher(client):
+    intent = direct(client, "konbini")
+
+    changed = client.v1.payment_intents.update(intent.id, {"description": "Tea"})
+
+    assert changed.next_action == intent.next_action
+
+
 @pytest.mark.parametrize(("method", "missing"), [("konbini", "name"), ("oxxo", "email"), ("boleto", "address")])
 def test_a_voucher_needs_the_shoppers_details(client, method, missing):
     person = {"email": "hanako@example.com", "name": "Hanako", "address": {"country": "BR", "line1": "Rua 1"}}

@@ -74,7 +74,7 @@ def _field(method: ActionMethod, name: str, values: Mapping[str, str], errors: M
         "tax_id": _("CPF or CNPJ"),
         "line1": _("Street and number"),
         "city": _("City"),
-        "state": _("State"),
+        "state": _("State or region"),
         "postal_code": _("Postal code"),
     }
     complete = {

@@ -41,6 +41,7 @@ REVERSAL = "reversal_"
 def start(state: State, intent: Doc, base_url: str) -> Doc:
     """Pay an intent from the cash balance, or give the shopper the accounts to transfer the rest to. Return it."""
     customer, currency = intent["customer"], intent["currency"]
+    _release(state, intent)
     key, kind = random_text(32), ACTION_METHODS[KIND]
     reference = next_actions.new_reference(currency)
     intent["_voucher"] = {"type": KIND, "key": key, "reference": reference, "funded": 0}
@@ -137,19 +138,21 @@ def _exact(waiting: list[Doc], amount: int) -> list[Doc]:
 
 
 def return_funds(state: State, intent: Doc) -> None:
-    """Return to the cash balance what a canceled intent was funded with.
+    """Return to the cash balance what a canceled or changed intent was funded with. It may pay the next intent."""
+    if _release(state, intent) and is_automatic(state, intent["customer"]):
+        reconcile(state, intent["customer"], intent["currency"])
 
-    ``type`` of stripe/_customer_cash_balance_transaction.py
-    """
-    voucher = intent["_voucher"]
+
+def _release(state: State, intent: Doc) -> bool:
+    """Move an intent's funds back to the cash balance: ``type`` in stripe/_customer_cash_balance_transaction.py."""
+    voucher = intent.get("_voucher") or {}
     funded = voucher.get("funded", 0)
-    if voucher["type"] != KIND or not funded:
-        return
+    if not funded:
+        return False
     state.update(intent, _voucher={**voucher, "funded": 0})
     returned = {"unapplied_from_payment": {"payment_intent": intent["id"]}}
     move(state, intent["customer"], intent["currency"], funded, "unapplied_from_payment", **returned)
-    if is_automatic(state, intent["customer"]):
-        reconcile(state, intent["customer"], intent["currency"])
+    return True
 
 
 def apply_balance(call: Call) -> Doc:

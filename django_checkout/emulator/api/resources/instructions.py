@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django_checkout.emulator.api.resources import bank_transfers, method_options, vouchers
 from django_checkout.emulator.api.resources.pricing import missing
-from django_checkout.emulator.messages import Doc, StateError
+from django_checkout.emulator.messages import Doc, StateError, not_implemented
 from django_checkout.emulator.state.state import State
 
 
@@ -21,6 +21,31 @@ def start(state: State, intent: Doc, method: Doc, base_url: str) -> Doc:
         # https://docs.stripe.com/payments/bank-transfers/accept-a-payment
         raise missing("customer")
     return bank_transfers.start(state, intent, base_url)
+
+
+def check_funds(intent: Doc, method: Doc) -> None:
+    """Raise the emulator's own error for another payment method of an intent that a transfer has funded in part."""
+    voucher = intent.get("_voucher") or {}
+    if voucher.get("funded") and method["type"] != voucher["type"]:
+        raise not_implemented("another payment method of a payment that is funded in part", "payment_method")
+
+
+def withdraw(state: State, intent: Doc, params: Doc) -> Doc:
+    """Withdraw the instructions of an intent whose payment changes. Return the changes of the intent.
+
+    "Updating the PaymentIntent ... will also implicitly cancel the existing Konbini payment" and "When you change the
+    amount of a partially funded PaymentIntent, the funds are returned to the customer balance", on the same pages.
+    It is to be confirmed again then: https://docs.stripe.com/payments/paymentintents/lifecycle
+    """
+    if not vouchers.is_waiting(intent):
+        return {}
+    if "customer" in params:
+        raise not_implemented("another customer of a payment that waits for the shopper", "customer")
+    if not params.keys() & {"amount", "currency", "payment_method", "payment_method_data"}:
+        return {}
+    state.update(intent, status="requires_confirmation", next_action=None)
+    bank_transfers.return_funds(state, intent)
+    return {"status": "requires_confirmation", "next_action": None}
 
 
 def settle(state: State, intent: Doc, *, succeed: bool, amount: int | None = None) -> None:

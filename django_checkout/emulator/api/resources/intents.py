@@ -99,7 +99,7 @@ def update(call: Call) -> Doc:
     changes |= {"currency": currency, "amount": params.get("amount", intent["amount"])}
     if "customer" in params:
         changes["customer"] = state.get("customer", params["customer"], "customer")["id"]
-    changes |= _nested_changes(params, intent)
+    changes |= {**_nested_changes(params, intent), **instructions.withdraw(state, intent, params)}
     method = confirmation.sent_method(state, params)
     if method:
         confirmation.check_usable({**intent, **changes}, method)
@@ -153,6 +153,7 @@ def _confirm(call: Call, intent: Doc) -> Doc:
     confirmation.check_return_url(intent, params)
     if intent["statement_descriptor"]:
         payments.check_descriptor_of(method)
+    instructions.check_funds(intent, method)
     intent["payment_method"] = method["id"]
     if method["type"] in ACTION_METHODS:
         defer(params, "mandate_data")
