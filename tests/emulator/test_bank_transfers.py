@@ -191,17 +191,17 @@ def test_a_transfer_in_another_currency_waits_in_the_cash_balance(emulator, clie
 
 
 def test_funds_go_to_the_reference_then_to_the_exact_amount_then_to_the_oldest(emulator, client, customer, direct):
-    first, second, third = direct(1000), direct(2000), direct(3000)
+    first, second, third = direct(1000), direct(1500), direct(3000)
 
-    def status_of(*intents):
-        return [client.v1.payment_intents.retrieve(intent.id).status for intent in intents]
-
-    emulator.transfer(customer, 3000, "eur", reference=instructions_of(client, third.id).reference)
-    assert status_of(first, second, third) == ["requires_action", "requires_action", "succeeded"]
-    emulator.transfer(customer, 2000, "eur")
-    assert status_of(first, second) == ["requires_action", "succeeded"]
+    emulator.transfer(customer, 1000, "eur", reference=instructions_of(client, third.id).reference)
+    assert instructions_of(client, third.id).amount_remaining == 2000
+    assert client.v1.payment_intents.retrieve(first.id).status == "requires_action"
+    emulator.transfer(customer, 1500, "eur")
+    assert client.v1.payment_intents.retrieve(second.id).status == "succeeded"
     emulator.transfer(customer, 400, "eur")
+
     assert instructions_of(client, first.id).amount_remaining == 600
+    assert instructions_of(client, third.id).amount_remaining == 2000
 
 
 def test_one_transfer_pays_a_group_of_its_exact_amount(emulator, client, customer, direct):

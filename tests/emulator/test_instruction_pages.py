@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from django_checkout.emulator.payer import qr_codes
 from tests.emulator.conftest import BASE_URL, event_types, text_of
 from tests.emulator.test_bank_transfers import options
 from tests.emulator.test_vouchers import VOUCHERS
@@ -268,6 +269,31 @@ def test_a_code_that_has_failed_leads_back_to_the_form(visitor, emulator, open_s
 
     assert path_of(visitor.get(path).headers["Location"]) == f"/pay/{session.id}"
     assert visitor.get(f"{path}?poll=1").status == 200
+
+
+def test_a_code_of_another_total_is_withdrawn(visitor, emulator, client, make_session):
+    adjustable = {"enabled": True, "minimum": 1, "maximum": 9}
+    price = {"currency": "sgd", "unit_amount": 2500, "product_data": {"name": "Tea"}}
+    line = {"quantity": 1, "price_data": price, "adjustable_quantity": adjustable}
+    session = make_session(line_items=[line], payment_method_types=["paynow"])
+    outcome = emulator.pay(session.id, method="paynow")
+    assert 'name="quantity_0"' not in text_of(visitor.get(f"/pay/{session.id}/code"))
+
+    visitor.send(f"/pay/{session.id}", update="1", quantity_0="2")
+
+    assert client.v1.payment_intents.retrieve(outcome.payment_intent).status == "requires_payment_method"
+    again = emulator.pay(session.id, method="paynow")
+    assert client.v1.payment_intents.retrieve(again.payment_intent).amount == 5000
+    assert again.payment_intent == outcome.payment_intent
+
+
+def test_an_address_that_is_too_long_has_no_image(visitor, emulator, open_session, monkeypatch):
+    session = open_session("paynow")
+    action = emulator.get(emulator.pay(session.id, method="paynow").payment_intent)["next_action"]
+    image = path_of(action["paynow_display_qr_code"]["image_url_svg"])
+    monkeypatch.setattr(qr_codes, "BLOCKS", {1: qr_codes.BLOCKS[1]})
+
+    assert visitor.get(image).status == 404
 
 
 def test_a_session_without_a_code_has_no_page_of_it(visitor, open_session):

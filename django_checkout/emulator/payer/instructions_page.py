@@ -53,7 +53,11 @@ class InstructionsPage:
         action = (intent["next_action"] or {}).get(kind.action)
         if action and kind.is_qr_code and suffix in IMAGES:
             content_type, image = IMAGES[suffix]
-            return Response(status=200, headers={"Content-Type": content_type}, body=image(action["data"]))
+            try:
+                return Response(status=200, headers={"Content-Type": content_type}, body=image(action["data"]))
+            except ValueError:
+                # The emulator has a very long address.
+                return None
         if action and "pdf" in action and suffix == "pdf":
             with self._state.transaction():
                 shown = context(self._state, intent, kind)

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from django_checkout.emulator.api.resources import amounts, discounts, lines, methods
+from django_checkout.emulator.api.resources import amounts, discounts, lines, methods, payments
 from django_checkout.emulator.api.resources.charges import ADDRESS
 from django_checkout.emulator.api.resources.session_rules import ELEMENTS, check_open
 from django_checkout.emulator.messages import ApiError, Doc
@@ -49,6 +49,7 @@ def enter(state: State, session: Doc, entered: Payload) -> Doc:
         else:
             discounts.apply_code(state, session, _text(entered["promotion_code"]))
     amounts.recalculate(state, session)
+    payments.withdraw_code(state, session)
     return state.store.save(session)
 
 

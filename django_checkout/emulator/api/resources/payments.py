@@ -91,6 +91,15 @@ def update_data(state: State, session: Doc, data: Doc) -> None:
     state.update(intent, **sent)
 
 
+def withdraw_code(state: State, session: Doc) -> None:
+    """Withdraw the QR code of an open session whose total has changed: the old amount can no longer be paid."""
+    intent = state.store.find(session.get("_intent"))
+    if intent is None or not intent.get("_voucher") or intent["status"] != "requires_action":
+        return
+    if intent["amount"] != session["amount_total"]:
+        state.update(intent, status="requires_payment_method", next_action=None)
+
+
 def new_off_session_intent(state: State, method: Doc, customer: str, amount: int, currency: str, data: Doc) -> Doc:
     """Create the PaymentIntent of a charge to a customer's saved payment method, without a session."""
     intent = create(state, data, [method["type"]], amount=amount, currency=currency, customer=customer, _session=None)

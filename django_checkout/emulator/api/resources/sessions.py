@@ -219,6 +219,7 @@ def update(call: Call) -> Doc:
         items = lines.replaced_lines(state, items, params["line_items"], session["mode"], session["currency"])
     if changes and session["mode"] != "setup":
         set_lines(state, session, items)
+        payments.withdraw_code(state, session)
     return state.store.save(session)
 
 
