@@ -124,6 +124,21 @@ def test_the_shopper_may_pay_by_card_instead(emulator, client, show, method):
 
 
 @EVERY
+def test_a_code_is_not_paid_while_a_card_is_authenticated(emulator, client, show, method):
+    session, outcome = show(method)
+    emulator.pay(session.id, "4000002760003184")
+
+    emulator.clock.advance(180)
+    intent = client.v1.payment_intents.retrieve(outcome.payment_intent)
+    assert (intent.status, intent.next_action.type) == ("requires_action", "redirect_to_url")
+    with pytest.raises(ApiError):
+        emulator.settle(session.id)
+
+    assert emulator.authenticate(session.id).status == "paid"
+    assert client.v1.charges.retrieve(emulator.get(intent.id)["latest_charge"]).payment_method_details.type == "card"
+
+
+@EVERY
 def test_a_version_without_lists_of_methods_offers_those_that_are_allowed(emulator, client, method):
     params = session_params(amount=2000, currency=CURRENCIES[method], allowed_payment_method_types=["card", method])
 

@@ -349,6 +349,20 @@ def test_a_failed_voucher_can_be_replaced(emulator, client):
     assert client.v1.payment_intents.retrieve(intent.id).status == "requires_action"
 
 
+def test_a_debit_replaces_a_failed_voucher(emulator, client):
+    intent = direct(client, "multibanco", payment_method_types=["multibanco", "sepa_debit"])
+    emulator.settle(intent.id, succeed=False)
+    debit = {"type": "sepa_debit", "sepa_debit": {"iban": "AT611904300234573201"}, "billing_details": {"name": "Kim"}}
+    client.v1.payment_intents.confirm(intent.id, {"payment_method_data": debit})
+
+    emulator.clock.advance(180)
+    assert client.v1.payment_intents.retrieve(intent.id).status == "processing"
+    assert emulator.settle(intent.id).status == "paid"
+
+    latest = client.v1.payment_intents.retrieve(intent.id).latest_charge
+    assert client.v1.charges.retrieve(latest).payment_method_details.type == "sepa_debit"
+
+
 def test_a_changed_amount_withdraws_the_voucher(emulator, client):
     intent = direct(client, "konbini")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
-from django_checkout.emulator.api.resources import attempts, instructions, intents, setup_intents
+from django_checkout.emulator.api.resources import attempts, instructions, intents, setup_intents, vouchers
 from django_checkout.emulator.messages import ApiError, Doc, Request, Response
 from django_checkout.emulator.payer import checkout
 from django_checkout.emulator.payer.rendering import format_minor, redirect, render, security_headers
@@ -54,7 +54,7 @@ def authenticate(state: State, intent: Doc, *, succeed: bool) -> PaymentOutcome:
 
 def settle(state: State, intent: Doc, *, succeed: bool, amount: int | None = None) -> PaymentOutcome:
     """Settle the delayed debit of an intent, or what its shopper pays elsewhere."""
-    if intent.get("_voucher"):
+    if vouchers.is_latest(intent):
         instructions.settle(state, intent, succeed=succeed, amount=amount)
         intent = state.get(intents.KIND, intent["id"])
         return _outcome(intent, checkout.SETTLED[intent["status"]])

@@ -13,6 +13,7 @@ from django_checkout.emulator.api.resources import (
     instructions,
     payments,
     recurring,
+    vouchers,
 )
 from django_checkout.emulator.api.resources.session_rules import check_open
 from django_checkout.emulator.api.resources.sessions import KIND
@@ -108,7 +109,7 @@ def authenticate(state: State, session: Doc, *, succeed: bool) -> PaymentOutcome
 def settle(state: State, session: Doc, *, succeed: bool, amount: int | None = None) -> PaymentOutcome:
     """Settle a delayed payment that is processing, or a payment that the shopper makes elsewhere."""
     intent = state.store.find(session.get("_intent"))
-    if intent and intent.get("_voucher"):
+    if intent and vouchers.is_latest(intent):
         instructions.settle(state, intent, succeed=succeed, amount=amount)
         # Both have changed in the store.
         intent, session = state.get("payment_intent", intent["id"]), state.get(KIND, session["id"])

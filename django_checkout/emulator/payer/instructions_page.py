@@ -39,7 +39,7 @@ class InstructionsPage:
             intent = self._state.store.find(intent_id, intents.KIND)
             session = self._state.store.find((intent or {}).get("_session"))
         kind = vouchers.method_of(intent) if intent else None
-        if intent is None or kind is None or not hmac.compare_digest(intent["_voucher"]["key"], key):
+        if intent is None or kind is None or not hmac.compare_digest(intent["_voucher"]["key"].encode(), key.encode()):
             return None
         with translation.override(language_of(request, session)):
             if suffix:

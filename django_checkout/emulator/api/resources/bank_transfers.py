@@ -44,7 +44,8 @@ def start(state: State, intent: Doc, base_url: str) -> Doc:
     _release(state, intent)
     key, kind = random_text(32), ACTION_METHODS[KIND]
     reference = next_actions.new_reference(currency)
-    intent["_voucher"] = {"type": KIND, "key": key, "reference": reference, "funded": 0}
+    known = {"type": KIND, "payment_method": intent["payment_method"], "key": key, "reference": reference}
+    intent["_voucher"] = {**known, "funded": 0}
     state.store.save(intent)
     if is_automatic(state, customer):
         _take(state, intent, min(available(state, customer, currency), intent["amount"]))
@@ -127,7 +128,7 @@ def reconcile(state: State, customer: str, currency: str, reference: str | None 
 def _waiting(state: State, customer: str, currency: str) -> list[Doc]:
     where = {"customer": customer, "currency": currency, "status": "requires_action"}
     found = state.store.select("payment_intent", where, oldest_first=True)
-    mine = [intent for intent in found if (intent.get("_voucher") or {}).get("type") == KIND]
+    mine = [intent for intent in found if vouchers.is_waiting(intent) and intent["_voucher"]["type"] == KIND]
     return sorted(mine, key=lambda intent: intent["_confirmed_at"])
 
 
@@ -158,7 +159,7 @@ def _release(state: State, intent: Doc) -> bool:
 def apply_balance(call: Call) -> Doc:
     """POST /v1/payment_intents/:intent/apply_customer_balance, of what remains by default."""
     state, intent = call.state, call.target("payment_intent")
-    if intent["status"] != "requires_action" or (intent.get("_voucher") or {}).get("type") != KIND:
+    if not vouchers.is_waiting(intent) or intent["_voucher"]["type"] != KIND:
         message = f"You cannot apply the customer balance to this PaymentIntent: its status is {intent['status']}."
         raise wrong_state(intent, message)
     currency = call.params.get("currency", intent["currency"])

@@ -94,7 +94,10 @@ def update_data(state: State, session: Doc, data: Doc) -> None:
 def withdraw_code(state: State, session: Doc) -> None:
     """Withdraw the QR code of an open session whose total has changed: the old amount can no longer be paid."""
     intent = state.store.find(session.get("_intent"))
-    if intent is None or not intent.get("_voucher") or intent["status"] != "requires_action":
+    voucher = (intent or {}).get("_voucher")
+    if intent is None or not voucher or intent["status"] != "requires_action":
+        return
+    if intent["payment_method"] != voucher["payment_method"]:
         return
     if intent["amount"] != session["amount_total"]:
         state.update(intent, status="requires_payment_method", next_action=None)

@@ -24,9 +24,15 @@ def method_of(intent: Doc) -> ActionMethod | None:
     return ACTION_METHODS.get((intent.get("_voucher") or {}).get("type"))  # type: ignore[arg-type]  # None is no key
 
 
+def is_latest(intent: Doc) -> bool:
+    """Return whether the latest attempt to pay an intent is a voucher, a QR code or a bank transfer."""
+    voucher = intent.get("_voucher") or {}
+    return bool(voucher) and intent["payment_method"] in (None, voucher["payment_method"])
+
+
 def is_waiting(intent: Doc) -> bool:
     """Return whether an intent waits for the shopper to pay a voucher, a QR code or a bank transfer."""
-    return intent["status"] in WAITING and method_of(intent) is not None
+    return intent["status"] in WAITING and is_latest(intent)
 
 
 def check_billing(method: Doc) -> None:
@@ -54,6 +60,7 @@ def start(state: State, intent: Doc, method: Doc, base_url: str) -> Doc:
     ends_at = _end(kind, intent, outcome, now)
     voucher: Doc = {
         "type": kind.type,
+        "payment_method": method["id"],
         "key": key,
         "paid_at": now + outcome.paid_after_seconds if outcome.paid_after_seconds is not None else None,
         "ends_at": ends_at,
