@@ -267,7 +267,9 @@ def test_a_code_that_has_failed_leads_back_to_the_form(visitor, emulator, open_s
 
     emulator.settle(session.id, succeed=False)
 
-    assert path_of(visitor.get(path).headers["Location"]) == f"/pay/{session.id}"
+    form = path_of(visitor.get(path).headers["Location"])
+    assert form == f"/pay/{session.id}?code=ended"
+    assert "The code has expired" in text_of(visitor.get(form))
     assert visitor.get(f"{path}?poll=1").status == 200
 
 

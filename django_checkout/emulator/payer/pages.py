@@ -35,6 +35,8 @@ from django_checkout.emulator.state.state import State
 
 #: The pages of a session: the payment page, 3-D Secure, a QR code.
 STEPS = ("", "authenticate", "code")
+#: The query of the payment page after a QR code has ended.
+ENDED = "code=ended"
 #: Parameters of an error to the fields of the page that show it.
 FIELDS_OF = {
     "promotion_code": "promotion_code",
@@ -112,7 +114,8 @@ class Pages:
         if step == "authenticate":
             return self._authenticate(request, session)
         if request.method != "POST":
-            return self._form(request, session, PaymentForm.of(session))
+            notice = _("The code has expired. Please choose how to pay.") if ENDED in request.query else ""
+            return self._form(request, session, PaymentForm.of(session), notice=notice)
         return self._submit(request, session, request.form)
 
     def _submit(self, request: Request, session: Doc, typed: dict[str, str]) -> Response:
@@ -173,7 +176,7 @@ class Pages:
         if session["ui_mode"] == ELEMENTS:
             return self._message(request, session, "answered", status=200)
         address, query = self._url(request, session)
-        return redirect(f"{address}{query}")
+        return redirect(f"{address}{query}{'&' if query else '?'}{ENDED if intent else ''}".rstrip("?&"))
 
     def _authenticate(self, request: Request, session: Doc) -> Response:
         if request.method != "POST":
