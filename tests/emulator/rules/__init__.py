@@ -36,7 +36,6 @@ from . import (
     shipping,
     ui_modes,
     versions,
-    vouchers,
     webhooks,
 )
 from .rule import Rule
@@ -53,7 +52,6 @@ AREAS = {
     "Recurring prices": recurrence.RULES,
     "Amounts and currencies": amounts.RULES,
     "Payment methods": methods.RULES,
-    "Vouchers, QR codes and bank transfers": vouchers.RULES,
     "Customers and saved cards": customers.RULES,
     "Coupons and promotion codes": coupons.RULES,
     "Discounts": discounts.RULES,
