@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django_checkout.emulator.api.resources import (
     balance,
+    bank_transfers,
     collection,
     coupons,
     disputes,
@@ -18,11 +19,15 @@ from django_checkout.emulator.api.resources import (
     subscription_schedules,
     subscriptions,
     tax_ids,
+    vouchers,
 )
 from django_checkout.emulator.payer import checkout, page_confirmation
 from django_checkout.emulator.state.state import Job
 
 JOBS: dict[str, Job] = {
+    "action_failed": checkout.on_action_failed,
+    "action_paid": checkout.on_action_paid,
+    "advance_voucher": vouchers.advance,
     "arrive_payout": payouts.arrive,
     "announce_schedule_end": subscription_schedules.announce_end,
     "announce_trial_end": subscriptions.announce_trial_end,
@@ -44,6 +49,7 @@ JOBS: dict[str, Job] = {
     "make_available": balance.make_available,
     "next_phase": subscription_schedules.next_phase,
     "renew": recurring.renew,
+    "return_funds": bank_transfers.return_funds,
     "resume_collection": subscription_changes.resume_collection,
     "settle": checkout.settle_due,
     "verify_tax_id": tax_ids.verify,

@@ -12,7 +12,7 @@ from stripe._api_version import _ApiVersion
 from django_checkout.emulator import Emulator, Request, Response, requests_session
 from django_checkout.emulator.messages import API_VERSION
 from django_checkout.emulator.reference.versions import PLAYED
-from tests.conformance import visit_intents
+from tests.conformance import visit_intents, visit_vouchers
 from tests.conformance.typed_answers import faults
 from tests.conformance.visits import paid, visit_every_route
 
@@ -43,8 +43,9 @@ def client(emulator: Emulator) -> stripe.StripeClient:
 
 @pytest.fixture(autouse=True)
 def _without_lists_of_methods(monkeypatch):
-    """Leave out the calls that set ``payment_method_types``, which only the account's version has."""
+    """Leave out or change the calls that set ``payment_method_types``, which only the account's version has."""
     if VERSION != API_VERSION:
+        monkeypatch.setattr(visit_vouchers, "TYPES", "allowed_payment_method_types")
         monkeypatch.setattr(visit_intents, "visit", lambda client, emulator: None)
 
 

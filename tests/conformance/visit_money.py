@@ -47,7 +47,7 @@ def visit(client: stripe.StripeClient, emulator: Emulator) -> None:
             "success_url": "https://shop.example.com/",
         }
     )
-    paid = emulator.pay(session.id, iban="AT611904300234573201")
+    paid = emulator.pay(session.id, method="konbini")
     emulator.settle(session.id)
     refund = v1.refunds.create(
         {"payment_intent": str(paid.payment_intent), "instructions_email": "sam@example.com", "amount": 400}

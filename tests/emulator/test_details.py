@@ -314,7 +314,7 @@ def test_refunds_can_be_finished_and_failed_by_hand(emulator, client, paid):
 @pytest.fixture
 def voucher_refund(emulator, client, make_session):
     session = make_session(amount=5000, currency="jpy")
-    emulator.pay(session.id, iban="AT611904300234573201")
+    emulator.pay(session.id, method="konbini")
     outcome = emulator.settle(session.id)
     return client.v1.refunds.create({"payment_intent": str(outcome.payment_intent)})
 

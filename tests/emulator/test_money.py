@@ -122,7 +122,7 @@ def test_a_payout_is_covered_by_the_balance(client, charge):
 
 
 def test_a_refund_whose_shopper_does_not_answer_expires(emulator, client, make_session):
-    outcome = emulator.pay((session := make_session(amount=1000, currency="jpy")).id, iban="AT611904300234573201")
+    outcome = emulator.pay((session := make_session(amount=1000, currency="jpy")).id, method="konbini")
     emulator.settle(session.id)
     refund = client.v1.refunds.create(
         {"payment_intent": str(outcome.payment_intent), "instructions_email": "kim@example.com"}

@@ -122,7 +122,7 @@ OF_SESSIONS = [
     ("sdk", SESSION, label(100), TOO_LONG, OK),
     ("sdk", SESSION, label(101), TOO_LONG, TOO_LONG),
     (BANCONTACT, SESSION, option("bancontact", *SAVED), UNPLAYED, UNPLAYED),
-    ("sdk", SESSION, option("pix", "expires_after_seconds", 60), UNPLAYED, UNPLAYED),
+    ("sdk", SESSION, option("pix", "expires_after_seconds", 60), OK, OK),
     ("changelog 2026-09-30/blik-recurring-off-session-payments", SESSION, option("blik", *SAVED), UNKNOWN, UNPLAYED),
     (SEQURA, SESSION, option("sequra", "capture_method", "manual"), UNKNOWN, UNPLAYED),
     (TICKETS, SESSION, {f"{PRODUCT}[tax_details][tax_code]": "txcd_99999999"}, UNKNOWN, UNPLAYED),

@@ -56,7 +56,12 @@ def _limit_requests(controls: Controls, form: Form) -> None:
 
 
 def _pay(controls: Controls, form: Form) -> object:
-    return controls.pay(form["id"], form.get("card") or "4242424242424242", iban=form.get("iban") or None)
+    chosen = {name: form[name] for name in ("method", "email", "confirmation_number", "tax_id") if form.get(name)}
+    return controls.pay(form["id"], form.get("card") or "4242424242424242", iban=form.get("iban") or None, **chosen)
+
+
+def _settle(controls: Controls, form: Form) -> object:
+    return controls.settle(form["id"], amount=int(form["amount"]) if form.get("amount") else None)
 
 
 def _refund(controls: Controls, form: Form) -> Doc:
@@ -70,13 +75,16 @@ ACTIONS: dict[str, Callable[[Controls, Form], object]] = {
     "expire": lambda controls, form: controls.expire(form["id"]),
     "authenticate": lambda controls, form: controls.authenticate(form["id"]),
     "authenticate_failed": lambda controls, form: controls.authenticate(form["id"], succeed=False),
-    "settle": lambda controls, form: controls.settle(form["id"]),
+    "settle": _settle,
     "settle_failed": lambda controls, form: controls.settle(form["id"], succeed=False),
     "refund": _refund,
     "dispute": lambda controls, form: controls.open_dispute(form["id"]),
     "warn": lambda controls, form: controls.warn_of_fraud(form["id"]),
     "win": lambda controls, form: controls.close_dispute(form["id"], "won"),
     "lose": lambda controls, form: controls.close_dispute(form["id"], "lost"),
+    "transfer": lambda controls, form: controls.transfer(
+        form["id"], int(form["amount"]), form["currency"], reference=form.get("reference") or None
+    ),
     "finish_refund": lambda controls, form: controls.finish_refund(form["id"]),
     "fail_refund": lambda controls, form: controls.fail_refund(form["id"]),
     "resend": lambda controls, form: controls.resend(form["id"]),

@@ -7,6 +7,7 @@ from decimal import Decimal
 from django_checkout.emulator.api.rate_limits import RateLimits
 from django_checkout.emulator.api.resources import (
     amounts,
+    bank_transfers,
     collection,
     disputes,
     payouts,
@@ -22,8 +23,10 @@ from django_checkout.emulator.chaos import Chaos
 from django_checkout.emulator.incidents import Incidents
 from django_checkout.emulator.messages import ApiError, Doc, missing_object, not_implemented
 from django_checkout.emulator.payer import authentication, checkout, shopper_input
+from django_checkout.emulator.payer.checkout import Used
 from django_checkout.emulator.payer.shopper import PaymentOutcome, Shopper
 from django_checkout.emulator.reference import cards
+from django_checkout.emulator.reference.action_methods import ACTION_METHODS, TEST_TAX_ID, ActionPayment
 from django_checkout.emulator.reference.cards import BankAccount, Card, Decline
 from django_checkout.emulator.request_log import RequestLog
 from django_checkout.emulator.state.state import ENDPOINT_KINDS, State
@@ -84,15 +87,29 @@ class Controls:
         card: str = "4242424242424242",
         *,
         iban: str | None = None,
+        method: str = "",
+        confirmation_number: str = "",
+        tax_id: str = TEST_TAX_ID,
         email: str = "shopper@example.com",
         name: str = "Sam Shopper",
         country: str = "US",
         postal_code: str = "10001",
     ) -> PaymentOutcome:
-        """Pay a session by test card, or with ``iban`` by delayed debit. Raises ``ApiError`` if it is not open."""
+        """Pay a session by test card, or with ``iban`` by delayed debit. Raises ``ApiError`` if it is not open.
+
+        ``method`` is a voucher, QR code or bank transfer, such as ``konbini``: the shopper then has instructions, and
+        ``settle`` or the clock pays. The e-mail address says what test mode does by itself.
+        """
         shopper = Shopper(email=email, name=name, country=country, postal_code=postal_code)
+        used: Used | Decline = find_method(card, iban)
+        if method:
+            known = ACTION_METHODS.get(method)
+            if known is None:
+                raise not_implemented(f"the payment method {method} on a payment page")
+            tax_id = tax_id if method in ("boleto", "pix") else ""
+            used = ActionPayment(method=known, confirmation_number=confirmation_number, tax_id=tax_id)
         with self.state.transaction():
-            return checkout.pay(self.state, self._session(session_id), find_method(card, iban), shopper)
+            return checkout.pay(self.state, self._session(session_id), used, shopper)
 
     def authenticate(self, object_id: str, *, succeed: bool = True) -> PaymentOutcome:
         """Complete or fail the 3-D Secure challenge of a session, or of an intent that the API has created."""
@@ -118,12 +135,21 @@ class Controls:
         with self.store.transaction():
             self.store.set_setting(sessions.CUSTOM_DOMAIN, origin)
 
-    def settle(self, object_id: str, *, succeed: bool = True) -> PaymentOutcome:
-        """Settle the delayed payment of a session, or of a PaymentIntent that the API has created."""
+    def settle(self, object_id: str, *, succeed: bool = True, amount: int | None = None) -> PaymentOutcome:
+        """Settle the delayed payment of a session or a PaymentIntent: the bank pays, or the shopper, elsewhere.
+
+        Without ``succeed``, the bank refuses or the voucher expires. ``amount`` is that of a bank transfer, by default
+        what remains: less funds a payment in part, more stays in the customer's cash balance, as does a second one.
+        """
         with self.state.transaction():
             if intent := self._direct_intent(object_id):
-                return authentication.settle(self.state, intent, succeed=succeed)
-            return checkout.settle(self.state, self._session(object_id), succeed=succeed)
+                return authentication.settle(self.state, intent, succeed=succeed, amount=amount)
+            return checkout.settle(self.state, self._session(object_id), succeed=succeed, amount=amount)
+
+    def transfer(self, customer: str, amount: int, currency: str, *, reference: str | None = None) -> Doc:
+        """Let a bank transfer of a customer arrive, in minor units, as ``fund_cash_balance`` of the API does."""
+        with self.state.transaction():
+            return shown(bank_transfers.receive(self.state, customer, amount, currency, reference))
 
     def adjust(self, session_id: str, quantity: int, *, line: int = 0) -> Doc:
         """Change an adjustable quantity on the payment page."""

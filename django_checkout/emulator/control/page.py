@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from django.utils import translation
 
+from django_checkout.emulator.api.resources import bank_transfers, vouchers
 from django_checkout.emulator.control.actions import ACTIONS, endpoints_of, status_of
 from django_checkout.emulator.control.controls import Controls
 from django_checkout.emulator.messages import ApiError, Doc, Request, Response
@@ -68,6 +69,7 @@ class ControlPage:
         clock, chaos = self._controls.clock, self._controls.chaos
         context = {
             "token": self._tokens.form(SUBJECT),
+            "transfer_currencies": tuple(bank_transfers.TRANSFERS),
             "error": error,
             "now": datetime.fromtimestamp(clock.now(), UTC),
             "ahead": _days_and_hours(clock.offset_seconds),
@@ -94,13 +96,32 @@ class ControlPage:
         state = self._controls.state
         with state.transaction():
             tables = {
-                name: [_row(document) for document in state.store.select(kind, limit=SHOWN)]
+                name: [
+                    {**_row(document), **self._payable(document)} for document in state.store.select(kind, limit=SHOWN)
+                ]
                 for name, kind in kinds.items()
             }
             tables["endpoints"] = endpoints_of(self._controls)
             tables["emails"] = state.store.select(EMAIL, limit=SHOWN)
             tables["events"] = [self._event_row(event) for event in state.store.select("event", limit=SHOWN)]
         return tables
+
+    def _payable(self, document: Doc) -> Doc:
+        """Return what a row shows of a payment that waits for the bank or the shopper."""
+        is_intent = document["object"] == "payment_intent"
+        intent = document if is_intent else self._controls.store.find(document.get("_intent"))
+        if intent is None:
+            return {}
+        kind = vouchers.method_of(intent)
+        action = (intent["next_action"] or {}).get(kind.action, {}) if kind else {}
+        url = action.get("hosted_voucher_url") or action.get("hosted_instructions_url")
+        is_transfer = kind is not None and kind.type == bank_transfers.KIND
+        return {
+            "session": is_intent and intent["_session"],
+            "can_settle": intent["status"] == "processing" or vouchers.is_waiting(intent),
+            "instructions": url,
+            "is_transfer": is_transfer,
+        }
 
     def _event_row(self, event: Doc) -> Doc:
         deliveries = self._controls.store.select("_delivery", {"event": event["id"]}, oldest_first=True)

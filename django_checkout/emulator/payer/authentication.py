@@ -5,8 +5,9 @@ from __future__ import annotations
 import hmac
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
-from django_checkout.emulator.api.resources import attempts, intents, setup_intents
+from django_checkout.emulator.api.resources import attempts, instructions, intents, setup_intents, vouchers
 from django_checkout.emulator.messages import ApiError, Doc, Request, Response
+from django_checkout.emulator.payer import checkout
 from django_checkout.emulator.payer.rendering import format_minor, redirect, render, security_headers
 from django_checkout.emulator.payer.shopper import PaymentOutcome
 from django_checkout.emulator.payer.tokens import Tokens
@@ -51,8 +52,12 @@ def authenticate(state: State, intent: Doc, *, succeed: bool) -> PaymentOutcome:
     return _outcome(intent, "authorized" if intent["status"] == "requires_capture" else "paid")
 
 
-def settle(state: State, intent: Doc, *, succeed: bool) -> PaymentOutcome:
-    """Settle the delayed debit of an intent without a session."""
+def settle(state: State, intent: Doc, *, succeed: bool, amount: int | None = None) -> PaymentOutcome:
+    """Settle the delayed debit of an intent, or what its shopper pays elsewhere."""
+    if vouchers.is_latest(intent):
+        instructions.settle(state, intent, succeed=succeed, amount=amount)
+        intent = state.get(intents.KIND, intent["id"])
+        return _outcome(intent, checkout.SETTLED[intent["status"]])
     if intent["status"] != "processing":
         raise ApiError(f"{intent['id']} has no payment in progress.")
     why = attempts.settle(state, intent, succeed=succeed)

@@ -4,20 +4,37 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from django_checkout.emulator.api.resources import amounts, attempts, charges, collection, disputes, payments, recurring
+from django_checkout.emulator.api.resources import (
+    amounts,
+    attempts,
+    charges,
+    collection,
+    disputes,
+    instructions,
+    payments,
+    recurring,
+    vouchers,
+)
 from django_checkout.emulator.api.resources.session_rules import check_open
+from django_checkout.emulator.api.resources.sessions import KIND
 from django_checkout.emulator.messages import ApiError, Doc
 from django_checkout.emulator.payer import setups
 from django_checkout.emulator.payer.completion import bind_customer, complete, save_method
 from django_checkout.emulator.payer.shopper import PaymentOutcome, Shopper, outcome, set_shopper
 from django_checkout.emulator.reference import cards
+from django_checkout.emulator.reference.action_methods import ActionPayment
 from django_checkout.emulator.reference.cards import BankAccount, Card, Decline
 from django_checkout.emulator.reference.conversion import presented
 from django_checkout.emulator.state.state import State
 
+#: The outcome when the shopper has paid or not paid a voucher, a QR code or a bank transfer, by the intent's status.
+SETTLED = {"succeeded": "paid", "requires_action": "instructed", "requires_payment_method": "expired"}
+#: What a session is paid with.
+Used = Card | BankAccount | ActionPayment
+
 
 def pay(
-    state: State, session: Doc, method: Card | BankAccount | Decline, shopper: Shopper, *, saved: Doc | None = None
+    state: State, session: Doc, method: Used | Decline, shopper: Shopper, *, saved: Doc | None = None
 ) -> PaymentOutcome:
     """Attempt to pay an open session. Raises ``ApiError`` if it is not open.
 
@@ -33,7 +50,11 @@ def pay(
     if isinstance(method, Decline):
         state.store.save(session)
         return outcome(session, "declined", decline=method)
-    kind = "card" if isinstance(method, Card) else cards.DELAYED_METHODS.get(session["currency"], "sepa_debit")
+    if isinstance(method, ActionPayment):
+        return _instruct(state, session, method, shopper, saved=saved)
+    kind = "card" if isinstance(method, Card) else cards.DEBITS.get(session["currency"] or "eur")
+    if kind is None:
+        raise ApiError(_("This payment method cannot be used."), param="method")
     payment_method = saved or charges.new_method(state, method, kind, shopper.billing)
     if session["_params"].get("payment_intent_data", {}).get("statement_descriptor"):
         payments.check_descriptor_of(payment_method)
@@ -85,9 +106,14 @@ def authenticate(state: State, session: Doc, *, succeed: bool) -> PaymentOutcome
     return _charge(state, session, intent, method, card, Shopper(**session["_shopper"]), is_authenticated=True)
 
 
-def settle(state: State, session: Doc, *, succeed: bool) -> PaymentOutcome:
-    """Settle a delayed payment that is processing."""
+def settle(state: State, session: Doc, *, succeed: bool, amount: int | None = None) -> PaymentOutcome:
+    """Settle a delayed payment that is processing, or a payment that the shopper makes elsewhere."""
     intent = state.store.find(session.get("_intent"))
+    if intent and vouchers.is_latest(intent):
+        instructions.settle(state, intent, succeed=succeed, amount=amount)
+        # Both have changed in the store.
+        intent, session = state.get("payment_intent", intent["id"]), state.get(KIND, session["id"])
+        return outcome(session, SETTLED[intent["status"]], intent)
     if intent is None or intent["status"] != "processing":
         raise ApiError("This Checkout Session has no payment in progress.")
     why = attempts.settle(state, intent, succeed=succeed)
@@ -97,6 +123,24 @@ def settle(state: State, session: Doc, *, succeed: bool) -> PaymentOutcome:
         return outcome(session, "declined", intent, decline=why)
     state.update(session, "checkout.session.async_payment_succeeded", payment_status="paid")
     return outcome(session, "paid", intent)
+
+
+def on_action_paid(state: State, intent: Doc) -> None:
+    """Complete the session of a QR code that is paid, or report that the payment of a complete session has arrived."""
+    session = state.get(KIND, intent["_session"])
+    method = state.get("payment_method", intent["payment_method"])
+    billed = recurring.bill(state, session, intent, method)
+    if session["status"] == "open":
+        complete(state, session, Shopper(**session["_shopper"]), "paid", **billed)
+    elif session["status"] == "complete":
+        state.update(session, "checkout.session.async_payment_succeeded", payment_status="paid", **billed)
+
+
+def on_action_failed(state: State, intent: Doc) -> None:
+    """Report that a complete session is not paid in time. On an open one, the shopper may try again."""
+    session = state.get(KIND, intent["_session"])
+    if session["status"] == "complete":
+        state.emit("checkout.session.async_payment_failed", session)
 
 
 def settle_due(state: State, intent: Doc) -> None:
@@ -143,6 +187,39 @@ def _charge(
     complete(state, session, shopper, "paid", **recurring.bill(state, session, intent, method))
     disputes.follow_up(state, charge)
     return outcome(session, "paid", intent)
+
+
+def _instruct(
+    state: State, session: Doc, used: ActionPayment, shopper: Shopper, *, saved: Doc | None
+) -> PaymentOutcome:
+    """Send the shopper to the instructions of a voucher or a bank transfer, or show a QR code on the page.
+
+    The voucher's and the transfer's session is complete then, and the shopper does not return to ``success_url``:
+    https://docs.stripe.com/payments/konbini/accept-a-payment#redirect-to-stripe-hosted-voucher-page. With a QR code,
+    the shopper stays: https://docs.stripe.com/payments/paynow/accept-a-payment.
+    """
+    kind = used.method
+    if kind.type not in session["payment_method_types"]:
+        raise ApiError(_("This payment method cannot be used."), param="method")
+    method = saved or charges.new_action_method(state, used, shopper.billing)
+    session["_method"] = ""
+    state.store.save(session)
+    intent = _get_or_create_intent(state, session)
+    intent["customer"] = bind_customer(state, session, shopper)
+    options = intent["payment_method_options"]
+    if used.confirmation_number:
+        options = {**options, kind.type: {**options[kind.type], "confirmation_number": used.confirmation_number}}
+    state.update(intent, payment_method=method["id"], payment_method_options=options)
+    instructions.start(state, intent, method, session["_base_url"])
+    if intent["status"] == "succeeded":
+        return outcome(state.get(KIND, session["id"]), "paid", intent)
+    action = intent["next_action"][kind.action]
+    if kind.is_qr_code:
+        url = f"{session['_base_url']}/pay/{session['id']}/code"
+        return outcome(session, "requires_action", intent, redirect_url=url)
+    complete(state, session, shopper, "unpaid")
+    url = action.get("hosted_voucher_url") or action.get("hosted_instructions_url")
+    return outcome(session, "instructed", intent, redirect_url=url)
 
 
 def _submit(state: State, session: Doc, intent: Doc, method: Doc, shopper: Shopper) -> PaymentOutcome:

@@ -106,9 +106,12 @@ class ClientApi:
     def _result(self, request: Request, session: Doc, outcome: PaymentOutcome) -> Doc:
         if outcome.status == "declined":
             return {"declined": {"message": _(outcome.message), "decline_code": outcome.decline_code or outcome.code}}
+        if outcome.status == "instructed":
+            return {"challenge": f"{outcome.redirect_url}?frame={self._tokens.frame(session['id'])}"}
         if outcome.status == "requires_action":
             query = f"frame={self._tokens.frame(session['id'])}"
-            return {"challenge": f"{request.base_url}/pay/{session['id']}/authenticate?{query}"}
+            step = (outcome.redirect_url or "").rpartition("/")[2]
+            return {"challenge": f"{request.base_url}/pay/{session['id']}/{step}?{query}"}
         return {}
 
 

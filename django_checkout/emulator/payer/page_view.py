@@ -11,7 +11,7 @@ from django_checkout.emulator.api.resources.coupons import CODE, COUPON
 from django_checkout.emulator.api.resources.lines import full_amount
 from django_checkout.emulator.api.resources.pricing import cost, in_currency
 from django_checkout.emulator.messages import Doc
-from django_checkout.emulator.payer import branding
+from django_checkout.emulator.payer import action_form, branding
 from django_checkout.emulator.payer.checkout import needs_method
 from django_checkout.emulator.payer.completion import offers_saving
 from django_checkout.emulator.payer.rendering import COUNTRIES, country_names, format_day, format_minor
@@ -209,10 +209,13 @@ class PageView:
 
 def method_choices(session: Doc) -> Doc:
     """Return the choices that the payment page and the frames of Elements share."""
+    types = session["payment_method_types"]
     return {
         "common_cards": [_choice(card) for card in cards.CARDS[:COMMON_CARDS]],
         "other_cards": [_choice(card) for card in cards.CARDS[COMMON_CARDS:] if card.title],
-        "bank_accounts": [_choice(one) for one in cards.BANK_ACCOUNTS if len(session["payment_method_types"]) > 1],
+        "has_card": "card" in types,
+        "bank_accounts": [_choice(one) for one in cards.BANK_ACCOUNTS if set(types) & set(cards.DEBITS.values())],
+        "action_methods": action_form.choices(session),
         "offers_saving": offers_saving(session),
         "tax_id_types": tuple(tax_ids.PATTERNS),
     }

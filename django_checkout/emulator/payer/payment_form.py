@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from django.utils.translation import gettext as _
 
 from django_checkout.emulator.messages import Doc
+from django_checkout.emulator.payer import action_form
 from django_checkout.emulator.payer.checkout import needs_method
 from django_checkout.emulator.payer.completion import known_email
 from django_checkout.emulator.payer.shopper import Shopper
+from django_checkout.emulator.reference.action_methods import ACTION_METHODS, ActionMethod, ActionPayment
 from django_checkout.emulator.reference.cards import BankAccount, Card, Decline, find_bank_account, find_card, is_luhn
 
 _FIELDS = (
@@ -20,7 +22,7 @@ _FIELDS = (
     "shipping_name shipping_line1 shipping_city shipping_postal_code shipping_country tax_id_type tax_id "
     "business_name individual_name promotion_code currency save_card terms promotions"
 )
-FIELDS = tuple(_FIELDS.split())
+FIELDS = (*_FIELDS.split(), *action_form.NAMES)
 CUSTOM = "custom_"
 ADDRESS = ("line1", "city", "postal_code", "country")
 
@@ -45,7 +47,7 @@ class PaymentForm:
         """Return the form of a session, with its initial values or as submitted."""
         values = dict.fromkeys(FIELDS, "")
         known = known_email(session)
-        values.update(method="card", email=known)
+        values.update(method=first_method(session), email=known)
         values.update(_entered_before(session) if typed is None or not session["shipping_address_collection"] else {})
         if session["shipping_cost"]:
             values["shipping_rate"] = session["shipping_cost"]["shipping_rate"]
@@ -71,6 +73,11 @@ class PaymentForm:
     def is_bank(self) -> bool:
         """Whether the shopper has chosen the delayed method."""
         return self.values["method"] == "bank"
+
+    @property
+    def action_method(self) -> ActionMethod | None:
+        """The chosen voucher, QR code or bank transfer, or None."""
+        return ACTION_METHODS.get(self.values["method"])
 
     @property
     def saved(self) -> str:
@@ -143,7 +150,9 @@ class PaymentForm:
         if session["phone_number_collection"]["enabled"] and not re.search(r"\d{4}", values["phone"]):
             errors["phone"] = _("Enter a phone number.")
         if needs_method(session) and not self.saved:
-            if self.is_bank:
+            if self.action_method:
+                action_form.check(self.action_method, values, errors)
+            elif self.is_bank:
                 self._check_bank()
             else:
                 self._check_card(now)
@@ -163,8 +172,10 @@ class PaymentForm:
         errors.update({name: error for name, error in answers.items() if error})
         return not errors
 
-    def method(self) -> Card | BankAccount | Decline:
-        """Return the test card or account. Call ``check`` first."""
+    def method(self) -> Card | BankAccount | ActionPayment | Decline:
+        """Return the test card or account, or what is paid elsewhere. Call ``check`` first."""
+        if self.action_method:
+            return action_form.payment(self.action_method, self.values)
         if self.is_bank:
             return find_bank_account(self.values["iban"]) or _unusable()
         return find_card(self.values["card_number"]) or _unusable()
@@ -173,7 +184,7 @@ class PaymentForm:
         """Return the shopper."""
         values = self.values
         name = values["name"] or values["shipping_name"] or values["email"].partition("@")[0]
-        return Shopper(
+        shopper = Shopper(
             email=values["email"],
             name=name,
             country=values["country"] or "US",
@@ -183,6 +194,9 @@ class PaymentForm:
             city=values["city"] or None,
             saves_card=bool(values["save_card"]),
         )
+        if self.action_method is None:
+            return shopper
+        return replace(shopper, **action_form.details(self.action_method, values))
 
     def _address(self, prefix: str) -> Doc:
         return {name: self.values[prefix + name] or None for name in ADDRESS}
@@ -214,6 +228,12 @@ class PaymentForm:
             self.errors["card_expiry"] = _("Your card's expiry date is in the past.")
         if not re.fullmatch(r"\d{3,4}", self.values["card_cvc"]):
             self.errors["card_cvc"] = _("Enter the three digits on the back of the card.")
+
+
+def first_method(session: Doc) -> str:
+    """Return the method that the page has chosen at first: the card, or the first one if there is no card."""
+    types: list[str] = session["payment_method_types"]
+    return "card" if "card" in types else types[0] if types[0] in ACTION_METHODS else "bank"
 
 
 def _entered_before(session: Doc) -> dict[str, str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from importlib.resources import files
 from urllib.parse import urlsplit
 
 from babel.core import Locale, UnknownLocaleError
-from babel.dates import format_date
+from babel.dates import format_date, format_time
 from babel.numbers import format_currency
 from django.template import Context, Engine
 from django.utils import translation
@@ -144,6 +144,14 @@ def format_minor(minor: int, currency: str) -> str:
 def format_day(seconds: int) -> str:
     """Return the day of a time as text in the active language."""
     return format_date(datetime.fromtimestamp(seconds, UTC), format="long", locale=_locale())
+
+
+def format_moment(seconds: int, utc_offset_hours: int) -> str:
+    """Return a day and a time of a country as text in the active language, with its distance from UTC."""
+    zone = timezone(timedelta(hours=utc_offset_hours))
+    moment = datetime.fromtimestamp(seconds, UTC).astimezone(zone)
+    day, time = format_date(moment, format="long", locale=_locale()), format_time(moment, "short", locale=_locale())
+    return f"{day}, {time} ({moment:UTC%z})".replace("+0000)", ")").replace("00)", ")")
 
 
 def _locale() -> Locale:

@@ -42,9 +42,10 @@ class Shopper:
 class PaymentOutcome:
     """The outcome of a payment attempt.
 
-    ``status`` is ``paid``, ``free``, ``saved``, ``authorized``, ``processing``, ``requires_action``,
-    ``requires_confirmation`` or ``declined``; ``session_id`` is "" for an intent without a session; ``code``,
-    ``decline_code`` and ``message`` give the reason of a decline.
+    ``status`` is ``paid``, ``free``, ``saved``, ``authorized``, ``processing``, ``instructed``, ``requires_action``,
+    ``requires_confirmation``, ``expired`` or ``declined``. If the shopper is ``instructed``, the session is complete,
+    and the instructions to pay are at ``redirect_url``. ``session_id`` is "" for an intent without a session;
+    ``code``, ``decline_code`` and ``message`` give the reason of a decline.
     """
 
     status: str
@@ -58,8 +59,8 @@ class PaymentOutcome:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the session is complete and the shopper returns to the shop."""
-        return self.status in ("paid", "free", "saved", "authorized", "processing")
+        """Whether the session is complete: the shopper returns to the shop, or goes to the instructions."""
+        return self.status in ("paid", "free", "saved", "authorized", "processing", "instructed")
 
 
 def outcome(

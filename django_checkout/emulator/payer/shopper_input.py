@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from django_checkout.emulator.api.resources import amounts, discounts, lines, methods
+from django_checkout.emulator.api.resources import amounts, discounts, lines, methods, payments
 from django_checkout.emulator.api.resources.charges import ADDRESS
 from django_checkout.emulator.api.resources.session_rules import ELEMENTS, check_open
 from django_checkout.emulator.messages import ApiError, Doc
-from django_checkout.emulator.payer import checkout
+from django_checkout.emulator.payer import action_form, checkout
 from django_checkout.emulator.payer.shopper import PaymentOutcome, Shopper
 from django_checkout.emulator.payer.snapshot import missing
 from django_checkout.emulator.reference import conversion, currencies, tax_ids
+from django_checkout.emulator.reference.action_methods import ACTION_METHODS, ActionPayment
 from django_checkout.emulator.reference.cards import (
     INCOMPLETE,
     INCOMPLETE_CVC,
@@ -47,6 +49,7 @@ def enter(state: State, session: Doc, entered: Payload) -> Doc:
         else:
             discounts.apply_code(state, session, _text(entered["promotion_code"]))
     amounts.recalculate(state, session)
+    payments.withdraw_code(state, session)
     return state.store.save(session)
 
 
@@ -64,7 +67,14 @@ def confirm(state: State, session: Doc, entered: Payload) -> PaymentOutcome:
         raise ApiError(_("Please complete your details before paying: %(names)s") % {"names": ", ".join(open_fields)})
     if entered.get("saved"):
         return pay_saved(state, session, _text(entered["saved"]), _shopper(session, entered))
-    return checkout.pay(state, session, _test_method(entered.get("method") or {}), _shopper(session, entered))
+    method, shopper = entered.get("method") or {}, _shopper(session, entered)
+    if kind := ACTION_METHODS.get(method.get("type", "")):
+        errors: dict[str, str] = {}
+        action_form.check(kind, own := _own_fields(method), errors)
+        if errors:
+            raise ApiError(next(iter(errors.values())), param=next(iter(errors)))
+        shopper = replace(shopper, **action_form.details(kind, own))
+    return checkout.pay(state, session, _test_method(method), shopper)
 
 
 def pay_saved(state: State, session: Doc, method_id: str, shopper: Shopper) -> PaymentOutcome:
@@ -145,7 +155,7 @@ def _set_quantities(state: State, session: Doc, entered: Payload) -> None:
         if [line["quantity"] for line in session["_lines"][index : index + 1]] != [quantity]:
             amounts.adjust(state, session, index, quantity)
     for index, text in entered.get("amounts", {}).items():
-        amounts.choose_amount(state, session, index, _minor(text, session["currency"]))
+        amounts.choose_amount(state, session, index, minor_units(text, session["currency"]))
     if "optional" in entered:
         _choose_optional(state, session, entered["optional"])
 
@@ -159,7 +169,7 @@ def _set_quantity(session: Doc, entered: Payload) -> None:
     lines.set_quantity(found[0], quantity, "quantity")
 
 
-def _minor(text: str, currency: str) -> int:
+def minor_units(text: str, currency: str) -> int:
     """Return an amount that the shopper typed in minor units."""
     typed = text.replace(",", ".")
     exact = Decimal(typed).scaleb(currencies.exponent(currency)) if _AMOUNT.fullmatch(typed) else Decimal("NaN")
@@ -183,9 +193,17 @@ def _choose_optional(state: State, session: Doc, chosen: list[int]) -> None:
     session["_lines"] = own
 
 
-def _test_method(method: Payload) -> Card | BankAccount | Decline:
+def _own_fields(method: Payload) -> dict[str, str]:
+    """Return the fields of a method in the payment frame."""
+    kind = method["type"]
+    return {f"{kind}_{name}": _text(method.get(name)) for name in action_form.FIELDS.get(kind, ())}
+
+
+def _test_method(method: Payload) -> Card | BankAccount | ActionPayment | Decline:
     if method.get("type") == "wallet":
         return find_card("4242424242424242") or UNKNOWN
+    if method.get("type") in ACTION_METHODS:
+        return action_form.payment(ACTION_METHODS[method["type"]], _own_fields(method))
     if method.get("type") == "bank":
         return find_bank_account(_text(method.get("iban"))) or INCOMPLETE
     digits = re.sub(r"[\s-]", "", _text(method.get("number")))

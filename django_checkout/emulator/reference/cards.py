@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django_checkout.emulator.reference import testing_page
+from django_checkout.emulator.reference.action_methods import ACTION_METHODS
 from django_checkout.emulator.reference.testing_page import _
 
 
@@ -199,7 +200,7 @@ MORE_ACCOUNTS = (
     BankAccount(number="AT321904300235473204", title="", succeeds=True),
     BankAccount(number="IT60X0542811101000000123456", title="", succeeds=False),
 )
-#: The delayed payment method of each currency.
+#: The delayed payment method that the account offers of its own accord in each currency.
 DELAYED_METHODS = {
     "eur": "sepa_debit",
     "gbp": "bacs_debit",
@@ -210,9 +211,16 @@ DELAYED_METHODS = {
     "mxn": "oxxo",
     "brl": "boleto",
 }
-#: A debit that exists in a second currency: ``currency`` of ``payment_method_options[acss_debit]``.
-SECOND_CURRENCIES = {"acss_debit": "usd"}
-PLAYED_TYPES = ("card", *DELAYED_METHODS.values())
+#: The currencies of each payment method except cards. ``acss_debit`` has a second one: ``currency`` of
+#: ``payment_method_options[acss_debit]``.
+METHOD_CURRENCIES: dict[str, tuple[str, ...]] = {
+    **{method: (currency,) for currency, method in DELAYED_METHODS.items()},
+    "acss_debit": ("cad", "usd"),
+    **{method.type: method.currencies for method in ACTION_METHODS.values()},
+}
+#: The debits among them.
+DEBITS = {currency: method for currency, method in DELAYED_METHODS.items() if method not in ACTION_METHODS}
+PLAYED_TYPES = ("card", *METHOD_CURRENCIES)
 
 
 def find_card(number: str) -> Card | None:

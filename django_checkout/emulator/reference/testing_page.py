@@ -1,11 +1,14 @@
-"""The test cards of https://docs.stripe.com/testing, as a table.
+"""The test values of Stripe's documentation, as tables: cards, e-mail addresses, confirmation numbers.
 
-The columns are the number; the names after ``pm_card_`` and ``tok_``; brand, country and funding; and what happens:
-``-`` if the payment succeeds in an account with Stripe's default settings, or words joined by ``+``: an effect, a
-decline, a check that fails, a level of risk, or when the card requires 3-D Secure.
+The cards are those of https://docs.stripe.com/testing. Their columns are the number; the names after ``pm_card_`` and
+``tok_``; brand, country and funding; and what happens: ``-`` if the payment succeeds in an account with Stripe's
+default settings, or words joined by ``+``: an effect, a decline, a check that fails, a level of risk, or when the card
+requires 3-D Secure.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 
 def _(message: str) -> str:
@@ -196,3 +199,40 @@ TITLES = {
     "3566002020360505": _("JCB"),
     "6200000000000005": _("UnionPay"),
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What test mode does with a voucher: it is paid or ends after some seconds, or neither happens by itself.
+
+    ``word`` is how the part of the e-mail address before the @ ends.
+    """
+
+    word: str
+    title: str
+    paid_after_seconds: int | None = None
+    ends_after_seconds: int | None = None
+
+
+#: "Within several seconds" are three in stripe-samples/accept-a-payment.
+SOON_SECONDS, DELAY_SECONDS = 3, 180
+#: Of vouchers and Pix: https://docs.stripe.com/payments/konbini/accept-a-payment#test-integration, and the pages of
+#: OXXO, Boleto, Multibanco and Pix.
+OUTCOMES = (
+    Outcome(word="", title=_("Is paid after three minutes"), paid_after_seconds=DELAY_SECONDS),
+    Outcome(word="succeed_immediately", title=_("Is paid at once"), paid_after_seconds=SOON_SECONDS),
+    Outcome(word="expire_immediately", title=_("Expires at once"), ends_after_seconds=0),
+    Outcome(word="expire_with_delay", title=_("Expires after three minutes"), ends_after_seconds=DELAY_SECONDS),
+    Outcome(word="fill_never", title=_("Is not paid, and expires")),
+)
+#: The konbini confirmation numbers of the same outcomes, which count more than the e-mail address.
+CONFIRMATION_NUMBERS = ("11111111110", "22222222220", "33333333330", "44444444440", "55555555550")
+REJECTED_NUMBER = "01234567890"
+
+
+def outcome_of(email: str | None, confirmation_number: str = "") -> Outcome:
+    """Return what test mode does with the voucher of a shopper."""
+    if confirmation_number in CONFIRMATION_NUMBERS:
+        return OUTCOMES[CONFIRMATION_NUMBERS.index(confirmation_number)]
+    name = (email or "").partition("@")[0]
+    return next((outcome for outcome in OUTCOMES[1:] if name.endswith(outcome.word)), OUTCOMES[0])

@@ -36,6 +36,7 @@ from . import (
     shipping,
     ui_modes,
     versions,
+    vouchers,
     webhooks,
 )
 from .rule import Rule
@@ -52,6 +53,7 @@ AREAS = {
     "Recurring prices": recurrence.RULES,
     "Amounts and currencies": amounts.RULES,
     "Payment methods": methods.RULES,
+    "Vouchers, QR codes and bank transfers": vouchers.RULES,
     "Customers and saved cards": customers.RULES,
     "Coupons and promotion codes": coupons.RULES,
     "Discounts": discounts.RULES,

@@ -7,6 +7,7 @@ from functools import partial
 from django_checkout.emulator.api.calls import Call, Route, list_kind, list_objects, retrieve
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc, without_hidden
+from django_checkout.emulator.reference.action_methods import ActionPayment
 from django_checkout.emulator.reference.cards import BankAccount, Card, Decline, find_card
 from django_checkout.emulator.state.state import State
 
@@ -41,8 +42,17 @@ def new_method(state: State, method: Card | BankAccount, kind: str, billing: Doc
             "three_d_secure_usage": {"supported": method.brand != "amex"},
             "wallet": None,
         }
-    elif kind in ("konbini", "boleto", "oxxo"):
-        details = {"tax_id": "00000000000"} if kind == "boleto" else {}
+    return _new_method(state, kind, details, billing, method.number)
+
+
+def new_action_method(state: State, payment: ActionPayment, billing: Doc) -> Doc:
+    """Create the PaymentMethod of a voucher, a QR code or a bank transfer."""
+    kind = payment.method.type
+    details: dict[str, Doc] = {"boleto": {"tax_id": payment.tax_id}, "pix": {"fingerprint": None}}
+    return _new_method(state, kind, details.get(kind, {}), {**billing, "tax_id": payment.tax_id or None}, "")
+
+
+def _new_method(state: State, kind: str, details: Doc, billing: Doc, number: str) -> Doc:
     document = state.new(
         "payment_method",
         allow_redisplay="limited",
@@ -53,7 +63,7 @@ def new_method(state: State, method: Card | BankAccount, kind: str, billing: Doc
         type=kind,
     )
     document[kind] = details
-    document["_number"] = method.number
+    document["_number"] = number
     return state.store.insert(document)
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from django_checkout.emulator.api.document import parameters_of
 from django_checkout.emulator.api.params import defer
-from django_checkout.emulator.api.resources import attempts, methods
+from django_checkout.emulator.api.resources import attempts, method_options, methods
 from django_checkout.emulator.api.resources.pricing import one_of
-from django_checkout.emulator.api.resources.session_object import check_methods, is_offered
+from django_checkout.emulator.api.resources.session_object import check_methods, delayed_methods, is_offered
 from django_checkout.emulator.messages import ApiError, Doc, not_implemented
-from django_checkout.emulator.reference.cards import DELAYED_METHODS, PLAYED_TYPES
+from django_checkout.emulator.reference.cards import PLAYED_TYPES
 from django_checkout.emulator.state.state import State
 
 #: The debit that a SetupIntent saves.
@@ -63,14 +63,15 @@ def method_types(params: Doc, currency: str | None) -> tuple[Doc | None, list[st
         raise one_of("automatic_payment_methods", "payment_method_types")
     if listed is not None:
         check_methods(listed := _checked_types(listed, currency), currency)
+        method_options.check_mode(listed, "payment" if currency else "setup")
         return None, listed
     if automatic and not automatic["enabled"]:
         return None, ["card"]
     automatic = {"allow_redirects": "always", "enabled": True, **(automatic or {})}
-    delayed = DELAYED_METHODS.get(currency or "")
+    names = delayed_methods(params, currency, params.get("customer")) if currency else []
     if currency is None and "allowed_payment_method_types" in params:
-        delayed = SETUP_DEBIT
-    types = [name for name in ("card", delayed) if name and is_offered(params, name)]
+        names = [SETUP_DEBIT]
+    types = [name for name in ("card", *names) if is_offered(params, name)]
     if not types:
         raise ApiError("No valid payment method types for this intent.", param="allowed_payment_method_types")
     return automatic, types

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from django_checkout.emulator.api.calls import Call, Route, list_objects
-from django_checkout.emulator.messages import ApiError, Doc, missing_object, not_implemented
+from django_checkout.emulator.messages import Doc, missing_object, not_implemented
 from django_checkout.emulator.reference.currencies import check_currency
 from django_checkout.emulator.state.state import State
 
 CREDIT, CASH, SETTINGS = "customer_balance_transaction", "customer_cash_balance_transaction", "_cash_balance"
 #: The currency of a balance that was set before the customer had a currency.
 DEFAULT_CURRENCY = "usd"
-SENDER = "Emulated sender"
-#: How bank transfers arrive, by currency: https://docs.stripe.com/payments/customer-balance#bank-transfer-options
-TRANSFERS = {
-    "eur": ("eu_bank_transfer", {"bic": "TESTDEFF", "iban_last4": "3000", "sender_name": SENDER}),
-    "gbp": (
-        "gb_bank_transfer",
-        {"account_number_last4": "2345", "sender_name": SENDER, "sort_code": "108800"},
-    ),
-    "usd": ("us_bank_transfer", {"network": "ach", "sender_name": SENDER}),
-}
 
 
 def adjust(state: State, customer: Doc, amount: int, kind: str = "adjustment", **fields: object) -> Doc:
@@ -121,30 +111,32 @@ def retrieve_cash_transaction(call: Call) -> Doc:
     return _transaction(call, CASH)
 
 
-def fund(call: Call) -> Doc:
-    """POST /v1/test_helpers/customers/:customer/fund_cash_balance."""
-    state, amount, currency = call.state, call.params["amount"], call.params["currency"]
-    if amount < 1:
-        raise ApiError("Invalid positive integer", code="parameter_invalid_integer", param="amount")
-    if currency not in TRANSFERS:
-        raise not_implemented(f"bank transfers in {currency}", "currency")
-    kind, details = TRANSFERS[currency]
-    customer = _customer(call)["id"]
-    before = (cash_balance(state, customer)["available"] or {}).get(currency, 0)
+def move(state: State, customer: str, currency: str, amount: int, kind: str, **fields: object) -> Doc:
+    """Add an amount in minor units to a cash balance, or take it away if it is negative. Emit the event."""
+    before = available(state, customer, currency)
     transaction = state.new(
         CASH,
         "customer_account",
         currency=currency,
         customer=customer,
         ending_balance=before + amount,
-        funded={"bank_transfer": {"type": kind, "reference": call.params.get("reference"), kind: details}},
         net_amount=amount,
-        type="funded",
+        type=kind,
+        **fields,
     )
     state.store.insert(transaction)
     state.emit("customer_cash_balance_transaction.created", transaction)
-    state.emit("cash_balance.funds_available", cash_balance(state, customer))
     return transaction
+
+
+def available(state: State, customer: str, currency: str) -> int:
+    """Return the cash balance of a customer in a currency, in minor units."""
+    return int((cash_balance(state, customer)["available"] or {}).get(currency, 0))
+
+
+def is_automatic(state: State, customer: str) -> bool:
+    """Return whether Stripe applies the cash balance of a customer to payments by itself."""
+    return bool(cash_balance(state, customer)["settings"]["reconciliation_mode"] == "automatic")
 
 
 def _customer(call: Call) -> Doc:
@@ -169,5 +161,4 @@ ROUTES = {
     f"POST {_CUSTOMER}/cash_balance": Route(update_cash),
     f"GET {_CUSTOMER}/cash_balance_transactions": Route(list_cash),
     f"GET {_CUSTOMER}/cash_balance_transactions/{{transaction}}": Route(retrieve_cash_transaction),
-    "POST /v1/test_helpers/customers/{customer}/fund_cash_balance": Route(fund),
 }

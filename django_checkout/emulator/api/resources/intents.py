@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from django_checkout.emulator.api.calls import Call, Route
 from django_checkout.emulator.api.params import defer
-from django_checkout.emulator.api.resources import attempts, confirmation, disputes, mandates, methods, payments
+from django_checkout.emulator.api.resources import (
+    attempts,
+    confirmation,
+    disputes,
+    instructions,
+    mandates,
+    method_options,
+    methods,
+    payments,
+)
 from django_checkout.emulator.api.resources.charges import full_shipping
 from django_checkout.emulator.api.resources.confirmation import PAYMENT
 from django_checkout.emulator.api.resources.session_values import check_descriptors, invalid_integer
 from django_checkout.emulator.messages import Doc, StateError, wrong_state
 from django_checkout.emulator.reference import cards
+from django_checkout.emulator.reference.action_methods import ACTION_METHODS
 from django_checkout.emulator.reference.cards import Card
 from django_checkout.emulator.reference.currencies import check_charge_amount, check_currency
 from django_checkout.emulator.state.state import State
@@ -39,6 +49,12 @@ def create(call: Call) -> Doc:
     check_descriptors(params)
     customer = state.get("customer", params["customer"], "customer")["id"] if "customer" in params else None
     automatic, types = confirmation.method_types(params, currency)
+    if automatic:
+        types = method_options.offered(types, params["amount"], params.get("capture_method"))
+    else:
+        method_options.check_amount(types, params["amount"], params.get("capture_method"))
+    method_options.check_transfer(params, types, currency, customer)
+    method_options.check(params)
     method = confirmation.sent_method(state, params)
     fields: Doc = {
         "amount": params["amount"],
@@ -53,8 +69,7 @@ def create(call: Call) -> Doc:
     }
     if "excluded_payment_method_types" in params:
         fields["excluded_payment_method_types"] = params["excluded_payment_method_types"]
-    if "card" in types:
-        fields["payment_method_options"] = _options(params, {})
+    fields["payment_method_options"] = _options(params, {}, types)
     probe = {"object": KIND, "customer": customer, "payment_method_types": types}
     if method:
         confirmation.check_usable(probe, method)
@@ -84,7 +99,7 @@ def update(call: Call) -> Doc:
     changes |= {"currency": currency, "amount": params.get("amount", intent["amount"])}
     if "customer" in params:
         changes["customer"] = state.get("customer", params["customer"], "customer")["id"]
-    changes |= _nested_changes(params, intent)
+    changes |= {**_nested_changes(params, intent), **instructions.withdraw(state, intent, params)}
     method = confirmation.sent_method(state, params)
     if method:
         confirmation.check_usable({**intent, **changes}, method)
@@ -112,7 +127,9 @@ def _nested_changes(params: Doc, intent: Doc) -> Doc:
         automatic, types = confirmation.method_types(asked, intent["currency"])
         changes |= {"automatic_payment_methods": automatic, "payment_method_types": types}
     if "payment_method_options" in params:
-        changes["payment_method_options"] = _options(params, intent["payment_method_options"])
+        method_options.check(params)
+        known = changes.get("payment_method_types") or intent["payment_method_types"]
+        changes["payment_method_options"] = _options(params, intent["payment_method_options"], known)
     return changes
 
 
@@ -136,7 +153,11 @@ def _confirm(call: Call, intent: Doc) -> Doc:
     confirmation.check_return_url(intent, params)
     if intent["statement_descriptor"]:
         payments.check_descriptor_of(method)
+    instructions.check_funds(intent, method)
     intent["payment_method"] = method["id"]
+    if method["type"] in ACTION_METHODS:
+        defer(params, "mandate_data")
+        return instructions.start(state, intent, method, call.base_url)
     card = cards.find_card(method["_number"])
     if card is None:
         once = {"amount": intent["amount"], "currency": intent["currency"]}
@@ -241,15 +262,18 @@ def _check_amount(amount: int, currency: str) -> None:
     check_charge_amount(amount, currency, "amount")
 
 
-def _options(params: Doc, current: Doc) -> Doc:
+def _options(params: Doc, current: Doc, types: list[str]) -> Doc:
     """Return ``payment_method_options``."""
-    sent = (params.get("payment_method_options") or {}).get("card") or {}
+    sent = params.get("payment_method_options") or {}
+    own = method_options.of_intent(types, sent, current)
+    if "card" not in types:
+        return own
     default = {"installments": None, "mandate_options": None, "network": None, "request_three_d_secure": "automatic"}
-    return {"card": {**default, **current.get("card", {}), **sent}}
+    return {"card": {**default, **current.get("card", {}), **(sent.get("card") or {})}, **own}
 
 
-CARD_ONLY = {
-    "payment_method_options": "card",
+ONLY = {
+    **method_options.INTENT_OPTIONS,
     "payment_method_options.card": CARD_OPTIONS,
     **methods.DESCRIBED,
 }
@@ -258,19 +282,19 @@ ROUTES = {
         create,
         f"{NOT_PLAYED} application_fee_amount confirmation_token customer_account mandate on_behalf_of "
         "payment_method_configuration radar_options transfer_data",
-        CARD_ONLY,
+        ONLY,
     ),
     "POST /v1/payment_intents/{intent}": Route(
         update,
         f"{NOT_PLAYED} allowed_payment_method_types application_fee_amount customer_account "
         "excluded_payment_method_types payment_method_configuration transfer_data",
-        CARD_ONLY,
+        ONLY,
     ),
     "POST /v1/payment_intents/{intent}/confirm": Route(
         confirm,
         f"{NOT_PLAYED} allowed_payment_method_types amount_to_confirm client_secret confirmation_token "
         "excluded_payment_method_types mandate radar_options",
-        CARD_ONLY,
+        ONLY,
     ),
     "POST /v1/payment_intents/{intent}/increment_authorization": Route(
         increment, "amount_details application_fee_amount hooks payment_details transfer_data"

@@ -9,22 +9,23 @@ from django_checkout.emulator.api.resources import attempts, charges, tokens
 from django_checkout.emulator.api.resources.pricing import inside, missing
 from django_checkout.emulator.messages import ApiError, Doc, not_implemented
 from django_checkout.emulator.reference import cards
+from django_checkout.emulator.reference.action_methods import ACTION_METHODS, ActionPayment, is_tax_id
 from django_checkout.emulator.state.state import State
 
 KIND = "payment_method"
 #: Types of payment methods that are not created over the API. Checkout offers more.
 NOT_PLAYED = (
     "acss_debit affirm afterpay_clearpay alipay alma amazon_pay au_becs_debit bacs_debit bancontact billie bizum blik "
-    "boleto cashapp crypto custom customer_balance eps fpx giropay grabpay ideal interac_present kakao_pay klarna "
-    "konbini kr_card link mb_way mobilepay multibanco naver_pay nz_bank_account oxxo p24 pay_by_bank payco paynow "
-    "paypal payto pix promptpay revolut_pay samsung_pay satispay scalapay sofort sunbit swish twint upi "
-    "us_bank_account wechat_pay zip"
+    "cashapp crypto custom eps fpx giropay grabpay ideal interac_present kakao_pay klarna kr_card link mb_way "
+    "mobilepay naver_pay nz_bank_account p24 pay_by_bank payco paypal payto revolut_pay samsung_pay satispay scalapay "
+    "sofort sunbit swish twint upi us_bank_account wechat_pay zip"
 )
+ACTION_TYPES = " ".join(ACTION_METHODS)
 
 #: What ``payment_method_data`` describes.
 DESCRIBED = {
-    "payment_method_data": "allow_redisplay billing_details metadata sepa_debit type",
-    "payment_method_data.type": "sepa_debit",
+    "payment_method_data": f"allow_redisplay billing_details metadata sepa_debit type {ACTION_TYPES}",
+    "payment_method_data.type": f"sepa_debit {ACTION_TYPES}",
 }
 
 
@@ -77,6 +78,8 @@ def described(state: State, params: Doc, param: str = "") -> Doc:
         card, expiry = tokens.read_card(state, params["card"], inside(param, "card"))
         method = charges.new_method(state, card, "card", billing)
         method["card"].update(expiry)
+    elif params["type"] in ACTION_METHODS:
+        method = charges.new_action_method(state, _action_payment(params, billing, param), billing)
     else:
         if "sepa_debit" not in params:
             raise missing(inside(param, "sepa_debit"))
@@ -86,6 +89,20 @@ def described(state: State, params: Doc, param: str = "") -> Doc:
         method = charges.new_method(state, account, "sepa_debit", billing)
     method["metadata"] = merged_metadata({}, params.get("metadata", {}))
     return _unused(state, method, params.get("allow_redisplay", "unspecified"))
+
+
+def _action_payment(params: Doc, billing: Doc, param: str) -> ActionPayment:
+    """Return what describes a voucher, a QR code or a bank transfer. A boleto needs the shopper's CPF or CNPJ."""
+    kind, tax_id = params["type"], billing["tax_id"] or ""
+    sent = params.get(kind, {})
+    if kind == "boleto":
+        if "tax_id" not in sent:
+            raise missing(inside(param, "boleto[tax_id]"))
+        tax_id = sent["tax_id"]
+    if tax_id and not is_tax_id(tax_id):
+        where = "boleto[tax_id]" if kind == "boleto" else "billing_details[tax_id]"
+        raise ApiError("The tax ID is not a CPF or CNPJ.", code="tax_id_invalid", param=inside(param, where))
+    return ActionPayment(method=ACTION_METHODS[kind], tax_id=tax_id)
 
 
 def _billing(current: Doc, sent: Doc) -> Doc:
@@ -188,7 +205,7 @@ ROUTES = {
     "POST /v1/payment_methods": Route(
         create,
         NOT_PLAYED + " customer payment_method radar_options card.networks",
-        {"type": "card sepa_debit"},
+        {"type": f"card sepa_debit {ACTION_TYPES}"},
     ),
     "POST /v1/payment_methods/{payment_method}": Route(update, "card.networks payto us_bank_account"),
     "POST /v1/payment_methods/{payment_method}/attach": Route(attach, "customer_account"),

@@ -252,7 +252,8 @@ _NOT_PLAYED = (
     "invoice_creation.invoice_data.rendering_options on_behalf_of payment_method_options "
     "subscription_data.invoice_settings transfer_data"
 )
-_ONLY = {"payment_method_types": " ".join(PLAYED_TYPES)}
+#: Bank transfers need a customer when the session is created, which a link does not have.
+_ONLY = {"payment_method_types": " ".join(name for name in PLAYED_TYPES if name != "customer_balance")}
 ROUTES = {
     "GET /v1/payment_links": Route(partial(list_kind, KIND, "active")),
     "POST /v1/payment_links": Route(create, f"managed_payments {_NOT_PLAYED}", _ONLY),

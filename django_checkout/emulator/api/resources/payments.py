@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata, retrieve
-from django_checkout.emulator.api.resources import disputes
+from django_checkout.emulator.api.resources import disputes, method_options
 from django_checkout.emulator.api.resources.balance import new_balance_transaction
 from django_checkout.emulator.api.resources.charges import full_shipping
 from django_checkout.emulator.api.resources.refunds import release
@@ -33,8 +33,16 @@ def new_intent(state: State, session: Doc) -> Doc:
         amount=session["amount_total"],
         currency=session["currency"],
         customer=session["customer"],
+        payment_method_options=_options(
+            session["payment_method_types"], session["_params"].get("payment_method_options", {})
+        ),
         _session=session["id"],
     )
+
+
+def _options(types: list[str], sent: Doc) -> Doc:
+    card = {"card": {"request_three_d_secure": "automatic"}} if "card" in types else {}
+    return {**card, **method_options.of_intent(types, sent)}
 
 
 def create(state: State, asked: Doc, types: list[str], **fields: object) -> Doc:
@@ -51,7 +59,7 @@ def create(state: State, asked: Doc, types: list[str], **fields: object) -> Doc:
         description=asked.get("description"),
         metadata=merged_metadata({}, asked.get("metadata", {})),
         on_behalf_of=asked.get("on_behalf_of"),
-        payment_method_options={"card": {"request_three_d_secure": "automatic"}} if "card" in types else {},
+        payment_method_options=_options(types, {}),
         payment_method_types=types,
         receipt_email=asked.get("receipt_email"),
         setup_future_usage=asked.get("setup_future_usage"),
@@ -81,6 +89,18 @@ def update_data(state: State, session: Doc, data: Doc) -> None:
     if intent["status"] == "requires_action":
         sent.update(status="requires_payment_method", next_action=None)
     state.update(intent, **sent)
+
+
+def withdraw_code(state: State, session: Doc) -> None:
+    """Withdraw the QR code of an open session whose total has changed: the old amount can no longer be paid."""
+    intent = state.store.find(session.get("_intent"))
+    voucher = (intent or {}).get("_voucher")
+    if intent is None or not voucher or intent["status"] != "requires_action":
+        return
+    if intent["payment_method"] != voucher["payment_method"]:
+        return
+    if intent["amount"] != session["amount_total"]:
+        state.update(intent, status="requires_payment_method", next_action=None)
 
 
 def new_off_session_intent(state: State, method: Doc, customer: str, amount: int, currency: str, data: Doc) -> Doc:
@@ -185,7 +205,7 @@ def cancel_intent(call: Call) -> Doc:
         message = f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}."
         raise wrong_state(intent, message + _only(*CANCELABLE, verb="canceled"))
     session = state.store.find(intent["_session"])
-    if intent["status"] != "requires_capture" and session:
+    if intent["status"] != "requires_capture" and session and not _is_voucher_of_complete(session, intent):
         raise wrong_state(
             intent,
             "You cannot cancel this PaymentIntent because it was created by a Checkout Session. "
@@ -194,13 +214,25 @@ def cancel_intent(call: Call) -> Doc:
     return void(state, intent, call.params.get("cancellation_reason"))
 
 
+def _is_voucher_of_complete(session: Doc, intent: Doc) -> bool:
+    """Return whether an intent has, or had, a voucher of a session that can no longer be expired.
+
+    It can be canceled: "Expiration and cancellation" in the part on Checkout of
+    https://docs.stripe.com/payments/konbini/accept-a-payment, and of Multibanco's page.
+    """
+    return session["status"] == "complete" and bool(intent.get("_voucher"))
+
+
 def void(state: State, intent: Doc, reason: str | None) -> Doc:
     """Cancel an intent and release its authorized amount."""
     now = state.clock.now()
     if intent["status"] == "requires_capture":
         release(state, state.get("charge", intent["latest_charge"]), intent["amount_capturable"])
     changes = {"status": "canceled", "canceled_at": now, "cancellation_reason": reason, "amount_capturable": 0}
-    return state.update(intent, "payment_intent.canceled", **changes, next_action=None)
+    state.update(intent, "payment_intent.canceled", **changes, next_action=None)
+    if intent.get("_voucher"):
+        state.run("return_funds", intent)
+    return intent
 
 
 def expire_authorization(state: State, intent: Doc) -> None:

@@ -15,8 +15,11 @@ KIND = "refund"
 PENDING_SECONDS = 2 * 24 * 3600
 ANSWER_SECONDS = 45 * 24 * 3600
 WAITING = ("pending", "requires_action")
-#: Paid in cash: Stripe asks the shopper by email for a bank account.
-VOUCHERS = ("boleto", "konbini", "oxxo")
+#: Stripe asks by email for a bank account: ``instructions_email`` in stripe/params/_refund_create_params.py,
+#: https://docs.stripe.com/payments/konbini#refunds, https://docs.stripe.com/payments/customer-balance/refunding.
+BY_EMAIL = ("customer_balance", "konbini", "promptpay")
+#: https://docs.stripe.com/payments/boleto#refunds, https://docs.stripe.com/payments/oxxo#refunds
+NOT_REFUNDABLE = ("boleto", "oxxo")
 FAILING_SECONDS = 5 * 24 * 3600
 #: Fields of a new object that are null.
 NULLS = "balance_transaction customer_account receipt_number source_transfer_reversal transfer_reversal"
@@ -27,6 +30,9 @@ def create(call: Call) -> Doc:
     state, params = call.state, call.params
     charge = _charge_to_refund(state, params)
     left = charge["amount"] - charge["amount_refunded"] if charge["captured"] else 0
+    kind = charge["payment_method_details"]["type"]
+    if kind in NOT_REFUNDABLE:
+        raise StateError(f"Payments by {kind} cannot be refunded.", param="charge")
     if charge["disputed"] and any(
         not dispute["is_charge_refundable"] and dispute["status"] != "won"
         for dispute in state.store.select("dispute", {"charge": charge["id"]})
@@ -51,7 +57,17 @@ def create(call: Call) -> Doc:
         raise ApiError(message, param="amount")
     metadata = merged_metadata({}, params.get("metadata", {}))
     email = params.get("instructions_email")
+    if kind in BY_EMAIL and not (email or _email(state, charge)):
+        # https://docs.stripe.com/payments/customer-balance/refunding
+        raise missing("instructions_email")
     return new_refund(state, charge, amount, params.get("reason"), metadata, instructions_email=email)
+
+
+def _email(state: State, charge: Doc) -> str | None:
+    """Return the email address to ask for a bank account: the customer's for transfers, else the payer's."""
+    if charge["payment_method_details"]["type"] == "customer_balance":
+        return state.get("customer", charge["customer"])["email"] or None
+    return charge["billing_details"]["email"] or None
 
 
 def new_refund(
@@ -65,14 +81,14 @@ def new_refund(
 ) -> Doc:
     """Create a refund and emit the events. The shopper may be asked for a bank account by ``instructions_email``."""
     effect = charge.get("_effect", "")
-    needs_shopper = charge["payment_method_details"]["type"] in VOUCHERS
+    needs_shopper = charge["payment_method_details"]["type"] in BY_EMAIL
     is_pending = effect == "refund_pending" or needs_shopper
     refund = _new(state, charge, amount, reason, metadata)
     refund["status"] = "requires_action" if needs_shopper else "pending" if is_pending else "succeeded"
-    if instructions_email:
-        refund["instructions_email"] = instructions_email
+    if instructions_email or needs_shopper:
+        refund["instructions_email"] = instructions_email or _email(state, charge)
     if needs_shopper:
-        refund["next_action"] = _next_action(state, instructions_email or charge["billing_details"]["email"])
+        refund["next_action"] = _next_action(state, refund["instructions_email"])
     elif is_pending:
         refund["pending_reason"] = "processing"
     if is_pending:

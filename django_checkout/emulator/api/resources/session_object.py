@@ -6,7 +6,7 @@ from django_checkout.emulator.api.calls import merged_metadata
 from django_checkout.emulator.api.resources.account import NAME
 from django_checkout.emulator.api.resources.session_rules import ELEMENTS, EMBEDDED
 from django_checkout.emulator.messages import ApiError, Doc
-from django_checkout.emulator.reference.cards import DELAYED_METHODS, SECOND_CURRENCIES
+from django_checkout.emulator.reference.cards import DELAYED_METHODS, METHOD_CURRENCIES
 
 #: Parameters that the object repeats unchanged.
 _ECHOED = (
@@ -91,16 +91,28 @@ def is_offered(params: Doc, method: str) -> bool:
     return method not in excluded and (allowed is None or method in allowed)
 
 
+def delayed_methods(params: Doc, currency: str, customer: str | None) -> list[str]:
+    """Return the methods of a currency, except cards, that the account offers: its default, and those allowed by name.
+
+    Bank transfers need a customer.
+    """
+    allowed = params.get("allowed_payment_method_types") or ()
+    names = [name for name in allowed if currency in METHOD_CURRENCIES.get(name, ())]
+    default = DELAYED_METHODS.get(currency)
+    if default and default not in names and is_offered(params, default):
+        names.append(default)
+    return [name for name in names if customer or name != "customer_balance"]
+
+
 def check_methods(types: list[str], currency: str | None) -> None:
     """Raise Stripe's error for a payment method that does not exist in a currency."""
-    currencies = {method: own for own, method in DELAYED_METHODS.items()}
     for method in types:
-        only = {currencies.get(method, currency), SECOND_CURRENCIES.get(method)}
+        only = METHOD_CURRENCIES.get(method, (currency,))
         if currency and currency not in only:
             # stripe-samples/firebase-subscription-payments#39
             raise ApiError(
                 f"Invalid currency options ``{currency}``. The payment method `{method}` only supports the following "
-                f"currencies: ``{currencies[method]}``.",
+                f"currencies: {', '.join(f'``{one}``' for one in only)}.",
                 param="payment_method_types",
             )
 

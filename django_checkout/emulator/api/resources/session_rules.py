@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from django_checkout.emulator.api.formats import check_url
 from django_checkout.emulator.api.params import plain
+from django_checkout.emulator.api.resources import method_options
 from django_checkout.emulator.api.resources.pricing import missing, one_of
 from django_checkout.emulator.api.resources.session_values import check_values
 from django_checkout.emulator.messages import ApiError, Doc
@@ -137,6 +138,7 @@ def check_session(params: Doc) -> None:
     _check_update(params)
     _check_payment(plain(params), mode)
     check_values(plain(params))
+    method_options.check(plain(params))
 
 
 def check_customer(params: Doc, customer: Doc) -> None:

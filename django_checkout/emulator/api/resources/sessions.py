@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django_checkout.emulator.api.calls import Call, Route, list_objects, list_values, retrieve
 from django_checkout.emulator.api.params import defer, plain
-from django_checkout.emulator.api.resources import lines, payments
+from django_checkout.emulator.api.resources import lines, method_options, payments
 from django_checkout.emulator.api.resources.amounts import set_lines
 from django_checkout.emulator.api.resources.customers import full_address
 from django_checkout.emulator.api.resources.discounts import attach
@@ -17,8 +17,8 @@ from django_checkout.emulator.api.resources.session_object import (
     ECHOED_IF_SENT,
     check_methods,
     defaults,
+    delayed_methods,
     details,
-    is_offered,
 )
 from django_checkout.emulator.api.resources.session_rules import (
     ELEMENTS,
@@ -34,7 +34,7 @@ from django_checkout.emulator.api.resources.shipping import offered
 from django_checkout.emulator.api.resources.subscriptions import check_currency_of
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc, StateError
-from django_checkout.emulator.reference.cards import DELAYED_METHODS, PLAYED_TYPES
+from django_checkout.emulator.reference.cards import PLAYED_TYPES
 from django_checkout.emulator.reference.currencies import check_currency
 from django_checkout.emulator.state.state import State
 
@@ -112,17 +112,16 @@ def new_session(
     if not session["payment_method_types"]:
         raise ApiError(NO_METHODS)
     check_methods(session["payment_method_types"], session["currency"])
+    method_options.apply(session, plain(params))
     state.store.insert(session)
     state.schedule("expire_session", session["id"], state.clock.now() + life)
     return session
 
 
 def _offer_delayed_method(session: Doc, params: Doc, currency: str) -> None:
-    """Offer the currency's delayed method unless the shop has set the methods."""
-    delayed = DELAYED_METHODS.get(currency)
-    is_listed = "payment_method_types" in params
-    if delayed and not is_listed and session["mode"] == "payment" and is_offered(params, delayed):
-        session["payment_method_types"].append(delayed)
+    """Offer the currency's delayed method, and those that the shop allows, unless it has set the methods."""
+    if "payment_method_types" not in params and session["mode"] == "payment":
+        session["payment_method_types"] += delayed_methods(params, currency, session["customer"])
 
 
 def list_sessions(call: Call) -> Doc:
@@ -220,6 +219,7 @@ def update(call: Call) -> Doc:
         items = lines.replaced_lines(state, items, params["line_items"], session["mode"], session["currency"])
     if changes and session["mode"] != "setup":
         set_lines(state, session, items)
+        payments.withdraw_code(state, session)
     return state.store.save(session)
 
 
@@ -266,7 +266,7 @@ ROUTES = {
         "managed_payments payment_intent_data.transfer_data payment_method_configuration payment_method_data "
         "shipping_options.shipping_rate_data.fixed_amount.currency_options",
         {
-            "payment_method_options": "card",
+            **method_options.SESSION_OPTIONS,
             "payment_method_options.card": "setup_future_usage",
             "payment_method_types": " ".join(PLAYED_TYPES),
             "subscription_data": (

@@ -112,6 +112,11 @@
     const chosen = method();
     if (chosen.startsWith("pm_")) return { saved: chosen };
     if (chosen === "bank") return { method: { type: "bank", iban: form.elements.iban.value } };
+    const panel = form.querySelector(`[data-panel="${chosen}"][data-own]`);
+    if (panel) {
+      const own = [...panel.querySelectorAll("input")].map((input) => [input.name.slice(chosen.length + 1), input.value]);
+      return { method: { ...Object.fromEntries(own), type: chosen } };
+    }
     const [number, cvc, country, postal] = ["number", "cvc", "country", "postal_code"].map(text);
     const own = state.hasBilling ? {} : { country, postal_code: postal };
     return { method: { type: "card", number: digits(number), cvc, ...own }, save: field("save")?.checked };

@@ -96,6 +96,20 @@
     }
     document.getElementById("id_card_number").focus();
   });
+
+  // Test values of vouchers: the field that they belong to, and samples for the others, as their hints show.
+
+  form.addEventListener("click", (event) => {
+    const button = event.target.closest('[name="use_value"]');
+    const field = button && document.getElementById(`id_${button.dataset.field}`);
+    if (!field || field.readOnly) return;
+    event.preventDefault();
+    for (const input of button.closest(".panel").querySelectorAll("input")) {
+      if (!input.value && input.getAttribute("aria-required")) input.value = input.placeholder || "Sam Shopper";
+    }
+    field.value = button.value;
+    field.focus();
+  });
   form.addEventListener("input", (event) => {
     const input = event.target;
     if (event.inputType?.startsWith("delete") || input.selectionStart !== input.value?.length) return;

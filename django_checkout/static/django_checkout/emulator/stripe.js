@@ -601,7 +601,7 @@
     }
   }
 
-  // 3-D Secure
+  // 3-D Secure, QR codes and instructions
 
   const DIALOG_STYLE = `
     dialog { box-sizing: border-box; width: min(28rem, calc(100vw - 2rem)); padding: 0; border: 0; border-radius: 12px;
@@ -609,18 +609,19 @@
     dialog::backdrop { background: rgb(16 24 40 / 0.55); }
   `;
 
-  /** Show the 3-D Secure page in a dialog until the shopper has answered. */
+  /** Show the 3-D Secure page, or a code to pay with, in a dialog until the shopper has answered. */
   function authenticate(url) {
+    const title = url.includes("/authenticate") ? "3-D Secure" : "Payment";
     const host = document.createElement("div");
     const root = host.attachShadow({ mode: "open" });
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(DIALOG_STYLE);
     root.adoptedStyleSheets = [sheet];
     const dialog = document.createElement("dialog");
-    dialog.setAttribute("aria-label", "3-D Secure");
+    dialog.setAttribute("aria-label", title);
     dialog.addEventListener("cancel", (event) => event.preventDefault());
     return new Promise((resolve) => {
-      const frame = new Frame(url, "3-D Secure", ({ type }) => {
+      const frame = new Frame(url, title, ({ type }) => {
         if (type !== "complete" && type !== "answered") return;
         frame.remove();
         host.remove();
