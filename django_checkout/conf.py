@@ -16,6 +16,7 @@ from django.http.request import HttpHeaders
 
 from django_checkout import thresholds
 from django_checkout.api_versions import API_VERSIONS, stripe_js_url
+from django_checkout.readers import Readers
 
 STRIPE_API_BASE = "https://api.stripe.com"
 #: The emulator's signing secret, which is public.
@@ -30,7 +31,7 @@ CAPTURE_METHODS = ("automatic", "automatic_async", "manual")
 NO_ADAPTER = "django_checkout.adapters.CheckoutAdapter"
 
 
-class Settings:
+class Settings(Readers):
     """Typed access to the settings, with defaults."""
 
     @property
@@ -318,57 +319,8 @@ class Settings:
         value = getattr(settings, name, None)
         return value is not None and not (isinstance(value, str) and not value.strip())
 
-    def _texts(self, name: str, what: str) -> list[str]:
-        value = getattr(settings, name, None) or []
-        if isinstance(value, str) or not isinstance(value, Sequence):
-            raise ImproperlyConfigured(f"{name} must be a list of {what}.")
-        # None and "" are the values of unset environment variables.
-        if not all(text is None or isinstance(text, str) for text in value):
-            raise ImproperlyConfigured(f"{name} must contain only strings.")
-        return [text.strip() for text in value if (text or "").strip()]
-
-    def _text(self, name: str, default: str = "", *, required: bool = False) -> str:
-        value = getattr(settings, name, None)
-        value = default if value is None else value
-        if not isinstance(value, str):
-            raise ImproperlyConfigured(f"{name} must be a string.")
-        if required and not value.strip():
-            raise ImproperlyConfigured(f"{name} is not set.")
-        return value.strip()
-
-    def _url(self, name: str, default: str = "", *, takes_path: bool = False) -> str:
-        value = (self._text(name, default) or default).rstrip("/")
-        if not value or (takes_path and value.startswith("/") and not value.startswith("//")):
-            return value
-        try:
-            parts = urlsplit(value)
-        except ValueError:
-            parts = urlsplit("")
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ImproperlyConfigured(f"{name} must be an absolute URL that starts with https:// or http://.")
-        return value
-
-    def _choice(self, name: str, choices: tuple[str, ...]) -> str:
-        value = getattr(settings, name, None)
-        value = choices[0] if value is None else value
-        if value not in choices:
-            raise ImproperlyConfigured(f"{name} must be one of: {', '.join(repr(choice) for choice in choices)}.")
-        return str(value)
-
-    def _integer(self, name: str, default: int, *, minimum: int, maximum: int | None = None) -> int:
-        value = getattr(settings, name, default)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ImproperlyConfigured(f"{name} must be an integer.")
-        if value < minimum or (maximum is not None and value > maximum):
-            limit = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
-            raise ImproperlyConfigured(f"{name} must be {limit}.")
-        return value
-
-    def _boolean(self, name: str, *, default: bool) -> bool:
-        value = getattr(settings, name, default)
-        if not isinstance(value, bool):
-            raise ImproperlyConfigured(f"{name} must be True or False.")
-        return value
+    def _get(self, name: str, default: Any = None) -> Any:
+        return getattr(settings, name, default)
 
 
 conf = Settings()
