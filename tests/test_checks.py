@@ -21,7 +21,7 @@ from django_checkout import checks
 from django_checkout.adapters import CheckoutAdapter
 from django_checkout.api_versions import DAHLIA, ENDIVE, stripe_js_url
 from django_checkout.conf import NAMES, STRIPE_API_BASE, Settings, conf
-from django_checkout.operations import missing
+from django_checkout.operations import malformed, missing
 from django_checkout.stripe_api import transport
 from django_checkout.webhooks import tasks
 from tests.test_conf import DEFAULTS
@@ -529,7 +529,7 @@ def test_every_setting_is_complete():
 
 
 def source_ids():
-    sources = [Path(module.__file__).read_text(encoding="utf-8") for module in (checks, missing)]
+    sources = [Path(module.__file__).read_text(encoding="utf-8") for module in (checks, malformed, missing)]
     return re.findall(r'"([EW]\d{3})"', "".join(sources))
 
 
