@@ -74,6 +74,14 @@ def is_payable(request: HttpRequest | None, order: Order, subject: Any = None) -
     return order.status == OrderStatus.UNPAID and is_offered(request, order, subject)
 
 
+def may_see_details(request: HttpRequest, order: Order) -> bool:
+    """Whether the request may see the order's amounts and personal data, on a page that a status link opens.
+
+    A status link is shared easily: with it alone, the page shows the status and the reference.
+    """
+    return is_owner(request, order) or bool(find_link(request, order))
+
+
 def has_right(request: HttpRequest, order: Order, token: str, purpose: Purpose) -> bool:
     """Whether the request has a sufficient token, or is made by the owner."""
     return is_bearer(order, token, purpose) or is_owner(request, order)

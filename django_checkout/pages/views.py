@@ -9,16 +9,14 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
 
 from django_checkout import ledger, services
-from django_checkout.access.orders import find_link, get_order_of_link, is_owner, is_payable, remember_link
-from django_checkout.access.tokens import Purpose, make_status_token, make_token
-from django_checkout.adapters import get_adapter, get_subject
+from django_checkout.access.orders import get_order_of_link, remember_link
+from django_checkout.access.tokens import Purpose, make_status_token
 from django_checkout.conf import conf
 from django_checkout.exceptions import (
     CheckoutError,
@@ -33,6 +31,7 @@ from django_checkout.exceptions import (
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.operations import health as webhook_health
 from django_checkout.operations.alerts import RUNBOOK
+from django_checkout.pages import status_page
 from django_checkout.pages.responses import (
     SeeOther,
     endpoint,
@@ -42,6 +41,7 @@ from django_checkout.pages.responses import (
     redirect_to_stripe,
     with_retry_after,
 )
+from django_checkout.pages.status_page import find_host_url
 from django_checkout.params.terms import get_terms
 from django_checkout.services import inputs, outcomes
 from django_checkout.states import OrderStatus
@@ -129,7 +129,7 @@ def return_(request: HttpRequest, token: str) -> HttpResponse:
     session = outcomes.get_session(order, request.GET.get("session_id"))
     if request.method != "HEAD":
         order = _updated(order, session)
-    return _render_status(request, order, session, token)
+    return render(request, "django_checkout/return.html", status_page.get_context(request, order, session, token))
 
 
 def _updated(order: Order, session: CheckoutSession | None) -> Order:
@@ -240,11 +240,6 @@ def _status_page(token: str) -> str:
     return reverse("django_checkout:return", args=[make_status_token(token)])
 
 
-def _host_url(order: Order) -> str:
-    subject = get_subject(order)
-    return get_adapter().return_url(subject) if subject is not None else ""
-
-
 def _render_pay(request: HttpRequest, order: Order, token: str, error: CheckoutError | None = None) -> HttpResponse:
     modes, can_pay = services.ui_modes(order), order.status == OrderStatus.UNPAID
     ui_mode = "hosted_page" if error and "hosted_page" in modes else services.default_ui_mode(order)
@@ -258,32 +253,8 @@ def _render_pay(request: HttpRequest, order: Order, token: str, error: CheckoutE
         "is_listed_by_script": can_pay and ui_mode == "elements" and not conf.script_problem,
         "start_url": reverse("django_checkout:start", args=[token]),
         "status_url": _status_page(token),
-        "host_url": _host_url(order),
+        "host_url": find_host_url(order),
         "error_message": error.user_message if error else "",
     }
     response = render(request, "django_checkout/pay.html", context, status=error.http_status if error else 200)
     return with_retry_after(response, error) if error else response
-
-
-def _find_pay_token(request: HttpRequest, order: Order) -> str:
-    """Return the token with which this browser may pay the order, or "". A status link gives no right to pay."""
-    if not is_payable(request, order):
-        return ""
-    return make_token(order, Purpose.PAY) if is_owner(request, order) else find_link(request, order)
-
-
-def _render_status(request: HttpRequest, order: Order, session: CheckoutSession | None, token: str) -> HttpResponse:
-    outcome = outcomes.get_outcome(order, session)
-    query = f"?session_id={session.stripe_id}" if session is not None and session.stripe_id else ""
-    pay_token = _find_pay_token(request, order)
-    context = {
-        "order": order,
-        "outcome": outcome,
-        "is_waiting": outcome in ("processing", "open", "unknown"),
-        "can_retry": bool(pay_token) and outcome not in ("processing", "unknown"),
-        "poll_url": reverse("django_checkout:status", args=[token]) + query,
-        "pay_url": reverse("django_checkout:pay", args=[pay_token]) if pay_token else "",
-        "host_url": _host_url(order),
-        "title": _("Your payment"),
-    }
-    return render(request, "django_checkout/return.html", context)

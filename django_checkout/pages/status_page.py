@@ -1,0 +1,59 @@
+"""The context of the return page: the outcome for whoever has the link, and the details for who may see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from django_checkout.access.orders import find_link, is_owner, is_payable, may_see_details
+from django_checkout.access.tokens import Purpose, make_token
+from django_checkout.adapters import get_adapter, get_subject
+from django_checkout.models import CheckoutSession, Order
+from django_checkout.pages import outcome_texts
+from django_checkout.services import outcomes
+from django_checkout.services.outcomes import Outcome
+
+#: The page is reloaded as soon as one of these changes.
+WAITING = frozenset((Outcome.PROCESSING, Outcome.OPEN, Outcome.UNKNOWN))
+#: Of these the shopper may have paid, or may still be paying, so the page offers no second payment.
+_IN_FLIGHT = frozenset((Outcome.PROCESSING, Outcome.UNKNOWN))
+
+
+def get_context(request: HttpRequest, order: Order, session: CheckoutSession | None, token: str) -> dict[str, Any]:
+    """Return what ``return.html`` shows of an order and one of its sessions.
+
+    ``has_details`` says whether the request may see amounts and personal data; a block or an include that shows any
+    must ask for it.
+    """
+    outcome = outcomes.get_outcome(order, session)
+    query = f"?session_id={session.stripe_id}" if session is not None and session.stripe_id else ""
+    pay_token = _find_pay_token(request, order)
+    texts = outcome_texts.get_texts(outcome, order)
+    return {
+        "order": order,
+        "session": session,
+        "outcome": outcome,
+        "title": texts.title,
+        "text": texts.text,
+        "has_details": may_see_details(request, order),
+        "is_waiting": outcome in WAITING,
+        "can_retry": bool(pay_token) and outcome not in _IN_FLIGHT,
+        "poll_url": reverse("django_checkout:status", args=[token]) + query,
+        "pay_url": reverse("django_checkout:pay", args=[pay_token]) if pay_token else "",
+        "host_url": find_host_url(order),
+    }
+
+
+def find_host_url(order: Order) -> str:
+    """Return the adapter's ``return_url`` of an order, or "" if the host has deleted its row."""
+    subject = get_subject(order)
+    return get_adapter().return_url(subject) if subject is not None else ""
+
+
+def _find_pay_token(request: HttpRequest, order: Order) -> str:
+    """Return the token with which this browser may pay the order, or "". A status link gives no right to pay."""
+    if not is_payable(request, order):
+        return ""
+    return make_token(order, Purpose.PAY) if is_owner(request, order) else find_link(request, order)
