@@ -72,6 +72,28 @@ def test_a_declined_card_can_be_replaced(open_shop, new_session):
     until(page, "shop.completed === 1")
 
 
+@on_desktop
+def test_the_page_in_the_frame_is_not_shown_before_its_script_has_run(open_shop, new_session, shop):
+    page = open_shop(new_session().client_secret)
+    page.evaluate("shop.embed()")
+    frame = embedded(page)
+    fill(frame, "4000 0000 0000 0002")
+    held = []
+    page.route("**/assets/frame.js", lambda route: held.append(route), times=1)
+    frame.get_by_role("button", name=f"Pay {money('10.00')}").click()
+    while not held:
+        page.wait_for_timeout(50)
+
+    # A form that is shown earlier is moved while the shopper presses its button.
+    page.wait_for_timeout(500)
+    assert frame.get_by_role("alert").count() == 0
+    held[0].continue_()
+
+    pay(page)
+
+    page.wait_for_url(f"{shop.url}/return/**")
+
+
 @pytest.mark.parametrize("answer", ["Complete authentication", "Fail authentication"])
 def test_3d_secure_is_in_the_frame(emulator, open_shop, new_session, answer):
     session = new_session(redirect_on_completion="if_required")

@@ -10,8 +10,8 @@
   let current = null;
 
   if (updateButton) updateButton.hidden = true;
-  // Browsers ignore autofocus in the frame of another origin.
-  document.querySelector(".alert")?.focus();
+  // Browsers ignore autofocus in the frame of another origin. A field that is being filled in keeps the focus.
+  if (document.activeElement === document.body) document.querySelector(".alert")?.focus();
 
   const payButton = () => form.querySelector("button.pay");
   const dueText = () => document.querySelector(".totals .due")?.textContent.trim().replace(/\s+/g, " ") ?? "";

@@ -137,12 +137,11 @@
     }
 
     receive({ type }) {
+      // Show another page, such as the form with its errors, from its top.
+      if (type === "opened" && this.isRendered) this.frame.node.scrollIntoView({ block: "start" });
       if (type === "ready" && !this.isRendered) {
         this.isRendered = true;
         this.report("checkoutRendered");
-      } else if (type === "ready" || type === "complete") {
-        // Show another page, such as the form with its errors, from its top.
-        this.frame.node.scrollIntoView({ block: "start" });
       }
       if (type !== "complete") return;
       this.report("checkoutSubmitted");
