@@ -127,7 +127,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 # The shop's own pages are English, see example_project.language; the checkout's and the admin follow the browser.
-LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("ja", "日本語")]
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"

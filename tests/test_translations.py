@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import django
@@ -20,6 +21,7 @@ from django.utils.translation.template import templatize
 import django_checkout
 from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.admin import dashboard
+from django_checkout.models import Order
 from django_checkout.models.attention import format_details
 from django_checkout.reconcile import Kind
 from tests.amounts import money
@@ -40,7 +42,27 @@ _PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%%|\{\w*\}|<[^>]+>")
 
 CONTROL_PAGE = ("control.html", "button.html", "page.py", "actions.py", "controls.py")
 
+EVERYTHING = ("",)
+#: What a shopper reads: the pages, tags, terms and errors of the checkout, and the emulator's pages but for its control
+#: page. A name that ends in a slash is a folder.
+SHOPPER_SOURCES = (
+    "adapters.py",
+    "emulator/",
+    "exceptions/",
+    "pages/",
+    "params/",
+    "services/",
+    "templates/django_checkout/",
+    "templatetags/checkout.py",
+)
+#: The sources whose messages a catalogue must have; it may not have others. A language without an entry fails.
+SCOPES = {"de": EVERYTHING, "ja": SHOPPER_SOURCES}
+
 GERMAN = {"Accept-Language": "de"}
+JAPANESE = {"Accept-Language": "ja"}
+
+#: Words that a Japanese page writes in Latin letters.
+NAMES = ("Stripe", "PDF")
 
 Key = tuple[str | None, str]
 
@@ -80,20 +102,36 @@ def marked() -> Iterator[tuple[Key, str]]:
             yield (context, texts(message)[0]), f"{name}:{line}"
 
 
+def english_of(html: str, order: Order) -> list[str]:
+    """Return the Latin words that a reader of a Japanese page sees or hears, but for names and codes."""
+    html = re.sub(r"<(script|style)\b.*?</\1>", " ", html, flags=re.DOTALL)
+    spoken = re.findall(r'(?:alt|aria-label|title|placeholder)="([^"]*)"', html)
+    text = " ".join([*spoken, unescape(re.sub(r"<[^>]*>", " ", html))])
+    for name in [order.reference, *(line.name for line in order.lines.all()), *NAMES]:
+        text = text.replace(name, " ")
+    return re.findall(r"[A-Za-z]{2,}", text)
+
+
 @pytest.fixture(scope="module", params=LANGUAGES)
 def language(request) -> str:
     return request.param
 
 
-def test_german_is_shipped():
-    assert "de" in LANGUAGES
+def test_each_language_has_a_scope():
+    assert sorted(SCOPES) == LANGUAGES
+    assert SCOPES["de"] == EVERYTHING
 
 
-def test_every_message_of_the_sources_is_in_the_catalog(language):
+@pytest.mark.parametrize("source", SHOPPER_SOURCES)
+def test_each_source_of_a_scope_exists(source):
+    assert (PACKAGE / source).is_dir() if source.endswith("/") else (PACKAGE / source).is_file()
+
+
+def test_every_message_of_the_scope_is_in_the_catalog(language):
     known = entries(read(language)[0])
-    found = dict(marked())
+    found = {key: where for key, where in marked() if where.startswith(SCOPES[language])}
 
-    assert len(found) > 500
+    assert len(found) > 400
     assert {where: key for key, where in found.items() if key not in known} == {}
     # The catalog has nothing else.
     assert known.keys() - found.keys() == set()
@@ -148,6 +186,20 @@ def test_the_pay_page_is_german(client, order):
 
     assert "Jetzt bezahlen" in page.text
     assert "Zwischensumme" in page.text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("purpose", [Purpose.PAY, Purpose.STATUS])
+@pytest.mark.parametrize("is_paid", [False, True])
+def test_the_shopper_pages_are_japanese(request, client, order, purpose, is_paid):
+    if is_paid:
+        request.getfixturevalue("paid_order")
+    name = "pay" if purpose == Purpose.PAY else "return"
+    page = client.get(reverse(f"django_checkout:{name}", args=[make_token(order.pk, purpose)]), headers=JAPANESE)
+
+    assert '<html lang="ja"' in page.text
+    assert f"ご注文 {order.reference}" in page.text
+    assert english_of(page.text, order) == []
 
 
 @pytest.mark.django_db

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from django_checkout.emulator.api.resources import bank_transfers, vouchers
 from django_checkout.emulator.api.resources.account import NAME
@@ -67,7 +68,8 @@ def _codes(kind: str, action: Doc) -> list[Doc]:
     if kind == "boleto":
         return [_group("", [(_("Boleto number"), _boleto(action["number"]))])]
     if kind == "multibanco":
-        return [_group("", [(_("Entity"), action["entity"]), (_("Reference"), _spaced(action["reference"], 3))])]
+        reference = pgettext("of a payment", "Reference")
+        return [_group("", [(_("Entity"), action["entity"]), (reference, _spaced(action["reference"], 3))])]
     if kind == bank_transfers.KIND:
         return [_address(address, action["reference"]) for address in action["financial_addresses"]]
     return [_group("", [(_("Code to copy"), action["data"])])] if kind == "pix" else []
@@ -116,7 +118,7 @@ def _address(address: Doc, reference: str | None) -> Doc:
         (name, _spaced(own[field]) if field == "iban" else own[field]) for field, name in names.items() if field in own
     ]
     if reference:
-        codes.append((_("Reference"), reference))
+        codes.append((pgettext("of a payment", "Reference"), reference))
     group = _group(headings.get(address["type"], ""), codes)
     for code in group["codes"]:
         code["copied"] = code["value"] if code["name"] != "IBAN" else code["copied"]

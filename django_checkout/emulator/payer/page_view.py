@@ -236,7 +236,7 @@ def interval_text(recurring: Doc | None) -> str:
         "month": ngettext("per month", "every %(count)s months", count),
         "year": ngettext("per year", "every %(count)s years", count),
     }
-    return texts[recurring["interval"]] % {"count": count} if count > 1 else texts[recurring["interval"]]
+    return texts[recurring["interval"]] % {"count": count}
 
 
 def _estimate(estimate: Doc | None) -> str:

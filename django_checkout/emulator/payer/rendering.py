@@ -10,7 +10,7 @@ from importlib.resources import files
 from urllib.parse import urlsplit
 
 from babel.core import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_time, get_datetime_format
 from babel.numbers import format_currency
 from django.template import Context, Engine
 from django.utils import translation
@@ -151,7 +151,8 @@ def format_moment(seconds: int, utc_offset_hours: int) -> str:
     zone = timezone(timedelta(hours=utc_offset_hours))
     moment = datetime.fromtimestamp(seconds, UTC).astimezone(zone)
     day, time = format_date(moment, format="long", locale=_locale()), format_time(moment, "short", locale=_locale())
-    return f"{day}, {time} ({moment:UTC%z})".replace("+0000)", ")").replace("00)", ")")
+    both = str(get_datetime_format("medium", locale=_locale())).format(time, day)
+    return f"{both} ({moment:UTC%z})".replace("+0000)", ")").replace("00)", ")")
 
 
 def _locale() -> Locale:
