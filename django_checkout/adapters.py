@@ -15,6 +15,7 @@ from django_checkout.exceptions import OutOfStockError
 from django_checkout.models import Order
 
 if TYPE_CHECKING:
+    from django_checkout.legal_links import LegalLinks
     from django_checkout.values import OrderData, ShippingOption
 
 
@@ -100,6 +101,13 @@ class CheckoutAdapter:
         other services over the network, and send mail in ``on_commit``.
         """
         return None
+
+    def legal_links(self, order: Any) -> LegalLinks:
+        """Return the legal pages for an order by kind, such as those of its seller; they replace CHECKOUT_LEGAL_LINKS.
+
+        See that setting for the kinds; "" removes a link.
+        """
+        return {}
 
     def return_url(self, order: Any) -> str:
         """Return the URL that the return page links to after payment; "" for no link."""

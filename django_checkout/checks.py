@@ -6,7 +6,7 @@ hint names. No check imports ``stripe``, queries the database, or calls middlewa
 CSP middleware and their subclasses. Messages name the setting and contain no key or secret.
 
 The id of a retired check is not used again.
-In use: E001-E056, W001-W027. Retired: E022, W022.
+In use: E001-E058, W001-W027. Retired: E022, W022.
 """
 
 from __future__ import annotations
@@ -325,7 +325,7 @@ def _malformed(name: str) -> Iterator[CheckMessage]:
     try:
         getattr(conf, name)
     except ImproperlyConfigured as error:
-        if name not in re.split(r"[ :]", str(error)):
+        if name not in re.split(r"[ :\[]", str(error)):
             # The message is about another setting, which has its own check.
             return
         for old, new in RENAMED_UI_MODES.items():

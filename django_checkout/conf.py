@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import HttpHeaders
 
-from django_checkout import thresholds
+from django_checkout import legal_links, thresholds
 from django_checkout.api_versions import API_VERSIONS, stripe_js_url
 from django_checkout.readers import Readers
 
@@ -175,6 +175,16 @@ class Settings(Readers):
     def CHECKOUT_ALERTS(self) -> Mapping[str, int | None]:
         """The thresholds of the alerts by reason, e.g. ``{"events_stuck": 1800}``; None turns one off."""
         return thresholds.read("CHECKOUT_ALERTS", getattr(settings, "CHECKOUT_ALERTS", None))
+
+    @property
+    def CHECKOUT_LEGAL_LINKS(self) -> legal_links.LegalLinks:
+        """The shop's legal pages by kind, e.g. ``{"terms": "/terms/"}``; for several languages a dict of each."""
+        return legal_links.read("CHECKOUT_LEGAL_LINKS", self._get("CHECKOUT_LEGAL_LINKS") or {})
+
+    @property
+    def CHECKOUT_SHOP_NAME(self) -> str:
+        """The name of the shop, or of the company behind it, that stands before each button that pays."""
+        return self._text("CHECKOUT_SHOP_NAME")
 
     @property
     def CHECKOUT_EMULATOR(self) -> bool:

@@ -143,6 +143,8 @@ CHECKOUT_BASE_URL = env.str("CHECKOUT_BASE_URL", default="http://127.0.0.1:8000"
 CHECKOUT_ADAPTER = (
     "example_project.api_demo.adapters.ApiShopAdapter" if HAS_API else "example_project.shop.adapters.ShopAdapter"
 )
+CHECKOUT_SHOP_NAME = "Thistle & Slip"
+CHECKOUT_LEGAL_LINKS = {kind: f"/legal/{kind}/" for kind in ("terms", "privacy", "withdrawal", "imprint")}
 CHECKOUT_API_VERSION = env.str("CHECKOUT_API_VERSION", default=API_VERSIONS[0])
 CHECKOUT_ASYNC_WEBHOOK = env.bool("CHECKOUT_ASYNC_WEBHOOK", default=False)
 CHECKOUT_EMULATOR_STORE = env.str("CHECKOUT_EMULATOR_STORE", default=str(VAR_DIR / "emulator.sqlite3"))

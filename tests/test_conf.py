@@ -36,6 +36,8 @@ DEFAULTS = {
     "CHECKOUT_TOKEN_MAX_AGE_SECONDS": 30 * 24 * 3600,
     "CHECKOUT_CSP": None,
     "CHECKOUT_ALERTS": thresholds.DEFAULTS,
+    "CHECKOUT_LEGAL_LINKS": {},
+    "CHECKOUT_SHOP_NAME": "",
     "CHECKOUT_EMULATOR": False,
     "CHECKOUT_EMULATOR_STORE": "",
 }
@@ -65,6 +67,9 @@ READ = [
     ("CHECKOUT_CAPTURE_METHOD", "manual", "manual"),
     ("CHECKOUT_CSP", {"default-src": ["'self'"]}, {"default-src": ["'self'"]}),
     ("CHECKOUT_ALERTS", {"events_stuck": None}, {**thresholds.DEFAULTS, "events_stuck": None}),
+    ("CHECKOUT_LEGAL_LINKS", None, {}),
+    ("CHECKOUT_LEGAL_LINKS", {"terms": "/terms/"}, {"terms": "/terms/"}),
+    ("CHECKOUT_SHOP_NAME", " Thistle ", "Thistle"),
     ("CHECKOUT_EMULATOR", True, True),
 ]
 
@@ -98,6 +103,9 @@ REFUSED = [
     ("CHECKOUT_CSP", ["default-src"], "must be a dict"),
     ("CHECKOUT_CSP", {"default-src": "'self'"}, "list of sources"),
     ("CHECKOUT_CSP", {"default-src": None}, "list of sources"),
+    ("CHECKOUT_LEGAL_LINKS", ["/terms/"], "must be a dict"),
+    ("CHECKOUT_LEGAL_LINKS", {"agb": "/agb/"}, "'agb', which is not one of: terms"),
+    ("CHECKOUT_SHOP_NAME", 7, "must be a string"),
     ("CHECKOUT_ALERTS", ["events_stuck"], "must be a dict"),
     ("CHECKOUT_ALERTS", {"events_lost": 1}, "'events_lost', which is not one of: events_failed"),
     ("CHECKOUT_ALERTS", {"events_stuck": 0}, "'events_stuck'.* must be a positive integer"),

@@ -93,7 +93,7 @@ def test_terms_are_translated_with_their_plurals(terms, text):
         (of(once(), mode="payment"), f"Pay {FIVE}"),
         (of(once(), mode="payment", discount_minor=500), f"Pay {plain(money('0.00'))}"),
         (of(line(), once()), f"Pay {TWENTY_FOUR}"),
-        (of(line(), **trial(14)), "Start free trial"),
+        (of(line(), **trial(14)), "Start free trial, paid afterwards"),
         (of(line(), once(), **trial(14)), f"Pay {FIVE}"),
         (of(mode="setup"), "Save payment details"),
     ],
@@ -204,7 +204,7 @@ def test_one_time_payment_has_no_terms(client):
     page = client.get(services.pay_url(place(lines=(once(),), options=CheckoutOptions())))
 
     assert "checkout-terms" not in page.text
-    assert "Subtotal" in page.text
+    assert "Total" in page.text
 
 
 @pytest.mark.django_db

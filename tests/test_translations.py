@@ -185,7 +185,7 @@ def test_the_pay_page_is_german(client, order):
     page = client.get(reverse("django_checkout:pay", args=[make_token(order.pk, Purpose.PAY)]), headers=GERMAN)
 
     assert "Jetzt bezahlen" in page.text
-    assert "Zwischensumme" in page.text
+    assert "Gesamtbetrag" in page.text
 
 
 @pytest.mark.django_db

@@ -36,6 +36,11 @@ MALFORMED: Mapping[str, tuple[str, str]] = {
     "CHECKOUT_TOKEN_MAX_AGE_SECONDS": ("E039", _SECONDS),
     "CHECKOUT_CSP": ("E040", 'Set CHECKOUT_CSP to a dict such as {"script-src": ["\'self\'"]}, or remove it.'),
     "CHECKOUT_ALERTS": ("E054", 'Set it to a dict such as {"events_stuck": 1800}. See README, "Alerts".'),
+    "CHECKOUT_LEGAL_LINKS": (
+        "E057",
+        'Set it to a dict of kinds and URLs, such as {"terms": "/terms/"}.',
+    ),
+    "CHECKOUT_SHOP_NAME": ("E058", "Set CHECKOUT_SHOP_NAME to a string, or remove it."),
     "CHECKOUT_EMULATOR": ("E041", "Set it to True or False: convert the string of an environment variable."),
     "CHECKOUT_EMULATOR_STORE": ("E044", "Set CHECKOUT_EMULATOR_STORE to a string, or remove it."),
 }

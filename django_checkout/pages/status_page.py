@@ -12,7 +12,7 @@ from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.adapters import get_adapter, get_subject
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.pages import outcome_texts
-from django_checkout.services import outcomes
+from django_checkout.services import outcomes, small_print
 from django_checkout.services.outcomes import Outcome
 
 #: The page is reloaded as soon as one of these changes.
@@ -43,6 +43,7 @@ def get_context(request: HttpRequest, order: Order, session: CheckoutSession | N
         "poll_url": reverse("django_checkout:status", args=[token]) + query,
         "pay_url": reverse("django_checkout:pay", args=[pay_token]) if pay_token else "",
         "host_url": find_host_url(order),
+        "small_print": {"shop_name": small_print.find_shop_name(order), "links": small_print.find_links(order)},
     }
 
 

@@ -44,6 +44,7 @@ from django_checkout.pages.responses import (
 from django_checkout.pages.status_page import find_host_url
 from django_checkout.params.terms import get_terms
 from django_checkout.services import inputs, outcomes
+from django_checkout.services.small_print import get_small_print
 from django_checkout.states import OrderStatus
 from django_checkout.telemetry import logs
 from django_checkout.telemetry.tracebacks import forgetting_variables
@@ -244,10 +245,12 @@ def _render_pay(request: HttpRequest, order: Order, token: str, error: CheckoutE
     modes, can_pay = services.ui_modes(order), order.status == OrderStatus.UNPAID
     ui_mode = "hosted_page" if error and "hosted_page" in modes else services.default_ui_mode(order)
     lines = list(order.lines.all())
+    terms = get_terms(order, lines)
     context = {
         "order": order,
         "lines": lines,
-        "terms": get_terms(order, lines),
+        "terms": terms,
+        "small_print": get_small_print(order, terms, lines),
         "can_pay": can_pay,
         "ui_mode": ui_mode,
         "is_listed_by_script": can_pay and ui_mode == "elements" and not conf.script_problem,

@@ -88,7 +88,10 @@ class Terms:
         """The label if nothing is charged now; "" if the order is paid now, even if its amount is zero."""
         if self.mode == "setup":
             return gettext("Save payment details")
-        return gettext("Start free trial") if self.trial_days and not self.today_minor else ""
+        if not self.trial_days or self.today_minor:
+            return ""
+        # A trial that becomes a paid subscription needs a button that says so: CJEU C-565/22, points 47 to 50.
+        return gettext("Start free trial, paid afterwards")
 
     @property
     def _differs_today(self) -> bool:

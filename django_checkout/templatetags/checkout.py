@@ -26,6 +26,7 @@ from django_checkout.models import Order, OrderLine
 from django_checkout.money import format_minor
 from django_checkout.params.options import effective, needs_billing_address
 from django_checkout.params.terms import describe_line, get_terms
+from django_checkout.services import small_print
 
 logger = logging.getLogger("django_checkout")
 
@@ -118,6 +119,7 @@ def _order_context(context: Context, order: Any) -> dict[str, Any]:
     # Show no button that a click would refuse.
     can_pay = is_payable(_request_of(context), ours, subject=None if isinstance(order, Order) else order)
     lines = list(ours.lines.all()) if can_pay else []
+    terms = get_terms(ours, lines)
     return {
         "csrf_token": context.get("csrf_token"),
         "order": ours,
@@ -125,7 +127,8 @@ def _order_context(context: Context, order: Any) -> dict[str, Any]:
         "can_pay": can_pay,
         "ui_modes": services.ui_modes(ours),
         "lines": lines,
-        "terms": get_terms(ours, lines),
+        "terms": terms,
+        "small_print": small_print.get_small_print(ours, terms, lines) if can_pay else None,
         "start_url": reverse("django_checkout:start", args=[token]),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth import views as auth_views
 from django.urls import path
 
-from example_project.shop import views
+from example_project.shop import legal, views
 
 app_name = "shop"
 
@@ -21,6 +21,7 @@ urlpatterns = [
     path("orders/<str:number>/", views.order, name="order"),
     path("orders/<str:number>/pay/", views.pay, name="pay"),
     path("orders/<str:number>/cancel-subscription/", views.cancel_subscription, name="cancel-subscription"),
+    path("legal/<slug:kind>/", legal.legal, name="legal"),
     path("account/login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("account/logout/", auth_views.LogoutView.as_view(), name="logout"),
 ]

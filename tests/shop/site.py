@@ -19,6 +19,8 @@ def shop_settings(base_url: str = "http://testserver") -> dict[str, Any]:
         "LOGOUT_REDIRECT_URL": example.LOGOUT_REDIRECT_URL,
         "DEFAULT_FROM_EMAIL": example.DEFAULT_FROM_EMAIL,
         "CHECKOUT_ADAPTER": example.CHECKOUT_ADAPTER,
+        "CHECKOUT_LEGAL_LINKS": example.CHECKOUT_LEGAL_LINKS,
+        "CHECKOUT_SHOP_NAME": example.CHECKOUT_SHOP_NAME,
         "CHECKOUT_EMULATOR": True,
         "STRIPE_JS_URL": f"{base_url}/emulator/stripe.js",
         "CHECKOUT_BASE_URL": base_url,
