@@ -11,6 +11,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django_checkout.next_actions import ActionDetail as ActionDetail
+from django_checkout.next_actions import ActionFact as ActionFact
+from django_checkout.next_actions import NextAction as NextAction
+
 
 def _keep_as_text(value: Any, name: str) -> None:
     key = getattr(value, name)
@@ -203,6 +207,8 @@ class SessionFact:
     lines: tuple[LineFact, ...] | None = None
     #: True if the event type says that a delayed payment failed.
     has_async_failed: bool = False
+    #: Whether an unpaid payment may wait for the shopper, so that it must be read: a voucher, a bank transfer.
+    may_wait: bool = False
     #: Personal data: ``email``, ``name``, ``phone``, ``billing_address``, ``shipping`` ...
     customer_details: Mapping[str, Any] | None = field(default=None, repr=False)
 
@@ -231,6 +237,10 @@ class PaymentFact:
     capture_before: datetime | None = None
     #: The Radar review of the payment, open or closed.
     review_id: str | None = None
+    #: What it waits for outside of the payment page.
+    action: ActionFact | None = None
+    #: The attempt that has failed: see ``ActionFact``.
+    ended_attempt: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

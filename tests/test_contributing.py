@@ -32,7 +32,7 @@ NOT_SHOWN = {
     "requests_since site_url source_deleted_at source_type",
     CheckoutSession: "expired_at is_adjustable leased_until live_for next_subtotal_minor recovery_url request_hash "
     "site_url url",
-    Payment: "reviews",
+    Payment: "next_action reviews",
     Refund: "balance_transaction_id key leased_until made_at refusal_code",
     Dispute: "",
     Subscription: "",
@@ -47,8 +47,8 @@ NOT_KEPT = (
 NOT_COMPARED = {
     values.SessionFact: "mode amount_subtotal_minor amount_discount_minor amount_shipping_minor amount_tax_minor "
     "presentment_currency presentment_amount_minor invoice_id expires_at recovered_from recovery_url url "
-    "customer_details",
-    values.PaymentFact: "capture_before review_id",
+    "customer_details may_wait",
+    values.PaymentFact: "action capture_before ended_attempt review_id",
     values.RefundFact: "payment_intent_id charge_id reason failure_reason made_at",
     values.DisputeFact: "payment_intent_id charge_id reason due_by",
     values.SubscriptionFact: "ownership",

@@ -30,7 +30,16 @@ class PaymentAdmin(FactsAdmin[Payment]):
         (gettext_lazy("Amounts"), {"fields": ("amount", "captured", "refund_asked")}),
         (
             gettext_lazy("At Stripe"),
-            {"fields": ("charge", "fraud_warning_id", "capture_before", "created_at", "updated_at")},
+            {
+                "fields": (
+                    "charge",
+                    "fraud_warning_id",
+                    "capture_before",
+                    "action_expires_at",
+                    "created_at",
+                    "updated_at",
+                )
+            },
         ),
     )
 

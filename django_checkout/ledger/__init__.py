@@ -43,6 +43,7 @@ from django_checkout.ledger.intentions import (
     resolve,
 )
 from django_checkout.ledger.locks import LockedOrder, in_transaction, lock_order, lock_order_alone, lock_rows
+from django_checkout.ledger.next_actions import find_current, has_action
 from django_checkout.ledger.orders import derive_status
 from django_checkout.ledger.refunds import (
     fail_refund,
@@ -84,8 +85,10 @@ __all__ = [
     "fail_refund",
     "fail_session",
     "fail_unanswered_session",
+    "find_current",
     "find_other_sites",
     "forget_customer",
+    "has_action",
     "has_receiver",
     "in_transaction",
     "invoice_signal",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.db.models import Subquery
 
 from django_checkout.exceptions import OrderNotFoundError
 from django_checkout.ledger.locks import LockedOrder, LockOrderChangedError, Locks, lock_order, lock_order_with_refunds
+from django_checkout.ledger.next_actions import find_deadline, join_actions
 from django_checkout.ledger.rows import write
 from django_checkout.ledger.writes import insert_payments
 from django_checkout.models import Dispute, Order, Payment, Refund
@@ -67,12 +70,15 @@ def lock_order_of_payment(fact: PaymentFact, locks: Locks) -> LockedOrder | None
     return None if session is None or session.payment_id is not None else locked
 
 
-def join_payment(locked: LockedOrder, fact: PaymentFact, *, is_named: bool = True) -> Payment:
+def join_payment(
+    locked: LockedOrder, fact: PaymentFact, *, is_named: bool = True, is_action_over: bool = False
+) -> Payment:
     """Join a fact into a payment; insert it, or claim it for the order if a session of the order names it.
 
     States are joined by rank, amounts by maximum. A payment of another order is not changed. A payment that only its
     own metadata connects with the order (``is_named`` is false) is stored without an order: anyone with a key of the
-    account can copy metadata, while a session names its payment itself.
+    account can copy metadata, while a session names its payment itself. ``is_action_over`` says that no attempt to pay
+    follows, because the session's delayed payment has failed.
 
     Raises:
         UnknownFactError: a status that ``states`` does not know.
@@ -89,7 +95,9 @@ def join_payment(locked: LockedOrder, fact: PaymentFact, *, is_named: bool = Tru
         return payment
     if fact.charge_id and fact.charge_id != payment.charge_id:
         _adopt_by_charge(locked, payment, fact.charge_id)
-    for name, value in _joined(payment, fact).items():
+    if locked.order.erased_at is not None and fact.action is not None:
+        fact = replace(fact, action=None)
+    for name, value in _joined(payment, fact, is_action_over=is_action_over).items():
         if getattr(payment, name) != value:
             setattr(payment, name, value)
             locked.changed_payments.setdefault(payment.pk, set()).add(name)
@@ -133,13 +141,17 @@ def _find_by_charge(locked: LockedOrder | None, payment: Payment, charge_id: str
     return next((row for row in rows if row.pk != payment.pk), None)
 
 
-def _joined(payment: Payment, fact: PaymentFact) -> dict[str, object]:
+def _joined(payment: Payment, fact: PaymentFact, *, is_action_over: bool = False) -> dict[str, object]:
     values: dict[str, object] = {
         "captured_minor": max(payment.captured_minor, fact.captured_minor or 0),
         "amount_minor": max(payment.amount_minor, fact.amount_minor or 0),
     }
+    status = payment.intent_status
     if fact.status is not None:
-        values["intent_status"] = join_intent(payment.intent_status, fact.status)
+        values["intent_status"] = status = join_intent(status, fact.status)
+    if payment.next_action is not None or fact.action or fact.ended_attempt or is_action_over:
+        values["next_action"] = actions = join_actions(payment.next_action, fact, status, is_over=is_action_over)
+        values["action_expires_at"] = find_deadline(actions)
     if fact.ownership.livemode is not None:
         values["livemode"] = fact.ownership.livemode
     if fact.review_id and fact.review_id not in payment.reviews:

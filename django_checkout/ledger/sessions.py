@@ -13,7 +13,7 @@ from django_checkout import states
 from django_checkout.exceptions import IncompleteFactError, OrderNotFoundError
 from django_checkout.ledger.locks import LockedOrder, Locks
 from django_checkout.ledger.payments import join_payment
-from django_checkout.models import CheckoutSession, Order, sites
+from django_checkout.models import CheckoutSession, Order, Payment, sites
 from django_checkout.states import LIVE_SESSION_STATUSES, IntentStatus, PaymentStatus, SessionStatus
 from django_checkout.values import Ownership, PaymentFact, SessionFact
 
@@ -91,7 +91,17 @@ def join_session(locked: LockedOrder, session: CheckoutSession, fact: SessionFac
     # Only when it becomes complete: the host may give the order to another user before a later fact arrives.
     if status == SessionStatus.COMPLETE != before[0] and fact.customer_id and not session.is_guests:
         locked.customers_to_keep.append((fact.customer_id, session.livemode))
-    _join_payment(locked, session, fact)
+    payment = _join_payment(locked, session, fact)
+    if fact.may_wait and status == SessionStatus.COMPLETE != before[0]:
+        _refuse_unread(session, payment, fact)
+
+
+def _refuse_unread(session: CheckoutSession, payment: Payment | None, fact: SessionFact) -> None:
+    """Let a session be read that may wait for the shopper, so that ``order_pending`` says for what."""
+    if payment is None or payment.intent_status != IntentStatus.OPEN or session.has_async_failed:
+        return
+    if payment.next_action is None and fact.payment is None and not session.is_manual_capture:
+        raise IncompleteFactError("The session is complete and unpaid: the payment must be read for its next action.")
 
 
 def _refuse_incomplete(session: CheckoutSession, fact: SessionFact) -> None:
@@ -131,12 +141,12 @@ def _joined(locked: LockedOrder, session: CheckoutSession, fact: SessionFact, st
     return values
 
 
-def _join_payment(locked: LockedOrder, session: CheckoutSession, fact: SessionFact) -> None:
+def _join_payment(locked: LockedOrder, session: CheckoutSession, fact: SessionFact) -> Payment | None:
     is_complete = session.status == SessionStatus.COMPLETE
     is_settled = is_complete and session.payment_status != PaymentStatus.UNPAID
     payment_id = fact.payment_intent_id or (session.stripe_id if is_settled and session.payment_id is None else None)
     if payment_id is None:
-        return
+        return None
     # With manual capture, only the PaymentIntent says what was captured; a free session needs no capture.
     is_free = states.is_free(session.payment_status, session.amount_total_minor)
     is_final = is_settled and (is_free or not session.is_manual_capture)
@@ -151,6 +161,7 @@ def _join_payment(locked: LockedOrder, session: CheckoutSession, fact: SessionFa
             amount_minor=session.amount_total_minor if is_complete else None,
             captured_minor=session.amount_total_minor if is_paid else None,
         ),
+        is_action_over=session.has_async_failed,
     )
     if fact.payment is not None:
         payment = join_payment(locked, fact.payment)
@@ -158,6 +169,7 @@ def _join_payment(locked: LockedOrder, session: CheckoutSession, fact: SessionFa
         raise IncompleteFactError("The session is paid and uses manual capture: the payment must be read.")
     if session.payment_id is None:
         _write(locked, session, {"payment_id": payment.pk})
+    return payment
 
 
 def _copy_customer(order: Order, details: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django_checkout.conf import conf
 from django_checkout.models.base import FactRow
 from django_checkout.models.fields import CaseSensitiveCharField
+from django_checkout.models.indexes import SparseIndex
 from django_checkout.models.orders import Order
 from django_checkout.models.relations import SiteForeignKey
 from django_checkout.states import CLOSED_DISPUTE_STATUSES, IntentStatus, RefundStatus
@@ -39,12 +40,19 @@ class Payment(FactRow):
     #: Radar's reviews: Stripe id -> whether it is open.
     reviews = models.JSONField(_("reviews"), default=dict, blank=True, editable=False)
     capture_before = models.DateTimeField(_("capture before"), null=True, blank=True)
+    #: What it waits for outside of the payment page, see ``ledger.next_actions``. Personal data, erasable.
+    next_action = models.JSONField(_("next action"), null=True, blank=True, editable=False)
+    #: The deadline of the next action.
+    action_expires_at = models.DateTimeField(_("next action due by"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("payment")
         verbose_name_plural = _("payments")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["intent_status", "-id"], name="checkout_payment_status")]
+        indexes = [
+            models.Index(fields=["intent_status", "-id"], name="checkout_payment_status"),
+            SparseIndex(fields=["action_expires_at"], name="checkout_payment_action"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(refund_asked_minor__gte=0)

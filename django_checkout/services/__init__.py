@@ -12,7 +12,7 @@ Inside the package other functions use the generator behind both, e.g. ``yield f
 
 from __future__ import annotations
 
-from django_checkout.services.canceling import acancel, cancel
+from django_checkout.services.canceling import acancel, apay_another_way, cancel, pay_another_way
 from django_checkout.services.changing import (
     achange_quantity,
     achange_shipping,
@@ -34,6 +34,7 @@ from django_checkout.services.customers import (
     sync_subscription,
 )
 from django_checkout.services.links import pay_url, start_url
+from django_checkout.services.next_actions import find_next_action
 from django_checkout.services.notifications import deliver_again, deliver_pending, waive
 from django_checkout.services.orders import find_order, get_order, lock
 from django_checkout.services.placing import place
@@ -62,6 +63,7 @@ __all__ = [
     "aexpire",
     "aexpire_surplus",
     "aget_client_secret",
+    "apay_another_way",
     "aportal_url",
     "arefund",
     "aresume_refund",
@@ -83,10 +85,12 @@ __all__ = [
     "fail_unanswered_session",
     "find_customer_id",
     "find_customer_ids",
+    "find_next_action",
     "find_order",
     "get_client_secret",
     "get_order",
     "lock",
+    "pay_another_way",
     "pay_url",
     "place",
     "portal_url",

@@ -1,4 +1,4 @@
-"""Cancels orders that are not paid: expires their session at Stripe, and releases an authorized payment."""
+"""Cancels orders that are not paid, or only the payment in progress: at Stripe first, so that nobody pays later."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from django.utils import timezone
 
 from django_checkout import ledger
-from django_checkout.exceptions import PaymentInFlightError, StripeRefusedError
+from django_checkout.exceptions import OrderNotPayableError, PaymentInFlightError, StripeRefusedError
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.services import unanswered
 from django_checkout.services.orders import check_site, get_order
 from django_checkout.services.syncing import apply_facts, expire_steps
-from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
+from django_checkout.states import IN_FLIGHT_ORDER_STATUSES, IntentStatus, OrderStatus, SessionStatus
 from django_checkout.stripe_api import gateway
 from django_checkout.stripe_api.steps import Steps, arun, run
 
@@ -21,10 +21,10 @@ from django_checkout.stripe_api.steps import Steps, arun, run
 def cancel(order: Any) -> Order:
     """Cancel an unpaid order: expire its open session, release an authorized payment, and record the cancellation.
 
-    Must run outside transactions.
+    A voucher or a bank transfer that waits for the shopper is canceled at Stripe. Must run outside transactions.
 
     Raises:
-        PaymentInFlightError: a payment is in flight, or was just made.
+        PaymentInFlightError: a payment is in flight that Stripe does not cancel, such as a debit.
         OrderNotPayableError: the order is paid; refund it instead.
         StripeUnansweredError: retry.
     """
@@ -38,6 +38,49 @@ async def acancel(order: Any) -> Order:
 
 @unanswered.says(unanswered.CANCEL, user_message=unanswered.CANCEL_UNKNOWN)
 def _cancel_steps(order: Any) -> Steps[Order]:
+    ours = yield from _end_sessions_steps(order)
+    if ours.status == OrderStatus.AUTHORIZED:
+        for payment in ours.payments.filter(sessions__is_manual_capture=True, intent_status=IntentStatus.OPEN):
+            yield from _cancel_payment(payment.stripe_id)
+    if ours.status == OrderStatus.PENDING:
+        yield from _cancel_waiting(ours)
+    return ledger.in_transaction(lambda: ledger.cancel(ledger.lock_order(pk=ours.pk)))
+
+
+def pay_another_way(order: Any) -> Order:
+    """Cancel the voucher, bank transfer or open session with which an order is to be paid, so that it can be started.
+
+    Return the order, which is unpaid and has no session that can be paid: ``start`` opens one. Safe to repeat. Must run
+    outside transactions.
+
+    Raises:
+        PaymentInFlightError: a payment is in flight that Stripe does not cancel, such as a debit.
+        OrderNotPayableError: the order has been paid, perhaps just now, or was canceled.
+        StripeUnansweredError: retry.
+    """
+    return run(_pay_another_way_steps(order))
+
+
+async def apay_another_way(order: Any) -> Order:
+    """Do the same as ``pay_another_way`` from a coroutine."""
+    return await arun(_pay_another_way_steps(order))
+
+
+@unanswered.says(unanswered.CANCEL, user_message=unanswered.CANCEL_UNKNOWN)
+def _pay_another_way_steps(order: Any) -> Steps[Order]:
+    ours = yield from _end_sessions_steps(order)
+    if ours.status == OrderStatus.PENDING:
+        yield from _cancel_waiting(ours)
+        ours.refresh_from_db()
+    if ours.status in IN_FLIGHT_ORDER_STATUSES:
+        raise PaymentInFlightError("A payment for this order is in progress.")
+    if ours.status != OrderStatus.UNPAID:
+        raise OrderNotPayableError(f"The order is {ours.status}.")
+    return ours
+
+
+def _end_sessions_steps(order: Any) -> Steps[Order]:
+    """Expire the order's open session at Stripe, or give up one that is being created; return the current order."""
     ours = get_order(order)
     for session in ours.sessions.filter(status__in=(SessionStatus.CREATING, SessionStatus.OPEN)):
         if session.status == SessionStatus.OPEN:
@@ -46,10 +89,17 @@ def _cancel_steps(order: Any) -> Steps[Order]:
             ledger.in_transaction(partial(_abort_creation, session))
     ours.refresh_from_db()
     check_site(ours)
-    if ours.status == OrderStatus.AUTHORIZED:
-        for payment in ours.payments.filter(sessions__is_manual_capture=True, intent_status=IntentStatus.OPEN):
+    return ours
+
+
+def _cancel_waiting(order: Order) -> Steps[None]:
+    """Cancel at Stripe the payments that wait for the shopper; those that are being processed are left alone."""
+    for payment in order.payments.filter(intent_status=IntentStatus.OPEN, stripe_id__startswith="pi_"):
+        if not ledger.has_action(payment):
+            apply_facts((yield from gateway.retrieve_payment_intent(payment.stripe_id)))
+            payment.refresh_from_db()
+        if ledger.has_action(payment):
             yield from _cancel_payment(payment.stripe_id)
-    return ledger.in_transaction(lambda: ledger.cancel(ledger.lock_order(pk=ours.pk)))
 
 
 def _abort_creation(session: CheckoutSession) -> None:

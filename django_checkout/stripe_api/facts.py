@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django_checkout.exceptions import IncompleteFactError
+from django_checkout.stripe_api import next_actions
 from django_checkout.stripe_api.json_fields import (
     Json,
     boolean,
@@ -89,6 +90,7 @@ def read_session(stripe_object: Json, *, event_type: str = "") -> SessionFact:
         recovery_url=text(mapping(mapping(stripe_object, "after_expiration"), "recovery"), "url"),
         url=text(stripe_object, "url"),
         has_async_failed=action == "async_payment_failed" or has_failed,
+        may_wait=payment_status == "unpaid" and status == "complete" and next_actions.may_wait(stripe_object),
         lines=_read_lines(stripe_object),
         customer_details=_customer_details(stripe_object),
     )
@@ -114,6 +116,8 @@ def read_payment_intent(stripe_object: Json) -> PaymentFact:
         charge_id=object_id(stripe_object, "latest_charge") if status in ("succeeded", "requires_capture") else None,
         capture_before=_capture_before(mapping(stripe_object, "latest_charge")),
         review_id=object_id(stripe_object, "review"),
+        action=next_actions.find_action(stripe_object),
+        ended_attempt=next_actions.find_ended(stripe_object),
     )
 
 

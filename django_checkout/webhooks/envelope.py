@@ -37,7 +37,8 @@ KEPT = keys(
     # The event.
     "account api_version context created data id livemode object pending_webhooks related_object request type",
     # Ids, or objects where they are expanded.
-    "balance_transaction charge customer invoice latest_charge payment payment_intent recovered_from",
+    "balance_transaction charge customer invoice latest_charge last_payment_error payment payment_intent",
+    "payment_method recovered_from",
     "refund review setup_intent subscription",
     # Statuses and kinds.
     "billing_reason cancel_at_period_end capture_method captured collection_method disputed failure_code",
@@ -50,7 +51,8 @@ KEPT = keys(
     "canceled_at capture_before current_period_end current_period_start due_by ended_at expires_at",
     # Objects that contain these.
     "balance_transactions card evidence_details has_more items line_items parent payment_method_details payments",
-    "presentment_details price recurring interval interval_count refunds subscription_details total_details",
+    "next_action presentment_details price recurring interval interval_count refunds subscription_details",
+    "total_details",
     # Ownership.
     "client_reference_id metadata",
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django_checkout import ledger
 from django_checkout.models import WebhookEvent
-from django_checkout.stripe_api import facts, gateway
+from django_checkout.stripe_api import facts, gateway, next_actions
 from django_checkout.stripe_api.json_fields import integer
 from django_checkout.stripe_api.steps import Steps
 from django_checkout.values import EventData, PaymentFact, SessionFact
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from django_checkout.webhooks.registration import FactReader
 
 
-def _applies(*types: str) -> Callable[[FactReader], FactReader]:
+def _applies(
+    *types: str, concerns: Callable[[Mapping[str, Any]], bool] | None = None
+) -> Callable[[FactReader], FactReader]:
     """Register a function that reads facts, as a handler that applies them to the ledger."""
 
     def register(read_facts: FactReader) -> FactReader:
@@ -29,7 +31,8 @@ def _applies(*types: str) -> Callable[[FactReader], FactReader]:
             return ledger.apply(read_facts(event)) is not None
 
         for event_type in types:
-            HANDLERS.setdefault(event_type, []).append(Registered(handler, read_facts=read_facts, is_named=True))
+            registered = Registered(handler, read_facts=read_facts, is_named=True, concerns=concerns)
+            HANDLERS.setdefault(event_type, []).append(registered)
         return read_facts
 
     return register
@@ -53,6 +56,17 @@ def on_session(event: EventData) -> list[SessionFact]:
 )
 def on_payment_intent(event: EventData) -> list[PaymentFact]:
     """Record a payment, an authorization or a cancellation. Declined attempts are not facts about the order."""
+    return [facts.read_payment_intent(event.object)]
+
+
+@_applies(
+    "payment_intent.requires_action",
+    "payment_intent.partially_funded",
+    "payment_intent.payment_failed",
+    concerns=next_actions.is_elsewhere,
+)
+def on_next_action(event: EventData) -> list[PaymentFact]:
+    """Record what a payment waits for outside of the payment page: a voucher, a bank transfer, a QR code."""
     return [facts.read_payment_intent(event.object)]
 
 

@@ -140,7 +140,8 @@ def replay(row: WebhookEvent) -> WebhookEvent:
 def _ignore_reason(row: WebhookEvent) -> str:
     """Return why an event is not processed, or ""."""
     if not handlers_of(row):
-        return IgnoreReason.OTHER_ACCOUNT if plain_type(row.type) in HANDLERS else IgnoreReason.UNHANDLED_TYPE
+        is_others = bool(row.account) and plain_type(row.type) in HANDLERS
+        return IgnoreReason.OTHER_ACCOUNT if is_others else IgnoreReason.UNHANDLED_TYPE
     return IgnoreReason.LIVEMODE_MISMATCH if row.livemode != conf.livemode else ""
 
 

@@ -38,6 +38,8 @@ class Registered:
     is_named: bool = False
     #: Reads what a payload announces, if nothing is to be read or done once that is known.
     read_announced: AnnouncedReader | None = None
+    #: Whether an event's object is one to handle; None for every object of these types.
+    concerns: Callable[[Mapping[str, Any]], bool] | None = None
 
     @property
     def is_built_in(self) -> bool:

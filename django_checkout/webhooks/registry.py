@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django_checkout.models import WebhookEvent
@@ -10,7 +10,7 @@ from django_checkout.stripe_api import facts, gateway
 from django_checkout.stripe_api.steps import Steps
 from django_checkout.values import EventData
 from django_checkout.webhooks import handlers  # noqa: F401  # registers the app's own
-from django_checkout.webhooks.envelope import plain_type
+from django_checkout.webhooks.envelope import event_data, plain_type
 from django_checkout.webhooks.registration import HANDLERS, Registered
 
 if TYPE_CHECKING:
@@ -26,8 +26,16 @@ def handled_types() -> list[str]:
 def handlers_of(row: WebhookEvent) -> list[Registered]:
     """Return the handlers of an event, the app's own first; those do not get events of connected accounts."""
     registered = HANDLERS.get(plain_type(row.type), ())
-    allowed = [entry for entry in registered if not (row.account and entry.is_built_in)]
+    allowed = [
+        entry
+        for entry in registered
+        if not (row.account and entry.is_built_in) and (entry.concerns is None or _concerns(row, entry.concerns))
+    ]
     return sorted(allowed, key=lambda entry: not entry.is_built_in)
+
+
+def _concerns(row: WebhookEvent, concerns: Callable[[Mapping[str, Any]], bool]) -> bool:
+    return row.is_thin or concerns(event_data(row).object)
 
 
 def must_be_named(row: WebhookEvent) -> bool:

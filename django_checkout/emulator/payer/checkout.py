@@ -27,8 +27,14 @@ from django_checkout.emulator.reference.cards import BankAccount, Card, Decline
 from django_checkout.emulator.reference.conversion import presented
 from django_checkout.emulator.state.state import State
 
-#: The outcome when the shopper has paid or not paid a voucher, a QR code or a bank transfer, by the intent's status.
-SETTLED = {"succeeded": "paid", "requires_action": "instructed", "requires_payment_method": "expired"}
+#: The outcome when the shopper has paid or not paid a voucher, a QR code or a bank transfer, by the intent's status. A
+#: transfer for a canceled one stays in the cash balance.
+SETTLED = {
+    "canceled": "canceled",
+    "requires_action": "instructed",
+    "requires_payment_method": "expired",
+    "succeeded": "paid",
+}
 #: What a session is paid with.
 Used = Card | BankAccount | ActionPayment
 

@@ -1,0 +1,117 @@
+"""What a shopper has to do outside of the payment page, as frozen values: a voucher, a bank transfer, a QR code.
+
+Import them from ``values``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils.translation import gettext_lazy as _
+
+#: By Stripe's names; any other is shown in Stripe's words.
+_METHODS = {
+    "boleto": _("Boleto"),
+    "customer_balance": _("Bank transfer"),
+    "konbini": _("Konbini"),
+    "multibanco": _("Multibanco"),
+    "oxxo": _("OXXO"),
+    "paynow": _("PayNow"),
+    "pix": _("Pix"),
+    "promptpay": _("PromptPay"),
+    "verify_with_microdeposits": _("Verification of your bank account"),
+}
+_DETAILS = {
+    "account_holder_name": _("Account holder"),
+    "account_number": _("Account number"),
+    "account_type": _("Account type"),
+    "bank_code": _("Bank code"),
+    "bank_name": _("Bank"),
+    "bic": _("BIC"),
+    "branch_code": _("Branch code"),
+    "branch_name": _("Branch"),
+    "clabe": _("CLABE"),
+    "confirmation_number": _("Confirmation number"),
+    "entity": _("Entity"),
+    "iban": _("IBAN"),
+    "number": _("Number"),
+    "payment_code": _("Payment code"),
+    "reference": _("Payment reference"),
+    "routing_number": _("Routing number"),
+    "sort_code": _("Sort code"),
+    "swift_code": _("SWIFT code"),
+}
+_GROUPS = {
+    "familymart": _("FamilyMart"),
+    "lawson": _("Lawson"),
+    "ministop": _("Ministop"),
+    "seicomart": _("Seicomart"),
+    "aba": _("Transfer within the USA"),
+    "iban": _("SEPA transfer"),
+    "sort_code": _("Transfer within the United Kingdom"),
+    "spei": _("SPEI transfer"),
+    "swift": _("Transfer from abroad"),
+    "zengin": _("Transfer within Japan"),
+}
+
+
+def _label(labels: Mapping[str, object], name: str) -> str:
+    return str(labels.get(name) or name.replace("_", " "))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionDetail:
+    """A text that the shopper needs for their next step: a code, a reference, a part of a bank account."""
+
+    #: Stripe's key: ``confirmation_number``, ``iban`` ...
+    name: str
+    value: str = field(repr=False)
+    #: The store or the kind of account that it is for; "" for all.
+    group: str = ""
+
+    @property
+    def label(self) -> str:
+        """Return the label in the current language."""
+        return _label(_DETAILS, self.name)
+
+    @property
+    def group_label(self) -> str:
+        """Return the name of the store, or the kind of account, in the current language; "" for none."""
+        return _label(_GROUPS, self.group) if self.group else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextAction:
+    """What the shopper has to do to pay: use a voucher, make a bank transfer, scan a QR code."""
+
+    #: Stripe's payment method: ``konbini``, ``oxxo``, ``boleto``, ``multibanco``, ``customer_balance``, ``paynow``,
+    #: ``pix``, ``promptpay``; else Stripe's type of the action.
+    kind: str
+    #: Stripe's page with the voucher or the instructions, which shows them to anyone; "" if there is none.
+    url: str = field(repr=False)
+    #: What is still to be paid.
+    amount_minor: int
+    currency: str
+    #: None if there is no deadline.
+    expires_at: datetime | None = None
+    #: The texts to copy, in Stripe's order.
+    details: tuple[ActionDetail, ...] = field(default=(), repr=False)
+    #: Stripe's image of a QR code; "" if there is none.
+    image_url: str = field(default="", repr=False)
+
+    @property
+    def label(self) -> str:
+        """Return the name of the payment method in the current language."""
+        return _label(_METHODS, self.kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionFact(NextAction):
+    """A next action at Stripe, of one attempt to pay."""
+
+    #: The payment method's id, which each attempt has of its own.
+    attempt: str
+    #: The payment page stays open and shows it: a QR code.
+    is_on_page: bool = False

@@ -1,0 +1,299 @@
+"""What a payment waits for outside of the payment page, each method in its currency."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+
+from django_checkout import services
+from django_checkout.emulator.messages import ApiError
+from django_checkout.exceptions import OrderNotPayableError, PaymentInFlightError
+from django_checkout.models import CheckoutSession, Payment, WebhookEvent
+from django_checkout.stripe_api.client import get_client
+from django_checkout.testing import post_event
+from tests.factories import HostOrderFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.core]
+
+VOUCHERS = {"konbini": "jpy", "oxxo": "mxn", "boleto": "brl", "multibanco": "eur"}
+TRANSFER = "customer_balance"
+QR_CODES = {"paynow": "sgd", "pix": "brl", "promptpay": "thb"}
+DELAYED = {**VOUCHERS, TRANSFER: "eur"}
+DAY = 24 * 3600
+NOBODY_PAYS = "fill_never@example.com"
+
+
+@pytest.fixture
+def open_session(stripe_emulator):
+    """Return a function that starts an order of 5,000 minor units that can be paid by a method."""
+
+    def start(method):
+        host_order = HostOrderFactory(currency={**DELAYED, **QR_CODES}[method], price_minor=5000)
+        params = {"payment_method_types": ["card", method]}
+        if method == TRANSFER:
+            bank = {"type": "eu_bank_transfer", "eu_bank_transfer": {"country": "NL"}}
+            params["payment_method_options"] = {TRANSFER: {"funding_type": "bank_transfer", "bank_transfer": bank}}
+            params["customer"] = get_client().v1.customers.create({"email": NOBODY_PAYS}).id
+        return host_order, services.start(host_order, params=params)
+
+    return start
+
+
+@pytest.fixture
+def wait_for(open_session, stripe_emulator, deliver_events):
+    """Return a function that pays an order by a method, delivers the events and returns our order and the session."""
+
+    def wait_for(method, *, delivers=True):
+        host_order, session = open_session(method)
+        stripe_emulator.pay(session.stripe_id, method=method, email=NOBODY_PAYS)
+        if delivers:
+            deliver_events()
+        session.refresh_from_db()
+        return services.get_order(host_order), session
+
+    return wait_for
+
+
+@pytest.mark.parametrize("method", DELAYED)
+def test_the_next_action_is_known_once_the_session_is_complete(wait_for, stripe_emulator, method):
+    order, session = wait_for(method)
+
+    action = services.find_next_action(order)
+
+    at_stripe = stripe_emulator.get(session.payment.stripe_id)["next_action"]
+    shown = at_stripe[at_stripe["type"]]
+    assert (order.status, action.kind, action.amount_minor, action.currency) == (
+        "pending",
+        method,
+        5000,
+        DELAYED[method],
+    )
+    assert action.url in (shown.get("hosted_voucher_url"), shown.get("hosted_instructions_url"))
+    deadline = shown.get("expires_at") or shown.get("expires_after")
+    assert (action.expires_at and action.expires_at.timestamp()) == deadline
+    assert action.details
+
+
+@pytest.mark.parametrize("method", DELAYED)
+def test_the_payment_ends_the_next_action(wait_for, stripe_emulator, deliver_events, method):
+    order, session = wait_for(method)
+
+    stripe_emulator.settle(session.stripe_id)
+    deliver_events()
+
+    order.refresh_from_db()
+    assert (order.status, services.find_next_action(order)) == ("paid", None)
+    payment = Payment.objects.get()
+    assert (payment.next_action, payment.action_expires_at) == (None, None)
+
+
+@pytest.mark.parametrize("method", VOUCHERS)
+def test_an_expired_voucher_lets_the_order_be_paid_in_another_way(wait_for, stripe_emulator, deliver_events, method):
+    order, session = wait_for(method)
+
+    stripe_emulator.settle(session.stripe_id, succeed=False)
+    deliver_events()
+
+    order.refresh_from_db()
+    assert (order.status, services.find_next_action(order)) == ("unpaid", None)
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+    order.refresh_from_db()
+    assert (order.status, order.paid_minor, order.needs_attention) == ("paid", 5000, False)
+
+
+def test_a_late_event_does_not_bring_the_next_action_back(wait_for, stripe_emulator, deliver_events):
+    order, session = wait_for("konbini", delivers=False)
+    (late,) = stripe_emulator.events("payment_intent.requires_action")
+    stripe_emulator.settle(session.stripe_id, succeed=False)
+    for event in stripe_emulator.events():
+        if event["type"] not in ("payment_intent.requires_action", "payment_intent.payment_failed"):
+            post_event(event)
+
+    assert post_event(late).status_code == 200
+
+    assert services.find_next_action(order) is None
+    assert Payment.objects.get().action_expires_at is None
+
+
+def test_a_transfer_in_parts_says_what_is_left_in_any_order(wait_for, stripe_emulator, deliver_events):
+    order, session = wait_for(TRANSFER)
+    stripe_emulator.settle(session.stripe_id, amount=2000)
+    stripe_emulator.settle(session.stripe_id, amount=500)
+    first, second = stripe_emulator.events("payment_intent.partially_funded")
+
+    for event in (second, first, second):
+        post_event(event)
+
+    assert services.find_next_action(order).amount_minor == 2500
+    stripe_emulator.settle(session.stripe_id, amount=2500)
+    deliver_events()
+    order.refresh_from_db()
+    assert (order.status, order.paid_minor) == ("paid", 5000)
+
+
+@pytest.mark.parametrize("method", QR_CODES)
+def test_a_qr_code_is_known_once_its_open_session_was_read(open_session, stripe_emulator, deliver_events, method):
+    host_order, session = open_session(method)
+    stripe_emulator.pay(session.stripe_id, method=method, email=NOBODY_PAYS)
+    deliver_events()
+    services.sync(session)
+
+    action = services.find_next_action(host_order)
+
+    assert (action.kind, action.amount_minor, bool(action.image_url)) == (method, 5000, True)
+    stripe_emulator.settle(session.stripe_id, succeed=False)
+    deliver_events()
+    assert services.find_next_action(host_order) is None
+    stripe_emulator.pay(session.stripe_id)
+    deliver_events()
+    assert services.get_order(host_order).status == "paid"
+
+
+def test_another_qr_code_after_a_failed_one_is_an_attempt_of_its_own(open_session, stripe_emulator, deliver_events):
+    host_order, session = open_session("pix")
+    for _ in range(2):
+        stripe_emulator.pay(session.stripe_id, method="pix", email=NOBODY_PAYS)
+        services.sync(session)
+        shown = services.find_next_action(host_order)
+        stripe_emulator.settle(session.stripe_id, succeed=False)
+    stripe_emulator.pay(session.stripe_id, method="pix", email=NOBODY_PAYS)
+    deliver_events()
+
+    action = services.find_next_action(host_order)
+
+    assert action is not None
+    assert action.url != shown.url
+
+
+def test_without_the_event_the_payment_is_read(wait_for, stripe_emulator):
+    order, _session = wait_for("konbini", delivers=False)
+    (completed,) = stripe_emulator.events("checkout.session.completed")
+
+    assert post_event(completed).status_code == 200
+
+    assert services.find_next_action(order).kind == "konbini"
+
+
+def test_a_debit_is_not_read(order, stripe_emulator, stripe_requests):
+    session = services.start(order)
+    stripe_emulator.pay(session.stripe_id, iban="AT611904300234573201")
+    stripe_requests.clear()
+
+    for event in stripe_emulator.events("checkout.session.completed"):
+        post_event(event)
+
+    order.refresh_from_db()
+    assert (order.status, services.find_next_action(order), stripe_requests) == ("pending", None, [])
+
+
+def test_authentication_and_declined_cards_leave_only_their_events(order, stripe_emulator, deliver_events):
+    session = services.start(order)
+    stripe_emulator.pay(session.stripe_id, "4000000000000002")
+    stripe_emulator.pay(session.stripe_id, "4000002760003184")
+    deliver_events()
+
+    rows = WebhookEvent.objects.filter(type__in=("payment_intent.requires_action", "payment_intent.payment_failed"))
+    assert {(row.state, row.error_code) for row in rows} == {("ignored", "unhandled_type")}
+    assert not Payment.objects.exists()
+
+
+def test_a_settled_event_keeps_no_code(wait_for, stripe_emulator):
+    wait_for("konbini")
+
+    row = WebhookEvent.objects.get(type="payment_intent.requires_action")
+
+    assert row.state == "processed"
+    assert row.payload["data"]["object"]["next_action"] == {"type": "konbini_display_details"}
+
+
+# Canceling
+
+
+@pytest.mark.parametrize("method", DELAYED)
+def test_an_order_that_waits_for_the_shopper_can_be_canceled(wait_for, stripe_emulator, deliver_events, method):
+    order, session = wait_for(method)
+
+    assert services.cancel(order).status == "canceled"
+
+    assert stripe_emulator.get(session.payment.stripe_id)["status"] == "canceled"
+    deliver_events()
+    order.refresh_from_db()
+    assert (order.status, order.needs_attention, services.find_next_action(order)) == ("canceled", False, None)
+
+
+@pytest.mark.parametrize("cancel", [services.cancel, services.pay_another_way])
+def test_a_debit_in_progress_is_not_canceled(order, pay, stripe_emulator, cancel):
+    pay(order, iban="AT611904300234573201")
+
+    with pytest.raises(PaymentInFlightError):
+        cancel(order)
+
+    assert stripe_emulator.get(Payment.objects.get().stripe_id)["status"] == "processing"
+
+
+@pytest.mark.parametrize("cancel", [services.cancel, services.pay_another_way])
+def test_what_was_paid_meanwhile_is_not_canceled(wait_for, stripe_emulator, cancel):
+    order, session = wait_for("konbini")
+    stripe_emulator.settle(session.stripe_id)
+
+    with pytest.raises(OrderNotPayableError):
+        cancel(order)
+
+    order.refresh_from_db()
+    assert (order.status, order.paid_minor) == ("paid", 5000)
+
+
+@pytest.mark.parametrize("method", DELAYED)
+def test_paying_another_way_leaves_one_payable_way(wait_for, stripe_emulator, deliver_events, method):
+    order, session = wait_for(method)
+
+    assert services.pay_another_way(order).status == "unpaid"
+
+    with suppress(ApiError):
+        # A transfer that arrives now stays in the customer's cash balance at Stripe.
+        assert stripe_emulator.settle(session.stripe_id).status == "canceled"
+    stripe_emulator.pay(services.start(order).stripe_id)
+    deliver_events()
+    order.refresh_from_db()
+    assert (order.status, order.paid_minor, order.needs_attention) == ("paid", 5000, False)
+
+
+def test_paying_another_way_again_changes_nothing(wait_for, stripe_requests):
+    order, _session = wait_for("konbini")
+    services.pay_another_way(order)
+    stripe_requests.clear()
+
+    assert services.pay_another_way(order).status == "unpaid"
+    assert stripe_requests == []
+
+
+def test_paying_another_way_expires_an_open_session(open_session, stripe_emulator):
+    host_order, session = open_session("paynow")
+    stripe_emulator.pay(session.stripe_id, method="paynow", email=NOBODY_PAYS)
+
+    assert services.pay_another_way(host_order).status == "unpaid"
+
+    assert stripe_emulator.get(session.stripe_id)["status"] == "expired"
+
+
+def test_a_payment_whose_step_is_unknown_is_read_before_it_is_canceled(wait_for):
+    order, _session = wait_for("konbini")
+    Payment.objects.update(next_action=None, action_expires_at=None)
+
+    assert services.pay_another_way(order).status == "unpaid"
+
+
+def test_money_that_arrives_after_the_cancellation_needs_attention(wait_for, stripe_emulator, deliver_events):
+    order, session = wait_for("konbini", delivers=False)
+    stripe_emulator.settle(session.stripe_id)
+    post_event(stripe_emulator.events("payment_intent.requires_action")[0])
+    CheckoutSession.objects.update(status="expired", live_for=None)
+    services.cancel(order)
+
+    deliver_events()
+
+    order.refresh_from_db()
+    assert (order.status, order.paid_minor) == ("paid", 5000)
+    assert [item.code for item in order.attention.all()] == ["paid_after_cancel"]
