@@ -65,9 +65,9 @@ NAMES = ("Stripe", "PDF")
 Key = tuple[str | None, str]
 
 
-def read(language: str) -> tuple[Catalog, Catalog]:
+def read(language: str, locale: Path = LOCALE) -> tuple[Catalog, Catalog]:
     """Return the catalog as written and as compiled."""
-    folder = LOCALE / language / "LC_MESSAGES"
+    folder = locale / language / "LC_MESSAGES"
     with (folder / "django.po").open("rb") as po, (folder / "django.mo").open("rb") as mo:
         return read_po(po, locale=language), read_mo(mo)
 
@@ -91,13 +91,19 @@ def marked() -> Iterator[tuple[Key, str]]:
         name = path.relative_to(PACKAGE)
         if path.suffix not in (".py", ".html") or ("emulator" in name.parts and name.name in CONTROL_PAGE):
             continue
-        source = path.read_text(encoding="utf-8")
-        if path.suffix == ".html":
-            # templatize replaces everything else with letters; only the indentation is not valid Python.
-            source = "\n".join(line.strip() for line in templatize(source).splitlines())
-        found = extract("python", io.BytesIO(source.encode()), keywords=KEYWORDS, options={"encoding": "utf-8"})
-        for line, message, _comments, context in found:
-            yield (context, texts(message)[0]), f"{name}:{line}"
+        for key, line in marked_in(path):
+            yield key, f"{name}:{line}"
+
+
+def marked_in(path: Path) -> Iterator[tuple[Key, int]]:
+    """Yield every message that a source marks, with its line."""
+    source = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        # templatize replaces everything else with letters; only the indentation is not valid Python.
+        source = "\n".join(line.strip() for line in templatize(source).splitlines())
+    found = extract("python", io.BytesIO(source.encode()), keywords=KEYWORDS, options={"encoding": "utf-8"})
+    for line, message, _comments, context in found:
+        yield (context, texts(message)[0]), line
 
 
 def english_of(html: str, order: Order) -> list[str]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
 from django.http import HttpRequest
-from django.utils.translation import gettext
+from django.utils.translation import get_language_from_request, gettext
 
 from django_checkout.exceptions import OutOfStockError
 from django_checkout.values import OrderData
 from example_project.shop.access import can_see, remember_order
 from example_project.shop.adapters import ShopAdapter
-from example_project.shop.models import CURRENCY, Order, OrderLine, Product
+from example_project.shop.models import Order, OrderLine, Product
+from example_project.shop.prices import currency_of, price_in
 
 
 class ApiShopAdapter(ShopAdapter):
@@ -35,13 +35,18 @@ class ApiShopAdapter(ShopAdapter):
                     gettext("Not enough of “%(name)s” is in stock.") % {"name": products[line.sku].name}
                 )
         with transaction.atomic():
-            order = Order.objects.create(user=content.user, email=content.email, currency=CURRENCY)
+            order = Order.objects.create(
+                user=content.user,
+                email=content.email,
+                currency=currency_of(request),
+                language=get_language_from_request(request),
+            )
             OrderLine.objects.bulk_create(_line(order, products[line.sku], line.quantity) for line in content.lines)
         remember_order(request, order)
         return order
 
 
 def _line(order: Order, product: Product, quantity: int) -> OrderLine:
-    price: Decimal = product.price
+    price = price_in(order.currency, product.price)
     fields: dict[str, Any] = {"name": product.name, "unit_price": price, "interval": product.interval}
     return OrderLine(order=order, product=product, quantity=quantity, **fields)

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.translation import gettext, ngettext
+from django.utils import translation
+from django.utils.translation import gettext, gettext_noop, ngettext
 
 from django_checkout.adapters import CheckoutAdapter
 from django_checkout.exceptions import OutOfStockError
 from django_checkout.money import to_minor
 from django_checkout.values import CheckoutOptions, LineData, OrderData, ShippingOption
 from example_project.shop.models import MAX_QUANTITY, Order
+from example_project.shop.prices import price_in
 from example_project.shop.shipping import COUNTRIES, Parcel, parcel_to, usual_parcel
 
 
@@ -79,10 +81,16 @@ class ShopAdapter(CheckoutAdapter):
 
 
 def _options(order: Order, parcel: Parcel) -> tuple[ShippingOption, ...]:
+    """Return the one option, whose name Stripe's page, the order and the mail show in the buyer's language."""
     if order.is_picked_up:
-        return (ShippingOption(name=gettext("Pick-up at the studio"), amount_minor=0),)
-    price = to_minor(parcel.price, order.currency)
-    return (ShippingOption(name=parcel.name, amount_minor=price, business_days=parcel.business_days),)
+        return (ShippingOption(name=_named(order, gettext_noop("Pick-up at the studio")), amount_minor=0),)
+    price = to_minor(price_in(order.currency, parcel.price), order.currency)
+    return (ShippingOption(name=_named(order, parcel.name), amount_minor=price, business_days=parcel.business_days),)
+
+
+def _named(order: Order, name: str) -> str:
+    with translation.override(order.language):
+        return gettext(name)
 
 
 def _refusal(name: str, most: int) -> str:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from django.http import HttpRequest
 
 from example_project.shop.models import Order, Product
+from example_project.shop.prices import currency_of, price_in
 
 SESSION_KEY = "cart"
 ORDER_KEY = "cart_order"
@@ -16,14 +17,19 @@ ORDER_KEY = "cart_order"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CartLine:
-    """A product in the cart, at today's price."""
+    """A product in the cart, at today's price in the cart's currency."""
 
     product: Product
     quantity: int
+    currency: str
+
+    @property
+    def unit_price(self) -> Decimal:
+        return price_in(self.currency, self.product.price)
 
     @property
     def total(self) -> Decimal:
-        return self.product.price * self.quantity
+        return self.unit_price * self.quantity
 
     @property
     def is_full(self) -> bool:
@@ -35,6 +41,7 @@ class Cart:
 
     def __init__(self, request: HttpRequest) -> None:
         self.session = request.session
+        self.currency = currency_of(request)
         self._lines: list[CartLine] | None = None
         if self._is_settled():
             self.clear()
@@ -79,7 +86,11 @@ class Cart:
             quantities = self._quantities()
             products = Product.objects.filter(pk__in=quantities, is_available=True) if quantities else []
             lines = (
-                CartLine(product=product, quantity=min(quantities[str(product.pk)], product.maximum_quantity))
+                CartLine(
+                    product=product,
+                    quantity=min(quantities[str(product.pk)], product.maximum_quantity),
+                    currency=self.currency,
+                )
                 for product in products
             )
             self._lines = [line for line in lines if line.quantity]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.core.mail import send_mail
 from django.template.loader import render_to_string
-from django.utils.translation import gettext as _
+from django.utils import translation
+from django.utils.translation import gettext_noop
 
 from django_checkout import services
-from django_checkout.money import format_minor
 from example_project.shop.access import signed_path
 from example_project.shop.models import Order
 
@@ -19,14 +21,18 @@ def _link(order: Order) -> str:
 
 def send_confirmation(order: Order) -> None:
     """Confirm a paid order, with a link that shows it without a login."""
-    body = render_to_string(
-        "shop/mail/confirmation.txt", {"order": order, "payable": services.find_order(order), "link": _link(order)}
-    )
-    send_mail(_("Your order %(number)s") % {"number": order.number}, body, None, [order.email])
+    context = {"payable": services.find_order(order)}
+    _send(order, gettext_noop("Your order %(number)s"), "shop/mail/confirmation.txt", context)
 
 
 def send_refund_notice(order: Order, amount_minor: int) -> None:
     """Announce a refund."""
-    amount = format_minor(amount_minor, order.currency)
-    body = render_to_string("shop/mail/refund.txt", {"order": order, "amount": amount, "link": _link(order)})
-    send_mail(_("A refund for your order %(number)s") % {"number": order.number}, body, None, [order.email])
+    context = {"amount_minor": amount_minor}
+    _send(order, gettext_noop("A refund for your order %(number)s"), "shop/mail/refund.txt", context)
+
+
+def _send(order: Order, subject: str, template: str, context: dict[str, Any]) -> None:
+    """Send a mail in the language in which the order was placed, whoever's request or command causes it."""
+    with translation.override(order.language):
+        body = render_to_string(template, {"order": order, "link": _link(order), **context})
+        send_mail(translation.gettext(subject) % {"number": order.number}, body, None, [order.email])

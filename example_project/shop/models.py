@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
 
-#: The shop sells in one currency; each order stores it.
+#: The currency of the catalogue; each order stores its own.
 CURRENCY = "eur"
 
 #: The most of one product in one order.
@@ -107,6 +107,8 @@ class Order(models.Model):
     note = models.CharField(_("note"), max_length=300, blank=True)
     is_picked_up = models.BooleanField(_("picked up at the studio"), default=False)
     currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
+    #: The language of the browser that ordered, in which the shop writes its mails.
+    language = models.CharField(_("language"), max_length=10, default="en", editable=False)
     state = models.CharField(_("state"), max_length=20, choices=State, default=State.NEW)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     paid_at = models.DateTimeField(_("paid"), null=True, blank=True, editable=False)

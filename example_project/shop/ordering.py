@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.translation import get_language_from_request
 
 from django_checkout import services
 from django_checkout.exceptions import OrderChangedError
 from django_checkout.models import Order as Payable
 from example_project.shop.access import remember_order
 from example_project.shop.cart import Cart
-from example_project.shop.models import CURRENCY, Order, OrderLine
+from example_project.shop.models import Order, OrderLine
 
 
 def place_order(request: HttpRequest, cart: Cart, order: Order) -> Order:
@@ -21,10 +22,12 @@ def place_order(request: HttpRequest, cart: Cart, order: Order) -> Order:
     """
     if request.user.is_authenticated:
         order.user = request.user
+    # Not the active language: the shop's pages are English.
+    order.language = get_language_from_request(request)
     try:
         placed = _place(cart, order)
     except OrderChangedError:
-        known = {name: getattr(order, name) for name in ("user", "name", "email", "note", "is_picked_up")}
+        known = {name: getattr(order, name) for name in ("user", "name", "email", "note", "is_picked_up", "language")}
         placed = _place(cart, Order(**known))
     cart.bind(placed)
     remember_order(request, placed)
@@ -32,7 +35,7 @@ def place_order(request: HttpRequest, cart: Cart, order: Order) -> Order:
 
 
 def _place(cart: Cart, order: Order) -> Order:
-    order.currency = CURRENCY
+    order.currency = cart.currency
     # A parcel of a subscription, whose price includes shipping.
     order.is_picked_up = order.is_picked_up and not cart.is_recurring
     with transaction.atomic():
@@ -47,7 +50,7 @@ def _place(cart: Cart, order: Order) -> Order:
                 order=order,
                 product=line.product,
                 name=line.product.name,
-                unit_price=line.product.price,
+                unit_price=line.unit_price,
                 quantity=line.quantity,
                 interval=line.product.interval,
             )

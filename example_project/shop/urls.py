@@ -16,6 +16,7 @@ urlpatterns = [
     path("cart/add/<slug:slug>/", views.add_to_cart, name="add"),
     path("cart/change/<slug:slug>/", views.change_cart, name="change"),
     path("cart/checkout/", views.checkout, name="checkout"),
+    path("currency/", views.choose_currency, name="currency"),
     path("orders/", views.orders, name="orders"),
     path("orders/open/<str:token>/", views.open_order, name="open-order"),
     path("orders/<str:number>/", views.order, name="order"),

@@ -25,6 +25,7 @@ from example_project.shop.cart import Cart
 from example_project.shop.forms import CheckoutForm, QuantityForm
 from example_project.shop.models import Order, Product
 from example_project.shop.ordering import place_order
+from example_project.shop.prices import CURRENCIES, SESSION_KEY
 
 logger = logging.getLogger(__name__)
 
@@ -82,10 +83,22 @@ def add_to_cart(request: HttpRequest, slug: str) -> HttpResponse:
         messages.success(request, _("%(product)s is in your cart.") % {"product": added.name})
     else:
         messages.error(request, _("%(product)s is sold out until the next firing.") % {"product": added.name})
+    return _go_back(request)
+
+
+def _go_back(request: HttpRequest) -> HttpResponse:
     next_url = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(next_url, {request.get_host()}, require_https=request.is_secure()):
         next_url = reverse("shop:cart")
     return SeeOther(next_url)
+
+
+@require_POST
+def choose_currency(request: HttpRequest) -> HttpResponse:
+    """Show prices in another currency. An order that was placed keeps its own until it is placed again."""
+    if request.POST.get("currency") in CURRENCIES:
+        request.session[SESSION_KEY] = request.POST["currency"]
+    return _go_back(request)
 
 
 @require_POST

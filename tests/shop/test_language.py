@@ -1,12 +1,28 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from django.core import mail
 from django.urls import reverse
 
+import example_project
 from django_checkout import services
 from example_project import settings as example
+from example_project.shop.mail import send_confirmation, send_refund_notice
+from example_project.shop.models import Order
+from tests.test_translations import entries, marked_in, read, texts
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shelf")]
+
+PROJECT = Path(example_project.__file__).parent
+LOCALE = PROJECT / "shop/locale"
+#: What a buyer reads of the shop outside its own pages: on the payment page and in mails.
+BUYER_SOURCES = (
+    *(PROJECT / name for name in ("shop/adapters.py", "shop/mail.py", "shop/shipping.py", "api_demo/adapters.py")),
+    *sorted((PROJECT / "shop/templates/shop/mail").iterdir()),
+)
+LANGUAGES = [code for code, _name in example.LANGUAGES if code != "en"]
 
 GERMAN = {"Accept-Language": "de-DE,de;q=0.9"}
 
@@ -48,3 +64,50 @@ def test_404_page_is_english(visitor):
     page = visitor.get("/nowhere/", headers=GERMAN)
 
     assert "Back to the shop" in page.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_the_shop_writes_to_a_buyer_is_translated(language):
+    written, compiled = (entries(catalog) for catalog in read(language, LOCALE))
+    marked = {key for source in BUYER_SOURCES for key, _line in marked_in(source)}
+
+    # Django looks in every app: some words are the checkout's.
+    assert marked - written.keys() - entries(read(language)[0]).keys() == set()
+    assert written.keys() - marked == set()
+    assert all(text for message in written.values() for text in texts(message.string))
+    assert {key: texts(message.string) for key, message in compiled.items()} == {
+        key: texts(message.string) for key, message in written.items()
+    }
+
+
+def test_an_order_keeps_the_browsers_language(visitor):
+    visitor.post("/cart/add/moon-teapot/")
+    visitor.post("/cart/checkout/", {"email": "guest@example.com", "name": "A Guest"}, headers=GERMAN)
+
+    assert Order.objects.get().language == "de"
+
+
+@pytest.mark.parametrize(
+    ("language", "confirmed", "refunded"),
+    [
+        ("en", "thank you, order", "is on its way back to you"),
+        ("de", "vielen Dank, Bestellung", "sind auf dem Weg zurück"),
+        ("ja", "お支払いを確認いたしました", "返金する手続きを行いました"),
+    ],
+)
+def test_mails_are_in_the_language_of_the_order(make_order, language, confirmed, refunded):
+    order = make_order(language=language, currency="jpy")
+    services.place(order)
+    send_confirmation(order)
+    send_refund_notice(order, 500)
+
+    confirmation, refund = mail.outbox
+    assert confirmed in confirmation.body
+    assert refunded in refund.body
+    assert order.number in refund.subject
+
+
+def test_the_parcel_is_named_in_the_language_of_the_order(make_order):
+    payable = services.place(make_order(language="ja"))
+
+    assert "宅配便" in str(payable.params["shipping_options"])

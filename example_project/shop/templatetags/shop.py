@@ -9,6 +9,8 @@ from babel.numbers import format_currency
 from django import template
 from django.utils.translation import get_language, to_locale
 
+from example_project.shop.prices import price_in
+
 register = template.Library()
 
 
@@ -19,3 +21,9 @@ def price(amount: Decimal, currency: str) -> str:
         return format_currency(amount, currency.upper(), locale=to_locale(get_language() or "en"))
     except UnknownLocaleError:
         return format_currency(amount, currency.upper(), locale="en")
+
+
+@register.filter
+def in_currency(euros: Decimal, currency: str) -> str:
+    """Convert a price of the catalogue, and format it in the visitor's language."""
+    return price(price_in(currency, euros), currency)
