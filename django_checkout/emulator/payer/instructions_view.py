@@ -60,7 +60,7 @@ def _codes(kind: str, action: Doc) -> list[Doc]:
     """Return groups of codes: their heading, and names and values, as shown and as copied."""
     if kind == "konbini":
         number = action["stores"]["familymart"]["confirmation_number"]
-        stores = [(name, action["stores"][store]["payment_code"]) for store, name in STORES.items()]
+        stores = [(_(name), action["stores"][store]["payment_code"]) for store, name in STORES.items()]
         confirmation = _group(_("At every store"), [(_("Confirmation number"), number)])
         return [_group(_("Payment code of your store"), stores), confirmation]
     if kind == "oxxo":
