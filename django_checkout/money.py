@@ -156,6 +156,11 @@ def format_minor(minor: int, currency: str, locale: str | None = None) -> str:
     )
 
 
+def country_name(code: str, language: str | None = None) -> str:
+    """Return the name of a country in the given or active language; the code itself if it has none."""
+    return str(_babel_locale(language or get_language() or "en").territories.get(code.upper(), code))
+
+
 def _babel_locale(language: str) -> Locale:
     from babel.core import Locale, UnknownLocaleError
 

@@ -235,6 +235,9 @@ class PaymentFact:
     captured_minor: int | None = None
     charge_id: str | None = None
     capture_before: datetime | None = None
+    #: How the shopper paid, from a Charge that succeeded: ``type``, ``brand``, ``last4``, ``wallet`` and
+    #: ``receipt_number``; what Stripe does not say is left out.
+    method: Mapping[str, str] = field(default_factory=dict)
     #: The Radar review of the payment, open or closed.
     review_id: str | None = None
     #: What it waits for outside of the payment page.

@@ -39,8 +39,8 @@ NOT_SHOWN = {
 }
 #: Keys of Stripe's objects that ``facts`` reads and a processed event does not keep: personal data and links.
 NOT_KEPT = (
-    "address after_expiration collected_information consent custom_fields customer_details key name recovery "
-    "shipping_cost shipping_details shipping_rate url value"
+    "address after_expiration brand collected_information consent custom_fields customer_details key last4 name "
+    "receipt_number recovery shipping_cost shipping_details shipping_rate url value wallet"
 )
 #: Fields of facts that reconciliation does not compare: links, personal data, what only informs the reader, and what
 #: is compared as a group or through another field.
@@ -48,7 +48,7 @@ NOT_COMPARED = {
     values.SessionFact: "mode amount_subtotal_minor amount_discount_minor amount_shipping_minor amount_tax_minor "
     "presentment_currency presentment_amount_minor invoice_id expires_at recovered_from recovery_url url "
     "customer_details may_wait",
-    values.PaymentFact: "action capture_before ended_attempt review_id",
+    values.PaymentFact: "action capture_before ended_attempt method review_id",
     values.RefundFact: "payment_intent_id charge_id reason failure_reason made_at",
     values.DisputeFact: "payment_intent_id charge_id reason due_by",
     values.SubscriptionFact: "ownership",

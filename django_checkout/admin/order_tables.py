@@ -27,6 +27,7 @@ from django_checkout.states import (
     SubscriptionStatus,
     Tone,
     UIMode,
+    describe_method,
 )
 
 
@@ -73,7 +74,7 @@ class OrderTables:
             amounts=(_("Amount"), _("Captured")),
             rows=[
                 (
-                    self.admin.link(row),
+                    display.lines(self.admin.link(row), describe_method(row.method)),
                     display.join(
                         [display.status_badge(IntentStatus, row.intent_status)]
                         + ([display.badge(_("surplus"), Tone.BAD)] if self._is_surplus(row.pk, kept) else [])

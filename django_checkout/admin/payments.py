@@ -10,7 +10,14 @@ from django_checkout.admin import columns, display
 from django_checkout.admin.base import FactsAdmin
 from django_checkout.admin.filters import by
 from django_checkout.models import Dispute, Payment, Refund
-from django_checkout.states import DisputeReason, DisputeStatus, IntentStatus, RefundReason, RefundStatus
+from django_checkout.states import (
+    DisputeReason,
+    DisputeStatus,
+    IntentStatus,
+    RefundReason,
+    RefundStatus,
+    describe_method,
+)
 
 
 @admin.register(Payment)
@@ -26,7 +33,7 @@ class PaymentAdmin(FactsAdmin[Payment]):
     search_order_column = "order_id"
     search_help_text = gettext_lazy("Stripe ID of a payment, charge, session, refund or dispute")
     fieldsets = (
-        (None, {"fields": ("order_link", "at_stripe", "status_badge", "mode_badge")}),
+        (None, {"fields": ("order_link", "at_stripe", "status_badge", "method_name", "mode_badge")}),
         (gettext_lazy("Amounts"), {"fields": ("amount", "captured", "refund_asked")}),
         (
             gettext_lazy("At Stripe"),
@@ -47,6 +54,11 @@ class PaymentAdmin(FactsAdmin[Payment]):
     status_badge = columns.status(IntentStatus, "intent_status")
     amount = columns.amount(gettext_lazy("amount"), "amount_minor")
     captured = columns.amount(gettext_lazy("captured"), "captured_minor")
+
+    @admin.display(description=gettext_lazy("payment method"))
+    def method_name(self, payment: Payment) -> str:
+        return describe_method(payment.method) or display.DASH
+
     refund_asked = columns.amount(gettext_lazy("refunds requested here"), "refund_asked_minor")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from django.db.models import Subquery
@@ -90,13 +91,16 @@ def join_payment(
     elif payment.order_id is None and is_named:
         payment.order = locked.order
         locked.changed_payments.setdefault(payment.pk, set()).add("order")
+        if locked.order.erased_at is not None:
+            payment.method = None
+            locked.changed_payments[payment.pk].add("method")
         locked.claimed_payments.append(payment)
     elif payment.order_id not in (None, locked.order.pk):
         return payment
     if fact.charge_id and fact.charge_id != payment.charge_id:
         _adopt_by_charge(locked, payment, fact.charge_id)
-    if locked.order.erased_at is not None and fact.action is not None:
-        fact = replace(fact, action=None)
+    if locked.order.erased_at is not None and (fact.action is not None or fact.method):
+        fact = replace(fact, action=None, method={})
     for name, value in _joined(payment, fact, is_action_over=is_action_over).items():
         if getattr(payment, name) != value:
             setattr(payment, name, value)
@@ -156,8 +160,15 @@ def _joined(payment: Payment, fact: PaymentFact, *, is_action_over: bool = False
         values["livemode"] = fact.ownership.livemode
     if fact.review_id and fact.review_id not in payment.reviews:
         values["reviews"] = {**payment.reviews, fact.review_id: True}
+    if fact.method and fact.method != payment.method:
+        values["method"] = _joined_method(payment.method or {}, fact.method)
     values |= {name: value for name in ("currency", "charge_id", "capture_before") if (value := getattr(fact, name))}
     return values
+
+
+def _joined_method(known: Mapping[str, str], fact: Mapping[str, str]) -> dict[str, str]:
+    """Return the maximum of each text, whichever fact comes first: one charge succeeds, and says more later."""
+    return {name: max(known.get(name, ""), fact.get(name, "")) for name in sorted({*known, *fact})}
 
 
 def lock_payment(payment_intent_id: str | None, charge_id: str | None) -> tuple[LockedOrder | None, Payment]:

@@ -44,6 +44,8 @@ class Payment(FactRow):
     next_action = models.JSONField(_("next action"), null=True, blank=True, editable=False)
     #: The deadline of the next action.
     action_expires_at = models.DateTimeField(_("next action due by"), null=True, blank=True)
+    #: Personal data, erasable: how the shopper paid, see ``PaymentFact.method``. Null until a charge has said so.
+    method = models.JSONField(_("payment method"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("payment")

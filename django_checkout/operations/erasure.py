@@ -86,7 +86,7 @@ def erase_order(order: Order, *, is_dry: bool = False) -> Erased:
             params=only(order.params, KEPT_OF_REQUESTS),
             erased_at=timezone.now(),
         )
-        Payment.objects.filter(order=order.pk).update(next_action=None, action_expires_at=None)
+        Payment.objects.filter(order=order.pk).update(method=None, next_action=None, action_expires_at=None)
         for session in locked.sessions:
             request = only(session.request, KEPT_OF_REQUESTS)
             CheckoutSession.objects.filter(pk=session.pk).update(request=request, recovery_url="", customer_details={})

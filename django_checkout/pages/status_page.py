@@ -12,6 +12,7 @@ from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.adapters import get_adapter, get_subject
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.pages import outcome_texts
+from django_checkout.pages.summary import get_summary
 from django_checkout.services import outcomes, small_print
 from django_checkout.services.outcomes import Outcome
 
@@ -31,13 +32,15 @@ def get_context(request: HttpRequest, order: Order, session: CheckoutSession | N
     query = f"?session_id={session.stripe_id}" if session is not None and session.stripe_id else ""
     pay_token = _find_pay_token(request, order)
     texts = outcome_texts.get_texts(outcome, order)
+    has_details = may_see_details(request, order)
     return {
         "order": order,
         "session": session,
         "outcome": outcome,
         "title": texts.title,
         "text": texts.text,
-        "has_details": may_see_details(request, order),
+        "has_details": has_details,
+        "summary": get_summary(order, session) if has_details else None,
         "is_waiting": outcome in WAITING,
         "can_retry": bool(pay_token) and outcome not in _IN_FLIGHT,
         "poll_url": reverse("django_checkout:status", args=[token]) + query,

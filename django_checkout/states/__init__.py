@@ -30,6 +30,7 @@ from django_checkout.states.labels import (
     Tone,
     find_label,
 )
+from django_checkout.states.methods import describe_method
 from django_checkout.states.rules import (
     ACTIVE_REFUND_STATUSES,
     CLOSED_DISPUTE_STATUSES,
@@ -85,6 +86,7 @@ __all__ = [
     "Tone",
     "UIMode",
     "derive_order_status",
+    "describe_method",
     "find_label",
     "find_releases",
     "is_free",

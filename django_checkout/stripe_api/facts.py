@@ -136,6 +136,7 @@ def read_charge(stripe_object: Json) -> PaymentFact:
         captured_minor=captured if succeeded else None,
         charge_id=charge_id if succeeded else None,
         capture_before=_capture_before(stripe_object),
+        method=_method(stripe_object) if succeeded else {},
         review_id=object_id(stripe_object, "review") if succeeded else None,
     )
 
@@ -314,6 +315,21 @@ def _custom_fields(stripe_object: Json) -> Iterator[tuple[str, str]]:
     for field in mappings(stripe_object, "custom_fields"):
         if value := text(mapping(field, str(field.get("type"))), "value"):
             yield str(field.get("key")), value
+
+
+def _method(charge: Json) -> dict[str, str]:
+    """Return how a charge was paid: https://docs.stripe.com/api/charges/object#charge_object-payment_method_details."""
+    details = mapping(charge, "payment_method_details")
+    kind = text(details, "type") or ""
+    method = mapping(details, kind)
+    known = {
+        "type": kind,
+        "brand": text(method, "brand"),
+        "last4": text(method, "last4"),
+        "wallet": text(mapping(method, "wallet"), "type"),
+        "receipt_number": text(charge, "receipt_number"),
+    }
+    return {name: value for name, value in known.items() if value}
 
 
 def _capture_before(charge: Json) -> datetime | None:
