@@ -6,6 +6,7 @@ never. Stripe's decimals differ from ISO 4217: https://docs.stripe.com/currencie
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from decimal import Decimal
 from functools import lru_cache
@@ -159,6 +160,13 @@ def format_minor(minor: int, currency: str, locale: str | None = None) -> str:
 def country_name(code: str, language: str | None = None) -> str:
     """Return the name of a country in the given or active language; the code itself if it has none."""
     return str(_babel_locale(language or get_language() or "en").territories.get(code.upper(), code))
+
+
+def join_texts(texts: Sequence[str]) -> str:
+    """Return a list of amounts or words as text in the active language, for example ``€5.00 and €9.00``."""
+    from babel.lists import format_list
+
+    return format_list(texts, locale=_babel_locale(get_language() or "en"))
 
 
 def _babel_locale(language: str) -> Locale:

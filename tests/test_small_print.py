@@ -188,7 +188,7 @@ def test_an_amount_that_stripe_does_not_change_is_the_total():
         ({"coupon": "SUMMER"}, "discounts"),
         (
             {"automatic_tax": True, "shipping_countries": ("DE",), "allow_promotion_codes": True},
-            "shipping, tax and discounts",
+            "shipping, tax, and discounts",
         ),
     ],
 )

@@ -23,6 +23,7 @@ from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.admin import dashboard
 from django_checkout.models import Order
 from django_checkout.models.attention import format_details
+from django_checkout.money import join_texts
 from django_checkout.reconcile import Kind
 from tests.amounts import money
 
@@ -229,6 +230,12 @@ def test_two_amounts_keep_their_order():
         assert format_details({"refunded_minor": 2500, "paid_minor": 2000, "currency": "eur"}) == (
             f"{money('25.00', language='de')} erstattet, {money('20.00', language='de')} bezahlt"
         )
+
+
+@pytest.mark.parametrize(("language", "text"), [("en", "a, b, and c"), ("de", "a, b und c"), ("ja", "a、b、c")])
+def test_a_list_ends_as_the_language_does(language, text):
+    with translation.override(language):
+        assert join_texts(["a", "b", "c"]) == text
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -9,12 +9,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from django.utils import timezone
-from django.utils.text import get_text_list
 from django.utils.translation import gettext, ngettext
 
 from django_checkout.conf import conf
 from django_checkout.models import Order
-from django_checkout.money import format_minor
+from django_checkout.money import format_minor, join_texts
 
 DAY_SECONDS = 24 * 60 * 60
 #: Placeholders for the amounts of an open session, which Stripe.js returns.
@@ -105,7 +104,7 @@ class Terms:
             return ""
         parts = zip(amounts, self.recurring, strict=True)
         rates = [_rate(amount, part.interval, part.interval_count) for amount, part in parts]
-        then = get_text_list(rates, gettext("and"))
+        then = join_texts(rates)
         words = {"today": today, "then": then, "count": self.trial_days}
         if not self.trial_days:
             return gettext("Today %(today)s, then %(then)s") % words if shows_today else then

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.text import get_text_list
 from django.utils.translation import get_language, gettext
 
 from django_checkout import legal_links
 from django_checkout.adapters import get_adapter, get_subject
 from django_checkout.conf import conf
 from django_checkout.models import Order, OrderLine
-from django_checkout.money import format_minor
+from django_checkout.money import format_minor, join_texts
 from django_checkout.params.options import effective
 from django_checkout.params.terms import Terms
 
@@ -69,7 +68,7 @@ class SmallPrint:
     @property
     def additions_list(self) -> str:
         """What the amount does not contain yet, as words; "" if it is final."""
-        return get_text_list(list(self.additions), gettext("and"))
+        return join_texts(self.additions)
 
     @property
     def additions_text(self) -> str:
