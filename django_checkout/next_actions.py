@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -55,6 +56,18 @@ _GROUPS = {
     "swift": _("Transfer from abroad"),
     "zengin": _("Transfer within Japan"),
 }
+
+
+_INSTRUCTIONS = {
+    "boleto": _("Pay the boleto in your bank's app, at a bank or at a lottery shop."),
+    "customer_balance": _("Transfer the amount to this account, with the reference if there is one."),
+    "konbini": _("Pay at one of these convenience stores, with its codes."),
+    "multibanco": _("Pay at a Multibanco machine or in your bank's app, with this entity and reference."),
+    "oxxo": _("Show the voucher at an OXXO store and pay there."),
+    "verify_with_microdeposits": _("Confirm the small amounts that were sent to your bank account."),
+    **dict.fromkeys(("paynow", "pix", "promptpay"), _("Scan the QR code with your bank's app.")),
+}
+_ELSE = _("Follow the instructions to pay.")
 
 
 def _label(labels: Mapping[str, object], name: str) -> str:
@@ -105,6 +118,35 @@ class NextAction:
     def label(self) -> str:
         """Return the name of the payment method in the current language."""
         return _label(_METHODS, self.kind)
+
+    @property
+    def instruction(self) -> str:
+        """Return what the shopper has to do, as a sentence in the current language."""
+        return str(_INSTRUCTIONS.get(self.kind, _ELSE))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON types, with labels in the current language."""
+        details = [
+            {
+                "name": detail.name,
+                "label": detail.label,
+                "group": detail.group,
+                "group_label": detail.group_label,
+                "value": detail.value,
+            }
+            for detail in self.details
+        ]
+        return {
+            "kind": self.kind,
+            "label": self.label,
+            "instruction": self.instruction,
+            "url": self.url,
+            "image_url": self.image_url,
+            "amount_minor": self.amount_minor,
+            "currency": self.currency,
+            "expires_at": self.expires_at.isoformat() if self.expires_at is not None else None,
+            "details": details,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,14 +5,20 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+from django.template import Context, Template
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import escape
 
 from django_checkout import services
+from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.emulator.messages import ApiError
 from django_checkout.exceptions import OrderNotPayableError, PaymentInFlightError
-from django_checkout.models import CheckoutSession, Payment, WebhookEvent
+from django_checkout.models import CheckoutSession, Order, Payment, WebhookEvent
+from django_checkout.operations import erasure
 from django_checkout.stripe_api.client import get_client
 from django_checkout.testing import post_event
-from tests.factories import HostOrderFactory
+from tests.factories import HostOrderFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -297,3 +303,76 @@ def test_money_that_arrives_after_the_cancellation_needs_attention(wait_for, str
     order.refresh_from_db()
     assert (order.status, order.paid_minor) == ("paid", 5000)
     assert [item.code for item in order.attention.all()] == ["paid_after_cancel"]
+
+
+# What the shopper sees
+
+
+def test_the_shopper_sees_the_codes_and_a_bare_status_link_does_not(wait_for, client):
+    order, session = wait_for("konbini")
+    url = reverse("django_checkout:return", args=[make_token(order, Purpose.STATUS)])
+    number = session.payment.next_action.popitem()[1]["details"][0][1]
+
+    bare = client.get(url)
+    polled = client.get(reverse("django_checkout:status", args=[make_token(order, Purpose.STATUS)])).json()
+    user = UserFactory()
+    Order.objects.update(user=user)
+    client.force_login(user)
+    shopper = client.get(url)
+
+    assert (bare.context["outcome"], polled) == ("action_needed", {"status": "pending", "outcome": "action_needed"})
+    assert "konbini" not in bare.text.lower().replace("checkout-outcome", "")
+    assert number not in bare.text
+    assert number in shopper.text
+    assert services.find_next_action(order).url in shopper.text
+    assert f" {timezone.localtime(services.find_next_action(order).expires_at).tzname()}</time>" in shopper.text
+    polled = client.get(reverse("django_checkout:status", args=[make_token(order, Purpose.STATUS)])).json()
+    assert polled["next_action"]["amount_minor"] == 5000
+
+
+@pytest.mark.parametrize("method", DELAYED)
+def test_the_tags_say_that_the_shopper_has_to_pay(wait_for, method):
+    order, _session = wait_for(method)
+    source = "{% load checkout %}{% checkout_status order %}{% checkout_next_action order %}"
+
+    html = Template(source).render(Context({"order": order}))
+
+    action = services.find_next_action(order)
+    assert "Waiting for your payment" in html
+    assert all(escape(detail.value) in html for detail in action.details)
+    assert escape(action.instruction) in html
+
+
+def test_after_the_deadline_there_is_nothing_to_do(wait_for, client):
+    order, session = wait_for("konbini")
+    Payment.objects.update(next_action={"pm_1": _passed(session.payment.next_action)})
+
+    assert services.find_next_action(order) is None
+    url = reverse("django_checkout:status", args=[make_token(order, Purpose.STATUS)])
+    assert client.get(url + "?read=0").json()["outcome"] == "processing"
+
+
+def _passed(actions):
+    (action,) = actions.values()
+    return {**action, "expires_at": int(timezone.now().timestamp()) - 1}
+
+
+def test_staff_see_that_the_order_waits_for_the_customer(wait_for, admin_client):
+    order, _session = wait_for("oxxo")
+
+    page = admin_client.get(reverse("admin:django_checkout_order_change", args=[order.pk]))
+
+    assert "Waits for the customer" in page.text
+    assert services.find_next_action(order).details[0].value not in page.text
+
+
+def test_erasing_an_order_forgets_the_codes(wait_for, stripe_emulator, deliver_events):
+    order, _session = wait_for("konbini")
+    services.pay_another_way(order)
+    Payment.objects.update(next_action={"pm_1": {}})
+
+    erasure.erase_order(order)
+
+    assert Payment.objects.get().next_action is None
+    post_event({**stripe_emulator.events("payment_intent.requires_action")[0], "id": "evt_late"})
+    assert Payment.objects.get().next_action is None

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import models
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from django_checkout import services
 from django_checkout.admin import display, order_timeline, stripe_links
 from django_checkout.admin.base import FactsAdmin
 from django_checkout.admin.order_rows import MAXIMUM_EVENTS, OrderRows
@@ -59,7 +62,7 @@ def build(rows: OrderRows, admin: FactsAdmin[Order]) -> dict[str, Any]:
         "sums": list(_amount_rows(rows)),
         "terms": get_terms(order, rows.lines),
         "presentment": _presentment(rows),
-        "customer": list(_customer(order.customer_details)),
+        "customer": [*_next_action(order), *_customer(order.customer_details)],
         "money_tables": tables.money(),
         "attempt_tables": tables.attempts(),
         "timeline": [_linked(entry, order.livemode, admin.url_of) for entry in order_timeline.build(rows)],
@@ -139,6 +142,15 @@ def _presentment(rows: OrderRows) -> str:
     if session is None or not session.presentment_currency or session.presentment_currency == rows.order.currency:
         return ""
     return display.amount(session.presentment_amount_minor, session.presentment_currency)
+
+
+def _next_action(order: Order) -> Iterator[tuple[str, list[str]]]:
+    """Yield the label and lines of what the shopper has to do to pay; the codes are for the shopper only."""
+    if action := services.find_next_action(order):
+        lines = [action.label, display.amount(action.amount_minor, action.currency)]
+        if action.expires_at is not None:
+            lines.append(_("until %s") % date_format(localtime(action.expires_at), "Y-m-d H:i"))
+        yield _("Waits for the customer"), lines
 
 
 def _customer(details: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:

@@ -141,7 +141,31 @@ EXAMPLES: dict[str, Any] = {
         "total": _eur(4800, "€48.00"),
         "expires_at": _AT,
     },
-    "StatusSerializer": {"status": "paid", "outcome": "paid", "paid": _eur(4800, "€48.00"), "refunded": _NOTHING},
+    "StatusSerializer": {
+        "status": "pending",
+        "outcome": "action_needed",
+        "paid": _NOTHING,
+        "refunded": _NOTHING,
+        "next_action": {
+            "kind": "multibanco",
+            "label": "Multibanco",
+            "instruction": "Pay at a Multibanco machine or in your bank's app, with this entity and reference.",
+            "url": "https://payments.stripe.com/multibanco/voucher/test",
+            "image_url": "",
+            "amount": _eur(4800, "€48.00"),
+            "expires_at": _AT,
+            "details": [
+                {"name": "entity", "label": "Entity", "group": "", "group_label": "", "value": "12345"},
+                {
+                    "name": "reference",
+                    "label": "Payment reference",
+                    "group": "",
+                    "group_label": "",
+                    "value": "123456789",
+                },
+            ],
+        },
+    },
     "SecretSerializer": {
         "client_secret": "cs_test_1_secret_...",
         "publishable_key": "pk_test_...",

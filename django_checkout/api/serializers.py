@@ -137,6 +137,29 @@ class SessionSerializer(ReadOnlySerializer[CheckoutSession]):
         return session.url if session.status == SessionStatus.OPEN and session.url else None
 
 
+class ActionDetailSerializer(serializers.Serializer[Any]):
+    """A text that the shopper needs for their next step."""
+
+    name = serializers.CharField(read_only=True)
+    label = serializers.CharField(read_only=True)  # type: ignore[assignment]  # the name of a DRF attribute
+    group = serializers.CharField(read_only=True, help_text="The store or kind of account. Empty for all.")
+    group_label = serializers.CharField(read_only=True)
+    value = serializers.CharField(read_only=True)
+
+
+class NextActionSerializer(serializers.Serializer[Any]):
+    """What the shopper has to do to pay: use a voucher, make a bank transfer, scan a QR code."""
+
+    kind = serializers.CharField(read_only=True, help_text="Stripe's payment method.")
+    label = serializers.CharField(read_only=True)  # type: ignore[assignment]  # the name of a DRF attribute
+    instruction = serializers.CharField(read_only=True)
+    url = serializers.CharField(read_only=True, help_text="Stripe's page with the instructions, or empty.")
+    image_url = serializers.CharField(read_only=True, help_text="Stripe's image of a QR code, or empty.")
+    amount = Money("amount_minor")
+    expires_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    details = ActionDetailSerializer(many=True, read_only=True)
+
+
 class StatusSerializer(serializers.Serializer[Any]):
     """The payment status of an order."""
 
@@ -144,6 +167,9 @@ class StatusSerializer(serializers.Serializer[Any]):
     outcome = serializers.ChoiceField(choices=OUTCOMES, read_only=True, help_text="What to show the shopper.")
     paid = Money("paid_minor")
     refunded = Money("refunded_minor")
+    next_action = NextActionSerializer(
+        read_only=True, allow_null=True, help_text="Null with a token that may see the status only."
+    )
 
 
 class SecretSerializer(serializers.Serializer[Any]):

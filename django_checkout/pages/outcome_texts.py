@@ -38,6 +38,10 @@ _TEXTS: Mapping[Outcome, Texts] = {
         _("Thank you, we have received your payment"),
         _("Order %(reference)s is paid. You do not need to do anything else."),
     ),
+    Outcome.ACTION_NEEDED: (
+        _("Please complete your payment"),
+        _("Order %(reference)s is paid once we have received the amount. You have received what you need to pay it."),
+    ),
     Outcome.PROCESSING: (
         _("Your payment is being processed"),
         _(

@@ -14,10 +14,13 @@ from django_checkout.models import CheckoutSession, Order
 from django_checkout.pages import outcome_texts
 from django_checkout.pages.summary import get_summary
 from django_checkout.services import outcomes, small_print
+from django_checkout.services.next_actions import find_action_of
 from django_checkout.services.outcomes import Outcome
+from django_checkout.states import OrderStatus
+from django_checkout.values import NextAction
 
 #: The page is reloaded as soon as one of these changes.
-WAITING = frozenset((Outcome.PROCESSING, Outcome.OPEN, Outcome.UNKNOWN))
+WAITING = frozenset((Outcome.ACTION_NEEDED, Outcome.PROCESSING, Outcome.OPEN, Outcome.UNKNOWN))
 #: Of these the shopper may have paid, or may still be paying, so the page offers no second payment.
 _IN_FLIGHT = frozenset((Outcome.PROCESSING, Outcome.UNKNOWN))
 
@@ -41,6 +44,7 @@ def get_context(request: HttpRequest, order: Order, session: CheckoutSession | N
         "text": texts.text,
         "has_details": has_details,
         "summary": get_summary(order, session) if has_details else None,
+        "next_action": find_shown_action(order, session) if has_details else None,
         "is_waiting": outcome in WAITING,
         "can_retry": bool(pay_token) and outcome not in _IN_FLIGHT,
         "poll_url": reverse("django_checkout:status", args=[token]) + query,
@@ -48,6 +52,12 @@ def get_context(request: HttpRequest, order: Order, session: CheckoutSession | N
         "host_url": find_host_url(order),
         "small_print": {"shop_name": small_print.find_shop_name(order), "links": small_print.find_links(order)},
     }
+
+
+def find_shown_action(order: Order, session: CheckoutSession | None) -> NextAction | None:
+    """Return what the shopper has to do to pay one session; only for who may see details."""
+    is_waiting = order.status in (OrderStatus.PENDING, OrderStatus.UNPAID)
+    return find_action_of(session) if is_waiting and session is not None else None
 
 
 def find_host_url(order: Order) -> str:

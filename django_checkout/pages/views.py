@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -15,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
 
 from django_checkout import ledger, services
-from django_checkout.access.orders import get_order_of_link, remember_link
+from django_checkout.access.orders import get_order_of_link, may_see_details, remember_link
 from django_checkout.access.tokens import Purpose, make_status_token
 from django_checkout.conf import conf
 from django_checkout.exceptions import (
@@ -163,7 +164,7 @@ def portal(request: HttpRequest) -> HttpResponse:
 @page
 @require_safe
 def status(request: HttpRequest, token: str) -> HttpResponse:
-    """Return the order's status and outcome as JSON, for pages that poll.
+    """Return the order's status and outcome as JSON, for pages that poll; to its shopper also their next action.
 
     With ``read=0`` Stripe is called only once the session should have expired: pages poll for as long as they are open,
     and webhooks report the rest.
@@ -173,7 +174,10 @@ def status(request: HttpRequest, token: str) -> HttpResponse:
     is_due = request.GET.get("read") != "0" or (session is not None and session.expires_at <= timezone.now())
     if is_due and request.method != "HEAD":
         order = _updated(order, session)
-    return JsonResponse({"status": order.status, "outcome": outcomes.get_outcome(order, session)})
+    body: dict[str, Any] = {"status": order.status, "outcome": outcomes.get_outcome(order, session)}
+    if may_see_details(request, order) and (action := status_page.find_shown_action(order, session)):
+        body["next_action"] = action.as_json()
+    return JsonResponse(body)
 
 
 @endpoint

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django_checkout import ledger
 from django_checkout.exceptions import CheckoutError, SessionNotFoundError
 from django_checkout.models import CheckoutSession, Order, sites
+from django_checkout.services.next_actions import find_action_of
 from django_checkout.services.syncing import sync
 from django_checkout.states import OrderStatus, SessionStatus
 from django_checkout.stripe_api.time_limit import time_limit
@@ -28,6 +29,8 @@ class Outcome(StrEnum):
 
     #: Also after a partial refund.
     PAID = "paid"
+    #: A voucher, a bank transfer or a QR code waits for the shopper: see ``find_next_action``.
+    ACTION_NEEDED = "action_needed"
     #: A delayed payment method is in flight.
     PROCESSING = "processing"
     AUTHORIZED = "authorized"
@@ -60,6 +63,8 @@ _BY_SESSION_STATUS: Mapping[str, Outcome] = {
 
 def get_outcome(order: Order, session: CheckoutSession | None) -> Outcome:
     """Return the outcome of an order and one of its sessions, if it has any."""
+    if order.status in (OrderStatus.PENDING, OrderStatus.UNPAID) and session is not None and find_action_of(session):
+        return Outcome.ACTION_NEEDED
     if outcome := _BY_ORDER_STATUS.get(order.status):
         return outcome
     if session is None:

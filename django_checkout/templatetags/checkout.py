@@ -83,7 +83,17 @@ def checkout_elements(context: Context, order: Any) -> dict[str, Any]:
 @register.inclusion_tag("django_checkout/tags/status.html", takes_context=True)
 def checkout_status(context: Context, order: Any) -> dict[str, Any]:
     """Show the payment status of an order: ``{% checkout_status order %}``. No script and no call to Stripe."""
-    return {"order": services.find_order(order)}
+    ours = services.find_order(order)
+    return {"order": ours, "needs_action": services.find_next_action(ours) is not None}
+
+
+@register.inclusion_tag("django_checkout/includes/next_action.html", takes_context=True)
+def checkout_next_action(context: Context, order: Any) -> dict[str, Any]:
+    """Show what the shopper has to do to pay, on a page for the order's owner: ``{% checkout_next_action order %}``.
+
+    Nothing if there is nothing to do. No call to Stripe. Whoever sees the page sees the codes.
+    """
+    return {"next_action": services.find_next_action(order), "csp_nonce": checkout_nonce(context)}
 
 
 @register.inclusion_tag("django_checkout/tags/portal.html", takes_context=True)
