@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import HttpHeaders
 
-from django_checkout import legal_links, thresholds
+from django_checkout import legal_links, origins, thresholds
 from django_checkout.api_versions import API_VERSIONS, stripe_js_url
 from django_checkout.readers import Readers
 
@@ -81,6 +81,15 @@ class Settings(Readers):
     def CHECKOUT_FORMER_BASE_URLS(self) -> list[str]:
         """Earlier values of ``CHECKOUT_BASE_URL`` of this site, whose sessions are still its own."""
         return [url.rstrip("/") for url in self._texts("CHECKOUT_FORMER_BASE_URLS", "URLs")]
+
+    @property
+    def CHECKOUT_RETURN_ORIGINS(self) -> list[str]:
+        """The other origins and app schemes to which shoppers may return: ``https://shop.example``, ``shop://``."""
+        entries = self._texts("CHECKOUT_RETURN_ORIGINS", "origins")
+        try:
+            return [origins.read_origin(entry, is_debug=self.debug) for entry in entries]
+        except ValueError as error:
+            raise ImproperlyConfigured(f"CHECKOUT_RETURN_ORIGINS: {error}") from error
 
     @property
     def CHECKOUT_UI_MODE(self) -> str:

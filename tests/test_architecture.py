@@ -36,7 +36,7 @@ LAYERS = (
     ("models",),
     ("csp", "money", "states", "values", "signals", "telemetry"),
     ("conf",),
-    ("api_versions", "exceptions", "legal_links", "next_actions", "placeholders", "readers", "thresholds"),
+    ("api_versions", "exceptions", "legal_links", "next_actions", "origins", "placeholders", "readers", "thresholds"),
     ("__init__",),
 )
 #: Imports allowed within a layer.

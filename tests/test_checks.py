@@ -171,6 +171,12 @@ ALWAYS = [
     ({"CHECKOUT_BASE_URL": ""}, {"W011"}),
     ({"CHECKOUT_FORMER_BASE_URLS": "https://old.example"}, {"E055"}),
     ({"CHECKOUT_FORMER_BASE_URLS": ["https://old.example"]}, set()),
+    *(
+        ({"CHECKOUT_RETURN_ORIGINS": [entry]}, {"E059"})
+        for entry in ("javascript:", "data:", "vbscript:", "file:", "blob:", "http://shop.example", "https://*", "*")
+    ),
+    ({"CHECKOUT_RETURN_ORIGINS": ["https://shop.example/done"]}, {"E059"}),
+    ({"CHECKOUT_RETURN_ORIGINS": ["https://shop.example", "http://localhost:3000", "shop://"]}, set()),
     # The session
     ({"CHECKOUT_UI_MODE": "popup"}, {"E025"}),
     ({"CHECKOUT_UI_MODE": None}, set()),

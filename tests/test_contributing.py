@@ -31,7 +31,7 @@ NOT_SHOWN = {
     Order: "asked_discount_minor asked_discount_name content_hash erased_at locale metadata params requests_count "
     "requests_since site_url source_deleted_at source_type",
     CheckoutSession: "expired_at is_adjustable leased_until live_for next_subtotal_minor recovery_url request_hash "
-    "site_url url",
+    "return_url site_url url",
     Payment: "next_action reviews",
     Refund: "balance_transaction_id key leased_until made_at refusal_code",
     Dispute: "",

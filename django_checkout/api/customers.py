@@ -91,13 +91,14 @@ class Portal(CheckoutView):
         status=201,
         calls_stripe=True,
         needs_login=True,
-        errors=("customer_not_found", "too_many_requests"),
+        errors=("customer_not_found", "return_url_not_allowed", "too_many_requests"),
     )
     def post(self, request: Request) -> Response:
         if not (request.user and request.user.is_authenticated):
             raise NotAuthenticated
         data = self.read(inputs.PortalInput)
-        back = request.build_absolute_uri(data["return_url"])
         ledger.count_request_of_user(request.user.pk)
-        url = services.portal_url(request.user, return_url=back, customer_id=data.get("customer", ""))
+        customer_id, own_request = data.get("customer", ""), request._request
+        back = data["return_url"]
+        url = services.portal_url(request.user, return_url=back, customer_id=customer_id, request=own_request)
         return Response({"url": url}, status=201)

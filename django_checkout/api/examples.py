@@ -114,7 +114,7 @@ _HEALTH = {
 #: By the serializer's class name.
 EXAMPLES: dict[str, Any] = {
     "OrderInput": {"lines": [{"sku": "teapot", "quantity": 2}], "currency": "eur", "email": "shopper@example.com"},
-    "StartInput": {"ui_mode": "elements"},
+    "StartInput": {"ui_mode": "hosted_page", "return_url": "https://shop.example/done"},
     "ShippingInput": {
         "name": "Shopper",
         "address": {"country": "DE", "line1": "4 Quay Lane", "postal_code": "20457", "city": "Hamburg"},

@@ -7,13 +7,13 @@ from typing import Any
 
 from babel.core import Locale
 from django.core.validators import RegexValidator
-from django.utils.http import url_has_allowed_host_and_scheme
 from rest_framework import serializers
 
 from django_checkout.api.fields import Choice, Flag, Input, Instant, Text, Whole
 from django_checkout.conf import UI_MODES
 from django_checkout.models.fields import ID_LENGTH
 from django_checkout.money import MAXIMUM_MINOR
+from django_checkout.origins import MAXIMUM_LENGTH
 from django_checkout.services.inputs import MAXIMUM_QUANTITY
 from django_checkout.services.refunds import REASONS
 from django_checkout.values import LineData, OrderData
@@ -71,6 +71,12 @@ class StartInput(Input):
     """How the shopper pays."""
 
     ui_mode = Choice(choices=UI_MODES, required=False, help_text="Defaults to the setting CHECKOUT_UI_MODE.")
+    return_url = Text(
+        max_length=MAXIMUM_LENGTH,
+        required=False,
+        help_text="Where the shopper goes on to after the checkout: a path or URL of this site, or of an origin or app "
+        "scheme that the site lists. The query gets reference and outcome.",
+    )
 
 
 class AddressInput(Input):
@@ -107,18 +113,15 @@ class CancelSubscriptionInput(Input):
 class PortalInput(Input):
     """How the Billing portal is opened."""
 
-    return_url = Text(max_length=2048, help_text="Where the portal links back to: a URL or path of this site.")
+    return_url = Text(
+        max_length=MAXIMUM_LENGTH,
+        help_text="Where the portal links back to: a path or URL of this site, or of an origin that the site lists.",
+    )
     customer = Text(
         max_length=ID_LENGTH,
         required=False,
         help_text="The ID of one of the user's Customers, from a subscription. Defaults to the first one.",
     )
-
-    def validate_return_url(self, value: str) -> str:
-        request = self.context["request"]
-        if not url_has_allowed_host_and_scheme(value, {request.get_host()}, require_https=request.is_secure()):
-            raise serializers.ValidationError("Must be a URL of this site.", code="foreign_url")
-        return value
 
 
 class EmptyInput(Input):

@@ -215,6 +215,7 @@ class Sessions(OrderView):
         "start_session",
         "Start a payment",
         *("order_not_payable", "order_changed", "invalid_parameter", "ui_mode_not_allowed", "session_busy"),
+        "return_url_not_allowed",
         request=inputs.StartInput,
         status=201,
     )
@@ -222,7 +223,8 @@ class Sessions(OrderView):
         data = self.read(inputs.StartInput)
         order = self.get_order_and_count()
         token = "" if is_owner(request._request, order) else self.order_token
-        session = services.start(order, ui_mode=data.get("ui_mode"), request=request._request, token=token)
+        options = {"ui_mode": data.get("ui_mode"), "return_url": data.get("return_url", "")}
+        session = services.start(order, **options, request=request._request, token=token)
         return Response(serializers.SessionSerializer(session).data, status=201)
 
 

@@ -37,6 +37,7 @@ from django_checkout.exceptions.operation import (
     SignatureError,
     UnknownFactError,
     UnstorableFactError,
+    WayBackError,
 )
 from django_checkout.exceptions.stripe import (
     UNANSWERED_CODES,
@@ -105,6 +106,7 @@ __all__ = [
     "UiModeError",
     "UnknownFactError",
     "UnstorableFactError",
+    "WayBackError",
     "find_database_reason",
     "is_conflict",
     "is_database_unavailable",

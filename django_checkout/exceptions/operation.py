@@ -53,6 +53,14 @@ class ReferenceTakenError(CheckoutError):
     user_message = _("There is already an order with this number.")
 
 
+class WayBackError(CheckoutError):
+    """Shoppers may not be sent to this ``return_url``: see CHECKOUT_RETURN_ORIGINS."""
+
+    code = "return_url_not_allowed"
+    http_status = 400
+    user_message = _("The page to return to is not one of the shop's. Please contact the shop.")
+
+
 class PlacingNotAllowedError(CheckoutError):
     """The host's adapter refuses to take an order from this request: see ``CheckoutAdapter.take_order``."""
 

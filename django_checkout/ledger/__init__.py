@@ -41,6 +41,7 @@ from django_checkout.ledger.intentions import (
     release_session,
     reserve_session,
     resolve,
+    set_way_back,
 )
 from django_checkout.ledger.locks import LockedOrder, in_transaction, lock_order, lock_order_alone, lock_rows
 from django_checkout.ledger.next_actions import find_current, has_action
@@ -118,6 +119,7 @@ __all__ = [
     "reserve_session",
     "resolve",
     "restore_session",
+    "set_way_back",
     "take_ticket",
     "write",
     "write_many",

@@ -75,6 +75,12 @@ def lease_session(session: CheckoutSession, *, now: datetime) -> bool:
     return True
 
 
+def set_way_back(session: CheckoutSession, return_url: str) -> None:
+    """Store where the shopper returns to; "" leaves it as it is."""
+    if return_url and session.return_url != return_url:
+        write(session, return_url=return_url)
+
+
 def release_session(session_pk: int, *, error_code: str, request_id: str) -> None:
     """End the lease, so that the next request retries with the same key and body: whether Stripe acted is unknown."""
     CheckoutSession.objects.filter(pk=session_pk, status=SessionStatus.CREATING).update(

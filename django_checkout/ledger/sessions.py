@@ -39,7 +39,7 @@ _REQUESTED: tuple[str, ...] = (
     "asked_currency",
     "asked_subtotal_minor",
 )
-_REQUESTED += ("is_manual_capture", "is_adjustable", "request", "request_hash")
+_REQUESTED += ("is_manual_capture", "is_adjustable", "request", "request_hash", "return_url")
 
 
 def lock_order_of_session(fact: SessionFact, locks: Locks) -> tuple[LockedOrder, CheckoutSession] | None:

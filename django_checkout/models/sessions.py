@@ -81,6 +81,8 @@ class CheckoutSession(FactRow):
     #: Personal data, erasable: what the shopper entered and consented to.
     customer_details = models.JSONField(_("customer details"), default=dict, blank=True, editable=False)
     recovered_from = CaseSensitiveCharField(_("recovered from"), blank=True, default="")
+    #: Where the shopper goes on to from our return page: see ``access.ways_back``.
+    return_url = models.CharField(max_length=2048, blank=True, default="", db_default="", editable=False)
     recovery_url = models.URLField(_("recovery URL"), max_length=2048, blank=True, default="")
     url = models.URLField(_("URL"), max_length=2048, blank=True, default="")
     expires_at = models.DateTimeField(_("expires at"))

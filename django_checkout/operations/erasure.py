@@ -89,7 +89,8 @@ def erase_order(order: Order, *, is_dry: bool = False) -> Erased:
         Payment.objects.filter(order=order.pk).update(method=None, next_action=None, action_expires_at=None)
         for session in locked.sessions:
             request = only(session.request, KEPT_OF_REQUESTS)
-            CheckoutSession.objects.filter(pk=session.pk).update(request=request, recovery_url="", customer_details={})
+            erased: dict[str, Any] = {"recovery_url": "", "return_url": "", "customer_details": {}}
+            CheckoutSession.objects.filter(pk=session.pk).update(request=request, **erased)
         return len(locked.sessions)
 
     sessions = ledger.in_transaction(work)

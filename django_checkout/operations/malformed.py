@@ -21,6 +21,10 @@ MALFORMED: Mapping[str, tuple[str, str]] = {
     "CHECKOUT_ADAPTER": ("E018", 'Set CHECKOUT_ADAPTER to a dotted path, such as "shop.checkout.ShopAdapter".'),
     "CHECKOUT_BASE_URL": ("E023", 'Set CHECKOUT_BASE_URL to a scheme and host, such as "https://shop.example".'),
     "CHECKOUT_FORMER_BASE_URLS": ("E055", 'Set it to a list, such as ["https://old.example"], or remove it.'),
+    "CHECKOUT_RETURN_ORIGINS": (
+        "E059",
+        'Set it to a list of https origins and app schemes, such as ["https://shop.example", "shop://"], or remove it.',
+    ),
     "CHECKOUT_UI_MODE": ("E025", "Set CHECKOUT_UI_MODE to one of CHECKOUT_UI_MODES, or remove it to use the first."),
     "CHECKOUT_UI_MODES": ("E050", 'Set it to a list, such as ["hosted_page", "elements"], or remove it to allow all.'),
     "CHECKOUT_SESSION_DEFAULTS": ("E027", 'Set it to a dict, such as {"automatic_tax": {"enabled": True}}.'),

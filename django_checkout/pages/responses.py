@@ -123,9 +123,9 @@ def message_page(request: HttpRequest, error: CheckoutError, *, host_url: str = 
     return with_retry_after(response, error)
 
 
-def redirect_page(request: HttpRequest, url: str) -> HttpResponse:
+def redirect_page(request: HttpRequest, url: str, template: str = "django_checkout/redirect.html") -> HttpResponse:
     """Show a page that redirects by its ``Refresh`` header, and has a link for browsers that ignore it."""
-    response = render(request, "django_checkout/redirect.html", {"url": url})
+    response = render(request, template, {"url": url})
     response.headers["Refresh"] = f"0;url={url}"
     return response
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.http import HttpRequest
@@ -9,15 +10,20 @@ from django.urls import reverse
 
 from django_checkout.access.orders import find_link, is_owner, is_payable, may_see_details
 from django_checkout.access.tokens import Purpose, make_token
+from django_checkout.access.ways_back import is_allowed
 from django_checkout.adapters import get_adapter, get_subject
+from django_checkout.conf import conf
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.pages import outcome_texts
 from django_checkout.pages.summary import get_summary
+from django_checkout.pages.ways_back import find_way_back
 from django_checkout.services import outcomes, small_print
 from django_checkout.services.next_actions import find_action_of
 from django_checkout.services.outcomes import Outcome
 from django_checkout.states import OrderStatus
 from django_checkout.values import NextAction
+
+logger = logging.getLogger("django_checkout")
 
 #: The page is reloaded as soon as one of these changes.
 WAITING = frozenset((Outcome.ACTION_NEEDED, Outcome.PROCESSING, Outcome.OPEN, Outcome.UNKNOWN))
@@ -49,7 +55,7 @@ def get_context(request: HttpRequest, order: Order, session: CheckoutSession | N
         "can_retry": bool(pay_token) and outcome not in _IN_FLIGHT,
         "poll_url": reverse("django_checkout:status", args=[token]) + query,
         "pay_url": reverse("django_checkout:pay", args=[pay_token]) if pay_token else "",
-        "host_url": find_host_url(order),
+        "host_url": find_way_back(request, order, session) or find_host_url(request, order),
         "small_print": {"shop_name": small_print.find_shop_name(order), "links": small_print.find_links(order)},
     }
 
@@ -60,10 +66,14 @@ def find_shown_action(order: Order, session: CheckoutSession | None) -> NextActi
     return find_action_of(session) if is_waiting and session is not None else None
 
 
-def find_host_url(order: Order) -> str:
-    """Return the adapter's ``return_url`` of an order, or "" if the host has deleted its row."""
+def find_host_url(request: HttpRequest, order: Order) -> str:
+    """Return the adapter's ``return_url`` of an order; "" without a row of the host, or if it may not be linked."""
     subject = get_subject(order)
-    return get_adapter().return_url(subject) if subject is not None else ""
+    url = get_adapter().return_url(subject) if subject is not None else ""
+    if url and not is_allowed(url, request):
+        logger.warning("return_url_not_allowed order=%s adapter=%s", order.reference, conf.CHECKOUT_ADAPTER)
+        return ""
+    return url
 
 
 def _find_pay_token(request: HttpRequest, order: Order) -> str:

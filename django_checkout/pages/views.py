@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
@@ -18,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_checkout import ledger, services
 from django_checkout.access.orders import get_order_of_link, may_see_details, remember_link
 from django_checkout.access.tokens import Purpose, make_status_token
+from django_checkout.access.ways_back import is_allowed
 from django_checkout.conf import conf
 from django_checkout.exceptions import (
     CheckoutError,
@@ -43,6 +43,7 @@ from django_checkout.pages.responses import (
     with_retry_after,
 )
 from django_checkout.pages.status_page import find_host_url
+from django_checkout.pages.ways_back import hand_on
 from django_checkout.params.terms import get_terms
 from django_checkout.services import inputs, outcomes
 from django_checkout.services.small_print import get_small_print
@@ -126,11 +127,16 @@ def update(request: HttpRequest, token: str) -> HttpResponse:
 @followed
 @require_safe
 def return_(request: HttpRequest, token: str) -> HttpResponse:
-    """Show the outcome of the payment, read from Stripe if its event has not arrived; no personal data."""
+    """Show the outcome of the payment, read from Stripe if its event has not arrived; no personal data.
+
+    A browser that comes from the checkout is sent on to the way back, if the session has one.
+    """
     order = get_order_of_link(request, token, Purpose.STATUS)
     session = outcomes.get_session(order, request.GET.get("session_id"))
     if request.method != "HEAD":
         order = _updated(order, session)
+    if (response := hand_on(request, order, session)) is not None:
+        return response
     return render(request, "django_checkout/return.html", status_page.get_context(request, order, session, token))
 
 
@@ -150,12 +156,13 @@ def portal(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         raise OrderNotFoundError("The user is not signed in.")
     back = request.META.get("HTTP_REFERER", "")
-    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
+    if not is_allowed(back, request):
         back = request.build_absolute_uri("/")
     try:
         ledger.count_request_of_user(request.user.pk)
         customer_id = request.POST.get("customer", "")
-        return redirect_to_stripe(request, services.portal_url(request.user, return_url=back, customer_id=customer_id))
+        url = services.portal_url(request.user, return_url=back, customer_id=customer_id, request=request)
+        return redirect_to_stripe(request, url)
     except CheckoutError as error:
         logger.warning("portal_failed code=%s", error.code)
         return message_page(request, error, host_url=back)
@@ -260,7 +267,7 @@ def _render_pay(request: HttpRequest, order: Order, token: str, error: CheckoutE
         "is_listed_by_script": can_pay and ui_mode == "elements" and not conf.script_problem,
         "start_url": reverse("django_checkout:start", args=[token]),
         "status_url": _status_page(token),
-        "host_url": find_host_url(order),
+        "host_url": find_host_url(request, order),
         "error_message": error.user_message if error else "",
     }
     response = render(request, "django_checkout/pay.html", context, status=error.http_status if error else 200)

@@ -16,6 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from django_checkout import ledger
 from django_checkout.access.tokens import without_tokens
+from django_checkout.access.ways_back import check_way_back
 from django_checkout.conf import conf
 from django_checkout.exceptions import (
     CheckoutError,
@@ -83,13 +84,15 @@ def start(
     params: Mapping[str, Any] | None = None,
     request: HttpRequest | None = None,
     token: str = "",
+    return_url: str = "",
 ) -> CheckoutSession:
     """Return the order's open Checkout Session; create one at Stripe if there is none to reuse.
 
     The host's row is placed again first, so that the current cart is charged. ``params`` are further
     parameters of https://docs.stripe.com/api/checkout/sessions/create. ``token`` is the token of the link that the
-    shopper followed; Stripe's cancel link keeps it. One call to Stripe for a new session, none for a reused one. Must
-    run outside transactions.
+    shopper followed; Stripe's cancel link keeps it. ``return_url`` is where our return page sends the shopper on to: a
+    path or URL of the site, or of CHECKOUT_RETURN_ORIGINS; "" keeps that of the order's latest session. One call to
+    Stripe for a new session, none for a reused one. Must run outside transactions.
 
     Raises:
         OrderNotFoundError: the shop has deleted its order.
@@ -97,12 +100,13 @@ def start(
         PaymentUnmatchedError: a lost session under this order's number was paid; staff decide whose it is.
         OrderChangedError: the host's row has another reference than when the order was placed.
         ParameterError: a parameter is not allowed, by Stripe or because the app sets it.
+        WayBackError: shoppers may not be sent to ``return_url``.
         UiModeError: the site or the order does not allow this UI mode.
         SessionBusyError: another call has been creating the session for eight seconds.
         StripeUnansweredError: retry; it cannot charge twice.
         StripeRefusedError: Stripe refuses this request.
     """
-    return run(_start_steps(order, StartOptions(ui_mode, mode, params, request, token)))
+    return run(_start_steps(order, StartOptions(ui_mode, mode, params, request, token, return_url)))
 
 
 @sensitive_variables()
@@ -114,13 +118,16 @@ async def astart(
     params: Mapping[str, Any] | None = None,
     request: HttpRequest | None = None,
     token: str = "",
+    return_url: str = "",
 ) -> CheckoutSession:
     """Do the same as ``start`` from a coroutine."""
-    return await arun(_start_steps(order, StartOptions(ui_mode, mode, params, request, token)))
+    return await arun(_start_steps(order, StartOptions(ui_mode, mode, params, request, token, return_url)))
 
 
 @unanswered.says(unanswered.START)
 def _start_steps(order: Any, options: StartOptions) -> Steps[CheckoutSession]:
+    if options.return_url:
+        check_way_back(options.return_url, options.request)
     placement = describe_again(order)
     options = replace(options, cancel_url=find_cancel_url(placement.subject))
     decide: _Decide = partial(_place_and_decide, placement, options)
@@ -210,6 +217,7 @@ def _decide(locked: ledger.LockedOrder, request: SessionRequest, now: datetime) 
         live = None
     if live is None:
         return _Decision(action="create", session=_reserve(locked, request, now))
+    ledger.set_way_back(live, request.return_url)
     if live.status == SessionStatus.CREATING:
         return _Decision(action="create" if ledger.lease_session(live, now=now) else "wait", session=live)
     is_fresh = live.expires_at > now + timedelta(seconds=REUSE_MARGIN_SECONDS)
@@ -230,7 +238,13 @@ def _reserve(locked: ledger.LockedOrder, request: SessionRequest, now: datetime)
         livemode=conf.livemode,
         site_url=conf.CHECKOUT_BASE_URL,
         request_hash=request.request_hash,
+        return_url=request.return_url or _latest_way_back(locked),
         is_manual_capture=is_manual_capture(request.params),
         is_adjustable=is_adjustable(request.params),
         expires_at=expires_at,
     )
+
+
+def _latest_way_back(locked: ledger.LockedOrder) -> str:
+    """Return the way back of the order's latest session, so that the shopper returns there from another attempt too."""
+    return locked.sessions[-1].return_url if locked.sessions else ""

@@ -6,14 +6,17 @@ import logging
 from typing import Any
 
 from django.db.models import Q
+from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
-from django_checkout import ledger
+from django_checkout import ledger, origins
+from django_checkout.access.ways_back import check_way_back
 from django_checkout.conf import conf
-from django_checkout.exceptions import CustomerNotFoundError, StripeRefusedError, SubscriptionEndedError
+from django_checkout.exceptions import CustomerNotFoundError, StripeRefusedError, SubscriptionEndedError, WayBackError
 from django_checkout.models import CheckoutSession, Customer, Order, Subscription
 from django_checkout.params.spelling import find_email
 from django_checkout.services import unanswered
+from django_checkout.services.links import absolute_url
 from django_checkout.services.syncing import apply_facts
 from django_checkout.states import SessionStatus
 from django_checkout.stripe_api import billing, facts, gateway
@@ -80,26 +83,34 @@ def _known_email(session: CheckoutSession, customer_id: str) -> str | None:
 
 
 @sensitive_variables()
-def portal_url(user: Any, *, return_url: str, customer_id: str = "") -> str:
+def portal_url(user: Any, *, return_url: str, customer_id: str = "", request: HttpRequest | None = None) -> str:
     """Return a short-lived URL of Stripe's Billing portal, where a user manages cards, invoices and subscriptions.
 
-    ``customer_id`` is one of ``find_customer_ids(user)``, by default the first. Redirect only this user, and do not
-    store the URL. One call to Stripe; must run outside transactions.
+    ``return_url`` is a path or URL of the site, of the request's host or of CHECKOUT_RETURN_ORIGINS, but not an app's:
+    Stripe's portal links to web pages only. ``customer_id`` is one of ``find_customer_ids(user)``, by default the
+    first. Redirect only this user, and do not store the URL. One call to Stripe; must run outside transactions.
 
     Raises:
         CustomerNotFoundError: the user has no Customer, or this one is not theirs.
+        WayBackError: the portal may not link to ``return_url``.
         StripeUnavailableError: retry.
     """
-    return run(_portal_url_steps(user, return_url=return_url, customer_id=customer_id))
+    return run(_portal_url_steps(user, return_url, customer_id, request))
 
 
 @sensitive_variables()
-async def aportal_url(user: Any, *, return_url: str, customer_id: str = "") -> str:
+async def aportal_url(user: Any, *, return_url: str, customer_id: str = "", request: HttpRequest | None = None) -> str:
     """Do the same as ``portal_url`` from a coroutine."""
-    return await arun(_portal_url_steps(user, return_url=return_url, customer_id=customer_id))
+    return await arun(_portal_url_steps(user, return_url, customer_id, request))
 
 
-def _portal_url_steps(user: Any, *, return_url: str, customer_id: str = "") -> Steps[str]:
+def _portal_url_steps(user: Any, return_url: str, customer_id: str, request: HttpRequest | None) -> Steps[str]:
+    check_way_back(return_url, request)
+    if origins.is_app(return_url):
+        # https://github.com/invertase/stripe-firebase-extensions/issues/63
+        raise WayBackError("The Billing portal links to web pages only: use a page that opens the app.")
+    if return_url.startswith("/"):
+        return_url = absolute_url(return_url, request)
     customer_ids = find_customer_ids(user)
     if not customer_ids or (customer_id and customer_id not in customer_ids):
         raise CustomerNotFoundError("This user has no such Customer at Stripe.")

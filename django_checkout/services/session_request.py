@@ -28,13 +28,14 @@ from django_checkout.services.ui_modes import check_ui_mode, computes_shipping, 
 
 @dataclass(frozen=True, slots=True)
 class StartOptions:
-    """The keyword arguments of ``start``, and the adapter's ``cancel_url``, or ""."""
+    """The arguments of ``start``, and the adapter's ``cancel_url``, or ""."""
 
     ui_mode: str | None
     mode: str | None
     params: Mapping[str, Any] | None
     request: HttpRequest | None
     token: str
+    return_url: str = ""
     cancel_url: str = ""
 
 
@@ -45,6 +46,8 @@ class SessionRequest:
     params: Mapping[str, Any]
     request_hash: str
     urls: Mapping[str, str]
+    #: The way back, which is ours and not Stripe's; "" if the caller gives none.
+    return_url: str = ""
 
 
 def find_cancel_url(subject: Any) -> str:
@@ -82,16 +85,20 @@ def build_request(order: Order, lines: Sequence[OrderLine], options: StartOption
         is_guests=order.user_id is not None and not is_for_owner,
     )
     urls = _return_urls(order, ui_mode, options)
-    return SessionRequest(params=built, request_hash=fingerprint(built, order), urls=urls)
+    hashed = fingerprint(built, order)
+    return SessionRequest(params=built, request_hash=hashed, urls=urls, return_url=options.return_url)
 
 
 def _return_urls(order: Order, ui_mode: str, options: StartOptions) -> dict[str, str]:
     path = reverse("django_checkout:return", args=[make_token(order, Purpose.STATUS)])
     # Stripe replaces the placeholder, so its braces must not be encoded.
-    return_url = f"{absolute_url(path, options.request)}?session_id={{CHECKOUT_SESSION_ID}}"
+    page_url = absolute_url(path, options.request)
+    return_url = f"{page_url}?session_id={{CHECKOUT_SESSION_ID}}"
     if ui_mode != "hosted_page":
         return {"return_url": return_url}
     cancel_url = options.cancel_url
+    if not cancel_url and options.return_url:
+        cancel_url = f"{page_url}?canceled=1"
     if not cancel_url:
         cancel_url = reverse("django_checkout:pay", args=[options.token or make_token(order, Purpose.PAY)])
     if cancel_url.startswith("/"):

@@ -128,7 +128,7 @@ def test_portal_opens_for_each_customer_of_the_user(shopper, stripe_emulator, de
 
 def test_portal_returns_to_this_site_only(shopper, stripe_emulator):
     problem_of(Api(shopper).post("portal", return_url="http://testserver/account/"), 404, "customer_not_found")
-    problem_of(Api(shopper).post("portal", return_url="https://elsewhere.example/"), 400, "invalid_request")
+    problem_of(Api(shopper).post("portal", return_url="https://elsewhere.example/"), 400, "return_url_not_allowed")
     assert Api().post("portal", return_url="http://testserver/").json()["code"] == "not_authenticated"
 
 
@@ -137,3 +137,17 @@ def test_client_secret_is_not_stored(bearer, order, stripe_emulator):
     secret = bearer.get("client-secret", order.reference, session["id"]).json()["client_secret"]
 
     assert secret not in str(list(CheckoutSession.objects.values()))
+
+
+def test_a_session_takes_a_way_back(bearer, order, stripe_emulator, settings):
+    settings.CHECKOUT_RETURN_ORIGINS = ["https://shop.example"]
+
+    problem_of(
+        bearer.post("sessions", order.reference, return_url="https://evil.example/"), 400, "return_url_not_allowed"
+    )
+    problem_of(bearer.post("sessions", order.reference, return_url=7), 400, "invalid_request")
+    assert not CheckoutSession.objects.exists()
+    response = bearer.post("sessions", order.reference, return_url="https://shop.example/done")
+
+    assert response.status_code == 201
+    assert CheckoutSession.objects.get().return_url == "https://shop.example/done"
