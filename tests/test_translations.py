@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from html import unescape
 from pathlib import Path
 
 import django
@@ -21,11 +20,11 @@ from django.utils.translation.template import templatize
 import django_checkout
 from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.admin import dashboard
-from django_checkout.models import Order
 from django_checkout.models.attention import format_details
 from django_checkout.money import join_texts
 from django_checkout.reconcile import Kind
 from tests.amounts import money
+from tests.latin_words import latin_words
 
 pytestmark = pytest.mark.core
 
@@ -59,9 +58,6 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {"de": (), "ja": OPERATOR_SOURCES}
 
 GERMAN = {"Accept-Language": "de"}
 JAPANESE = {"Accept-Language": "ja"}
-
-#: Words that a Japanese page writes in Latin letters.
-NAMES = ("Stripe", "PDF")
 
 Key = tuple[str | None, str]
 
@@ -105,16 +101,6 @@ def marked_in(path: Path) -> Iterator[tuple[Key, int]]:
     found = extract("python", io.BytesIO(source.encode()), keywords=KEYWORDS, options={"encoding": "utf-8"})
     for line, message, _comments, context in found:
         yield (context, texts(message)[0]), line
-
-
-def english_of(html: str, order: Order) -> list[str]:
-    """Return the Latin words that a reader of a Japanese page sees or hears, but for names and codes."""
-    html = re.sub(r"<(script|style)\b.*?</\1>", " ", html, flags=re.DOTALL)
-    spoken = re.findall(r'(?:alt|aria-label|title|placeholder)="([^"]*)"', html)
-    text = " ".join([*spoken, unescape(re.sub(r"<[^>]*>", " ", html))])
-    for name in [order.reference, *(line.name for line in order.lines.all()), *NAMES]:
-        text = text.replace(name, " ")
-    return re.findall(r"[A-Za-z]{2,}", text)
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
@@ -204,7 +190,7 @@ def test_the_shopper_pages_are_japanese(request, client, order, purpose, is_paid
 
     assert '<html lang="ja"' in page.text
     assert f"ご注文 {order.reference}" in page.text
-    assert english_of(page.text, order) == []
+    assert latin_words(page.text, [order.reference, *(line.name for line in order.lines.all())]) == []
 
 
 @pytest.mark.django_db
