@@ -23,7 +23,7 @@ class CheckoutAdapter:
     """Connects the host's orders to the app's. Subclass it, override ``describe``, and set CHECKOUT_ADAPTER.
 
     ``order`` is the host's row. If ``describe`` is not overridden, it is the app's ``Order``. If it is overridden but
-    an order was placed as ``OrderData``, only ``can_pay`` is called, with None.
+    an order was placed as ``OrderData``, only ``can_pay`` and ``can_cancel`` are called, with None.
     """
 
     def describe(self, order: Any) -> OrderData:
@@ -101,6 +101,13 @@ class CheckoutAdapter:
         other services over the network, and send mail in ``on_commit``.
         """
         return None
+
+    def can_cancel(self, request: HttpRequest, order: Any) -> bool:
+        """Return whether a request, which has a valid link or is the owner's, may cancel the order before it is paid.
+
+        Called after ``can_pay``. An authorized payment is canceled by the shop only.
+        """
+        return True
 
     def legal_links(self, order: Any) -> LegalLinks:
         """Return the legal pages for an order by kind, such as those of its seller; they replace CHECKOUT_LEGAL_LINKS.

@@ -74,6 +74,12 @@ def is_payable(request: HttpRequest | None, order: Order, subject: Any = None) -
     return order.status == OrderStatus.UNPAID and is_offered(request, order, subject)
 
 
+def may_cancel(request: HttpRequest, order: Order, subject: Any = None) -> bool:
+    """Whether the host lets this request, which may pay the order, cancel it before it is paid."""
+    subject = get_subject(order) if subject is None else subject
+    return get_adapter().can_cancel(request, subject)
+
+
 def may_see_details(request: HttpRequest, order: Order) -> bool:
     """Whether the request may see the order's amounts and personal data, on a page that a status link opens.
 

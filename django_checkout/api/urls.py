@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from django_checkout.api import customers, document, operations, orders, staff
+from django_checkout.api import change_of_mind, customers, document, operations, orders, staff
 
 app_name = "django_checkout_api"
 
@@ -49,6 +49,8 @@ urlpatterns = [
     path("orders/", orders.Orders.as_view(), name="orders"),
     path(f"{_ORDER}/", orders.OrderDetail.as_view(), name="order"),
     path(f"{_ORDER}/status/", orders.OrderStatus.as_view(), name="status"),
+    path(f"{_ORDER}/cancel/", change_of_mind.CancelOrder.as_view(), name="cancel-own-order"),
+    path(f"{_ORDER}/another-way/", change_of_mind.AnotherWay.as_view(), name="another-way"),
     path(f"{_ORDER}/sessions/", orders.Sessions.as_view(), name="sessions"),
     path(f"{_SESSION}/expire/", orders.ExpireSession.as_view(), name="expire-session"),
     path(f"{_SESSION}/client-secret/", orders.ClientSecret.as_view(), name="client-secret"),

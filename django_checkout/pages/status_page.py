@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from django_checkout.access.orders import find_link, is_owner, is_payable, may_see_details
+from django_checkout.access.orders import find_link, is_owner, may_see_details
 from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.access.ways_back import is_allowed
 from django_checkout.adapters import get_adapter, get_subject
@@ -20,6 +20,7 @@ from django_checkout.pages.ways_back import find_way_back
 from django_checkout.services import outcomes, small_print
 from django_checkout.services.next_actions import find_action_of
 from django_checkout.services.outcomes import Outcome
+from django_checkout.services.shopper_actions import ShopperActions, find_actions
 from django_checkout.states import OrderStatus
 from django_checkout.values import NextAction
 
@@ -39,7 +40,8 @@ def get_context(request: HttpRequest, order: Order, session: CheckoutSession | N
     """
     outcome = outcomes.get_outcome(order, session)
     query = f"?session_id={session.stripe_id}" if session is not None and session.stripe_id else ""
-    pay_token = _find_pay_token(request, order)
+    token_to_pay = make_token(order, Purpose.PAY) if is_owner(request, order) else find_link(request, order)
+    actions = find_actions(request, order, token_to_pay)
     texts = outcome_texts.get_texts(outcome, order)
     has_details = may_see_details(request, order)
     return {
@@ -52,9 +54,10 @@ def get_context(request: HttpRequest, order: Order, session: CheckoutSession | N
         "summary": get_summary(order, session) if has_details else None,
         "next_action": find_shown_action(order, session) if has_details else None,
         "is_waiting": outcome in WAITING,
-        "can_retry": bool(pay_token) and outcome not in _IN_FLIGHT,
+        "can_retry": bool(actions.pay_url) and outcome not in _IN_FLIGHT,
+        "actions": actions if outcome != Outcome.UNKNOWN else ShopperActions(),
         "poll_url": reverse("django_checkout:status", args=[token]) + query,
-        "pay_url": reverse("django_checkout:pay", args=[pay_token]) if pay_token else "",
+        "pay_url": actions.pay_url,
         "host_url": find_way_back(request, order, session) or find_host_url(request, order),
         "small_print": {"shop_name": small_print.find_shop_name(order), "links": small_print.find_links(order)},
     }
@@ -74,10 +77,3 @@ def find_host_url(request: HttpRequest, order: Order) -> str:
         logger.warning("return_url_not_allowed order=%s adapter=%s", order.reference, conf.CHECKOUT_ADAPTER)
         return ""
     return url
-
-
-def _find_pay_token(request: HttpRequest, order: Order) -> str:
-    """Return the token with which this browser may pay the order, or "". A status link gives no right to pay."""
-    if not is_payable(request, order):
-        return ""
-    return make_token(order, Purpose.PAY) if is_owner(request, order) else find_link(request, order)

@@ -33,7 +33,7 @@ from django_checkout.services.customers import (
     portal_url,
     sync_subscription,
 )
-from django_checkout.services.links import pay_url, start_url
+from django_checkout.services.links import pay_url, recovery_url, start_url
 from django_checkout.services.next_actions import find_next_action
 from django_checkout.services.notifications import deliver_again, deliver_pending, waive
 from django_checkout.services.orders import find_order, get_order, lock
@@ -94,6 +94,7 @@ __all__ = [
     "pay_url",
     "place",
     "portal_url",
+    "recovery_url",
     "refund",
     "resume_refund",
     "return_surplus",

@@ -11,9 +11,11 @@ from django.urls import reverse
 
 from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.conf import conf
+from django_checkout.exceptions import OrderNotPayableError
 from django_checkout.models import Order
 from django_checkout.services.orders import find_order, get_order
 from django_checkout.services.placing import place
+from django_checkout.states import OrderStatus
 from django_checkout.values import OrderData
 
 
@@ -25,6 +27,22 @@ def pay_url(order: Any, *, request: HttpRequest | None = None) -> str:
     """
     ours = _get_or_place(order)
     return absolute_url(reverse("django_checkout:pay", args=[make_token(ours, Purpose.PAY)]), request)
+
+
+def recovery_url(order: Any, *, request: HttpRequest | None = None) -> str:
+    """Return the absolute URL with which a shopper comes back to an order that they left unpaid, e.g. for a reminder.
+
+    It is our payment page, which starts one session or shows what became of the order. Stripe's own recovery URL opens
+    a copy of the expired session as it was, and another one beside the session that is open.
+
+    Raises:
+        OrderNotPayableError: there is nothing to come back to: the order is paid, in progress, canceled or erased.
+        ImproperlyConfigured: see ``pay_url``.
+    """
+    ours = Order.objects.get(pk=get_order(order).pk)
+    if ours.status != OrderStatus.UNPAID or ours.erased_at is not None:
+        raise OrderNotPayableError(f"The order is {ours.status}.")
+    return pay_url(ours, request=request)
 
 
 def start_url(order: Any) -> str:

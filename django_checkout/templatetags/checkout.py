@@ -27,6 +27,7 @@ from django_checkout.money import format_minor
 from django_checkout.params.options import effective, needs_billing_address
 from django_checkout.params.terms import describe_line, get_terms
 from django_checkout.services import small_print
+from django_checkout.services.shopper_actions import ShopperActions, find_actions
 
 logger = logging.getLogger("django_checkout")
 
@@ -96,6 +97,21 @@ def checkout_next_action(context: Context, order: Any) -> dict[str, Any]:
     return {"next_action": services.find_next_action(order), "csp_nonce": checkout_nonce(context)}
 
 
+@register.inclusion_tag("django_checkout/tags/actions.html", takes_context=True)
+def checkout_actions(context: Context, order: Any) -> dict[str, Any]:
+    """Link to what the shopper can do now: pay, pay in another way, cancel: ``{% checkout_actions order %}``.
+
+    No call to Stripe; each link leads to a page that asks first.
+    """
+    return {"actions": _find_actions(context, order), "shows_pay": True}
+
+
+@register.inclusion_tag("django_checkout/tags/actions.html", takes_context=True)
+def checkout_cancel(context: Context, order: Any) -> dict[str, Any]:
+    """Link to the cancellation of an order that is not paid: ``{% checkout_cancel order %}``."""
+    return {"actions": _find_actions(context, order), "shows_pay": False}
+
+
 @register.inclusion_tag("django_checkout/tags/portal.html", takes_context=True)
 def checkout_portal(context: Context, user: Any, label: str = "") -> dict[str, Any]:
     """Show a button to Stripe's Billing portal if the user is a Customer there: ``{% checkout_portal user %}``.
@@ -119,6 +135,14 @@ def checkout_nonce(context: Context) -> str:
 def _request_of(context: Context) -> HttpRequest | None:
     """Return the request that the page is rendered for, also without Django's ``request`` context processor."""
     return context.get("request") or getattr(context, "request", None)
+
+
+def _find_actions(context: Context, order: Any) -> ShopperActions:
+    ours = services.find_order(order)
+    if ours is None:
+        return ShopperActions()
+    subject = None if isinstance(order, Order) else order
+    return find_actions(_request_of(context), ours, make_token(ours, Purpose.PAY), subject=subject)
 
 
 def _order_context(context: Context, order: Any) -> dict[str, Any]:

@@ -25,6 +25,11 @@ def send_confirmation(order: Order) -> None:
     _send(order, gettext_noop("Your order %(number)s"), "shop/mail/confirmation.txt", context)
 
 
+def send_reminder(order: Order, link: str) -> None:
+    """Remind a shopper who left the payment page, with a link that takes up the order again."""
+    _send(order, gettext_noop("Your order %(number)s is still here"), "shop/mail/reminder.txt", {"link": link})
+
+
 def send_refund_notice(order: Order, amount_minor: int) -> None:
     """Announce a refund."""
     context = {"amount_minor": amount_minor}

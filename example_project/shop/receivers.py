@@ -6,6 +6,7 @@ So the row and the delivery of the signal commit together, and a receiver that f
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,8 @@ from django.db.models import Case, F, When
 from django.dispatch import receiver
 from django.utils import timezone
 
-from django_checkout import signals
+from django_checkout import services, signals
+from django_checkout.exceptions import OrderNotPayableError
 from example_project.shop import mail
 from example_project.shop.models import Order, Product, Subscription
 
@@ -88,6 +90,16 @@ def on_refund_failed(order: Any, source: object, **kwargs: Any) -> None:
     shop_order = _find_locked(source)
     if shop_order and shop_order.state in {State.REFUNDED, State.PARTLY_REFUNDED}:
         _move(shop_order, State.PARTLY_REFUNDED if order.refunded_minor else State.PAID)
+
+
+@receiver(signals.session_expired)
+def on_session_expired(order: Any, source: object, session: Any, **kwargs: Any) -> None:
+    """Remind the shopper who left the payment page. One whose session ended early is paying anew, or canceled."""
+    shop_order = _find_locked(source)
+    if shop_order and shop_order.state == State.NEW and session.expires_at <= timezone.now():
+        with suppress(OrderNotPayableError):
+            link = services.recovery_url(order)
+            transaction.on_commit(partial(mail.send_reminder, shop_order, link), robust=True)
 
 
 @receiver(signals.order_canceled)

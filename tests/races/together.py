@@ -16,7 +16,7 @@ from django.utils.module_loading import import_string
 from django_checkout.stripe_api.steps import Steps
 
 #: How many races are repeated.
-RACES = 13
+RACES = 16
 #: How often each is repeated, so that all together make RACE_ROUNDS.
 ROUNDS = -(-int(os.environ.get("RACE_ROUNDS", "33")) // RACES)
 TIMEOUT_SECONDS = 60

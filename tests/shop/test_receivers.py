@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from django.core import mail
+from django.utils import timezone
 
-from django_checkout import signals
+from django_checkout import services, signals
 from django_checkout.models import Order as Payable
 from example_project.shop.models import Order, Product
 from tests.amounts import money
@@ -127,3 +129,30 @@ def test_a_signal_for_another_model_is_ignored(make_order, django_user_model, si
 
     order.refresh_from_db()
     assert order.state == State.NEW
+
+
+@pytest.mark.parametrize(("hours", "reminders"), [(-1, 1), (1, 0)])
+def test_a_shopper_who_left_is_reminded_and_one_who_is_still_here_is_not(
+    make_order, django_capture_on_commit_callbacks, hours, reminders
+):
+    order = make_order()
+    session = SimpleNamespace(expires_at=timezone.now() + timedelta(hours=hours))
+
+    with django_capture_on_commit_callbacks(execute=True):
+        send(signals.session_expired, order, order=services.place(order), session=session)
+
+    assert len(mail.outbox) == reminders
+    assert all("/checkout/pay/" in message.body for message in mail.outbox)
+
+
+def test_nobody_is_reminded_of_a_canceled_order(make_order, django_capture_on_commit_callbacks):
+    order = make_order()
+    payable = services.place(order)
+    services.cancel(payable)
+    order.refresh_from_db()
+    Order.objects.filter(pk=order.pk).update(state=State.NEW)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        send(signals.session_expired, order, order=payable, session=SimpleNamespace(expires_at=timezone.now()))
+
+    assert mail.outbox == []
