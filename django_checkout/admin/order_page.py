@@ -164,6 +164,11 @@ def _customer(details: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
         yield _("Ship to"), [line for line in ship_to if line]
     if billing := _address(details.get("billing_address")):
         yield _("Billing address"), billing
+    consent = details.get("consent") or {}
+    if consent.get("terms_of_service"):
+        yield _("Terms and conditions"), [_("accepted")]
+    if answer := consent.get("promotions"):
+        yield _("News and offers"), [_("wanted") if answer == "opt_in" else _("not wanted")]
 
 
 def _address(address: Any) -> list[str]:

@@ -187,6 +187,7 @@ EXAMPLES: dict[str, Any] = {
     "StaffOrderSerializer": {
         **_ROW,
         "terms": _TERMS,
+        "consent": {"terms_of_service": "accepted", "promotions": "opt_out"},
         "lines": [_LINE],
         "sessions": [_STAFF_SESSION],
         "payments": [_PAYMENT],

@@ -173,9 +173,14 @@ class StaffOrderSerializer(OrderRowSerializer):
     sessions = StaffSessionSerializer(many=True, read_only=True)
     payments = PaymentSerializer(many=True, read_only=True)
     attention = AttentionSerializer(many=True, read_only=True)
+    consent = serializers.SerializerMethodField(help_text="What the shopper agreed to, in Stripe's words.")
 
     class Meta(OrderRowSerializer.Meta):
-        fields = (*OrderRowSerializer.Meta.fields, "terms", "lines", "sessions", "payments", "attention")  # type: ignore[assignment]  # adds fields
+        fields = (*OrderRowSerializer.Meta.fields, "terms", "consent", "lines", "sessions", "payments", "attention")  # type: ignore[assignment]  # adds fields
+
+    @extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+    def get_consent(self, order: Order) -> Any:
+        return order.customer_details.get("consent", {})
 
     @extend_schema_field(TermsSerializer)
     def get_terms(self, order: Order) -> Any:

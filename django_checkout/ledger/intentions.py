@@ -160,6 +160,11 @@ def mark_source_deleted(locked: LockedOrder, *, now: datetime) -> None:
         write(locked.order, source_deleted_at=now)
 
 
+def record_consent(session: CheckoutSession, consent: Mapping[str, str]) -> None:
+    """Record what the shopper agreed to on our page, before they pay."""
+    write(session, customer_details={**session.customer_details, "consent": dict(consent)})
+
+
 def note_read(session: CheckoutSession, *, is_read: bool) -> None:
     """Record whether the latest read of a session succeeded."""
     if is_read == (session.error_code == UNREAD):

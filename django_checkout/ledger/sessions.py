@@ -85,9 +85,10 @@ def join_session(locked: LockedOrder, session: CheckoutSession, fact: SessionFac
     if before != (session.status, session.payment_status, session.has_async_failed):
         locked.sessions_to_announce.append(session)
     if status not in LIVE_SESSION_STATUSES and fact.customer_details and locked.order.erased_at is None:
-        _write(locked, session, {"customer_details": dict(fact.customer_details)})
+        # What the shopper agreed to on our page is not known to Stripe.
+        _write(locked, session, {"customer_details": {**_own_consent(session), **fact.customer_details}})
         if status == SessionStatus.COMPLETE:
-            _copy_customer(locked.order, fact.customer_details)
+            _copy_customer(locked.order, session.customer_details)
     # Only when it becomes complete: the host may give the order to another user before a later fact arrives.
     if status == SessionStatus.COMPLETE != before[0] and fact.customer_id and not session.is_guests:
         locked.customers_to_keep.append((fact.customer_id, session.livemode))
@@ -170,6 +171,11 @@ def _join_payment(locked: LockedOrder, session: CheckoutSession, fact: SessionFa
     if session.payment_id is None:
         _write(locked, session, {"payment_id": payment.pk})
     return payment
+
+
+def _own_consent(session: CheckoutSession) -> dict[str, Any]:
+    consent = session.customer_details.get("consent")
+    return {"consent": consent} if consent else {}
 
 
 def _copy_customer(order: Order, details: Mapping[str, Any]) -> None:

@@ -109,13 +109,15 @@ def secret(request: HttpRequest, token: str) -> HttpResponse:
 @page
 @require_POST
 def update(request: HttpRequest, token: str) -> HttpResponse:
-    """Update the shipping address or a quantity of the open Elements session; see ``inputs.read_update``."""
+    """Update the address, a quantity or the consent of the open Elements session; see ``inputs.read_update``."""
     order = get_order_of_link(request, token, Purpose.PAY)
     try:
         posted = inputs.read_update(request.body)
         ledger.count_request(order.pk)
         if isinstance(posted, inputs.ShippingUpdate):
             services.change_shipping(order, name=posted.name, address=posted.address)
+        elif isinstance(posted, inputs.ConsentUpdate):
+            services.record_consent(order, posted.given)
         else:
             services.change_quantity(order, sku=posted.sku, quantity=posted.quantity)
     except CheckoutError as error:

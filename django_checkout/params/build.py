@@ -78,6 +78,9 @@ def build(
     params = for_version(_without_none(params), conf.CHECKOUT_API_VERSION)
     if is_guests:
         _save_nothing(params)
+    if ui_mode == "elements":
+        # Elements has no checkbox of Stripe's; see services/consent.py.
+        params.pop("consent_collection", None)
     leave_out(params, explicit)
     fill_in(params)
     check_combination(params)

@@ -22,6 +22,7 @@ from django_checkout.services.changing import (
     get_client_secret,
 )
 from django_checkout.services.checkout import astart, start
+from django_checkout.services.consent import record_consent
 from django_checkout.services.creating import fail_unanswered_session
 from django_checkout.services.customers import (
     acancel_subscription,
@@ -94,6 +95,7 @@ __all__ = [
     "pay_url",
     "place",
     "portal_url",
+    "record_consent",
     "recovery_url",
     "refund",
     "resume_refund",

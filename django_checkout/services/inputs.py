@@ -33,7 +33,14 @@ class QuantityUpdate:
     quantity: int
 
 
-def read_update(body: bytes) -> ShippingUpdate | QuantityUpdate:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentUpdate:
+    """What the shopper agrees to, by the names of Stripe's ``consent_collection``."""
+
+    given: Mapping[str, bool]
+
+
+def read_update(body: bytes) -> ShippingUpdate | QuantityUpdate | ConsentUpdate:
     """Read what the script of the Elements checkout posts; the API has an endpoint for each kind of update.
 
     Raises:
@@ -51,7 +58,9 @@ def read_update(body: bytes) -> ShippingUpdate | QuantityUpdate:
         count = quantity.get("quantity")
         if isinstance(count, int) and not isinstance(count, bool) and 1 <= count <= MAXIMUM_QUANTITY:
             return QuantityUpdate(sku=quantity["sku"], quantity=count)
-    raise ParameterError("The update has neither an address nor a quantity.")
+    if isinstance(consent := data.get("consent"), dict):
+        return ConsentUpdate(given={name: value is True for name, value in consent.items()})
+    raise ParameterError("The update has no address, quantity or consent.")
 
 
 def _is_text(value: Any) -> TypeGuard[str]:

@@ -27,6 +27,7 @@ from django_checkout.money import format_minor
 from django_checkout.params.options import effective, needs_billing_address
 from django_checkout.params.terms import describe_line, get_terms
 from django_checkout.services import small_print
+from django_checkout.services.consent import find_questions
 from django_checkout.services.shopper_actions import ShopperActions, find_actions
 
 logger = logging.getLogger("django_checkout")
@@ -77,6 +78,7 @@ def checkout_elements(context: Context, order: Any) -> dict[str, Any]:
         parameters = effective(ours.params)
         values["asks_for_shipping"] = "shipping_address_collection" in parameters
         values["asks_for_billing"] = needs_billing_address(parameters)
+        values["questions"] = find_questions(ours)
         values["takes_promotion_codes"] = bool(parameters.get("allow_promotion_codes"))
     return values
 

@@ -70,8 +70,26 @@ class Checkout {
 
   /** Let our server update the session; a late response is shown when it arrives. */
   update(field, change) {
+    return this.runUpdate(field, () => this.send(change));
+  }
+
+  send(change) {
     const body = new Blob([JSON.stringify(change)], { type: "application/json" });
-    return this.runUpdate(field, () => post(this.box, this.box.dataset.updateUrl, body));
+    return post(this.box, this.box.dataset.updateUrl, body);
+  }
+
+  /** Store what the shopper agrees to, before they pay; false if they have to agree first. */
+  async consent() {
+    const boxes = [...this.box.querySelectorAll("[data-checkout-consent]")];
+    const missing = boxes.find((box) => box.required && !box.checked);
+    if (missing) {
+      this.showError("consent", missing.dataset.message);
+      missing.focus();
+    }
+    if (missing || !boxes.length) return !missing;
+    const consent = Object.fromEntries(boxes.map((box) => [box.dataset.checkoutConsent, box.checked]));
+    const { type } = await this.act("consent", () => this.send({ consent }));
+    return type !== "error";
   }
 
   async runUpdate(field, send) {
@@ -111,6 +129,7 @@ class Checkout {
   async pay(event) {
     event.preventDefault();
     if (this.isBusy || this.isBlocked) return;
+    if (!(await this.consent())) return;
     const { type, session } = await this.act("payment", () => this.actions.confirm());
     if (type === "success" && session.status.type !== "open") leave(this.box, session.id);
     // The button lost the focus while it was disabled.
