@@ -125,6 +125,11 @@ class Settings(Readers):
         return self._integer("CHECKOUT_SESSION_TTL_SECONDS", 23 * 3600, minimum=31 * 60, maximum=24 * 3600 - 60)
 
     @property
+    def CHECKOUT_VOUCHER_REMINDER_SECONDS(self) -> int:
+        """How long before a voucher ends ``voucher_expires_soon`` is sent, in seconds; 0 never."""
+        return self._integer("CHECKOUT_VOUCHER_REMINDER_SECONDS", 24 * 3600, minimum=0)
+
+    @property
     def CHECKOUT_PROCESS_EVENTS(self) -> str:
         """``inline`` processes an event before responding to Stripe; ``task`` uses Django's tasks framework."""
         return self._choice("CHECKOUT_PROCESS_EVENTS", PROCESS_EVENTS)

@@ -16,8 +16,15 @@ from django.dispatch import Signal
 order_paid = Signal()
 
 #: A delayed payment is in progress. At most once per session, never after ``order_paid`` or ``order_payment_failed``.
-#: ``session``: CheckoutSession.
+#: ``session``: CheckoutSession, ``next_action``: NextAction or None, what the shopper has to do to pay: use a
+#: voucher, make a bank transfer. Write it to them, because they may have left Stripe's page. None for a debit, and once
+#: the deadline has passed.
 order_pending = Signal()
+
+#: A voucher that is not paid can be paid for less than CHECKOUT_VOUCHER_REMINDER_SECONDS. At most once per payment,
+#: never once it is paid, has expired or was canceled, and not if the shopper got it later than that.
+#: ``session``: CheckoutSession, ``next_action``: NextAction or None, as above.
+voucher_expires_soon = Signal()
 
 #: A delayed payment failed, and the order can be paid again. At most once per session. ``session``: CheckoutSession.
 order_payment_failed = Signal()

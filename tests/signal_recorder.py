@@ -9,7 +9,7 @@ from django_checkout import signals
 from django_checkout.models import Order
 
 SIGNALS = {name: signal for name, signal in vars(signals).items() if isinstance(signal, signals.Signal)}
-_OPTIONAL = frozenset(("session", "refund", "dispute", "subscription", "amount_minor", "reason"))
+_OPTIONAL = frozenset(("session", "refund", "dispute", "subscription", "amount_minor", "reason", "next_action"))
 
 
 @dataclass(frozen=True, slots=True)

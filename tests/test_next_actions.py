@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 from django.template import Context, Template
@@ -10,14 +11,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from django_checkout import services
+from django_checkout import services, signals
 from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.emulator.messages import ApiError
 from django_checkout.exceptions import OrderNotPayableError, PaymentInFlightError
-from django_checkout.models import CheckoutSession, Order, Payment, WebhookEvent
+from django_checkout.models import Announcement, CheckoutSession, Order, Payment, WebhookEvent
 from django_checkout.operations import erasure
 from django_checkout.stripe_api.client import get_client
 from django_checkout.testing import post_event
+from django_checkout.webhooks.pending_work import process_pending
 from tests.factories import HostOrderFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -376,3 +378,98 @@ def test_erasing_an_order_forgets_the_codes(wait_for, stripe_emulator, deliver_e
     assert Payment.objects.get().next_action is None
     post_event({**stripe_emulator.events("payment_intent.requires_action")[0], "id": "evt_late"})
     assert Payment.objects.get().next_action is None
+
+
+# What the shop is told
+
+
+@pytest.mark.parametrize("method", DELAYED)
+@pytest.mark.parametrize("order_of_arrival", [1, -1])
+def test_order_pending_says_what_the_shopper_has_to_do(wait_for, stripe_emulator, recorder, method, order_of_arrival):
+    order, _session = wait_for(method, delivers=False)
+
+    for event in stripe_emulator.events()[::order_of_arrival]:
+        post_event(event)
+
+    (arguments,) = recorder.arguments("order_pending")
+    assert arguments["next_action"] == services.find_next_action(order)
+    assert arguments["next_action"].kind == method
+
+
+def test_order_pending_of_a_debit_has_no_next_action(order, pay, recorder):
+    pay(order, iban="AT611904300234573201")
+
+    assert recorder.arguments("order_pending")[0]["next_action"] is None
+
+
+def sweep(**later):
+    return process_pending(now=timezone.now() + timedelta(**later))
+
+
+def deadline_in(**time):
+    """Let the voucher end in this time, and its session be complete since long ago."""
+    ends_at = (timezone.now() + timedelta(**time)).replace(microsecond=0)
+    ((attempt, action),) = Payment.objects.get().next_action.items()
+    actions = {attempt: {**action, "expires_at": int(ends_at.timestamp())}}
+    Payment.objects.update(next_action=actions, action_expires_at=ends_at)
+    CheckoutSession.objects.update(completed_at=timezone.now() - timedelta(days=3), synced_at=timezone.now())
+
+
+def test_the_shop_is_reminded_once_of_a_voucher_that_expires_soon(wait_for, recorder):
+    order, session = wait_for("konbini")
+    deadline_in(hours=20)
+
+    assert sweep()["voucher_reminders"] == 1
+    assert sweep()["voucher_reminders"] == 0
+
+    (arguments,) = recorder.arguments("voucher_expires_soon")
+    assert (arguments["session"], arguments["next_action"]) == (session, services.find_next_action(order))
+
+
+@pytest.mark.parametrize(
+    ("ends", "seconds"), [({"hours": 26}, 24 * 3600), ({"hours": -1}, 24 * 3600), ({"hours": 20}, 0)]
+)
+def test_the_shop_is_not_reminded_too_early_too_late_or_never(wait_for, recorder, settings, ends, seconds):
+    settings.CHECKOUT_VOUCHER_REMINDER_SECONDS = seconds
+    wait_for("konbini")
+    deadline_in(**ends)
+
+    sweep()
+
+    assert "voucher_expires_soon" not in recorder.names
+
+
+def test_a_shopper_who_has_just_got_the_voucher_is_not_reminded(wait_for, recorder):
+    wait_for("konbini")
+    deadline_in(hours=20)
+    CheckoutSession.objects.update(completed_at=timezone.now())
+
+    sweep()
+
+    assert "voucher_expires_soon" not in recorder.names
+
+
+@pytest.mark.parametrize("end", ["paid", "expired", "canceled", "another way"])
+def test_nobody_is_reminded_of_a_voucher_that_has_ended(wait_for, stripe_emulator, deliver_events, recorder, end):
+    order, session = wait_for("konbini")
+    deadline_in(hours=20)
+    if end in ("paid", "expired"):
+        stripe_emulator.settle(session.stripe_id, succeed=end == "paid")
+        deliver_events()
+    elif end == "canceled":
+        services.cancel(order)
+    else:
+        services.pay_another_way(order)
+
+    sweep()
+
+    assert "voucher_expires_soon" not in recorder.names
+
+
+def test_without_a_receiver_nobody_waits_to_be_reminded(wait_for, monkeypatch):
+    monkeypatch.setattr(signals.voucher_expires_soon, "receivers", [])
+    wait_for("konbini")
+    deadline_in(hours=20)
+
+    assert sweep()["voucher_reminders"] == 0
+    assert not Announcement.objects.filter(signal="voucher_expires_soon").exists()

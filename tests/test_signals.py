@@ -16,6 +16,7 @@ pytestmark = pytest.mark.core
 CONTRACT = {
     "order_paid",
     "order_pending",
+    "voucher_expires_soon",
     "order_payment_failed",
     "order_authorized",
     "order_refunded",
@@ -53,6 +54,7 @@ def test_signal_names_its_arguments_with_their_types(name):
         ("subscription", "Subscription"),
         ("amount_minor", "int"),
         ("reason", "str"),
+        ("next_action", "NextAction"),
     }
 
 

@@ -28,7 +28,6 @@ from django_checkout.api.schema import operation
 from django_checkout.conf import conf
 from django_checkout.exceptions import OrderNotFoundError, PlacingNotAllowedError, SessionNotFoundError
 from django_checkout.models import CheckoutSession, Order, OrderLine, database
-from django_checkout.services.next_actions import find_action_of
 from django_checkout.services.outcomes import Outcome, get_outcome, get_session
 from django_checkout.values import OrderData
 
@@ -186,7 +185,7 @@ class OrderStatus(OrderView):
         session = get_session(order)
         outcome, action = get_outcome(order, session), None
         if outcome == Outcome.ACTION_NEEDED and has_right(request._request, order, self.order_token, Purpose.PAY):
-            action = find_action_of(session) if session is not None else None
+            action = ledger.find_action_of(session) if session is not None else None
         order.outcome, order.next_action = outcome, action  # type: ignore[attr-defined]  # for the serializer
         body = serializers.StatusSerializer(order).data
         etag = f'"{hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]}"'

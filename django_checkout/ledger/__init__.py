@@ -45,7 +45,7 @@ from django_checkout.ledger.intentions import (
     set_way_back,
 )
 from django_checkout.ledger.locks import LockedOrder, in_transaction, lock_order, lock_order_alone, lock_rows
-from django_checkout.ledger.next_actions import find_current, has_action
+from django_checkout.ledger.next_actions import find_action_of, has_action
 from django_checkout.ledger.orders import derive_status
 from django_checkout.ledger.refunds import (
     fail_refund,
@@ -56,6 +56,7 @@ from django_checkout.ledger.refunds import (
 )
 from django_checkout.ledger.rows import write, write_many
 from django_checkout.ledger.sending import backoff_seconds, has_receiver, is_superseded
+from django_checkout.ledger.settling import announce
 from django_checkout.ledger.subscriptions import RENEWED, forget_customer, invoice_signal
 from django_checkout.ledger.tickets import take_ticket
 from django_checkout.ledger.whole_order import WholeOrder, load
@@ -71,6 +72,7 @@ __all__ = [
     "WholeOrder",
     "abandon_session",
     "accept",
+    "announce",
     "apply",
     "backoff_seconds",
     "cancel",
@@ -87,7 +89,7 @@ __all__ = [
     "fail_refund",
     "fail_session",
     "fail_unanswered_session",
-    "find_current",
+    "find_action_of",
     "find_other_sites",
     "forget_customer",
     "has_action",

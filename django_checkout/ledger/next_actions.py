@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from django_checkout.models import Payment
-from django_checkout.states import IntentStatus
+from django.utils import timezone
+
+from django_checkout.models import CheckoutSession, Payment
+from django_checkout.states import IntentStatus, PaymentStatus, SessionStatus
 from django_checkout.values import ActionDetail, ActionFact, NextAction, PaymentFact
 
 #: No attempt follows.
@@ -50,6 +52,20 @@ def find_current(actions: Mapping[str, Any] | None, *, is_complete: bool) -> Nex
     if len(live) > 1 and not any(action["expires_at"] for action in live):
         return None
     return _loaded(max(live, key=lambda action: (action["expires_at"] or 0, _rank(action)))) if live else None
+
+
+def find_action_of(session: CheckoutSession, *, now: datetime | None = None) -> NextAction | None:
+    """Return what the shopper has to do to pay one session; None once its deadline has passed."""
+    if session.payment_id is None or session.has_async_failed or session.payment_status != PaymentStatus.UNPAID:
+        return None
+    payment = session.payment
+    if payment is None or payment.intent_status != IntentStatus.OPEN:
+        return None
+    if session.status not in (SessionStatus.OPEN, SessionStatus.COMPLETE):
+        return None
+    action = find_current(payment.next_action, is_complete=session.status == SessionStatus.COMPLETE)
+    has_ended = action is not None and action.expires_at is not None and action.expires_at <= (now or timezone.now())
+    return None if has_ended else action
 
 
 def find_deadline(actions: Mapping[str, Any] | None) -> datetime | None:

@@ -15,6 +15,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from django_checkout import signals
+from django_checkout.ledger.next_actions import find_action_of
 from django_checkout.ledger.rows import write_many
 from django_checkout.models import Announcement, Order, database
 from django_checkout.models.announcements import AnnouncementState
@@ -32,7 +33,10 @@ STATUS_REQUIRED = {
     "order_pending": OrderStatus.PENDING,
     "order_authorized": OrderStatus.AUTHORIZED,
     "order_payment_failed": OrderStatus.UNPAID,
+    "voucher_expires_soon": OrderStatus.PENDING,
 }
+#: Signals that say what the shopper has to do to pay.
+_WITH_ACTION = frozenset(("order_pending", "voucher_expires_soon"))
 #: Signals that are not sent before ``order_paid``.
 AFTER_PAID = frozenset(("order_refunded", "refund_failed"))
 
@@ -91,6 +95,9 @@ class Sender:
         names = ("session", "refund", "dispute", "subscription", "amount_minor", "reason")
         found = {name: getattr(announcement, name) for name in names}
         arguments = {name: value for name, value in found.items() if value not in (None, "")}
+        if announcement.signal in _WITH_ACTION:
+            session = announcement.session
+            arguments["next_action"] = None if session is None else find_action_of(session)
         try:
             with savepoint, database.site_atomic(order.source), database.host_code():
                 signal.send(sender=Order, order=order, source=order.source, **arguments)

@@ -29,6 +29,7 @@ MALFORMED: Mapping[str, tuple[str, str]] = {
     "CHECKOUT_UI_MODES": ("E050", 'Set it to a list, such as ["hosted_page", "elements"], or remove it to allow all.'),
     "CHECKOUT_SESSION_DEFAULTS": ("E027", 'Set it to a dict, such as {"automatic_tax": {"enabled": True}}.'),
     "CHECKOUT_SESSION_TTL_SECONDS": ("E030", f"Stripe keeps a session open for 30 minutes to 24 hours. {_SECONDS}"),
+    "CHECKOUT_VOUCHER_REMINDER_SECONDS": ("E060", f"0 sends no reminder. {_SECONDS}"),
     "CHECKOUT_PROCESS_EVENTS": ("E031", 'Set CHECKOUT_PROCESS_EVENTS to "inline" or "task".'),
     "CHECKOUT_ASYNC_WEBHOOK": ("E046", "Set CHECKOUT_ASYNC_WEBHOOK to True or False."),
     "CHECKOUT_DOUBLE_PAYMENT": ("E033", 'Set CHECKOUT_DOUBLE_PAYMENT to "flag" or "refund".'),

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from django_checkout import ledger
 from django_checkout.access.orders import find_link, is_owner, may_see_details
 from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.access.ways_back import is_allowed
@@ -18,7 +19,6 @@ from django_checkout.pages import outcome_texts
 from django_checkout.pages.summary import get_summary
 from django_checkout.pages.ways_back import find_way_back
 from django_checkout.services import outcomes, small_print
-from django_checkout.services.next_actions import find_action_of
 from django_checkout.services.outcomes import Outcome
 from django_checkout.services.shopper_actions import ShopperActions, find_actions
 from django_checkout.states import OrderStatus
@@ -66,7 +66,7 @@ def get_context(request: HttpRequest, order: Order, session: CheckoutSession | N
 def find_shown_action(order: Order, session: CheckoutSession | None) -> NextAction | None:
     """Return what the shopper has to do to pay one session; only for who may see details."""
     is_waiting = order.status in (OrderStatus.PENDING, OrderStatus.UNPAID)
-    return find_action_of(session) if is_waiting and session is not None else None
+    return ledger.find_action_of(session) if is_waiting and session is not None else None
 
 
 def find_host_url(request: HttpRequest, order: Order) -> str:

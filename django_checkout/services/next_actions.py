@@ -5,12 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
-
 from django_checkout import ledger
-from django_checkout.models import CheckoutSession
 from django_checkout.services.orders import find_order
-from django_checkout.states import IntentStatus, OrderStatus, PaymentStatus, SessionStatus
+from django_checkout.states import IntentStatus, OrderStatus, SessionStatus
 from django_checkout.values import NextAction
 
 
@@ -30,19 +27,5 @@ def find_next_action(order: Any, *, now: datetime | None = None) -> NextAction |
         payment__next_action__isnull=False,
     )
     return next(
-        filter(None, (find_action_of(session, now=now) for session in sessions.select_related("payment"))), None
+        filter(None, (ledger.find_action_of(session, now=now) for session in sessions.select_related("payment"))), None
     )
-
-
-def find_action_of(session: CheckoutSession, *, now: datetime | None = None) -> NextAction | None:
-    """Return what the shopper has to do to pay one session."""
-    if session.payment_id is None or session.has_async_failed or session.payment_status != PaymentStatus.UNPAID:
-        return None
-    payment = session.payment
-    if payment is None or payment.intent_status != IntentStatus.OPEN:
-        return None
-    if session.status not in (SessionStatus.OPEN, SessionStatus.COMPLETE):
-        return None
-    action = ledger.find_current(payment.next_action, is_complete=session.status == SessionStatus.COMPLETE)
-    has_ended = action is not None and action.expires_at is not None and action.expires_at <= (now or timezone.now())
-    return None if has_ended else action

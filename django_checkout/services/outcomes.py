@@ -11,7 +11,6 @@ from django.utils import timezone
 from django_checkout import ledger
 from django_checkout.exceptions import CheckoutError, SessionNotFoundError
 from django_checkout.models import CheckoutSession, Order, sites
-from django_checkout.services.next_actions import find_action_of
 from django_checkout.services.syncing import sync
 from django_checkout.states import OrderStatus, SessionStatus
 from django_checkout.stripe_api.time_limit import time_limit
@@ -63,7 +62,11 @@ _BY_SESSION_STATUS: Mapping[str, Outcome] = {
 
 def get_outcome(order: Order, session: CheckoutSession | None) -> Outcome:
     """Return the outcome of an order and one of its sessions, if it has any."""
-    if order.status in (OrderStatus.PENDING, OrderStatus.UNPAID) and session is not None and find_action_of(session):
+    if (
+        order.status in (OrderStatus.PENDING, OrderStatus.UNPAID)
+        and session is not None
+        and ledger.find_action_of(session)
+    ):
         return Outcome.ACTION_NEEDED
     if outcome := _BY_ORDER_STATUS.get(order.status):
         return outcome

@@ -151,6 +151,7 @@ class SignalName(Labeled):
 
     ORDER_PAID = "order_paid", _("Order paid")
     ORDER_PENDING = "order_pending", _("Payment pending")
+    VOUCHER_EXPIRES_SOON = "voucher_expires_soon", _("Voucher expires soon")
     ORDER_PAYMENT_FAILED = "order_payment_failed", _("Payment failed")
     ORDER_AUTHORIZED = "order_authorized", _("Payment authorized")
     ORDER_REFUNDED = "order_refunded", _("Order refunded")

@@ -26,6 +26,7 @@ from django_checkout.exceptions import (
 from django_checkout.ledger import announcements
 from django_checkout.models import AttentionItem, CheckoutSession, Order, Refund, WebhookEvent, sites
 from django_checkout.services.lost_sessions import find_lost_session
+from django_checkout.services.reminders import due_reminders, remind
 from django_checkout.services.syncing import deleted_sessions, expire_deleted, surplus_sessions
 from django_checkout.states import Attention, IgnoreReason, IntentStatus, PaymentStatus, RefundStatus, SessionStatus
 from django_checkout.webhooks import inbox
@@ -66,6 +67,7 @@ def process_pending(
     _find_lost_sessions(run)
     for work in (_deliver_notifications, _fail_unanswered_sessions, _resume_refunds, _read_stale_sessions):
         work(run)
+    _remind(run)
     _expire_surplus_sessions(run)
     _expire_deleted_orders(run)
     if conf.CHECKOUT_DOUBLE_PAYMENT == "refund":
@@ -91,6 +93,11 @@ def _deliver_notifications(run: Run) -> None:
     first_due = pending.order_by(F("next_attempt_at").asc(nulls_first=True), "pk")
     for order_pk, number in Counter(first_due.values_list("order_id", flat=True)[: run.limit]).items():
         deliver(run, order_pk, number)
+
+
+def _remind(run: Run) -> None:
+    rows = due_reminders(run.now).order_by("payment__action_expires_at", "pk")[: run.limit]
+    _call_for_each(run, "voucher_reminders", [partial(remind, session, now=run.now) for session in rows])
 
 
 def _fail_unanswered_sessions(run: Run) -> None:

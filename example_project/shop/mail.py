@@ -11,8 +11,11 @@ from django.utils import translation
 from django.utils.translation import gettext_noop
 
 from django_checkout import services
+from django_checkout.values import NextAction
 from example_project.shop.access import signed_path
 from example_project.shop.models import Order
+
+_HOW_TO_PAY = gettext_noop("How to pay your order %(number)s")
 
 
 def _link(order: Order) -> str:
@@ -28,6 +31,12 @@ def send_confirmation(order: Order) -> None:
 def send_reminder(order: Order, link: str) -> None:
     """Remind a shopper who left the payment page, with a link that takes up the order again."""
     _send(order, gettext_noop("Your order %(number)s is still here"), "shop/mail/reminder.txt", {"link": link})
+
+
+def send_instructions(order: Order, next_action: NextAction, *, is_reminder: bool = False) -> None:
+    """Say how to pay an order with a voucher or a bank transfer, and until when."""
+    subject = gettext_noop("Please pay your order %(number)s soon") if is_reminder else _HOW_TO_PAY
+    _send(order, subject, "shop/mail/instructions.txt", {"action": next_action, "is_reminder": is_reminder})
 
 
 def send_refund_notice(order: Order, amount_minor: int) -> None:

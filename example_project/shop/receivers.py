@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from django_checkout import services, signals
 from django_checkout.exceptions import OrderNotPayableError
+from django_checkout.values import NextAction
 from example_project.shop import mail
 from example_project.shop.models import Order, Product, Subscription
 
@@ -47,11 +48,21 @@ def _take_from_stock(order: Order) -> None:
 
 
 @receiver(signals.order_pending)
-def on_order_pending(source: object, **kwargs: Any) -> None:
-    """A payment with a delayed method, such as a bank transfer, has started."""
+def on_order_pending(source: object, next_action: NextAction | None = None, **kwargs: Any) -> None:
+    """A payment with a delayed method, such as a bank transfer, has started; write to the shopper how to pay."""
     order = _find_locked(source)
     if order and order.state == State.NEW:
         _move(order, State.PROCESSING)
+        if next_action is not None:
+            transaction.on_commit(partial(mail.send_instructions, order, next_action), robust=True)
+
+
+@receiver(signals.voucher_expires_soon)
+def on_voucher_expires_soon(source: object, next_action: NextAction | None = None, **kwargs: Any) -> None:
+    """Remind the shopper of a voucher that is not paid."""
+    order = _find_locked(source)
+    if order and order.state == State.PROCESSING and next_action is not None:
+        transaction.on_commit(partial(mail.send_instructions, order, next_action, is_reminder=True), robust=True)
 
 
 @receiver(signals.order_payment_failed)

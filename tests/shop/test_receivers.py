@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from django_checkout import services, signals
 from django_checkout.models import Order as Payable
+from django_checkout.values import ActionDetail, NextAction
 from example_project.shop.models import Order, Product
 from tests.amounts import money
 
@@ -156,3 +157,31 @@ def test_nobody_is_reminded_of_a_canceled_order(make_order, django_capture_on_co
         send(signals.session_expired, order, order=payable, session=SimpleNamespace(expires_at=timezone.now()))
 
     assert mail.outbox == []
+
+
+@pytest.mark.parametrize(
+    ("signal", "state", "subject"),
+    [(signals.order_pending, State.NEW, "How to pay"), (signals.voucher_expires_soon, State.PROCESSING, "soon")],
+)
+def test_the_shopper_gets_the_codes_by_mail(make_order, django_capture_on_commit_callbacks, signal, state, subject):
+    order = make_order()
+    order.state = state
+    order.save()
+    ends_at = datetime(2026, 12, 4, 14, 59, 59, tzinfo=UTC)
+    detail = ActionDetail(name="confirmation_number", value="12345678901", group="lawson")
+    action = NextAction(
+        kind="konbini",
+        url="https://payments.stripe.com/konbini/voucher/test",
+        amount_minor=5000,
+        currency="jpy",
+        expires_at=ends_at,
+        details=(detail,),
+    )
+
+    with django_capture_on_commit_callbacks(execute=True):
+        send(signal, order, next_action=action)
+
+    [message] = mail.outbox
+    assert subject in message.subject
+    assert "Lawson: Confirmation number: 12345678901" in message.body
+    assert all(text in message.body for text in (action.url, "5,000", action.instruction))

@@ -24,6 +24,7 @@ _KINDS = {
     "unknown_sessions": "sessions without a row looked up at Stripe",
     "unanswered_sessions": "unconfirmed sessions marked as failed",
     "unanswered_refunds": "unconfirmed refunds resumed",
+    "voucher_reminders": "reminders of vouchers sent",
     "stale_sessions": "stale sessions read from Stripe",
     "deleted_orders": "sessions of deleted orders expired",
     "surplus_sessions": "orders with surplus sessions checked",
