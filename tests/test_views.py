@@ -76,6 +76,16 @@ def test_pay_page_shows_the_order_and_its_button(client, order):
     assert f'action="{page.context["start_url"]}"' in page.text
 
 
+def test_pay_page_does_not_say_that_a_pending_order_is_settled(client, order, stripe_emulator, deliver_events):
+    stripe_emulator.pay(services.start(order).stripe_id, iban=IBAN)
+    deliver_events()
+
+    page = client.get(_url("pay", order)).text
+
+    assert "A payment for this order has been started." in page
+    assert "does not need to be paid" not in page
+
+
 def test_start_needs_a_csrf_token(browser_client, order, stripe_emulator):
     refused = browser_client.post(_url("start", order))
     page = browser_client.get(_url("pay", order))
