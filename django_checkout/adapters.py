@@ -117,11 +117,11 @@ class CheckoutAdapter:
         return {}
 
     def return_url(self, order: Any) -> str:
-        """Return the URL that the return page links to after payment; "" for no link."""
+        """Return the path or URL that the return page links to, see CHECKOUT_RETURN_ORIGINS; "" for no link."""
         return ""
 
     def cancel_url(self, order: Any) -> str:
-        """Return the URL for shoppers who cancel on the payment page; "" for the app's own payment page."""
+        """Return the URL for shoppers who cancel and have no other way back; "" for the app's own payment page."""
         return ""
 
 

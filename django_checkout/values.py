@@ -119,6 +119,9 @@ class CheckoutOptions:
     optional_prices: tuple[str, ...] = ()
     #: The length of a subscription's free trial.
     trial_days: int = 0
+    #: Whether the embedded and the Elements checkout leave the page once they are complete: ``always`` (the default),
+    #: ``if_required`` by the payment method, or ``never``, which excludes such methods in the embedded checkout.
+    redirect_on_completion: str = ""
     #: Create a recovery link, valid for 30 days, when the session expires.
     recover_expired: bool = False
 

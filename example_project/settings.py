@@ -140,6 +140,8 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Thistle & Slip <stud
 #: On unless there is a key for Stripe.
 CHECKOUT_EMULATOR = env.bool("CHECKOUT_EMULATOR", default=not env.str("STRIPE_SECRET_KEY", default=""))
 CHECKOUT_BASE_URL = env.str("CHECKOUT_BASE_URL", default="http://127.0.0.1:8000").rstrip("/")
+#: With the API, shops in other origins and apps send their shoppers here.
+CHECKOUT_RETURN_ORIGINS = env.list("CHECKOUT_RETURN_ORIGINS", default=[])
 CHECKOUT_ADAPTER = (
     "example_project.api_demo.adapters.ApiShopAdapter" if HAS_API else "example_project.shop.adapters.ShopAdapter"
 )
@@ -162,6 +164,8 @@ if CHECKOUT_EMULATOR:
     STRIPE_JS_URL = env.str("STRIPE_JS_URL", default=stripe_js_url(CHECKOUT_API_VERSION, STRIPE_API_BASE))
     # A real account has a name of its own.
     CHECKOUT_SESSION_DEFAULTS = {"branding_settings": {"display_name": "Thistle & Slip"}}
+    if redirect := env.str("REDIRECT_ON_COMPLETION", default=""):
+        CHECKOUT_SESSION_DEFAULTS["redirect_on_completion"] = redirect
 else:
     STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY")
     STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY")

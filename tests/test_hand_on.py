@@ -8,14 +8,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.apps import apps
+from django.template import Context, Template
 from django.test import Client
 from django.urls import reverse
 
 from django_checkout import services
 from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.conf import UI_MODES
-from django_checkout.exceptions import ParameterError, WayBackError
+from django_checkout.exceptions import OrderDataError, ParameterError, WayBackError
 from django_checkout.models import CheckoutSession
+from django_checkout.values import CheckoutOptions, LineData, OrderData
 from tests.factories import UserFactory
 from tests.host.adapters import HostAdapter
 
@@ -107,12 +109,12 @@ def test_the_shopper_who_cancels_goes_back_too(client, order, stripe_emulator):
     assert handed_on(response)[1]["outcome"] == "open"
 
 
-def test_the_adapter_decides_first_where_the_shopper_cancels(order, stripe_emulator, settings):
+def test_the_way_back_comes_before_the_adapter_s_page_for_shoppers_who_cancel(order, stripe_emulator, settings):
     settings.CHECKOUT_ADAPTER = f"{__name__}.CancelAdapter"
     services.start(order, return_url=SHOP)
 
     (sent,) = stripe_emulator.latest("checkout.session", 1)
-    assert sent["cancel_url"] == "http://testserver.example/cart/"
+    assert sent["cancel_url"].endswith("?canceled=1")
 
 
 class CancelAdapter(HostAdapter):
@@ -254,11 +256,44 @@ def test_the_portal_links_back_to_nothing_else(url):
 
 @pytest.fixture
 def customer(stripe_emulator, deliver_events):
-    from django_checkout.values import LineData, OrderData
-
     user = UserFactory()
     line = LineData(name="Tea club", unit_amount_minor=1900, recurring_interval="month")
     session = services.start(services.place(OrderData(reference="S-1", currency="eur", lines=(line,), user=user)))
     stripe_emulator.pay(session.stripe_id)
     deliver_events(rounds=3)
     return user
+
+
+@pytest.mark.parametrize("redirect", ["always", "if_required", "never"])
+@pytest.mark.parametrize("ui_mode", UI_MODES)
+def test_an_order_says_whether_its_checkout_leaves_the_page(stripe_emulator, redirect, ui_mode):
+    options = CheckoutOptions(redirect_on_completion=redirect)
+    line = LineData(name="Teapot", unit_amount_minor=2000)
+    order = services.place(OrderData(reference="R-1", currency="eur", lines=(line,), options=options))
+
+    services.start(order, ui_mode=ui_mode)
+
+    (sent,) = stripe_emulator.latest("checkout.session", 1)
+    assert sent.get("redirect_on_completion") == (redirect if ui_mode == "embedded_page" else None)
+    is_embedded_for_good = (redirect, ui_mode) == ("never", "embedded_page")
+    assert bool(sent.get("return_url") or sent.get("success_url")) == (not is_embedded_for_good)
+
+
+def test_a_site_without_an_embedded_checkout_may_stay_on_the_page(stripe_emulator, settings):
+    settings.CHECKOUT_UI_MODES = ["elements"]
+    options = CheckoutOptions(redirect_on_completion="if_required")
+    line = LineData(name="Teapot", unit_amount_minor=2000)
+    order = services.place(OrderData(reference="R-1", currency="eur", lines=(line,), options=options))
+
+    tag = Template("{% load checkout %}{% checkout_elements order %}").render(Context({"order": order}))
+
+    assert "data-stays" in tag
+    assert 'data-reference="R-1"' in tag
+
+
+def test_any_other_redirect_is_refused():
+    options = CheckoutOptions(redirect_on_completion="sometimes")
+    line = LineData(name="Teapot", unit_amount_minor=2000)
+
+    with pytest.raises(OrderDataError, match="redirect_on_completion"):
+        services.place(OrderData(reference="R-1", currency="eur", lines=(line,), options=options))

@@ -16,6 +16,9 @@ from django_checkout.params.versions import MAXIMUM_LABEL
 from django_checkout.values import CheckoutOptions, CustomField, ShippingOption
 
 SAVE_CARD = ("on_session", "off_session")
+#: A parameter of the embedded page; our script does the same in the Elements checkout.
+REDIRECT = "redirect_on_completion"
+REDIRECTS = ("always", "if_required", "never")
 SUBMIT_TYPES = ("auto", "book", "donate", "pay", "subscribe")
 TAX_BEHAVIORS = ("inclusive", "exclusive", "unspecified")
 #: Stripe's limit for subscriptions.
@@ -43,6 +46,16 @@ _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 def effective(own: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return an order's ``params`` with the site's defaults below them, and those given to ``start`` above them."""
     return {**conf.CHECKOUT_SESSION_DEFAULTS, **own, **(given or {})}
+
+
+def for_ui_mode(own: Mapping[str, Any], ui_mode: str) -> dict[str, Any]:
+    """Return an order's ``params`` without those that Stripe knows in another UI mode only."""
+    return {name: value for name, value in own.items() if name != REDIRECT or ui_mode == "embedded_page"}
+
+
+def stays_on_page(parameters: Mapping[str, Any]) -> bool:
+    """Return whether a checkout in the shop's page is complete without leaving it."""
+    return bool(parameters.get(REDIRECT, "always") != "always")
 
 
 def needs_billing_address(parameters: Mapping[str, Any]) -> bool:
@@ -76,6 +89,8 @@ def option_params(options: CheckoutOptions, *, mode: str, currency: str) -> dict
     params |= _discounts(options) | _shipping(options, currency) | _saved_card(options, mode) | _custom_fields(options)
     if submit_type := choice(options.submit_type, "submit_type", SUBMIT_TYPES):
         params["submit_type"] = submit_type
+    if redirect := choice(options.redirect_on_completion, REDIRECT, REDIRECTS):
+        params[REDIRECT] = redirect
     if branding := _branding(options.branding):
         params["branding_settings"] = branding
     prices = several(options.optional_prices, "optional_prices", maximum=MAXIMUM_ITEMS["optional_items"])

@@ -21,7 +21,7 @@ from django_checkout.exceptions import OrderDataError
 from django_checkout.models import Order, OrderLine
 from django_checkout.params import fields
 from django_checkout.params.metadata import holds_email, usable_metadata
-from django_checkout.params.options import MAXIMUM_DISCOUNT_NAME, TAX_BEHAVIORS, effective, option_params
+from django_checkout.params.options import MAXIMUM_DISCOUNT_NAME, TAX_BEHAVIORS, effective, for_ui_mode, option_params
 from django_checkout.params.rules import MODES, check_placed
 from django_checkout.params.spelling import find_locale
 from django_checkout.services.inputs import MAXIMUM_QUANTITY
@@ -54,7 +54,7 @@ def read_content(content: OrderData, host_row: models.Model | None) -> tuple[Col
     lines = [_line(line, f"lines[{place}]", currency) for place, line in enumerate(lines_data)]
     mode = _mode(content, lines)
     params = option_params(content.options, mode=mode, currency=currency)
-    check_placed(params, mode=mode, ui_modes=conf.CHECKOUT_UI_MODES)
+    check_placed(for_ui_mode(params, ""), mode=mode, ui_modes=conf.CHECKOUT_UI_MODES)
     discount = fields.amount(content.options.discount_minor, "discount_minor", currency)
     subtotal = sum(line["unit_amount_minor"] * line["quantity"] for line in lines)
     fields.amount(subtotal, "The subtotal", currency)

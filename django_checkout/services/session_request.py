@@ -20,6 +20,7 @@ from django_checkout.exceptions import ParameterError
 from django_checkout.models import CheckoutSession, Order, OrderLine
 from django_checkout.models.sessions import GUEST_KEY
 from django_checkout.params.build import build, fingerprint
+from django_checkout.params.options import for_ui_mode
 from django_checkout.params.rules import LINKS, check_modes
 from django_checkout.services.customers import find_customer_id
 from django_checkout.services.links import absolute_url
@@ -70,7 +71,7 @@ def build_request(order: Order, lines: Sequence[OrderLine], options: StartOption
     check_ui_mode(order, ui_mode, requested)
     # A link alone must not show the saved cards of the order's user.
     is_for_owner = options.request is None or is_owner(options.request, order)
-    layers: list[Mapping[str, Any]] = [order.params, requested]
+    layers: list[Mapping[str, Any]] = [for_ui_mode(order.params, ui_mode), requested]
     if ui_mode == "elements" and computes_shipping(order, requested):
         layers.insert(-1, {"permissions": {"update_shipping_details": "server_only"}})
     built = build(
@@ -96,9 +97,8 @@ def _return_urls(order: Order, ui_mode: str, options: StartOptions) -> dict[str,
     return_url = f"{page_url}?session_id={{CHECKOUT_SESSION_ID}}"
     if ui_mode != "hosted_page":
         return {"return_url": return_url}
-    cancel_url = options.cancel_url
-    if not cancel_url and options.return_url:
-        cancel_url = f"{page_url}?canceled=1"
+    # Whoever came from elsewhere goes back there, not to the adapter's page.
+    cancel_url = f"{page_url}?canceled=1" if options.return_url else options.cancel_url
     if not cancel_url:
         cancel_url = reverse("django_checkout:pay", args=[options.token or make_token(order, Purpose.PAY)])
     if cancel_url.startswith("/"):

@@ -24,7 +24,7 @@ from django_checkout.conf import conf
 from django_checkout.csp import find_nonce
 from django_checkout.models import Order, OrderLine
 from django_checkout.money import format_minor
-from django_checkout.params.options import effective, needs_billing_address
+from django_checkout.params.options import effective, needs_billing_address, stays_on_page
 from django_checkout.params.terms import describe_line, get_terms
 from django_checkout.services import small_print
 from django_checkout.services.consent import find_questions
@@ -180,6 +180,7 @@ def _script_context(context: Context, order: Any) -> dict[str, Any]:
     return {
         **values,
         "has_scripts": True,
+        "stays": stays_on_page(effective(values["order"].params)),
         "return_url": reverse("django_checkout:return", args=[status_token]),
         "status_url": reverse("django_checkout:status", args=[status_token]),
         "publishable_key": conf.STRIPE_PUBLISHABLE_KEY,

@@ -70,11 +70,12 @@ def asset(name: str) -> Response:
 
 
 def security_headers(targets: Iterable[str | None], images: Iterable[str] = ()) -> dict[str, str]:
-    """Return headers that allow a page its own files, its own form and the redirect to ``targets``.
+    """Return headers that allow a page its own files, its own form, and redirects to ``targets`` and web pages.
 
-    Browsers apply ``form-action`` to the redirects after a form as well.
+    Browsers apply ``form-action`` to all redirects after a form, and the page of the shop may redirect to another
+    origin. Stripe's page leaves by a script, which no policy of its own can stop.
     """
-    policy = _policy(images, f"form-action {_sources(targets)}", "frame-ancestors 'none'")
+    policy = _policy(images, f"form-action {_sources(targets)} http: https:", "frame-ancestors 'none'")
     return {"Content-Security-Policy": policy, "X-Frame-Options": "DENY", **SAFE_HEADERS}
 
 

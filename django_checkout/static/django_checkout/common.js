@@ -55,6 +55,20 @@ function leave(box, sessionId) {
   window.location.assign(`${box.dataset.returnUrl}?session_id=${encodeURIComponent(sessionId)}`);
 }
 
+/** Tell the shop's page that the checkout is complete, and go on to the return page unless it keeps the shopper. */
+async function complete(box, sessionId) {
+  if ("isComplete" in box.dataset) return;
+  box.dataset.isComplete = "";
+  const url = `${box.dataset.statusUrl}?session_id=${encodeURIComponent(sessionId)}`;
+  const { outcome = "unknown" } = await fetch(url).then((response) => response.json()).catch(() => ({}));
+  const detail = { reference: box.dataset.reference, outcome };
+  const event = new CustomEvent("checkout:complete", { bubbles: true, cancelable: true, detail });
+  if (box.dispatchEvent(event)) return leave(box, sessionId);
+  const texts = { paid: box.dataset.paid, authorized: box.dataset.submitted };
+  show(box.querySelector("[data-checkout-form]"), false);
+  box.querySelector("[data-checkout-complete]").textContent = texts[outcome] || box.dataset.processing;
+}
+
 /** Check our database each minute for the end of the session; returns a check that asks Stripe. */
 function watch(box, sessionId) {
   const url = `${box.dataset.statusUrl}?session_id=${encodeURIComponent(sessionId)}`;
@@ -63,13 +77,14 @@ function watch(box, sessionId) {
     document.removeEventListener("visibilitychange", poll);
   };
   const check = async (query = "") => {
-    if (!box.isConnected) stop();
-    if (document.hidden || !box.isConnected) return;
+    if (!box.isConnected || "isComplete" in box.dataset) return stop();
+    if (document.hidden) return;
     // The checkout may work even if our server cannot be reached.
     const { outcome = "open" } = await fetch(url + query).then((response) => response.json()).catch(() => ({}));
     if (outcome === "open") return;
     stop();
     if (outcome === "expired") offerRestart(box);
+    else if ("stays" in box.dataset) complete(box, sessionId);
     else leave(box, sessionId);
   };
   const poll = () => check("&read=0");
@@ -100,4 +115,4 @@ function runAll(selector, run) {
   new MutationObserver(startAll).observe(document, { childList: true, subtree: true });
 }
 
-window.djangoCheckout = { fetchSession, leave, loadStripe, offerRestart, post, runAll, show, watch };
+window.djangoCheckout = { complete, fetchSession, leave, loadStripe, offerRestart, post, runAll, show, watch };

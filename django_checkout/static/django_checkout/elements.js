@@ -1,6 +1,6 @@
 // Builds the checkout of {% checkout_elements %} from Stripe's Elements, and shows its session.
 
-const { fetchSession, leave, loadStripe, offerRestart, post, runAll, show, watch } = window.djangoCheckout;
+const { complete, fetchSession, leave, loadStripe, offerRestart, post, runAll, show, watch } = window.djangoCheckout;
 
 const DARK = window.matchMedia("(prefers-color-scheme: dark)");
 const VARIABLES = {
@@ -130,8 +130,10 @@ class Checkout {
     event.preventDefault();
     if (this.isBusy || this.isBlocked) return;
     if (!(await this.consent())) return;
-    const { type, session } = await this.act("payment", () => this.actions.confirm());
-    if (type === "success" && session.status.type !== "open") leave(this.box, session.id);
+    const stays = "stays" in this.box.dataset;
+    const options = { redirect: stays ? "if_required" : "always" };
+    const { type, session } = await this.act("payment", () => this.actions.confirm(options));
+    if (type === "success" && session.status.type !== "open") (stays ? complete : leave)(this.box, session.id);
     // The button lost the focus while it was disabled.
     if (document.activeElement === document.body) this.find("submit").focus();
   }
