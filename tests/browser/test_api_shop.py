@@ -73,7 +73,17 @@ def test_hosted_checkout_through_the_api(page: Page):
     page.get_by_label("CVC").fill("123")
     page.get_by_role("button", name=re.compile(r"^Pay .*\d")).click()
 
-    expect(page.locator(".checkout-outcome-paid")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/app/\?reference=[^&]+&outcome=paid$"))
+    expect(page.get_by_role("heading", name="Thank you, your order is paid.")).to_be_visible()
+    expect(page.locator("[data-paid]")).to_have_text(money("140.90"))
+
+
+def test_a_shopper_who_cancels_is_back_in_the_shop(page: Page):
+    order(page, "Pay on Stripe's page")
+    page.get_by_role("link", name=re.compile("^Back to")).first.click()
+
+    expect(page.get_by_role("alert")).to_have_text("You have not paid.")
+    expect(page.get_by_label("Product")).to_be_visible()
 
 
 def test_document_is_shown_in_swagger_ui(page: Page):

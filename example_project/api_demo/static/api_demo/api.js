@@ -43,7 +43,7 @@ export class Api {
   of(reference) {
     const path = `${encodeURIComponent(reference)}/`;
     return {
-      start: (mode) => this.ask("POST", `${path}sessions/`, { ui_mode: mode }),
+      start: (mode, back) => this.ask("POST", `${path}sessions/`, { ui_mode: mode, return_url: back }),
       secret: (session) => this.ask("GET", `${path}sessions/${session}/client-secret/`),
       ship: (name, address) => this.ask("POST", `${path}shipping/`, { name, address }),
       status: () => this.ask("GET", `${path}status/`),

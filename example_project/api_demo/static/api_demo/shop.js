@@ -40,7 +40,8 @@ find("order").addEventListener("submit", async (event) => {
     const lines = [{ sku: sku.value, quantity: quantity.valueAsNumber }];
     const placed = await api.place({ currency: "eur", email: email.value, lines });
     const order = api.of(placed.reference);
-    const session = await order.start(event.submitter.value);
+    const session = await order.start(event.submitter.value, window.location.pathname);
+    sessionStorage.setItem(placed.reference, placed.token);
     if (session.url) window.location.assign(session.url);
     else await pay(placed, order, await order.secret(session.id));
   });
@@ -91,6 +92,18 @@ function render(session, actions) {
   place.replaceChildren(place.firstElementChild, ...rows);
 }
 
+// Stripe's page leads back here, with the outcome in the query. Anyone can type it, so the server is asked.
+async function comeBack() {
+  const back = new URLSearchParams(window.location.search);
+  api.token = sessionStorage.getItem(back.get("reference")) || "";
+  if (!api.token) return;
+  find("order").hidden = true;
+  if (back.get("outcome") === "open") {
+    say("You have not paid.");
+    find("order").hidden = false;
+  } else await act(() => follow(api.of(back.get("reference"))));
+}
+
 async function follow(order) {
   for (;;) {
     const status = await order.status();
@@ -104,3 +117,5 @@ async function follow(order) {
     await new Promise((resolve) => { setTimeout(resolve, POLL_MS); });
   }
 }
+
+comeBack();
