@@ -17,6 +17,7 @@ urlpatterns = [
     path("return/<str:token>/", views.return_, name="return"),
     path("cancel/<str:token>/", actions.cancel, name="cancel"),
     path("another-way/<str:token>/", actions.another_way, name="another-way"),
+    path("documents/<str:token>/<str:kind>/", views.document, name="document"),
     path("portal/", views.portal, name="portal"),
     path("status/<str:token>/", views.status, name="status"),
     path("webhook/", views.awebhook if conf.CHECKOUT_ASYNC_WEBHOOK else views.webhook, name="webhook"),

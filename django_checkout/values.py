@@ -106,6 +106,16 @@ class CheckoutOptions:
     create_customer: bool = False
     #: Create an invoice for a one-time payment.
     create_invoice: bool = False
+    #: What the invoice says; any of these creates it. A Japanese qualified invoice has the shop's registration number
+    #: and a European one its VAT ID, in a custom field or as ``invoice_account_tax_ids`` (``txi_...``).
+    invoice_description: str = ""
+    invoice_footer: str = ""
+    #: At most four names and values, for example ``{"Registration number": "T1234567890123"}``.
+    invoice_custom_fields: Mapping[str, str] = field(default_factory=dict)
+    invoice_account_tax_ids: tuple[str, ...] = ()
+    invoice_metadata: Mapping[str, str] = field(default_factory=dict)
+    #: How the invoice shows tax: ``include_inclusive_tax`` or ``exclude_tax``.
+    invoice_tax_display: str = ""
     #: Offer to save the card: ``on_session`` for the shopper's next payment, ``off_session`` to charge it later.
     save_card: str = ""
     custom_fields: tuple[CustomField, ...] = ()

@@ -88,6 +88,23 @@ def may_see_details(request: HttpRequest, order: Order) -> bool:
     return is_owner(request, order) or bool(find_link(request, order))
 
 
+def get_order_with_details(request: HttpRequest, token: str) -> Order:
+    """Return the order that a link opens, if the request may see its details: with a ``PAY`` link, everybody may.
+
+    Raises:
+        OrderNotFoundError: in every other case.
+    """
+    for purpose in (Purpose.PAY, Purpose.STATUS):
+        with suppress(OrderNotFoundError):
+            claim = read_token(token, purpose)
+            order = Order.objects.filter(pk=claim.order_pk).first()
+            if order is not None and claim.is_for(order):
+                is_bearer = claim.is_young and purpose == Purpose.PAY
+                if is_bearer or is_owner(request, order) or (claim.is_young and may_see_details(request, order)):
+                    return order
+    raise OrderNotFoundError("The request may not see the details of this order.")
+
+
 def has_right(request: HttpRequest, order: Order, token: str, purpose: Purpose) -> bool:
     """Whether the request has a sufficient token, or is made by the owner."""
     return is_bearer(order, token, purpose) or is_owner(request, order)

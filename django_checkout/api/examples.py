@@ -43,6 +43,7 @@ _ORDER = {
     "created_at": _AT,
     "paid_at": None,
 }
+_DOCUMENT = {"kind": "receipt", "url": "/checkout/documents/12:1vQ7h2:1vQ7h2:aQ3v/receipt/"}
 _UUID = "7f0d4c6e-2a52-4d0b-9d4c-2f4b8f0f6a11"
 _REFUND = {
     "id": "0b0f7a52-54f5-4a53-8a8e-6d3f7d0f0c55",
@@ -129,6 +130,7 @@ EXAMPLES: dict[str, Any] = {
     "DecisionInput": {"note": "Refunded by hand.", "outcome": "resolved"},
     "ReconcileInput": {"fix": False, "since": "2026-11-01T00:00:00Z"},
     "OrderSerializer": _ORDER,
+    "OrderDetailSerializer": {**_ORDER, "payment_method": "Visa ···· 4242", "documents": [_DOCUMENT]},
     "PlacedOrderSerializer": {**_ORDER, "token": "7:1tKabc:3mZ..."},
     "SessionSerializer": {
         "id": _UUID,

@@ -161,10 +161,20 @@ class Orders(ListView):
 class OrderDetail(OrderView):
     """Returns an order."""
 
-    @operation("get_order", "Get an order", response=serializers.OrderSerializer, errors=("order_not_found",))
+    @operation("get_order", "Get an order", response=serializers.OrderDetailSerializer, errors=("order_not_found",))
     def get(self, request: Request, reference: str) -> Response:
         order = get_order(reference) if is_staff_with(request, "view_order") else self.get_order()
-        return Response(serializers.OrderSerializer(with_lines(Order.objects.all()).get(pk=order.pk)).data)
+        order = with_lines(Order.objects.select_related("kept_payment")).get(pk=order.pk)
+        order.documents = self._documents(order)  # type: ignore[attr-defined]  # for the serializer
+        return Response(serializers.OrderDetailSerializer(order).data)
+
+    def _documents(self, order: Order) -> list[dict[str, str]]:
+        """Return the links of the buyer's documents, with the request's own token: a link must not extend it."""
+        if not has_right(self.request._request, order, self.order_token, Purpose.PAY):
+            return []
+        kinds = services.find_documents(order)
+        token = make_token(order, Purpose.PAY) if is_owner(self.request._request, order) else self.order_token
+        return [{"kind": kind, "url": reverse("django_checkout:document", args=[token, kind])} for kind in kinds]
 
 
 class OrderStatus(OrderView):

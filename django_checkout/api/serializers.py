@@ -11,8 +11,9 @@ from rest_framework import serializers
 from django_checkout.api.fields import Money, OptionalMoney
 from django_checkout.models import CheckoutSession, Order, OrderLine, Subscription
 from django_checkout.params.terms import get_terms
+from django_checkout.services.documents import DOCUMENT_KINDS
 from django_checkout.services.outcomes import Outcome
-from django_checkout.states import OrderStatus, SessionStatus
+from django_checkout.states import OrderStatus, SessionStatus, describe_method
 
 Row = TypeVar("Row", bound=Model)
 
@@ -105,6 +106,29 @@ class OrderSerializer(ReadOnlySerializer[Order]):
     @extend_schema_field(TermsSerializer)
     def get_terms(self, order: Order) -> Any:
         return TermsSerializer(get_terms(order, list(order.lines.all()))).data
+
+
+class DocumentSerializer(serializers.Serializer[Any]):
+    """A receipt or an invoice."""
+
+    kind = serializers.ChoiceField(choices=DOCUMENT_KINDS, read_only=True)
+    url = serializers.CharField(
+        read_only=True,
+        help_text="Redirects to the document. Its bearer can see and pay the order.",
+    )
+
+
+class OrderDetailSerializer(OrderSerializer):
+    """An order with how it was paid and its documents; staff get no links, which are the buyer's."""
+
+    payment_method = serializers.SerializerMethodField(help_text="For display. Empty until a charge has succeeded.")
+    documents = DocumentSerializer(many=True, read_only=True)
+
+    class Meta(OrderSerializer.Meta):
+        fields = (*OrderSerializer.Meta.fields, "payment_method", "documents")  # type: ignore[assignment]  # adds fields
+
+    def get_payment_method(self, order: Order) -> str:
+        return describe_method(None if order.kept_payment is None else order.kept_payment.method)
 
 
 class PlacedOrderSerializer(OrderSerializer):

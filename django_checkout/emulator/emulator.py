@@ -17,6 +17,7 @@ from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.jobs import JOBS
 from django_checkout.emulator.messages import Doc, Request, Response, StoreError
 from django_checkout.emulator.payer.client_api import ClientApi
+from django_checkout.emulator.payer.document_pages import DocumentPages
 from django_checkout.emulator.payer.frames import ElementFrames
 from django_checkout.emulator.payer.link_page import LinkPage
 from django_checkout.emulator.payer.pages import Pages
@@ -77,6 +78,7 @@ class Emulator(Controls):
             "buy": LinkPage(self.state).answer,
             "control": ControlPage(self, tokens).answer,
             "elements": ElementFrames(self.state, tokens).answer,
+            "documents": DocumentPages(self.state).answer,
             "links": FileDownloads(self.state).answer,
             "payment_pages": ClientApi(self.state, tokens).answer,
             "portal": PortalPage(self.state, tokens).answer,
@@ -101,6 +103,7 @@ class Emulator(Controls):
     def handle(self, request: Request) -> Response:
         """Answer an HTTP request. Raises ``DroppedError`` if chaos drops the response."""
         root = request.path.lstrip("/").partition("/")[0]
+        self.state.base_url = request.base_url
         if request.path.rstrip("/").endswith("/stripe.js"):
             return asset("stripe.js")
         try:

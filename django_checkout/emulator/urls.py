@@ -10,7 +10,7 @@ app_name = "django_checkout_emulator"
 urlpatterns = [
     path("", views.serve, {"root": "control"}, name="index"),
     re_path(
-        r"^(?P<root>v1|v2|pay|buy|links|recover|assets|control|elements|payment_pages|portal)/(?P<rest>.*)$",
+        r"^(?P<root>v1|v2|pay|buy|documents|links|recover|assets|control|elements|payment_pages|portal)/(?P<rest>.*)$",
         views.serve,
         name="serve",
     ),

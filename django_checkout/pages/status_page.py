@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from django_checkout import ledger
+from django_checkout import ledger, services
 from django_checkout.access.orders import find_link, is_owner, may_see_details
 from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.access.ways_back import is_allowed
@@ -53,6 +53,7 @@ def get_context(request: HttpRequest, order: Order, session: CheckoutSession | N
         "has_details": has_details,
         "summary": get_summary(order, session) if has_details else None,
         "next_action": find_shown_action(order, session) if has_details else None,
+        "documents": _documents(order, token) if has_details else [],
         "is_waiting": outcome in WAITING,
         "can_retry": bool(actions.pay_url) and outcome not in _IN_FLIGHT,
         "actions": actions if outcome != Outcome.UNKNOWN else ShopperActions(),
@@ -61,6 +62,11 @@ def get_context(request: HttpRequest, order: Order, session: CheckoutSession | N
         "host_url": find_way_back(request, order, session) or find_host_url(request, order),
         "small_print": {"shop_name": small_print.find_shop_name(order), "links": small_print.find_links(order)},
     }
+
+
+def _documents(order: Order, token: str) -> list[dict[str, str]]:
+    kinds = services.find_documents(order)
+    return [{"kind": kind, "url": reverse("django_checkout:document", args=[token, kind])} for kind in kinds]
 
 
 def find_shown_action(order: Order, session: CheckoutSession | None) -> NextAction | None:

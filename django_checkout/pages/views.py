@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
 
 from django_checkout import ledger, services
-from django_checkout.access.orders import get_order_of_link, may_see_details, remember_link
+from django_checkout.access.orders import get_order_of_link, get_order_with_details, may_see_details, remember_link
 from django_checkout.access.tokens import Purpose, make_status_token
 from django_checkout.access.ways_back import is_allowed
 from django_checkout.conf import conf
@@ -168,6 +168,26 @@ def portal(request: HttpRequest) -> HttpResponse:
     except CheckoutError as error:
         logger.warning("portal_failed code=%s", error.code)
         return message_page(request, error, host_url=back)
+
+
+@page
+@followed
+@require_safe
+@sensitive_variables()
+def document(request: HttpRequest, token: str, kind: str) -> HttpResponse:
+    """Redirect to a receipt or an invoice at Stripe, whose address is read now, because it expires."""
+    order = get_order_with_details(request, token)
+    try:
+        ledger.count_request(order.pk)
+        url = services.find_document_url(order, kind)
+    except CheckoutError as error:
+        logger.warning("document_failed order=%s code=%s", order.reference, error.code)
+        return message_page(request, error, host_url=find_host_url(request, order))
+    if not url:
+        raise OrderNotFoundError("Stripe has no such document of this order.")
+    response = SeeOther(url)
+    response["Referrer-Policy"] = "no-referrer"
+    return response
 
 
 @page

@@ -10,6 +10,7 @@ from typing import Any
 from django_checkout.conf import conf
 from django_checkout.exceptions import OrderDataError, ParameterError
 from django_checkout.params.fields import amount, choice, flag, several, text, whole
+from django_checkout.params.invoices import invoice_params
 from django_checkout.params.rules import MAXIMUM_ITEMS
 from django_checkout.params.spelling import find_country
 from django_checkout.params.versions import MAXIMUM_LABEL
@@ -87,6 +88,8 @@ def option_params(options: CheckoutOptions, *, mode: str, currency: str) -> dict
     if options.adaptive_pricing is not None:
         params["adaptive_pricing"] = {"enabled": flag(options.adaptive_pricing, "adaptive_pricing")}
     params |= _discounts(options) | _shipping(options, currency) | _saved_card(options, mode) | _custom_fields(options)
+    if mode != "subscription" and (invoice := invoice_params(options)):
+        params["invoice_creation"] = {"enabled": True, "invoice_data": invoice}
     if submit_type := choice(options.submit_type, "submit_type", SUBMIT_TYPES):
         params["submit_type"] = submit_type
     if redirect := choice(options.redirect_on_completion, REDIRECT, REDIRECTS):

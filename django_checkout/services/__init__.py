@@ -34,6 +34,7 @@ from django_checkout.services.customers import (
     portal_url,
     sync_subscription,
 )
+from django_checkout.services.documents import afind_document_url, find_document_url, find_documents
 from django_checkout.services.links import pay_url, recovery_url, start_url
 from django_checkout.services.next_actions import find_next_action
 from django_checkout.services.notifications import deliver_again, deliver_pending, waive
@@ -63,6 +64,7 @@ __all__ = [
     "achange_shipping",
     "aexpire",
     "aexpire_surplus",
+    "afind_document_url",
     "aget_client_secret",
     "apay_another_way",
     "aportal_url",
@@ -86,6 +88,8 @@ __all__ = [
     "fail_unanswered_session",
     "find_customer_id",
     "find_customer_ids",
+    "find_document_url",
+    "find_documents",
     "find_next_action",
     "find_order",
     "get_client_secret",

@@ -45,6 +45,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "collect_phone": {"collect_phone": True},
     "create_customer": {"create_customer": True},
     "create_invoice": {"create_invoice": True},
+    "invoice_description": {"invoice_description": "Thank you."},
+    "invoice_footer": {"invoice_footer": "Example Shop"},
+    "invoice_custom_fields": {"invoice_custom_fields": {"Registration number": "T1234567890123"}},
+    "invoice_account_tax_ids": {"invoice_account_tax_ids": ("txi_1",)},
+    "invoice_metadata": {"invoice_metadata": {"department": "retail"}},
+    "invoice_tax_display": {"invoice_tax_display": "include_inclusive_tax"},
     "save_card": {"save_card": "off_session"},
     "custom_fields": {"custom_fields": (GIFT, AGE, CustomField(key="note", label="Note"))},
     "require_terms_of_service": {"require_terms_of_service": True},
@@ -64,6 +70,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "trial_days": {"trial_days": 14},
     "recover_expired": {"recover_expired": True},
 }
+INVOICE = [name for name in OPTIONS if name.startswith("invoice_")]
 #: The modes in which Stripe accepts an option. Options not listed are accepted everywhere.
 TAKEN_MODES = {
     **dict.fromkeys(
@@ -79,7 +86,7 @@ TAKEN_MODES = {
         ("payment", "subscription"),
     ),
     # A setup has no amount and no invoice.
-    **dict.fromkeys(("discount_minor", "discount_name", "create_invoice"), ("payment", "subscription")),
+    **dict.fromkeys(("discount_minor", "discount_name", "create_invoice", *INVOICE), ("payment", "subscription")),
     "shipping_options": ("payment",),
     "trial_days": ("subscription",),
 }
@@ -114,6 +121,9 @@ def prepared(emulator: Emulator, options: dict[str, Any]) -> dict[str, Any]:
     if "promotion_code" in options:
         made = client.promotion_codes.create({"promotion": {"type": "coupon", "coupon": "TEN"}, "code": "SPRING"})
         return {**options, "promotion_code": made.id}
+    if "invoice_account_tax_ids" in options:
+        tax_id = client.tax_ids.create({"type": "eu_vat", "value": "DE123456789"})
+        return {**options, "invoice_account_tax_ids": (tax_id.id,)}
     if "optional_prices" in options:
         price = client.prices.create({"currency": "eur", "unit_amount": 100, "product_data": {"name": "Cup"}})
         return {**options, "optional_prices": (price.id,)}

@@ -40,6 +40,8 @@ class State:
         self.origin = Origin()
         #: Whether a server is there that accepts WebSockets.
         self.has_websockets = False
+        #: The URL of the emulator, from the latest request: documents are linked with it.
+        self.base_url = ""
         self._jobs = jobs
         self._test_clock: str | None = None
         #: When the first of the jobs is due that have been scheduled since the due ones were read.

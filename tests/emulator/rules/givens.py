@@ -77,6 +77,7 @@ GIVENS: Mapping[str, Given] = {
     "price_of_inactive_product": made("/v1/prices", "product=<inactive_product>&currency=eur&unit_amount=1000"),
     "keyed_price": made("/v1/prices", "product=<product>&currency=eur&unit_amount=1000&lookup_key=standard"),
     "custom_price": made("/v1/prices", "product=<product>&currency=eur&custom_unit_amount[enabled]=true"),
+    "own_tax_id": made("/v1/tax_ids", "type=eu_vat&value=DE123456789"),
     "tax_rate": made("/v1/tax_rates", "display_name=VAT&inclusive=false&percentage=19"),
     "old_tax_rate": made("/v1/tax_rates", "display_name=VAT&inclusive=false&percentage=16&active=false"),
     "coupon": made("/v1/coupons", "percent_off=10"),

@@ -9,7 +9,18 @@ SAVED = "saved_payment_method_options[payment_method_save]=enabled"
 SAVING_GUIDE = "https://docs.stripe.com/payments/checkout/save-during-payment"
 TAX_ID = "tax_id_collection[enabled]=true&customer_update[name]=auto"
 
+OF_INVOICE = "invoice_creation[invoice_data][account_tax_ids]"
+
 RULES = (
+    Rule(
+        id="needed.invoice.tax-ids",
+        says="An invoice shows tax IDs that the account has.",
+        source="https://docs.stripe.com/tax/invoicing/tax-ids",
+        refused=post(SESSIONS, PAYMENT, "invoice_creation[enabled]=true", {f"{OF_INVOICE}[0]": "txi_1"}),
+        answer=refusal(param=OF_INVOICE, code="resource_missing"),
+        accepted=post(SESSIONS, PAYMENT, "invoice_creation[enabled]=true", {f"{OF_INVOICE}[0]": "<own_tax_id>"}),
+        result=shows(invoice_creation__enabled=True),
+    ),
     Rule(
         id="needed.tax-ids.address",
         says="Tax IDs of a customer without an address are collected with `customer_update[address]` only.",

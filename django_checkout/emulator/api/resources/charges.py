@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, list_objects, retrieve
+from django_checkout.emulator.api.resources import documents
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc, without_hidden
 from django_checkout.emulator.reference.action_methods import ActionPayment
@@ -18,7 +19,7 @@ BRANDS_SHOWN = {"amex": "american_express", "diners": "diners_club", "unionpay":
 #: Fields of a new object that are null.
 NULLS = (
     "application application_fee application_fee_amount balance_transaction failure_balance_transaction "
-    "on_behalf_of receipt_number receipt_url review source_transfer transfer_data"
+    "on_behalf_of receipt_number review source_transfer transfer_data"
 )
 
 
@@ -95,6 +96,7 @@ def new_charge(state: State, intent: Doc, method: Doc, *, status: str, decline: 
         payment_method_details={"type": method["type"], method["type"]: _details(state, intent, method, status)},
         radar_options={},
         receipt_email=intent["receipt_email"],
+        receipt_url=documents.new_url(state, "receipt") if status == "succeeded" else None,
         refunded=False,
         shipping=intent["shipping"],
         statement_descriptor=intent["statement_descriptor"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, list_objects, list_of, list_values, retrieve
-from django_checkout.emulator.api.resources import baskets, customer_balance, tax_ids
+from django_checkout.emulator.api.resources import baskets, customer_balance, documents, tax_ids
 from django_checkout.emulator.api.resources.account import NAME
 from django_checkout.emulator.api.resources.invoice_lines import new_line, tax_of
 from django_checkout.emulator.messages import Doc, without_hidden
@@ -16,9 +16,9 @@ KIND, PAYMENT, ITEM = "invoice", "invoice_payment", "invoiceitem"
 DRAFT_SECONDS = 3600
 #: Fields of a new object that are null.
 NULLS = (
-    "account_tax_ids application automatically_finalizes_at customer_account default_payment_method default_source "
+    "application automatically_finalizes_at customer_account default_payment_method default_source "
     "due_date effective_at ending_balance from_invoice hosted_invoice_url invoice_pdf last_finalization_error "
-    "latest_revision lines next_payment_attempt number on_behalf_of receipt_number rendering shipping_details "
+    "latest_revision lines next_payment_attempt number on_behalf_of receipt_number shipping_details "
     "statement_descriptor test_clock webhooks_delivered_at"
 )
 ZEROS = (
@@ -67,6 +67,7 @@ def draft(
         collection_method="charge_automatically",
         currency=basket["currency"],
         custom_fields=data.get("custom_fields") or None,
+        account_tax_ids=data.get("account_tax_ids") or None,
         customer=customer["id"],
         customer_tax_ids=tax_ids.shown_on_documents(state, customer["id"]),
         default_tax_rates=[without_hidden(rate) for rate in basket.get("_tax_rates") or []],
@@ -75,6 +76,7 @@ def draft(
         issuer={"type": "self"},
         metadata=data.get("metadata") or {},
         parent=_parent(subscription),
+        rendering=documents.rendering(data.get("rendering_options")),
         payment_settings={"default_mandate": None, "payment_method_options": None, "payment_method_types": None},
         period_end=now,
         period_start=now,
@@ -161,6 +163,8 @@ def finalize(state: State, invoice: Doc) -> Doc:
         automatically_finalizes_at=None,
         effective_at=invoice["effective_at"] or now,
         ending_balance=ending,
+        hosted_invoice_url=(url := documents.new_url(state, "invoice")),
+        invoice_pdf=url and f"{url}/pdf",
         next_payment_attempt=None,
         number=number,
         starting_balance=starting,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, merged_metadata, retrieve
-from django_checkout.emulator.api.resources import disputes, method_options
+from django_checkout.emulator.api.resources import disputes, documents, method_options
 from django_checkout.emulator.api.resources.balance import new_balance_transaction
 from django_checkout.emulator.api.resources.charges import full_shipping
 from django_checkout.emulator.api.resources.refunds import release
@@ -117,6 +117,9 @@ def succeed(state: State, intent: Doc, charge: Doc, amount: int) -> None:
     )
     previous = {"balance_transaction": None}
     charge["balance_transaction"] = transaction["id"]
+    if not charge["receipt_url"]:
+        previous["receipt_url"] = None
+        charge["receipt_url"] = documents.new_url(state, "receipt")
     state.store.save(charge)
     state.update(
         intent,

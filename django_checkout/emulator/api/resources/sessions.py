@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django_checkout.emulator.api.calls import Call, Route, list_objects, list_values, retrieve
 from django_checkout.emulator.api.params import defer, plain
-from django_checkout.emulator.api.resources import lines, method_options, payments
+from django_checkout.emulator.api.resources import lines, method_options, payments, tax_ids
 from django_checkout.emulator.api.resources.amounts import set_lines
 from django_checkout.emulator.api.resources.customers import full_address
 from django_checkout.emulator.api.resources.discounts import attach
@@ -75,6 +75,7 @@ def new_session(
     customer = state.get("customer", params["customer"], "customer") if "customer" in params else {}
     if customer:
         check_customer(params, customer)
+    tax_ids.check_own(state, params)
     email = params.get("customer_email") or customer.get("email")
     optional = params.get("optional_items", [])
     currency = check_currency(params["currency"], "currency") if "currency" in params else None
@@ -261,8 +262,7 @@ ROUTES = {
     "POST /v1/checkout/sessions": Route(
         create,
         "automatic_tax.liability customer_account "
-        "invoice_creation.invoice_data.account_tax_ids invoice_creation.invoice_data.issuer "
-        "invoice_creation.invoice_data.rendering_options "
+        "invoice_creation.invoice_data.issuer invoice_creation.invoice_data.rendering_options.template "
         "managed_payments payment_intent_data.transfer_data payment_method_configuration payment_method_data "
         "shipping_options.shipping_rate_data.fixed_amount.currency_options",
         {

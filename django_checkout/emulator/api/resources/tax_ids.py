@@ -37,6 +37,13 @@ def new_tax_id(state: State, customer: str | None, kind: str, value: str, param:
     return tax_id
 
 
+def check_own(state: State, params: Doc) -> None:
+    """Raise Stripe's error for one of a session's ``account_tax_ids`` that the account does not have."""
+    for tax_id in params.get("invoice_creation", {}).get("invoice_data", {}).get("account_tax_ids") or []:
+        if state.get(KIND, tax_id, "invoice_creation[invoice_data][account_tax_ids]")["owner"]["type"] != "self":
+            raise missing_object(KIND, tax_id, "invoice_creation[invoice_data][account_tax_ids]")
+
+
 def verify(state: State, tax_id: Doc) -> None:
     """Record what the verification of a number finds."""
     status = tax_ids.result_of(tax_id["value"])
