@@ -116,7 +116,7 @@ def test_payment_is_blocked_while_the_address_cannot_be_shipped_to(page: Page, c
     """The session keeps the previous address, and the order would be shipped there."""
 
     def send_elsewhere(route: Route) -> None:
-        route.continue_(post_data=(route.request.post_data or "").replace('"FR"', '"JP"'))
+        route.continue_(post_data=(route.request.post_data or "").replace('"FR"', '"BR"'))
 
     checkout = Elements(page)
     checkout.open(place_order(page))
