@@ -15,8 +15,9 @@ from django_checkout.conf import UI_MODES
 from django_checkout.emulator.messages import ApiError
 from django_checkout.exceptions import OrderNotPayableError, StripeUnansweredError
 from django_checkout.ledger import budget
-from django_checkout.models import CheckoutSession
+from django_checkout.models import CheckoutSession, Order
 from django_checkout.values import CheckoutOptions, LineData, OrderData
+from tests.damage import overwrite
 from tests.factories import HostOrderFactory, UserFactory
 from tests.host.adapters import HostAdapter
 
@@ -84,7 +85,19 @@ def test_a_post_expires_the_session_and_cancels_the_order(client, order, stripe_
     order.refresh_from_db()
     assert (response.status_code, order.status) == (303, "canceled")
     assert stripe_emulator.get(session.stripe_id)["status"] == "expired"
-    assert 'data-checkout-outcome="canceled"' in client.get(response.url).text
+    page = client.get(response.url).text
+    assert 'data-checkout-outcome="canceled"' in page
+    assert "You have not been charged" in page
+
+
+def test_a_canceled_order_that_money_arrived_for_does_not_say_that_nothing_was_charged(client, order):
+    services.cancel(order)
+    overwrite(Order.objects.filter(pk=order.pk), needs_attention=True)
+
+    page = client.get(_url("return", order, Purpose.STATUS)).text
+
+    assert 'data-checkout-outcome="canceled"' in page
+    assert "You have not been charged" not in page
 
 
 def test_a_second_post_shows_the_canceled_order(client, order, recorder):

@@ -121,6 +121,7 @@ EXAMPLES: dict[str, Any] = {
         "address": {"country": "DE", "line1": "4 Quay Lane", "postal_code": "20457", "city": "Hamburg"},
     },
     "QuantityInput": {"sku": "teapot", "quantity": 3},
+    "ConsentInput": {"terms_of_service": True, "promotions": False},
     "CancelSubscriptionInput": {"at_period_end": True},
     "PortalInput": {"return_url": "https://shop.example/account/", "customer": "cus_1"},
     "EmptyInput": {},

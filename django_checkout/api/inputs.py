@@ -104,6 +104,13 @@ class QuantityInput(Input):
     quantity = Whole(min_value=1, max_value=MAXIMUM_QUANTITY)
 
 
+class ConsentInput(Input):
+    """What the shopper agrees to in an Elements checkout; only what the order asks for is kept."""
+
+    terms_of_service = Flag(default=False)
+    promotions = Flag(default=False)
+
+
 class CancelSubscriptionInput(Input):
     """When a subscription ends."""
 

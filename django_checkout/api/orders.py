@@ -305,3 +305,15 @@ class Quantity(OrderView):
         data = self.read(inputs.QuantityInput)
         session = services.change_quantity(self.get_order_and_count(), sku=data["sku"], quantity=data["quantity"])
         return Response(serializers.SessionSerializer(session).data)
+
+
+class Consent(OrderView):
+    """Records what the shopper agrees to in an open Elements checkout, before they pay."""
+
+    @session_operation(
+        "give_consent", "Record a consent", "session_closed", "invalid_parameter", request=inputs.ConsentInput
+    )
+    def post(self, request: Request, reference: str) -> Response:
+        data = self.read(inputs.ConsentInput)
+        session = services.record_consent(self.get_order_and_count(), data)
+        return Response(serializers.SessionSerializer(session).data)

@@ -54,6 +54,7 @@ urlpatterns = [
     path(f"{_ORDER}/sessions/", orders.Sessions.as_view(), name="sessions"),
     path(f"{_SESSION}/expire/", orders.ExpireSession.as_view(), name="expire-session"),
     path(f"{_SESSION}/client-secret/", orders.ClientSecret.as_view(), name="client-secret"),
+    path(f"{_ORDER}/consent/", orders.Consent.as_view(), name="consent"),
     path(f"{_ORDER}/shipping/", orders.Shipping.as_view(), name="shipping"),
     path(f"{_ORDER}/quantity/", orders.Quantity.as_view(), name="quantity"),
     path("subscriptions/", customers.Subscriptions.as_view(), name="subscriptions"),

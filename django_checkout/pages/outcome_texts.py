@@ -116,6 +116,13 @@ _SUBSCRIBED: Texts = (
 )
 
 
+#: Unless money arrived after all, which staff decide about.
+_CANCELED_UNCHARGED: Texts = (
+    _("This order was canceled"),
+    _("Order %(reference)s was canceled. You have not been charged, and you do not need to pay for it."),
+)
+
+
 def get_texts(outcome: Outcome, order: Order) -> OutcomeTexts:
     """Return the words for an outcome of an order."""
     title, text = _find_texts(outcome, order)
@@ -125,6 +132,8 @@ def get_texts(outcome: Outcome, order: Order) -> OutcomeTexts:
 def _find_texts(outcome: Outcome, order: Order) -> Texts:
     if order.mode == "setup" and outcome in _SETUP_TEXTS:
         return _SETUP_TEXTS[outcome]
+    if outcome == Outcome.CANCELED and not order.needs_attention:
+        return _CANCELED_UNCHARGED
     if outcome != Outcome.PAID:
         return _TEXTS[outcome]
     if order.status == OrderStatus.PARTIALLY_REFUNDED:

@@ -54,3 +54,21 @@ def test_the_adapter_may_refuse(bearer, order, settings):
     settings.CHECKOUT_ADAPTER = f"{__name__}.FirmAdapter"
 
     problem_of(bearer.post("cancel-own-order", order.reference), 404, "order_not_found")
+
+
+def test_a_shopper_agrees_in_an_elements_checkout(bearer, stripe_emulator, deliver_events, host_order, settings):
+    settings.CHECKOUT_SESSION_DEFAULTS = {"consent_collection": {"terms_of_service": "required", "promotions": "auto"}}
+    order = services.get_order(host_order)
+    session = bearer.post("sessions", order.reference, ui_mode="elements").json()
+
+    problem_of(bearer.post("consent", order.reference, promotions=True), 400, "invalid_parameter")
+    assert bearer.post("consent", order.reference, terms_of_service=True).status_code == 200
+    stripe_emulator.pay(session["stripe_id"])
+    deliver_events()
+
+    order.refresh_from_db()
+    assert order.customer_details["consent"] == {"terms_of_service": "accepted", "promotions": "opt_out"}
+
+
+def test_consent_needs_an_open_session(bearer, order):
+    problem_of(bearer.post("consent", order.reference, terms_of_service=True), 409, "session_closed")
