@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+#: Where a voucher ends at midnight, as ``expires_after_days`` of ``payment_method_options`` says.
+_TIME_ZONES = {"boleto": "America/Sao_Paulo", "konbini": "Asia/Tokyo", "oxxo": "America/Mexico_City"}
 #: By Stripe's names; any other is shown in Stripe's words.
 _METHODS = {
     "boleto": _("Boleto"),
@@ -123,6 +127,14 @@ class NextAction:
     def instruction(self) -> str:
         """Return what the shopper has to do, as a sentence in the current language."""
         return str(_INSTRUCTIONS.get(self.kind, _ELSE))
+
+    @property
+    def time_zone(self) -> tzinfo:
+        """Return the time zone in which the shopper reads the deadline: the voucher's, else the active one."""
+        try:
+            return ZoneInfo(_TIME_ZONES[self.kind])
+        except (KeyError, ZoneInfoNotFoundError):
+            return timezone.get_current_timezone()
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON types, with labels in the current language."""

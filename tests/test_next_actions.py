@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.template import Context, Template
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
@@ -19,6 +20,7 @@ from django_checkout.models import Announcement, CheckoutSession, Order, Payment
 from django_checkout.operations import erasure
 from django_checkout.stripe_api.client import get_client
 from django_checkout.testing import post_event
+from django_checkout.values import NextAction
 from django_checkout.webhooks.pending_work import process_pending
 from tests.factories import HostOrderFactory, UserFactory
 
@@ -81,6 +83,25 @@ def test_the_next_action_is_known_once_the_session_is_complete(wait_for, stripe_
     deadline = shown.get("expires_at") or shown.get("expires_after")
     assert (action.expires_at and action.expires_at.timestamp()) == deadline
     assert action.details
+
+
+@pytest.mark.parametrize("method", ["boleto", "konbini", "oxxo"])
+def test_the_shopper_reads_the_deadline_in_the_time_of_the_stores(wait_for, method):
+    action = services.find_next_action(wait_for(method)[0])
+
+    with timezone.override("America/New_York"):
+        local = action.expires_at.astimezone(action.time_zone)
+        page = render_to_string("django_checkout/includes/next_action.html", {"next_action": action})
+
+    assert (local.hour, local.minute) == (23, 59)
+    assert "11:59 p.m." in page
+
+
+def test_a_deadline_without_a_place_is_in_the_active_time_zone():
+    action = NextAction(kind="pix", url="", amount_minor=500, currency="brl")
+
+    with timezone.override("America/New_York"):
+        assert str(action.time_zone) == "America/New_York"
 
 
 @pytest.mark.parametrize("method", DELAYED)
@@ -327,7 +348,8 @@ def test_the_shopper_sees_the_codes_and_a_bare_status_link_does_not(wait_for, cl
     assert number not in bare.text
     assert number in shopper.text
     assert services.find_next_action(order).url in shopper.text
-    assert f" {timezone.localtime(services.find_next_action(order).expires_at).tzname()}</time>" in shopper.text
+    action = services.find_next_action(order)
+    assert f" {action.expires_at.astimezone(action.time_zone).tzname()}</time>" in shopper.text
     polled = client.get(reverse("django_checkout:status", args=[make_token(order, Purpose.STATUS)])).json()
     assert polled["next_action"]["amount_minor"] == 5000
 

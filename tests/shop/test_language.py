@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,9 +10,12 @@ from django.urls import reverse
 
 import example_project
 from django_checkout import services
+from django_checkout.values import ActionDetail, NextAction
 from example_project import settings as example
-from example_project.shop.mail import send_confirmation, send_refund_notice
+from example_project.shop.mail import send_confirmation, send_instructions, send_refund_notice
 from example_project.shop.models import Order
+from tests.amounts import money
+from tests.latin_words import latin_words
 from tests.test_translations import entries, marked_in, read, texts
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shelf")]
@@ -111,3 +116,20 @@ def test_the_parcel_is_named_in_the_language_of_the_order(make_order):
     payable = services.place(make_order(language="ja"))
 
     assert "宅配便" in str(payable.params["shipping_options"])
+
+
+def test_the_instructions_of_a_voucher_are_in_the_language_and_the_time_of_the_buyer(make_order):
+    order = make_order(language="ja", currency="jpy")
+    deadline = datetime(2026, 12, 4, 14, 59, 59, tzinfo=UTC)
+    codes = (ActionDetail(name="payment_code", value="123456", group="lawson"),)
+    action = NextAction(kind="konbini", url="", amount_minor=21760, currency="jpy", expires_at=deadline, details=codes)
+
+    send_instructions(order, action)
+
+    [message] = mail.outbox
+    assert f"ご注文 {order.number} のお支払い方法" in message.subject
+    assert f"お支払い金額: {money('21760', 'jpy', 'ja')} (コンビニ払い)" in message.body
+    assert "お支払い期限: 2026年12月4日23:59 JST" in message.body
+    assert "ローソン: お支払い番号: 123456" in message.body
+    told = re.sub(r"http\S+", "", message.body)
+    assert latin_words(told, [order.number, order.name, "JST", "Thistle & Slip"]) == []
