@@ -87,6 +87,13 @@ def test_pages_without_a_payment_do_not_speak_of_money(client, world):
         assert not re.search("€|0.00|paid", _text(client.get(return_url(order, session))))
 
 
+def test_a_page_without_anything_to_show_has_no_empty_section(client, world):
+    order, session = STATES["setup_open"](world)
+    remember(client, order)
+
+    assert "checkout-receipt" not in client.get(return_url(order, session)).text
+
+
 def test_the_amounts_the_method_and_the_address(client, world):
     order, session = STATES["partially_refunded"](world)
     remember(client, order)
