@@ -156,6 +156,23 @@ def test_a_shopper_who_has_just_paid_is_told_that_it_is_too_late(client, order, 
     assert "View the payment status" in response.text
 
 
+@pytest.mark.parametrize("is_delivered", [True, False])
+@pytest.mark.parametrize("page", PAGES)
+def test_only_the_shop_voids_an_authorization(client, order, stripe_emulator, deliver_events, page, is_delivered):
+    params = {"payment_intent_data": {"capture_method": "manual"}}
+    stripe_emulator.pay(services.start(order, params=params).stripe_id)
+    if is_delivered:
+        deliver_events()
+
+    response = client.post(_url(page, order))
+
+    order.refresh_from_db()
+    assert (response.status_code, order.status) == (409, "authorized")
+    assert "It is too late for this" in response.text
+    assert _intent_status(stripe_emulator, order) == "requires_capture"
+    assert services.cancel(order).status == "canceled"
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_paid_order_shows_its_status(client, paid_order, page):
     response = client.get(_url(page, paid_order))

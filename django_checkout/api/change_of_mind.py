@@ -55,7 +55,7 @@ class CancelOrder(ChangeOfMind):
         order = self.get_order_and_count()
         if not may_cancel(request._request, order):
             raise OrderNotFoundError("The adapter's can_cancel() refuses.")
-        return self.respond(services.cancel(order))
+        return self.respond(services.cancel(order, by_shopper=True))
 
 
 class AnotherWay(ChangeOfMind):

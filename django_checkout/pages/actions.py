@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -37,7 +38,8 @@ def cancel(request: HttpRequest, token: str) -> HttpResponse:
         "button": _("Cancel the order"),
         "keep": _("Keep the order"),
     }
-    return _ask_or_act(request, order, token, services.cancel, context, done_url=_status_page(token))
+    act = partial(services.cancel, by_shopper=True)
+    return _ask_or_act(request, order, token, act, context, done_url=_status_page(token))
 
 
 @page

@@ -18,27 +18,30 @@ from django_checkout.stripe_api import gateway
 from django_checkout.stripe_api.steps import Steps, arun, run
 
 
-def cancel(order: Any) -> Order:
+def cancel(order: Any, *, by_shopper: bool = False) -> Order:
     """Cancel an unpaid order: expire its open session, release an authorized payment, and record the cancellation.
 
-    A voucher or a bank transfer that waits for the shopper is canceled at Stripe. Must run outside transactions.
+    A voucher or a bank transfer that waits for the shopper is canceled at Stripe. With ``by_shopper``, an authorized
+    payment is not released: only the shop does that. Must run outside transactions.
 
     Raises:
         PaymentInFlightError: a payment is in flight that Stripe does not cancel, such as a debit.
-        OrderNotPayableError: the order is paid; refund it instead.
+        OrderNotPayableError: the order is paid; refund it instead. Or it is authorized, perhaps just now.
         StripeUnansweredError: retry.
     """
-    return run(_cancel_steps(order))
+    return run(_cancel_steps(order, by_shopper=by_shopper))
 
 
-async def acancel(order: Any) -> Order:
+async def acancel(order: Any, *, by_shopper: bool = False) -> Order:
     """Do the same as ``cancel`` from a coroutine."""
-    return await arun(_cancel_steps(order))
+    return await arun(_cancel_steps(order, by_shopper=by_shopper))
 
 
 @unanswered.says(unanswered.CANCEL, user_message=unanswered.CANCEL_UNKNOWN)
-def _cancel_steps(order: Any) -> Steps[Order]:
+def _cancel_steps(order: Any, *, by_shopper: bool) -> Steps[Order]:
     ours = yield from _end_sessions_steps(order)
+    if ours.status == OrderStatus.AUTHORIZED and by_shopper:
+        raise OrderNotPayableError("The order is authorized: only the shop cancels it.")
     if ours.status == OrderStatus.AUTHORIZED:
         for payment in ours.payments.filter(sessions__is_manual_capture=True, intent_status=IntentStatus.OPEN):
             yield from _cancel_payment(payment.stripe_id)

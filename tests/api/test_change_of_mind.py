@@ -44,6 +44,17 @@ def test_a_paid_order_stays_paid(bearer, paid_order, operation):
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
+def test_only_the_shop_voids_an_authorization(bearer, order, stripe_emulator, deliver_events, operation):
+    params = {"payment_intent_data": {"capture_method": "manual"}}
+    stripe_emulator.pay(services.start(order, params=params).stripe_id)
+    deliver_events()
+
+    assert bearer.post(operation, order.reference).status_code == 409
+    order.refresh_from_db()
+    assert order.status == "authorized"
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_stranger_finds_no_order(order, operation):
     problem_of(Api().post(operation, order.reference), 404, "order_not_found")
     order.refresh_from_db()
