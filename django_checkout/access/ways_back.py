@@ -34,7 +34,8 @@ def is_allowed(url: object, request: HttpRequest | None) -> bool:
 
 
 def _own_origins(request: HttpRequest | None) -> set[str]:
-    urls = [conf.find("base_url") or "", *(conf.find("CHECKOUT_FORMER_BASE_URLS") or ())]
+    # Not CHECKOUT_FORMER_BASE_URLS: a domain that was given up may be someone else's.
+    urls = [conf.find("base_url") or ""]
     if request is not None:
         urls.append(f"{request.scheme}://{request.get_host()}")
     return {origin for url in urls if (origin := origins.find_origin(url)) and not origins.is_app(origin)}
