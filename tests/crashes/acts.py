@@ -45,6 +45,7 @@ ACTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "refund": lambda command: services.refund(_order(command), 700),
     "capture": lambda command: services.capture(_order(command)),
     "cancel": lambda command: services.cancel(_order(command)),
+    "another way": lambda command: services.pay_another_way(_order(command)),
     "sync": lambda command: services.sync(_order(command)),
 }
 

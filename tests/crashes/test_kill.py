@@ -209,3 +209,31 @@ def test_sync(killer):
     assert set(HostOrder.objects.values_list("state", flat=True)) == {"p"}
     assert killer.killed >= 3
     assert Order.objects.count() == killer.killed + 1
+
+
+def get_voucher(killer, host_order):
+    session = services.start(host_order, params={"payment_method_types": ["card", "multibanco"]})
+    killer.emulator.pay(session.stripe_id, method="multibanco", email="fill_never@example.com")
+    deliver(killer.emulator)
+    return session
+
+
+def test_cancel_of_a_voucher(killer):
+    for host_order in boundaries(killer, "cancel", lambda host_order: get_voucher(killer, host_order) and ()):
+        services.cancel(host_order)
+        deliver(killer.emulator)
+        check(killer, host_order, status="canceled", sent="c", charges=0)
+        intent = services.get_order(host_order).payments.get().stripe_id
+        assert killer.emulator.get(intent)["status"] == "canceled"
+    assert killer.killed >= 4
+
+
+def test_another_way_to_pay(killer):
+    for host_order in boundaries(killer, "another way", lambda host_order: get_voucher(killer, host_order) and ()):
+        services.pay_another_way(host_order)
+        pay(killer, host_order)
+        deliver(killer.emulator)
+        check(killer, host_order, status="paid", sent="p")
+        payments = services.get_order(host_order).payments.values_list("intent_status", flat=True)
+        assert sorted(payments) == ["canceled", "succeeded"]
+    assert killer.killed >= 3

@@ -7,15 +7,19 @@ current rows. Then the rows are reset and the events are posted again in every o
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from django_checkout import services
+from django_checkout.exceptions import OrderNotPayableError
+from django_checkout.stripe_api.client import get_client
 from tests.properties.shop import Shop
 
 DECLINED = "4000000000000002"
 IBAN_FAILS = "AT861904300235473202"
 IBAN_SUCCEEDS = "AT611904300234573201"
+NOBODY_PAYS = "fill_never@example.com"
 EXPIRES_AFTER_SECONDS = 40 * 3600
 
 
@@ -234,7 +238,80 @@ def surplus_voided(shop: Shop) -> None:
     shop.deliver()
 
 
+def _wait_for(shop: Shop, method: str) -> str:
+    params: dict[str, object] = {"payment_method_types": ["card", method]}
+    if method == "customer_balance":
+        bank = {"type": "eu_bank_transfer", "eu_bank_transfer": {"country": "NL"}}
+        params["payment_method_options"] = {method: {"funding_type": "bank_transfer", "bank_transfer": bank}}
+        params["customer"] = get_client().v1.customers.create({"email": NOBODY_PAYS}).id
+    session = shop.start(params=params)
+    shop.emulator.pay(session, method=method, email=NOBODY_PAYS)
+    shop.deliver()
+    return session
+
+
+def awaited(shop: Shop, method: str) -> None:
+    _wait_for(shop, method)
+
+
+def voucher_paid(shop: Shop) -> None:
+    shop.emulator.settle(_wait_for(shop, "multibanco"))
+    shop.deliver()
+
+
+def voucher_paid_late(shop: Shop) -> None:
+    session = _wait_for(shop, "multibanco")
+    # Its deadline has passed, and what was paid before may still arrive.
+    shop.emulator.clock.advance(8 * 24 * 3600)
+    shop.emulator.settle(session)
+    shop.deliver()
+
+
+def voucher_expired(shop: Shop) -> None:
+    shop.emulator.settle(_wait_for(shop, "multibanco"), succeed=False)
+    shop.deliver()
+
+
+def voucher_expired_then_paid(shop: Shop) -> None:
+    voucher_expired(shop)
+    _pay(shop)
+
+
+def paid_another_way(shop: Shop, method: str) -> None:
+    _wait_for(shop, method)
+    services.pay_another_way(shop.host_order)
+    shop.deliver()
+    _pay(shop)
+
+
+def transfer_in_parts(shop: Shop, *amounts: int) -> None:
+    session = _wait_for(shop, "customer_balance")
+    for amount in amounts:
+        shop.emulator.settle(session, amount=amount)
+    shop.deliver()
+
+
+def paid_while_canceled(shop: Shop) -> None:
+    """The shopper pays at the moment at which the shop gives up the voucher: Stripe has the payment."""
+    shop.emulator.settle(_wait_for(shop, "multibanco"))
+    with suppress(OrderNotPayableError):
+        services.pay_another_way(shop.host_order)
+    shop.deliver()
+
+
 HISTORIES: dict[str, History] = {
+    "voucher awaited": History(play=partial(awaited, method="multibanco"), ends="pending"),
+    "voucher paid": History(play=voucher_paid),
+    "voucher paid late": History(play=voucher_paid_late),
+    "voucher expires": History(play=voucher_expired, ends="unpaid"),
+    "voucher expires, paid in a new session": History(play=voucher_expired_then_paid),
+    "voucher given up, paid by card": History(play=partial(paid_another_way, method="multibanco")),
+    "voucher paid while it is given up": History(play=paid_while_canceled),
+    "transfer awaited": History(play=partial(awaited, method="customer_balance"), ends="pending"),
+    "transfer in parts": History(play=lambda shop: transfer_in_parts(shop, 500, 700, 800)),
+    "transfer in parts, not complete": History(play=lambda shop: transfer_in_parts(shop, 500, 700), ends="pending"),
+    "transfer doubled": History(play=lambda shop: transfer_in_parts(shop, 2000, 2000)),
+    "transfer given up, paid by card": History(play=partial(paid_another_way, method="customer_balance")),
     "card paid": History(play=card_paid),
     "declined, then paid": History(play=declined_then_paid),
     "free order": History(play=free_order, price_minor=0),

@@ -162,6 +162,7 @@ class Shop:
         names = ("status", "paid_minor", "refunded_minor", "disputed", "needs_attention", "total_minor")
         return {
             **{name: getattr(order, name) for name in names},
+            "next_action": services.find_next_action(order),
             "kept": order.kept_payment.stripe_id if order.kept_payment else None,
             "reasons": sorted(order.attention.filter(resolved_at=None).values_list("code", flat=True)),
             "sessions": sorted(

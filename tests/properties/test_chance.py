@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
+from django.test import override_settings
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from django_checkout.models import CheckoutSession, Order, Refund, WebhookEvent
 from django_checkout.testing import emulated_stripe, post_event
 from django_checkout.webhooks.pending_work import process_pending
 from tests.properties import promises
-from tests.properties.histories import DECLINED, HISTORIES, IBAN_FAILS, IBAN_SUCCEEDS
+from tests.properties.histories import DECLINED, HISTORIES, IBAN_FAILS, IBAN_SUCCEEDS, NOBODY_PAYS
 from tests.properties.shop import Shop, rolled_back
 from tests.signal_recorder import SignalRecorder
 
@@ -60,6 +61,9 @@ class AnyShop(RuleBasedStateMachine):
         self.emulator = self.stack.enter_context(emulated_stripe())
         self.shop = Shop(self.emulator)
         self.is_manual = manual
+        if not manual:
+            methods = {"payment_method_types": ["card", "sepa_debit", "multibanco"]}
+            self.stack.enter_context(override_settings(CHECKOUT_SESSION_DEFAULTS=methods))
         if manual:
             self.stack.enter_context(self.shop.manual_capture())
         self.recorder = self.stack.enter_context(SignalRecorder())
@@ -104,6 +108,10 @@ class AnyShop(RuleBasedStateMachine):
     def cancel(self):
         self._try(services.cancel, self.shop.host_order)
 
+    @rule()
+    def pay_another_way(self):
+        self._try(services.pay_another_way, self.shop.host_order)
+
     @rule(amount=st.sampled_from([None, 500, 1500]))
     def capture(self, amount):
         self._try(services.capture, self.shop.host_order, amount)
@@ -132,6 +140,12 @@ class AnyShop(RuleBasedStateMachine):
     def pay_later(self, which, iban):
         if session := self._session(which):
             self._try(lambda: self.emulator.pay(session, iban=iban))
+
+    @precondition(lambda self: not self.is_manual)
+    @rule(which=st.integers(0, 3))
+    def get_voucher(self, which):
+        if session := self._session(which):
+            self._try(lambda: self.emulator.pay(session, method="multibanco", email=NOBODY_PAYS))
 
     @rule(which=st.integers(0, 3), succeed=st.booleans())
     def settle(self, which, succeed):

@@ -29,6 +29,9 @@ QUICK = (
     "delayed payment fails",
     "session expires",
     "authorized, voided",
+    "voucher paid",
+    "voucher expires",
+    "transfer in parts, not complete",
     "expired, recovered and paid",
     "refund pending, then succeeded",
 )

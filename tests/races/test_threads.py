@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -16,8 +17,10 @@ from django_checkout.exceptions import (
     PaymentInFlightError,
     RefundError,
     RefundRepeatedError,
+    SessionBusyError,
 )
 from django_checkout.models import Announcement, CheckoutSession, Order, Payment, Refund, WebhookEvent
+from django_checkout.services.reminders import remind
 from django_checkout.services.syncing import apply_facts
 from django_checkout.stripe_api import facts, gateway
 from django_checkout.stripe_api.steps import run
@@ -431,3 +434,67 @@ def test_copies_of_an_event_are_acknowledged_while_one_of_them_is_processed(stri
         assert set(outcomes) == {200}
         assert set(WebhookEvent.objects.values_list("state", flat=True)) <= {"processed", "ignored"}
         assert set(WebhookEvent.objects.values_list("attempts", flat=True)) <= {0, 1}
+
+
+def get_voucher(emulator, host_order):
+    session = services.start(host_order, params={"payment_method_types": ["card", "multibanco"]}).stripe_id
+    emulator.pay(session, method="multibanco", email="fill_never@example.com")
+    deliver(emulator)
+    return session
+
+
+@pytest.mark.parametrize("give_up", [services.pay_another_way, services.cancel], ids=["another way", "cancel"])
+def test_voucher_is_paid_or_given_up_and_never_both(stripe_emulator, counting, give_up):
+    for host_order, order in new_orders():
+        session = get_voucher(stripe_emulator, host_order)
+
+        outcomes = together(lambda s=session: stripe_emulator.settle(s), lambda h=host_order: give_up(h))
+
+        assert all(isinstance(error, (ApiError, OrderNotPayableError)) for error in errors(outcomes)), outcomes
+        deliver(stripe_emulator, times=2)
+        order.refresh_from_db()
+        is_paid = stripe_emulator.get(session)["payment_status"] == "paid"
+        given_up = {services.pay_another_way: "unpaid", services.cancel: "canceled"}[give_up]
+        assert order.status == ("paid" if is_paid else given_up)
+        assert isinstance(outcomes[1], OrderNotPayableError) == is_paid
+        assert not order.needs_attention
+        if not is_paid and order.status == "unpaid":
+            stripe_emulator.pay(services.start(host_order).stripe_id)
+            deliver(stripe_emulator)
+        host_order.refresh_from_db()
+        assert host_order.paid_times == (order.status != "canceled")
+
+
+def test_voucher_given_up_many_times_leaves_one_session(stripe_emulator):
+    for host_order, order in new_orders():
+        get_voucher(stripe_emulator, host_order)
+
+        def start_again(host_order=host_order):
+            services.pay_another_way(host_order)
+            return services.start(host_order).stripe_id
+
+        outcomes = together(*[start_again] * 4)
+
+        allowed = (OrderNotPayableError, PaymentInFlightError, SessionBusyError)
+        assert all(isinstance(error, allowed) for error in errors(outcomes)), outcomes
+        assert order.sessions.filter(status="open").count() <= 1
+        at_stripe = [row for row in sessions_at(stripe_emulator, order.reference) if row["status"] == "open"]
+        assert len(at_stripe) <= 1
+
+
+def test_shop_is_reminded_once_by_many_workers(stripe_emulator):
+    received = []
+
+    def remember(sender, session, **arguments):
+        received.append(session.pk)
+
+    signals.voucher_expires_soon.connect(remember, sender=Order)
+    try:
+        for host_order, order in new_orders():
+            get_voucher(stripe_emulator, host_order)
+            session = order.sessions.get()
+            now = session.payment.action_expires_at - timedelta(hours=1)
+            together(*[lambda session=session, now=now: remind(session, now=now)] * MANY)
+            assert received.count(session.pk) == 1
+    finally:
+        signals.voucher_expires_soon.disconnect(remember, sender=Order)
