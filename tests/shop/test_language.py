@@ -127,7 +127,7 @@ def test_the_instructions_of_a_voucher_are_in_the_language_and_the_time_of_the_b
     send_instructions(order, action)
 
     [message] = mail.outbox
-    assert f"ご注文 {order.number} のお支払い方法" in message.subject
+    assert f"ご注文 {order.number} のお支払い方法のご案内" in message.subject
     assert f"お支払い金額: {money('21760', 'jpy', 'ja')} (コンビニ払い)" in message.body
     assert "お支払い期限: 2026年12月4日23:59 JST" in message.body
     assert "ローソン: お支払い番号: 123456" in message.body
