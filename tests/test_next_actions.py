@@ -319,6 +319,59 @@ def test_a_payment_whose_step_is_unknown_is_read_before_it_is_canceled(wait_for)
     assert services.pay_another_way(order).status == "unpaid"
 
 
+LATE = 8 * DAY
+
+
+@pytest.mark.parametrize("is_told", ["by_event", "by_reading", "not"])
+@pytest.mark.parametrize("cancel", [services.cancel, services.pay_another_way])
+def test_what_was_perhaps_paid_before_the_deadline_is_not_canceled(
+    wait_for, stripe_emulator, deliver_events, stripe_requests, is_told, cancel
+):
+    order, session = wait_for("multibanco")
+    stripe_emulator.clock.advance(LATE)
+    assert stripe_emulator.get(session.payment.stripe_id)["status"] == "processing"
+    if is_told == "by_event":
+        deliver_events()
+    elif is_told == "by_reading":
+        services.sync(order)
+
+    assert (services.find_next_action(order) is None) == (is_told != "not")
+    with pytest.raises(PaymentInFlightError):
+        cancel(order)
+
+    assert services.find_next_action(order) is None
+    assert not [request.path for request in stripe_requests if request.path.endswith("/cancel")]
+    stripe_emulator.settle(session.stripe_id)
+    deliver_events()
+    order.refresh_from_db()
+    assert (order.status, order.paid_minor) == ("paid", 5000)
+
+
+def test_an_attempt_that_is_processed_does_not_wait_whichever_event_is_first(wait_for, stripe_emulator):
+    order, _session = wait_for("multibanco", delivers=False)
+    stripe_emulator.clock.advance(LATE)
+
+    for event in stripe_emulator.events()[::-1]:
+        post_event(event)
+
+    order.refresh_from_db()
+    assert (order.status, services.find_next_action(order)) == ("pending", None)
+
+
+def test_an_attempt_that_failed_earlier_does_not_hide_the_next_action(stripe_emulator, recorder):
+    host_order = HostOrderFactory(currency="brl", price_minor=5000)
+    session = services.start(host_order, params={"payment_method_types": ["pix", "boleto"]})
+    stripe_emulator.pay(session.stripe_id, method="pix", email=NOBODY_PAYS)
+    stripe_emulator.settle(session.stripe_id, succeed=False)
+    services.sync(session)
+    post_event(stripe_emulator.events("payment_intent.payment_failed")[0])
+    stripe_emulator.pay(session.stripe_id, method="boleto", email=NOBODY_PAYS)
+
+    assert post_event(stripe_emulator.events("checkout.session.completed")[0]).status_code == 200
+
+    assert recorder.arguments("order_pending")[0]["next_action"].kind == "boleto"
+
+
 def test_money_that_arrives_after_the_cancellation_needs_attention(wait_for, stripe_emulator, deliver_events):
     order, session = wait_for("konbini", delivers=False)
     stripe_emulator.settle(session.stripe_id)

@@ -1,9 +1,9 @@
 """Joins what a payment waits for outside of the payment page: vouchers, bank transfers and QR codes.
 
-A payment's ``next_action`` maps each attempt to its action, or to an empty object once the attempt has failed. Two
-facts about one attempt are joined to the one with less left to pay, then with the later deadline; that an attempt has
-failed outweighs both. Once the payment has ended, or the session's delayed payment has failed, there is no action and
-there never is one again. So the facts may arrive late, repeated and in any order.
+A payment's ``next_action`` maps each attempt to its action, or to an empty object once the attempt has failed or is
+being processed. Two facts about one attempt are joined to the one with less left to pay, then with the later deadline;
+that an attempt has ended outweighs both. Once the payment has ended, or the session's delayed payment has failed, there
+is no action and there never is one again. So the facts may arrive late, repeated and in any order.
 """
 
 from __future__ import annotations
@@ -79,8 +79,13 @@ def has_action(payment: Payment) -> bool:
     return payment.intent_status == IntentStatus.OPEN and any((payment.next_action or {}).values())
 
 
+def is_over(payment: Payment) -> bool:
+    """Return whether no attempt to pay follows."""
+    return "*" in (payment.next_action or {})
+
+
 def _rank(action: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return the place of an action in the total order of what may be known of one attempt; a failure is last."""
+    """Return the place of an action in the total order of what may be known of one attempt; an end is last."""
     if not action:
         return (1,)
     return (0, -action["amount_minor"], action["expires_at"] or 0, json.dumps(action, sort_keys=True))

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django_checkout import states
 from django_checkout.exceptions import IncompleteFactError, OrderNotFoundError
 from django_checkout.ledger.locks import LockedOrder, Locks
+from django_checkout.ledger.next_actions import has_action, is_over
 from django_checkout.ledger.payments import join_payment
 from django_checkout.models import CheckoutSession, Order, Payment, sites
 from django_checkout.states import LIVE_SESSION_STATUSES, IntentStatus, PaymentStatus, SessionStatus
@@ -101,7 +102,8 @@ def _refuse_unread(session: CheckoutSession, payment: Payment | None, fact: Sess
     """Let a session be read that may wait for the shopper, so that ``order_pending`` says for what."""
     if payment is None or payment.intent_status != IntentStatus.OPEN or session.has_async_failed:
         return
-    if payment.next_action is None and fact.payment is None and not session.is_manual_capture:
+    is_known = has_action(payment) or is_over(payment)
+    if not is_known and fact.payment is None and not session.is_manual_capture:
         raise IncompleteFactError("The session is complete and unpaid: the payment must be read for its next action.")
 
 

@@ -12,7 +12,7 @@ from django_checkout.exceptions import OrderNotPayableError, PaymentInFlightErro
 from django_checkout.models import CheckoutSession, Order
 from django_checkout.services import unanswered
 from django_checkout.services.orders import check_site, get_order
-from django_checkout.services.syncing import apply_facts, expire_steps
+from django_checkout.services.syncing import apply_facts, expire_steps, read_session
 from django_checkout.states import IN_FLIGHT_ORDER_STATUSES, IntentStatus, OrderStatus, SessionStatus
 from django_checkout.stripe_api import gateway
 from django_checkout.stripe_api.steps import Steps, arun, run
@@ -96,11 +96,14 @@ def _end_sessions_steps(order: Any) -> Steps[Order]:
 
 
 def _cancel_waiting(order: Order) -> Steps[None]:
-    """Cancel at Stripe the payments that wait for the shopper; those that are being processed are left alone."""
-    for payment in order.payments.filter(intent_status=IntentStatus.OPEN, stripe_id__startswith="pi_"):
-        if not ledger.has_action(payment):
-            apply_facts((yield from gateway.retrieve_payment_intent(payment.stripe_id)))
-            payment.refresh_from_db()
+    """Cancel at Stripe the payments that wait for the shopper, as Stripe says now; others are left alone."""
+    sessions = order.sessions.filter(status=SessionStatus.COMPLETE, payment__intent_status=IntentStatus.OPEN)
+    for session in sessions.filter(payment__stripe_id__startswith="pi_").select_related("payment"):
+        yield from read_session(session)
+        payment = session.payment
+        if payment is None:
+            continue
+        payment.refresh_from_db()
         if ledger.has_action(payment):
             yield from _cancel_payment(payment.stripe_id)
 

@@ -82,7 +82,12 @@ def find_action(intent: Json) -> ActionFact | None:
 
 
 def find_ended(intent: Json) -> str | None:
-    """Return the attempt that failed, by the id of its payment method; None for a card, or if none failed."""
+    """Return the attempt that no longer waits for the shopper, by the id of its payment method; None if none ended.
+
+    It has failed, which is not told of a card, or it is being processed: the time to pay has passed, or it was paid.
+    """
+    if intent.get("status") == "processing":
+        return object_id(intent, "payment_method")
     if intent.get("status") != "requires_payment_method":
         return None
     method = mapping(mapping(intent, "last_payment_error"), "payment_method")

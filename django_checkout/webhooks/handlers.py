@@ -62,6 +62,7 @@ def on_payment_intent(event: EventData) -> list[PaymentFact]:
 @_applies(
     "payment_intent.requires_action",
     "payment_intent.partially_funded",
+    "payment_intent.processing",
     "payment_intent.payment_failed",
     concerns=next_actions.is_elsewhere,
 )
