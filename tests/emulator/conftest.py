@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from html import unescape
 from urllib.parse import urlencode
 
@@ -23,8 +24,9 @@ def _no_telemetry(monkeypatch):
 
 @pytest.fixture
 def emulator():
-    """An emulator in memory."""
-    made = Emulator(webhook_secret=SECRET)
+    """An emulator in memory. Its clock stands still unless a test advances it: a slow machine changes nothing."""
+    started_at = time.time()
+    made = Emulator(webhook_secret=SECRET, wall=lambda: started_at)
     yield made
     made.close()
 
