@@ -28,6 +28,18 @@ _METHODS = {
     "promptpay": _("PromptPay"),
     "verify_with_microdeposits": _("Verification of your bank account"),
 }
+#: Whether Stripe cancels what the shopper has got. Konbini and Multibanco: "Expiration and cancellation" of
+#: https://docs.stripe.com/payments/konbini/accept-a-payment and Multibanco's page; bank transfers:
+#: ``unapplied_from_payment`` of stripe/_customer_cash_balance_transaction.py. OXXO and boleto vouchers can't be
+#: canceled before they expire: https://docs.stripe.com/payments/oxxo and https://docs.stripe.com/payments/boleto. Of
+#: other kinds it is not known.
+CANCELABLE: Mapping[str, bool] = {
+    "boleto": False,
+    "customer_balance": True,
+    "konbini": True,
+    "multibanco": True,
+    "oxxo": False,
+}
 _DETAILS = {
     "account_holder_name": _("Account holder"),
     "account_number": _("Account number"),
@@ -117,6 +129,20 @@ class NextAction:
     details: tuple[ActionDetail, ...] = field(default=(), repr=False)
     #: Stripe's image of a QR code; "" if there is none.
     image_url: str = field(default="", repr=False)
+    #: What was received already of a bank transfer.
+    received_minor: int = 0
+    #: Stripe has refused to cancel it.
+    is_refused: bool = False
+
+    @property
+    def is_cancelable(self) -> bool:
+        """Whether Stripe is known to cancel it before it expires."""
+        return CANCELABLE.get(self.kind, False) and not self.is_refused
+
+    @property
+    def is_replaceable(self) -> bool:
+        """Whether the shopper may give it up: it can be canceled, and nothing was paid yet."""
+        return self.is_cancelable and not self.received_minor
 
     @property
     def label(self) -> str:
@@ -155,6 +181,7 @@ class NextAction:
             "url": self.url,
             "image_url": self.image_url,
             "amount_minor": self.amount_minor,
+            "received_minor": self.received_minor,
             "currency": self.currency,
             "expires_at": self.expires_at.isoformat() if self.expires_at is not None else None,
             "details": details,

@@ -23,6 +23,7 @@ from django_checkout.exceptions import OrderNotPayableError, PaymentInFlightErro
 from django_checkout.ledger import next_actions
 from django_checkout.models import Announcement, CheckoutSession, Order, Payment, WebhookEvent
 from django_checkout.operations import erasure
+from django_checkout.services import shopper_actions
 from django_checkout.stripe_api.client import get_client
 from django_checkout.testing import post_event
 from django_checkout.values import ActionFact, NextAction, Ownership, PaymentFact
@@ -35,6 +36,8 @@ VOUCHERS = {"konbini": "jpy", "oxxo": "mxn", "boleto": "brl", "multibanco": "eur
 TRANSFER = "customer_balance"
 QR_CODES = {"paynow": "sgd", "pix": "brl", "promptpay": "thb"}
 DELAYED = {**VOUCHERS, TRANSFER: "eur"}
+KEPT = {kind: VOUCHERS[kind] for kind in ("oxxo", "boleto")}
+CANCELABLE = {kind: currency for kind, currency in DELAYED.items() if kind not in KEPT}
 DAY = 24 * 3600
 NOBODY_PAYS = "fill_never@example.com"
 
@@ -243,7 +246,7 @@ def test_a_settled_event_keeps_no_code(wait_for, stripe_emulator):
 # Canceling
 
 
-@pytest.mark.parametrize("method", DELAYED)
+@pytest.mark.parametrize("method", CANCELABLE)
 def test_an_order_that_waits_for_the_shopper_can_be_canceled(wait_for, stripe_emulator, deliver_events, method):
     order, session = wait_for(method)
 
@@ -279,7 +282,7 @@ def test_what_was_paid_meanwhile_is_not_canceled(wait_for, stripe_emulator, canc
     assert (order.status, order.paid_minor) == ("paid", 5000)
 
 
-@pytest.mark.parametrize("method", DELAYED)
+@pytest.mark.parametrize("method", CANCELABLE)
 def test_paying_another_way_leaves_one_payable_way(wait_for, stripe_emulator, deliver_events, method):
     order, session = wait_for(method)
 
@@ -317,6 +320,107 @@ def test_a_payment_whose_step_is_unknown_is_read_before_it_is_canceled(wait_for)
     Payment.objects.update(next_action=None, action_expires_at=None)
 
     assert services.pay_another_way(order).status == "unpaid"
+
+
+@pytest.mark.parametrize("method", KEPT)
+@pytest.mark.parametrize("cancel", [services.cancel, services.pay_another_way])
+def test_a_voucher_that_stripe_never_cancels_is_kept(wait_for, stripe_emulator, deliver_events, method, cancel):
+    order, session = wait_for(method)
+    assert not shopper_actions.is_replaceable(order)
+
+    with pytest.raises(PaymentInFlightError) as caught:
+        cancel(order)
+
+    assert "ends by itself" in str(caught.value.user_message)
+    assert services.find_next_action(order).kind == method
+    stripe_emulator.settle(session.stripe_id, succeed=False)
+    deliver_events()
+    assert cancel(order).status in ("canceled", "unpaid")
+
+
+@pytest.mark.parametrize("method", CANCELABLE)
+@pytest.mark.parametrize("cancel", [services.cancel, services.pay_another_way])
+def test_a_refusal_of_stripe_keeps_what_waits(wait_for, stripe_emulator, deliver_events, method, cancel):
+    order, session = wait_for(method)
+    assert shopper_actions.is_replaceable(order)
+    stripe_emulator.incidents.restrict_keys("POST /v1/payment_intents/*/cancel")
+
+    with pytest.raises(PaymentInFlightError) as caught:
+        cancel(order)
+
+    assert "cannot be canceled" in str(caught.value.user_message)
+    order.refresh_from_db()
+    assert (order.status, services.find_next_action(order).kind) == ("pending", method)
+    assert not shopper_actions.is_replaceable(order)
+    stripe_emulator.settle(session.stripe_id)
+    deliver_events()
+    order.refresh_from_db()
+    assert (order.status, order.paid_minor) == ("paid", 5000)
+
+
+def cancel_as_shopper(order):
+    return services.cancel(order, by_shopper=True)
+
+
+@pytest.fixture
+def partly_paid(wait_for, stripe_emulator, deliver_events):
+    """An order of 5,000 by bank transfer, of which 2,000 were received, and its session."""
+    order, session = wait_for(TRANSFER)
+    stripe_emulator.settle(session.stripe_id, amount=2000)
+    return order, session
+
+
+@pytest.mark.parametrize("is_delivered", [True, False])
+@pytest.mark.parametrize("cancel", [cancel_as_shopper, services.pay_another_way])
+def test_a_shopper_who_paid_a_part_asks_the_shop(partly_paid, stripe_emulator, deliver_events, is_delivered, cancel):
+    order, session = partly_paid
+    if is_delivered:
+        deliver_events()
+
+    with pytest.raises(PaymentInFlightError) as caught:
+        cancel(order)
+
+    assert "20.00" in str(caught.value.user_message)
+    assert "contact the shop" in str(caught.value.user_message)
+    assert not shopper_actions.is_replaceable(order)
+    action = services.find_next_action(order)
+    assert (action.received_minor, action.amount_minor) == (2000, 3000)
+    html = Template("{% load checkout %}{% checkout_next_action order %}").render(Context({"order": order}))
+    assert "We have received €20.00 of your bank transfer." in html
+    assert stripe_emulator.get(session.payment.stripe_id)["status"] == "requires_action"
+
+
+@pytest.mark.parametrize("order_of_arrival", [1, -1])
+def test_a_canceled_transfer_of_which_a_part_was_received_needs_attention(
+    partly_paid, stripe_emulator, order_of_arrival
+):
+    order, _session = partly_paid
+
+    assert services.cancel(order).status == "canceled"
+
+    (item,) = order.attention.all()
+    assert (item.code, item.details) == ("received_in_part", {"received_minor": 2000, "currency": "eur"})
+    for event in stripe_emulator.events()[::order_of_arrival]:
+        post_event(event)
+    assert order.attention.count() == 1
+    services.accept(order, "Returned")
+    order.refresh_from_db()
+    assert (order.status, order.needs_attention) == ("canceled", False)
+
+
+@pytest.mark.parametrize("order_of_arrival", [*permutations(range(4))])
+def test_a_transfer_canceled_at_stripe_needs_attention(wait_for, stripe_emulator, order_of_arrival):
+    order, session = wait_for(TRANSFER, delivers=False)
+    stripe_emulator.settle(session.stripe_id, amount=2000)
+    get_client().v1.payment_intents.cancel(stripe_emulator.get(session.stripe_id)["payment_intent"])
+    types = ("requires_action", "partially_funded", "canceled")
+    events = [stripe_emulator.events(f"payment_intent.{each}")[0] for each in types]
+    events.append(stripe_emulator.events("checkout.session.completed")[0])
+
+    for index in order_of_arrival:
+        post_event(events[index])
+
+    assert [item.code for item in order.attention.all()] == ["received_in_part"]
 
 
 LATE = 8 * DAY

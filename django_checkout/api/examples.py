@@ -156,6 +156,7 @@ EXAMPLES: dict[str, Any] = {
             "url": "https://payments.stripe.com/multibanco/voucher/test",
             "image_url": "",
             "amount": _eur(4800, "€48.00"),
+            "received": _NOTHING,
             "expires_at": _AT,
             "details": [
                 {"name": "entity", "label": "Entity", "group": "", "group_label": "", "value": "12345"},

@@ -180,6 +180,7 @@ class NextActionSerializer(serializers.Serializer[Any]):
     url = serializers.CharField(read_only=True, help_text="Stripe's page with the instructions, or empty.")
     image_url = serializers.CharField(read_only=True, help_text="Stripe's image of a QR code, or empty.")
     amount = Money("amount_minor")
+    received = Money("received_minor")
     expires_at = serializers.DateTimeField(read_only=True, allow_null=True)
     details = ActionDetailSerializer(many=True, read_only=True)
 

@@ -45,7 +45,7 @@ from django_checkout.ledger.intentions import (
     set_way_back,
 )
 from django_checkout.ledger.locks import LockedOrder, in_transaction, lock_order, lock_order_alone, lock_rows
-from django_checkout.ledger.next_actions import find_action_of, has_action
+from django_checkout.ledger.next_actions import find_action_of, find_waiting, has_action, note_refusal
 from django_checkout.ledger.orders import derive_status
 from django_checkout.ledger.refunds import (
     fail_refund,
@@ -91,6 +91,7 @@ __all__ = [
     "fail_unanswered_session",
     "find_action_of",
     "find_other_sites",
+    "find_waiting",
     "forget_customer",
     "has_action",
     "has_receiver",
@@ -112,6 +113,7 @@ __all__ = [
     "naming",
     "note_read",
     "note_refund_request",
+    "note_refusal",
     "postpone_read",
     "reach_revision",
     "record_consent",

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django_checkout.exceptions import RefundedElsewhereError
 from django_checkout.ledger.lines import find_line_fault
 from django_checkout.ledger.locks import LockedOrder
+from django_checkout.ledger.next_actions import find_returned
 from django_checkout.ledger.rows import write
 from django_checkout.models import Announcement, AttentionItem, CheckoutSession, Dispute, Order, Payment, Refund
 from django_checkout.models.announcements import AnnouncementState
@@ -52,6 +53,9 @@ def find_reasons(locked: LockedOrder, refunds: Iterable[Refund], disputes: Itera
         if dispute.is_open:
             yield Attention.DISPUTED, dispute.stripe_id, {"reason": dispute.reason}
     for payment in locked.own_payments():
+        if returned_minor := find_returned(payment):
+            returned: Details = {"received_minor": returned_minor, "currency": payment.currency}
+            yield Attention.RECEIVED_IN_PART, payment.stripe_id, returned
         if payment.fraud_warning_id and not _is_refunded(payment, refunds):
             yield Attention.FRAUD_WARNING, payment.fraud_warning_id, {}
         for review, is_open in payment.reviews.items():

@@ -29,6 +29,7 @@ _DETAIL_TEXTS: dict[frozenset[str], str | Promise] = {
     frozenset(("missing_price_minor",)): _("no line at %(missing_price_minor)s"),
     frozenset(("quantity", "minimum", "maximum")): _("quantity %(quantity)s, %(minimum)s to %(maximum)s allowed"),
     frozenset(("unoffered_lines",)): _("lines that were not offered: %(unoffered_lines)s"),
+    frozenset(("received_minor",)): _("%(received_minor)s received"),
     frozenset(("refunded_minor", "paid_minor")): _("%(refunded_minor)s refunded, %(paid_minor)s paid"),
 }
 

@@ -40,5 +40,6 @@ def find_actions(request: HttpRequest | None, order: Order, token: str, *, subje
 
 
 def is_replaceable(order: Order) -> bool:
-    """Whether the payment in progress waits for the shopper, so that Stripe cancels it."""
-    return order.status == OrderStatus.PENDING and find_next_action(order) is not None
+    """Whether the shopper may give up the payment in progress: Stripe cancels it, and nothing was paid yet."""
+    action = find_next_action(order) if order.status == OrderStatus.PENDING else None
+    return action is not None and action.is_replaceable

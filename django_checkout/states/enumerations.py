@@ -92,6 +92,14 @@ class Attention(Explained):
         _("The order was paid after the shop had deleted it. Refund the payment, or deliver by hand and accept it."),
         _("Paid after deletion"),
     )
+    RECEIVED_IN_PART = (
+        "received_in_part",
+        _(
+            "A bank transfer was canceled after a part of it had been received. The money is in the customer's cash "
+            "balance at Stripe. Return it to the customer in Stripe's dashboard."
+        ),
+        _("Received in part"),
+    )
     REFUND_FAILED = (
         "refund_failed",
         _("A refund failed, and the money was returned to your balance. Refund the customer in another way."),

@@ -74,6 +74,7 @@ def find_action(intent: Json) -> ActionFact | None:
         url=url,
         image_url=image or "",
         amount_minor=(amount or 0) if remaining is None else remaining,
+        received_minor=max(0, (amount or 0) - remaining) if remaining is not None else 0,
         currency=text(described, "currency") or text(intent, "currency") or "",
         expires_at=ends_at or instant(mapping(described, "qr_code"), "expires_at"),
         is_on_page=kind.endswith("_qr_code"),

@@ -210,7 +210,18 @@ def test_a_voucher_takes_the_exact_amount_only(emulator, pay):
         emulator.settle(session.id, amount=4999)
 
 
-@EVERY
+@pytest.mark.parametrize("method", ["oxxo", "boleto"])
+def test_a_voucher_that_cannot_be_canceled_waits_until_it_expires(emulator, client, pay, method):
+    session, outcome = pay(method)
+
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        client.v1.payment_intents.cancel(outcome.payment_intent)
+
+    assert caught.value.code == "payment_intent_unexpected_state"
+    assert emulator.settle(session.id).status == "paid"
+
+
+@pytest.mark.parametrize("method", ["konbini", "multibanco"])
 def test_the_voucher_of_a_complete_session_can_be_canceled(emulator, client, pay, method):
     session, outcome = pay(method)
 

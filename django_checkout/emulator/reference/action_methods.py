@@ -32,6 +32,8 @@ class ActionMethod:
     buffer_seconds: int = 0
     min_minor: int = 0
     max_minor: int = 0
+    #: Whether a voucher can be canceled before it ends.
+    is_cancelable: bool = True
 
     @property
     def is_voucher(self) -> bool:
@@ -85,6 +87,7 @@ ACTION_METHODS = {
             utc_offset_hours=-6,
             min_minor=1_000,
             max_minor=1_000_000,
+            is_cancelable=False,
         ),
         ActionMethod(
             type="boleto",
@@ -98,6 +101,7 @@ ACTION_METHODS = {
             utc_offset_hours=-3,
             min_minor=500,
             max_minor=4_999_999,
+            is_cancelable=False,
         ),
         # Seven days, and four more in ``processing``.
         ActionMethod(

@@ -204,6 +204,19 @@ _CANCELLATIONS = (
     ),
     *(
         Rule(
+            id=f"intent.cancel.{kind}",
+            says=f"A voucher of {kind} cannot be canceled before it expires, one of konbini can.",
+            source=f"{DOCS}/{kind}",
+            given=(f"{kind}_intent", "voucher_intent"),
+            refused=post(f"{INTENTS}/<{kind}_intent>/cancel"),
+            answer=refusal(code="payment_intent_unexpected_state"),
+            accepted=post(f"{INTENTS}/<voucher_intent>/cancel"),
+            result=shows(status="canceled"),
+        )
+        for kind in ("boleto", "oxxo")
+    ),
+    *(
+        Rule(
             id=f"refund.{kind}",
             says=f"Payments by {kind} cannot be refunded, those by konbini can.",
             source=f"{DOCS}/{kind}",

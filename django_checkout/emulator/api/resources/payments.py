@@ -12,6 +12,7 @@ from django_checkout.emulator.api.resources.refunds import release
 from django_checkout.emulator.api.resources.session_values import check_descriptors
 from django_checkout.emulator.ids import random_text
 from django_checkout.emulator.messages import ApiError, Doc, wrong_state
+from django_checkout.emulator.reference.action_methods import ACTION_METHODS
 from django_checkout.emulator.state.state import State
 
 #: Fields of a new object that are null.
@@ -214,6 +215,10 @@ def cancel_intent(call: Call) -> Doc:
             "You cannot cancel this PaymentIntent because it was created by a Checkout Session. "
             "Expire the Checkout Session instead.",
         )
+    kind = ACTION_METHODS.get((intent.get("_voucher") or {}).get("type", ""))
+    if kind is not None and not kind.is_cancelable and intent["status"] == "requires_action":
+        # https://docs.stripe.com/payments/oxxo and https://docs.stripe.com/payments/boleto: until it expires.
+        raise wrong_state(intent, f"You cannot cancel this PaymentIntent before its {kind.title} voucher expires.")
     return void(state, intent, call.params.get("cancellation_reason"))
 
 
