@@ -19,6 +19,7 @@ from django_checkout.access.tokens import Purpose, make_status_token
 from django_checkout.exceptions import CheckoutError, OrderNotFoundError
 from django_checkout.models import Order
 from django_checkout.pages.responses import SeeOther, followed, page, with_retry_after
+from django_checkout.services import outcomes
 from django_checkout.services.shopper_actions import is_replaceable
 from django_checkout.states import OrderStatus
 
@@ -68,6 +69,9 @@ def _ask_or_act(
 ) -> HttpResponse:
     """Show the question, or act and redirect; the status page shows an order that has moved on meanwhile."""
     if request.method != "POST":
+        if request.method == "GET":
+            # Their last event may not have arrived, and they must not be asked about an order that they have paid.
+            order = outcomes.sync_if_due(order, outcomes.get_session(order))
         if order.status == OrderStatus.UNPAID or is_replaceable(order):
             return _render(request, order, token, context)
         return SeeOther(_status_page(token))
