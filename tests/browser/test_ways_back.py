@@ -188,6 +188,47 @@ def test_a_page_that_keeps_its_shopper_hears_of_the_outcome(browser, staying, ui
     page.context.close()
 
 
+@pytest.mark.parametrize("ui", ["embedded", "elements"])
+def test_a_code_on_an_open_page_leaves_the_shopper_there(page: Page, ui: str):
+    answer = {"status": "unpaid", "outcome": "action_needed"}
+    page.route("**/checkout/status/**", lambda route: route.fulfill(json=answer))
+    checkout = CHECKOUTS[ui](page)
+    checkout.open(place_order(page))
+    expect(checkout.pay_button).to_be_visible()
+
+    for _ in range(2):
+        with page.expect_response("**/checkout/status/**"):
+            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_timeout(500)
+    assert "/checkout/return/" not in page.url
+    expect(checkout.pay_button).to_be_visible()
+
+    # It has been submitted, in another tab.
+    answer["status"] = "pending"
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page).to_have_url(re.compile("/checkout/return/"))
+
+
+def test_a_page_that_keeps_its_shopper_links_to_the_code_to_pay_with(browser, staying):
+    page = browser.new_context(base_url=staying, locale="en-GB").new_page()
+    page.add_init_script(LISTENER)
+    checkout = CHECKOUTS["elements"](page)
+    checkout.open(place_order(page))
+    page.evaluate("window.name = 'stays'")
+    page.route(
+        "**/checkout/status/**", lambda route: route.fulfill(json={"status": "pending", "outcome": "action_needed"})
+    )
+    checkout.fill_address()
+    checkout.choose_card(GOOD)
+    expect(checkout.pay_button).to_be_enabled()
+    checkout.pay_button.click()
+
+    expect(page.locator("[data-checkout-complete]")).to_have_text("Please complete your payment")
+    page.get_by_role("link", name="Show the instructions").click()
+    expect(page).to_have_url(re.compile("/checkout/return/[^?]+$"))
+    page.context.close()
+
+
 SPELLINGS = [
     "//evil.example",
     "/\\evil.example",

@@ -64,9 +64,10 @@ async function complete(box, sessionId) {
   const detail = { reference: box.dataset.reference, outcome };
   const event = new CustomEvent("checkout:complete", { bubbles: true, cancelable: true, detail });
   if (box.dispatchEvent(event)) return leave(box, sessionId);
-  const texts = { paid: box.dataset.paid, authorized: box.dataset.submitted };
+  const texts = { paid: box.dataset.paid, authorized: box.dataset.submitted, action_needed: box.dataset.actionNeeded };
   show(box.querySelector("[data-checkout-form]"), false);
   box.querySelector("[data-checkout-complete]").textContent = texts[outcome] || box.dataset.processing;
+  show(box.querySelector("[data-checkout-instructions]"), outcome === "action_needed");
 }
 
 /** Check our database each minute for the end of the session; returns a check that asks Stripe. */
@@ -80,8 +81,9 @@ function watch(box, sessionId) {
     if (!box.isConnected || "isComplete" in box.dataset) return stop();
     if (document.hidden) return;
     // The checkout may work even if our server cannot be reached.
-    const { outcome = "open" } = await fetch(url + query).then((response) => response.json()).catch(() => ({}));
-    if (outcome === "open") return;
+    const { outcome = "open", status } = await fetch(url + query).then((response) => response.json()).catch(() => ({}));
+    // A QR code is paid on the open page.
+    if (/open|unknown/.test(outcome) || (outcome === "action_needed" && status === "unpaid")) return;
     stop();
     if (outcome === "expired") offerRestart(box);
     else if ("stays" in box.dataset) complete(box, sessionId);
