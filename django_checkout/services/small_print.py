@@ -116,7 +116,11 @@ def find_links(order: Order) -> list[LegalLink]:
     """
     links: dict[str, str | Mapping[str, str]] = {**conf.CHECKOUT_LEGAL_LINKS}
     subject = get_subject(order)
-    for kind, link in (get_adapter().legal_links(subject) if subject is not None else {}).items():
+    given: Any = get_adapter().legal_links(subject) if subject is not None else {}
+    if not isinstance(given, Mapping):
+        logger.error("legal_links_refused order=%s reason=legal_links() must return a dict", order.reference)
+        given = {}
+    for kind, link in given.items():
         try:
             links |= legal_links.read("legal_links()", {kind: link})
         except ImproperlyConfigured as error:
