@@ -254,6 +254,18 @@ def test_the_portal_links_back_to_nothing_else(url):
         services.portal_url(UserFactory(), return_url=url)
 
 
+@pytest.mark.parametrize("name", ["return", "pay"])
+def test_the_portal_links_back_to_the_site_from_a_page_with_a_token(client, customer, order, stripe_emulator, name):
+    client.force_login(customer)
+    token = make_token(order, Purpose.PAY)
+    referer = f"http://testserver{reverse(f'django_checkout:{name}', args=[token])}"
+
+    response = client.post(reverse("django_checkout:portal"), headers={"Referer": referer})
+
+    assert response.status_code in (200, 303)
+    assert stripe_emulator.latest("billing_portal.session", 1)[0]["return_url"] == "http://testserver/"
+
+
 @pytest.fixture
 def customer(stripe_emulator, deliver_events):
     user = UserFactory()

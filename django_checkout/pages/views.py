@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_checkout import ledger, services
 from django_checkout.access.orders import get_order_of_link, get_order_with_details, may_see_details, remember_link
 from django_checkout.access.tokens import Purpose, make_status_token
-from django_checkout.access.ways_back import is_allowed
+from django_checkout.access.ways_back import check_way_back
 from django_checkout.conf import conf
 from django_checkout.exceptions import (
     CheckoutError,
@@ -27,6 +27,7 @@ from django_checkout.exceptions import (
     OrderNotPayableError,
     SignatureError,
     TermsChangedError,
+    WayBackError,
     is_schema_missing,
 )
 from django_checkout.models import CheckoutSession, Order
@@ -157,8 +158,10 @@ def portal(request: HttpRequest) -> HttpResponse:
     """Redirect a signed-in user to their Billing portal."""
     if not request.user.is_authenticated:
         raise OrderNotFoundError("The user is not signed in.")
-    back = request.META.get("HTTP_REFERER", "")
-    if not is_allowed(back, request):
+    try:
+        back = check_way_back(request.META.get("HTTP_REFERER", ""), request)
+    except WayBackError:
+        # One of our own pages, whose URL has a token, or a page of another site.
         back = request.build_absolute_uri("/")
     try:
         ledger.count_request_of_user(request.user.pk)
