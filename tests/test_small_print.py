@@ -159,6 +159,44 @@ def test_the_adapter_replaces_links_and_cannot_run_a_script(order, host_order, s
     assert f"legal_link_refused order={order.reference} reason=\"legal_links()['privacy'] must be" in caplog.text
 
 
+class SilentAdapter(HostAdapter):
+    """An adapter whose methods forget to return something."""
+
+    answer = None
+
+    def legal_links(self, order):
+        return self.answer
+
+
+@pytest.mark.parametrize("answer", [None, "/terms/", ["/terms/"], {7: "/terms/"}, {"terms": ["/terms/"]}])
+def test_a_malformed_answer_of_the_adapter_does_not_stop_the_sale(client, order, settings, caplog, monkeypatch, answer):
+    settings.CHECKOUT_ADAPTER = f"{__name__}.SilentAdapter"
+    settings.CHECKOUT_LEGAL_LINKS = LINKS
+    monkeypatch.setattr(SilentAdapter, "answer", answer)
+
+    with caplog.at_level(logging.ERROR, "django_checkout"):
+        page = client.get(reverse("django_checkout:pay", args=[make_token(order, Purpose.PAY)]))
+
+    assert page.status_code == 200
+    assert _shown_links(page.text) == {
+        "terms": LINKS["terms"],
+        "withdrawal": "/withdrawal/",
+        "imprint": "/legal-notice/",
+    }
+    assert "legal_link" in caplog.text
+
+
+@pytest.mark.parametrize(("name", "purpose"), [("pay", Purpose.PAY), ("return", Purpose.STATUS)])
+def test_a_page_whose_url_has_a_token_gives_it_to_no_page_of_the_shop(client, order, settings, name, purpose):
+    settings.CHECKOUT_LEGAL_LINKS = LINKS
+
+    page = client.get(reverse(f"django_checkout:{name}", args=[make_token(order, purpose)]))
+
+    links = [link for link in re.findall(r"<a [^>]+>", page.text) if 'href="/checkout/' not in link]
+    assert len(links) > len(LINKS)
+    assert all("noreferrer" in link for link in links)
+
+
 def test_without_settings_there_are_none(order, host_order):
     assert "checkout-legal" not in _render("{% checkout_button order %}", host_order)
 
