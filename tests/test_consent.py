@@ -48,6 +48,19 @@ def test_stripe_asks_where_it_has_a_checkbox(asking, stripe_emulator, ui_mode, i
     assert (stripe_emulator.get(session.stripe_id)["consent_collection"] is not None) == is_sent
 
 
+def test_a_call_cannot_ask_in_elements_what_the_form_does_not(stripe_emulator):
+    order = _place(ask_for_promotions=True)
+    both = {"consent_collection": {"terms_of_service": "required", "promotions": "auto"}}
+
+    with pytest.raises(ParameterError, match=r"consent_collection \(terms_of_service\)"):
+        services.start(order, ui_mode="elements", params=both)
+
+    assert not stripe_emulator.latest("checkout.session", 1)
+    assert services.start(order, ui_mode="hosted_page", params=both).status == "open"
+    promotions = {"consent_collection": {"promotions": "auto"}}
+    assert services.start(order, ui_mode="elements", params=promotions).status == "open"
+
+
 @pytest.mark.parametrize(
     ("options", "asked"),
     [

@@ -61,8 +61,13 @@ logger = logging.getLogger("django_checkout")
 @followed
 @require_safe
 def pay(request: HttpRequest, token: str) -> HttpResponse:
-    """Show the order and a button to pay it; payment links in e-mails lead here."""
+    """Show the order and a button to pay it; payment links in e-mails lead here, and Stripe's link to cancel.
+
+    A browser that comes from the checkout is sent on to the way back, if the session has one.
+    """
     order = get_order_of_link(request, token, Purpose.PAY)
+    if "canceled" in request.GET and (response := hand_on(request, order, outcomes.get_session(order))) is not None:
+        return response
     return _render_pay(request, order, token)
 
 

@@ -23,7 +23,25 @@ _ASKED = {"terms_of_service": "required", "promotions": "auto"}
 
 def find_questions(order: Order) -> frozenset[str]:
     """Return what the Elements checkout asks: ``terms_of_service``, which is required, and ``promotions``."""
-    asked = effective(order.params).get("consent_collection") or {}
+    return _read_questions(effective(order.params))
+
+
+def check_questions(order: Order, params: Mapping[str, Any]) -> None:
+    """Check that the ``params`` of ``start`` ask nothing that the Elements checkout of the order does not ask.
+
+    Raises:
+        ParameterError: they do; the form is rendered from the order, so nobody would be asked.
+    """
+    if missing := _read_questions(params) - find_questions(order):
+        names = ", ".join(sorted(missing))
+        raise ParameterError(
+            f"consent_collection ({names}): the Elements checkout asks what the order was placed with, see "
+            "CheckoutOptions.require_terms_of_service and ask_for_promotions."
+        )
+
+
+def _read_questions(parameters: Mapping[str, Any]) -> frozenset[str]:
+    asked = parameters.get("consent_collection") or {}
     return frozenset(name for name, when in _ASKED.items() if asked.get(name) == when)
 
 

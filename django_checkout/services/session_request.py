@@ -22,6 +22,7 @@ from django_checkout.models.sessions import GUEST_KEY
 from django_checkout.params.build import build, fingerprint
 from django_checkout.params.options import for_ui_mode
 from django_checkout.params.rules import LINKS, check_modes
+from django_checkout.services.consent import check_questions
 from django_checkout.services.customers import find_customer_id
 from django_checkout.services.links import absolute_url
 from django_checkout.services.ui_modes import check_ui_mode, computes_shipping, default_ui_mode
@@ -69,6 +70,8 @@ def build_request(order: Order, lines: Sequence[OrderLine], options: StartOption
     if mode != order.mode:
         raise ParameterError(f"mode={mode!r}: the order was placed for {order.mode!r}; place it with OrderData(mode=).")
     check_ui_mode(order, ui_mode, requested)
+    if ui_mode == "elements":
+        check_questions(order, requested)
     # A link alone must not show the saved cards of the order's user.
     is_for_owner = options.request is None or is_owner(options.request, order)
     layers: list[Mapping[str, Any]] = [for_ui_mode(order.params, ui_mode), requested]
@@ -100,7 +103,9 @@ def _return_urls(order: Order, ui_mode: str, options: StartOptions) -> dict[str,
     # Whoever came from elsewhere goes back there, not to the adapter's page.
     cancel_url = f"{page_url}?canceled=1" if options.return_url else options.cancel_url
     if not cancel_url:
-        cancel_url = reverse("django_checkout:pay", args=[options.token or make_token(order, Purpose.PAY)])
+        # The page sends the shopper on, if a later call of ``start`` has given a way back.
+        pay_path = reverse("django_checkout:pay", args=[options.token or make_token(order, Purpose.PAY)])
+        cancel_url = f"{pay_path}?canceled=1"
     if cancel_url.startswith("/"):
         cancel_url = absolute_url(cancel_url, options.request)
     return {"success_url": return_url, "cancel_url": cancel_url}
