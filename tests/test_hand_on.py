@@ -109,6 +109,26 @@ def test_the_shopper_who_cancels_goes_back_too(client, order, stripe_emulator):
     assert handed_on(response)[1]["outcome"] == "open"
 
 
+def test_the_shopper_who_cancels_goes_back_by_a_way_that_was_given_later(client, order, stripe_emulator):
+    first = services.start(order)
+    assert services.start(order, return_url=SHOP).pk == first.pk
+    (sent,) = stripe_emulator.latest("checkout.session", 1)
+    parts = urlsplit(sent["cancel_url"])
+
+    response = client.get(f"{parts.path}?{parts.query}")
+
+    assert handed_on(response)[1]["outcome"] == "open"
+    assert client.get(parts.path).status_code == 200
+
+
+def test_the_shopper_who_cancels_without_a_way_back_sees_the_payment_page(client, order, stripe_emulator):
+    services.start(order)
+    (sent,) = stripe_emulator.latest("checkout.session", 1)
+    parts = urlsplit(sent["cancel_url"])
+
+    assert "Back to the shop" in client.get(f"{parts.path}?{parts.query}").text
+
+
 def test_the_way_back_comes_before_the_adapter_s_page_for_shoppers_who_cancel(order, stripe_emulator, settings):
     settings.CHECKOUT_ADAPTER = f"{__name__}.CancelAdapter"
     services.start(order, return_url=SHOP)
@@ -222,6 +242,27 @@ def test_the_adapter_s_url_is_only_a_link(client, order, stripe_emulator):
 
     assert page.status_code == 200
     assert page.context["host_url"]
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("/bestellung/größe/", "/bestellung/gr%C3%B6%C3%9Fe/"),
+        ("/orders/{7}|a b/", "/orders/%7B7%7D%7Ca%20b/"),
+        ("/orders/%C3%BC/?a=b#c", "/orders/%C3%BC/?a=b#c"),
+        ("//evil.example/ü", ""),
+        ("https://evil.example/ü", ""),
+        ("https://shop.example/ü", "https://shop.example/%C3%BC"),
+        ("javascript:alert('ü')", ""),
+    ],
+)
+def test_the_adapter_s_url_may_have_characters_of_every_language(
+    client, order, stripe_emulator, settings, monkeypatch, url, shown
+):
+    settings.CHECKOUT_ADAPTER = f"{__name__}.ForeignAdapter"
+    monkeypatch.setattr(ForeignAdapter, "return_url", lambda self, order: url)
+
+    assert client.get(return_page(order)).context["host_url"] == shown
 
 
 def test_the_adapter_s_url_must_be_listed(client, order, stripe_emulator, settings, caplog):

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.encoding import iri_to_uri
 
 from django_checkout import ledger, services
 from django_checkout.access.orders import find_link, is_owner, may_see_details
@@ -78,7 +79,8 @@ def find_shown_action(order: Order, session: CheckoutSession | None) -> NextActi
 def find_host_url(request: HttpRequest, order: Order) -> str:
     """Return the adapter's ``return_url`` of an order; "" without a row of the host, or if it may not be linked."""
     subject = get_subject(order)
-    url = get_adapter().return_url(subject) if subject is not None else ""
+    # The adapter's URL may be spelled as it is read: with an umlaut or a space.
+    url = iri_to_uri(get_adapter().return_url(subject) or "") if subject is not None else ""
     if url and not is_allowed(url, request):
         logger.warning("return_url_not_allowed order=%s adapter=%s", order.reference, conf.CHECKOUT_ADAPTER)
         return ""
