@@ -106,6 +106,21 @@ def test_the_amounts_the_method_and_the_address(client, world):
     assert "20457 Germany E-mail kim.shopper@example.com" in text
 
 
+def test_a_part_of_an_authorized_amount_is_what_is_charged(client, world):
+    order, session = STATES["authorized"](world)
+    order = services.capture(order, 1500)
+    remember(client, order)
+    captured = _text(client.get(return_url(order, session)))
+    services.refund(order, 500)
+    order.refresh_from_db()
+
+    text = _text(client.get(return_url(order, session)))
+
+    assert "Total €52.90 Charged €15.00" in captured
+    assert "Refunded" not in captured
+    assert "Total €52.90 Charged €15.00 Refunded -€5.00 Total after the refund €10.00" in text
+
+
 def test_the_presentment_currency_is_shown(client, world):
     order, session = STATES["paid"](world)
     order.sessions.update(presentment_currency="jpy", presentment_amount_minor=8450)

@@ -76,6 +76,8 @@ def _amounts(order: Order, session: CheckoutSession | None) -> Iterator[Amount]:
         yield row(_("Tax, included above") if is_included else _("Tax"), tax)
     is_first_payment = order.mode == "subscription" and order.kept_payment_id is not None
     yield row(_("Paid") if is_first_payment else _("Total"), total, is_total=True)
+    if session.is_manual_capture and order.paid_minor and order.paid_minor != total:
+        yield row(_("Charged"), order.paid_minor, is_total=True)
     if session.presentment_currency and session.presentment_currency != order.currency:
         text = format_minor(session.presentment_amount_minor or 0, session.presentment_currency)
         yield Amount(label=_("Paid in your currency"), text=text)
