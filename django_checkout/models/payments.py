@@ -11,7 +11,6 @@ from django.utils.translation import gettext_lazy as _
 from django_checkout.conf import conf
 from django_checkout.models.base import FactRow
 from django_checkout.models.fields import CaseSensitiveCharField
-from django_checkout.models.indexes import SparseIndex
 from django_checkout.models.orders import Order
 from django_checkout.models.relations import SiteForeignKey
 from django_checkout.states import CLOSED_DISPUTE_STATUSES, IntentStatus, RefundStatus
@@ -51,10 +50,7 @@ class Payment(FactRow):
         verbose_name = _("payment")
         verbose_name_plural = _("payments")
         ordering = ["-id"]
-        indexes = [
-            models.Index(fields=["intent_status", "-id"], name="checkout_payment_status"),
-            SparseIndex(fields=["action_expires_at"], name="checkout_payment_action"),
-        ]
+        indexes = [models.Index(fields=["intent_status", "-id"], name="checkout_payment_status")]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(refund_asked_minor__gte=0)
