@@ -25,6 +25,7 @@ from django_checkout.models import Announcement, CheckoutSession, Order, Payment
 from django_checkout.operations import erasure
 from django_checkout.services import shopper_actions
 from django_checkout.stripe_api.client import get_client
+from django_checkout.stripe_api.facts import read_payment_intent
 from django_checkout.testing import post_event
 from django_checkout.values import ActionFact, NextAction, Ownership, PaymentFact
 from django_checkout.webhooks.pending_work import process_pending
@@ -536,6 +537,48 @@ def test_after_the_deadline_there_is_nothing_to_do(wait_for, client):
     assert services.find_next_action(order) is None
     url = reverse("django_checkout:status", args=[make_token(order, Purpose.STATUS)])
     assert client.get(url + "?read=0").json()["outcome"] == "processing"
+
+
+def test_after_the_deadline_the_page_does_not_say_that_a_bank_is_at_work(wait_for, client):
+    order, session = wait_for("konbini")
+    actions = {"pm_1": _passed(session.payment.next_action)}
+    Payment.objects.update(next_action=actions, action_expires_at=timezone.now() - timedelta(seconds=1))
+    CheckoutSession.objects.update(synced_at=timezone.now())
+
+    page = client.get(reverse("django_checkout:return", args=[make_token(order, Purpose.STATUS)]))
+
+    assert "The time to pay has passed" in page.text
+    assert f"If you have paid order {order.reference}" in page.text
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"type": "pear_notify", "pear_notify": {}},
+        {"type": "pear_notify"},
+        {"type": "pear_display_qr_code", "pear_display_qr_code": {}},
+    ],
+)
+def test_a_step_that_nobody_knows_is_no_action_and_no_failure(wait_for, stripe_emulator, action):
+    order, _session = wait_for("konbini", delivers=False)
+    (event,) = stripe_emulator.events("payment_intent.requires_action")
+    intent = {**event["data"]["object"], "next_action": action}
+
+    assert post_event({**event, "data": {"object": intent}}).status_code == 200
+
+    assert read_payment_intent(intent).action is None
+    assert services.find_next_action(order) is None
+
+
+def test_a_list_of_statuses_asks_only_for_pending_orders(wait_for, order, django_assert_num_queries):
+    pending, _session = wait_for("konbini")
+    source = Template("{% load checkout %}{% for each in orders %}{% checkout_status each %}{% endfor %}")
+    orders = Context({"orders": [services.get_order(order), pending]})
+
+    with django_assert_num_queries(1):
+        html = source.render(orders)
+
+    assert html.count("Waiting for your payment") == 1
 
 
 def _passed(actions):

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from django_checkout.models import Order
 from django_checkout.params.terms import get_terms
 from django_checkout.services.outcomes import Outcome
-from django_checkout.states import OrderStatus
+from django_checkout.states import IntentStatus, OrderStatus
 
 Texts = tuple[Promise, Promise]
 
@@ -45,8 +46,8 @@ _TEXTS: Mapping[Outcome, Texts] = {
     Outcome.PROCESSING: (
         _("Your payment is being processed"),
         _(
-            "Your bank is processing the payment for order %(reference)s. This can take a few days. You do not need to "
-            "do anything."
+            "The payment for order %(reference)s is being processed. If you have paid, it can take a few days to "
+            "arrive. You do not need to do anything else."
         ),
     ),
     Outcome.AUTHORIZED: (
@@ -98,6 +99,13 @@ _SETUP_TEXTS: Mapping[Outcome, Texts] = {
         _("No payment details are saved for order %(reference)s yet. This page updates automatically."),
     ),
 }
+_LATE: Texts = (
+    _("The time to pay has passed"),
+    _(
+        "If you have paid order %(reference)s, your payment can take a few days to arrive, and you do not need to do "
+        "anything. If you have not paid, you can pay in another way once we know that no payment arrives."
+    ),
+)
 _PARTIALLY_REFUNDED: Texts = (
     _("Part of your payment was refunded"),
     _("Order %(reference)s is paid, and a part of it was refunded. Your bank can take a few days to show it."),
@@ -134,6 +142,8 @@ def _find_texts(outcome: Outcome, order: Order) -> Texts:
         return _SETUP_TEXTS[outcome]
     if outcome == Outcome.CANCELED and not order.needs_attention:
         return _CANCELED_UNCHARGED
+    if outcome == Outcome.PROCESSING and _is_late(order):
+        return _LATE
     if outcome != Outcome.PAID:
         return _TEXTS[outcome]
     if order.status == OrderStatus.PARTIALLY_REFUNDED:
@@ -141,3 +151,8 @@ def _find_texts(outcome: Outcome, order: Order) -> Texts:
     if not order.paid_minor:
         return _TRIAL if order.mode == "subscription" and get_terms(order).trial_days else _FREE
     return _SUBSCRIBED if order.mode == "subscription" else _TEXTS[outcome]
+
+
+def _is_late(order: Order) -> bool:
+    """Return whether the time to pay by a voucher has passed."""
+    return order.payments.filter(intent_status=IntentStatus.OPEN, action_expires_at__lte=timezone.now()).exists()

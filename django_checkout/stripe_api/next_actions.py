@@ -51,20 +51,23 @@ def is_elsewhere(stripe_object: Json) -> bool:
 
 
 def find_action(intent: Json) -> ActionFact | None:
-    """Return what a PaymentIntent waits for; None for nothing, or for a step on the payment page.
+    """Return what a PaymentIntent waits for; None for nothing, for a step on the payment page, or for an unknown one.
 
     Raises:
-        IncompleteFactError: the step is not described.
+        IncompleteFactError: the payload was stored without the description of a step that has one.
     """
     action = mapping(intent, "next_action")
     kind = text(action, "type")
     if kind is None or kind in _ON_PAGE or intent.get("status") != "requires_action":
         return None
     described = mapping(action, kind)
+    if not described:
+        # A retrieved object has the key, even if Stripe has nothing to say about the step.
+        if kind not in action and (kind in _KINDS or kind.endswith(_ENDINGS)):
+            raise IncompleteFactError("The PaymentIntent does not describe its next action.")
+        return None
     url = next(filter(None, (_link(described, name) for name in _URLS)), "")
     image = _link(described, "image_url_svg") or _link(mapping(described, "qr_code"), "image_url_svg")
-    if not described:
-        raise IncompleteFactError("The PaymentIntent does not describe its next action.")
     amount, remaining = integer(intent, "amount"), integer(described, "amount_remaining")
     ends_at = instant(described, "expires_at") or instant(described, "expires_after")
     return ActionFact(

@@ -29,6 +29,7 @@ from django_checkout.params.terms import describe_line, get_terms
 from django_checkout.services import small_print
 from django_checkout.services.consent import find_questions
 from django_checkout.services.shopper_actions import ShopperActions, find_actions
+from django_checkout.states import OrderStatus
 
 logger = logging.getLogger("django_checkout")
 
@@ -85,9 +86,13 @@ def checkout_elements(context: Context, order: Any) -> dict[str, Any]:
 
 @register.inclusion_tag("django_checkout/tags/status.html", takes_context=True)
 def checkout_status(context: Context, order: Any) -> dict[str, Any]:
-    """Show the payment status of an order: ``{% checkout_status order %}``. No script and no call to Stripe."""
+    """Show the payment status of an order: ``{% checkout_status order %}``. No script and no call to Stripe.
+
+    One query for a pending order, which may wait for the shopper, and one to find the order of the host's own.
+    """
     ours = services.find_order(order)
-    return {"order": ours, "needs_action": services.find_next_action(ours) is not None}
+    is_pending = ours is not None and ours.status == OrderStatus.PENDING
+    return {"order": ours, "needs_action": is_pending and services.find_next_action(ours) is not None}
 
 
 @register.inclusion_tag("django_checkout/includes/next_action.html", takes_context=True)
