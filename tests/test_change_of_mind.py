@@ -195,6 +195,22 @@ def test_a_page_that_could_not_ask_stripe_says_nothing_about_the_money(client, o
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_a_shopper_is_told_until_when_a_voucher_is_kept(client, stripe_emulator, deliver_events, page):
+    host_order = HostOrderFactory(currency="mxn", price_minor=5000, quantity=1)
+    session = services.start(host_order, params={"payment_method_types": ["card", "oxxo"]})
+    stripe_emulator.pay(session.stripe_id, method="oxxo", email="fill_never@example.com")
+    deliver_events()
+    order = services.get_order(host_order)
+
+    response = client.post(_url(page, order))
+
+    assert response.status_code == 409
+    assert "it ends by itself" in response.text
+    assert "It is too late" not in response.text
+    assert not _links(client.get(_url("return", order, Purpose.STATUS)).text)
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_a_paid_order_shows_its_status(client, paid_order, page):
     response = client.get(_url(page, paid_order))
 

@@ -20,6 +20,7 @@ from django_checkout.exceptions import CheckoutError, OrderNotFoundError
 from django_checkout.models import Order
 from django_checkout.pages.responses import SeeOther, followed, page, with_retry_after
 from django_checkout.services import outcomes
+from django_checkout.services.next_actions import find_next_action
 from django_checkout.services.shopper_actions import is_replaceable
 from django_checkout.states import OrderStatus
 
@@ -99,6 +100,8 @@ def _render(
         "order": order,
         "is_waiting": is_waiting,
         "is_possible": is_possible,
+        # The error says until when it can be paid, or what was received.
+        "is_kept": not is_possible and find_next_action(order) is not None,
         "status_url": _status_page(token),
         "error_message": error.user_message if error else "",
     }
