@@ -175,9 +175,12 @@ def page_policy() -> str:
     """Return the header value for the app's own pages; "" if the host's policy applies."""
     policy: Mapping[str, Sequence[str]] | None = conf.CHECKOUT_CSP
     if policy is None:
+        directives = csp_directives()
+        # The return page shows Stripe's image of a QR code that has no page of its own.
+        directives["img-src"] = list(dict.fromkeys([*directives["img-src"], *_STRIPE_JS["img-src"]]))
         policy = {
             "default-src": [NONE],
-            **csp_directives(),
+            **directives,
             "base-uri": [NONE],
             "frame-ancestors": [NONE],
             "object-src": [NONE],

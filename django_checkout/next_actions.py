@@ -16,11 +16,11 @@ from django.utils.translation import gettext_lazy as _
 
 #: Where a voucher ends at midnight, as ``expires_after_days`` of ``payment_method_options`` says.
 _TIME_ZONES = {"boleto": "America/Sao_Paulo", "konbini": "Asia/Tokyo", "oxxo": "America/Mexico_City"}
-#: By Stripe's names; any other is shown in Stripe's words.
-_METHODS = {
+#: The names of the methods, by Stripe's names; any other is shown in Stripe's words.
+METHODS = {
     "boleto": _("Boleto"),
     "customer_balance": _("Bank transfer"),
-    "konbini": _("Konbini"),
+    "konbini": _("Convenience store"),
     "multibanco": _("Multibanco"),
     "oxxo": _("OXXO"),
     "paynow": _("PayNow"),
@@ -147,7 +147,7 @@ class NextAction:
     @property
     def label(self) -> str:
         """Return the name of the payment method in the current language."""
-        return _label(_METHODS, self.kind)
+        return _label(METHODS, self.kind)
 
     @property
     def instruction(self) -> str:

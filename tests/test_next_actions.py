@@ -24,6 +24,7 @@ from django_checkout.ledger import next_actions
 from django_checkout.models import Announcement, CheckoutSession, Order, Payment, WebhookEvent
 from django_checkout.operations import erasure
 from django_checkout.services import shopper_actions
+from django_checkout.states import describe_method
 from django_checkout.stripe_api.client import get_client
 from django_checkout.stripe_api.facts import read_payment_intent
 from django_checkout.testing import post_event
@@ -40,6 +41,8 @@ DELAYED = {**VOUCHERS, TRANSFER: "eur"}
 KEPT = {kind: VOUCHERS[kind] for kind in ("oxxo", "boleto")}
 CANCELABLE = {kind: currency for kind, currency in DELAYED.items() if kind not in KEPT}
 DAY = 24 * 3600
+#: Klarna's QR code, which has no page of Stripe's.
+IMAGE = "https://qr.stripe.com/test_code.svg"
 NOBODY_PAYS = "fill_never@example.com"
 
 
@@ -765,3 +768,21 @@ def test_of_two_qr_codes_without_a_deadline_none_is_shown():
     left = next_actions.join_actions(both, fact(ended_attempt="pm_1"), "open")
     assert next_actions.find_current(left, is_complete=False).url.endswith("pm_2")
     assert next_actions.find_current(left, is_complete=True) is None
+
+
+def test_a_qr_code_without_a_page_is_shown_as_an_image(client, order, settings):
+    settings.STRIPE_PUBLISHABLE_KEY = ""
+    action = NextAction(kind="klarna", url="", amount_minor=2000, currency="eur", image_url=IMAGE)
+
+    html = render_to_string("django_checkout/includes/next_action.html", {"next_action": action})
+    page = client.get(reverse("django_checkout:return", args=[make_token(order, Purpose.STATUS)]))
+
+    assert f'src="{IMAGE}"' in html
+    assert "https://*.stripe.com" in page["Content-Security-Policy"].partition("img-src")[2].partition(";")[0]
+
+
+@pytest.mark.parametrize("kind", [*VOUCHERS, TRANSFER, *QR_CODES])
+def test_a_method_has_one_name(kind):
+    action = NextAction(kind=kind, url="", amount_minor=2000, currency="eur")
+
+    assert action.label == describe_method({"type": kind})

@@ -41,7 +41,7 @@ _TEXTS: Mapping[Outcome, Texts] = {
     ),
     Outcome.ACTION_NEEDED: (
         _("Please complete your payment"),
-        _("Order %(reference)s is paid once we have received the amount. You have received what you need to pay it."),
+        _("Order %(reference)s is paid once we have received the amount."),
     ),
     Outcome.PROCESSING: (
         _("Your payment is being processed"),

@@ -8,8 +8,11 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from django_checkout.next_actions import METHODS
+
 #: Stripe's types and brands whose names are not their values with capital letters.
 _NAMES: Final[Mapping[str, str | Promise]] = {
+    **METHODS,
     "acss_debit": _("Pre-authorized debit"),
     "alipay": "Alipay",
     "amex": "American Express",
@@ -19,21 +22,16 @@ _NAMES: Final[Mapping[str, str | Promise]] = {
     "card": _("Card"),
     "cartes_bancaires": "Cartes Bancaires",
     "cashapp": "Cash App Pay",
-    "customer_balance": _("Bank transfer"),
     "diners": "Diners Club",
     "eftpos_au": "eftpos",
     "eps": "EPS",
     "fpx": "FPX",
     "ideal": "iDEAL",
     "jcb": "JCB",
-    "konbini": _("Convenience store"),
     "mobilepay": "MobilePay",
     "nz_bank_account": _("BECS Direct Debit"),
-    "oxxo": "OXXO",
     "p24": "Przelewy24",
-    "paynow": "PayNow",
     "paypal": "PayPal",
-    "promptpay": "PromptPay",
     "sepa_debit": _("SEPA Direct Debit"),
     "us_bank_account": _("Bank account"),
     "unionpay": "UnionPay",
