@@ -16,6 +16,8 @@ import django
 
 PERSONAL = {"email": "kim.shopper@example.com", "name": "Kim Shopper", "country": "DE", "postal_code": "20457"}
 DEBIT, FAILING_DEBIT = "AT611904300234573201", "AT861904300235473202"
+#: Nobody pays the test payments of this shopper.
+NOBODY_PAYS = "fill_never@example.com"
 FOUR_DAYS = 4 * 24 * 60 * 60
 #: What a bare link must not show.
 SECRETS = ("kim", "quay lane", "4242", "3201", "teapot", "48.00", "48,00", "4.90")
@@ -28,7 +30,7 @@ class World:
         self.emulator = emulator
         self.count = 0
 
-    def start(self, *, lines=None, options=None, params=None, mode=""):
+    def start(self, *, lines=None, options=None, params=None, mode="", currency="eur"):
         from django_checkout import services
         from django_checkout.values import CheckoutOptions, LineData, OrderData, ShippingOption
 
@@ -38,7 +40,7 @@ class World:
             options = CheckoutOptions(shipping_countries=("DE",), shipping_options=shipping)
         standard = (LineData(name="Moon Teapot", unit_amount_minor=2400, quantity=2, description="0.8 l, blue"),)
         lines = () if mode == "setup" else lines or standard
-        data = OrderData(reference=f"TS-{self.count:03}", currency="eur", lines=lines, options=options, mode=mode)
+        data = OrderData(reference=f"TS-{self.count:03}", currency=currency, lines=lines, options=options, mode=mode)
         order = services.place(data)
         return order, services.start(order, params=params)
 
@@ -154,6 +156,41 @@ def open_(world):
     return world.start()
 
 
+def konbini(world):
+    return _waiting(world, "konbini", "jpy")
+
+
+def oxxo(world):
+    return _waiting(world, "oxxo", "mxn")
+
+
+def transfer(world):
+    """A bank transfer."""
+    from django_checkout.stripe_api.client import get_client
+
+    bank = {"type": "eu_bank_transfer", "eu_bank_transfer": {"country": "NL"}}
+    return _waiting(
+        world,
+        "customer_balance",
+        "eur",
+        payment_method_options={"customer_balance": {"funding_type": "bank_transfer", "bank_transfer": bank}},
+        customer=get_client().v1.customers.create({"email": NOBODY_PAYS}).id,
+    )
+
+
+def qr_code(world):
+    return _waiting(world, "paynow", "sgd")
+
+
+def _waiting(world, method, currency, **params):
+    """Return an order that waits until the shopper pays it by a voucher, a transfer or a QR code."""
+    params = {"payment_method_types": ["card", method], **params}
+    order, session = world.start(currency=currency, options=_no_options(), params=params)
+    world.emulator.pay(session.stripe_id, **PERSONAL | {"email": NOBODY_PAYS}, method=method)
+    world.deliver()
+    return order, session
+
+
 def _no_options():
     from django_checkout.values import CheckoutOptions
 
@@ -182,6 +219,10 @@ STATES = {
     "trial": trial,
     "unknown": unknown,
     "open": open_,
+    "konbini": konbini,
+    "oxxo": oxxo,
+    "transfer": transfer,
+    "qr_code": qr_code,
 }
 
 

@@ -13,7 +13,7 @@ from django_checkout.operations.erasure import erase_order
 from django_checkout.stripe_api import facts
 from django_checkout.testing import post_event
 from tests.factories import HostOrderFactory, UserFactory
-from tests.return_states import SECRETS, STATES, World, remember, return_url
+from tests.return_states import NOBODY_PAYS, SECRETS, STATES, World, remember, return_url
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -33,6 +33,7 @@ TITLES = {
     "trial": "Your free trial has started",
     "unknown": "We do not know yet whether you have paid",
     "open": "We are waiting for your payment",
+    **dict.fromkeys(("konbini", "oxxo", "transfer", "qr_code"), "Please complete your payment"),
 }
 WAITING = {"processing", "unknown", "open", "setup_open"}
 
@@ -76,15 +77,16 @@ def test_the_browser_that_pays_sees_the_details(client, world, state):
 
     assert page.context["summary"].lines == tuple(order.lines.all())
     assert all(line.name in page.text for line in order.lines.all())
-    is_complete = state not in {"expired", "canceled", "unknown", "open", "setup_open"}
-    assert ("kim.shopper@example.com" in page.text) == is_complete
+    has_email = state not in {"expired", "canceled", "unknown", "open", "setup_open", "qr_code"}
+    email = NOBODY_PAYS if state in {"konbini", "oxxo", "transfer"} else "kim.shopper@example.com"
+    assert (email in page.text) == has_email
 
 
 def test_pages_without_a_payment_do_not_speak_of_money(client, world):
     for state in ("setup", "setup_open"):
         order, session = STATES[state](world)
         remember(client, order)
-        assert not re.search("€|0.00|paid", _text(client.get(return_url(order, session))))
+        assert not re.search("€|0.00|paid|Go to payment", _text(client.get(return_url(order, session))))
 
 
 def test_a_page_without_anything_to_show_has_no_empty_section(client, world):
@@ -119,6 +121,25 @@ def test_a_part_of_an_authorized_amount_is_what_is_charged(client, world):
     assert "Total €52.90 Charged €15.00" in captured
     assert "Refunded" not in captured
     assert "Total €52.90 Charged €15.00 Refunded -€5.00 Total after the refund €10.00" in text
+
+
+def test_a_receipt_that_was_sent_is_named_to_whoever_may_see_details(client, world):
+    order, session = STATES["paid"](world)
+    assert "sent by e-mail" not in client.get(return_url(order, session)).text
+    order.payments.update(method={"type": "card", "receipt_number": "1234-5678"})
+    assert "1234-5678" not in client.get(return_url(order, session)).text
+    remember(client, order)
+
+    assert "Receipt No. 1234-5678, sent by e-mail" in _text(client.get(return_url(order, session)))
+
+
+def test_a_settled_order_can_be_printed_by_whoever_may_see_details(client, world, state):
+    order, session = STATES[state](world)
+    assert "data-checkout-print" not in client.get(return_url(order, session)).text
+    remember(client, order)
+
+    is_printed = state not in {*WAITING, "failed", "expired", "canceled"}
+    assert client.get(return_url(order, session)).text.count("data-checkout-print") == is_printed
 
 
 def test_the_presentment_currency_is_shown(client, world):

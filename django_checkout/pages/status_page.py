@@ -31,6 +31,8 @@ logger = logging.getLogger("django_checkout")
 WAITING = frozenset((Outcome.ACTION_NEEDED, Outcome.PROCESSING, Outcome.OPEN, Outcome.UNKNOWN))
 #: Of these the shopper may have paid, or may still be paying, so the page offers no second payment.
 _IN_FLIGHT = frozenset((Outcome.PROCESSING, Outcome.UNKNOWN))
+#: The shopper may want these on paper.
+_SETTLED = frozenset((Outcome.PAID, Outcome.AUTHORIZED, Outcome.REFUNDED))
 
 
 def get_context(request: HttpRequest, order: Order, session: CheckoutSession | None, token: str) -> dict[str, Any]:
@@ -56,6 +58,7 @@ def get_context(request: HttpRequest, order: Order, session: CheckoutSession | N
         "next_action": find_shown_action(order, session) if has_details else None,
         "documents": _documents(order, token) if has_details else [],
         "is_waiting": outcome in WAITING,
+        "is_settled": outcome in _SETTLED,
         "can_retry": bool(actions.pay_url) and outcome not in _IN_FLIGHT,
         "actions": actions if outcome != Outcome.UNKNOWN else ShopperActions(),
         "poll_url": reverse("django_checkout:status", args=[token]) + query,

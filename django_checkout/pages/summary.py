@@ -93,6 +93,10 @@ def _details(
         payment = session.payment
     if method := describe_method(payment.method if payment is not None else None):
         yield Detail(label=_("Payment method"), lines=(method,))
+    # Null until a receipt has been sent: https://docs.stripe.com/api/charges/object#charge_object-receipt_number.
+    number = (payment.method or {}).get("receipt_number") if payment is not None else ""
+    if number:
+        yield Detail(label=_("Receipt"), lines=(_("No. %(number)s, sent by e-mail") % {"number": number},))
     if order.mode == "subscription" and (terms := get_terms(order, lines)).text:
         yield Detail(label=_("Subscription"), lines=(terms.text,))
     if session is None or order.erased_at is not None:
