@@ -6,7 +6,7 @@ hint names. No check imports ``stripe``, queries the database, or calls middlewa
 CSP middleware and their subclasses. Messages name the setting and contain no key or secret.
 
 The id of a retired check is not used again.
-In use: E001-E060, W001-W027. Retired: E022, W022.
+In use: E001-E061, W001-W027. Retired: E022, W022.
 """
 
 from __future__ import annotations

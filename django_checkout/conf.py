@@ -145,6 +145,11 @@ class Settings(Readers):
         return self._choice("CHECKOUT_DOUBLE_PAYMENT", DOUBLE_PAYMENT)
 
     @property
+    def CHECKOUT_CREDIT_NOTES(self) -> bool:
+        """Whether a refund of a payment that has an invoice gets a credit note at Stripe."""
+        return self._boolean("CHECKOUT_CREDIT_NOTES", default=False)
+
+    @property
     def CHECKOUT_EVENT_RETENTION_DAYS(self) -> int:
         """How long processed events are kept, in days."""
         return self._integer("CHECKOUT_EVENT_RETENTION_DAYS", 90, minimum=1)

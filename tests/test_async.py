@@ -430,7 +430,7 @@ def test_setting_chooses_the_view(settings):
 def test_every_blocking_service_has_an_asynchronous_twin():
     functions = {name: getattr(services, name) for name in services.__all__}
     twins = {name for name, function in functions.items() if asyncio.iscoroutinefunction(function)}
-    assert len(twins) == 17
+    assert len(twins) == 18
     for twin in twins:
         blocking = functions[twin.removeprefix("async_" if twin == "async_sync" else "a")]
         assert inspect.signature(functions[twin]) == inspect.signature(blocking)

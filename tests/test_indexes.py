@@ -29,7 +29,7 @@ from django_checkout.models import (
 )
 from django_checkout.models.relations import unlink_missing
 from django_checkout.operations import erasure, health, retention, statistics
-from django_checkout.webhooks import inbox
+from django_checkout.webhooks import inbox, pending_work
 from tests.benchmarks import dataset
 
 pytestmark = [
@@ -107,6 +107,9 @@ USES = {
     "django_checkout_payment_charge_id": lambda shop: erased.is_known(["ch_1"], session_uuid=""),
     "django_checkout_payment_order_id": lambda shop: list(shop.order.payments.all()),
     "checkout_payout_arrival": lambda shop: shop.admin("payout"),
+    "checkout_refund_credit_note": lambda shop: list(
+        pending_work.due_credit_notes().order_by("credit_note_due_at", "pk")[:100]
+    ),
     "checkout_refund_created": lambda shop: shop.dashboard(),
     "checkout_refund_status": lambda shop: shop.admin("refund", status="failed"),
     "django_checkout_refund_asked_by_id": lambda shop: unlink_missing(),

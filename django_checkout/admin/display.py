@@ -15,7 +15,7 @@ from django.utils.translation import gettext, pgettext
 
 from django_checkout import money
 from django_checkout.exceptions import MoneyError
-from django_checkout.models import CheckoutSession, Order
+from django_checkout.models import CheckoutSession, Order, Refund
 from django_checkout.states import OrderStatus, PaymentStatus, SessionPayment, SessionStatus, Status, Tone
 
 _SHORT_ID = 20
@@ -138,6 +138,16 @@ def external_link(url: str, text: object) -> SafeString:
         gettext("Open in Stripe's dashboard"),
         text,
     )
+
+
+def credit_note(refund: Refund) -> str:
+    """Return the id of a refund's credit note, or why there is none."""
+    if refund.credit_note_id:
+        return code(refund.credit_note_id)
+    if refund.credit_note_due_at is not None:
+        due = gettext("not issued yet")
+        return f"{due} {refund.credit_note_error}".strip()
+    return refund.credit_note_error or NOTHING
 
 
 def join(parts: Iterable[object]) -> SafeString:

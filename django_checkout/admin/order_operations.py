@@ -78,6 +78,12 @@ def _resume_refunds(request: HttpRequest, rows: OrderRows, values: Values) -> st
     return _("Resumed the refunds that Stripe had not confirmed: %(refunds)s.") % {"refunds": statuses}
 
 
+def _issue_credit_notes(request: HttpRequest, rows: OrderRows, values: Values) -> str:
+    issued = [deferred.services.create_credit_note(refund) for refund in rows.uncredited_refunds]
+    notes = ", ".join(refund.credit_note_id for refund in issued)
+    return _("Issued at Stripe: %(notes)s.") % {"notes": notes}
+
+
 def _cancel(request: HttpRequest, rows: OrderRows, values: Values) -> str:
     deferred.services.cancel(rows.order)
     return _("Canceled the order.")
@@ -165,6 +171,16 @@ ORDER_OPERATIONS: tuple[Operation[OrderRows], ...] = (
         ),
         run=_resume_refunds,
         is_offered=lambda rows: bool(rows.unconfirmed_refunds),
+        permission="refund",
+    ),
+    Operation(
+        name="credit",
+        label=gettext_lazy("Issue credit notes"),
+        hint=gettext_lazy(
+            "Issues a credit note at Stripe for each refund that has none yet, if the payment has an invoice."
+        ),
+        run=_issue_credit_notes,
+        is_offered=lambda rows: bool(rows.uncredited_refunds),
         permission="refund",
     ),
     Operation(

@@ -135,6 +135,12 @@ class OrderRows:
         """The refunds that were requested here and that Stripe has not confirmed."""
         return [refund for refund in self.refunds if refund.is_ours and refund.status == RefundStatus.CREATING]
 
+    @property
+    def uncredited_refunds(self) -> list[Refund]:
+        """The refunds of payments with an invoice that have no credit note."""
+        invoiced = {session.payment_id for session in self.sessions if session.invoice_id}
+        return [row for row in self.refunds if row.payment_id in invoiced and ledger.can_have_credit_note(row)]
+
     def recent_refunds(self, now: datetime) -> list[Refund]:
         """Return the latest refund of each amount that another one may repeat by mistake."""
         amounts = dict.fromkeys(row.amount_minor for row in self.refunds)

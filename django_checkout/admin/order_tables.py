@@ -95,7 +95,15 @@ class OrderTables:
         return Table(
             name="refunds",
             title=_("Refunds"),
-            headings=(_("Refund"), _("Status"), _("Amount"), _("Reason"), _("Requested by"), _("Date")),
+            headings=(
+                _("Refund"),
+                _("Status"),
+                _("Amount"),
+                _("Reason"),
+                _("Requested by"),
+                _("Date"),
+                _("Credit note"),
+            ),
             amounts=(_("Amount"),),
             rows=[
                 (
@@ -105,6 +113,7 @@ class OrderTables:
                     row.failure_reason or RefundReason.label_of(row.reason) or display.NOTHING,
                     row.asked_by or (_("this site") if row.is_ours else _("Stripe's dashboard")),
                     display.instant_cell(row.occurred_at),
+                    display.credit_note(row),
                 )
                 for row in self.rows.refunds
             ],

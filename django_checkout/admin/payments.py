@@ -78,7 +78,12 @@ class RefundAdmin(FactsAdmin[Refund]):
         (None, {"fields": ("order_link", "payment_link", "name", "amount", "status_badge", "reason_label")}),
         (gettext_lazy("Origin"), {"fields": ("is_ours", "asked_by", "created", "updated_at")}),
         (gettext_lazy("At Stripe"), {"fields": ("at_stripe", "created_by_request", "failure_reason", "error")}),
+        (gettext_lazy("Credit note"), {"fields": ("credit_note",)}),
     )
+
+    @admin.display(description=gettext_lazy("credit note"))
+    def credit_note(self, refund: Refund) -> str:
+        return display.credit_note(refund)
 
     @admin.display(description=gettext_lazy("refund"))
     def name(self, refund: Refund) -> str:

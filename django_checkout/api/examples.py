@@ -54,6 +54,8 @@ _REFUND = {
     "failure_reason": "",
     "is_ours": True,
     "created_at": _AT,
+    "credit_note_id": "",
+    "credit_note_error": "",
 }
 _PAYMENT = {
     "stripe_id": "pi_1",

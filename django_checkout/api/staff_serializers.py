@@ -39,7 +39,18 @@ class RefundSerializer(ReadOnlySerializer[Refund]):
 
     class Meta:
         model = Refund
-        fields = ("id", "stripe_id", "amount", "status", "reason", "failure_reason", "is_ours", "created_at")
+        fields = (
+            "id",
+            "stripe_id",
+            "amount",
+            "status",
+            "reason",
+            "failure_reason",
+            "is_ours",
+            "created_at",
+            "credit_note_id",
+            "credit_note_error",
+        )
 
 
 class DisputeSerializer(ReadOnlySerializer[Dispute]):

@@ -20,6 +20,13 @@ from django_checkout.ledger.corrections import (
     restore_session,
 )
 from django_checkout.ledger.creation import record_created
+from django_checkout.ledger.credit_notes import (
+    can_have_credit_note,
+    drop_credit_note,
+    fail_credit_note,
+    lease_credit_note,
+    note_credit_note,
+)
 from django_checkout.ledger.derivation import ColumnDifference, examine, rederive
 from django_checkout.ledger.erased import find_other_sites, is_erased, is_known, naming
 from django_checkout.ledger.intentions import (
@@ -75,6 +82,7 @@ __all__ = [
     "announce",
     "apply",
     "backoff_seconds",
+    "can_have_credit_note",
     "cancel",
     "correct_dispute",
     "correct_refund",
@@ -83,9 +91,11 @@ __all__ = [
     "count_request",
     "count_request_of_user",
     "derive_status",
+    "drop_credit_note",
     "drop_revision",
     "examine",
     "expect_revision",
+    "fail_credit_note",
     "fail_refund",
     "fail_session",
     "fail_unanswered_session",
@@ -101,6 +111,7 @@ __all__ = [
     "is_known",
     "is_superseded",
     "is_withheld",
+    "lease_credit_note",
     "lease_refund",
     "lease_session",
     "load",
@@ -111,6 +122,7 @@ __all__ = [
     "mark_synced",
     "named_orders",
     "naming",
+    "note_credit_note",
     "note_read",
     "note_refund_request",
     "note_refusal",

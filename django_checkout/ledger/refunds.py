@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django_checkout.exceptions import RefundError, UnknownFactError
-from django_checkout.ledger import locks, settling
+from django_checkout.ledger import credit_notes, locks, settling
 from django_checkout.ledger.attention import UNANSWERED
 from django_checkout.ledger.locks import LockedOrder
 from django_checkout.ledger.rows import write
@@ -44,6 +44,7 @@ def join_refund(locked: LockedOrder | None, payment: Payment, fact: RefundFact) 
             failure_reason=fact.failure_reason,
             made_at=fact.made_at,
             balance_transaction_id=fact.balance_transaction_id,
+            **credit_notes.due_values(payment, status),
         )
         rows.append(refund)
         has_changed = True
@@ -68,6 +69,8 @@ def _update(refund: Refund, fact: RefundFact, status: str) -> bool:
         "made_at": refund.made_at or fact.made_at,
         "balance_transaction_id": refund.balance_transaction_id or fact.balance_transaction_id,
     }
+    if status != refund.status and not refund.credit_note_id:
+        values |= credit_notes.due_values(refund.payment, status)
     if changed := {name: value for name, value in values.items() if getattr(refund, name) != value}:
         write(refund, **changed)
     return has_changed

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django_checkout.conf import conf
 from django_checkout.models.base import FactRow
 from django_checkout.models.fields import CaseSensitiveCharField
+from django_checkout.models.indexes import SparseIndex
 from django_checkout.models.orders import Order
 from django_checkout.models.relations import SiteForeignKey
 from django_checkout.states import CLOSED_DISPUTE_STATUSES, IntentStatus, RefundStatus
@@ -89,6 +90,11 @@ class Refund(FactRow):
     error_message = models.TextField(_("error message"), blank=True, default="")
     #: The ``code`` of our error for a refused refund; a repeated request raises it again.
     refusal_code = models.CharField(max_length=64, blank=True, default="", editable=False)
+    credit_note_id = CaseSensitiveCharField(_("credit note"), blank=True, default="", db_default="")
+    #: When the credit note is requested next: before each request it is put off, so that no other process sends it.
+    credit_note_due_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: Why Stripe has not issued the credit note; if it is not due any more, Stripe refused it.
+    credit_note_error = models.CharField(max_length=500, blank=True, default="", db_default="", editable=False)
 
     class Meta:
         verbose_name = _("refund")
@@ -97,6 +103,7 @@ class Refund(FactRow):
         indexes = [
             models.Index(fields=["status", "-id"], name="checkout_refund_status"),
             models.Index(fields=["created_at"], name="checkout_refund_created"),
+            SparseIndex(fields=["credit_note_due_at"], name="checkout_refund_credit_note"),
         ]
 
     @property

@@ -33,6 +33,7 @@ MALFORMED: Mapping[str, tuple[str, str]] = {
     "CHECKOUT_PROCESS_EVENTS": ("E031", 'Set CHECKOUT_PROCESS_EVENTS to "inline" or "task".'),
     "CHECKOUT_ASYNC_WEBHOOK": ("E046", "Set CHECKOUT_ASYNC_WEBHOOK to True or False."),
     "CHECKOUT_DOUBLE_PAYMENT": ("E033", 'Set CHECKOUT_DOUBLE_PAYMENT to "flag" or "refund".'),
+    "CHECKOUT_CREDIT_NOTES": ("E061", "Set CHECKOUT_CREDIT_NOTES to True or False."),
     "CHECKOUT_EVENT_RETENTION_DAYS": ("E034", "Use an integer number of days, or remove the setting."),
     "CHECKOUT_WEBHOOK_TOLERANCE_SECONDS": ("E035", _SECONDS),
     "CHECKOUT_WEBHOOK_MAX_BYTES": ("E036", "Use an integer number of bytes, or remove the setting."),

@@ -11,6 +11,7 @@ from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 
 from django_checkout import ledger
+from django_checkout.conf import conf
 from django_checkout.exceptions import UNANSWERED_CODES
 from django_checkout.ledger import announcements
 from django_checkout.models import AttentionItem, CheckoutSession, WebhookEvent, sites
@@ -23,7 +24,7 @@ from django_checkout.webhooks import pending_work
 class Remaining:
     """Some work that is left, for one reason."""
 
-    #: ``events``, ``notifications``, ``refunds``, ``sessions`` or ``orders``.
+    #: ``events``, ``notifications``, ``refunds``, ``credit notes``, ``sessions`` or ``orders``.
     kind: str
     #: What is the matter with them, with an error code or the name of an exception.
     reason: str
@@ -43,7 +44,7 @@ class Remaining:
 def find(*, now: datetime | None = None) -> list[Remaining]:
     """Return what is left, what has failed first."""
     now = now or timezone.now()
-    found = [*_events(), *_notifications(now), *_refunds(now), *_sessions(now), *_orders()]
+    found = [*_events(), *_notifications(now), *_refunds(now), *_credit_notes(), *_sessions(now), *_orders()]
     found = [replace(group, next_attempt_at=_later(group.next_attempt_at, now)) for group in found]
     return sorted(found, key=lambda group: not group.has_failed)
 
@@ -90,6 +91,17 @@ def _refunds(now: datetime) -> Iterator[Remaining]:
         yield Remaining(kind="refunds", reason=reason, count=count, has_failed=True, is_unanswered=True)
     for count, at in _grouped(unanswered.filter(leased_until__gt=now), at="leased_until"):
         yield Remaining(kind="refunds", reason="requested by another process now", count=count, next_attempt_at=at)
+
+
+def _credit_notes() -> Iterator[Remaining]:
+    if not conf.CHECKOUT_CREDIT_NOTES:
+        return
+    due = pending_work.due_credit_notes()
+    for count, at in _grouped(due.filter(credit_note_error=""), at="credit_note_due_at"):
+        yield Remaining(kind="credit notes", reason="not issued yet", count=count, next_attempt_at=at)
+    for count, at in _grouped(due.exclude(credit_note_error=""), at="credit_note_due_at"):
+        reason = "not issued by Stripe; see the refund in the admin"
+        yield Remaining(kind="credit notes", reason=reason, count=count, next_attempt_at=at, has_failed=True)
 
 
 def _sessions(now: datetime) -> Iterator[Remaining]:

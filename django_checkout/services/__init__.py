@@ -24,6 +24,7 @@ from django_checkout.services.changing import (
 from django_checkout.services.checkout import astart, start
 from django_checkout.services.consent import record_consent
 from django_checkout.services.creating import fail_unanswered_session
+from django_checkout.services.credit_notes import acreate_credit_note, create_credit_note
 from django_checkout.services.customers import (
     acancel_subscription,
     aportal_url,
@@ -62,6 +63,7 @@ __all__ = [
     "accept",
     "achange_quantity",
     "achange_shipping",
+    "acreate_credit_note",
     "aexpire",
     "aexpire_surplus",
     "afind_document_url",
@@ -80,6 +82,7 @@ __all__ = [
     "change_quantity",
     "change_shipping",
     "computes_shipping",
+    "create_credit_note",
     "default_ui_mode",
     "deliver_again",
     "deliver_pending",

@@ -7,12 +7,14 @@ from typing import Any
 from django.views.decorators.debug import sensitive_variables
 
 from django_checkout.models import Order
+from django_checkout.services.credit_notes import find_invoice_id
 from django_checkout.services.orders import get_order, get_own_order
+from django_checkout.states import RefundStatus
 from django_checkout.stripe_api.documents import retrieve_document_url
 from django_checkout.stripe_api.steps import Steps, arun, run
 
 #: The kinds of documents, in the order in which they are shown.
-DOCUMENT_KINDS = ("receipt", "invoice", "invoice_pdf")
+DOCUMENT_KINDS = ("receipt", "invoice", "invoice_pdf", "credit_note")
 
 
 def find_documents(order: Any) -> list[str]:
@@ -44,10 +46,13 @@ def _find_document_url_steps(order: Any, kind: str) -> Steps[str]:
 
 
 def _find_source(order: Order, kind: str) -> str:
-    """Return the Stripe id of the charge or invoice of the kept payment, or ""."""
+    """Return the Stripe id of the charge, invoice or latest credit note of the kept payment, or ""."""
     payment = order.kept_payment
     if payment is None or order.erased_at is not None or kind not in DOCUMENT_KINDS:
         return ""
     if kind == "receipt":
         return payment.charge_id if payment.captured_minor else ""
-    return payment.sessions.exclude(invoice_id="").values_list("invoice_id", flat=True).first() or ""
+    if kind == "credit_note":
+        credited = payment.refunds.filter(status=RefundStatus.SUCCEEDED).exclude(credit_note_id="").order_by("-pk")
+        return credited.values_list("credit_note_id", flat=True).first() or ""
+    return find_invoice_id(payment)

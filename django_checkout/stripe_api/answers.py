@@ -25,6 +25,7 @@ _OBJECTS = {
     "charges": "charge",
     "checkout/sessions": "checkout.session",
     "coupons": "coupon",
+    "credit_notes": "credit_note",
     "customers": "customer",
     "disputes": "dispute",
     "events": "event",
@@ -43,6 +44,7 @@ _FIELDS: Mapping[str, Mapping[str, type]] = {
     | dict.fromkeys(("type", "currency", "status"), str),
     "billing_portal.session": {"url": str},
     "checkout.session": {"created": int},
+    "credit_note": {"status": str},
     "event": {"type": str, "created": int, "data": dict},
     "payout": dict.fromkeys(("amount", "arrival_date", "created"), int)
     | dict.fromkeys(("currency", "status"), str)

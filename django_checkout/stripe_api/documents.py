@@ -1,4 +1,4 @@
-"""Reads the addresses of receipts and invoices, which are never stored: whoever has one may open it, and they expire.
+"""Reads the addresses of receipts, invoices and credit notes, which are never stored: whoever has one may open it.
 
 "Invoice URLs expire 30 days after the due date", and one that was just read is valid for at least ten days:
 https://docs.stripe.com/invoicing/hosted-invoice-page.
@@ -23,6 +23,7 @@ _FIELDS: Final[Mapping[str, tuple[str, str]]] = {
     "receipt": ("charges", "receipt_url"),
     "invoice": ("invoices", "hosted_invoice_url"),
     "invoice_pdf": ("invoices", "invoice_pdf"),
+    "credit_note": ("credit_notes", "pdf"),
 }
 _DOMAIN = "stripe.com"
 

@@ -25,6 +25,7 @@ from django_checkout.exceptions import (
 )
 from django_checkout.ledger import announcements
 from django_checkout.models import AttentionItem, CheckoutSession, Order, Refund, WebhookEvent, sites
+from django_checkout.services.credit_notes import issue_due_credit_note
 from django_checkout.services.lost_sessions import find_lost_session
 from django_checkout.services.reminders import due_reminders, remind
 from django_checkout.services.syncing import deleted_sessions, expire_deleted, surplus_sessions
@@ -72,6 +73,8 @@ def process_pending(
     _expire_deleted_orders(run)
     if conf.CHECKOUT_DOUBLE_PAYMENT == "refund":
         _return_surplus(run)
+    if conf.CHECKOUT_CREDIT_NOTES:
+        _issue_credit_notes(run)
     if run.refused_key is not None:
         raise run.refused_key
     return run.report
@@ -188,6 +191,20 @@ def _return_surplus(run: Run) -> None:
     pks = dict.fromkeys(flagged.order_by("pk").values_list("order_id", flat=True)[: run.limit])
     work = [partial(lambda pk: services.return_surplus(Order.objects.get(pk=pk)), pk) for pk in pks]
     _call_for_each(run, "double_payments", work)
+
+
+def _issue_credit_notes(run: Run) -> None:
+    due = due_credit_notes().filter(credit_note_due_at__lte=run.now)
+    # A request puts it off, so a credit note that is never answered does not hold up the others.
+    rows = due.select_related("payment__order").order_by("credit_note_due_at", "pk")[: run.limit]
+    _call_for_each(run, "credit_notes", [partial(issue_due_credit_note, row, now=run.now) for row in rows])
+
+
+def due_credit_notes() -> QuerySet[Refund]:
+    """Return the refunds whose credit note Stripe has neither issued nor refused."""
+    return Refund.objects.filter(
+        sites.own("payment__order__"), credit_note_due_at__isnull=False, payment__order__livemode=conf.livemode
+    )
 
 
 def _call_for_each(run: Run, kind: str, work: Sequence[Callable[[], object]], *, is_own: bool = True) -> None:

@@ -29,7 +29,7 @@ from tests.amounts import money
 pytestmark = pytest.mark.django_db
 
 #: The operations that these tests cover: add yours with its test.
-ORDER_OPERATIONS = ("sync", "deliver", "expire", "accept", "capture", "refund", "surplus", "finish", "cancel")
+ORDER_OPERATIONS = ("sync", "deliver", "expire", "accept", "capture", "refund", "surplus", "finish", "credit", "cancel")
 
 
 def test_every_operation_on_orders_is_covered():

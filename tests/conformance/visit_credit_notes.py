@@ -37,18 +37,22 @@ def _visit_notes(client: stripe.StripeClient, customer: str, card: str) -> None:
     v1 = client.v1
     rate = v1.tax_rates.create({"display_name": "VAT", "percentage": 20, "inclusive": True})
     invoices = []
-    for _ in range(2):
+    for _ in range(3):
         params: Any = {"customer": customer, "currency": "eur", "default_payment_method": card}
         invoice = v1.invoices.create({**params, "default_tax_rates": [rate.id]})
         v1.invoice_items.create({"customer": customer, "invoice": invoice.id, "amount": 2000, "currency": "eur"})
         invoices.append(v1.invoices.finalize_invoice(invoice.id))
-    paid, unpaid = invoices
+    paid, unpaid, paid_again = invoices
     v1.invoices.pay(paid.id)
+    v1.invoices.pay(paid_again.id)
     lines: Any = [{"type": "invoice_line_item", "invoice_line_item": paid.lines.data[0].id, "quantity": 1}]
     note = v1.credit_notes.create(
         {"invoice": paid.id, "lines": lines, "refund_amount": 2000, "expand": ["refunds.refund", "invoice"]}
     )
     v1.credit_notes.line_items.list(note.id)
+    intent = v1.invoice_payments.list({"invoice": paid_again.id}).data[0].payment.payment_intent
+    refund = v1.refunds.create({"payment_intent": str(intent), "amount": 500})
+    v1.credit_notes.create({"invoice": paid_again.id, "amount": 500, "refunds": [{"refund": refund.id}]})
     v1.credit_notes.update(note.id, {"memo": "Sorry", "metadata": {"a": "b"}})
     v1.credit_notes.retrieve(note.id)
     v1.credit_notes.list({"invoice": paid.id})

@@ -112,6 +112,37 @@ def test_a_paid_invoice_is_refunded(client, make_invoice):
     assert client.v1.invoices.retrieve(invoice.id).post_payment_credit_notes_amount == 1200
 
 
+def test_a_credit_note_names_a_refund_that_was_made_before(client, make_invoice):
+    invoice = make_invoice(is_paid=True)
+    refund = client.v1.refunds.create({"payment_intent": intent_of(client, invoice), "amount": 500})
+    refunds = [{"refund": refund.id, "amount_refunded": 500}]
+
+    note = client.v1.credit_notes.create({"invoice": invoice.id, "amount": 500, "refunds": refunds})
+
+    assert (note.refunds[0].refund, note.refunds[0].amount_refunded, note.post_payment_amount) == (refund.id, 500, 500)
+    assert len(client.v1.refunds.list({"payment_intent": intent_of(client, invoice)}).data) == 1
+
+
+def test_a_refund_is_credited_once(client, make_invoice):
+    invoice = make_invoice(is_paid=True)
+    refund = client.v1.refunds.create({"payment_intent": intent_of(client, invoice), "amount": 500})
+    sent = {"invoice": invoice.id, "amount": 500, "refunds": [{"refund": refund.id}]}
+    client.v1.credit_notes.create(sent)
+
+    with pytest.raises(stripe.InvalidRequestError, match="not credited yet"):
+        client.v1.credit_notes.create(sent)
+
+
+def test_a_refund_of_another_payment_is_not_credited(client, make_invoice):
+    invoice, other = make_invoice(is_paid=True), make_invoice(is_paid=True)
+    refund = client.v1.refunds.create({"payment_intent": intent_of(client, other), "amount": 500})
+
+    with pytest.raises(stripe.InvalidRequestError, match="does not belong"):
+        client.v1.credit_notes.create({"invoice": invoice.id, "amount": 500, "refunds": [{"refund": refund.id}]})
+    with pytest.raises(stripe.InvalidRequestError, match="refund"):
+        client.v1.credit_notes.create({"invoice": invoice.id, "amount": 500, "refunds": [{"amount_refunded": 500}]})
+
+
 def test_a_paid_invoice_is_credited_to_the_balance(client, customer, make_invoice):
     invoice = make_invoice(is_paid=True)
 

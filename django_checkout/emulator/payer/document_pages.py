@@ -19,11 +19,15 @@ from django_checkout.emulator.payer.rendering import (
 from django_checkout.emulator.state.state import State
 
 #: The objects whose field has the address of a document.
-SOURCES = {"receipt": ("charge", "receipt_url"), "invoice": ("invoice", "hosted_invoice_url")}
+SOURCES = {
+    "receipt": ("charge", "receipt_url"),
+    "invoice": ("invoice", "hosted_invoice_url"),
+    "credit_note": ("credit_note", "pdf"),
+}
 
 
 class DocumentPages:
-    """Answers ``/documents/<kind>/<key>`` and, for an invoice, ``/documents/invoice/<key>/pdf``."""
+    """Answers ``/documents/<kind>/<key>`` and, for an invoice or a credit note, ``/documents/<kind>/<key>/pdf``."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -32,7 +36,8 @@ class DocumentPages:
         """Return a page or a PDF, or 404 if no object has this address."""
         kind, _slash, rest = request.path.strip("/").removeprefix("documents/").partition("/")
         key, _slash, suffix = rest.partition("/")
-        found = self._find(kind, key) if suffix in ("", "pdf") and key else None
+        suffixes = ("pdf",) if kind == "credit_note" else ("", "pdf")
+        found = self._find(kind, key) if suffix in suffixes and key else None
         with translation.override(language_of(request, None)):
             if found is None:
                 return render("message.html", request, {"kind": "missing"}, security_headers(()), status=404)
@@ -49,18 +54,21 @@ class DocumentPages:
         name, field = SOURCES[kind]
         with self._state.transaction():
             found = self._state.store.select(name, {})
-        return next((one for one in found if str(one[field]).endswith(f"/{kind}/{key}")), None)
+        end = f"/{kind}/{key}"
+        return next((one for one in found if str(one[field]).removesuffix("/pdf").endswith(end)), None)
 
 
 def _shown(kind: str, found: Doc) -> Doc:
-    total = found["total"] if kind == "invoice" else found["amount"]
+    total = found["total"] if kind in ("invoice", "credit_note") else found["amount"]
     rows = [(_("Amount"), format_minor(total, found["currency"])), (_("Date"), format_day(found["created"]))]
     if kind == "invoice":
         rows.insert(0, (_("Invoice number"), found["number"]))
         rows += [(field["name"], field["value"]) for field in found["custom_fields"] or []]
         rows += [(text, "") for text in (found["description"], found["footer"]) if text]
+    elif kind == "credit_note":
+        rows.insert(0, (_("Number"), found["number"]))
     elif found["amount_refunded"]:
         rows.append((_("Refunded"), format_minor(found["amount_refunded"], found["currency"])))
-    title = _("Invoice") if kind == "invoice" else _("Receipt")
+    title = {"invoice": _("Invoice"), "credit_note": _("Credit note")}.get(kind) or _("Receipt")
     pdf = f"{found['invoice_pdf']}" if kind == "invoice" else ""
     return {"title": title, "rows": rows, "shop_name": NAME, "pdf": pdf}

@@ -29,6 +29,7 @@ _KINDS = {
     "deleted_orders": "sessions of deleted orders expired",
     "surplus_sessions": "orders with surplus sessions checked",
     "double_payments": "orders with a double payment checked",
+    "credit_notes": "credit notes requested",
 }
 #: Sessions that wait for their shoppers are mentioned for this long: nothing has to be done.
 _MENTIONED_FOR = timedelta(hours=1)

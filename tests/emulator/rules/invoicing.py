@@ -192,6 +192,16 @@ RULES = (
         result=shows(post_payment_amount=500),
     ),
     Rule(
+        id="credit-note.refunds",
+        says="A credit note names refunds of its own invoice's payments.",
+        source=sdk("_credit_note_create_params", "CreditNoteCreateParamsRefund.refund"),
+        given=("paid_invoice",),
+        refused=post(NOTES, "invoice=<paid_invoice>&amount=500&refunds[0][refund]=<refund>"),
+        answer=refusal(),
+        accepted=post(NOTES, "invoice=<paid_invoice>&amount=500&out_of_band_amount=500"),
+        result=shows(refunds=[]),
+    ),
+    Rule(
         id="credit-note.void",
         says="A credit note can be voided while its invoice is open.",
         source="https://docs.stripe.com/docs/billing/invoices/credit-notes#voiding",

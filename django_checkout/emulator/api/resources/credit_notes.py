@@ -9,7 +9,16 @@ from copy import deepcopy
 from functools import partial
 
 from django_checkout.emulator.api.calls import Call, Route, list_kind, list_of, list_values, merged_metadata, retrieve
-from django_checkout.emulator.api.resources import collection, customer_balance, invoices, refunds, tax, tax_rates
+from django_checkout.emulator.api.resources import (
+    collection,
+    credited_refunds,
+    customer_balance,
+    documents,
+    invoices,
+    refunds,
+    tax,
+    tax_rates,
+)
 from django_checkout.emulator.api.resources.invoice_lines import tax_of
 from django_checkout.emulator.api.resources.pricing import inside, missing, one_of
 from django_checkout.emulator.api.resources.prorations import portion
@@ -51,7 +60,8 @@ def _issued(call: Call, params: Doc) -> Doc:
     if not 0 < total <= left:
         raise ApiError(f"The credit note must be between 1 and {left}, what is left of the invoice.", param="amount")
     before = min(total, invoice["amount_remaining"])
-    after = _after_payment(params, total - before)
+    linked = credited_refunds.read(state, invoice, params)
+    after = _after_payment(params, total - before, sum(entry["amount_refunded"] for entry in linked))
     number = len(state.store.select(KIND, {"invoice": invoice["id"]})) + 1
     note = state.new(
         KIND,
@@ -73,7 +83,7 @@ def _issued(call: Call, params: Doc) -> Doc:
         pre_payment_amount=before,
         pretax_credit_amounts=[],
         reason=params.get("reason"),
-        refunds=[],
+        refunds=linked,
         shipping_cost=None,
         status="issued",
         subtotal=subtotal,
@@ -84,7 +94,7 @@ def _issued(call: Call, params: Doc) -> Doc:
         type="mixed" if before and total > before else "pre_payment" if before else "post_payment",
         voided_at=None,
     )
-    note["pdf"] = f"{call.base_url}/credit_notes/{note['id']}/pdf"
+    note["pdf"] = f"{documents.new_url(state, KIND)}/pdf"
     note["lines"] = list_of([without_hidden(line) for line in lines], f"/v1/credit_notes/{note['id']}/lines")
     _pay_back(state, invoice, note, after)
     _reduce(state, invoice, before, total - before)
@@ -98,10 +108,10 @@ def _left(state: State, invoice: Doc) -> int:
     return left
 
 
-def _after_payment(params: Doc, amount: int) -> Doc:
+def _after_payment(params: Doc, amount: int, refunded: int) -> Doc:
     """Return how the paid part is given back. The parts must add up to it: stripe/_credit_note_service.py create."""
     parts = {name: params.get(name) or 0 for name in POST_PAYMENT}
-    if sum(parts.values()) != amount:
+    if sum(parts.values()) + refunded != amount:
         message = (
             "The sum of credit amount, refund amount and out of band amount must equal the post payment amount "
             f"({amount})."
@@ -124,7 +134,7 @@ def _pay_back(state: State, invoice: Doc, note: Doc, parts: Doc) -> None:
         charge = state.get("charge", intent["latest_charge"])
         refund = refunds.new_refund(state, charge, parts["refund_amount"], None, {})
         amount = parts["refund_amount"]
-        note["refunds"] = [{"amount_refunded": amount, "refund": refund["id"], "type": "refund"}]
+        note["refunds"] = [*note["refunds"], {"amount_refunded": amount, "refund": refund["id"], "type": "refund"}]
 
 
 def _reduce(state: State, invoice: Doc, before: int, after: int) -> None:
@@ -244,7 +254,7 @@ def void(call: Call) -> Doc:
 
 
 EXPANDABLE = {"credit_note": ("customer", "invoice", "refunds.refund")}
-NOT_PLAYED = "refunds shipping_cost lines.tax_amounts lines.unit_amount_decimal lines.metadata"
+NOT_PLAYED = "refunds.payment_record_refund shipping_cost lines.tax_amounts lines.unit_amount_decimal lines.metadata"
 ROUTES = {
     "GET /v1/credit_notes": Route(partial(list_kind, KIND, "customer invoice"), "customer_account"),
     "POST /v1/credit_notes": Route(create, NOT_PLAYED),
