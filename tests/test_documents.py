@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from django_checkout import services
 from django_checkout.access.tokens import Purpose, make_token
+from django_checkout.conf import conf
 from django_checkout.exceptions import OrderDataError
 from django_checkout.models import CheckoutSession, Order, Payment, WebhookEvent
 from django_checkout.operations.erasure import erase_order
@@ -129,6 +133,26 @@ def test_the_owner_opens_a_document_with_a_status_link(client, stripe_emulator, 
     client.force_login(owner)
 
     assert client.get(_url(order, purpose=Purpose.STATUS)).status_code == 303
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_an_old_link_opens_a_document_for_the_owner_only(client, invoiced, purpose):
+    signed_at = timezone.now() - timedelta(seconds=conf.CHECKOUT_TOKEN_MAX_AGE_SECONDS + 1)
+    url = reverse("django_checkout:document", args=[make_token(invoiced, purpose, signed_at=signed_at), "receipt"])
+    remember(client, invoiced)
+    assert client.get(url).status_code == 404
+    owner = UserFactory()
+    Order.objects.filter(pk=invoiced.pk).update(user=owner)
+    client.force_login(owner)
+
+    assert client.get(url).status_code == 303
+
+
+def test_the_link_of_a_row_that_was_replaced_opens_no_document(client, invoiced):
+    url = _url(invoiced)
+    Order.objects.filter(pk=invoiced.pk).update(created_at=invoiced.created_at - timedelta(days=1))
+
+    assert client.get(url).status_code == 404
 
 
 @pytest.mark.parametrize(
