@@ -16,7 +16,18 @@ pytestmark = pytest.mark.core
 LATER = ("stripe", "babel", "requests", "httpx", "rest_framework")
 #: The parts of the app that start-up imports, the admin aside; of some, one small module.
 NEEDED = (
-    *(".adapters", ".api_versions", ".apps", ".checks", ".conf", ".csp", ".exceptions", ".legal_links", ".models"),
+    *(
+        ".adapters",
+        ".api_versions",
+        ".apps",
+        ".checks",
+        ".conf",
+        ".csp",
+        ".exceptions",
+        ".legal_links",
+        ".models",
+        ".next_actions",
+    ),
     *(".money", ".operations.malformed", ".origins", ".readers"),
     *(".operations.missing", ".params.versions", ".placeholders", ".states", ".telemetry.logs", ".thresholds"),
 )
