@@ -54,11 +54,11 @@ class Scenario:
     emulator: Emulator
     deliver: Callable[[], object]
 
-    def start(self, **line) -> str:
+    def start(self, line=None, **params) -> str:
         user = get_user_model().objects.get_or_create(username="ann")[0]
-        lines = (LineData(**{"name": "Teapot", "unit_amount_minor": 2000, **line}),)
+        lines = (LineData(**{"name": "Teapot", "unit_amount_minor": 2000, **(line or {})}),)
         self.order = services.place(OrderData(reference="L-1", currency="eur", lines=lines, user=user))
-        return services.start(self.order).stripe_id
+        return services.start(self.order, params=params).stripe_id
 
     def pay(self, **how) -> str:
         session_id = self.start()
@@ -74,6 +74,24 @@ class Scenario:
 def paid(scenario):
     session_id = scenario.start()
     return lambda: scenario.emulator.pay(session_id)
+
+
+def _awaited(scenario, method, **params):
+    session_id = scenario.start(payment_method_types=["card", method], **params)
+    return lambda: scenario.emulator.pay(session_id, method=method, email="fill_never@example.com")
+
+
+def voucher_shown(scenario):
+    return _awaited(scenario, "multibanco")
+
+
+def transferred_in_part(scenario):
+    bank = {"type": "eu_bank_transfer", "eu_bank_transfer": {"country": "NL"}}
+    customer = get_client().v1.customers.create({"email": "fill_never@example.com"}).id
+    options = {"customer_balance": {"funding_type": "bank_transfer", "bank_transfer": bank}}
+    _awaited(scenario, "customer_balance", customer=customer, payment_method_options=options)()
+    scenario.deliver()
+    return lambda: scenario.emulator.settle(scenario.intent, amount=500)
 
 
 def debit_on_its_way(scenario):
@@ -169,14 +187,14 @@ def review_closed(scenario):
 
 
 def _subscribe(scenario, **how):
-    session_id = scenario.start(recurring_interval="month")
+    session_id = scenario.start({"recurring_interval": "month"})
     scenario.emulator.pay(session_id, **how)
     scenario.deliver()
     return Subscription.objects.get().stripe_id
 
 
 def subscribed(scenario):
-    session_id = scenario.start(recurring_interval="month")
+    session_id = scenario.start({"recurring_interval": "month"})
     return lambda: scenario.emulator.pay(session_id)
 
 
@@ -204,14 +222,16 @@ def subscription_ended(scenario):
 #: Each scenario, and the handled events that are lost in it.
 SCENARIOS = {
     paid: {"charge.succeeded", "charge.updated", "checkout.session.completed", "payment_intent.succeeded"},
-    debit_on_its_way: {"checkout.session.completed"},
+    voucher_shown: {"checkout.session.completed", "payment_intent.requires_action"},
+    transferred_in_part: {"payment_intent.partially_funded"},
+    debit_on_its_way: {"checkout.session.completed", "payment_intent.processing"},
     debit_settled: {
         "charge.succeeded",
         "charge.updated",
         "checkout.session.async_payment_succeeded",
         "payment_intent.succeeded",
     },
-    debit_failed: {"checkout.session.async_payment_failed"},
+    debit_failed: {"checkout.session.async_payment_failed", "payment_intent.payment_failed"},
     expired: {"checkout.session.expired"},
     authorized: {"charge.succeeded", "checkout.session.completed", "payment_intent.amount_capturable_updated"},
     captured_elsewhere: {
@@ -246,7 +266,7 @@ SCENARIOS = {
         "invoice.paid",
         "payment_intent.succeeded",
     },
-    renewal_failed: {"customer.subscription.updated", "invoice.payment_failed"},
+    renewal_failed: {"customer.subscription.updated", "invoice.payment_failed", "payment_intent.payment_failed"},
     subscription_ends_with_the_period: {"customer.subscription.updated"},
     subscription_ended: {"customer.subscription.deleted"},
 }
@@ -279,8 +299,10 @@ def _end(recorder):
     if CheckoutSession.objects.get().is_manual_capture:
         # No event says that a session is paid after its payment was captured.
         rows["CheckoutSession"] = [(status, *rest) for status, _, *rest in rows["CheckoutSession"]]
+    action = services.find_next_action(Order.objects.get())
     return (
         rows
+        | {"waits_for": action and (action.kind, action.amount_minor, action.received_minor)}
         | {"order": Order.objects.values(*_ORDER).get(), "kept": bool(Order.objects.get().kept_payment_id)}
         | {"signals": sorted(recorder.names)}
     )

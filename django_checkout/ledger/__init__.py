@@ -52,7 +52,14 @@ from django_checkout.ledger.intentions import (
     set_way_back,
 )
 from django_checkout.ledger.locks import LockedOrder, in_transaction, lock_order, lock_order_alone, lock_rows
-from django_checkout.ledger.next_actions import find_action_of, find_waiting, has_action, note_refusal
+from django_checkout.ledger.next_actions import (
+    find_action_of,
+    find_current,
+    find_waiting,
+    has_action,
+    join_actions,
+    note_refusal,
+)
 from django_checkout.ledger.orders import derive_status
 from django_checkout.ledger.refunds import (
     fail_refund,
@@ -100,6 +107,7 @@ __all__ = [
     "fail_session",
     "fail_unanswered_session",
     "find_action_of",
+    "find_current",
     "find_other_sites",
     "find_waiting",
     "forget_customer",
@@ -111,6 +119,7 @@ __all__ = [
     "is_known",
     "is_superseded",
     "is_withheld",
+    "join_actions",
     "lease_credit_note",
     "lease_refund",
     "lease_session",

@@ -176,7 +176,18 @@ def _is_behind(row: CheckoutSession, fact: SessionFact, payment: PaymentFact | N
         if recorded != (payment.ownership.livemode, payment.currency, charge_id):
             return True
     known = row.payment.intent_status if row.payment else IntentStatus.OPEN
-    return states.join_intent(known, payment.status) != known or (payment.captured_minor or 0) > _captured(row)
+    if states.join_intent(known, payment.status) != known or (payment.captured_minor or 0) > _captured(row):
+        return True
+    return row.order.erased_at is None and _waits_for_another(row, payment)
+
+
+def _waits_for_another(row: CheckoutSession, payment: PaymentFact) -> bool:
+    """Return whether the shopper has something else to do than our row says, such as to transfer less."""
+    known = row.payment.next_action if row.payment else None
+    status = row.payment.intent_status if row.payment else IntentStatus.OPEN
+    joined = ledger.join_actions(known, payment, status, is_over=row.has_async_failed)
+    is_complete = row.status == SessionStatus.COMPLETE
+    return ledger.find_current(joined, is_complete=is_complete) != ledger.find_current(known, is_complete=is_complete)
 
 
 def _is_ahead(row: CheckoutSession, fact: SessionFact, payment: PaymentFact | None) -> bool:

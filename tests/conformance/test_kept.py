@@ -19,6 +19,7 @@ DEPTH = 7
 #: Kept texts that are not enumerations in the document: ids and Stripe's own terms.
 IDS = {"id", "balance_transaction", "charge", "customer", "invoice", "latest_charge", "payment", "payment_intent"}
 IDS |= {"client_reference_id", "recovered_from", "review", "setup_intent", "subscription", "account", "context"}
+IDS |= {"payment_method"}
 STRIPES_TERMS = {
     "api_version",
     "currency",

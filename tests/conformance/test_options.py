@@ -69,6 +69,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "optional_prices": {"optional_prices": ("price_1",)},
     "trial_days": {"trial_days": 14},
     "recover_expired": {"recover_expired": True},
+    "redirect_on_completion": {"redirect_on_completion": "if_required"},
 }
 INVOICE = [name for name in OPTIONS if name.startswith("invoice_")]
 #: The modes in which Stripe accepts an option. Options not listed are accepted everywhere.
