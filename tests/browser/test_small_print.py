@@ -82,7 +82,7 @@ def test_a_shopper_cancels_and_the_open_form_says_so(page: Page):
     page.goto(pay_page.replace("/pay/", "/cancel/"))
     assert_accessible(page)
     _assert_fits(page)
-    expect(page.get_by_text("You have not been charged.")).to_be_visible()
+    expect(page.get_by_text("If you have just paid there, the order stays as it is.")).to_be_visible()
     page.get_by_role("button", name="Cancel the order").focus()
     page.keyboard.press("Enter")
 
