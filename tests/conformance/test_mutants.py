@@ -17,7 +17,7 @@ from stripe.params.checkout import SessionCreateParams
 from django_checkout.conf import UI_MODES
 from django_checkout.models import Order, OrderLine
 from django_checkout.params import build
-from django_checkout.params.options import option_params
+from django_checkout.params.options import REDIRECT, option_params
 from django_checkout.params.rules import MODES
 from django_checkout.values import CheckoutOptions
 from tests.conformance.document import VERSION
@@ -41,7 +41,9 @@ def requested(mode: str, ui_mode: str, *more: str, customer_id: str = "") -> dic
     """Return the request of an order with all options that the modes take; of exclusive ones only ``more``."""
     options: dict[str, Any] = {}
     for name, values in OPTIONS.items():
-        if is_taken(name, mode, ui_mode) and (name not in EXCLUSIVE or name in more):
+        # Left out of the request of another page before it is built.
+        is_ignored = name == REDIRECT and ui_mode != "embedded_page"
+        if is_taken(name, mode, ui_mode) and not is_ignored and (name not in EXCLUSIVE or name in more):
             options |= values
     order = Order(reference="A-1", currency="eur", email="sam@example.com", locale="pt-br", metadata={"shop": "north"})
     fields = {name: value for name, value in LINE.items() if value is not None}
