@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import timedelta
 
 import pytest
+from django.template import Context, Template
 from django.urls import reverse
 from django.utils import timezone
 
@@ -98,6 +101,14 @@ def test_a_document_is_opened_at_its_current_address(client, invoiced, stripe_em
     assert response.url.endswith(ending)
     assert response["Referrer-Policy"] == "no-referrer"
     assert "no-store" in response["Cache-Control"]
+
+
+def test_the_page_of_the_shop_links_to_the_documents(client, invoiced):
+    tag = Template("{% load checkout %}{% checkout_documents order %}")
+    links = re.findall(r'href="([^"]+)"', tag.render(Context({"order": invoiced})))
+
+    assert [client.get(html.unescape(link)).status_code for link in links] == [303, 303, 303]
+    assert tag.render(Context({"order": HostOrderFactory()})).strip() == ""
 
 
 def test_no_address_is_stored(client, invoiced):

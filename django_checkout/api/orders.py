@@ -28,6 +28,7 @@ from django_checkout.api.schema import operation
 from django_checkout.conf import conf
 from django_checkout.exceptions import OrderNotFoundError, PlacingNotAllowedError, SessionNotFoundError
 from django_checkout.models import CheckoutSession, Order, OrderLine, database
+from django_checkout.services.links import document_links
 from django_checkout.services.outcomes import Outcome, get_outcome, get_session
 from django_checkout.values import OrderData
 
@@ -172,9 +173,8 @@ class OrderDetail(OrderView):
         """Return the links of the buyer's documents, with the request's own token: a link must not extend it."""
         if not has_right(self.request._request, order, self.order_token, Purpose.PAY):
             return []
-        kinds = services.find_documents(order)
         token = make_token(order, Purpose.PAY) if is_owner(self.request._request, order) else self.order_token
-        return [{"kind": kind, "url": reverse("django_checkout:document", args=[token, kind])} for kind in kinds]
+        return document_links(order, token)
 
 
 class OrderStatus(OrderView):

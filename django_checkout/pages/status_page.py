@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.encoding import iri_to_uri
 
-from django_checkout import ledger, services
+from django_checkout import ledger
 from django_checkout.access.orders import find_link, is_owner, may_see_details
 from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.access.ways_back import is_allowed
@@ -20,6 +20,7 @@ from django_checkout.pages import outcome_texts
 from django_checkout.pages.summary import get_summary
 from django_checkout.pages.ways_back import find_way_back
 from django_checkout.services import outcomes, small_print
+from django_checkout.services.links import document_links
 from django_checkout.services.outcomes import Outcome
 from django_checkout.services.shopper_actions import ShopperActions, find_actions
 from django_checkout.states import OrderStatus
@@ -56,7 +57,7 @@ def get_context(request: HttpRequest, order: Order, session: CheckoutSession | N
         "has_details": has_details,
         "summary": get_summary(order, session) if has_details else None,
         "next_action": find_shown_action(order, session) if has_details else None,
-        "documents": _documents(order, token) if has_details else [],
+        "documents": document_links(order, token) if has_details else [],
         "is_waiting": outcome in WAITING,
         "is_settled": outcome in _SETTLED,
         "can_retry": bool(actions.pay_url) and outcome not in _IN_FLIGHT,
@@ -66,11 +67,6 @@ def get_context(request: HttpRequest, order: Order, session: CheckoutSession | N
         "host_url": find_way_back(request, order, session) or find_host_url(request, order),
         "small_print": {"shop_name": small_print.find_shop_name(order), "links": small_print.find_links(order)},
     }
-
-
-def _documents(order: Order, token: str) -> list[dict[str, str]]:
-    kinds = services.find_documents(order)
-    return [{"kind": kind, "url": reverse("django_checkout:document", args=[token, kind])} for kind in kinds]
 
 
 def find_shown_action(order: Order, session: CheckoutSession | None) -> NextAction | None:

@@ -1,4 +1,4 @@
-"""Builds the links with which an order is paid."""
+"""Builds the links with which an order is paid, and its documents are opened."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django_checkout.access.tokens import Purpose, make_token
 from django_checkout.conf import conf
 from django_checkout.exceptions import OrderNotPayableError
 from django_checkout.models import Order
+from django_checkout.services.documents import find_documents
 from django_checkout.services.orders import find_order, get_order
 from django_checkout.services.placing import place
 from django_checkout.states import OrderStatus
@@ -48,6 +49,12 @@ def recovery_url(order: Any, *, request: HttpRequest | None = None) -> str:
 def start_url(order: Any) -> str:
     """Return the signed path that a form posts to in order to start paying; place the order if necessary."""
     return reverse("django_checkout:start", args=[make_token(_get_or_place(order), Purpose.PAY)])
+
+
+def document_links(order: Order, token: str) -> list[dict[str, str]]:
+    """Return the ``kind`` and the ``url``, a path, of each document of an order; ``token`` decides who may open it."""
+    kinds = find_documents(order)
+    return [{"kind": kind, "url": reverse("django_checkout:document", args=[token, kind])} for kind in kinds]
 
 
 def absolute_url(path: str, request: HttpRequest | None) -> str:

@@ -28,6 +28,7 @@ from django_checkout.params.options import effective, needs_billing_address, sta
 from django_checkout.params.terms import describe_line, get_terms
 from django_checkout.services import small_print
 from django_checkout.services.consent import find_questions
+from django_checkout.services.links import document_links
 from django_checkout.services.shopper_actions import ShopperActions, find_actions
 from django_checkout.states import OrderStatus
 
@@ -95,13 +96,23 @@ def checkout_status(context: Context, order: Any) -> dict[str, Any]:
     return {"order": ours, "needs_action": is_pending and services.find_next_action(ours) is not None}
 
 
-@register.inclusion_tag("django_checkout/includes/next_action.html", takes_context=True)
+@register.inclusion_tag("django_checkout/tags/next_action.html", takes_context=True)
 def checkout_next_action(context: Context, order: Any) -> dict[str, Any]:
     """Show what the shopper has to do to pay, on a page for the order's owner: ``{% checkout_next_action order %}``.
 
     Nothing if there is nothing to do. No call to Stripe. Whoever sees the page sees the codes.
     """
     return {"next_action": services.find_next_action(order), "csp_nonce": checkout_nonce(context)}
+
+
+@register.inclusion_tag("django_checkout/tags/documents.html")
+def checkout_documents(order: Any) -> dict[str, Any]:
+    """Link to receipt, invoice and credit note, on a page for the order's owner: ``{% checkout_documents order %}``.
+
+    Nothing if there is none. No call to Stripe. Whoever sees the page can open the links.
+    """
+    ours = services.find_order(order)
+    return {"documents": document_links(ours, make_token(ours, Purpose.PAY)) if ours is not None else []}
 
 
 @register.inclusion_tag("django_checkout/tags/actions.html", takes_context=True)
