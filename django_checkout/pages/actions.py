@@ -15,10 +15,11 @@ from django.views.decorators.http import require_http_methods
 
 from django_checkout import ledger, services
 from django_checkout.access.orders import get_order_of_link, may_cancel, remember_link
-from django_checkout.access.tokens import Purpose, make_status_token
+from django_checkout.access.tokens import Purpose
 from django_checkout.exceptions import CheckoutError, OrderNotFoundError
 from django_checkout.models import Order
 from django_checkout.pages.responses import SeeOther, followed, page, with_retry_after
+from django_checkout.pages.status_page import get_status_url
 from django_checkout.services import outcomes
 from django_checkout.services.next_actions import find_next_action
 from django_checkout.services.shopper_actions import is_replaceable
@@ -41,7 +42,7 @@ def cancel(request: HttpRequest, token: str) -> HttpResponse:
         "keep": _("Keep the order"),
     }
     act = partial(services.cancel, by_shopper=True)
-    return _ask_or_act(request, order, token, act, context, done_url=_status_page(token))
+    return _ask_or_act(request, order, token, act, context, done_url=get_status_url(token))
 
 
 @page
@@ -75,7 +76,7 @@ def _ask_or_act(
             order = outcomes.sync_if_due(order, outcomes.get_session(order))
         if order.status == OrderStatus.UNPAID or is_replaceable(order):
             return _render(request, order, token, context)
-        return SeeOther(_status_page(token))
+        return SeeOther(get_status_url(token))
     try:
         ledger.count_request(order.pk)
         act(order)
@@ -83,7 +84,7 @@ def _ask_or_act(
         logger.warning("change_of_mind_failed order=%s code=%s", order.reference, error.code)
         order.refresh_from_db()
         if order.status == OrderStatus.CANCELED:
-            return SeeOther(_status_page(token))
+            return SeeOther(get_status_url(token))
         return _render(request, order, token, context, error)
     response = SeeOther(done_url)
     remember_link(request, response, order, token)
@@ -102,12 +103,8 @@ def _render(
         "is_possible": is_possible,
         # The error says until when it can be paid, or what was received.
         "is_kept": not is_possible and find_next_action(order) is not None,
-        "status_url": _status_page(token),
+        "status_url": get_status_url(token),
         "error_message": error.user_message if error else "",
     }
     response = render(request, "django_checkout/confirm.html", shown, status=error.http_status if error else 200)
     return with_retry_after(response, error) if error else response
-
-
-def _status_page(token: str) -> str:
-    return reverse("django_checkout:return", args=[make_status_token(token)])

@@ -11,7 +11,7 @@ from django.utils.encoding import iri_to_uri
 
 from django_checkout import ledger
 from django_checkout.access.orders import find_link, is_owner, may_see_details
-from django_checkout.access.tokens import Purpose, make_token
+from django_checkout.access.tokens import Purpose, make_status_token, make_token
 from django_checkout.access.ways_back import is_allowed
 from django_checkout.adapters import get_adapter, get_subject
 from django_checkout.conf import conf
@@ -73,6 +73,11 @@ def find_shown_action(order: Order, session: CheckoutSession | None) -> NextActi
     """Return what the shopper has to do to pay one session; only for who may see details."""
     is_waiting = order.status in (OrderStatus.PENDING, OrderStatus.UNPAID)
     return ledger.find_action_of(session) if is_waiting and session is not None else None
+
+
+def get_status_url(token: str) -> str:
+    """Return the path of the return page of the order that a token is for."""
+    return reverse("django_checkout:return", args=[make_status_token(token)])
 
 
 def find_host_url(request: HttpRequest, order: Order) -> str:

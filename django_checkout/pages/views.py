@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from django_checkout import ledger, services
 from django_checkout.access.orders import get_order_of_link, get_order_with_details, may_see_details, remember_link
-from django_checkout.access.tokens import Purpose, make_status_token
+from django_checkout.access.tokens import Purpose
 from django_checkout.access.ways_back import check_way_back
 from django_checkout.conf import conf
 from django_checkout.exceptions import (
@@ -43,7 +43,7 @@ from django_checkout.pages.responses import (
     redirect_to_stripe,
     with_retry_after,
 )
-from django_checkout.pages.status_page import find_host_url
+from django_checkout.pages.status_page import find_host_url, get_status_url
 from django_checkout.pages.ways_back import hand_on
 from django_checkout.params.terms import get_terms
 from django_checkout.services import inputs, outcomes
@@ -81,7 +81,7 @@ def start(request: HttpRequest, token: str) -> HttpResponse:
         ledger.count_request(order.pk)
         session = services.start(order, ui_mode=ui_mode, request=request, token=token)
     except OrderNotPayableError:
-        return SeeOther(_status_page(token))
+        return SeeOther(get_status_url(token))
     except CheckoutError as error:
         logger.warning("start_failed order=%s code=%s", order.reference, error.code)
         order.refresh_from_db()
@@ -274,12 +274,8 @@ def health(request: HttpRequest) -> HttpResponse:
 def _problem(order: Order, token: str, error: CheckoutError) -> HttpResponse:
     """Return an error to a script: a code, and a message for the shopper."""
     logger.warning("checkout_failed order=%s code=%s", order.reference, error.code)
-    body = {"code": error.code, "message": str(error.user_message), "status_url": _status_page(token)}
+    body = {"code": error.code, "message": str(error.user_message), "status_url": get_status_url(token)}
     return with_retry_after(JsonResponse(body, status=error.http_status), error)
-
-
-def _status_page(token: str) -> str:
-    return reverse("django_checkout:return", args=[make_status_token(token)])
 
 
 def _render_pay(request: HttpRequest, order: Order, token: str, error: CheckoutError | None = None) -> HttpResponse:
@@ -296,7 +292,7 @@ def _render_pay(request: HttpRequest, order: Order, token: str, error: CheckoutE
         "ui_mode": ui_mode,
         "is_listed_by_script": can_pay and ui_mode == "elements" and not conf.script_problem,
         "start_url": reverse("django_checkout:start", args=[token]),
-        "status_url": _status_page(token),
+        "status_url": get_status_url(token),
         "host_url": find_host_url(request, order),
         "error_message": error.user_message if error else "",
     }
